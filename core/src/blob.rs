@@ -1,0 +1,160 @@
+//! Blobs: pulled byte streams that hash and count themselves.
+//!
+//! A destination pulls; nothing is buffered whole. A blob **keeps its last chunk back until everything was
+//! verified**: an HTTP client stops reading a body once `Content-Length` bytes are there, so a failure that comes
+//! after the last byte would be committed all the same. It has to come while bytes are missing.
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt, stream};
+
+use crate::{
+    content::{Descriptor, Hasher},
+    error::{Error, ErrorKind, Result, Retry},
+};
+
+mod tee;
+pub use tee::TeeOptions;
+
+/// A byte stream with a name, that fails instead of ending if its bytes are not what the name says.
+pub struct Blob {
+    descriptor: Descriptor,
+    source: Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>,
+    check: Option<Hasher>,
+    seen: u64,
+    held: Option<Bytes>,
+    ended: bool,
+    counter: Option<Arc<AtomicU64>>,
+}
+
+impl Blob {
+    /// A blob that verifies what `source` yields against the descriptor: digest and, where it is known, size.
+    pub fn new(descriptor: Descriptor, source: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Self {
+        let check = Some(descriptor.digest.algorithm().hasher());
+        Self { descriptor, source: Box::pin(source), check, seen: 0, held: None, ended: false, counter: None }
+    }
+
+    /// A blob of bytes that are in memory.
+    pub fn from_bytes(descriptor: Descriptor, bytes: Bytes) -> Self {
+        Self::new(descriptor, stream::once(async { Ok(bytes) }))
+    }
+
+    /// A blob of bytes that were verified before: sizes are counted, the digest is not computed again.
+    fn verified(descriptor: Descriptor, source: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Self {
+        Self { check: None, ..Self::new(descriptor, source) }
+    }
+
+    /// What it is.
+    pub fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    /// Its length in bytes; [`Descriptor::UNSIZED`] if that is not known.
+    pub fn size(&self) -> u64 {
+        self.descriptor.size
+    }
+
+    /// Adds the length of every chunk that is handed on to `counter`, for a display to sample.
+    #[must_use]
+    pub fn counted(self, counter: Arc<AtomicU64>) -> Self {
+        Self { counter: Some(counter), ..self }
+    }
+
+    /// Reads all of it into memory, for small blobs such as configs.
+    ///
+    /// # Errors
+    /// If it cannot be read, is not what its name says, or is longer than `limit` bytes.
+    pub async fn read_to_end(mut self, limit: u64) -> Result<Bytes> {
+        let mut all = Vec::new(); // never sized by what a descriptor claims
+        while let Some(chunk) = self.next().await {
+            let chunk = chunk?;
+            if all.len() as u64 + chunk.len() as u64 > limit {
+                let digest = &self.descriptor.digest;
+                return Err(Error::new(ErrorKind::Unsupported, format!("`{digest}` is longer than {limit} bytes")));
+            }
+            all.extend_from_slice(&chunk);
+        }
+        Ok(all.into())
+    }
+
+    /// Takes a chunk from the source: hands out the one held before, or fails.
+    fn take(&mut self, chunk: Bytes) -> Result<Option<Bytes>> {
+        if chunk.is_empty() {
+            return Ok(None);
+        }
+        self.seen += chunk.len() as u64;
+        if self.descriptor.known_size().is_some_and(|size| self.seen > size) {
+            return Err(self.corrupt(format!("has more than the {} bytes that it should have", self.descriptor.size)));
+        }
+        if let Some(hasher) = &mut self.check {
+            hasher.update(&chunk);
+        }
+        Ok(self.held.replace(chunk))
+    }
+
+    /// Says whether everything that came is what the name says.
+    fn verdict(&mut self) -> Result<()> {
+        if let Some(size) = self.descriptor.known_size().filter(|size| *size != self.seen) {
+            return Err(self.corrupt(format!("ended after {} of {size} bytes", self.seen)));
+        }
+        match self.check.take().map(Hasher::finish) {
+            Some(found) if found != self.descriptor.digest => Err(self.corrupt(format!("has digest `{found}`"))),
+            _ => Ok(()),
+        }
+    }
+
+    fn corrupt(&self, what: String) -> Error {
+        let digest = &self.descriptor.digest;
+        Error::new(ErrorKind::Corrupt, format!("the blob `{digest}` {what}")).retry(Retry::Soon)
+    }
+}
+
+impl Stream for Blob {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        while !this.ended {
+            let step = match ready!(this.source.poll_next_unpin(cx)) {
+                Some(chunk) => chunk.and_then(|chunk| this.take(chunk)),
+                None => {
+                    this.ended = true;
+                    this.verdict().map(|()| this.held.take())
+                }
+            };
+            match step {
+                Ok(Some(chunk)) => {
+                    if let Some(counter) = &this.counter {
+                        counter.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+                    }
+                    return Poll::Ready(Some(Ok(chunk)));
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    this.ended = true;
+                    this.held = None;
+                    return Poll::Ready(Some(Err(error)));
+                }
+            }
+        }
+        Poll::Ready(None)
+    }
+}
+
+impl fmt::Debug for Blob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Blob({})", self.descriptor.digest)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+
+use super::*;
+use crate::content::well_known;
+
+fn blob_of(content: &'static [u8], chunks: Vec<Result<Bytes>>) -> Blob {
+    Blob::new(Descriptor::to(well_known::OCI_LAYER_GZIP, content), stream::iter(chunks))
+}
+
+fn chunk(bytes: &'static [u8]) -> Result<Bytes> {
+    Ok(Bytes::from_static(bytes))
+}
+
+async fn drain(mut blob: Blob) -> (usize, Option<Error>) {
+    let mut got = 0;
+    while let Some(chunk) = blob.next().await {
+        match chunk {
+            Ok(bytes) => got += bytes.len(),
+            Err(error) => return (got, Some(error)),
+        }
+    }
+    (got, None)
+}
+
+#[tokio::test]
+async fn good_bytes_come_through_whole() {
+    let blob = blob_of(b"hello world", vec![chunk(b"hello"), chunk(b""), chunk(b" world")]);
+    assert_eq!(&blob.read_to_end(100).await.unwrap()[..], b"hello world");
+}
+
+#[tokio::test]
+async fn a_wrong_last_byte_is_noticed_while_bytes_are_missing() {
+    let (got, error) = drain(blob_of(b"hello world", vec![chunk(b"hello"), chunk(b" worlD")])).await;
+    assert_eq!(got, 5, "the last chunk must be kept back");
+    assert_eq!(error.unwrap().kind(), ErrorKind::Corrupt);
+}
+
+#[tokio::test]
+async fn a_short_body_is_no_blob() {
+    let (got, error) = drain(blob_of(b"hello world", vec![chunk(b"hello"), chunk(b" wor")])).await;
+    assert_eq!(got, 5);
+    assert!(error.unwrap().message().contains("ended after 9 of 11 bytes"));
+}
+
+#[tokio::test]
+async fn an_endless_body_is_left_at_the_first_byte_too_many() {
+    let endless = stream::repeat_with(|| chunk(b"hello"));
+    let blob = Blob::new(Descriptor::to(well_known::OCI_LAYER_GZIP, b"hello"), endless);
+    let (got, error) = drain(blob).await;
+    assert_eq!(got, 0);
+    assert!(error.unwrap().message().contains("more than the 5 bytes"));
+}
+
+#[tokio::test]
+async fn an_empty_blob_is_a_blob() {
+    assert_eq!(drain(blob_of(b"", vec![])).await.0, 0);
+    assert!(drain(blob_of(b"", vec![chunk(b"")])).await.1.is_none());
+}
+
+#[tokio::test]
+async fn everybody_at_a_tee_gets_the_same_bytes() {
+    let blob = blob_of(b"hello world", vec![chunk(b"hello"), chunk(b" world")]);
+    let ends = blob.tee(3, TeeOptions::default());
+    let all = futures::future::join_all(ends.into_iter().map(|end| end.read_to_end(100))).await;
+    assert!(all.into_iter().all(|bytes| &bytes.unwrap()[..] == b"hello world"));
+}
+
+#[tokio::test]
+async fn nobody_at_a_tee_gets_the_last_chunk_of_a_bad_blob() {
+    let blob = blob_of(b"hello world", vec![chunk(b"hello"), chunk(b" worlD")]);
+    let all = futures::future::join_all(blob.tee(2, TeeOptions::default()).into_iter().map(drain)).await;
+    for (got, error) in all {
+        assert!(got < 11);
+        assert_eq!(error.unwrap().kind(), ErrorKind::Corrupt);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_nothing_leaves_the_tee_and_the_others_go_on() {
+    let content: &'static [u8] = &[7; 4096];
+    let chunks = content.chunks(64).map(chunk).collect();
+    let options = TeeOptions { buffer: 256, patience: Duration::from_secs(5) };
+    let mut ends = blob_of(content, chunks).tee(2, options).into_iter();
+    let (quick, idle) = (ends.next().unwrap(), ends.next().unwrap());
+    let started = tokio::time::Instant::now();
+    assert_eq!(quick.read_to_end(4096).await.unwrap().len(), 4096);
+    assert!(started.elapsed() <= Duration::from_secs(6), "one patience, not one for each chunk");
+    let (got, error) = drain(idle).await;
+    assert!(got <= 256);
+    assert_eq!(error.unwrap().kind(), ErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn a_taker_that_is_dropped_holds_nobody() {
+    let blob = blob_of(b"hello world", vec![chunk(b"hello"), chunk(b" world")]);
+    let mut ends = blob.tee(2, TeeOptions { buffer: 4, patience: Duration::from_secs(3600) });
+    drop(ends.pop());
+    assert_eq!(ends.pop().unwrap().read_to_end(100).await.unwrap().len(), 11);
+}

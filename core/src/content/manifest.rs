@@ -1,0 +1,354 @@
+//! Manifests: bytes, and what they point to.
+//!
+//! Bytes are identity: a manifest is kept exactly as it was served, and sent on like that. The parsed view is only
+//! for looking. The one place where new bytes come from is [`Manifest::keeping`], which cuts entries out of an
+//! index and changes nothing else.
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{Algorithm, Descriptor, Digest, MediaType, well_known};
+
+/// A manifest as it was served, and a parsed view of its links.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    bytes: Bytes,
+    media_type: MediaType,
+    digest: Digest,
+    links: Links,
+    subject: Option<Descriptor>,
+    artifact_type: Option<String>,
+}
+
+/// What a manifest points to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Links {
+    /// Other manifests: an OCI index or a Docker manifest list.
+    Index(Vec<Descriptor>),
+    /// Blobs: a config and layers, of an image or of any artifact.
+    Image {
+        /// The config blob. Its media type says what kind of artifact this is.
+        config: Option<Descriptor>,
+        /// The layers, in order; the same one may stand there several times.
+        layers: Vec<Descriptor>,
+    },
+}
+
+/// Why bytes are no manifest that can be copied.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestError {
+    /// Not JSON, or not the JSON of a manifest.
+    #[error("the manifest cannot be read: {0}")]
+    Syntax(String),
+    /// The server says one thing, the document another (CVE-2021-41190).
+    #[error("the manifest calls itself `{body}` but was served as `{header}`")]
+    TypeMismatch {
+        /// `Content-Type` of the answer.
+        header: MediaType,
+        /// `mediaType` in the document.
+        body: MediaType,
+    },
+    /// An index and an image at once (CVE-2021-41190).
+    #[error("the manifest has both `manifests` and `layers` or `config`, so it could be read in two ways")]
+    Ambiguous,
+    /// Not a manifest at all: a login page, for example.
+    #[error("`{0}` is not a type of manifest that can be copied")]
+    UnknownType(MediaType),
+    /// More links than any real manifest has.
+    #[error("the manifest has {0} links, more than the {max} that are accepted", max = Manifest::MAX_LINKS)]
+    TooManyLinks(usize),
+    /// More bytes than registries accept.
+    #[error("the manifest has {0} bytes, more than the {max} that are accepted", max = Manifest::MAX_BYTES)]
+    TooLarge(u64),
+    /// Not the bytes that were asked for.
+    #[error("the manifest has digest `{found}`, expected `{expected}`")]
+    WrongDigest {
+        /// What was asked for.
+        expected: Digest,
+        /// What came.
+        found: Digest,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct View<'a> {
+    #[serde(default)]
+    media_type: Option<String>,
+    #[serde(default)]
+    schema_version: Option<u64>,
+    #[serde(default, borrow)]
+    manifests: Option<Vec<&'a RawValue>>,
+    #[serde(default)]
+    config: Option<Descriptor>,
+    #[serde(default)]
+    layers: Option<Vec<Descriptor>>,
+    #[serde(default)]
+    blobs: Option<Vec<Descriptor>>,
+    #[serde(default)]
+    fs_layers: Option<Vec<FsLayer>>,
+    #[serde(default)]
+    subject: Option<Descriptor>,
+    #[serde(default)]
+    artifact_type: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FsLayer {
+    blob_sum: Digest,
+}
+
+impl Manifest {
+    /// Registries accept at least 4 MiB and most accept no more (distribution-spec, "Pushing Manifests").
+    pub const MAX_BYTES: u64 = 4 << 20;
+
+    /// Links that one manifest may have; a bound against documents that are made to exhaust memory.
+    pub const MAX_LINKS: usize = 10_000;
+
+    /// Reads a manifest that was served as `served_as`; an empty type means that nothing was said.
+    ///
+    /// # Errors
+    /// If the bytes are no manifest, or can be read in two ways.
+    pub fn parse(bytes: impl Into<Bytes>, served_as: &MediaType) -> Result<Self, ManifestError> {
+        let bytes = bytes.into();
+        if bytes.len() as u64 > Self::MAX_BYTES {
+            return Err(ManifestError::TooLarge(bytes.len() as u64));
+        }
+        if !served_as.is_empty() && !served_as.is_manifest() && !is_json(served_as) {
+            return Err(ManifestError::UnknownType(served_as.clone()));
+        }
+        let view: View<'_> = serde_json::from_slice(&bytes).map_err(|e| ManifestError::Syntax(e.to_string()))?;
+        let media_type = decide_type(&view, served_as)?;
+        let links = links(&view, &media_type)?;
+        let digest = digest_of(&bytes, &media_type);
+        let View { subject, artifact_type, .. } = view;
+        Ok(Self { media_type, digest, links, subject, artifact_type, bytes })
+    }
+
+    /// Reads a manifest that must have the digest `expected`.
+    ///
+    /// # Errors
+    /// As [`Manifest::parse`], and if the bytes have another digest.
+    pub fn parse_expecting(
+        bytes: impl Into<Bytes>,
+        served_as: &MediaType,
+        expected: &Digest,
+    ) -> Result<Self, ManifestError> {
+        let bytes = bytes.into();
+        let found = match expected.algorithm() {
+            Algorithm::Sha256 if !served_as.is_schema1() => Digest::of(&bytes),
+            Algorithm::Sha256 => digest_of(&bytes, served_as),
+            other => {
+                let mut hasher = other.hasher();
+                hasher.update(&bytes);
+                hasher.finish()
+            }
+        };
+        if found != *expected {
+            return Err(ManifestError::WrongDigest { expected: expected.clone(), found });
+        }
+        Ok(Self { digest: found, ..Self::parse(bytes, served_as)? })
+    }
+
+    /// The bytes, exactly as they were served.
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// What kind of manifest it is.
+    pub fn media_type(&self) -> &MediaType {
+        &self.media_type
+    }
+
+    /// The name of the bytes.
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// A pointer to this manifest.
+    pub fn descriptor(&self) -> Descriptor {
+        Descriptor::new(self.media_type.clone(), self.digest.clone(), self.bytes.len() as u64)
+    }
+
+    /// What it points to.
+    pub fn links(&self) -> &Links {
+        &self.links
+    }
+
+    /// The manifest that this one is about, for signatures, SBOMs and other referrers.
+    pub fn subject(&self) -> Option<&Descriptor> {
+        self.subject.as_ref()
+    }
+
+    /// What kind of artifact it is: its `artifactType`, else the type of its config (distribution-spec, "Referrers").
+    pub fn artifact_type(&self) -> Option<&str> {
+        self.artifact_type.as_deref().or(match &self.links {
+            Links::Image { config: Some(config), .. } => Some(config.media_type.as_str()),
+            _ => None,
+        })
+    }
+
+    /// The manifests that it points to; none unless it is an index.
+    pub fn children(&self) -> &[Descriptor] {
+        match &self.links {
+            Links::Index(entries) => entries,
+            Links::Image { .. } => &[],
+        }
+    }
+
+    /// The blobs that it points to, config first; none if it is an index.
+    pub fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
+        let (config, layers) = match &self.links {
+            Links::Index(_) => (None, &[][..]),
+            Links::Image { config, layers } => (config.as_ref(), &layers[..]),
+        };
+        config.into_iter().chain(layers)
+    }
+
+    /// The config blob, if there is one.
+    pub fn config(&self) -> Option<&Descriptor> {
+        match &self.links {
+            Links::Image { config, .. } => config.as_ref(),
+            Links::Index(_) => None,
+        }
+    }
+
+    /// The same index with only those entries for which `keep` says so, in order.
+    ///
+    /// The dropped entries are cut out of the original bytes, with the comma and the space around them; every other
+    /// byte stays. Dropping the same entries of the same index gives the same bytes, and so the same digest. If
+    /// nothing is dropped the original comes back.
+    pub fn keeping(&self, keep: impl Fn(usize, &Descriptor) -> bool) -> Self {
+        let Links::Index(entries) = &self.links else { return self.clone() };
+        let kept: Vec<bool> = entries.iter().enumerate().map(|(at, entry)| keep(at, entry)).collect();
+        if kept.iter().all(|kept| *kept) {
+            return self.clone();
+        }
+        let bytes = Bytes::from(cut(&self.bytes, &kept));
+        let entries = entries.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(entry, _)| entry.clone()).collect();
+        Self { digest: Digest::of(&bytes), bytes, links: Links::Index(entries), ..self.clone() }
+    }
+}
+
+/// The original bytes of an index without some of its entries.
+fn cut(bytes: &[u8], kept: &[bool]) -> Vec<u8> {
+    let view: View<'_> = serde_json::from_slice(bytes).expect("it was parsed before");
+    let spans: Vec<(usize, usize)> = view
+        .manifests
+        .unwrap_or_default()
+        .iter()
+        .map(|raw| {
+            let start = raw.get().as_ptr() as usize - bytes.as_ptr() as usize;
+            (start, start + raw.get().len())
+        })
+        .collect();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut keeps = spans.iter().zip(kept).filter(|(_, kept)| **kept).map(|(span, _)| *span);
+    let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return bytes.to_vec() };
+    out.extend_from_slice(&bytes[..first.0]);
+    // What stood between the first two entries is the writer's own separator.
+    let separator = spans.get(1).map_or(&b","[..], |second| &bytes[first.1..second.0]);
+    if let Some((start, end)) = keeps.next() {
+        out.extend_from_slice(&bytes[start..end]);
+    }
+    for (start, end) in keeps {
+        out.extend_from_slice(separator);
+        out.extend_from_slice(&bytes[start..end]);
+    }
+    out.extend_from_slice(&bytes[last.1..]);
+    out
+}
+
+fn is_json(media_type: &MediaType) -> bool {
+    matches!(media_type.as_str(), "application/json" | "application/octet-stream")
+}
+
+fn decide_type(view: &View<'_>, served_as: &MediaType) -> Result<MediaType, ManifestError> {
+    let body = view.media_type.clone().map(|text| MediaType::from_header(&text));
+    let header = (served_as.is_manifest()).then(|| served_as.clone());
+    match (header, body) {
+        // A signed schema 1 manifest may be served as the unsigned type and the other way round.
+        (Some(header), Some(body)) if header.is_schema1() && body.is_schema1() => Ok(header),
+        (Some(header), Some(body)) if header != body => Err(ManifestError::TypeMismatch { header, body }),
+        (Some(known), _) => Ok(known),
+        (None, Some(body)) if body.is_manifest() => Ok(body),
+        (None, Some(body)) => Err(ManifestError::UnknownType(body)),
+        // Absent `mediaType` is legal for OCI; the shape decides then.
+        (None, None) if view.manifests.is_some() => Ok(well_known::OCI_INDEX),
+        (None, None) if view.layers.is_some() || view.config.is_some() => Ok(well_known::OCI_MANIFEST),
+        (None, None) if view.schema_version == Some(1) => Ok(well_known::SCHEMA1_SIGNED),
+        (None, None) => Err(ManifestError::UnknownType(served_as.clone())),
+    }
+}
+
+fn links(view: &View<'_>, media_type: &MediaType) -> Result<Links, ManifestError> {
+    if view.manifests.is_some() && (view.layers.is_some() || view.config.is_some() || view.blobs.is_some()) {
+        return Err(ManifestError::Ambiguous);
+    }
+    let missing = |field: &str| ManifestError::Syntax(format!("`{media_type}` without `{field}`"));
+    let found = [&view.layers, &view.blobs].into_iter().flatten().map(Vec::len).sum::<usize>()
+        + view.manifests.as_ref().map_or(0, Vec::len)
+        + view.fs_layers.as_ref().map_or(0, Vec::len);
+    if found > Manifest::MAX_LINKS {
+        return Err(ManifestError::TooManyLinks(found));
+    }
+    if media_type.is_index() {
+        let raw = view.manifests.as_ref().ok_or_else(|| missing("manifests"))?;
+        let entries = raw.iter().map(|raw| serde_json::from_str(raw.get())).collect::<Result<_, _>>();
+        return Ok(Links::Index(entries.map_err(|e| ManifestError::Syntax(e.to_string()))?));
+    }
+    if view.manifests.is_some() {
+        return Err(ManifestError::Ambiguous);
+    }
+    if media_type.is_schema1() {
+        let layers = view.fs_layers.as_ref().ok_or_else(|| missing("fsLayers"))?;
+        let layer = |layer: &FsLayer| {
+            Descriptor::new(well_known::DOCKER_LAYER_GZIP, layer.blob_sum.clone(), Descriptor::UNSIZED)
+        };
+        return Ok(Links::Image { config: None, layers: layers.iter().map(layer).collect() });
+    }
+    if *media_type == well_known::OCI_ARTIFACT {
+        return Ok(Links::Image { config: None, layers: view.blobs.clone().unwrap_or_default() });
+    }
+    let config = view.config.clone().ok_or_else(|| missing("config"))?;
+    Ok(Links::Image { config: Some(config), layers: view.layers.clone().unwrap_or_default() })
+}
+
+/// The digest of a manifest: of its bytes, but for signed schema 1 of its payload without the signatures.
+fn digest_of(bytes: &[u8], media_type: &MediaType) -> Digest {
+    if media_type.is_schema1() {
+        if let Some(payload) = schema1_payload(bytes) {
+            return Digest::of(&payload);
+        }
+    }
+    Digest::of(bytes)
+}
+
+fn schema1_payload(bytes: &[u8]) -> Option<Vec<u8>> {
+    #[derive(Deserialize)]
+    struct Signed {
+        signatures: Vec<Signature>,
+    }
+    #[derive(Deserialize)]
+    struct Signature {
+        protected: String,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Protected {
+        format_length: usize,
+        format_tail: String,
+    }
+    let signed: Signed = serde_json::from_slice(bytes).ok()?;
+    let protected = BASE64_URL_SAFE_NO_PAD.decode(&signed.signatures.first()?.protected).ok()?;
+    let protected: Protected = serde_json::from_slice(&protected).ok()?;
+    let mut payload = bytes.get(..protected.format_length)?.to_vec();
+    payload.extend(BASE64_URL_SAFE_NO_PAD.decode(&protected.format_tail).ok()?);
+    Some(payload)
+}
+
+#[cfg(test)]
+mod tests;

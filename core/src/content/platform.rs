@@ -1,0 +1,73 @@
+//! Platforms: what an image runs on.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// What an image runs on, as an index or a config says it.
+///
+/// A field that is empty or absent was not said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Platform {
+    /// Operating system, such as `linux`.
+    #[serde(default)]
+    pub os: String,
+    /// CPU architecture, such as `amd64`.
+    #[serde(default)]
+    pub architecture: String,
+    /// Variant of the architecture, such as `v7`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+    /// Version of the operating system, such as `10.0.17763.1234`.
+    #[serde(default, rename = "os.version", skip_serializing_if = "Option::is_none")]
+    pub os_version: Option<String>,
+}
+
+impl Platform {
+    /// `unknown/unknown`: how BuildKit marks entries that are no images, attestations above all.
+    pub fn is_unknown(&self) -> bool {
+        self.os == "unknown" && self.architecture == "unknown"
+    }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let or_unknown = |text: &str| if text.is_empty() { "?".to_owned() } else { text.to_owned() };
+        write!(f, "{}/{}", or_unknown(&self.os), or_unknown(&self.architecture))?;
+        if let Some(variant) = &self.variant {
+            write!(f, "/{variant}")?;
+        }
+        if let Some(version) = &self.os_version {
+            write!(f, " ({version})")?;
+        }
+        Ok(())
+    }
+}
+
+/// A text is no platform.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no platform, expected `os/arch` or `os/arch/variant`, such as `linux/arm/v7`")]
+pub struct PlatformError(String);
+
+impl FromStr for Platform {
+    type Err = PlatformError;
+
+    fn from_str(text: &str) -> Result<Self, PlatformError> {
+        let parts: Vec<&str> = text.split('/').collect();
+        if parts.iter().any(|part| part.is_empty() || part.contains(char::is_whitespace)) {
+            return Err(PlatformError(text.to_owned()));
+        }
+        match parts[..] {
+            [os, architecture] => {
+                Ok(Self { os: os.to_owned(), architecture: architecture.to_owned(), ..Self::default() })
+            }
+            [os, architecture, variant] => Ok(Self {
+                os: os.to_owned(),
+                architecture: architecture.to_owned(),
+                variant: Some(variant.to_owned()),
+                os_version: None,
+            }),
+            _ => Err(PlatformError(text.to_owned())),
+        }
+    }
+}

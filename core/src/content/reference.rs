@@ -1,0 +1,416 @@
+//! References: how people name images.
+//!
+//! `docker.io`, `index.docker.io` and `registry-1.docker.io` are one registry; a single path element there lives
+//! under `library/`. The first element names a registry if it is `localhost`, has a dot, a colon or an upper-case
+//! letter; otherwise the image is at Docker Hub.
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::{Digest, DigestError};
+
+const DOCKER_HUB: &str = "docker.io";
+
+/// A repository: a registry host and a path there.
+///
+/// Cheap to clone; the names are shared.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Repository {
+    registry: Arc<str>,
+    path: Arc<str>,
+}
+
+/// A tag: up to 128 characters of `[A-Za-z0-9_.-]`, the first one no `.` and no `-` (distribution-spec).
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Tag(Arc<str>);
+
+/// Which version of a repository: a name that may move, or a digest that cannot.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum Version {
+    /// By tag.
+    Tag(Tag),
+    /// By digest.
+    Digest(Digest),
+}
+
+/// One image: a repository and a version of it.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ImageRef {
+    /// Where it is.
+    pub repository: Repository,
+    /// Which one.
+    pub version: Version,
+}
+
+/// Why a text is no reference.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReferenceError {
+    /// There is nothing.
+    #[error("the name is empty")]
+    Empty,
+    /// The registry part is no host.
+    #[error("`{0}` is not a registry host")]
+    Host(String),
+    /// Paths are lower case: `[a-z0-9]+` joined by `.`, `_`, `__` or dashes, elements separated by `/`.
+    #[error("`{0}` is not a repository path: lower-case letters, digits and single separators `.` `_` `-` only")]
+    Path(String),
+    /// Longer than any registry takes.
+    #[error("the repository name has {0} characters, more than 255")]
+    Long(usize),
+    /// No tag.
+    #[error("`{0}` is not a tag: up to 128 letters, digits, `_`, `.` and `-`, not starting with `.` or `-`")]
+    Tag(String),
+    /// No digest.
+    #[error(transparent)]
+    Digest(#[from] DigestError),
+    /// A repository was expected, a tag or digest is there.
+    #[error("`{0}` has a tag or digest where only a repository is expected")]
+    Versioned(String),
+    /// An image was expected, neither tag nor digest is there.
+    #[error("`{0}` has neither tag nor digest")]
+    Unversioned(String),
+}
+
+impl Repository {
+    /// A repository from its two parts. `path` is taken as it is, without `library/`.
+    ///
+    /// # Errors
+    /// If one of them is not valid.
+    pub fn new(registry: &str, path: &str) -> Result<Self, ReferenceError> {
+        let registry = if is_docker_hub(registry) { DOCKER_HUB } else { registry };
+        check_host(registry)?;
+        check_path(path)?;
+        Ok(Self { registry: registry.into(), path: path.into() })
+    }
+
+    /// The registry, such as `quay.io`, `docker.io` or `[::1]:5000`.
+    pub fn registry(&self) -> &str {
+        &self.registry
+    }
+
+    /// The path at the registry, such as `library/nginx`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The image with this tag.
+    pub fn tagged(&self, tag: &Tag) -> ImageRef {
+        ImageRef { repository: self.clone(), version: Version::Tag(tag.clone()) }
+    }
+
+    /// The image with this digest.
+    pub fn at(&self, digest: &Digest) -> ImageRef {
+        ImageRef { repository: self.clone(), version: Version::Digest(digest.clone()) }
+    }
+
+    /// Splits a text into a repository and what follows it: nothing, `:…` or `@…`, both without the sign.
+    ///
+    /// What follows is not looked at: it may be one tag, or a list, or an expression.
+    ///
+    /// # Errors
+    /// If the repository part is not valid.
+    pub fn split(text: &str) -> Result<(Self, Suffix<'_>), ReferenceError> {
+        if text.is_empty() {
+            return Err(ReferenceError::Empty);
+        }
+        let (host, rest) = split_host(text);
+        // The first `:` or `@` after the host ends the path: a path has neither.
+        let (path, suffix) = match rest.find([':', '@']) {
+            Some(at) if rest.as_bytes()[at] == b':' => (&rest[..at], Suffix::Colon(&rest[at + 1..])),
+            Some(at) => (&rest[..at], Suffix::At(&rest[at + 1..])),
+            None => (rest, Suffix::None),
+        };
+        let repository = match host {
+            Some(host) if !is_docker_hub(host) => Self::new(host, path)?,
+            _ if path.contains('/') => Self::new(DOCKER_HUB, path)?,
+            _ => {
+                check_path(path)?;
+                Self::new(DOCKER_HUB, &format!("library/{path}"))?
+            }
+        };
+        Ok((repository, suffix))
+    }
+}
+
+/// What follows a repository in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suffix<'a> {
+    /// Nothing.
+    None,
+    /// What stands after a colon.
+    Colon(&'a str),
+    /// What stands after an `@`.
+    At(&'a str),
+}
+
+impl Tag {
+    /// The text of it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::ops::Deref for Tag {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Version {
+    /// The tag, if it is one.
+    pub fn tag(&self) -> Option<&Tag> {
+        match self {
+            Self::Tag(tag) => Some(tag),
+            Self::Digest(_) => None,
+        }
+    }
+
+    /// The digest, if it is one.
+    pub fn digest(&self) -> Option<&Digest> {
+        match self {
+            Self::Tag(_) => None,
+            Self::Digest(digest) => Some(digest),
+        }
+    }
+}
+
+impl ImageRef {
+    /// Reads a reference; without tag and digest it means `latest`, as everywhere in the field.
+    ///
+    /// `repo:tag@sha256:…` is that digest.
+    ///
+    /// # Errors
+    /// If it is not valid.
+    pub fn parse_or_latest(text: &str) -> Result<Self, ReferenceError> {
+        match Self::from_str(text) {
+            Err(ReferenceError::Unversioned(_)) => format!("{text}:latest").parse(),
+            other => other,
+        }
+    }
+}
+
+fn is_docker_hub(host: &str) -> bool {
+    matches!(host, DOCKER_HUB | "index.docker.io" | "registry-1.docker.io")
+}
+
+/// The host in front of the first `/`, if that is one.
+fn split_host(text: &str) -> (Option<&str>, &str) {
+    match text.split_once('/') {
+        Some((first, rest))
+            if first == "localhost"
+                || first.contains(['.', ':', '[', '@'])
+                || first.chars().any(char::is_uppercase) =>
+        {
+            (Some(first), rest)
+        }
+        _ => (None, text),
+    }
+}
+
+fn check_host(host: &str) -> Result<(), ReferenceError> {
+    let bad = || ReferenceError::Host(host.to_owned());
+    let (name, port) = match host.strip_prefix('[') {
+        Some(rest) => {
+            let (address, port) = rest.split_once(']').ok_or_else(bad)?;
+            address.parse::<std::net::Ipv6Addr>().map_err(|_| bad())?;
+            ("v6", port.strip_prefix(':').or(if port.is_empty() { None } else { Some("x") }))
+        }
+        None => host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port))),
+    };
+    let label = |label: &str| {
+        !label.is_empty()
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    let port_is_fine = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|number| number > 0));
+    if host.len() <= 255 && name.split('.').all(label) && port_is_fine { Ok(()) } else { Err(bad()) }
+}
+
+fn check_path(path: &str) -> Result<(), ReferenceError> {
+    if path.len() > 255 {
+        return Err(ReferenceError::Long(path.len()));
+    }
+    if path.split('/').all(is_path_element) { Ok(()) } else { Err(ReferenceError::Path(path.to_owned())) }
+}
+
+/// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*` (distribution-spec, "Pulling manifests").
+fn is_path_element(element: &str) -> bool {
+    let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let bytes = element.as_bytes();
+    let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return false };
+    if !word(*first) || !word(*last) {
+        return false;
+    }
+    bytes
+        .split(|byte| word(*byte))
+        .filter(|separator| !separator.is_empty())
+        .all(|separator| matches!(separator, b"." | b"_" | b"__") || separator.iter().all(|byte| *byte == b'-'))
+}
+
+impl FromStr for Tag {
+    type Err = ReferenceError;
+
+    fn from_str(text: &str) -> Result<Self, ReferenceError> {
+        let first = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        let other = |byte: u8| first(byte) || byte == b'.' || byte == b'-';
+        match text.as_bytes() {
+            [head, tail @ ..] if tail.len() < 128 && first(*head) && tail.iter().all(|b| other(*b)) => {
+                Ok(Self(text.into()))
+            }
+            _ => Err(ReferenceError::Tag(text.chars().take(160).collect())),
+        }
+    }
+}
+
+impl FromStr for Repository {
+    type Err = ReferenceError;
+
+    fn from_str(text: &str) -> Result<Self, ReferenceError> {
+        match Self::split(text)? {
+            (repository, Suffix::None) => Ok(repository),
+            _ => Err(ReferenceError::Versioned(text.to_owned())),
+        }
+    }
+}
+
+impl FromStr for ImageRef {
+    type Err = ReferenceError;
+
+    fn from_str(text: &str) -> Result<Self, ReferenceError> {
+        let (repository, suffix) = Repository::split(text)?;
+        let version = match suffix {
+            Suffix::None => return Err(ReferenceError::Unversioned(text.to_owned())),
+            Suffix::At(digest) => Version::Digest(digest.parse()?),
+            Suffix::Colon(rest) => match rest.split_once('@') {
+                Some((tag, digest)) => {
+                    tag.parse::<Tag>()?;
+                    Version::Digest(digest.parse()?)
+                }
+                None => Version::Tag(rest.parse()?),
+            },
+        };
+        Ok(Self { repository, version })
+    }
+}
+
+impl fmt::Display for Repository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.registry, self.path)
+    }
+}
+
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tag(tag) => tag.fmt(f),
+            Self::Digest(digest) => digest.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for ImageRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.version.tag().is_some() { ':' } else { '@' };
+        write!(f, "{}{sign}{}", self.repository, self.version)
+    }
+}
+
+macro_rules! as_text {
+    ($($name:ty),+) => {$(
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                text.parse().map_err(de::Error::custom)
+            }
+        }
+    )+};
+}
+
+as_text!(Repository, Tag, ImageRef);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_docker_reads_them() {
+        for (text, expected) in [
+            ("nginx:1.27", "docker.io/library/nginx:1.27"),
+            ("docker.io/nginx:1", "docker.io/library/nginx:1"),
+            ("index.docker.io/library/nginx:1", "docker.io/library/nginx:1"),
+            ("registry-1.docker.io/bitnami/redis:7", "docker.io/bitnami/redis:7"),
+            ("bitnami/redis:7", "docker.io/bitnami/redis:7"),
+            ("localhost/redis:7", "localhost/redis:7"),
+            ("[::1]:5000/x/nginx:v1", "[::1]:5000/x/nginx:v1"),
+            ("127.0.0.1:300/library/nginx:v1", "127.0.0.1:300/library/nginx:v1"),
+            ("REG/a/b:v1", "REG/a/b:v1"),
+            ("quay.io/a/b--c__d:_x", "quay.io/a/b--c__d:_x"),
+        ] {
+            assert_eq!(text.parse::<ImageRef>().unwrap().to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_tag_beside_a_digest_is_only_a_remark() {
+        let digest = Digest::of(b"x");
+        let image: ImageRef = format!("quay.io/a/b:v1@{digest}").parse().unwrap();
+        assert_eq!(image.to_string(), format!("quay.io/a/b@{digest}"));
+    }
+
+    #[test]
+    fn no_version_means_latest_only_where_that_is_asked_for() {
+        assert!(matches!("quay.io/a/b".parse::<ImageRef>(), Err(ReferenceError::Unversioned(_))));
+        assert_eq!(ImageRef::parse_or_latest("quay.io/a/b").unwrap().to_string(), "quay.io/a/b:latest");
+        assert!(ImageRef::parse_or_latest("quay.io/a/b:").is_err());
+    }
+
+    #[test]
+    fn what_no_registry_would_take_is_refused() {
+        let long = format!("q.io/a:{}", "t".repeat(129));
+        for text in [
+            "",
+            "quay.io/",
+            "quay.io/A/b:v1",
+            "quay.io/a/b:v1,",
+            "quay.io/a b:v1",
+            "q.io/a//b:1",
+            "q.io/../b:1",
+            "q.io/a..b:1",
+            "q.io/a___b:1",
+            "q.io/-a:1",
+            "q.io/a:-t",
+            "q.io/a:.t",
+            &long,
+            "user@q.io/a:1",
+            "[::g]:5000/a:1",
+            "q.io:0/a:1",
+            "q.io:99999/a:1",
+            "q.io/a@sha256:xyz",
+            "q..io/a:1",
+            "A:1",
+            "nginx/:1",
+        ] {
+            assert!(text.parse::<ImageRef>().is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! What can go wrong, sorted by what the reader can do about it.
+//!
+//! A stage says what happened: a kind, a sentence, perhaps a hint, and whether trying again can help.
+//! What is done about it (attempts, rounds, giving up) is the engine's alone.
+
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
+
+use serde::Serialize;
+
+use crate::content::{DigestError, ManifestError, ReferenceError};
+
+/// The result of what stages do.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Sorts errors by what the reader can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorKind {
+    /// It is not there: check the name.
+    NotFound,
+    /// It is not allowed: check credentials and rights.
+    Denied,
+    /// Too much was asked for in too short a time: wait.
+    Throttled,
+    /// The other side cannot be reached or does not answer: check network and service.
+    Unavailable,
+    /// Bytes are not what their digest says.
+    Corrupt,
+    /// The other side, or this program, does not do this.
+    Unsupported,
+    /// A disk, a quota or a file-system limit.
+    Storage,
+    /// What stands there does not allow it: an immutable tag, a name that two images claim.
+    Conflict,
+    /// The run was stopped.
+    Cancelled,
+    /// A mistake in this program or in a plugin.
+    Bug,
+}
+
+/// Whether trying the same thing again can help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Retry {
+    /// It would fail in the same way.
+    #[default]
+    Never,
+    /// It may work at any time.
+    Soon,
+    /// It may work after this time; the other side said so.
+    After(Duration),
+}
+
+/// What went wrong: a kind, a sentence, a hint.
+///
+/// Messages are lower case without a full stop; values stand in backticks. Cheap to clone, because one failure may
+/// have to be told to several.
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    hint: Option<Cow<'static, str>>,
+    retry: Retry,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// An error that trying again does not help, unless its kind says otherwise: throttled and unavailable are
+    /// [`Retry::Soon`].
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        let retry = match kind {
+            ErrorKind::Throttled | ErrorKind::Unavailable => Retry::Soon,
+            _ => Retry::Never,
+        };
+        Self(Arc::new(Inner { kind, message: message.into(), hint: None, retry, source: None }))
+    }
+
+    /// The run was stopped.
+    pub fn cancelled() -> Self {
+        Self::new(ErrorKind::Cancelled, "stopped")
+    }
+
+    /// Adds what the reader can do.
+    #[must_use]
+    pub fn hint(self, hint: impl Into<Cow<'static, str>>) -> Self {
+        self.change(|inner| inner.hint = Some(hint.into()))
+    }
+
+    /// Says whether trying again can help.
+    #[must_use]
+    pub fn retry(self, retry: Retry) -> Self {
+        self.change(|inner| inner.retry = retry)
+    }
+
+    /// Puts what was being done in front: `doing: message`.
+    #[must_use]
+    pub fn context(self, doing: impl fmt::Display) -> Self {
+        self.change(|inner| inner.message = format!("{doing}: {}", inner.message))
+    }
+
+    /// Keeps the error of a library for those who debug; it is not part of the message.
+    #[must_use]
+    pub fn because(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.change(|inner| inner.source = Some(Arc::new(source)))
+    }
+
+    fn change(self, change: impl FnOnce(&mut Inner)) -> Self {
+        let mut inner = Arc::unwrap_or_clone(self.0);
+        change(&mut inner);
+        Self(Arc::new(inner))
+    }
+
+    /// What the reader can do about it, as a class.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// What failed and what is known, in one line.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// What to do, if something is known to help.
+    pub fn hint_text(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    /// Whether trying again can help.
+    pub fn retry_advice(&self) -> Retry {
+        self.0.retry
+    }
+
+    /// Whether trying again can help at all.
+    pub fn is_retryable(&self) -> bool {
+        self.0.retry != Retry::Never
+    }
+
+    /// Whether the run was stopped.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.kind == ErrorKind::Cancelled
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.0.kind, self.0.message)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl From<ManifestError> for Error {
+    fn from(error: ManifestError) -> Self {
+        let kind = match error {
+            ManifestError::WrongDigest { .. } => ErrorKind::Corrupt,
+            _ => ErrorKind::Unsupported,
+        };
+        let retry = if kind == ErrorKind::Corrupt { Retry::Soon } else { Retry::Never };
+        Self::new(kind, error.to_string()).retry(retry)
+    }
+}
+
+impl From<DigestError> for Error {
+    fn from(error: DigestError) -> Self {
+        Self::new(ErrorKind::Unsupported, error.to_string())
+    }
+}
+
+impl From<ReferenceError> for Error {
+    fn from(error: ReferenceError) -> Self {
+        Self::new(ErrorKind::Unsupported, error.to_string())
+    }
+}

@@ -1,0 +1,127 @@
+//! What moves between stages: listing, candidate, target, job, outcome.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::{
+    content::{Descriptor, Digest, ImageRef, Manifest, Repository, Tag, Version},
+    error::Error,
+};
+
+/// One repository and the candidates found there.
+///
+/// A batch, because "the newest three" needs the tags of a repository together.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// Where the candidates are.
+    pub repository: Repository,
+    /// What was found there, in the order in which it shall be copied.
+    pub candidates: Vec<Candidate>,
+    /// Where this was asked for, such as `images.yaml:7`; errors about two rules name both.
+    pub rule: Arc<str>,
+}
+
+impl Listing {
+    /// Keeps the candidates that `keep` says yes to.
+    pub fn retain(&mut self, keep: impl FnMut(&Candidate) -> bool) {
+        self.candidates.retain(keep);
+    }
+}
+
+/// One version of a repository, and where it shall go.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The tag or digest.
+    pub version: Version,
+    /// Where the rule sends it; empty means that the destination names it.
+    pub targets: Vec<ImageRef>,
+}
+
+impl Candidate {
+    /// A version that the destination will name.
+    pub fn new(version: Version) -> Self {
+        Self { version, targets: Vec::new() }
+    }
+
+    /// The tag, if it is a tag.
+    pub fn tag(&self) -> Option<&Tag> {
+        self.version.tag()
+    }
+}
+
+/// One candidate and all its targets: the unit of progress, of a retry round and of the report.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Counts up in the order of the listings.
+    pub id: u64,
+    /// What is copied.
+    pub source: ImageRef,
+    /// Where the rule sends it; empty means that each destination names it.
+    pub targets: Vec<ImageRef>,
+    /// Where this was asked for.
+    pub rule: Arc<str>,
+}
+
+/// What a name turned out to be.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The name that was asked for.
+    pub image: ImageRef,
+    /// What it points to.
+    pub descriptor: Descriptor,
+    /// The manifest, where it was read.
+    pub manifest: Option<Manifest>,
+}
+
+/// How one target of a job ended.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// It was copied.
+    Copied(Moved),
+    /// Nothing had to be done.
+    Skipped(Skip),
+    /// It is not there.
+    Failed(Error),
+}
+
+/// What a copy to one target took.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Moved {
+    /// Digest of the root that was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// Digest of the root at the source, where the written one differs because a filter dropped entries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed_from: Option<Digest>,
+    /// Blobs that were sent.
+    pub blobs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Bytes of blobs that the destination took from another of its repositories.
+    pub mounted: u64,
+    /// Bytes of blobs that were there already.
+    pub present: u64,
+    /// Foreign layers, which stay where their `urls` say.
+    pub foreign: u64,
+}
+
+/// Why nothing had to be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "why", rename_all = "snake_case")]
+pub enum Skip {
+    /// The destination has it already.
+    Present {
+        /// What it has.
+        digest: Digest,
+    },
+    /// A filter said no.
+    Filtered {
+        /// The kind of the filter.
+        filter: String,
+        /// What it said.
+        reason: String,
+    },
+    /// An earlier rule does the same.
+    Duplicate,
+}

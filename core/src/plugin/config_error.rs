@@ -1,0 +1,71 @@
+//! What a plugin says of values that it cannot work with.
+
+use crate::diagnostic::Diagnostic;
+
+/// Problems with the values of a table, all at once.
+#[derive(Clone, Debug, Default)]
+pub struct ConfigError(Vec<Problem>);
+
+/// One problem.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// The key that it concerns, as a path inside the table: `keep`, `keep[1]`, `images[0].from`.
+    /// None: the table as a whole, or a place in another file that the diagnostic names.
+    pub key: Option<String>,
+    /// What to say.
+    pub diagnostic: Diagnostic,
+}
+
+impl ConfigError {
+    /// A problem of the table as a whole.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self(vec![Problem { key: None, diagnostic: Diagnostic::error(message) }])
+    }
+
+    /// Says which key it concerns: `keep`, `keep[1]`, `images[0].from`.
+    #[must_use]
+    pub fn at(mut self, key: impl Into<String>) -> Self {
+        let key = key.into();
+        for problem in &mut self.0 {
+            problem.key.get_or_insert_with(|| key.clone());
+        }
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        let hint = hint.into();
+        for problem in &mut self.0 {
+            problem.diagnostic.hint.get_or_insert_with(|| hint.clone());
+        }
+        self
+    }
+
+    /// Adds the problems of another.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
+    /// The problems.
+    pub fn into_problems(self) -> Vec<Problem> {
+        self.0
+    }
+
+    /// `value` if there are no problems, else the problems.
+    ///
+    /// # Errors
+    /// The problems.
+    pub fn or_ok<T>(self, value: T) -> Result<T, Self> {
+        if self.0.is_empty() { Ok(value) } else { Err(self) }
+    }
+}
+
+/// Problems in a file that the table names; they bring their own places.
+impl From<Vec<Diagnostic>> for ConfigError {
+    fn from(diagnostics: Vec<Diagnostic>) -> Self {
+        Self(diagnostics.into_iter().map(|diagnostic| Problem { key: None, diagnostic }).collect())
+    }
+}

@@ -1,0 +1,137 @@
+//! What a plugin may ask for while it is built.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use parking::Lock;
+
+use super::{ConfigError, Section, Sections};
+use crate::{
+    diagnostic::Diagnostic,
+    secret::{Secret, Value},
+};
+
+/// Looks up an environment variable. Core itself reads none.
+pub type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// What a pipeline is built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To look whether it is right: a variable that is not set is a warning.
+    Check,
+    /// To run: a variable that is not set is an error.
+    Run,
+}
+
+/// What a plugin may ask for while it is built: sections that stages share, the environment, the base directory.
+pub struct BuildContext<'a> {
+    sections: Option<&'a Sections>,
+    environment: Environment,
+    base: PathBuf,
+    purpose: Purpose,
+    targets_claimed: AtomicBool,
+    warnings: Lock<Vec<Diagnostic>>,
+}
+
+impl<'a> BuildContext<'a> {
+    /// A context without sections other than their defaults.
+    pub fn new(environment: Environment, base: impl Into<PathBuf>, purpose: Purpose) -> Self {
+        Self {
+            sections: None,
+            environment,
+            base: base.into(),
+            purpose,
+            targets_claimed: AtomicBool::new(false),
+            warnings: Lock::default(),
+        }
+    }
+
+    /// The same with the sections of a pipeline.
+    #[must_use]
+    pub fn with_sections(self, sections: &'a Sections) -> Self {
+        Self { sections: Some(sections), ..self }
+    }
+
+    /// What the pipeline is built for.
+    pub fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
+    /// A section that stages share: built once for a pipeline, from its table or from nothing.
+    ///
+    /// # Errors
+    /// If its table is wrong; the section's own place is named.
+    pub fn section<S: Section>(&self) -> Result<Arc<S>, ConfigError> {
+        match self.sections {
+            Some(sections) => sections.get::<S>(self),
+            None => S::build(None, self).map(Arc::new),
+        }
+    }
+
+    /// An environment variable.
+    pub fn env(&self, name: &str) -> Option<String> {
+        (self.environment)(name)
+    }
+
+    /// The environment, for what must look up variables later.
+    pub fn environment(&self) -> Environment {
+        Arc::clone(&self.environment)
+    }
+
+    /// A path as the user wrote it, seen from the directory of the pipeline file.
+    pub fn path(&self, written: impl AsRef<Path>) -> PathBuf {
+        self.base.join(written)
+    }
+
+    /// The value of a key. When only checking, a variable that is not set is a warning and gives an empty text.
+    ///
+    /// # Errors
+    /// When running: if the variable is not set.
+    pub fn reveal(&self, value: &Value, key: &str) -> Result<Secret, ConfigError> {
+        value.reveal(|name| self.env(name)).or_else(|name| {
+            let message = format!("the environment variable `{name}` of `{key}` is not set");
+            match self.purpose {
+                Purpose::Run => Err(ConfigError::new(message).at(key)),
+                Purpose::Check => {
+                    self.warn(Diagnostic::warning(message));
+                    Ok(Secret::new(""))
+                }
+            }
+        })
+    }
+
+    /// Says something that does not stop the run.
+    pub fn warn(&self, diagnostic: Diagnostic) {
+        self.warnings.with(|warnings| warnings.push(diagnostic));
+    }
+
+    /// The warnings so far, taken out.
+    pub fn take_warnings(&self) -> Vec<Diagnostic> {
+        self.warnings.with(std::mem::take)
+    }
+
+    /// Asks for the targets that rules give: the first push that asks gets them, every other one must place by
+    /// itself.
+    pub fn claim_targets(&self) -> bool {
+        !self.targets_claimed.swap(true, Ordering::Relaxed)
+    }
+}
+
+/// A mutex that is only held for the length of a closure, so never across an await.
+mod parking {
+    use std::sync::{Mutex, PoisonError};
+
+    #[derive(Default)]
+    pub(super) struct Lock<T>(Mutex<T>);
+
+    impl<T> Lock<T> {
+        pub(super) fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
+            work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        }
+    }
+}

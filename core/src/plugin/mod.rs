@@ -1,0 +1,208 @@
+//! Plugins: stages that register themselves at link time.
+//!
+//! A plugin is a config struct and one line:
+//!
+//! ```
+//! use sealift_core::{
+//!     job::Listing,
+//!     plugin::{BuildContext, ConfigError, Plugin, StageConfig},
+//!     schemars::{self, JsonSchema},
+//!     serde::Deserialize,
+//!     stage::Filter,
+//! };
+//!
+//! /// Keeps only the tags that end with one of the given suffixes.
+//! #[derive(Deserialize, JsonSchema)]
+//! #[serde(deny_unknown_fields, crate = "sealift_core::serde")]
+//! #[schemars(crate = "sealift_core::schemars")]
+//! struct Suffix {
+//!     /// Suffixes to keep, such as `-alpine`. At least one.
+//!     keep: Vec<String>,
+//! }
+//!
+//! impl Filter for Suffix {
+//!     fn versions(&self, listing: &mut Listing) {
+//!         listing.retain(|candidate| {
+//!             candidate.tag().is_some_and(|tag| self.keep.iter().any(|end| tag.ends_with(end)))
+//!         });
+//!     }
+//! }
+//!
+//! impl StageConfig<dyn Filter> for Suffix {
+//!     fn build(self, _: &BuildContext<'_>) -> Result<Box<dyn Filter>, ConfigError> {
+//!         Ok(Box::new(self))
+//!     }
+//! }
+//!
+//! sealift_core::inventory::submit! { Plugin::filter::<Suffix>("suffix") }
+//! ```
+//!
+//! The texts that users see (`plugins`, `explain`, `check`) come from the doc comments of the struct.
+
+mod config_error;
+mod context;
+mod section;
+
+use std::fmt;
+
+use schemars::{JsonSchema, Schema};
+use serde::de::DeserializeOwned;
+
+pub use config_error::{ConfigError, Problem};
+pub use context::{BuildContext, Environment, Purpose};
+pub use section::{Section, SectionPlugin, Sections, linked_sections};
+
+use crate::stage::{Fetch, Filter, List, Push};
+
+/// The part that a stage plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// Finds what there is to copy.
+    List,
+    /// Drops what is not wanted.
+    Filter,
+    /// Reads images.
+    Fetch,
+    /// Writes images.
+    Push,
+}
+
+impl Role {
+    /// All roles, in the order in which data flows.
+    pub const ALL: [Self; 4] = [Self::List, Self::Filter, Self::Fetch, Self::Push];
+
+    /// The name of the role, which is also that of its table in a pipeline.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Filter => "filter",
+            Self::Fetch => "fetch",
+            Self::Push => "push",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What was written for a stage, and how it becomes one.
+///
+/// `S` is the trait object that comes out: `dyn List`, `dyn Filter`, `dyn Fetch` or `dyn Push`.
+pub trait StageConfig<S: ?Sized>: DeserializeOwned + JsonSchema {
+    /// Makes the stage. Fast and offline: it compiles expressions and opens clients, but asks nobody.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the values, all of it at once, with the keys that it concerns.
+    fn build(self, cx: &BuildContext<'_>) -> Result<Box<S>, ConfigError>;
+}
+
+/// A stage that was built.
+pub enum Stage {
+    /// A list.
+    List(Box<dyn List>),
+    /// A filter.
+    Filter(Box<dyn Filter>),
+    /// A fetch.
+    Fetch(Box<dyn Fetch>),
+    /// A push.
+    Push(Box<dyn Push>),
+}
+
+/// The table of a stage or section as it was written, with positions. What it holds is private to core.
+pub struct Table<'a>(pub(crate) toml::Spanned<toml::de::DeTable<'a>>);
+
+/// A config that was read from its table and waits to be built.
+pub type Build = Box<dyn FnOnce(&BuildContext<'_>) -> Result<Stage, ConfigError>>;
+
+type Read = fn(Table<'_>) -> Result<Build, toml::de::Error>;
+
+/// A kind of stage that is linked into this program.
+pub struct Plugin {
+    role: Role,
+    kind: &'static str,
+    read: Read,
+    schema: fn() -> Schema,
+    type_name: fn() -> &'static str,
+}
+
+inventory::collect!(Plugin);
+
+macro_rules! constructor {
+    ($(#[$doc:meta])* $name:ident, $stage:ident) => {
+        $(#[$doc])*
+        pub const fn $name<T: StageConfig<dyn $stage> + 'static>(kind: &'static str) -> Self {
+            Self {
+                role: Role::$stage,
+                kind,
+                read: |table| {
+                    let config = T::deserialize(toml::de::Deserializer::from(table.0))?;
+                    Ok(Box::new(move |cx| config.build(cx).map(Stage::$stage)))
+                },
+                schema: || schemars::schema_for!(T),
+                type_name: std::any::type_name::<T>,
+            }
+        }
+    };
+}
+
+impl Plugin {
+    constructor!(
+        /// A kind of list.
+        list, List
+    );
+    constructor!(
+        /// A kind of filter.
+        filter, Filter
+    );
+    constructor!(
+        /// A kind of fetch.
+        fetch, Fetch
+    );
+    constructor!(
+        /// A kind of push.
+        push, Push
+    );
+
+    /// The part it plays.
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The name after `use =`.
+    pub const fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// The schema of its table, with the field texts.
+    pub fn schema(&self) -> Schema {
+        (self.schema)()
+    }
+
+    /// The crate that defines it.
+    pub fn defined_in(&self) -> &'static str {
+        (self.type_name)().split("::").next().unwrap_or_default()
+    }
+
+    /// The first paragraph of the config's doc comment, in one line.
+    pub fn summary(&self) -> String {
+        let schema = self.schema();
+        let text = schema.get("description").and_then(|text| text.as_str()).unwrap_or_default();
+        text.split("\n\n").next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    pub(crate) fn read(&self, table: Table<'_>) -> Result<Build, toml::de::Error> {
+        (self.read)(table)
+    }
+}
+
+/// All plugins that are linked, sorted by role and kind.
+///
+/// A crate that is named in `Cargo.toml` only is not linked: mention it with `use the_crate as _;`.
+pub fn linked() -> Vec<&'static Plugin> {
+    let mut all: Vec<_> = inventory::iter::<Plugin>.into_iter().collect();
+    all.sort_by_key(|plugin| (plugin.role, plugin.kind));
+    all
+}

@@ -1,0 +1,126 @@
+//! Secrets: texts that never show themselves.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, MapAccess, Visitor},
+};
+
+/// A text that is wiped when dropped and prints as `[secret]` wherever it is printed.
+#[derive(Clone)]
+pub struct Secret(SecretString);
+
+impl Secret {
+    /// Hides a text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(SecretString::from(text.into()))
+    }
+
+    /// The text itself, for the one place that sends it.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
+impl Eq for Secret {}
+
+/// A value as a configuration writes it: a text in place, or the name of an environment variable.
+///
+/// ```toml
+/// password = { env = "QUAY_PASSWORD" }
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub enum Value {
+    /// The value itself.
+    Literal(Secret),
+    /// The environment variable that holds it.
+    Env(String),
+}
+
+impl Value {
+    /// The value, with variables looked up by `env`.
+    ///
+    /// # Errors
+    /// The name of the variable, if it is not set.
+    pub fn reveal(&self, env: impl Fn(&str) -> Option<String>) -> std::result::Result<Secret, String> {
+        match self {
+            Self::Literal(secret) => Ok(secret.clone()),
+            Self::Env(name) => env(name).map(Secret::new).ok_or_else(|| name.clone()),
+        }
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Literal(secret) => secret.fmt(f),
+            Self::Env(name) => write!(f, "{{ env = {name:?} }}"),
+        }
+    }
+}
+
+// By hand, because an untagged enum would lose the position of errors.
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl<'de> Visitor<'de> for Read {
+            type Value = Value;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text or `{ env = \"NAME\" }`")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
+                Ok(Value::Literal(Secret::new(text)))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+                match map.next_entry::<String, String>()? {
+                    Some((key, name)) if key == "env" => match map.next_key::<String>()? {
+                        None => Ok(Value::Env(name)),
+                        Some(other) => Err(de::Error::unknown_field(&other, &["env"])),
+                    },
+                    Some((key, _)) => Err(de::Error::unknown_field(&key, &["env"])),
+                    None => Err(de::Error::missing_field("env")),
+                }
+            }
+        }
+        deserializer.deserialize_any(Read)
+    }
+}
+
+impl JsonSchema for Value {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Value".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A text, or the environment variable that holds it.",
+            "oneOf": [
+                { "type": "string" },
+                {
+                    "type": "object",
+                    "properties": { "env": { "type": "string" } },
+                    "required": ["env"],
+                    "additionalProperties": false
+                }
+            ]
+        })
+    }
+}

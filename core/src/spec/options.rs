@@ -1,0 +1,36 @@
+//! The `[run]` table: how a pipeline runs, whatever its stages are.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::num::NonZeroUsize;
+
+/// How a pipeline runs.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunOptions {
+    /// Blobs in flight at most. Left out, the engine finds out what is good.
+    pub transfers: Option<NonZeroUsize>,
+    /// Further rounds over what failed, after everything ran once. Default: 2.
+    pub retries: Option<u32>,
+    /// What becomes of an index that lost entries to a filter. Default: `rewrite`.
+    pub index: IndexMode,
+    /// Push manifests and tags even where the destination already has them. Default: false.
+    pub force: bool,
+    /// Whether signatures, SBOMs and other referrers travel along. Default: true.
+    pub referrers: Option<bool>,
+    /// Seconds that running transfers get to end after the first interrupt. Default: 20.
+    pub grace_s: Option<u64>,
+}
+
+/// What becomes of an index that lost entries to a filter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum IndexMode {
+    /// A smaller index is written. It has a new digest: signatures of the old one do not match it.
+    #[default]
+    Rewrite,
+    /// The index keeps its bytes and digest, and lists entries that are not there. Harbor and distribution refuse it.
+    Sparse,
+    /// The only image that is left takes the place of the index; an error if several are left.
+    Single,
+}

@@ -1,0 +1,234 @@
+//! The four traits that stages implement, and nothing else.
+//!
+//! Data flows one way: a [`List`] finds versions, [`Filter`]s drop some, a [`Fetch`] reads manifests and blobs,
+//! [`Push`]es write them. Stages say what happened; the engine decides what to do about it.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+
+use crate::{
+    blob::Blob,
+    content::{Descriptor, Digest, ImageRef, Manifest, Repository, Tag},
+    error::Result,
+    job::{Job, Listing, Resolved},
+    outlet::Outlet,
+};
+
+/// Finds what there is to copy.
+#[async_trait]
+pub trait List: Send + Sync {
+    /// Hands out listings until there are no more.
+    ///
+    /// The outlet is bounded: sending waits while it is full, and fails as cancelled once nobody wants more.
+    ///
+    /// # Errors
+    /// If listing as a whole cannot go on. What concerns one repository only goes to [`Outlet::failed`].
+    async fn list(&self, out: &Outlet) -> Result<()>;
+
+    /// Lists one repository again that went to [`Outlet::failed`] before; one round of retry calls this once for each.
+    ///
+    /// # Errors
+    /// If the repository cannot be listed this time either.
+    async fn list_again(&self, repository: &Repository, out: &Outlet) -> Result<()> {
+        let _ = out;
+        Err(crate::error::Error::new(
+            crate::error::ErrorKind::Unsupported,
+            format!("`{repository}` cannot be listed again on its own"),
+        ))
+    }
+}
+
+/// Drops what is not wanted. Three moments, because cheap ones should run first.
+#[async_trait]
+pub trait Filter: Send + Sync {
+    /// Drops versions by name, before anything is read. May only drop.
+    fn versions(&self, listing: &mut Listing) {
+        let _ = listing;
+    }
+
+    /// Drops entries of one index. May only drop, and keeps the order.
+    ///
+    /// Entries that describe others (attestations) follow what they describe; the engine sees to it.
+    fn entries(&self, entries: &mut Vec<Descriptor>) {
+        let _ = entries;
+    }
+
+    /// Whether this filter ever drops entries of an index, so that an image that is one must be read to know what
+    /// will stand at the destination. Default: yes, because saying no wrongly would skip images that differ.
+    fn rewrites(&self) -> bool {
+        true
+    }
+
+    /// Says yes or no to an image. It may read through `from`; what it reads is kept for the copy.
+    ///
+    /// # Errors
+    /// If it cannot decide; the image then fails.
+    async fn admit(&self, image: &Resolved, from: &dyn Fetch) -> Result<Verdict> {
+        let _ = (image, from);
+        Ok(Verdict::Keep)
+    }
+}
+
+/// What a filter says of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It goes on.
+    Keep,
+    /// It is skipped, for this reason.
+    Drop(String),
+}
+
+/// How much of an image is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// What the name points to: one small question.
+    Digest,
+    /// The manifest: read by the name that was given, with no question before it.
+    Manifest,
+}
+
+/// Reads images.
+#[async_trait]
+pub trait Fetch: Send + Sync {
+    /// What a name points to.
+    ///
+    /// # Errors
+    /// If it is not there or cannot be read.
+    async fn resolve(&self, image: &ImageRef, want: Want) -> Result<Resolved>;
+
+    /// Reads a manifest by digest. What comes back has that digest.
+    ///
+    /// # Errors
+    /// If it is not there, cannot be read, or is something else.
+    async fn manifest(&self, repository: &Repository, item: &Descriptor) -> Result<Manifest>;
+
+    /// Opens a blob for reading. Resumes by itself where the source can.
+    ///
+    /// # Errors
+    /// If it is not there or cannot be read.
+    async fn blob(&self, repository: &Repository, item: &Descriptor) -> Result<Blob>;
+
+    /// The manifests that are about `subject`: signatures, SBOMs.
+    ///
+    /// # Errors
+    /// If they cannot be listed.
+    async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Descriptor>> {
+        let _ = (repository, subject);
+        Ok(Vec::new())
+    }
+}
+
+/// Writes images.
+#[async_trait]
+pub trait Push: Send + Sync {
+    /// Where a job's image goes. Pure: the same job, the same places.
+    ///
+    /// # Errors
+    /// If there is no name for it.
+    fn place(&self, job: &Job) -> Result<Vec<ImageRef>>;
+
+    /// Who shares blobs with whom: repositories with the same id share a store.
+    fn store(&self, at: &Repository) -> StoreId;
+
+    /// What a repository has, if that can be told in less than one question for each tag.
+    ///
+    /// # Errors
+    /// If the repository cannot be asked.
+    async fn survey(&self, at: &Repository) -> Result<Known> {
+        let _ = at;
+        Ok(Known::Ask)
+    }
+
+    /// What a name points to now.
+    ///
+    /// # Errors
+    /// If it cannot be asked; "nothing" is no error.
+    async fn current(&self, at: &ImageRef) -> Result<Option<Descriptor>>;
+
+    /// Whether the repository has a blob or manifest. Reads only.
+    ///
+    /// # Errors
+    /// If it cannot be asked.
+    async fn has(&self, at: &Repository, item: &Descriptor) -> Result<bool>;
+
+    /// Offers a blob: the repository has it, or takes it from `known_in`, or wants it.
+    ///
+    /// # Errors
+    /// If it can do neither.
+    async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer>;
+
+    /// Writes a manifest without a tag: a child of an index, or a root that goes by digest.
+    ///
+    /// # Errors
+    /// If it is not taken.
+    async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()>;
+
+    /// Writes a root manifest under a tag, in one step. A further tag is one more call.
+    ///
+    /// # Errors
+    /// If it is not taken.
+    async fn tag(&self, at: &ImageRef, manifest: &Manifest) -> Result<()>;
+
+    /// Called once, after the last job.
+    ///
+    /// # Errors
+    /// If what was written cannot be made to last.
+    async fn finish(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// What a repository has.
+#[derive(Clone, Debug)]
+pub enum Known {
+    /// All its tags, and what they point to.
+    All(HashMap<Tag, Digest>),
+    /// The names of all its tags.
+    Names(HashSet<Tag>),
+    /// There is no such repository, or it is empty.
+    Nothing,
+    /// Each tag must be asked for.
+    Ask,
+}
+
+/// Names a store of blobs: a registry host, a directory.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StoreId(Arc<str>);
+
+impl StoreId {
+    /// A store with this name.
+    pub fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+}
+
+impl fmt::Display for StoreId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The answer to a blob that was offered.
+pub enum Offer {
+    /// It is there already.
+    Have,
+    /// It was taken from another repository of the same store.
+    Mounted,
+    /// It is wanted: fill the slot.
+    Want(Box<dyn Slot>),
+}
+
+/// A place that waits for one blob.
+#[async_trait]
+pub trait Slot: Send {
+    /// Writes the blob: whole, or not at all. Nothing may be visible before [`Blob`] gave its last chunk.
+    ///
+    /// # Errors
+    /// If the blob cannot be read or not be written. The slot is used up either way.
+    async fn fill(self: Box<Self>, blob: Blob) -> Result<()>;
+}

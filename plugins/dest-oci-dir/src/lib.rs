@@ -1,0 +1,1 @@
+//! Push into an OCI image layout on disk.

@@ -1,0 +1,1 @@
+//! Keep chosen platforms of an image.

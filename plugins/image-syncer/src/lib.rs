@@ -1,0 +1,1 @@
+//! The auth and rule files of image-syncer, with positions.

@@ -1,0 +1,1 @@
+//! The distribution protocol: registries as Sealift sees them.

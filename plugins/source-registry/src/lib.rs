@@ -1,0 +1,1 @@
+//! List and fetch from a registry.

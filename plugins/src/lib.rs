@@ -1,0 +1,1 @@
+//! All built-in plugins of Sealift, linked in one line.

@@ -1,0 +1,1 @@
+//! A registry over an OCI image layout in a directory.

@@ -1,0 +1,1 @@
+//! Tiny images, in-memory stages and conformance suites for plugin authors.
