@@ -1,1 +1,4 @@
 //! Tiny images, in-memory stages and conformance suites for plugin authors.
+
+pub mod program;
+pub mod registry;

@@ -1,0 +1,146 @@
+//! What was asked of a registry: one record a request, and counts of them.
+//!
+//! How many requests something takes is a promise of this project, so tests count them. Both kinds of registry that
+//! tests run against (the one in this crate and a real `docker-registry`) give the same [`Requests`].
+
+use std::fmt;
+
+/// What a request is about, by its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// `/v2/` itself.
+    Ping,
+    /// `/v2/<name>/manifests/<reference>`.
+    Manifest,
+    /// `/v2/<name>/blobs/<digest>`.
+    Blob,
+    /// `/v2/<name>/blobs/uploads/…`.
+    Upload,
+    /// `/v2/<name>/tags/list`.
+    Tags,
+    /// `/v2/<name>/referrers/<digest>`.
+    Referrers,
+    /// `/v2/_catalog`.
+    Catalog,
+    /// `/token`, or whatever ends like that: a token service.
+    Token,
+    /// Anything else.
+    Other,
+}
+
+impl Kind {
+    /// The kind of a request with this path; a query after it does not matter.
+    pub fn of(path: &str) -> Self {
+        let path = path.split('?').next().unwrap_or_default();
+        let Some(rest) = path.strip_prefix("/v2") else {
+            return if path.ends_with("/token") { Self::Token } else { Self::Other };
+        };
+        match rest {
+            "" | "/" => return Self::Ping,
+            "/_catalog" => return Self::Catalog,
+            _ => {}
+        }
+        // From the right: a repository may be called `a/blobs/uploads`.
+        let mut parts = rest.rsplit('/');
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some("list"), Some("tags"), _) => Self::Tags,
+            (_, Some("manifests"), _) => Self::Manifest,
+            (_, Some("referrers"), _) => Self::Referrers,
+            (_, Some("uploads"), Some("blobs")) => Self::Upload,
+            (Some("uploads"), Some("blobs"), _) => Self::Upload,
+            (_, Some("blobs"), _) => Self::Blob,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// One request and how it was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The method, in capitals.
+    pub method: String,
+    /// Path and query, as they were sent.
+    pub path: String,
+    /// The status of the answer.
+    pub status: u16,
+    /// Bytes of the answer's body; of a request that nobody waited for, those that were sent.
+    pub bytes: u64,
+}
+
+impl Request {
+    /// What it is about.
+    pub fn kind(&self) -> Kind {
+        Kind::of(&self.path)
+    }
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} → {} ({} bytes)", self.method, self.path, self.status, self.bytes)
+    }
+}
+
+/// Requests in the order in which they were answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Requests(Vec<Request>);
+
+impl Requests {
+    /// All of them.
+    pub fn iter(&self) -> std::slice::Iter<'_, Request> {
+        self.0.iter()
+    }
+
+    /// How many there are.
+    pub fn total(&self) -> usize {
+        self.0.len()
+    }
+
+    /// How many with this method are about this kind of thing.
+    pub fn count(&self, method: &str, kind: Kind) -> usize {
+        self.0.iter().filter(|request| request.method == method && request.kind() == kind).count()
+    }
+
+    /// How many are about this kind of thing, whatever the method.
+    pub fn of_kind(&self, kind: Kind) -> usize {
+        self.0.iter().filter(|request| request.kind() == kind).count()
+    }
+}
+
+impl From<Vec<Request>> for Requests {
+    fn from(requests: Vec<Request>) -> Self {
+        Self(requests)
+    }
+}
+
+/// One request a line, for the message of an assertion.
+impl fmt::Display for Requests {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|request| writeln!(f, "{request}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_says_what_a_request_is_about() {
+        for (path, kind) in [
+            ("/v2/", Kind::Ping),
+            ("/v2", Kind::Ping),
+            ("/v2/_catalog?n=3", Kind::Catalog),
+            ("/v2/a/b/manifests/v1", Kind::Manifest),
+            ("/v2/a/blobs/sha256:00", Kind::Blob),
+            ("/v2/a/blobs/uploads/", Kind::Upload),
+            ("/v2/a/blobs/uploads/?mount=sha256:00&from=b", Kind::Upload),
+            ("/v2/a/blobs/uploads/3f-1?_state=x/y", Kind::Upload),
+            ("/v2/a/tags/list?n=1000", Kind::Tags),
+            ("/v2/tags/list/manifests/x", Kind::Manifest),
+            ("/v2/a/referrers/sha256:00?artifactType=x", Kind::Referrers),
+            ("/auth/token?scope=repository:a:pull", Kind::Token),
+            ("/healthz", Kind::Other),
+        ] {
+            assert_eq!(Kind::of(path), kind, "{path}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! How a registry shall be.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Mutex,
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{Process, Registry};
+use crate::program;
+
+/// The name of the program in Debian; upstream calls it `registry`.
+pub(super) const PROGRAM: &str = "docker-registry";
+
+/// How a registry shall be: built step by step, then started.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Setup {
+    htpasswd: Option<String>,
+    token: Option<TokenAuth>,
+    tls: Option<(String, String)>,
+    delete: bool,
+    more: Vec<(String, Value)>,
+}
+
+/// Whose tokens a registry takes.
+#[derive(Clone, Debug)]
+pub struct TokenAuth {
+    /// The URL of the token service, as it stands in challenges.
+    pub realm: String,
+    /// The name of the registry in tokens (`aud`).
+    pub service: String,
+    /// The name of the token service in tokens (`iss`).
+    pub issuer: String,
+    /// The certificates that may sign tokens, PEM.
+    pub root_certs: String,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { htpasswd: None, token: None, tls: None, delete: true, more: Vec::new() }
+    }
+}
+
+impl Setup {
+    /// Lets in only who is in this password file; its lines are `user:bcrypt`, as [`login`] makes them.
+    pub fn htpasswd(self, lines: impl Into<String>) -> Self {
+        Self { htpasswd: Some(lines.into()), ..self }
+    }
+
+    /// Lets in only who has a token.
+    pub fn token(self, token: TokenAuth) -> Self {
+        Self { token: Some(token), ..self }
+    }
+
+    /// Speaks https with this certificate (chain) and key, both PEM.
+    pub fn tls(self, cert: impl Into<String>, key: impl Into<String>) -> Self {
+        Self { tls: Some((cert.into(), key.into())), ..self }
+    }
+
+    /// Refuses to delete.
+    pub fn without_delete(self) -> Self {
+        Self { delete: false, ..self }
+    }
+
+    /// Sets a top-level part of its configuration, such as `validation`, as its documentation describes it.
+    pub fn part(mut self, name: &str, value: Value) -> Self {
+        self.more.push((name.to_owned(), value));
+        self
+    }
+
+    /// Starts it; none if `docker-registry` is not installed.
+    ///
+    /// # Panics
+    /// If it does not start, or is not installed while `CI` is set.
+    pub fn start(self) -> Option<Registry> {
+        program::find(PROGRAM)?;
+        let dir = tempfile::tempdir().expect("there is room for temporary files");
+        self.write(&dir);
+        let process = Process::start(dir.path(), SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let addr = process.addr;
+        Some(Registry { process: Mutex::new(process), addr, tls: self.tls.is_some(), dir, forgotten: Mutex::new(0) })
+    }
+
+    fn write(&self, dir: &TempDir) {
+        let file = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, text).expect("there is room for temporary files");
+            path
+        };
+        let mut http = json!({ "addr": "127.0.0.1:0", "secret": "for tests" });
+        if let Some((cert, key)) = &self.tls {
+            http["tls"] = json!({ "certificate": file("cert.pem", cert), "key": file("key.pem", key) });
+        }
+        let mut config = json!({
+            "version": "0.1",
+            "log": { "level": "info", "formatter": "json" }, // where it listens is said at this level
+            "storage": {
+                "filesystem": { "rootdirectory": storage_in(dir.path()) },
+                "delete": { "enabled": self.delete },
+                "maintenance": { "uploadpurging": { "enabled": false } },
+            },
+            "http": http,
+        });
+        if let Some(lines) = &self.htpasswd {
+            config["auth"]["htpasswd"] = json!({ "realm": "tests", "path": file("htpasswd", lines) });
+        }
+        if let Some(token) = &self.token {
+            config["auth"]["token"] = json!({
+                "realm": token.realm,
+                "service": token.service,
+                "issuer": token.issuer,
+                "rootcertbundle": file("roots.pem", &token.root_certs),
+            });
+        }
+        for (name, value) in &self.more {
+            config[name] = value.clone();
+        }
+        // Its configuration is YAML, and JSON is YAML.
+        file("config.yml", &config.to_string());
+    }
+}
+
+pub(super) fn config_in(dir: &Path) -> PathBuf {
+    dir.join("config.yml")
+}
+
+pub(super) fn storage_in(dir: &Path) -> PathBuf {
+    dir.join("storage")
+}
+
+/// A line for [`Setup::htpasswd`], made by the program `htpasswd`; none if that is not installed.
+///
+/// # Panics
+/// If it is not installed while `CI` is set, or refuses the name.
+pub fn login(user: &str, password: &str) -> Option<String> {
+    let output = Command::new(program::find("htpasswd")?).args(["-nbB", "-C", "4", user, password]).output();
+    let output = output.expect("htpasswd can be started");
+    assert!(output.status.success(), "htpasswd refused `{user}`");
+    Some(String::from_utf8(output.stdout).expect("it prints text").trim().to_owned() + "\n")
+}

@@ -1,0 +1,61 @@
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+};
+
+use sealift_serve::access::Kind;
+
+use super::*;
+
+fn ask(registry: &Registry, method: &str, path: &str, headers: &str) -> String {
+    let mut stream = TcpStream::connect(registry.addr()).unwrap();
+    let host = registry.host();
+    write!(stream, "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn it_answers_and_its_requests_are_counted() {
+    let Some(registry) = Registry::start() else { return };
+    assert!(ask(&registry, "GET", "/v2/", "").starts_with("HTTP/1.1 200"));
+    assert!(ask(&registry, "HEAD", "/v2/a/b/manifests/v1", "").starts_with("HTTP/1.1 404"));
+    let requests = registry.requests();
+    assert_eq!(requests.total(), 2, "{requests}");
+    assert_eq!(requests.count("HEAD", Kind::Manifest), 1);
+    registry.reset();
+    assert_eq!(registry.requests().total(), 0);
+}
+
+#[test]
+fn a_password_file_keeps_others_out() {
+    let Some(line) = login("bob", "pa$$ word") else { return };
+    let Some(registry) = Registry::with().htpasswd(line).start() else { return };
+    assert!(ask(&registry, "GET", "/v2/", "").starts_with("HTTP/1.1 401"));
+    let basic = "Authorization: Basic Ym9iOnBhJCQgd29yZA==\r\n";
+    assert!(ask(&registry, "GET", "/v2/", basic).starts_with("HTTP/1.1 200"));
+}
+
+#[test]
+fn a_restart_keeps_port_and_content() {
+    let Some(registry) = Registry::start() else { return };
+    assert!(ask(&registry, "POST", "/v2/a/blobs/uploads/", "Content-Length: 0\r\n").starts_with("HTTP/1.1 202"));
+    registry.kill();
+    assert!(TcpStream::connect(registry.addr()).is_err());
+    registry.restart();
+    assert!(ask(&registry, "GET", "/v2/", "").starts_with("HTTP/1.1 200"));
+    assert!(registry.storage().join("docker/registry/v2/repositories/a").is_dir());
+}
+
+#[test]
+fn it_ends_with_its_value_also_in_a_panic() {
+    let Some(registry) = Registry::start() else { return };
+    let addr = registry.addr();
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+        let _registry = registry;
+        panic!("as a failing test does");
+    }));
+    assert!(panicked.is_err());
+    assert!(TcpStream::connect(addr).is_err());
+}
