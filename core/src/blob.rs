@@ -8,7 +8,7 @@ use std::{
     fmt,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
@@ -23,7 +23,8 @@ use crate::{
 };
 
 mod tee;
-pub use tee::TeeOptions;
+pub(crate) use tee::laggard;
+pub use tee::{TeeEnd, TeeOptions};
 
 /// A byte stream with a name, that fails instead of ending if its bytes are not what the name says.
 pub struct Blob {
@@ -34,13 +35,23 @@ pub struct Blob {
     held: Option<Bytes>,
     ended: bool,
     counter: Option<Arc<AtomicU64>>,
+    trouble: Option<Arc<OnceLock<Error>>>,
 }
 
 impl Blob {
     /// A blob that verifies what `source` yields against the descriptor: digest and, where it is known, size.
     pub fn new(descriptor: Descriptor, source: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Self {
         let check = Some(descriptor.digest.algorithm().hasher());
-        Self { descriptor, source: Box::pin(source), check, seen: 0, held: None, ended: false, counter: None }
+        Self {
+            descriptor,
+            source: Box::pin(source),
+            check,
+            seen: 0,
+            held: None,
+            ended: false,
+            counter: None,
+            trouble: None,
+        }
     }
 
     /// A blob of bytes that are in memory.
@@ -67,6 +78,12 @@ impl Blob {
     #[must_use]
     pub fn counted(self, counter: Arc<AtomicU64>) -> Self {
         Self { counter: Some(counter), ..self }
+    }
+
+    /// Leaves the error that it fails with in `trouble`: who writes a blob often hands on only that it broke.
+    #[must_use]
+    pub fn watched(self, trouble: Arc<OnceLock<Error>>) -> Self {
+        Self { trouble: Some(trouble), ..self }
     }
 
     /// Reads all of it into memory, for small blobs such as configs.
@@ -142,6 +159,9 @@ impl Stream for Blob {
                 Err(error) => {
                     this.ended = true;
                     this.held = None;
+                    if let Some(trouble) = &this.trouble {
+                        let _ = trouble.set(error.clone()); // the first one is the cause
+                    }
                     return Poll::Ready(Some(Err(error)));
                 }
             }

@@ -94,8 +94,8 @@ pub enum Event {
         job: u64,
         /// The image.
         source: ImageRef,
-        /// Where to.
-        target: ImageRef,
+        /// Where to; none if it failed before there was a target.
+        target: Option<ImageRef>,
         /// The kind of the destination.
         push: Arc<str>,
         /// How it ended.

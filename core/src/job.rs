@@ -20,9 +20,17 @@ pub struct Listing {
     pub candidates: Vec<Candidate>,
     /// Where this was asked for, such as `images.yaml:7`; errors about two rules name both.
     pub rule: Arc<str>,
+    /// Whether no other listing of this run sends images to the same names, and no two candidates of this one do.
+    /// A list that knows all its rules can see that; the engine then need not remember every name. Default: false.
+    pub exclusive: bool,
 }
 
 impl Listing {
+    /// Candidates of a repository, asked for by `rule`.
+    pub fn new(repository: Repository, candidates: Vec<Candidate>, rule: impl Into<Arc<str>>) -> Self {
+        Self { repository, candidates, rule: rule.into(), exclusive: false }
+    }
+
     /// Keeps the candidates that `keep` says yes to.
     pub fn retain(&mut self, keep: impl FnMut(&Candidate) -> bool) {
         self.candidates.retain(keep);

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     content::{ImageRef, Repository},
     error::{Error, ErrorKind},
-    job::{Moved, Outcome},
+    job::Moved,
 };
 
 /// What came of a run: counts, sums and every failure. Nothing is kept of images that went well.
@@ -27,6 +27,8 @@ pub struct Report {
     pub rewritten: u64,
     /// Further rounds that were made over what failed.
     pub rounds: u32,
+    /// Targets that were begun and not brought to an end, because the run was stopped.
+    pub unfinished: u64,
     /// Whether the run was stopped before its end.
     pub interrupted: bool,
     /// What failed, in the order of the rules.
@@ -74,31 +76,19 @@ pub enum Failed {
     },
 }
 
-impl Report {
-    /// Counts how one target ended.
-    pub fn count(&mut self, source: &ImageRef, target: Option<&ImageRef>, outcome: &Outcome) {
-        match outcome {
-            Outcome::Copied(moved) => {
-                self.copied += 1;
-                self.rewritten += u64::from(moved.changed_from.is_some());
-                self.moved.add(moved);
-            }
-            Outcome::Skipped(_) => self.skipped += 1,
-            Outcome::Failed(error) => {
-                self.fail(Failed::Image { source: source.clone(), target: target.cloned() }, error);
-            }
-        }
+impl Failure {
+    /// What failed, with the words of its error.
+    pub fn new(what: Failed, error: &Error) -> Self {
+        Self { what, kind: error.kind(), cause: error.message().to_owned(), hint: error.hint_text().map(str::to_owned) }
     }
+}
 
-    /// Notes a failure.
-    pub fn fail(&mut self, what: Failed, error: &Error) {
-        self.failed += 1;
-        self.failures.push(Failure {
-            what,
-            kind: error.kind(),
-            cause: error.message().to_owned(),
-            hint: error.hint_text().map(str::to_owned),
-        });
+impl Report {
+    /// Counts a target that was written.
+    pub(crate) fn copied(&mut self, moved: &Moved) {
+        self.copied += 1;
+        self.rewritten += u64::from(moved.changed_from.is_some());
+        self.moved.add(moved);
     }
 
     /// The exit code that scripts may rely on: 0 all there, 1 something failed, 130 stopped.

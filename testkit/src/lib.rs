@@ -1,4 +1,6 @@
 //! Tiny images, in-memory stages and conformance suites for plugin authors.
 
+pub mod images;
+pub mod memory;
 pub mod program;
 pub mod registry;

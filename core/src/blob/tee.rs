@@ -7,7 +7,11 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::{StreamExt, stream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
 
 use super::Blob;
 use crate::error::{Error, ErrorKind, Result, Retry};
@@ -15,42 +19,60 @@ use crate::error::{Error, ErrorKind, Result, Retry};
 /// Bounds of a tee.
 #[derive(Clone, Copy, Debug)]
 pub struct TeeOptions {
-    /// Bytes that a taker may be behind. Default: 1 MiB.
+    /// Bytes that a taker may be behind. Default: 256 KiB.
     pub buffer: usize,
-    /// How long the others wait for a taker whose buffer is full. Default: 5 s.
+    /// How long the others put up with a taker whose buffer does not get half empty. Default: 5 s.
     pub patience: Duration,
 }
 
 impl Default for TeeOptions {
     fn default() -> Self {
-        Self { buffer: 1 << 20, patience: Duration::from_secs(5) }
+        Self { buffer: 256 << 10, patience: Duration::from_secs(5) }
     }
 }
 
+/// One taker's side of a tee.
+pub struct TeeEnd {
+    /// The bytes.
+    pub blob: Blob,
+    /// Cancelled when this side was too slow and left the tee. Whoever writes to a destination that takes nothing
+    /// would never see the error in the blob itself.
+    pub left: CancellationToken,
+}
+
 struct End {
+    left: CancellationToken,
     chunks: mpsc::UnboundedSender<Result<Bytes>>,
     room: Arc<Semaphore>,
+    /// Since when the others have to wait for this one. A taker that takes a little now and then is slow all the same.
+    slow_since: Option<Instant>,
 }
 
 impl Blob {
     /// Splits into `takers` blobs that yield the same bytes from one read.
     ///
     /// They must be pulled at the same time. All of them wait for the verdict on the whole before their last chunk.
-    pub fn tee(mut self, takers: usize, options: TeeOptions) -> Vec<Self> {
+    pub fn tee(mut self, takers: usize, options: TeeOptions) -> Vec<TeeEnd> {
         let descriptor = self.descriptor.clone();
-        let (ends, blobs): (Vec<_>, Vec<_>) = (0..takers)
+        let (ends, takers): (Vec<_>, Vec<_>) = (0..takers)
             .map(|_| {
                 let (sender, receiver) = mpsc::unbounded_channel::<Result<Bytes>>();
                 let room = Arc::new(Semaphore::new(options.buffer));
-                let end = End { chunks: sender, room: Arc::clone(&room) };
+                let left = CancellationToken::new();
+                let end = End { left: left.clone(), chunks: sender, room: Arc::clone(&room), slow_since: None };
                 let chunks = stream::unfold((receiver, room), move |(mut receiver, room)| async move {
-                    let chunk = receiver.recv().await?;
+                    let chunk = match receiver.recv().await {
+                        Some(Ok(end)) if end.is_empty() => return None,
+                        Some(chunk) => chunk,
+                        // Without an end there was no verdict: the reader is gone.
+                        None => Err(Error::cancelled()),
+                    };
                     if let Ok(bytes) = &chunk {
                         room.add_permits(bytes.len().min(options.buffer));
                     }
                     Some((chunk, (receiver, room)))
                 });
-                (end, Self::verified(descriptor.clone(), chunks))
+                (end, TeeEnd { blob: Self::verified(descriptor.clone(), chunks), left })
             })
             .unzip();
         tokio::spawn(async move {
@@ -69,34 +91,49 @@ impl Blob {
                     return;
                 }
             }
+            for end in &ends {
+                let _ = end.chunks.send(Ok(Bytes::new())); // a taker that is gone needs no news
+            }
         });
-        blobs
+        takers
     }
 }
 
-/// Gives a chunk to everybody; who is gone or too slow is no longer among the ends afterwards.
+/// Gives a chunk to everybody (an empty one says that it is the end); who is gone or too slow is no longer among the ends afterwards.
 async fn hand_round(ends: &mut Vec<End>, chunk: &Bytes, options: TeeOptions) {
     let permits = u32::try_from(chunk.len().min(options.buffer)).unwrap_or(u32::MAX);
-    // One deadline for all, so that several slow takers do not add up.
-    let deadline = tokio::time::Instant::now() + options.patience;
     let mut staying = Vec::with_capacity(ends.len());
-    for end in ends.drain(..) {
-        let room = tokio::select! {
-            biased;
-            room = end.room.acquire_many(permits) => room.ok().map(|room| room.forget()),
-            () = end.chunks.closed() => continue,
-            () = tokio::time::sleep_until(deadline) => None,
-        };
-        if room.is_some() && end.chunks.send(Ok(chunk.clone())).is_ok() {
+    for mut end in ends.drain(..) {
+        if end.room.available_permits() >= options.buffer / 2 {
+            end.slow_since = None;
+        }
+        let at_once = end.room.try_acquire_many(permits).map(|room| room.forget()).is_ok();
+        let has_room = at_once || end.wait_for_room(permits, options.patience).await;
+        if has_room && end.chunks.send(Ok(chunk.clone())).is_ok() {
             staying.push(end);
         } else {
             let _ = end.chunks.send(Err(laggard(options))); // a taker that is gone needs no news
+            end.left.cancel();
         }
     }
     *ends = staying;
 }
 
-fn laggard(options: TeeOptions) -> Error {
+impl End {
+    /// Waits for room in the buffer; false if the taker is gone or was slow for too long.
+    async fn wait_for_room(&mut self, permits: u32, patience: Duration) -> bool {
+        let deadline = *self.slow_since.get_or_insert_with(Instant::now) + patience;
+        tokio::select! {
+            biased;
+            room = self.room.acquire_many(permits) => room.map(|room| room.forget()).is_ok(),
+            () = self.chunks.closed() => false,
+            () = tokio::time::sleep_until(deadline) => false,
+        }
+    }
+}
+
+/// What is said of a taker that left.
+pub(crate) fn laggard(options: TeeOptions) -> Error {
     let seconds = options.patience.as_secs();
     Error::new(
         ErrorKind::Unavailable,

@@ -63,14 +63,15 @@ async fn an_empty_blob_is_a_blob() {
 async fn everybody_at_a_tee_gets_the_same_bytes() {
     let blob = blob_of(b"hello world", vec![chunk(b"hello"), chunk(b" world")]);
     let ends = blob.tee(3, TeeOptions::default());
-    let all = futures::future::join_all(ends.into_iter().map(|end| end.read_to_end(100))).await;
+    let all = futures::future::join_all(ends.into_iter().map(|end| end.blob.read_to_end(100))).await;
     assert!(all.into_iter().all(|bytes| &bytes.unwrap()[..] == b"hello world"));
 }
 
 #[tokio::test]
 async fn nobody_at_a_tee_gets_the_last_chunk_of_a_bad_blob() {
     let blob = blob_of(b"hello world", vec![chunk(b"hello"), chunk(b" worlD")]);
-    let all = futures::future::join_all(blob.tee(2, TeeOptions::default()).into_iter().map(drain)).await;
+    let all =
+        futures::future::join_all(blob.tee(2, TeeOptions::default()).into_iter().map(|end| drain(end.blob))).await;
     for (got, error) in all {
         assert!(got < 11);
         assert_eq!(error.unwrap().kind(), ErrorKind::Corrupt);
@@ -85,9 +86,10 @@ async fn who_takes_nothing_leaves_the_tee_and_the_others_go_on() {
     let mut ends = blob_of(content, chunks).tee(2, options).into_iter();
     let (quick, idle) = (ends.next().unwrap(), ends.next().unwrap());
     let started = tokio::time::Instant::now();
-    assert_eq!(quick.read_to_end(4096).await.unwrap().len(), 4096);
+    assert_eq!(quick.blob.read_to_end(4096).await.unwrap().len(), 4096);
     assert!(started.elapsed() <= Duration::from_secs(6), "one patience, not one for each chunk");
-    let (got, error) = drain(idle).await;
+    assert!(idle.left.is_cancelled());
+    let (got, error) = drain(idle.blob).await;
     assert!(got <= 256);
     assert_eq!(error.unwrap().kind(), ErrorKind::Unavailable);
 }
@@ -97,5 +99,5 @@ async fn a_taker_that_is_dropped_holds_nobody() {
     let blob = blob_of(b"hello world", vec![chunk(b"hello"), chunk(b" world")]);
     let mut ends = blob.tee(2, TeeOptions { buffer: 4, patience: Duration::from_secs(3600) });
     drop(ends.pop());
-    assert_eq!(ends.pop().unwrap().read_to_end(100).await.unwrap().len(), 11);
+    assert_eq!(ends.pop().unwrap().blob.read_to_end(100).await.unwrap().len(), 11);
 }

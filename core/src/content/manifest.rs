@@ -218,48 +218,100 @@ impl Manifest {
 
     /// The same index with only those entries for which `keep` says so, in order.
     ///
-    /// The dropped entries are cut out of the original bytes, with the comma and the space around them; every other
-    /// byte stays. Dropping the same entries of the same index gives the same bytes, and so the same digest. If
-    /// nothing is dropped the original comes back.
+    /// As [`Manifest::changing`].
     pub fn keeping(&self, keep: impl Fn(usize, &Descriptor) -> bool) -> Self {
+        let changes = self.children().iter().enumerate();
+        let changes: Vec<_> =
+            changes.map(|(at, entry)| if keep(at, entry) { Change::Keep } else { Change::Drop }).collect();
+        self.changing(&changes)
+    }
+
+    /// The same index with entries dropped or pointing elsewhere; `changes` has one for each entry, in order.
+    ///
+    /// Dropped entries are cut out of the original bytes, with one separator each; in an entry that points elsewhere
+    /// only `digest` and `size` are written anew; every other byte stays. The same changes to the same index give the
+    /// same bytes, and so the same digest. If nothing changes the original comes back.
+    pub fn changing(&self, changes: &[Change]) -> Self {
         let Links::Index(entries) = &self.links else { return self.clone() };
-        let kept: Vec<bool> = entries.iter().enumerate().map(|(at, entry)| keep(at, entry)).collect();
-        if kept.iter().all(|kept| *kept) {
+        if changes.iter().all(|change| matches!(change, Change::Keep)) {
             return self.clone();
         }
-        let bytes = Bytes::from(cut(&self.bytes, &kept));
-        let entries = entries.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(entry, _)| entry.clone()).collect();
-        Self { digest: Digest::of(&bytes), bytes, links: Links::Index(entries), ..self.clone() }
+        let bytes = Bytes::from(cut(&self.bytes, changes));
+        let entries = entries.iter().zip(changes).filter_map(|(entry, change)| match change {
+            Change::Keep => Some(entry.clone()),
+            Change::Drop => None,
+            Change::Point { digest, size } => Some(Descriptor { digest: digest.clone(), size: *size, ..entry.clone() }),
+        });
+        let links = Links::Index(entries.collect());
+        Self { digest: Digest::of(&bytes), bytes, links, ..self.clone() }
     }
 }
 
-/// The original bytes of an index without some of its entries.
-fn cut(bytes: &[u8], kept: &[bool]) -> Vec<u8> {
+/// What becomes of one entry of an index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It stays.
+    Keep,
+    /// It goes.
+    Drop,
+    /// It points to something else: a nested index that lost entries itself.
+    Point {
+        /// The new digest.
+        digest: Digest,
+        /// The new size.
+        size: u64,
+    },
+}
+
+/// The original bytes of an index with some of its entries changed.
+fn cut(bytes: &[u8], changes: &[Change]) -> Vec<u8> {
     let view: View<'_> = serde_json::from_slice(bytes).expect("it was parsed before");
-    let spans: Vec<(usize, usize)> = view
-        .manifests
-        .unwrap_or_default()
+    let entries = view.manifests.unwrap_or_default();
+    let spans: Vec<_> = entries.iter().map(|raw| span_in(bytes, raw)).collect();
+    let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return bytes.to_vec() };
+    // What stands between the first two entries is the writer's own separator.
+    let separator = spans.get(1).map_or(&b","[..], |second| &bytes[first.end..second.start]);
+    let kept: Vec<Vec<u8>> = entries
         .iter()
-        .map(|raw| {
-            let start = raw.get().as_ptr() as usize - bytes.as_ptr() as usize;
-            (start, start + raw.get().len())
+        .zip(changes)
+        .filter_map(|(raw, change)| match change {
+            Change::Keep => Some(raw.get().as_bytes().to_vec()),
+            Change::Drop => None,
+            Change::Point { digest, size } => Some(pointed(raw.get(), digest, *size)),
         })
         .collect();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut keeps = spans.iter().zip(kept).filter(|(_, kept)| **kept).map(|(span, _)| *span);
-    let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return bytes.to_vec() };
-    out.extend_from_slice(&bytes[..first.0]);
-    // What stood between the first two entries is the writer's own separator.
-    let separator = spans.get(1).map_or(&b","[..], |second| &bytes[first.1..second.0]);
-    if let Some((start, end)) = keeps.next() {
-        out.extend_from_slice(&bytes[start..end]);
-    }
-    for (start, end) in keeps {
-        out.extend_from_slice(separator);
-        out.extend_from_slice(&bytes[start..end]);
-    }
-    out.extend_from_slice(&bytes[last.1..]);
+    let mut out = bytes[..first.start].to_vec();
+    out.extend(kept.join(separator));
+    out.extend_from_slice(&bytes[last.end..]);
     out
+}
+
+/// One entry with another digest and size, and every other byte as it was.
+fn pointed(entry: &str, digest: &Digest, size: u64) -> Vec<u8> {
+    #[derive(Deserialize)]
+    struct Pointer<'a> {
+        #[serde(borrow)]
+        digest: &'a RawValue,
+        #[serde(borrow)]
+        size: &'a RawValue,
+    }
+    let pointer: Pointer<'_> = serde_json::from_str(entry).expect("it was parsed before");
+    let mut edits = [
+        (span_in(entry.as_bytes(), pointer.digest), format!("\"{digest}\"")),
+        (span_in(entry.as_bytes(), pointer.size), size.to_string()),
+    ];
+    edits.sort_by_key(|(span, _)| std::cmp::Reverse(span.start));
+    let mut text = entry.to_owned();
+    for (span, new) in edits {
+        text.replace_range(span, &new);
+    }
+    text.into_bytes()
+}
+
+/// Where a value that borrows from `bytes` stands in them.
+fn span_in(bytes: &[u8], raw: &RawValue) -> std::ops::Range<usize> {
+    let start = raw.get().as_ptr() as usize - bytes.as_ptr() as usize;
+    start..start + raw.get().len()
 }
 
 fn is_json(media_type: &MediaType) -> bool {

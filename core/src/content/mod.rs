@@ -12,7 +12,7 @@ mod reference;
 
 pub use descriptor::Descriptor;
 pub use digest::{Algorithm, Digest, DigestError, Hasher};
-pub use manifest::{Links, Manifest, ManifestError};
+pub use manifest::{Change, Links, Manifest, ManifestError};
 pub use media_type::{MediaType, well_known};
 pub use platform::{Platform, PlatformError};
 pub use reference::{ImageRef, ReferenceError, Repository, Suffix, Tag, Version};

@@ -1,21 +1,42 @@
 //! The engine: runs a pipeline, or tells what a run would do.
+//!
+//! ```text
+//! rounds ─▶ job ─▶ presence   what stands at the destinations
+//!              ├─▶ tree       what the source has, after the filters
+//!              └─▶ copy ─▶ transfer ─▶ once   blobs, then children, then the root with its tag
+//! ```
+//!
+//! Memory follows what is in flight, not what there is: a job is made only when there is a place for it. Only two
+//! things in here try again: a blob transfer, which has two ends, and a further round over what failed.
 
 mod cancel;
+mod claims;
+mod copy;
+mod events;
+mod job;
+mod kept;
+mod once;
+mod presence;
+mod referrers;
+mod rounds;
+mod select;
+mod state;
+mod transfer;
+mod tree;
 
 use std::sync::Arc;
 
 pub use cancel::Cancel;
 
 use crate::{event::Observer, report::Report, spec::Pipeline};
+use state::{Engine, Mode};
 
 /// Runs a pipeline to its end, and tells `observer` everything that happens.
 pub async fn run(pipeline: &Pipeline, cancel: &Cancel, observer: &Arc<dyn Observer>) -> Report {
-    let _ = (cancel, observer);
-    Report { name: pipeline.name.clone(), ..Report::default() }
+    rounds::run(Engine::new(pipeline, cancel, observer, Mode::Copy)).await
 }
 
 /// Tells `observer` what a run would do, image by image. Reads only.
 pub async fn plan(pipeline: &Pipeline, cancel: &Cancel, observer: &Arc<dyn Observer>) -> Report {
-    let _ = (cancel, observer);
-    Report { name: pipeline.name.clone(), ..Report::default() }
+    rounds::run(Engine::new(pipeline, cancel, observer, Mode::Plan)).await
 }

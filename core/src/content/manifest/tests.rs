@@ -106,3 +106,19 @@ fn the_digest_of_signed_schema_1_leaves_the_signatures_out() {
     assert_eq!(*manifest.digest(), Digest::of(payload.as_bytes()));
     assert_eq!(manifest.blobs().next().unwrap().known_size(), None);
 }
+
+#[test]
+fn pointing_an_entry_elsewhere_changes_its_digest_and_size_only() {
+    let manifest = Manifest::parse(index(), &well_known::OCI_INDEX).unwrap();
+    let digest = Digest::of(b"smaller");
+    let change = Change::Point { digest: digest.clone(), size: 12345 };
+    let changed = manifest.changing(&[Change::Keep, change, Change::Keep]);
+    let expected = index()
+        .replace(&"2".repeat(64), &digest.hex())
+        .replacen("\"size\": 7", "\"size\": 0", 1)
+        .replacen("\"size\": 7", "\"size\": 12345", 1)
+        .replacen("\"size\": 0", "\"size\": 7", 1);
+    assert_eq!(std::str::from_utf8(changed.bytes()).unwrap(), expected);
+    let again = Manifest::parse(changed.bytes().clone(), &well_known::OCI_INDEX).unwrap();
+    assert_eq!(again.links(), changed.links());
+}

@@ -1,0 +1,175 @@
+//! The once-map: what a store has, and what is on its way there.
+//!
+//! Per digest and store it knows the repositories that have the blob, and those that are getting it. Who is told to
+//! wait waits outside of any transfer slot; if the mover fails, one of those who wait takes over. A blob whose
+//! attempts are used up is not started again in the same round.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    hash::{BuildHasher, RandomState},
+    sync::{Arc, Mutex},
+};
+
+use tokio::sync::Notify;
+
+use super::state::lock;
+use crate::{
+    content::{Digest, Repository},
+    error::Error,
+    stage::StoreId,
+};
+
+#[derive(Default)]
+pub(super) struct OnceMap {
+    hasher: RandomState,
+    stores: Mutex<HashMap<StoreId, Store>>,
+}
+
+#[derive(Default)]
+struct Store {
+    there: HashMap<Digest, There>,
+    coming: HashMap<Digest, Coming>,
+    spent: HashMap<Digest, Error>,
+    /// Repositories that got some blob first; all that a mount can be asked from.
+    firsts: Vec<Repository>,
+}
+
+/// Who has a blob. Kept small: there is one for each unique blob of a run and store, and most have one repository.
+struct There {
+    first: u32,
+    others: Option<Box<Vec<u64>>>,
+}
+
+/// Who is getting a blob.
+#[derive(Default)]
+struct Coming {
+    to: Vec<u64>,
+    news: Arc<Notify>,
+}
+
+/// What somebody who needs a blob in a repository shall do.
+pub(super) enum Turn {
+    /// Nothing: it is there.
+    Have,
+    /// Move it, and say how that went.
+    Go(Claim),
+    /// Wait for who is moving it, then ask again.
+    Wait(std::pin::Pin<Box<dyn Future<Output = ()> + Send>>),
+    /// Nothing: its attempts are used up in this round.
+    Spent(Error),
+}
+
+/// The right to move one blob to one repository. Dropped without a word, somebody else may.
+pub(super) struct Claim {
+    engine: Arc<super::Engine>,
+    store: StoreId,
+    repository: Repository,
+    digest: Digest,
+    /// A repository of the same store that has the blob.
+    pub(super) known_in: Option<Repository>,
+}
+
+impl OnceMap {
+    /// Asks what to do about a blob that `repository` needs.
+    pub(super) fn turn(engine: &Arc<super::Engine>, store: &StoreId, repository: &Repository, digest: &Digest) -> Turn {
+        let name = engine.once.hasher.hash_one(repository);
+        let mut stores = lock(&engine.once.stores);
+        let known = stores.entry(store.clone()).or_default();
+        if let Some(error) = known.spent.get(digest) {
+            return Turn::Spent(error.clone());
+        }
+        let there = known.there.get(digest);
+        if there.is_some_and(|there| there.has(known, repository, name)) {
+            return Turn::Have;
+        }
+        if let Some(coming) = known.coming.get(digest) {
+            // The first upload to a store is waited for: afterwards the blob can be mounted.
+            if there.is_none() || coming.to.contains(&name) {
+                return Turn::Wait(Box::pin(Arc::clone(&coming.news).notified_owned()));
+            }
+        }
+        let known_in = there.map(|there| known.firsts[there.first as usize].clone());
+        known.coming.entry(digest.clone()).or_default().to.push(name);
+        drop(stores);
+        let engine = Arc::clone(engine);
+        let (store, repository, digest) = (store.clone(), repository.clone(), digest.clone());
+        Turn::Go(Claim { engine, store, repository, digest, known_in })
+    }
+
+    /// A new round: what was used up may be tried again.
+    pub(super) fn forgive(&self) {
+        lock(&self.stores).values_mut().for_each(|store| store.spent.clear());
+    }
+}
+
+impl There {
+    fn has(&self, store: &Store, repository: &Repository, name: u64) -> bool {
+        store.firsts[self.first as usize] == *repository
+            || self.others.as_ref().is_some_and(|others| others.contains(&name))
+    }
+}
+
+impl Store {
+    /// Notes that a repository has a blob.
+    fn note(&mut self, digest: &Digest, repository: &Repository, name: u64) {
+        if let Some(there) = self.there.get_mut(digest) {
+            return there.others.get_or_insert_default().push(name);
+        }
+        // Blobs come repository by repository, so it is nearly always the last one.
+        if self.firsts.last() != Some(repository) {
+            self.firsts.push(repository.clone());
+        }
+        let first = u32::try_from(self.firsts.len() - 1).expect("fewer than four billion repositories");
+        self.there.insert(digest.clone(), There { first, others: None });
+    }
+}
+
+impl Claim {
+    /// The repository has it now.
+    pub(super) fn done(self) {
+        let name = self.name();
+        self.change(|store| store.note(&self.digest, &self.repository, name));
+    }
+
+    /// It cannot be moved in this round.
+    pub(super) fn spent(self, error: Error) {
+        self.change(|store| drop(store.spent.insert(self.digest.clone(), error)));
+    }
+
+    fn name(&self) -> u64 {
+        self.engine.once.hasher.hash_one(&self.repository)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Store)) {
+        if let Some(store) = lock(&self.engine.once.stores).get_mut(&self.store) {
+            change(store);
+        }
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let name = self.name();
+        self.change(|store| {
+            let Some(coming) = store.coming.get_mut(&self.digest) else { return };
+            coming.to.retain(|to| *to != name);
+            coming.news.notify_waiters();
+            if coming.to.is_empty() {
+                store.coming.remove(&self.digest);
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remembered_blob_stays_under_two_hundred_bytes() {
+        let slot = size_of::<(Digest, There)>() + 1; // one control byte in the hash map
+        let at_worst = slot * 16 / 7; // right after the map grew
+        assert!(at_worst <= 150, "{at_worst}");
+    }
+}

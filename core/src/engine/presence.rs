@@ -1,0 +1,119 @@
+//! What stands at the destinations, in as few questions as that takes.
+//!
+//! For the first tag of a repository the destination alone is asked. If that tag is missing, one survey tells what
+//! else is there; if it is there, the others are probably there too, and are asked for one by one at the same time
+//! as the source.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, Weak},
+};
+
+use tokio::sync::OnceCell;
+
+use super::state::{Engine, lock};
+use crate::{
+    content::{Digest, ImageRef, Repository, Version},
+    error::Result,
+    stage::{Known, Push},
+};
+
+/// What is known of a target before the source is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// It is not there.
+    Absent,
+    /// It is there, with this digest.
+    Is(Digest),
+    /// Nobody knows: ask.
+    Ask,
+}
+
+type Survey = OnceCell<Known>;
+
+/// The surveys of this run. One is kept while a listing that needs it has jobs.
+#[derive(Default)]
+pub(super) struct Surveys(Mutex<HashMap<(usize, Repository), Weak<Survey>>>);
+
+/// What the jobs of one listing share.
+#[derive(Default)]
+pub(super) struct Batch {
+    /// How many jobs there are: for a single one a survey would be a question too many.
+    pub(super) size: usize,
+    /// Whether nobody else writes the same names.
+    pub(super) exclusive: bool,
+    surveys: Mutex<HashMap<(usize, Repository), Arc<Survey>>>,
+    written: Mutex<HashMap<(usize, Repository), HashSet<Digest>>>,
+}
+
+impl Batch {
+    pub(super) fn of(size: usize, exclusive: bool) -> Arc<Self> {
+        Arc::new(Self { size, exclusive, ..Self::default() })
+    }
+
+    /// Whether a child manifest was written by another job of this listing.
+    pub(super) fn wrote(&self, push: usize, at: &Repository, digest: &Digest) -> bool {
+        lock(&self.written).get(&(push, at.clone())).is_some_and(|written| written.contains(digest))
+    }
+
+    /// Remembers a child manifest that was written.
+    pub(super) fn remember(&self, push: usize, at: &Repository, digest: &Digest) {
+        lock(&self.written).entry((push, at.clone())).or_default().insert(digest.clone());
+    }
+
+    fn survey(&self, engine: &Engine, push: usize, repository: &Repository) -> Arc<Survey> {
+        let key = (push, repository.clone());
+        let mut mine = lock(&self.surveys);
+        let cell = mine.entry(key).or_insert_with_key(|key| {
+            let mut all = lock(&engine.surveys.0);
+            let shared = all.get(key).and_then(Weak::upgrade).unwrap_or_default();
+            all.retain(|_, survey| survey.strong_count() > 0);
+            all.insert(key.clone(), Arc::downgrade(&shared));
+            shared
+        });
+        Arc::clone(cell)
+    }
+}
+
+/// What is known of `at` before the source is asked.
+pub(super) async fn presence(
+    engine: &Engine,
+    push: usize,
+    stage: &dyn Push,
+    at: &ImageRef,
+    batch: &Batch,
+) -> Result<Presence> {
+    if engine.options().force {
+        return Ok(Presence::Absent);
+    }
+    let Version::Tag(tag) = &at.version else { return Ok(Presence::Ask) };
+    let cell = batch.survey(engine, push, &at.repository);
+    let mut mine = None;
+    let known = cell.get_or_try_init(|| async {
+        let current = stage.current(at).await?;
+        let there = current.is_some();
+        mine = Some(current);
+        match there || batch.size < 2 {
+            true => Ok(Known::Ask),
+            false => stage.survey(&at.repository).await,
+        }
+    });
+    let known = known.await?.of_tag(tag);
+    Ok(match mine {
+        Some(Some(descriptor)) => Presence::Is(descriptor.digest),
+        Some(None) => Presence::Absent,
+        None => known,
+    })
+}
+
+impl Known {
+    /// What this says of one tag.
+    fn of_tag(&self, tag: &crate::content::Tag) -> Presence {
+        match self {
+            Self::All(tags) => tags.get(tag).map_or(Presence::Absent, |digest| Presence::Is(digest.clone())),
+            Self::Names(tags) if !tags.contains(tag) => Presence::Absent,
+            Self::Nothing => Presence::Absent,
+            Self::Names(_) | Self::Ask => Presence::Ask,
+        }
+    }
+}

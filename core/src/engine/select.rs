@@ -1,0 +1,126 @@
+//! Which entries of an index are copied.
+//!
+//! Filters may only drop. Entries that describe another entry, as BuildKit's attestations do, go or stay with what
+//! they describe, whatever a filter says of them.
+
+use std::sync::Arc;
+
+use crate::{content::Descriptor, error::Error, error::ErrorKind, error::Result, spec::Named, stage::Filter};
+
+/// What the filters left of an index.
+#[derive(Debug)]
+pub(super) struct Selection {
+    /// For each entry, whether it is kept.
+    pub(super) kept: Vec<bool>,
+    /// The filter that left nothing of it.
+    pub(super) emptied_by: Option<Arc<str>>,
+}
+
+/// Asks all filters which entries are kept.
+///
+/// # Errors
+/// If a filter added an entry or changed the order: that is a mistake of the filter, and it is named.
+pub(super) fn select(entries: &[Descriptor], filters: &[Named<dyn Filter>]) -> Result<Selection> {
+    let mut kept = vec![true; entries.len()];
+    let mut emptied_by = None;
+    for filter in filters {
+        let before: Vec<Descriptor> = chosen(entries, &kept).cloned().collect();
+        let mut after = before.clone();
+        filter.stage.entries(&mut after);
+        kept = mark(entries, &kept, &after).ok_or_else(|| only_drop(&filter.kind))?;
+        follow(entries, &mut kept);
+        if !before.is_empty() && !kept.contains(&true) {
+            emptied_by.get_or_insert_with(|| Arc::clone(&filter.kind));
+        }
+    }
+    Ok(Selection { kept, emptied_by })
+}
+
+fn chosen<'a>(entries: &'a [Descriptor], kept: &'a [bool]) -> impl Iterator<Item = &'a Descriptor> {
+    entries.iter().zip(kept).filter(|(_, kept)| **kept).map(|(entry, _)| entry)
+}
+
+/// Finds `after` again among the entries that were kept, in order; none if it is no subsequence of them.
+fn mark(entries: &[Descriptor], kept: &[bool], after: &[Descriptor]) -> Option<Vec<bool>> {
+    let mut after = after.iter().peekable();
+    let marks =
+        entries.iter().zip(kept).map(|(entry, kept)| *kept && after.next_if(|next| *next == entry).is_some()).collect();
+    after.peek().is_none().then_some(marks)
+}
+
+/// Lets entries that describe others follow them. One whose subject is not in the index stays as the filter left it.
+fn follow(entries: &[Descriptor], kept: &mut [bool]) {
+    for at in 0..entries.len() {
+        let Some(subject) = entries[at].describes() else { continue };
+        let mut subjects = entries.iter().enumerate().filter(|(_, entry)| entry.digest == subject).peekable();
+        if subjects.peek().is_some() {
+            kept[at] = subjects.any(|(subject, _)| kept[subject]);
+        }
+    }
+}
+
+fn only_drop(kind: &Arc<str>) -> Error {
+    let message = format!("the filter `{kind}` added entries to an index or changed their order; it may only drop");
+    Error::new(ErrorKind::Bug, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::{Digest, Platform, well_known};
+
+    struct Os(&'static str);
+    impl Filter for Os {
+        fn entries(&self, entries: &mut Vec<Descriptor>) {
+            entries.retain(|entry| entry.platform.as_ref().is_none_or(|platform| platform.os == self.0));
+        }
+    }
+
+    struct Reverse;
+    impl Filter for Reverse {
+        fn entries(&self, entries: &mut Vec<Descriptor>) {
+            entries.reverse();
+        }
+    }
+
+    fn entry(os: &str) -> Descriptor {
+        let platform = Platform { os: os.to_owned(), architecture: os.to_owned(), ..Platform::default() };
+        Descriptor {
+            platform: Some(platform),
+            ..Descriptor::new(well_known::OCI_MANIFEST, Digest::of(os.as_bytes()), 1)
+        }
+    }
+
+    fn attestation_of(subject: &Descriptor) -> Descriptor {
+        let mut entry = entry("unknown");
+        entry.digest = Digest::of(subject.digest.to_string().as_bytes());
+        entry.annotations.insert("vnd.docker.reference.digest".to_owned(), subject.digest.to_string());
+        entry
+    }
+
+    fn filters(filter: impl Filter + 'static) -> Vec<Named<dyn Filter>> {
+        vec![Named::new("os", Arc::new(filter) as Arc<dyn Filter>)]
+    }
+
+    #[test]
+    fn attestations_go_and_stay_with_what_they_describe() {
+        let (linux, windows) = (entry("linux"), entry("windows"));
+        let entries = [attestation_of(&linux), linux.clone(), windows.clone(), attestation_of(&windows)];
+        assert_eq!(select(&entries, &filters(Os("linux"))).unwrap().kept, [true, true, false, false]);
+        assert_eq!(select(&entries, &[]).unwrap().kept, [true; 4]);
+    }
+
+    #[test]
+    fn two_entries_for_one_digest_are_told_apart_by_their_platform() {
+        let (mut one, other) = (entry("linux"), entry("windows"));
+        one.digest = other.digest.clone();
+        assert_eq!(select(&[one, other], &filters(Os("windows"))).unwrap().kept, [false, true]);
+    }
+
+    #[test]
+    fn a_filter_that_does_more_than_drop_is_named() {
+        let error = select(&[entry("linux"), entry("windows")], &filters(Reverse)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Bug);
+        assert!(error.message().contains("`os`"));
+    }
+}

@@ -1,0 +1,120 @@
+//! What the jobs of one run share.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::Semaphore;
+
+use super::{Cancel, claims::Claims, events::Events, once::OnceMap, presence::Surveys};
+use crate::{
+    blob::TeeOptions,
+    content::Digest,
+    event::Observer,
+    spec::{Pipeline, RunOptions},
+    stage::StoreId,
+};
+
+/// Whether a run writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    Copy,
+    Plan,
+}
+
+/// Jobs that run at once, and transfers that they may have.
+///
+/// There are two of them, so that a destination that is much slower than the others holds nobody's place.
+pub(super) struct Lane {
+    pub(super) jobs: Arc<Semaphore>,
+    pub(super) transfers: Semaphore,
+}
+
+/// Transfers at once where the pipeline does not say.
+const TRANSFERS: usize = 16;
+
+/// How often one blob is started in a round. Most faults of a network are over by then; the others get a round.
+pub(super) const ATTEMPTS: u32 = 3;
+
+impl Lane {
+    fn new(transfers: usize) -> Self {
+        // Twice as many jobs as transfers, because a job also waits for small answers.
+        let jobs = Arc::new(Semaphore::new((transfers * 2).clamp(2, 64)));
+        Self { jobs, transfers: Semaphore::new(transfers) }
+    }
+}
+
+/// What the jobs of one run share.
+pub(super) struct Engine {
+    pub(super) pipeline: Pipeline,
+    pub(super) mode: Mode,
+    pub(super) cancel: Cancel,
+    pub(super) events: Events,
+    pub(super) main: Lane,
+    pub(super) slow: Lane,
+    pub(super) once: OnceMap,
+    pub(super) surveys: Surveys,
+    pub(super) claims: Claims,
+    pub(super) tee: TeeOptions,
+    laggards: Mutex<HashSet<StoreId>>,
+    counted: Mutex<HashSet<Digest>>,
+    transfers_made: AtomicU64,
+}
+
+impl Engine {
+    pub(super) fn new(pipeline: &Pipeline, cancel: &Cancel, observer: &Arc<dyn Observer>, mode: Mode) -> Arc<Self> {
+        let transfers = pipeline.run.transfers.map_or(TRANSFERS, std::num::NonZero::get);
+        Arc::new(Self {
+            pipeline: pipeline.clone(),
+            mode,
+            cancel: cancel.clone(),
+            events: Events::new(observer),
+            main: Lane::new(transfers),
+            slow: Lane::new((transfers / 4).max(1)),
+            once: OnceMap::default(),
+            surveys: Surveys::default(),
+            claims: Claims::default(),
+            tee: TeeOptions::default(),
+            laggards: Mutex::default(),
+            counted: Mutex::default(),
+            transfers_made: AtomicU64::new(0),
+        })
+    }
+
+    pub(super) fn options(&self) -> &RunOptions {
+        &self.pipeline.run
+    }
+
+    /// How long running transfers get after the first request to stop.
+    pub(super) fn grace(&self) -> Duration {
+        Duration::from_secs(self.options().grace_s.unwrap_or(20))
+    }
+
+    pub(super) fn next_transfer(&self) -> u64 {
+        self.transfers_made.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// From now on this store is served in the slow lane.
+    pub(super) fn mark_laggard(&self, store: &StoreId) -> bool {
+        lock(&self.laggards).insert(store.clone())
+    }
+
+    pub(super) fn is_laggard(&self, store: &StoreId) -> bool {
+        lock(&self.laggards).contains(store)
+    }
+
+    /// Whether a plan counts this blob for the first time.
+    pub(super) fn counts(&self, digest: &Digest) -> bool {
+        lock(&self.counted).insert(digest.clone())
+    }
+}
+
+/// Locks a mutex that is never held across a panic that matters.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,243 @@
+//! One blob on its way to the sites that need it.
+//!
+//! It is read once for all of them. A transfer slot is held while bytes may move and never while somebody else is
+//! waited for.
+
+use std::{
+    sync::{Arc, OnceLock, atomic::AtomicU64},
+    time::Duration,
+};
+
+use futures::future::{join_all, select_all};
+
+use super::{
+    copy::Site,
+    kept::Kept,
+    once::{Claim, OnceMap, Turn},
+    state::{ATTEMPTS, Engine, Lane},
+};
+use crate::{
+    blob::{Blob, laggard},
+    content::Descriptor,
+    error::{Error, Result, Retry},
+    event::Event,
+    job::Job,
+    stage::{Offer, Slot},
+};
+
+/// What one blob of a job needs.
+pub(super) struct Transfer<'a> {
+    pub(super) engine: &'a Arc<Engine>,
+    pub(super) lane: &'a Lane,
+    pub(super) job: &'a Job,
+    pub(super) kept: &'a Kept<'a>,
+    pub(super) item: &'a Descriptor,
+}
+
+/// A site that is to get the blob by us.
+struct Move<'a> {
+    site: &'a Site<'a>,
+    claim: Claim,
+}
+
+/// How an attempt went for one site.
+enum Went {
+    Have,
+    Mounted,
+    Sent,
+    /// Too slow for the others; it is served alone later.
+    Left,
+    /// The destination failed.
+    Failed(Error),
+    /// The source failed, which it would for every site.
+    SourceFailed(Error),
+}
+
+impl Transfer<'_> {
+    /// Brings the blob to all sites; each site remembers what became of it.
+    pub(super) async fn run(&self, sites: &[Site<'_>]) {
+        let mut todo: Vec<&Site<'_>> = sites.iter().collect();
+        while !todo.is_empty() {
+            let (mut go, mut waiting, mut news) = (Vec::new(), Vec::new(), Vec::new());
+            for site in todo.drain(..).filter(|site| !site.is_over()) {
+                match OnceMap::turn(self.engine, &site.store, &site.repository, &self.item.digest) {
+                    Turn::Have => site.count(|moved| moved.present += self.size()),
+                    Turn::Go(claim) => go.push(Move { site, claim }),
+                    Turn::Spent(error) => site.fail(error),
+                    Turn::Wait(until) => {
+                        waiting.push(site);
+                        news.push(until);
+                    }
+                }
+            }
+            if !go.is_empty() {
+                self.carry(go).await;
+            } else if !news.is_empty() {
+                select_all(news).await;
+            }
+            todo = waiting;
+        }
+    }
+
+    fn size(&self) -> u64 {
+        self.item.known_size().unwrap_or_default()
+    }
+
+    /// Tries until every site has it or cannot get it in this round.
+    async fn carry<'s>(&self, mut moves: Vec<Move<'s>>) {
+        for attempt in 1.. {
+            let slot = tokio::select! {
+                biased;
+                () = self.engine.cancel.stopping() => {
+                    return moves.iter().for_each(|one| one.site.fail(Error::cancelled()));
+                }
+                slot = self.lane.transfers.acquire() => slot.expect("the semaphore is never closed"),
+            };
+            let went = self.attempt(&moves).await;
+            drop(slot);
+            let mut again = Vec::new();
+            let mut pause = Duration::ZERO;
+            for (one, went) in moves.into_iter().zip(went) {
+                if let Some((one, error)) = self.settle(one, went, attempt) {
+                    pause = pause.max(pause_before(attempt + 1, error.retry_advice()));
+                    again.push(one);
+                }
+            }
+            if again.is_empty() {
+                return;
+            }
+            moves = again;
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.engine.cancel.stopping() => {}
+            }
+        }
+    }
+
+    /// Notes how an attempt went; gives back what shall be tried again.
+    fn settle<'s>(&self, one: Move<'s>, went: Went, attempt: u32) -> Option<(Move<'s>, Error)> {
+        let Move { site, claim } = one;
+        let size = self.size();
+        let (error, by_source) = match went {
+            Went::Have => {
+                site.count(|moved| moved.present += size);
+                claim.done();
+                return None;
+            }
+            Went::Mounted => {
+                site.count(|moved| moved.mounted += size);
+                claim.done();
+                return None;
+            }
+            Went::Sent => {
+                site.count(|moved| {
+                    moved.bytes += size;
+                    moved.blobs += 1;
+                });
+                claim.done();
+                return None;
+            }
+            Went::Left => {
+                site.defer();
+                return None;
+            }
+            Went::Failed(error) => (error, false),
+            Went::SourceFailed(error) => (error, true),
+        };
+        if error.is_retryable() && attempt < ATTEMPTS && !self.engine.cancel.is_stopping() {
+            let what = format!("blob {}", self.item.digest.short());
+            let event = Event::Retrying { job: self.job.id, what, error: error.clone(), attempt: attempt + 1 };
+            self.engine.events.tell(&event);
+            return Some((Move { site, claim }, error));
+        }
+        site.fail(error.clone());
+        if by_source {
+            claim.spent(error);
+        }
+        None
+    }
+
+    /// Offers the blob everywhere, reads it once, fills the slots that want it.
+    async fn attempt(&self, moves: &[Move<'_>]) -> Vec<Went> {
+        let offers = moves.iter().map(|one| {
+            let Move { site, claim } = one;
+            site.stage.offer(&site.repository, self.item, claim.known_in.as_ref())
+        });
+        let mut went: Vec<Option<Went>> = Vec::with_capacity(moves.len());
+        let mut slots = Vec::new();
+        for offer in join_all(offers).await {
+            went.push(match offer {
+                Ok(Offer::Have) => Some(Went::Have),
+                Ok(Offer::Mounted) => Some(Went::Mounted),
+                Ok(Offer::Want(slot)) => {
+                    slots.push(slot);
+                    None
+                }
+                Err(error) => Some(Went::Failed(error)),
+            });
+        }
+        let mut filled = if slots.is_empty() { Vec::new() } else { self.fill(slots).await }.into_iter();
+        went.into_iter().map(|went| went.or_else(|| filled.next()).expect("one answer for each slot")).collect()
+    }
+
+    async fn fill(&self, slots: Vec<Box<dyn Slot>>) -> Vec<Went> {
+        let trouble = Arc::new(OnceLock::new());
+        let blob = match self.kept.stream(&self.job.source.repository, self.item).await {
+            Ok(blob) => blob,
+            Err(error) => return slots.iter().map(|_| Went::SourceFailed(error.clone())).collect(),
+        };
+        let passed = Arc::new(AtomicU64::new(0));
+        let transfer = self.engine.next_transfer();
+        self.engine.events.tell(&Event::TransferStarted {
+            job: self.job.id,
+            transfer,
+            source: self.job.source.clone(),
+            digest: self.item.digest.clone(),
+            size: self.item.known_size(),
+            passed: Arc::clone(&passed),
+        });
+        let blob = blob.counted(passed).watched(Arc::clone(&trouble));
+        let results = self.pour(blob, slots).await;
+        let went: Vec<Went> = results
+            .into_iter()
+            .map(|result| match (result, trouble.get()) {
+                (None, _) => Went::Left,
+                (Some(Ok(())), _) => Went::Sent,
+                (Some(Err(_)), Some(cause)) => Went::SourceFailed(cause.clone()),
+                (Some(Err(error)), None) => Went::Failed(error),
+            })
+            .collect();
+        let error = went.iter().find_map(|went| match went {
+            Went::Failed(error) | Went::SourceFailed(error) => Some(error.clone()),
+            Went::Left => Some(laggard(self.engine.tee)),
+            _ => None,
+        });
+        self.engine.events.tell(&Event::TransferFinished { transfer, error });
+        went
+    }
+
+    /// Fills all slots from one read; none stands for a slot that was too slow for the others.
+    async fn pour(&self, blob: Blob, mut slots: Vec<Box<dyn Slot>>) -> Vec<Option<Result<()>>> {
+        if let [_] = slots[..] {
+            let only = slots.remove(0);
+            return vec![Some(only.fill(blob).await)];
+        }
+        let ends = blob.tee(slots.len(), self.engine.tee);
+        join_all(slots.into_iter().zip(ends).map(|(slot, end)| async move {
+            tokio::select! {
+                biased;
+                () = end.left.cancelled() => None,
+                result = slot.fill(end.blob) => Some(result),
+            }
+        }))
+        .await
+    }
+}
+
+/// How long to wait before the attempt with this number: what the other side said, else a little more each time.
+fn pause_before(attempt: u32, advice: Retry) -> Duration {
+    match advice {
+        Retry::After(wait) => wait,
+        _ => Duration::from_millis(250) * 2_u32.saturating_pow(attempt.saturating_sub(2)),
+    }
+}

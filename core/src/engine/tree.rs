@@ -1,0 +1,208 @@
+//! What the source has: a root manifest and everything below it, after the filters.
+
+use std::{
+    collections::{HashMap, HashSet},
+    pin::Pin,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use futures::{StreamExt, TryStreamExt, stream};
+
+use super::{
+    kept::Kept,
+    select::{Selection, select},
+};
+use crate::{
+    content::{Change, Descriptor, Digest, Links, Manifest, Platform, Repository},
+    error::{Error, ErrorKind, Result},
+    spec::{IndexMode, Named},
+    stage::{Fetch, Filter},
+};
+
+/// Nested indexes go this deep at most; real ones have one or two levels.
+const DEPTH: usize = 8;
+
+/// Manifests that one image may have.
+const NODES: usize = 4096;
+
+/// Manifests of one image that are read at the same time.
+const READS: usize = 8;
+
+/// A manifest and what it points to, as it shall be written.
+#[derive(Debug)]
+pub(super) struct Tree {
+    pub(super) manifest: Manifest,
+    /// The digest it has at the source, where that differs.
+    pub(super) changed_from: Option<Digest>,
+    pub(super) children: Vec<Tree>,
+    /// Platforms of entries that filters dropped, here and below.
+    pub(super) dropped: Vec<Platform>,
+}
+
+/// Reads the tree below `root`.
+pub(super) struct Reader<'a> {
+    pub(super) source: &'a Repository,
+    pub(super) kept: &'a Kept<'a>,
+    pub(super) filters: &'a [Named<dyn Filter>],
+    pub(super) index: IndexMode,
+    nodes: AtomicUsize,
+    emptied_by: OnceLock<Arc<str>>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(
+        source: &'a Repository,
+        kept: &'a Kept<'a>,
+        filters: &'a [Named<dyn Filter>],
+        index: IndexMode,
+    ) -> Self {
+        Self { source, kept, filters, index, nodes: AtomicUsize::new(0), emptied_by: OnceLock::new() }
+    }
+
+    /// The tree of `root`, or nothing if the filters left nothing of it.
+    pub(super) async fn read(&self, root: Manifest) -> Result<Option<Tree>> {
+        self.kept.keep(&root);
+        let source_digest = root.digest().clone();
+        let Some(tree) = self.grow(root, 0).await? else { return Ok(None) };
+        match self.index {
+            IndexMode::Single if tree.changed_from.is_some() => single(tree, source_digest).map(Some),
+            _ => Ok(Some(tree)),
+        }
+    }
+
+    /// The filter that left nothing of an index.
+    pub(super) fn emptied_by(&self) -> Option<Arc<str>> {
+        self.emptied_by.get().cloned()
+    }
+
+    fn grow(
+        &self,
+        manifest: Manifest,
+        depth: usize,
+    ) -> Pin<Box<dyn Future<Output = Result<Option<Tree>>> + Send + '_>> {
+        Box::pin(async move {
+            self.bound(depth)?;
+            let Links::Index(entries) = manifest.links() else {
+                return Ok(Some(Tree { manifest, changed_from: None, children: Vec::new(), dropped: Vec::new() }));
+            };
+            let Selection { kept, emptied_by } = select(entries, self.filters)?;
+            if let Some(kind) = emptied_by {
+                let _ = self.emptied_by.set(kind); // the first one is named
+            }
+            let children = self.children(entries, &kept, depth).await?;
+            let mut dropped: Vec<Platform> = Vec::new();
+            let changes: Vec<Change> = entries
+                .iter()
+                .zip(&kept)
+                .map(|(entry, kept)| match children.get(&entry.digest) {
+                    Some(child) if *kept => change_to(entry, child),
+                    _ => {
+                        dropped.extend(entry.platform.clone().filter(|platform| !platform.is_unknown()));
+                        Change::Drop
+                    }
+                })
+                .collect();
+            if changes.iter().all(|change| *change == Change::Drop) && !entries.is_empty() {
+                return Ok(None);
+            }
+            dropped.extend(children.values().flat_map(|child| child.dropped.iter().cloned()));
+            let written = match self.index {
+                IndexMode::Sparse => manifest.clone(),
+                IndexMode::Rewrite | IndexMode::Single => manifest.changing(&changes),
+            };
+            let changed_from = (written.digest() != manifest.digest()).then(|| manifest.digest().clone());
+            let children = in_order(entries, children);
+            Ok(Some(Tree { manifest: written, changed_from, children, dropped }))
+        })
+    }
+
+    /// The trees of the entries that are kept, each digest once; without those of which the filters left nothing.
+    async fn children(&self, entries: &[Descriptor], kept: &[bool], depth: usize) -> Result<HashMap<Digest, Tree>> {
+        let mut seen = HashSet::new();
+        let wanted = entries.iter().zip(kept).filter(|(entry, kept)| **kept && seen.insert(&entry.digest));
+        let wanted: Vec<Descriptor> = wanted.map(|(entry, _)| entry.clone()).collect();
+        let read: Vec<(Digest, Option<Tree>)> = stream::iter(wanted)
+            .map(|entry| async move {
+                let manifest = self.kept.manifest(self.source, &entry).await?;
+                Ok::<_, Error>((entry.digest, self.grow(manifest, depth + 1).await?))
+            })
+            .buffered(READS)
+            .try_collect()
+            .await?;
+        Ok(read.into_iter().filter_map(|(digest, tree)| Some((digest, tree?))).collect())
+    }
+
+    fn bound(&self, depth: usize) -> Result<()> {
+        if depth > DEPTH {
+            let message = format!("the index is nested more than {DEPTH} levels deep");
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        if self.nodes.fetch_add(1, Ordering::Relaxed) >= NODES {
+            return Err(Error::new(ErrorKind::Unsupported, format!("the image has more than {NODES} manifests")));
+        }
+        Ok(())
+    }
+}
+
+/// An entry follows a nested index that lost entries itself.
+fn change_to(entry: &Descriptor, child: &Tree) -> Change {
+    if child.manifest.digest() == &entry.digest {
+        return Change::Keep;
+    }
+    Change::Point { digest: child.manifest.digest().clone(), size: child.manifest.bytes().len() as u64 }
+}
+
+fn in_order(entries: &[Descriptor], mut children: HashMap<Digest, Tree>) -> Vec<Tree> {
+    entries.iter().filter_map(|entry| children.remove(&entry.digest)).collect()
+}
+
+/// The only image that is left takes the place of the index.
+fn single(mut tree: Tree, source: Digest) -> Result<Tree> {
+    let is_image = |child: &Tree| child.manifest.subject().is_none() && !is_attestation(&child.manifest);
+    let images = tree.children.iter().filter(|child| is_image(child)).count();
+    if images != 1 {
+        let message = format!("`index = \"single\"` needs exactly one image, the filters leave {images}");
+        return Err(Error::new(ErrorKind::Unsupported, message).hint("narrow the filters or use `index = \"rewrite\"`"));
+    }
+    let at = tree.children.iter().position(is_image).unwrap_or_default();
+    let child = tree.children.swap_remove(at);
+    Ok(Tree { changed_from: Some(source), dropped: tree.dropped, ..child })
+}
+
+fn is_attestation(manifest: &Manifest) -> bool {
+    manifest.blobs().any(|blob| blob.media_type.as_str() == "application/vnd.in-toto+json")
+}
+
+impl Tree {
+    /// This manifest and all below it, children before parents, each digest once.
+    pub(super) fn children_first(&self) -> Vec<&Manifest> {
+        fn walk<'a>(tree: &'a Tree, seen: &mut HashSet<&'a Digest>, out: &mut Vec<&'a Manifest>) {
+            if seen.insert(tree.manifest.digest()) {
+                tree.children.iter().for_each(|child| walk(child, seen, out));
+                out.push(&tree.manifest);
+            }
+        }
+        let (mut seen, mut out) = (HashSet::new(), Vec::new());
+        walk(self, &mut seen, &mut out);
+        out
+    }
+
+    /// All blobs, each digest once: those that are copied, and the foreign layers that are not.
+    pub(super) fn blobs(&self) -> (Vec<Descriptor>, Vec<Descriptor>) {
+        let mut seen = HashSet::new();
+        let all = self.children_first().into_iter().flat_map(Manifest::blobs);
+        all.filter(|blob| seen.insert(blob.digest.clone()))
+            .cloned()
+            .partition(|blob| !blob.media_type.is_foreign_layer())
+    }
+
+    /// The platforms that are copied, as the indexes say.
+    pub(super) fn platforms(&self) -> Vec<Platform> {
+        let entries = self.children_first().into_iter().flat_map(Manifest::children);
+        let real = entries.filter_map(|entry| entry.platform.clone()).filter(|platform| !platform.is_unknown());
+        real.collect()
+    }
+}

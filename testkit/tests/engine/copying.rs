@@ -1,0 +1,207 @@
+//! What is copied, and what that costs in questions.
+
+use sealift_core::{
+    content::{Digest, well_known},
+    event::Event,
+    job::{Outcome, Skip},
+};
+use sealift_testkit::{
+    images::{artifact, image, index},
+    memory::{Memory, Op, Wanted},
+};
+use serde_json::json;
+
+use crate::Bench;
+
+#[tokio::test]
+async fn an_image_arrives_whole_and_with_its_digest() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
+    let (amd, arm) = (image("linux/amd64", &["base", "amd"]), image("linux/arm64", &["base", "arm"]));
+    let nested = index(&[("linux/amd64", &amd), ("linux/arm64", &arm)]);
+    from.add("app:v1", &index(&[("", &nested), ("linux/amd64", &amd)]));
+    let report = Bench::new(Wanted::new().image("from.io/app:v1", &["to.io/team/app:v1"]), &from, &[&to]).run().await;
+    assert_eq!((report.copied, report.skipped, report.failed), (1, 0, 0));
+    to.assert_whole();
+    assert_eq!(to.digest_of("team/app:v1"), from.digest_of("app:v1"));
+    // Two configs and three layers; `base` is shared and moves once.
+    assert_eq!(report.moved.blobs, 5);
+    assert_eq!((from.count(Op::Blob), to.count(Op::Fill)), (5, 5));
+}
+
+#[tokio::test]
+async fn a_cold_image_costs_one_question_at_the_destination_and_none_before_the_manifest() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
+    let mut wanted = Wanted::new();
+    for tag in 0..10 {
+        from.add(&format!("app:v{tag}"), &image("linux/amd64", &["base", &format!("layer {tag}")]));
+        wanted = wanted.image(&format!("from.io/app:v{tag}"), &[]);
+    }
+    let report = Bench::new(wanted, &from, &[&to]).run().await;
+    assert_eq!(report.copied, 10);
+    assert_eq!((to.count(Op::Current), to.count(Op::Survey)), (1, 1));
+    assert_eq!((from.count(Op::ResolveDigest), from.count(Op::ResolveManifest)), (0, 10));
+    // A config and a layer of its own for each, and the shared one once.
+    assert_eq!((to.count(Op::Offer), to.count(Op::Fill), from.count(Op::Blob)), (21, 21, 21));
+    assert_eq!((to.count(Op::Tag), to.count(Op::PutManifest)), (10, 0));
+}
+
+#[tokio::test]
+async fn an_unchanged_image_costs_one_question_on_each_side() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
+    let mut wanted = Wanted::new();
+    for tag in 0..10 {
+        from.add(&format!("app:v{tag}"), &image("linux/amd64", &[&format!("layer {tag}")]));
+        wanted = wanted.image(&format!("from.io/app:v{tag}"), &[]);
+    }
+    Bench::new(wanted.clone(), &from, &[&to]).run().await;
+    from.forget_calls();
+    to.forget_calls();
+    let report = Bench::new(wanted, &from, &[&to]).run().await;
+    assert_eq!((report.copied, report.skipped), (0, 10));
+    assert_eq!((from.calls().len(), from.count(Op::ResolveDigest)), (10, 10));
+    assert_eq!((to.count(Op::Current), to.calls().len()), (10, 10 + 1), "ten questions and the finish");
+}
+
+#[tokio::test]
+async fn a_digest_that_is_there_needs_no_question_at_the_source() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
+    let app = image("linux/amd64", &["layer"]);
+    from.add("app:v1", &app);
+    let source = format!("from.io/app@{}", app.manifest.digest());
+    let wanted = Wanted::new().image(&source, &["to.io/app:pinned"]);
+    assert_eq!(Bench::new(wanted.clone(), &from, &[&to]).run().await.copied, 1);
+    assert_eq!(to.digest_of("app:pinned"), Some(app.manifest.digest().clone()));
+    from.forget_calls();
+    assert_eq!(Bench::new(wanted, &from, &[&to]).run().await.skipped, 1);
+    assert_eq!(from.calls().len(), 0);
+}
+
+#[tokio::test]
+async fn a_blob_moves_once_to_a_registry_and_is_mounted_elsewhere() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
+    let mut wanted = Wanted::new();
+    for repository in 0..8 {
+        from.add(&format!("app{repository}:v1"), &image("linux/amd64", &["shared by all"]));
+        wanted = wanted.image(&format!("from.io/app{repository}:v1"), &[]);
+    }
+    let report = Bench::new(wanted, &from, &[&to]).run().await;
+    assert_eq!(report.copied, 8);
+    to.assert_whole();
+    assert_eq!((from.count(Op::Blob), to.count(Op::Fill)), (2, 2), "a config and a layer");
+    let layer = "shared by all".len() as u64;
+    assert!(report.moved.mounted >= 7 * layer, "{:?}", report.moved);
+}
+
+#[tokio::test]
+async fn several_tags_of_one_target_repository_share_one_copy() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
+    let app = index(&[("linux/amd64", &image("linux/amd64", &["a"])), ("linux/arm64", &image("linux/arm64", &["b"]))]);
+    from.add("app:v1", &app);
+    from.add("app:latest", &app);
+    let wanted = Wanted::new()
+        .image("from.io/app:v1", &["to.io/x/app:v1", "to.io/x/app:stable"])
+        .image("from.io/app:latest", &["to.io/x/app:latest"]);
+    let report = Bench::new(wanted, &from, &[&to]).options(|run| run.transfers = std::num::NonZero::new(1)).run().await;
+    assert_eq!(report.copied, 3);
+    assert_eq!((to.count(Op::Fill), to.count(Op::Tag)), (4, 3));
+    to.assert_whole();
+}
+
+#[tokio::test]
+async fn the_same_pair_is_done_once_and_two_sources_for_one_name_are_told() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
+    for name in ["a:v1", "b:v1"] {
+        from.add(name, &image("linux/amd64", &[name]));
+    }
+    let wanted = Wanted::new()
+        .image("from.io/a:v1", &["to.io/x:v1"])
+        .image("from.io/b:v1", &["to.io/x:v1", "to.io/b:v1"])
+        .image("from.io/a:v1", &["to.io/x:v1"]);
+    let bench = Bench::new(wanted, &from, &[&to]);
+    let report = bench.run().await;
+    assert_eq!((report.copied, report.skipped, report.failed), (2, 1, 1));
+    assert_eq!(to.digest_of("x:v1"), from.digest_of("a:v1"));
+    let cause = &report.failures[0].cause;
+    assert!(cause.contains("rule 1") && cause.contains("rule 2"), "{cause}");
+    let duplicate =
+        |event: &Event| matches!(event, Event::TargetFinished { outcome: Outcome::Skipped(Skip::Duplicate), .. });
+    assert_eq!(bench.told().iter().filter(|event| duplicate(event)).count(), 1);
+}
+
+#[tokio::test]
+async fn force_writes_the_manifest_again_and_no_blob() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
+    from.add("app:v1", &image("linux/amd64", &["layer"]));
+    let wanted = Wanted::new().image("from.io/app:v1", &[]);
+    Bench::new(wanted.clone(), &from, &[&to]).run().await;
+    to.forget_calls();
+    let report = Bench::new(wanted, &from, &[&to]).options(|run| run.force = true).run().await;
+    assert_eq!((report.copied, to.count(Op::Tag), to.count(Op::Fill)), (1, 1, 0));
+    assert_eq!(to.count(Op::Current), 0);
+}
+
+#[tokio::test]
+async fn a_demanded_digest_must_be_the_one_that_is_pushed() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
+    let app = image("linux/amd64", &["layer"]);
+    from.add("app:v1", &app);
+    let right = format!("to.io/right@{}", app.manifest.digest());
+    let wrong = format!("to.io/wrong@{}", Digest::of(b"something else"));
+    let wanted = Wanted::new().image("from.io/app:v1", &[&right, &wrong]);
+    let report = Bench::new(wanted, &from, &[&to]).run().await;
+    assert_eq!((report.copied, report.failed), (1, 1));
+    assert!(!to.calls().iter().any(|call| call.op != Op::Current && call.repository == "wrong"));
+}
+
+#[tokio::test]
+async fn foreign_layers_stay_where_they_are_and_are_counted() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
+    let layers = json!([{
+        "mediaType": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+        "digest": Digest::of(b"far away"),
+        "size": 8,
+        "urls": ["https://example.com/layer"]
+    }]);
+    let windows = artifact(well_known::OCI_CONFIG, "{}", &[], &[("layers", layers)]);
+    from.add("win:v1", &windows);
+    let report = Bench::new(Wanted::new().image("from.io/win:v1", &[]), &from, &[&to]).run().await;
+    assert_eq!((report.copied, report.moved.foreign, report.moved.blobs), (1, 1, 1));
+}
+
+#[tokio::test]
+async fn referrers_follow_their_subject() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
+    let app = image("linux/amd64", &["layer"]);
+    let subject = serde_json::to_value(app.manifest.descriptor()).unwrap();
+    let signature = artifact(well_known::OCI_EMPTY, "{}", &["signature"], &[("subject", subject)]);
+    from.add("app:v1", &app);
+    from.add(&format!("app@{}", signature.manifest.digest()), &signature);
+    let wanted = Wanted::new().image("from.io/app:v1", &[]);
+    Bench::new(wanted, &from, &[&to]).options(|run| run.referrers = Some(true)).run().await;
+    let written: Vec<Op> =
+        to.calls().iter().map(|call| call.op).filter(|op| matches!(op, Op::Tag | Op::PutManifest)).collect();
+    assert_eq!(written, [Op::Tag, Op::PutManifest], "the subject first");
+    to.assert_whole();
+}
+
+#[tokio::test]
+async fn a_plan_writes_nothing_and_counts_shared_blobs_once() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
+    from.add("app:v1", &image("linux/amd64", &["shared", "one"]));
+    from.add("app:v2", &image("linux/amd64", &["shared", "two"]));
+    let wanted = Wanted::new().image("from.io/app:v1", &[]).image("from.io/app:v2", &[]);
+    let bench = Bench::new(wanted, &from, &[&to]);
+    let report = bench.plan().await;
+    assert_eq!((report.copied, report.failed), (0, 0));
+    assert!(to.calls().iter().all(|call| matches!(call.op, Op::Current | Op::Survey)), "{:?}", to.calls());
+    assert_eq!(from.count(Op::Blob), 0);
+    let planned: u64 = bench
+        .told()
+        .iter()
+        .map(|event| match event {
+            Event::Planned { image, .. } => image.blobs,
+            _ => 0,
+        })
+        .sum();
+    assert_eq!(planned, 5, "two configs, two layers and the shared one");
+}

@@ -1,0 +1,158 @@
+//! What fails, what is tried again, and what is not.
+
+use std::time::Duration;
+
+use sealift_core::{
+    error::{Error, ErrorKind, Retry},
+    event::Event,
+};
+use sealift_testkit::{
+    images::image,
+    memory::{Fault, Memory, Op, Wanted},
+};
+
+use crate::Bench;
+
+fn one_image() -> (Memory, Memory, Wanted) {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
+    from.add("app:v1", &image("linux/amd64", &["the layer"]));
+    (from, to, Wanted::new().image("from.io/app:v1", &[]))
+}
+
+fn away() -> Option<Fault> {
+    Some(Fault::Fail(Error::new(ErrorKind::Unavailable, "the other side is away")))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transfer_that_broke_is_started_again() {
+    let (from, to, wanted) = one_image();
+    to.script(|call| if call.op == Op::Fill && call.before < 2 { away() } else { None });
+    let report = Bench::new(wanted, &from, &[&to]).run().await;
+    assert_eq!((report.copied, report.failed, report.rounds), (1, 0, 0));
+    to.assert_whole();
+}
+
+#[tokio::test(start_paused = true)]
+async fn corrupt_bytes_are_never_kept_and_end_as_a_failure() {
+    let (from, to, wanted) = one_image();
+    from.script(|call| if call.op == Op::Blob { Some(Fault::Corrupt) } else { None });
+    let report = Bench::new(wanted, &from, &[&to]).run().await;
+    assert_eq!((report.copied, report.failed), (0, 1));
+    assert_eq!(report.failures[0].kind, ErrorKind::Corrupt, "the cause, not that a body broke off");
+    assert_eq!(to.digest_of("app:v1"), None);
+    assert_eq!(to.count(Op::Tag), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_layer_that_many_images_share_is_not_tried_once_for_each() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
+    let mut wanted = Wanted::new();
+    for tag in 0..50 {
+        from.add(&format!("app:v{tag}"), &image("linux/amd64", &["shared", &format!("own {tag}")]));
+        wanted = wanted.image(&format!("from.io/app:v{tag}"), &[]);
+    }
+    let shared = sealift_core::content::Digest::of(b"shared").to_string();
+    let broken = shared.clone();
+    from.script(move |call| if call.op == Op::Blob && call.what == broken { away() } else { None });
+    let report = Bench::new(wanted, &from, &[&to]).options(|run| run.retries = Some(1)).run().await;
+    assert_eq!(report.failed, 50);
+    let tries = from.calls().iter().filter(|call| call.op == Op::Blob && call.what == shared).count();
+    assert_eq!(tries, 6, "three in each of two rounds");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_repository_refuses_another_may_take() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
+    from.add("app:v1", &image("linux/amd64", &["layer"]));
+    let wanted = Wanted::new().image("from.io/app:v1", &["to.io/closed:v1", "to.io/open:v1"]);
+    to.script(|call| match call.op {
+        Op::Offer if call.repository == "closed" => Some(Fault::Fail(Error::new(ErrorKind::Denied, "not yours"))),
+        _ => None,
+    });
+    let report = Bench::new(wanted, &from, &[&to]).run().await;
+    assert_eq!((report.copied, report.failed), (1, 1));
+    assert_eq!(report.failures[0].kind, ErrorKind::Denied);
+    to.assert_whole();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_further_round_takes_up_what_failed() {
+    let (from, to, wanted) = one_image();
+    to.script(|call| if call.op == Op::Tag && call.before < 2 { away() } else { None });
+    let bench = Bench::new(wanted, &from, &[&to]);
+    let report = bench.run().await;
+    assert_eq!((report.copied, report.failed, report.rounds), (1, 0, 2));
+    let rounds = bench.told().iter().filter(|event| matches!(event, Event::RoundStarted { .. })).count();
+    assert_eq!(rounds, 2);
+    assert_eq!(to.count(Op::Fill), 2, "what arrived is not sent again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rounds_come_to_an_end_and_the_failure_is_reported_once() {
+    let (from, to, wanted) = one_image();
+    to.script(|call| if call.op == Op::Tag { away() } else { None });
+    let report = Bench::new(wanted, &from, &[&to]).options(|run| run.retries = Some(3)).run().await;
+    assert_eq!((report.failed, report.failures.len(), report.rounds), (1, 1, 3));
+    assert_eq!(report.exit_code(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_work_is_not_tried_again() {
+    let (from, to, wanted) = one_image();
+    let wanted = wanted.image("from.io/gone:v1", &[]);
+    let bench = Bench::new(wanted, &from, &[&to]);
+    let report = bench.run().await;
+    assert_eq!((report.copied, report.failed, report.rounds), (1, 1, 0));
+    assert_eq!(from.calls().iter().filter(|call| call.repository == "gone").count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_round_waits_as_long_as_the_other_side_said() {
+    let (from, to, wanted) = one_image();
+    let busy = Error::new(ErrorKind::Throttled, "too many requests").retry(Retry::After(Duration::from_secs(90)));
+    to.script(move |call| (call.op == Op::Tag && call.before == 0).then(|| Fault::Fail(busy.clone())));
+    let started = tokio::time::Instant::now();
+    let report = Bench::new(wanted, &from, &[&to]).run().await;
+    assert_eq!((report.copied, report.rounds), (1, 1));
+    assert!(started.elapsed() >= Duration::from_secs(90));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listing_that_failed_is_listed_again() {
+    let (from, to, wanted) = one_image();
+    from.add("other:v1", &image("linux/amd64", &["other"]));
+    let wanted = wanted
+        .image("from.io/other:v1", &[])
+        .failing_once("from.io/other", Error::new(ErrorKind::Unavailable, "the other side is away"));
+    let report = Bench::new(wanted, &from, &[&to]).run().await;
+    assert_eq!((report.copied, report.failed, report.rounds), (2, 0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listing_that_is_denied_is_a_failure_and_the_rest_goes_on() {
+    let (from, to, wanted) = one_image();
+    let wanted = wanted
+        .image("from.io/other:v1", &[])
+        .failing_once("from.io/other", Error::new(ErrorKind::Denied, "wrong password"));
+    let report = Bench::new(wanted, &from, &[&to]).run().await;
+    assert_eq!((report.copied, report.failed, report.rounds), (1, 1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plugin_that_panics_takes_down_its_image_only() {
+    let (from, to, wanted) = one_image();
+    from.add("other:v1", &image("linux/amd64", &["other"]));
+    let wanted = wanted.image("from.io/other:v1", &[]);
+    to.script(|call| if call.op == Op::Tag && call.repository == "app" { Some(Fault::Panic) } else { None });
+    let report = Bench::new(wanted, &from, &[&to]).run().await;
+    assert_eq!((report.copied, report.failed), (1, 1));
+    assert_eq!(report.failures[0].kind, ErrorKind::Bug);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_destination_that_cannot_finish_is_a_failure() {
+    let (from, to, wanted) = one_image();
+    to.script(|call| (call.op == Op::Finish).then(|| Fault::Fail(Error::new(ErrorKind::Storage, "disk full"))));
+    let report = Bench::new(wanted, &from, &[&to]).run().await;
+    assert_eq!((report.copied, report.failed, report.exit_code()), (1, 1, 1));
+}

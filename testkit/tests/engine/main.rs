@@ -1,0 +1,66 @@
+//! The engine, run on registries in memory.
+
+mod copying;
+mod failing;
+mod fan_out;
+mod filtering;
+mod stopping;
+
+use std::sync::{Arc, Mutex};
+
+use sealift_core::{
+    engine::{self, Cancel},
+    event::{Event, Observer},
+    report::Report,
+    spec::{Named, Pipeline, RunOptions},
+    stage::{Fetch, Filter, List, Push},
+};
+use sealift_testkit::memory::{Memory, Wanted};
+
+/// A pipeline over registries in memory, and everything that it told.
+struct Bench {
+    pipeline: Pipeline,
+    cancel: Cancel,
+    events: Arc<Mutex<Vec<Event>>>,
+}
+
+impl Bench {
+    fn new(wanted: Wanted, from: &Memory, to: &[&Memory]) -> Self {
+        let pipeline = Pipeline {
+            name: "test".to_owned(),
+            run: RunOptions { referrers: Some(false), ..RunOptions::default() },
+            list: Named::new("wanted", Arc::new(wanted) as Arc<dyn List>),
+            filters: Vec::new(),
+            fetch: Named::new("memory", Arc::new(from.clone()) as Arc<dyn Fetch>),
+            pushes: to.iter().map(|to| Named::new("memory", Arc::new((*to).clone()) as Arc<dyn Push>)).collect(),
+        };
+        Self { pipeline, cancel: Cancel::new(), events: Arc::default() }
+    }
+
+    fn filter(mut self, kind: &str, filter: impl Filter + 'static) -> Self {
+        self.pipeline.filters.push(Named::new(kind, Arc::new(filter) as Arc<dyn Filter>));
+        self
+    }
+
+    fn options(mut self, change: impl FnOnce(&mut RunOptions)) -> Self {
+        change(&mut self.pipeline.run);
+        self
+    }
+
+    fn observer(&self) -> Arc<dyn Observer> {
+        let events = Arc::clone(&self.events);
+        Arc::new(move |event: &Event| events.lock().unwrap().push(event.clone()))
+    }
+
+    async fn run(&self) -> Report {
+        engine::run(&self.pipeline, &self.cancel, &self.observer()).await
+    }
+
+    async fn plan(&self) -> Report {
+        engine::plan(&self.pipeline, &self.cancel, &self.observer()).await
+    }
+
+    fn told(&self) -> Vec<Event> {
+        self.events.lock().unwrap().clone()
+    }
+}

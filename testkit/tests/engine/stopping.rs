@@ -1,0 +1,77 @@
+//! Stopping a run.
+
+use std::time::Duration;
+
+use sealift_testkit::{
+    images::image,
+    memory::{Fault, Memory, Op, Wanted},
+};
+
+use crate::Bench;
+
+fn many(from: &Memory) -> Wanted {
+    (0..100).fold(Wanted::new(), |wanted, tag| {
+        from.add(&format!("app:v{tag}"), &image("linux/amd64", &[&format!("layer {tag}")]));
+        wanted.image(&format!("from.io/app:v{tag}"), &[])
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_stop_lets_transfers_end_and_starts_nothing_new() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
+    let bench = Bench::new(many(&from), &from, &[&to]);
+    to.script(|call| (call.op == Op::Fill).then_some(Fault::Slow(Duration::from_secs(5))));
+    let cancel = bench.cancel.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        cancel.stop();
+    });
+    let started = tokio::time::Instant::now();
+    let report = bench.run().await;
+    assert!(started.elapsed() < Duration::from_secs(20));
+    assert!(report.interrupted);
+    assert_eq!((report.exit_code(), report.failed), (130, 0));
+    assert!(report.copied < 100);
+    assert!(to.count(Op::Fill) <= 16, "{} transfers", to.count(Op::Fill));
+    assert_eq!(to.count(Op::Finish), 1, "what arrived is made to last");
+    to.assert_whole();
+    let arrived = to.count(Op::Fill);
+    to.heal();
+    to.forget_calls();
+    let again = Bench::new(many(&from), &from, &[&to]).run().await;
+    assert_eq!(again.failed, 0);
+    assert_eq!(to.count(Op::Fill) + arrived, 200, "nothing is sent twice");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_second_stop_does_not_wait() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
+    let bench = Bench::new(many(&from), &from, &[&to]);
+    to.script(|call| (call.op == Op::Fill).then_some(Fault::Slow(Duration::from_secs(3600))));
+    let cancel = bench.cancel.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        cancel.stop();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        cancel.stop();
+    });
+    let started = tokio::time::Instant::now();
+    let report = bench.run().await;
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+    assert!(report.interrupted && report.unfinished > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn transfers_that_do_not_end_are_dropped_after_the_grace() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
+    let bench = Bench::new(many(&from), &from, &[&to]).options(|run| run.grace_s = Some(7));
+    to.script(|call| (call.op == Op::Fill).then_some(Fault::Slow(Duration::from_secs(3600))));
+    let cancel = bench.cancel.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        cancel.stop();
+    });
+    let started = tokio::time::Instant::now();
+    bench.run().await;
+    assert_eq!(started.elapsed().as_secs(), 8);
+}

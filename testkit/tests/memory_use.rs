@@ -1,0 +1,148 @@
+//! A hundred thousand images need hardly more memory than a thousand.
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use sealift_core::{
+    blob::Blob,
+    content::{Descriptor, Digest, ImageRef, Manifest, Repository, Version},
+    engine::{self, Cancel},
+    error::Result,
+    event::Observer,
+    job::{Candidate, Job, Listing, Resolved},
+    outlet::Outlet,
+    spec::{Named, Pipeline, RunOptions},
+    stage::{Fetch, List, Offer, Push, Slot, StoreId, Want},
+};
+use sealift_testkit::images::{Image, image};
+
+/// Counts what is allocated, and the most that ever was.
+struct Counting;
+
+static NOW: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: everything is handed on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let now = NOW.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
+        PEAK.fetch_max(now, Ordering::Relaxed);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        NOW.fetch_sub(layout.size(), Ordering::Relaxed);
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// A source that makes its images up, and a destination that forgets them.
+struct Endless {
+    repositories: usize,
+    image: Image,
+}
+
+#[async_trait]
+impl List for Endless {
+    async fn list(&self, out: &Outlet) -> Result<()> {
+        for number in 0..self.repositories {
+            let repository = Repository::new("from.io", &format!("app{number}"))?;
+            let tag = |tag: usize| Candidate::new(Version::Tag(format!("v{tag}").parse().expect("a valid tag")));
+            let candidates = (0..100).map(tag).collect();
+            out.send(Listing { exclusive: true, ..Listing::new(repository, candidates, "rule") }).await?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Fetch for Endless {
+    async fn resolve(&self, image: &ImageRef, _: Want) -> Result<Resolved> {
+        let manifest = self.image.manifest.clone();
+        Ok(Resolved { image: image.clone(), descriptor: manifest.descriptor(), manifest: Some(manifest) })
+    }
+
+    async fn manifest(&self, _: &Repository, _: &Descriptor) -> Result<Manifest> {
+        Ok(self.image.manifest.clone())
+    }
+
+    async fn blob(&self, _: &Repository, item: &Descriptor) -> Result<Blob> {
+        let (_, bytes) = self.image.blobs.iter().find(|(known, _)| known.digest == item.digest).expect("one of ours");
+        Ok(Blob::from_bytes(item.clone(), bytes.clone()))
+    }
+}
+
+struct Forgetful;
+
+#[async_trait]
+impl Push for Forgetful {
+    fn place(&self, job: &Job) -> Result<Vec<ImageRef>> {
+        let repository = Repository::new("to.io", job.source.repository.path())?;
+        Ok(vec![ImageRef { repository, version: job.source.version.clone() }])
+    }
+
+    fn store(&self, _: &Repository) -> StoreId {
+        StoreId::new("to.io")
+    }
+
+    async fn current(&self, _: &ImageRef) -> Result<Option<Descriptor>> {
+        tokio::task::yield_now().await;
+        Ok(Some(Descriptor::new(Default::default(), Digest::of(b"another"), 7)))
+    }
+
+    async fn has(&self, _: &Repository, _: &Descriptor) -> Result<bool> {
+        Ok(false)
+    }
+
+    async fn offer(&self, _: &Repository, _: &Descriptor, _: Option<&Repository>) -> Result<Offer> {
+        Ok(Offer::Want(Box::new(Forgetful)))
+    }
+
+    async fn put_manifest(&self, _: &Repository, _: &Manifest) -> Result<()> {
+        Ok(())
+    }
+
+    async fn tag(&self, _: &ImageRef, _: &Manifest) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Slot for Forgetful {
+    async fn fill(self: Box<Self>, blob: Blob) -> Result<()> {
+        blob.read_to_end(1 << 20).await.map(drop)
+    }
+}
+
+async fn peak_of(repositories: usize) -> usize {
+    let endless = Arc::new(Endless { repositories, image: image("linux/amd64", &["layer"]) });
+    let pipeline = Pipeline {
+        name: "many".to_owned(),
+        run: RunOptions { referrers: Some(false), ..RunOptions::default() },
+        list: Named::new("endless", Arc::clone(&endless) as Arc<dyn List>),
+        filters: Vec::new(),
+        fetch: Named::new("endless", endless as Arc<dyn Fetch>),
+        pushes: vec![Named::new("forgetful", Arc::new(Forgetful) as Arc<dyn Push>)],
+    };
+    let nobody: Arc<dyn Observer> = Arc::new(());
+    let before = NOW.load(Ordering::Relaxed);
+    PEAK.store(before, Ordering::Relaxed);
+    let report = engine::run(&pipeline, &Cancel::new(), &nobody).await;
+    assert_eq!(report.copied, repositories as u64 * 100);
+    PEAK.load(Ordering::Relaxed) - before
+}
+
+#[tokio::test]
+async fn memory_follows_what_is_in_flight_and_not_what_there_is() {
+    let (few, many) = (peak_of(10).await, peak_of(1000).await);
+    assert!(many * 10 <= few * 12, "1,000 images: {few} bytes at most, 100,000 images: {many} bytes");
+}
