@@ -200,9 +200,11 @@ fn is_docker_hub(host: &str) -> bool {
 fn split_host(text: &str) -> (Option<&str>, &str) {
     match text.split_once('/') {
         Some((first, rest))
-            if first == "localhost"
-                || first.contains(['.', ':', '[', '@'])
-                || first.chars().any(char::is_uppercase) =>
+            // A colon right before the slash begins no port: `nginx:/^1\./` is an expression over Docker Hub's tags.
+            if !first.ends_with(':')
+                && (first == "localhost"
+                    || first.contains(['.', ':', '[', '@'])
+                    || first.chars().any(char::is_uppercase)) =>
         {
             (Some(first), rest)
         }

@@ -1,1 +1,36 @@
-//! The auth and rule files of image-syncer, with positions.
+//! image-syncer's files: who logs in where (`auth`), and what goes where (`images`), in YAML or JSON.
+//!
+//! The only reader of these formats. Every complaint is a [`Diagnostic`](sealift_core::diagnostic::Diagnostic) with
+//! file, line and column; all that is wrong with a file is said at once; no complaint shows a password.
+//!
+//! * [`rules_file`] and [`Rule`]: `source: destination`, where the source may select tags or a digest
+//! * [`auth_file`] and [`AuthFile`]: logins by `registry` or `registry/namespace`; the longest match wins
+//! * [`config_file`]: the old single file with both
+//! * [`Variables`]: what becomes of `$NAME` and `${NAME}`
+//!
+//! ```
+//! use sealift_core::plugin::Purpose;
+//! use sealift_image_syncer::{Variables, rules_file};
+//!
+//! let variables = Variables::new(std::sync::Arc::new(|_| None), Purpose::Run);
+//! let (rules, _) = rules_file("nginx:1.27: h.io/hub/nginx\n", "images.yaml", &variables).unwrap();
+//! let listing = rules[0].listing(&[]);
+//! assert_eq!(listing.candidates[0].targets[0].to_string(), "h.io/hub/nginx:1.27");
+//! ```
+
+mod auth;
+mod config;
+mod document;
+mod findings;
+mod read;
+mod rule;
+mod rules;
+mod text;
+mod variables;
+
+pub use auth::{AuthFile, Login, auth_file};
+pub use config::{ConfigFile, config_file};
+pub use read::read;
+pub use rule::{Part, Rule, RuleError, RuleErrorKind, RuleWarning, Select, TargetRule, TargetVersion};
+pub use rules::rules_file;
+pub use variables::{VariableError, Variables};

@@ -1,0 +1,204 @@
+//! Reading the auth file.
+
+use std::{collections::HashMap, ops::Range};
+
+use sealift_core::{
+    diagnostic::{Diagnostic, did_you_mean},
+    secret::Secret,
+};
+
+use super::{AuthFile, Key, Login};
+use crate::{
+    document::{Document, Node, Value},
+    findings::Findings,
+    text::Text,
+    variables::{VariableError, Variables},
+};
+
+const FIELDS: [&str; 3] = ["username", "password", "insecure"];
+
+/// Reads an auth file: a map from `registry` or `registry/namespace` to `{username, password, insecure}`. The suffix
+/// of `file`, its name as the user wrote it, says whether it is YAML or JSON. Gives the logins and warnings.
+///
+/// # Errors
+/// Everything that is wrong with it, in the order of the text.
+pub fn auth_file(
+    text: &str,
+    file: &str,
+    variables: &Variables,
+) -> Result<(AuthFile, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let mut document = Text::new(text, file).and_then(Document::parse)?;
+    document.text.show_only(shown_spans(&document, &document.root));
+    let mut findings = Findings::default();
+    let auth = read_auth(&document, &document.root, variables, &mut findings);
+    findings.or_ok(auth)
+}
+
+/// What of an auth file may be shown: keys, and what stands for `insecure`.
+pub(crate) fn shown_spans(document: &Document<'_>, root: &Node) -> Vec<Range<usize>> {
+    let mut spans = Vec::new();
+    let Value::Map(entries) = &root.value else { return spans };
+    for (key, entry) in entries {
+        spans.push(document.span(key));
+        let Value::Map(fields) = &entry.value else { continue };
+        for (name, value) in fields {
+            spans.push(document.span(name));
+            if document.written(name) == Some("insecure") && document.written(value).is_some() {
+                spans.push(document.span(value));
+            }
+        }
+    }
+    spans
+}
+
+/// Reads the map that `root` is.
+pub(crate) fn read_auth(
+    document: &Document<'_>,
+    root: &Node,
+    variables: &Variables,
+    findings: &mut Findings,
+) -> AuthFile {
+    let mut reader = Reader { document, variables, findings };
+    let entries = match &root.value {
+        Value::Map(entries) => entries,
+        Value::Null => return AuthFile::default(),
+        other => {
+            let message = format!("expected a map from registry to login, found {}", other.what());
+            reader.error(root, message);
+            return AuthFile::default();
+        }
+    };
+    if let Some((key, _)) = entries.iter().find(|(key, _)| document.written(key) == Some("images")) {
+        reader.findings.push(
+            Diagnostic::error("this is not an auth file: it has a key `images`")
+                .at(document.place(key))
+                .hint("one file with `auth` and `images` is given with `--config`"),
+        );
+        return AuthFile::default();
+    }
+    let mut seen = HashMap::new();
+    let mut logins = Vec::new();
+    for (key, value) in entries {
+        let Some(name) = reader.key(key, &mut seen) else { continue };
+        let login = reader.login(name, value);
+        match Key::parse(name) {
+            Some(parsed) => logins.push((parsed, login)),
+            None => reader.findings.push(
+                Diagnostic::error(format!("`{name}` is neither a registry nor a registry with a namespace"))
+                    .at(document.place(key))
+                    .hint("write `quay.io` or `quay.io/team`, without `https://` and without a tag"),
+            ),
+        }
+    }
+    AuthFile { logins }
+}
+
+struct Reader<'r, 't> {
+    document: &'r Document<'t>,
+    variables: &'r Variables,
+    findings: &'r mut Findings,
+}
+
+impl<'r> Reader<'r, '_> {
+    fn error(&mut self, node: &Node, message: String) {
+        self.findings.push(Diagnostic::error(message).at(self.document.place(node)));
+    }
+
+    /// The text of a key that stands there for the first time.
+    fn key(&mut self, key: &'r Node, seen: &mut HashMap<&'r str, usize>) -> Option<&'r str> {
+        let Some(name) = self.document.written(key) else {
+            self.error(key, format!("expected a text as key, found {}", key.value.what()));
+            return None;
+        };
+        let line = self.document.place(key).line;
+        match seen.insert(name, line) {
+            Some(first) => {
+                seen.insert(name, first);
+                self.error(key, format!("`{name}` stands here twice, first in line {first}"));
+                None
+            }
+            None => Some(name),
+        }
+    }
+
+    fn login(&mut self, key: &str, entry: &'r Node) -> Login {
+        let mut login = Login { key: key.to_owned(), username: None, password: None, insecure: false };
+        let fields = match &entry.value {
+            Value::Map(fields) => fields,
+            Value::Null => return login,
+            other => {
+                let message = format!("expected `username` and `password` for `{key}`, found {}", other.what());
+                self.error(entry, message);
+                return login;
+            }
+        };
+        let mut seen = HashMap::new();
+        for (name, value) in fields {
+            match self.key(name, &mut seen) {
+                Some("username") => login.username = self.secret(key, "username", value),
+                Some("password") => login.password = self.secret(key, "password", value),
+                Some("insecure") => login.insecure = self.flag(value),
+                Some(other) => self.unknown(other, name),
+                None => {}
+            }
+        }
+        login
+    }
+
+    fn unknown(&mut self, name: &str, node: &Node) {
+        let error = Diagnostic::error(format!("unknown key `{name}`, expected `username`, `password` or `insecure`"))
+            .at(self.document.place(node));
+        self.findings.push(match did_you_mean(name, FIELDS) {
+            Some(meant) => error.hint(format!("did you mean `{meant}`?")),
+            None => error,
+        });
+    }
+
+    fn secret(&mut self, key: &str, field: &str, node: &Node) -> Option<Secret> {
+        let written = match (&node.value, self.document.written(node)) {
+            (Value::Null, _) => return None,
+            (_, Some(written)) => written,
+            (other, None) => {
+                self.error(node, format!("expected a text for `{field}`, found {}", other.what()));
+                return None;
+            }
+        };
+        match self.variables.expand(written) {
+            Ok(text) => (!text.is_empty()).then(|| Secret::new(text)),
+            Err(errors) => {
+                for error in errors {
+                    self.variable(&error, key, field, node);
+                }
+                None
+            }
+        }
+    }
+
+    fn variable(&mut self, error: &VariableError, key: &str, field: &str, node: &Node) {
+        let what = match error {
+            // What stands between the braces is no name, so it may be a part of the password.
+            VariableError::Name(name) if name != "${}" => VariableError::Name("${…}".to_owned()).to_string(),
+            other => other.to_string(),
+        };
+        let message = format!("{what}, in `{field}` of `{key}`");
+        let excused = self.variables.excuses(error);
+        let diagnostic = if excused { Diagnostic::warning(message) } else { Diagnostic::error(message) };
+        self.findings.push(diagnostic.at(self.document.place(node)));
+    }
+
+    fn flag(&mut self, node: &Node) -> bool {
+        match &node.value {
+            Value::Bool(value) => return *value,
+            Value::Null => return false,
+            // YAML 1.1 knows more words, and image-syncer takes them.
+            Value::Text(text) if self.document.is_plain(node) => match text.to_ascii_lowercase().as_str() {
+                "y" | "yes" | "on" => return true,
+                "n" | "no" | "off" => return false,
+                _ => {}
+            },
+            _ => {}
+        }
+        self.error(node, format!("expected `true` or `false` for `insecure`, found {}", node.value.what()));
+        false
+    }
+}

@@ -1,0 +1,95 @@
+//! The old single file: `auth` and `images` in one.
+
+use std::collections::HashSet;
+
+use sealift_core::diagnostic::{Diagnostic, did_you_mean};
+
+use crate::{
+    auth::{AuthFile, read_auth, shown_spans},
+    document::{Document, Node, Value},
+    findings::Findings,
+    rule::Rule,
+    rules::{read_rules, rule_spans},
+    text::Text,
+    variables::Variables,
+};
+
+/// What the old single file holds.
+#[derive(Clone, Debug, Default)]
+pub struct ConfigFile {
+    /// Its logins.
+    pub auth: AuthFile,
+    /// Its rules.
+    pub rules: Vec<Rule>,
+}
+
+/// Reads the old single file with the top keys `auth` and `images`. Gives what it holds, and warnings.
+///
+/// # Errors
+/// Everything that is wrong with it, in the order of the text.
+pub fn config_file(
+    text: &str,
+    file: &str,
+    variables: &Variables,
+) -> Result<(ConfigFile, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let mut document = Text::new(text, file).and_then(Document::parse)?;
+    document.text.show_only(spans(&document));
+    let mut findings = Findings::default();
+    let config = read_config(&document, variables, &mut findings);
+    findings.or_ok(config)
+}
+
+/// What may be shown: all of the rules, and of the logins what an auth file shows.
+fn spans(document: &Document<'_>) -> Vec<std::ops::Range<usize>> {
+    let mut spans = Vec::new();
+    if let Value::Map(entries) = &document.root.value {
+        for (key, value) in entries {
+            spans.push(document.span(key));
+            match document.written(key) {
+                Some("auth") => spans.extend(shown_spans(document, value)),
+                Some("images") => spans.extend(rule_spans(document, value)),
+                _ => {}
+            }
+        }
+    }
+    spans
+}
+
+fn read_config(document: &Document<'_>, variables: &Variables, findings: &mut Findings) -> ConfigFile {
+    let mut config = ConfigFile::default();
+    let Value::Map(entries) = &document.root.value else {
+        let message = format!("expected a map with `auth` and `images`, found {}", document.root.value.what());
+        findings.push(Diagnostic::error(message).at(document.place(&document.root)));
+        return config;
+    };
+    let mut seen = HashSet::new();
+    for (key, value) in entries {
+        let name = document.written(key).unwrap_or_default();
+        if !seen.insert(name) {
+            findings.push(Diagnostic::error(format!("`{name}` stands here twice")).at(document.place(key)));
+            continue;
+        }
+        match name {
+            "auth" => config.auth = read_auth(document, value, variables, findings),
+            "images" => config.rules = read_rules(document, value, variables, findings),
+            other => findings.push(unknown(document, key, other)),
+        }
+    }
+    if !seen.contains("images") {
+        findings.push(
+            Diagnostic::error("`images` is missing: there is nothing to copy").at(document.place(&document.root)),
+        );
+    }
+    config
+}
+
+fn unknown(document: &Document<'_>, key: &Node, name: &str) -> Diagnostic {
+    let error = Diagnostic::error(format!("unknown key `{name}`, expected `auth` or `images`")).at(document.place(key));
+    match did_you_mean(name, ["auth", "images"]) {
+        Some(meant) => error.hint(format!("did you mean `{meant}`?")),
+        None if name.contains(['.', '/', ':']) => {
+            error.hint("a file of rules is given with `--images`, a file of logins with `--auth`")
+        }
+        None => error,
+    }
+}

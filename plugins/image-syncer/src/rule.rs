@@ -1,0 +1,143 @@
+//! A rule: what of a repository goes where.
+
+mod error;
+mod parse;
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use regex::Regex;
+use sealift_core::{
+    content::{Digest, ImageRef, Repository, Tag, Version},
+    diagnostic::Place,
+    job::{Candidate, Listing},
+};
+
+pub use error::{Part, RuleError, RuleErrorKind, RuleWarning};
+
+/// A rule: a repository, which of its versions, and where they go.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Where the versions are.
+    pub source: Repository,
+    /// Which of them.
+    pub select: Select,
+    /// Where they go. Empty means that the destination names them.
+    pub targets: Vec<TargetRule>,
+    /// Where this was asked for, such as `images.yaml:7`.
+    pub label: Arc<str>,
+    /// The same as a place in the text, where there is one.
+    pub place: Option<Place>,
+}
+
+/// Which versions of a repository a rule takes.
+#[derive(Clone, Debug)]
+pub enum Select {
+    /// Every tag.
+    All,
+    /// These tags, in this order.
+    Tags(Vec<Tag>),
+    /// What has this digest.
+    Digest(Digest),
+    /// Every tag in which the expression matches anywhere.
+    Matching(Regex),
+}
+
+/// One destination of a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetRule {
+    /// Where it goes.
+    pub repository: Repository,
+    /// What it is called there.
+    pub version: TargetVersion,
+}
+
+/// What the versions of a rule are called at a destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetVersion {
+    /// As at the source.
+    Same,
+    /// Other tags: as many as the source names, or one for a digest.
+    Tags(Vec<Tag>),
+    /// By digest only, which must be that of what is pushed.
+    Digest(Digest),
+}
+
+impl Rule {
+    /// Whether the tags of the repository must be listed.
+    pub fn needs_tags(&self) -> bool {
+        matches!(self.select, Select::All | Select::Matching(_))
+    }
+
+    /// The versions that the rule takes, with their targets; each version and each target of it once.
+    ///
+    /// `tags` is what the registry lists; it is not looked at where the rule names tags or a digest.
+    pub fn listing(&self, tags: &[Tag]) -> Listing {
+        let versions: Vec<Version> = match &self.select {
+            Select::All => tags.iter().cloned().map(Version::Tag).collect(),
+            Select::Matching(expression) => {
+                tags.iter().filter(|tag| expression.is_match(tag)).cloned().map(Version::Tag).collect()
+            }
+            Select::Tags(named) => named.iter().cloned().map(Version::Tag).collect(),
+            Select::Digest(digest) => vec![Version::Digest(digest.clone())],
+        };
+        let mut candidates: Vec<Candidate> = Vec::with_capacity(versions.len());
+        let mut known: HashMap<Version, usize> = HashMap::with_capacity(versions.len());
+        for (at, version) in versions.into_iter().enumerate() {
+            let index = *known.entry(version.clone()).or_insert_with(|| {
+                candidates.push(Candidate::new(version.clone()));
+                candidates.len() - 1
+            });
+            for target in &self.targets {
+                let image = target.image(at, &version);
+                if !candidates[index].targets.contains(&image) {
+                    candidates[index].targets.push(image);
+                }
+            }
+        }
+        Listing::new(self.source.clone(), candidates, Arc::clone(&self.label))
+    }
+
+    /// The source as a rule writes it, with its registry: `quay.io/a/b:/^v1/`.
+    pub fn from(&self) -> String {
+        let source = &self.source;
+        match &self.select {
+            Select::All => source.to_string(),
+            Select::Tags(tags) => format!("{source}:{}", joined(tags)),
+            Select::Digest(digest) => format!("{source}@{digest}"),
+            Select::Matching(expression) => format!("{source}:/{expression}/"),
+        }
+    }
+
+    /// The destinations as a rule writes them.
+    pub fn to(&self) -> Vec<String> {
+        self.targets.iter().map(TargetRule::to_string).collect()
+    }
+}
+
+fn joined(tags: &[Tag]) -> String {
+    tags.iter().map(Tag::as_str).collect::<Vec<_>>().join(",")
+}
+
+impl TargetRule {
+    /// What the version that stands at `at` in the source is called here.
+    fn image(&self, at: usize, source: &Version) -> ImageRef {
+        let version = match &self.version {
+            TargetVersion::Same => source.clone(),
+            // Parsing made sure that there are as many.
+            TargetVersion::Tags(tags) => Version::Tag(tags[at].clone()),
+            TargetVersion::Digest(digest) => Version::Digest(digest.clone()),
+        };
+        ImageRef { repository: self.repository.clone(), version }
+    }
+}
+
+impl fmt::Display for TargetRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.repository.fmt(f)?;
+        match &self.version {
+            TargetVersion::Same => Ok(()),
+            TargetVersion::Tags(tags) => write!(f, ":{}", joined(tags)),
+            TargetVersion::Digest(digest) => write!(f, "@{digest}"),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! `$NAME` and `${NAME}` in values.
+//!
+//! A value that is wholly `$NAME` or `${NAME}` is replaced, and `${NAME}` inside longer text. A bare `$` inside longer
+//! text stays as it is: Harbor's robot accounts are called `robot$project+name`, and passwords hold `$`.
+
+use std::{cell::RefCell, fmt};
+
+use sealift_core::plugin::{BuildContext, Environment, Purpose};
+
+/// Looks variables up, and knows how serious one is that is not set.
+#[derive(Clone)]
+pub struct Variables {
+    environment: Environment,
+    purpose: Purpose,
+}
+
+/// Why a value cannot be replaced.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VariableError {
+    /// There is no such variable.
+    #[error("the environment variable `{0}` is not set")]
+    Unset(String),
+    /// Between the braces stands no name, such as in `${}` or `${a-b}`.
+    #[error("`{0}` does not name an environment variable")]
+    Name(String),
+}
+
+impl Variables {
+    /// Variables from `environment`. When only checking, one that is not set is a warning, else an error.
+    pub fn new(environment: Environment, purpose: Purpose) -> Self {
+        Self { environment, purpose }
+    }
+
+    /// The variables that a plugin sees while it is built.
+    pub fn of(cx: &BuildContext<'_>) -> Self {
+        Self::new(cx.environment(), cx.purpose())
+    }
+
+    /// The value with its variables replaced. What a variable holds is not looked into again.
+    ///
+    /// # Errors
+    /// All variables that are not set or not named right.
+    pub fn expand(&self, value: &str) -> Result<String, Vec<VariableError>> {
+        let errors = RefCell::new(Vec::new());
+        let look_up = |name: &str| {
+            (self.environment)(name).unwrap_or_else(|| {
+                errors.borrow_mut().push(VariableError::Unset(name.to_owned()));
+                String::new()
+            })
+        };
+        let expanded = match value.strip_prefix('$').filter(|name| is_name(name)) {
+            Some(name) => look_up(name),
+            None => replace_braced(value, &look_up, &mut |wrong| {
+                errors.borrow_mut().push(VariableError::Name(wrong.to_owned()));
+            }),
+        };
+        let errors = errors.into_inner();
+        if errors.is_empty() { Ok(expanded) } else { Err(errors) }
+    }
+
+    /// Whether an error of [`Variables::expand`] is only worth a warning: something is not set, and nothing runs.
+    pub(crate) fn excuses(&self, error: &VariableError) -> bool {
+        self.purpose == Purpose::Check && matches!(error, VariableError::Unset(_))
+    }
+}
+
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Variables({:?})", self.purpose)
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+fn replace_braced(value: &str, look_up: &dyn Fn(&str) -> String, wrong: &mut dyn FnMut(&str)) -> String {
+    let mut out = String::new();
+    let mut rest = value;
+    while let Some((start, length)) = rest.find("${").and_then(|at| Some((at, rest[at..].find('}')? + 1))) {
+        let braced = &rest[start..start + length];
+        let name = &braced[2..length - 1];
+        out.push_str(&rest[..start]);
+        if is_name(name) {
+            out.push_str(&look_up(name));
+        } else {
+            wrong(braced);
+        }
+        rest = &rest[start + length..];
+    }
+    out + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn expand(value: &str) -> Result<String, Vec<VariableError>> {
+        let environment: Environment = Arc::new(|name| match name {
+            "A" => Some("${B}".to_owned()),
+            "B" => Some("$A".to_owned()),
+            "EMPTY" => Some(String::new()),
+            _ => None,
+        });
+        Variables::new(environment, Purpose::Run).expand(value)
+    }
+
+    #[test]
+    fn what_a_variable_holds_is_taken_as_it_is() {
+        assert_eq!(expand("$A").unwrap(), "${B}");
+        assert_eq!(expand("${A}-${B}").unwrap(), "${B}-$A");
+        assert_eq!(expand("${EMPTY}").unwrap(), "");
+    }
+
+    #[test]
+    fn every_variable_that_is_missing_is_named() {
+        assert_eq!(
+            expand("${X}${}${Y:-z}").unwrap_err(),
+            [
+                VariableError::Unset("X".to_owned()),
+                VariableError::Name("${}".to_owned()),
+                VariableError::Name("${Y:-z}".to_owned())
+            ]
+        );
+    }
+
+    #[test]
+    fn a_brace_that_is_never_closed_is_only_text() {
+        assert_eq!(expand("p${A").unwrap(), "p${A");
+        assert_eq!(expand("$").unwrap(), "$");
+        assert_eq!(expand("").unwrap(), "");
+    }
+}
