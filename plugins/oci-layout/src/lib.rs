@@ -1,1 +1,29 @@
-//! An OCI image layout on disk: atomic blobs, index.json, lock.
+//! An OCI image layout on disk: atomic blobs, `index.json`, lock (image-spec, "Image Layout").
+//!
+//! A [`Layout`] reads; a [`Writer`], of which there is one at a time for a directory, also writes:
+//!
+//! * A blob is written to a hidden file in the directory where it will stand, and gets its name when all of it is on
+//!   the disk: under a digest there is always the whole content.
+//! * `index.json` is replaced as a whole, after everything that it points to. What others wrote there, entries and
+//!   fields that nobody here knows, is kept byte by byte. Many changes become one write.
+//! * A blob that is already there is believed after its size and, once in a process, its hash were compared.
+//! * Nothing inside a layout may be a symbolic link.
+//!
+//! Readers that know nothing of this program (skopeo, umoci, oras, regctl) see a plain layout. What is ours lies in
+//! `.sealift/`, which they ignore, and in annotations.
+
+mod blocking;
+mod checked;
+mod dir;
+mod fault;
+mod incoming;
+mod index;
+mod layout;
+mod lock;
+mod name;
+mod writer;
+
+pub use incoming::Incoming;
+pub use layout::Layout;
+pub use name::{CONTAINERD_NAME, Name, Named, REF_NAME, RefStyle, SOURCE, TARGETS, is_ref_name, name_of, named};
+pub use writer::{Writer, WriterOptions};

@@ -1,0 +1,43 @@
+//! Which blobs were compared with their names in this process.
+//!
+//! A file of the right length may still be the wrong one: a crash, a bad stick, a tool that trusts `stat`. Hashing
+//! everything each time would be slow. So a blob is read once in a process before it is believed, and what this
+//! process wrote was hashed on its way.
+
+use std::{
+    collections::HashSet,
+    fs::File,
+    io::{self, Read},
+    sync::{Mutex, PoisonError},
+};
+
+use sealift_core::content::Digest;
+
+#[derive(Default)]
+pub(crate) struct Checked(Mutex<HashSet<Digest>>);
+
+impl Checked {
+    pub(crate) fn contains(&self, digest: &Digest) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(digest)
+    }
+
+    pub(crate) fn insert(&self, digest: &Digest) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.clone());
+    }
+
+    pub(crate) fn remove(&self, digest: &Digest) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(digest);
+    }
+}
+
+/// Whether the rest of a file has this digest.
+pub(crate) fn has_digest(mut file: File, digest: &Digest) -> io::Result<bool> {
+    let mut hasher = digest.algorithm().hasher();
+    let mut buffer = vec![0; 1 << 18];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hasher.finish() == *digest),
+            read => hasher.update(&buffer[..read]),
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! A directory that is held open, so that nobody can put another one in its place.
+//!
+//! Every name inside is opened relative to it and without following links: a symbolic link in a layout that came on
+//! somebody's stick could point anywhere.
+
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use rustix::{
+    fs::{AtFlags, FileType, Mode, OFlags},
+    io::Errno,
+};
+use sealift_core::error::Result;
+
+use crate::fault::{broken, fault, fault_writing};
+
+/// Tells whether a file is still the one that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    inode: u64,
+    size: i64,
+    changed: (i64, i64),
+}
+
+pub(crate) struct Dir {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+const READ: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW);
+
+impl Dir {
+    /// Opens the directory that the user named; that name may be a link. None if there is nothing.
+    pub(crate) fn root(path: &Path) -> Result<Option<Self>> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::DIRECTORY;
+        match rustix::fs::open(path, flags, Mode::empty()) {
+            Ok(fd) => Ok(Some(Self { fd, path: path.to_owned() })),
+            Err(Errno::NOENT) => Ok(None),
+            Err(Errno::NOTDIR) => Err(broken(path, "is not a directory")),
+            Err(error) => Err(fault("open", path, error)),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn file_path(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// A directory inside; none if there is nothing.
+    pub(crate) fn sub(&self, name: &str) -> Result<Option<Self>> {
+        let path = self.file_path(name);
+        match rustix::fs::openat(&self.fd, name, READ | OFlags::DIRECTORY, Mode::empty()) {
+            Ok(fd) => Ok(Some(Self { fd, path })),
+            Err(Errno::NOENT) => Ok(None),
+            Err(Errno::LOOP | Errno::NOTDIR) => Err(self.no_directory(name)),
+            Err(error) => Err(fault("open", &path, error)),
+        }
+    }
+
+    /// A directory inside, made if there is nothing.
+    pub(crate) fn make_sub(&self, name: &str) -> Result<Self> {
+        match rustix::fs::mkdirat(&self.fd, name, Mode::from_raw_mode(0o755)) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(error) => return Err(fault("create", &self.file_path(name), error)),
+        }
+        self.sub(name)?.ok_or_else(|| fault("open", &self.file_path(name), Errno::NOENT))
+    }
+
+    fn no_directory(&self, name: &str) -> sealift_core::error::Error {
+        let path = self.file_path(name);
+        if self.file_type(name) == Some(FileType::Symlink) {
+            broken(&path, "is a symbolic link, which an image layout may not have")
+        } else {
+            broken(&path, "is not a directory")
+        }
+    }
+
+    fn file_type(&self, name: &str) -> Option<FileType> {
+        let stat = rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        Some(FileType::from_raw_mode(stat.st_mode))
+    }
+
+    /// Whether anything has this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.file_type(name).is_some()
+    }
+
+    /// Opens a regular file and says how long it is; none if there is nothing.
+    pub(crate) fn open(&self, name: &str) -> Result<Option<(File, u64)>> {
+        let path = self.file_path(name);
+        // Not blocking, because opening a named pipe would wait for its other end.
+        let fd = match rustix::fs::openat(&self.fd, name, READ | OFlags::NONBLOCK, Mode::empty()) {
+            Ok(fd) => fd,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(Errno::LOOP) => {
+                return Err(broken(&path, "is a symbolic link, which an image layout may not have"));
+            }
+            Err(error) => return Err(fault("open", &path, error)),
+        };
+        let file = File::from(fd);
+        let meta = file.metadata().map_err(|error| fault("look at", &path, error))?;
+        if !meta.is_file() {
+            return Err(broken(&path, "is not a regular file"));
+        }
+        Ok(Some((file, meta.len())))
+    }
+
+    /// Reads a small file; none if there is nothing. A longer one than `cap` is refused.
+    pub(crate) fn read(&self, name: &str, cap: u64) -> Result<Option<(Vec<u8>, Stamp)>> {
+        let Some((file, _)) = self.open(name)? else { return Ok(None) };
+        let path = self.file_path(name);
+        let stamp = Stamp::of(&rustix::fs::fstat(&file).map_err(|error| fault("look at", &path, error))?);
+        let mut bytes = Vec::new();
+        file.take(cap + 1).read_to_end(&mut bytes).map_err(|error| fault("read", &path, error))?;
+        if bytes.len() as u64 > cap {
+            return Err(broken(&path, format_args!("is longer than {cap} bytes")));
+        }
+        Ok(Some((bytes, stamp)))
+    }
+
+    /// The stamp of a file; none if there is nothing.
+    pub(crate) fn stamp(&self, name: &str) -> Option<Stamp> {
+        rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).ok().map(|stat| Stamp::of(&stat))
+    }
+
+    /// Opens a file for reading and writing, made if there is nothing.
+    pub(crate) fn open_or_create(&self, name: &str) -> Result<File> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let fd = rustix::fs::openat(&self.fd, name, flags, Mode::from_raw_mode(0o644));
+        fd.map(File::from).map_err(|error| fault("open", &self.file_path(name), error))
+    }
+
+    /// Makes a hidden file of a new name, for content that gets its own name later.
+    pub(crate) fn create_part(&self, hint: &str) -> Result<(String, File)> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        loop {
+            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+            let name = format!(".{hint}.{}.{number}{PART}", std::process::id());
+            match rustix::fs::openat(&self.fd, name.as_str(), flags, Mode::from_raw_mode(0o644)) {
+                Ok(fd) => return Ok((name, File::from(fd))),
+                Err(Errno::EXIST) => {} // left behind by a process that had our number
+                Err(error) => return Err(fault_writing(&self.file_path(&name), error, None)),
+            }
+        }
+    }
+
+    /// Removes what [`Dir::create_part`] made and nobody named. Only for who has the layout to himself.
+    pub(crate) fn remove_parts(&self) -> Result<()> {
+        let entries = rustix::fs::Dir::read_from(&self.fd).map_err(|error| fault("list", &self.path, error))?;
+        for entry in entries {
+            let entry = entry.map_err(|error| fault("list", &self.path, error))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with('.') && name.ends_with(PART) {
+                self.remove(&name);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether nothing is in it but what is hidden.
+    pub(crate) fn is_empty(&self) -> Result<bool> {
+        let entries = rustix::fs::Dir::read_from(&self.fd).map_err(|error| fault("list", &self.path, error))?;
+        for entry in entries {
+            let entry = entry.map_err(|error| fault("list", &self.path, error))?;
+            if !entry.file_name().to_bytes().starts_with(b".") {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Says beforehand if so many bytes do not fit.
+    pub(crate) fn check_room(&self, need: u64) -> Result<()> {
+        // Some file systems in user space do not count at all, so nothing is said of those.
+        let free = rustix::fs::fstatvfs(&self.fd).ok().filter(|stat| stat.f_blocks > 0);
+        match free.map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize)) {
+            Some(free) if free < need => Err(fault_writing(&self.file_path("blob"), Errno::NOSPC, Some(need))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes a file, if it is there; what cannot be removed is found again later.
+    pub(crate) fn remove(&self, name: &str) {
+        if let Err(error) = rustix::fs::unlinkat(&self.fd, name, AtFlags::empty())
+            && error != Errno::NOENT
+        {
+            tracing::debug!(path = %self.file_path(name).display(), %error, "cannot remove");
+        }
+    }
+
+    /// Gives a file its name, in this directory or another one of the same disk.
+    pub(crate) fn rename(&self, name: &str, to: &Self, new_name: &str) -> Result<()> {
+        rustix::fs::renameat(&self.fd, name, &to.fd, new_name)
+            .map_err(|error| fault("name", &to.file_path(new_name), error))
+    }
+
+    /// Waits until the names in this directory are on the disk.
+    pub(crate) fn sync(&self) -> Result<()> {
+        match rustix::fs::fsync(&self.fd) {
+            // Some network file systems do not know this for directories.
+            Ok(()) | Err(Errno::INVAL | Errno::NOTSUP) => Ok(()),
+            Err(error) => Err(fault("sync", &self.path, error)),
+        }
+    }
+
+    /// Replaces a file as a whole: whoever reads sees the old one or the new one.
+    pub(crate) fn replace(&self, name: &str, bytes: &[u8], sync: bool) -> Result<()> {
+        let (part, mut file) = self.create_part(name)?;
+        let written = file.write_all(bytes).and_then(|()| if sync { file.sync_all() } else { Ok(()) });
+        let done = written
+            .map_err(|error| fault_writing(&self.file_path(name), error, Some(bytes.len() as u64)))
+            .and_then(|()| self.rename(&part, self, name));
+        if done.is_err() {
+            self.remove(&part);
+            return done;
+        }
+        if sync { self.sync() } else { Ok(()) }
+    }
+}
+
+/// The end of names that are not final.
+const PART: &str = ".part";
+
+impl Stamp {
+    fn of(stat: &rustix::fs::Stat) -> Self {
+        #[expect(clippy::unnecessary_cast, reason = "these types differ between systems")]
+        Self {
+            inode: stat.st_ino as u64,
+            size: stat.st_size as i64,
+            changed: (stat.st_mtime as i64, stat.st_mtime_nsec as i64),
+        }
+    }
+}
+
+/// Makes a directory and those above it.
+pub(crate) fn make_all(path: &Path) -> Result<()> {
+    std::fs::create_dir_all(path).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => broken(path, "is not a directory"),
+        _ => fault("create", path, error),
+    })
+}

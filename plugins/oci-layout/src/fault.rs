@@ -1,0 +1,89 @@
+//! What disks say, in the words of this project: which file, and what to do.
+
+use std::{io, path::Path};
+
+use sealift_core::error::{Error, ErrorKind};
+
+/// An error of a disk. `doing` is what could not be done, such as `open`.
+pub(crate) fn fault(doing: &str, path: &Path, error: impl Into<io::Error>) -> Error {
+    build(doing, path, error.into(), "")
+}
+
+/// The same, while `need` bytes were to be written; says what is free where that is the matter.
+pub(crate) fn fault_writing(path: &Path, error: impl Into<io::Error>, need: Option<u64>) -> Error {
+    let error = error.into();
+    let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+    let need = need.map(|need| format!("{need} bytes are needed"));
+    let free = path.parent().filter(|_| full).and_then(free).map(|free| format!("{free} are free"));
+    let known: Vec<_> = need.into_iter().chain(free).collect();
+    let note = if known.is_empty() { String::new() } else { format!(" ({})", known.join(", ")) };
+    build("write", path, error, &note)
+}
+
+fn build(doing: &str, path: &Path, error: io::Error, note: &str) -> Error {
+    let message = format!("cannot {doing} `{}`: {}{note}", path.display(), words(&error));
+    let fault = Error::new(ErrorKind::Storage, message);
+    match hint(error.kind()) {
+        Some(hint) => fault.hint(hint),
+        None => fault,
+    }
+    .because(error)
+}
+
+/// A layout that is not as the specification wants it.
+pub(crate) fn broken(path: &Path, what: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Storage, format!("`{}` {what}", path.display()))
+}
+
+fn free(dir: &Path) -> Option<u64> {
+    rustix::fs::statvfs(dir).ok().map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+/// Without "(os error 28)", which helps nobody.
+fn words(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or(&text);
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}
+
+fn hint(kind: io::ErrorKind) -> Option<&'static str> {
+    Some(match kind {
+        io::ErrorKind::StorageFull => {
+            "free some space (or inodes) there, or use another disk; what is whole stays and is not sent again"
+        }
+        io::ErrorKind::QuotaExceeded => "the quota of this user is used up there",
+        io::ErrorKind::ReadOnlyFilesystem => "it is mounted read-only: mount it writable, or use another directory",
+        io::ErrorKind::FileTooLarge => {
+            "the file system or a limit does not allow files this large: FAT32 ends at 4 GiB, use exFAT or ext4"
+        }
+        io::ErrorKind::PermissionDenied => "check the owner and the rights of the directory",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_says_where_how_much_and_what_to_do() {
+        let error = fault_writing(Path::new("/proc/x"), io::Error::from_raw_os_error(28), Some(3_145_728));
+        assert_eq!(error.kind(), ErrorKind::Storage);
+        assert!(
+            error.message().starts_with("cannot write `/proc/x`: no space left on device (3145728 bytes are needed")
+        );
+        assert!(error.hint_text().unwrap().contains("free some space"));
+        assert!(!error.is_retryable());
+    }
+
+    #[test]
+    fn the_limits_that_people_meet_have_hints() {
+        for errno in [27, 28, 30, 122, 13] {
+            assert!(
+                fault("write", Path::new("/x"), io::Error::from_raw_os_error(errno)).hint_text().is_some(),
+                "{errno}"
+            );
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! A blob on its way to the disk.
+
+use std::{
+    fs::File,
+    io::{Seek, Write},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use sealift_core::{
+    content::{Algorithm, Digest, Hasher},
+    error::{Error, ErrorKind, Result, Retry},
+};
+
+use crate::{
+    blocking::blocking,
+    checked::has_digest,
+    fault::{fault, fault_writing},
+    layout::Inner,
+};
+
+/// A blob that is being written: a hidden file without a name of its own. Dropped, it is gone.
+pub struct Incoming {
+    /// None while it is being written to, and for good if that was cut off.
+    part: Option<Part>,
+    queue: Vec<Bytes>,
+    queued: usize,
+    length: u64,
+}
+
+/// The file, for whoever may block.
+struct Part {
+    layout: Arc<Inner>,
+    name: String,
+    file: File,
+    hasher: Option<Hasher>,
+    need: Option<u64>,
+    sync: bool,
+    named: bool,
+}
+
+/// Small chunks are gathered, so that the way to a thread that may block is worth it.
+const GATHER: usize = 512 << 10;
+
+impl Incoming {
+    /// Begins a blob. `need` is its length, if that is known. Its bytes are hashed here unless they are `verified` by
+    /// whoever brings them.
+    pub(crate) async fn begin(layout: Arc<Inner>, need: Option<u64>, verified: bool, sync: bool) -> Result<Self> {
+        let hasher = (!verified).then(|| Algorithm::Sha256.hasher());
+        let part = blocking(move || {
+            let dir = layout.make_blobs(Algorithm::Sha256)?;
+            if let Some(need) = need {
+                dir.check_room(need)?;
+            }
+            let (name, file) = dir.create_part("blob")?;
+            Ok(Part { layout, name, file, hasher, need, sync, named: false })
+        })
+        .await?;
+        Ok(Self { part: Some(part), queue: Vec::new(), queued: 0, length: 0 })
+    }
+
+    /// How many bytes were taken.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Whether it can go on: not if a write failed or was cut off.
+    pub fn is_whole(&self) -> bool {
+        self.part.is_some()
+    }
+
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] if they cannot be written; the blob is gone then.
+    pub async fn write(&mut self, chunk: Bytes) -> Result<()> {
+        self.length += chunk.len() as u64;
+        self.queued += chunk.len();
+        self.queue.push(chunk);
+        if self.queued < GATHER { Ok(()) } else { self.flush().await }
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        let mut part = self.take()?;
+        let chunks = std::mem::take(&mut self.queue);
+        self.queued = 0;
+        let write = move || part.write(&chunks).map(|()| part);
+        self.part = Some(blocking(write).await?);
+        Ok(())
+    }
+
+    fn take(&mut self) -> Result<Part> {
+        self.part.take().ok_or_else(|| Error::new(ErrorKind::Storage, "the blob was given up after a failed write"))
+    }
+
+    /// Gives it its name, once all of it is on the disk.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] if it has another digest, [`ErrorKind::Storage`] if the disk fails. It is gone then.
+    pub async fn commit(mut self, digest: &Digest) -> Result<()> {
+        self.flush().await?;
+        let mut part = self.take()?;
+        let digest = digest.clone();
+        blocking(move || part.commit(&digest)).await
+    }
+}
+
+impl Part {
+    fn write(&mut self, chunks: &[Bytes]) -> Result<()> {
+        for chunk in chunks {
+            self.file.write_all(chunk).map_err(|error| self.cannot_write(error))?;
+            if let Some(hasher) = &mut self.hasher {
+                hasher.update(chunk);
+            }
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, digest: &Digest) -> Result<()> {
+        self.verify(digest)?;
+        if self.sync {
+            self.file.sync_all().map_err(|error| self.cannot_write(error))?;
+        }
+        let from = self.layout.make_blobs(Algorithm::Sha256)?;
+        let to = self.layout.make_blobs(digest.algorithm())?;
+        self.layout.checked.remove(digest);
+        from.rename(&self.name, to, &digest.hex())?;
+        self.named = true;
+        if self.sync {
+            to.sync()?;
+        }
+        self.layout.checked.insert(digest);
+        Ok(())
+    }
+
+    fn verify(&mut self, digest: &Digest) -> Result<()> {
+        let Some(hasher) = self.hasher.take() else { return Ok(()) };
+        let right = if digest.algorithm() == Algorithm::Sha256 {
+            hasher.finish() == *digest
+        } else {
+            // The algorithm is only known now: read it again.
+            let path = self.layout.blob_path(digest);
+            let file = self.file.try_clone().and_then(|mut file| file.rewind().map(|()| file));
+            file.and_then(|file| has_digest(file, digest)).map_err(|error| fault("read", &path, error))?
+        };
+        if right {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Corrupt, format!("the bytes do not have the digest `{digest}`")).retry(Retry::Soon))
+    }
+
+    fn cannot_write(&self, error: std::io::Error) -> Error {
+        let path = self.layout.root.file_path("blobs").join(Algorithm::Sha256.name()).join(&self.name);
+        fault_writing(&path, error, self.need)
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if !self.named
+            && let Ok(Some(dir)) = self.layout.blobs(Algorithm::Sha256)
+        {
+            dir.remove(&self.name);
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! `index.json`: which images are in a layout.
+//!
+//! Others write there too, so it is not made anew: what stands before and after the list of entries is kept as text,
+//! and so is every entry that nobody here changes.
+
+use std::{collections::HashMap, path::Path};
+
+use sealift_core::{content::Descriptor, error::Result};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::{fault::broken, name::name_of};
+
+/// The name of the file.
+pub(crate) const FILE: &str = "index.json";
+
+/// More than any layout needs, and little enough to be read whole: about 25,000 images.
+pub(crate) const MAX_BYTES: u64 = 16 << 20;
+
+/// What an index without images is.
+const EMPTY: &str =
+    "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\",\"manifests\":[]}\n";
+
+/// A change of the entries. It can be made again on an index that somebody else wrote meanwhile.
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
+    /// Puts an entry in the place of the one of the same name, or at the end.
+    Put(Box<Descriptor>),
+    /// Removes what has this name.
+    Remove(String),
+}
+
+#[derive(Debug)]
+pub(crate) struct Index {
+    before: String,
+    entries: Vec<Option<Entry>>,
+    after: String,
+    by_name: HashMap<String, Vec<usize>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    text: Box<str>,
+    /// None if it is one that cannot be understood here, because of an unknown digest algorithm for example.
+    view: Option<Descriptor>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Top<'a> {
+    schema_version: u64,
+    #[serde(borrow)]
+    manifests: &'a RawValue,
+}
+
+impl Index {
+    pub(crate) fn empty() -> Self {
+        Self::parse(EMPTY.as_bytes(), Path::new(FILE)).expect("it is an index")
+    }
+
+    /// Reads an index; `path` is for messages.
+    pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
+        let bad = |what: &dyn std::fmt::Display| {
+            broken(path, format_args!("is no image index: {what}"))
+                .hint("it is left as it is: restore it from a copy, or use another directory")
+        };
+        let text = std::str::from_utf8(bytes).map_err(|error| bad(&error))?;
+        let top: Top<'_> = serde_json::from_str(text).map_err(|error| bad(&error))?;
+        if top.schema_version != 2 {
+            return Err(bad(&format_args!("its `schemaVersion` is {}, expected 2", top.schema_version)));
+        }
+        let list = top.manifests.get();
+        let entries: Option<Vec<&RawValue>> = serde_json::from_str(list).map_err(|error| bad(&error))?;
+        let start = list.as_ptr() as usize - text.as_ptr() as usize;
+        let mut index = Self {
+            before: text[..start].to_owned(),
+            entries: Vec::new(),
+            after: text[start + list.len()..].to_owned(),
+            by_name: HashMap::new(),
+        };
+        for raw in entries.unwrap_or_default() {
+            index.push(Entry { text: raw.get().into(), view: serde_json::from_str(raw.get()).ok() });
+        }
+        Ok(index)
+    }
+
+    /// The text of it. Entries that were not changed are as they were, byte by byte.
+    pub(crate) fn render(&self) -> String {
+        let entries = self.entries.iter().flatten();
+        let mut text = String::with_capacity(self.before.len() + self.after.len() + self.entries.len() * 600);
+        text.push_str(&self.before);
+        text.push('[');
+        for (at, entry) in entries.enumerate() {
+            text.push_str(if at == 0 { "\n" } else { ",\n" });
+            text.push_str(&entry.text);
+        }
+        text.push(']');
+        text.push_str(&self.after);
+        text
+    }
+
+    /// The entries that can be understood, in order.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Descriptor> {
+        self.entries.iter().flatten().filter_map(|entry| entry.view.as_ref())
+    }
+
+    /// The entry of this name; the first one if there are several, as everybody reads it.
+    pub(crate) fn find(&self, name: &str) -> Option<&Descriptor> {
+        let at = *self.by_name.get(name)?.first()?;
+        self.entries[at].as_ref()?.view.as_ref()
+    }
+
+    /// Makes a change; says whether it changed anything.
+    pub(crate) fn apply(&mut self, change: &Change) -> bool {
+        match change {
+            Change::Put(entry) => self.put(entry),
+            Change::Remove(name) => self.remove(name),
+        }
+    }
+
+    fn put(&mut self, entry: &Descriptor) -> bool {
+        let Some(name) = name_of(entry) else { return false };
+        let places = self.by_name.get(name).cloned().unwrap_or_default();
+        if places.len() == 1 && self.find(name) == Some(entry) {
+            return false;
+        }
+        let text = serde_json::to_string(entry).expect("a descriptor is JSON").into();
+        let new = Entry { text, view: Some(entry.clone()) };
+        match places.split_first() {
+            Some((first, others)) => {
+                self.entries[*first] = Some(new);
+                others.iter().for_each(|at| self.entries[*at] = None);
+                self.by_name.insert(name.to_owned(), vec![*first]);
+            }
+            None => self.push(new),
+        }
+        true
+    }
+
+    fn remove(&mut self, name: &str) -> bool {
+        let places = self.by_name.remove(name).unwrap_or_default();
+        places.iter().for_each(|at| self.entries[*at] = None);
+        !places.is_empty()
+    }
+
+    fn push(&mut self, entry: Entry) {
+        if let Some(name) = entry.view.as_ref().and_then(name_of) {
+            self.by_name.entry(name.to_owned()).or_default().push(self.entries.len());
+        }
+        self.entries.push(Some(entry));
+    }
+}
+
+#[cfg(test)]
+mod tests;

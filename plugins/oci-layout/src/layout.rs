@@ -1,0 +1,266 @@
+//! Reading a layout.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+};
+
+use futures::StreamExt;
+use sealift_core::{
+    blob::Blob,
+    content::{Algorithm, Descriptor, Digest, Manifest},
+    error::{Error, ErrorKind, Result},
+};
+use serde::Deserialize;
+use tokio_util::io::ReaderStream;
+
+use crate::{
+    blocking::blocking,
+    checked::{Checked, has_digest},
+    dir::{Dir, Stamp},
+    fault::{broken, fault},
+    index::{self, Change, Index},
+};
+
+/// A layout that is read. Cheap to clone.
+#[derive(Clone)]
+pub struct Layout(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) root: Dir,
+    sha256: OnceLock<Dir>,
+    sha512: OnceLock<Dir>,
+    state: Mutex<State>,
+    pub(crate) checked: Checked,
+}
+
+/// The index as it will be, and how that differs from the file.
+pub(crate) struct State {
+    pub(crate) index: Index,
+    pub(crate) stamp: Option<Stamp>,
+    pub(crate) pending: Vec<Change>,
+    /// Counts changes.
+    pub(crate) generation: u64,
+    /// The generation that is on the disk.
+    pub(crate) committed: u64,
+}
+
+/// The name of the file that makes a directory a layout.
+pub(crate) const MARKER: &str = "oci-layout";
+
+/// What it says.
+pub(crate) const MARKER_TEXT: &[u8] = b"{\"imageLayoutVersion\":\"1.0.0\"}";
+
+/// The bytes of a chunk that is read.
+const CHUNK: usize = 256 << 10;
+
+impl Layout {
+    /// Opens a layout for reading. Nobody is locked out by that.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if there is no such directory; [`ErrorKind::Storage`] if it is no layout, one of
+    /// another version, or its `index.json` is broken or longer than 16 MiB.
+    pub async fn open(path: impl Into<PathBuf>) -> Result<Self> {
+        let path = path.into();
+        blocking(move || {
+            let Some(root) = Dir::root(&path)? else {
+                return Err(Error::new(ErrorKind::NotFound, format!("there is no directory `{}`", path.display())));
+            };
+            check_marker(&root)?;
+            Self::read(root)
+        })
+        .await
+    }
+
+    pub(crate) fn read(root: Dir) -> Result<Self> {
+        let (index, stamp) = read_index(&root)?;
+        let state = State { index, stamp: Some(stamp), pending: Vec::new(), generation: 0, committed: 0 };
+        Ok(Self(Arc::new(Inner {
+            root,
+            sha256: OnceLock::new(),
+            sha512: OnceLock::new(),
+            state: Mutex::new(state),
+            checked: Checked::default(),
+        })))
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        self.0.root.path()
+    }
+
+    /// The entries of `index.json`, in order. Those with a digest that is not understood here are left out.
+    pub fn entries(&self) -> Vec<Descriptor> {
+        self.0.state().index.entries().cloned().collect()
+    }
+
+    /// The entry with this full name, such as `docker.io/library/nginx:1.27`.
+    pub fn find(&self, name: &str) -> Option<Descriptor> {
+        self.0.state().index.find(name).cloned()
+    }
+
+    /// Reads `index.json` again if it is another file than the one that was read last; says whether it was.
+    ///
+    /// # Errors
+    /// As [`Layout::open`]; what was known stays.
+    pub async fn refresh(&self) -> Result<bool> {
+        let this = self.clone();
+        blocking(move || {
+            let mut state = this.0.state();
+            if this.0.root.stamp(index::FILE) == state.stamp {
+                return Ok(false);
+            }
+            this.0.reread(&mut state)?;
+            Ok(true)
+        })
+        .await
+    }
+
+    /// Whether a blob or manifest is there and right: its length is compared, and once in a process its hash.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] if it cannot be read, or is a symbolic link.
+    pub async fn has(&self, item: &Descriptor) -> Result<bool> {
+        let (this, item) = (self.clone(), item.clone());
+        blocking(move || {
+            let Some((file, length)) = this.0.open_blob(&item.digest)? else { return Ok(false) };
+            if item.known_size().is_some_and(|size| size != length) {
+                return Ok(false);
+            }
+            if this.0.checked.contains(&item.digest) {
+                return Ok(true);
+            }
+            let right = has_digest(file, &item.digest);
+            let right = right.map_err(|error| fault("read", &this.0.blob_path(&item.digest), error))?;
+            if right {
+                this.0.checked.insert(&item.digest);
+            }
+            Ok(right)
+        })
+        .await
+    }
+
+    /// Opens the file of a blob and says how long it is; none if there is none. Nothing is verified.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] if it cannot be opened, or is a symbolic link.
+    pub async fn open_blob(&self, digest: &Digest) -> Result<Option<(File, u64)>> {
+        let (this, digest) = (self.clone(), digest.clone());
+        blocking(move || this.0.open_blob(&digest)).await
+    }
+
+    /// Opens a blob that verifies itself while it is read.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if it is not there, [`ErrorKind::Storage`] if it cannot be opened.
+    pub async fn blob(&self, item: &Descriptor) -> Result<Blob> {
+        let (file, length) = self.open_blob(&item.digest).await?.ok_or_else(|| self.missing(&item.digest))?;
+        let mut item = item.clone();
+        item.size = item.known_size().unwrap_or(length);
+        let path = self.0.blob_path(&item.digest);
+        let chunks = ReaderStream::with_capacity(tokio::fs::File::from_std(file), CHUNK);
+        Ok(Blob::new(item, chunks.map(move |chunk| chunk.map_err(|error| fault("read", &path, error)))))
+    }
+
+    /// Reads a manifest. It has the digest that was asked for.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if it is not there, [`ErrorKind::Storage`] if it cannot be read,
+    /// [`ErrorKind::Corrupt`] or [`ErrorKind::Unsupported`] if it is not what it should be.
+    pub async fn manifest(&self, item: &Descriptor) -> Result<Manifest> {
+        let (this, item) = (self.clone(), item.clone());
+        blocking(move || {
+            let dir = this.0.blobs(item.digest.algorithm())?;
+            let read = dir.map(|dir| dir.read(&item.digest.hex(), Manifest::MAX_BYTES)).transpose()?.flatten();
+            let (bytes, _) = read.ok_or_else(|| this.missing(&item.digest))?;
+            Ok(Manifest::parse_expecting(bytes, &item.media_type, &item.digest)?)
+        })
+        .await
+    }
+
+    fn missing(&self, digest: &Digest) -> Error {
+        Error::new(ErrorKind::NotFound, format!("there is no `{}`", self.0.blob_path(digest).display()))
+    }
+}
+
+impl Inner {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes up what others wrote, and makes the changes again that are not on the disk yet.
+    pub(crate) fn reread(&self, state: &mut State) -> Result<()> {
+        let (index, stamp) = read_index(&self.root)?;
+        state.index = index;
+        state.stamp = Some(stamp);
+        for change in &state.pending {
+            state.index.apply(change);
+        }
+        Ok(())
+    }
+
+    /// The directory of the blobs that are named by this algorithm, if there is one.
+    pub(crate) fn blobs(&self, algorithm: Algorithm) -> Result<Option<&Dir>> {
+        let cell = self.cell(algorithm);
+        if cell.get().is_none() {
+            let Some(blobs) = self.root.sub("blobs")? else { return Ok(None) };
+            let Some(dir) = blobs.sub(algorithm.name())? else { return Ok(None) };
+            return Ok(Some(cell.get_or_init(|| dir)));
+        }
+        Ok(cell.get())
+    }
+
+    /// The same, made if there is none.
+    pub(crate) fn make_blobs(&self, algorithm: Algorithm) -> Result<&Dir> {
+        if let Some(dir) = self.blobs(algorithm)? {
+            return Ok(dir);
+        }
+        let dir = self.root.make_sub("blobs")?.make_sub(algorithm.name())?;
+        Ok(self.cell(algorithm).get_or_init(|| dir))
+    }
+
+    fn cell(&self, algorithm: Algorithm) -> &OnceLock<Dir> {
+        match algorithm {
+            Algorithm::Sha256 => &self.sha256,
+            Algorithm::Sha512 => &self.sha512,
+        }
+    }
+
+    fn open_blob(&self, digest: &Digest) -> Result<Option<(File, u64)>> {
+        self.blobs(digest.algorithm())?.map_or(Ok(None), |dir| dir.open(&digest.hex()))
+    }
+
+    pub(crate) fn blob_path(&self, digest: &Digest) -> PathBuf {
+        self.root.file_path("blobs").join(digest.algorithm().name()).join(digest.hex())
+    }
+}
+
+fn read_index(root: &Dir) -> Result<(Index, Stamp)> {
+    let path = root.file_path(index::FILE);
+    let Some((bytes, stamp)) = root.read(index::FILE, index::MAX_BYTES)? else {
+        return Err(broken(&path, "is missing").hint("restore it from a copy, or use another directory"));
+    };
+    Ok((Index::parse(&bytes, &path)?, stamp))
+}
+
+/// Says whether the file that makes a directory a layout is right.
+pub(crate) fn check_marker(root: &Dir) -> Result<()> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Marker {
+        image_layout_version: String,
+    }
+    let path = root.file_path(MARKER);
+    let Some((bytes, _)) = root.read(MARKER, 64 << 10)? else {
+        return Err(broken(root.path(), "is no OCI image layout: it has no file `oci-layout`"));
+    };
+    match serde_json::from_slice::<Marker>(&bytes) {
+        Ok(marker) if marker.image_layout_version == "1.0.0" => Ok(()),
+        Ok(marker) => {
+            let version = marker.image_layout_version.escape_debug().to_string();
+            Err(broken(&path, format_args!("has version `{version}`, only `1.0.0` is known")))
+        }
+        Err(error) => Err(broken(&path, format_args!("cannot be read: {error}"))),
+    }
+}

@@ -1,0 +1,56 @@
+//! One writer at a time.
+
+use std::{
+    fs::{File, TryLockError},
+    io::{Read, Seek, Write},
+};
+
+use sealift_core::error::{Error, ErrorKind, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::{dir::Dir, fault::fault};
+
+/// Who writes, for whoever is kept out.
+#[derive(Serialize, Deserialize)]
+struct Holder {
+    pid: u32,
+    host: String,
+}
+
+/// Held for as long as a writer lives. The kernel gives it back when the process ends, however it ends.
+pub(crate) struct Lock {
+    _file: File,
+}
+
+const NAME: &str = "lock";
+
+impl Lock {
+    pub(crate) fn take(dir: &Dir) -> Result<Self> {
+        let mut file = dir.open_or_create(NAME)?;
+        let path = dir.file_path(NAME);
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(taken(dir, &mut file)),
+            Err(TryLockError::Error(error)) => {
+                return Err(fault("lock", &path, error).hint("put the layout on a file system that has file locks"));
+            }
+        }
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let holder = serde_json::to_vec(&Holder { pid: std::process::id(), host }).unwrap_or_default();
+        let noted = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(&holder));
+        noted.map_err(|error| fault("write", &path, error))?;
+        Ok(Self { _file: file })
+    }
+}
+
+fn taken(dir: &Dir, file: &mut File) -> Error {
+    let mut text = String::new();
+    let _ = file.take(4096).read_to_string(&mut text); // without it the holder stays unnamed
+    let holder = match serde_json::from_str::<Holder>(&text) {
+        Ok(Holder { pid, host }) => format!("process {pid} on `{}`", host.escape_debug()),
+        Err(_) => "another process".to_owned(),
+    };
+    let root = dir.path().parent().unwrap_or(dir.path());
+    Error::new(ErrorKind::Conflict, format!("{holder} is writing to `{}`", root.display()))
+        .hint("wait until it is done, or use another directory")
+}

@@ -1,0 +1,197 @@
+//! How an entry of `index.json` says which image it is.
+//!
+//! `org.opencontainers.image.ref.name` is what skopeo, umoci, oras and regctl look for; `io.containerd.image.name` is
+//! what containerd takes first. Both get the full name, such as `docker.io/library/nginx:1.27`, so that one layout can
+//! hold the images of many repositories.
+//!
+//! Tags that Docker allows and the grammar of `ref.name` does not (`a__b`, `x-`) stand in the second annotation as they
+//! are, and the first one names the digest instead: skopeo and umoci refuse other texts there.
+
+use sealift_core::content::{Descriptor, Digest, ImageRef, Repository, Tag, Version};
+
+/// What most tools look for.
+pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
+/// What containerd takes first. Always the full name.
+pub const CONTAINERD_NAME: &str = "io.containerd.image.name";
+/// Where an image was read: its full reference.
+pub const SOURCE: &str = "dev.sealift.source";
+/// Where an image shall go from here: full references with a space between them.
+pub const TARGETS: &str = "dev.sealift.targets";
+
+/// How `ref.name` is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RefStyle {
+    /// The full name, so that a layout can hold many repositories.
+    #[default]
+    Full,
+    /// The tag alone, as users of umoci and regctl expect it where a layout holds one repository.
+    Tag,
+}
+
+/// The full name of an entry: `io.containerd.image.name`, else `ref.name`, whatever it looks like.
+pub fn name_of(entry: &Descriptor) -> Option<&str> {
+    let get = |key| entry.annotations.get(key).map(String::as_str);
+    get(CONTAINERD_NAME).or_else(|| get(REF_NAME)).filter(|name| !name.is_empty())
+}
+
+/// An entry with its names, before it goes into an index.
+#[derive(Clone, Debug)]
+pub struct Named(pub(crate) Descriptor);
+
+/// Gives a root manifest its names. `repository` is the part before the tag, with or without a registry.
+pub fn named(manifest: Descriptor, repository: &str, version: &Version, style: RefStyle) -> Named {
+    let mut entry = manifest;
+    let by_digest = || format!("{repository}@{}", entry.digest);
+    let full = match version {
+        Version::Tag(tag) => format!("{repository}:{tag}"),
+        Version::Digest(digest) => format!("{repository}@{digest}"),
+    };
+    let wanted = match (style, version) {
+        (RefStyle::Tag, Version::Tag(tag)) => tag.to_string(),
+        _ => full.clone(),
+    };
+    let ref_name = if is_ref_name(&wanted) { wanted } else { by_digest() };
+    entry.annotations.insert(REF_NAME.to_owned(), ref_name);
+    entry.annotations.insert(CONTAINERD_NAME.to_owned(), full);
+    Named(entry)
+}
+
+impl Named {
+    /// Notes where it was read.
+    #[must_use]
+    pub fn source(self, source: &ImageRef) -> Self {
+        self.note(SOURCE, source.to_string())
+    }
+
+    /// Notes where it shall go from here; nothing is noted if there is nothing.
+    #[must_use]
+    pub fn targets(self, targets: &[ImageRef]) -> Self {
+        if targets.is_empty() {
+            return self;
+        }
+        let targets: Vec<_> = targets.iter().map(ToString::to_string).collect();
+        self.note(TARGETS, targets.join(" "))
+    }
+
+    fn note(mut self, key: &str, value: String) -> Self {
+        self.0.annotations.insert(key.to_owned(), value);
+        self
+    }
+}
+
+/// The full name of an entry, in its parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    /// What stands before the tag or digest, such as `docker.io/library/nginx`; empty if there is only a tag.
+    pub repository: String,
+    /// Which version; `latest` if the name does not say.
+    pub version: Version,
+}
+
+impl Name {
+    /// The name of an entry; none if it has no name, or one that is no image reference.
+    pub fn of(entry: &Descriptor) -> Option<Self> {
+        name_of(entry).and_then(Self::parse)
+    }
+
+    /// Reads a name. What has neither `/` nor `:` nor `@` is a tag alone.
+    pub fn parse(text: &str) -> Option<Self> {
+        if let Some((before, digest)) = text.rsplit_once('@') {
+            let digest: Digest = digest.parse().ok()?;
+            let before = before.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).map_or(before, |(path, _)| path);
+            return Some(Self { repository: before.to_owned(), version: Version::Digest(digest) });
+        }
+        // The last colon is that of the tag, unless a `/` follows: then it is that of a port.
+        let (repository, tag) = match text.rsplit_once(':') {
+            Some((repository, tag)) if !tag.contains('/') => (repository, tag),
+            _ if text.contains('/') => (text, "latest"),
+            _ => ("", text),
+        };
+        let tag: Tag = tag.parse().ok()?;
+        Some(Self { repository: repository.to_owned(), version: Version::Tag(tag) })
+    }
+
+    /// As a reference with a registry, if it is one.
+    pub fn image(&self) -> Option<ImageRef> {
+        let (registry, path) = self.repository.split_once('/')?;
+        let repository = Repository::new(registry, path).ok()?;
+        Some(ImageRef { repository, version: self.version.clone() })
+    }
+}
+
+/// Whether a text may stand in `ref.name` (image-spec, "Pre-Defined Annotation Keys"); skopeo and umoci insist on it.
+///
+/// Letters and digits, joined by one of `-._:@+` or by `--`; such words joined by `/`.
+pub fn is_ref_name(text: &str) -> bool {
+    text.split('/').all(|component| {
+        let bytes = component.as_bytes();
+        let word = |byte: &u8| byte.is_ascii_alphanumeric();
+        bytes.first().is_some_and(word)
+            && bytes.last().is_some_and(word)
+            && bytes
+                .split(word)
+                .filter(|separator| !separator.is_empty())
+                .all(|separator| matches!(separator, [b'-' | b'.' | b'_' | b':' | b'@' | b'+'] | b"--"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use sealift_core::content::well_known;
+
+    use super::*;
+
+    #[test]
+    fn what_skopeo_takes_is_a_ref_name_and_what_it_refuses_is_none() {
+        let digest = Digest::of(b"x");
+        for good in ["v1", "docker.io/library/nginx:1.25", "host:5000/a/b:v1", "1.0--rc", "v1+build"] {
+            assert!(is_ref_name(good), "{good}");
+        }
+        assert!(is_ref_name(&format!("a/b@{digest}")));
+        for bad in ["", "a__b", "x-", "_u", "foo..bar", "a//b", "/a", "q.io/a:x-", "a---b", "a b"] {
+            assert!(!is_ref_name(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_read_back_as_it_was_given() {
+        let manifest = Descriptor::to(well_known::OCI_MANIFEST, b"{}");
+        for (repository, tag) in [("docker.io/library/nginx", "1.27"), ("localhost:5000/a/b", "a__b"), ("a", "x-")] {
+            let version = Version::Tag(tag.parse().unwrap());
+            let Named(entry) = named(manifest.clone(), repository, &version, RefStyle::Full);
+            assert_eq!(Name::of(&entry), Some(Name { repository: repository.to_owned(), version }));
+            assert!(is_ref_name(&entry.annotations[REF_NAME]));
+        }
+    }
+
+    #[test]
+    fn a_tag_that_the_grammar_refuses_is_found_by_digest() {
+        let manifest = Descriptor::to(well_known::OCI_MANIFEST, b"{}");
+        let digest = manifest.digest.clone();
+        let Named(entry) = named(manifest, "q.io/a", &Version::Tag("a__b".parse().unwrap()), RefStyle::Tag);
+        assert_eq!(entry.annotations[REF_NAME], format!("q.io/a@{digest}"));
+        assert_eq!(entry.annotations[CONTAINERD_NAME], "q.io/a:a__b");
+    }
+
+    #[test]
+    fn names_of_others_are_read() {
+        let digest = Digest::of(b"x");
+        for (text, repository, version) in [
+            ("v1", "", Version::Tag("v1".parse().unwrap())),
+            ("a/b", "a/b", Version::Tag("latest".parse().unwrap())),
+            ("nginx:1", "nginx", Version::Tag("1".parse().unwrap())),
+            ("h:5000/a/b", "h:5000/a/b", Version::Tag("latest".parse().unwrap())),
+            (&format!("h:5000/a@{digest}"), "h:5000/a", Version::Digest(digest.clone())),
+            (&format!("h:5000/a:v1@{digest}"), "h:5000/a", Version::Digest(digest.clone())),
+        ] {
+            let name = Name::parse(text).unwrap();
+            assert_eq!((name.repository.as_str(), name.version), (repository, version), "{text}");
+        }
+        assert_eq!(Name::parse("a@sha256:x"), None);
+        assert_eq!(Name::parse("a:-x"), None);
+        assert_eq!(
+            Name::parse("docker.io/library/nginx:1").unwrap().image().unwrap().to_string(),
+            "docker.io/library/nginx:1"
+        );
+    }
+}

@@ -1,0 +1,335 @@
+use std::os::unix::fs::{MetadataExt, symlink};
+
+use futures::stream;
+use sealift_core::content::{Version, well_known};
+use tempfile::TempDir;
+
+use super::*;
+use crate::name::{REF_NAME, RefStyle, named};
+
+const QUICK: WriterOptions = WriterOptions { sync: false };
+
+async fn writer(dir: &TempDir) -> Writer {
+    Writer::create(dir.path(), QUICK).await.unwrap()
+}
+
+fn layer(content: &[u8]) -> Descriptor {
+    Descriptor::to(well_known::OCI_LAYER_GZIP, content)
+}
+
+fn entry(content: &[u8], tag: &str) -> Named {
+    let manifest = Descriptor::to(well_known::OCI_MANIFEST, content);
+    named(manifest, "q.io/a", &Version::Tag(tag.parse().unwrap()), RefStyle::Full)
+}
+
+/// All files of a layout, by their path in it; what is ours is left out.
+fn files(dir: &TempDir) -> Vec<String> {
+    fn walk(dir: &Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(dir).unwrap().map(Result::unwrap) {
+            match entry.path() {
+                path if path.ends_with(OURS) => {}
+                path if path.is_dir() && !path.is_symlink() => walk(&path, found),
+                path => found.push(path.display().to_string()),
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(dir.path(), &mut found);
+    let prefix = format!("{}/", dir.path().display());
+    found.iter_mut().for_each(|path| *path = path.replace(&prefix, ""));
+    found.sort();
+    found
+}
+
+fn blob_file(dir: &TempDir, content: &[u8]) -> PathBuf {
+    dir.path().join("blobs/sha256").join(Digest::of(content).hex())
+}
+
+#[tokio::test]
+async fn a_new_layout_is_one_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let inside = dir.path().join("not/there/yet");
+    let _writer = Writer::create(&inside, WriterOptions::default()).await.unwrap();
+    assert_eq!(Layout::open(&inside).await.unwrap().entries(), []);
+}
+
+#[tokio::test]
+async fn a_blob_is_there_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = writer(&dir).await;
+    let blob = Blob::from_bytes(layer(b"hello"), Bytes::from_static(b"hello"));
+    writer.put_blob(blob).await.unwrap();
+    assert!(writer.has(&layer(b"hello")).await.unwrap());
+    let read = writer.blob(&layer(b"hello")).await.unwrap().read_to_end(10).await.unwrap();
+    assert_eq!(&read[..], b"hello");
+    let mode = std::fs::metadata(blob_file(&dir, b"hello")).unwrap().mode();
+    assert_eq!(mode & 0o777, 0o644, "others may read it");
+}
+
+#[tokio::test]
+async fn a_bad_blob_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = writer(&dir).await;
+    let before = files(&dir);
+    for bad in [b"hellO", b"hell\0"] {
+        let chunks = stream::iter(bad.chunks(2).map(|chunk| Ok(Bytes::from_static(chunk))));
+        let error = writer.put_blob(Blob::new(layer(b"hello"), chunks)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+    }
+    let mut incoming = writer.begin().await.unwrap();
+    incoming.write(Bytes::from_static(b"hello")).await.unwrap();
+    assert_eq!(incoming.commit(&Digest::of(b"other")).await.unwrap_err().kind(), ErrorKind::Corrupt);
+    drop(writer.begin().await.unwrap());
+    assert_eq!(files(&dir), before);
+}
+
+#[tokio::test]
+async fn sha512_content_has_a_place_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = writer(&dir).await;
+    let mut hasher = Algorithm::Sha512.hasher();
+    hasher.update(b"hello");
+    let digest = hasher.finish();
+    let mut incoming = writer.begin().await.unwrap();
+    incoming.write(Bytes::from_static(b"hello")).await.unwrap();
+    incoming.commit(&digest).await.unwrap();
+    assert!(dir.path().join("blobs/sha512").join(digest.hex()).is_file());
+    assert!(writer.has(&Descriptor::new(well_known::OCI_LAYER_GZIP, digest, 5)).await.unwrap());
+}
+
+#[tokio::test]
+async fn what_stands_under_a_digest_is_not_believed_unseen() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(writer(&dir).await);
+    for wrong in [&b""[..], b"hel", b"hellO", b"hello!"] {
+        std::fs::write(blob_file(&dir, b"hello"), wrong).unwrap();
+        let writer = writer(&dir).await;
+        assert!(!writer.has(&layer(b"hello")).await.unwrap(), "{wrong:?}");
+        writer.put_bytes(&layer(b"hello"), Bytes::from_static(b"hello")).await.unwrap();
+        assert!(writer.has(&layer(b"hello")).await.unwrap());
+        assert_eq!(std::fs::read(blob_file(&dir, b"hello")).unwrap(), b"hello");
+    }
+}
+
+#[tokio::test]
+async fn a_second_writer_is_told_who_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = writer(&dir).await;
+    let error = Writer::create(dir.path(), QUICK).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    let me = format!("process {} on `", std::process::id());
+    assert!(error.message().starts_with(&me), "{error}");
+    drop(first);
+    writer(&dir).await;
+}
+
+#[tokio::test]
+async fn what_an_interrupted_writer_left_is_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(writer(&dir).await);
+    let before = files(&dir);
+    std::fs::write(dir.path().join("blobs/sha256/.blob.1.7.part"), b"half").unwrap();
+    std::fs::write(dir.path().join(".index.json.1.8.part"), b"half").unwrap();
+    std::fs::write(dir.path().join("blobs/sha256/.notes"), b"of somebody else").unwrap();
+    drop(writer(&dir).await);
+    let after: Vec<_> = files(&dir).into_iter().filter(|file| !file.ends_with(".notes")).collect();
+    assert_eq!(after, before);
+    assert!(dir.path().join("blobs/sha256/.notes").exists());
+}
+
+#[tokio::test]
+async fn making_a_layout_can_be_interrupted_anywhere() {
+    for there in [&["oci-layout"][..], &["oci-layout", "blobs"], &["oci-layout", "blobs", "blobs/sha256"]] {
+        let dir = tempfile::tempdir().unwrap();
+        for name in there {
+            match *name {
+                "oci-layout" => std::fs::write(dir.path().join(name), MARKER_TEXT).unwrap(),
+                _ => std::fs::create_dir(dir.path().join(name)).unwrap(),
+            }
+        }
+        assert_eq!(writer(&dir).await.entries(), []);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_understood_is_left_as_it_is() {
+    for (file, content, says) in [
+        ("index.json", &b"{\"schemaVersion\":2,\"manif"[..], "is no image index"),
+        ("index.json", b"", "is no image index"),
+        ("oci-layout", b"{\"imageLayoutVersion\":\"9\"}", "has version `9`"),
+        ("oci-layout", b"", "cannot be read"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        drop(writer(&dir).await);
+        std::fs::write(dir.path().join(file), content).unwrap();
+        let error = Writer::create(dir.path(), QUICK).await.err().unwrap();
+        assert!(error.message().contains(says), "{error}");
+        assert!(Layout::open(dir.path()).await.is_err());
+        assert_eq!(std::fs::read(dir.path().join(file)).unwrap(), content);
+    }
+}
+
+#[tokio::test]
+async fn a_layout_that_lost_a_part_is_not_made_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let with_blob = writer(&dir).await;
+    with_blob.put_bytes(&layer(b"x"), Bytes::from_static(b"x")).await.unwrap();
+    drop(with_blob);
+    std::fs::remove_file(dir.path().join("index.json")).unwrap();
+    assert!(Writer::create(dir.path(), QUICK).await.err().unwrap().message().contains("is missing"));
+    std::fs::remove_file(dir.path().join("oci-layout")).unwrap();
+    assert!(Writer::create(dir.path(), QUICK).await.err().unwrap().message().contains("no file `oci-layout`"));
+}
+
+#[tokio::test]
+async fn an_index_that_is_too_long_is_not_read() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(writer(&dir).await);
+    let long = std::fs::File::options().write(true).open(dir.path().join("index.json")).unwrap();
+    long.set_len(index::MAX_BYTES + 1).unwrap();
+    assert!(Layout::open(dir.path()).await.err().unwrap().message().contains("is longer than 16777216 bytes"));
+}
+
+#[tokio::test]
+async fn links_in_a_layout_are_refused() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::write(elsewhere.path().join("file"), b"hello").unwrap();
+    for name in ["index.json", "oci-layout", "blobs", "blobs/sha256"] {
+        let dir = tempfile::tempdir().unwrap();
+        drop(writer(&dir).await);
+        let (path, moved) = (dir.path().join(name), elsewhere.path().join(name.replace('/', "-")));
+        std::fs::rename(&path, &moved).unwrap();
+        symlink(&moved, &path).unwrap();
+        let error = Writer::create(dir.path(), QUICK).await.err().unwrap();
+        assert!(error.message().contains("symbolic link"), "{name}: {error}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let writer = writer(&dir).await;
+    symlink(elsewhere.path().join("file"), blob_file(&dir, b"hello")).unwrap();
+    assert!(writer.blob(&layer(b"hello")).await.unwrap_err().message().contains("symbolic link"));
+    assert!(writer.has(&layer(b"hello")).await.is_err());
+}
+
+#[tokio::test]
+async fn the_directory_itself_may_be_reached_by_a_link() {
+    let dir = tempfile::tempdir().unwrap();
+    let link = dir.path().join("link");
+    std::fs::create_dir(dir.path().join("real")).unwrap();
+    symlink(dir.path().join("real"), &link).unwrap();
+    Writer::create(&link, QUICK).await.unwrap();
+    assert!(dir.path().join("real/index.json").is_file());
+}
+
+#[tokio::test]
+async fn a_file_is_no_place_for_a_layout() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    std::fs::write(&file, b"x").unwrap();
+    for path in [file.clone(), file.join("below")] {
+        let error = Writer::create(&path, QUICK).await.err().unwrap();
+        assert!(error.message().contains("is not a directory"), "{error}");
+    }
+    assert_eq!(Layout::open(dir.path().join("none")).await.err().unwrap().kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn a_blob_that_cannot_fit_is_refused_before_its_first_byte() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = writer(&dir).await;
+    let before = files(&dir);
+    let huge = Descriptor { size: 1 << 60, ..layer(b"x") };
+    let never = Blob::new(huge, stream::poll_fn(|_| panic!("nothing should be read")));
+    let error = writer.put_blob(never).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Storage);
+    assert!(error.message().contains("1152921504606846976 bytes are needed"), "{error}");
+    assert_eq!(files(&dir), before);
+}
+
+#[tokio::test]
+async fn what_somebody_else_wrote_meanwhile_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = writer(&dir).await;
+    writer.set(entry(b"1", "v1"));
+    writer.commit().await.unwrap();
+    // As skopeo does: the whole file, in place, without our entry or lock.
+    let Named(theirs) = entry(b"theirs", "v9");
+    let text = format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, serde_json::to_string(&theirs).unwrap());
+    std::fs::write(dir.path().join("index.json"), text).unwrap();
+    writer.set(entry(b"2", "v2"));
+    writer.commit().await.unwrap();
+    let names: Vec<_> = Layout::open(dir.path()).await.unwrap().entries();
+    let names: Vec<_> = names.iter().map(|entry| entry.annotations[REF_NAME].as_str()).collect();
+    assert_eq!(names, ["q.io/a:v9", "q.io/a:v2"]);
+}
+
+#[tokio::test]
+async fn nothing_is_written_if_nothing_changed() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = writer(&dir).await;
+    writer.set(entry(b"1", "v1"));
+    writer.commit().await.unwrap();
+    let inode = || std::fs::metadata(dir.path().join("index.json")).unwrap().ino();
+    let before = inode();
+    writer.set(entry(b"1", "v1"));
+    writer.remove("q.io/a:never");
+    writer.commit().await.unwrap();
+    assert_eq!(inode(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_changes_are_few_writes() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = writer(&dir).await;
+    let mut versions = std::collections::HashSet::new();
+    for number in 0..300 {
+        writer.set(entry(b"1", &format!("v{number}")));
+        writer.commit_soon();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        let text = std::fs::read(dir.path().join("index.json")).unwrap();
+        versions.insert(Digest::of(&text));
+    }
+    assert!((2..=5).contains(&versions.len()), "3 seconds, {} versions", versions.len());
+    writer.commit().await.unwrap();
+    assert_eq!(Layout::open(dir.path()).await.unwrap().entries().len(), 300);
+}
+
+#[tokio::test]
+async fn those_who_commit_together_share_writes() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = writer(&dir).await;
+    let all = (0..200).map(|number| {
+        let writer = writer.clone();
+        async move {
+            writer.set(entry(b"1", &format!("v{number}")));
+            writer.commit().await
+        }
+    });
+    futures::future::try_join_all(all).await.unwrap();
+    assert_eq!(Layout::open(dir.path()).await.unwrap().entries().len(), 200);
+    assert!(writer.shared.writes.load(Ordering::Relaxed) < 10);
+}
+
+#[tokio::test]
+async fn changes_survive_a_commit_that_failed() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = writer(&dir).await;
+    writer.set(entry(b"1", "v1"));
+    std::fs::write(dir.path().join("index.json"), b"somebody broke it").unwrap();
+    assert!(writer.commit().await.is_err());
+    assert_eq!(std::fs::read(dir.path().join("index.json")).unwrap(), b"somebody broke it");
+    std::fs::write(dir.path().join("index.json"), Index::empty().render()).unwrap();
+    writer.commit().await.unwrap();
+    assert!(Layout::open(dir.path()).await.unwrap().find("q.io/a:v1").is_some());
+}
+
+#[tokio::test]
+async fn a_reader_sees_what_was_committed_since() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = writer(&dir).await;
+    let reader = Layout::open(dir.path()).await.unwrap();
+    writer.set(entry(b"1", "v1"));
+    assert!(!reader.refresh().await.unwrap());
+    writer.commit().await.unwrap();
+    assert!(reader.refresh().await.unwrap());
+    assert!(reader.find("q.io/a:v1").is_some());
+}
