@@ -4,3 +4,4 @@ pub mod images;
 pub mod memory;
 pub mod program;
 pub mod registry;
+pub mod token_service;
