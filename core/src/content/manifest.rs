@@ -30,7 +30,7 @@ pub enum Links {
     /// Blobs: a config and layers, of an image or of any artifact.
     Image {
         /// The config blob. Its media type says what kind of artifact this is.
-        config: Option<Descriptor>,
+        config: Option<Box<Descriptor>>,
         /// The layers, in order; the same one may stand there several times.
         layers: Vec<Descriptor>,
     },
@@ -203,7 +203,7 @@ impl Manifest {
     pub fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
         let (config, layers) = match &self.links {
             Links::Index(_) => (None, &[][..]),
-            Links::Image { config, layers } => (config.as_ref(), &layers[..]),
+            Links::Image { config, layers } => (config.as_deref(), &layers[..]),
         };
         config.into_iter().chain(layers)
     }
@@ -211,7 +211,7 @@ impl Manifest {
     /// The config blob, if there is one.
     pub fn config(&self) -> Option<&Descriptor> {
         match &self.links {
-            Links::Image { config, .. } => config.as_ref(),
+            Links::Image { config, .. } => config.as_deref(),
             Links::Index(_) => None,
         }
     }
@@ -366,17 +366,15 @@ fn links(view: &View<'_>, media_type: &MediaType) -> Result<Links, ManifestError
         return Ok(Links::Image { config: None, layers: view.blobs.clone().unwrap_or_default() });
     }
     let config = view.config.clone().ok_or_else(|| missing("config"))?;
-    Ok(Links::Image { config: Some(config), layers: view.layers.clone().unwrap_or_default() })
+    Ok(Links::Image { config: Some(Box::new(config)), layers: view.layers.clone().unwrap_or_default() })
 }
 
 /// The digest of a manifest: of its bytes, but for signed schema 1 of its payload without the signatures.
 fn digest_of(bytes: &[u8], media_type: &MediaType) -> Digest {
-    if media_type.is_schema1() {
-        if let Some(payload) = schema1_payload(bytes) {
-            return Digest::of(&payload);
-        }
+    match schema1_payload(bytes) {
+        Some(payload) if media_type.is_schema1() => Digest::of(&payload),
+        _ => Digest::of(bytes),
     }
-    Digest::of(bytes)
 }
 
 fn schema1_payload(bytes: &[u8]) -> Option<Vec<u8>> {

@@ -41,9 +41,9 @@ async fn a_destination_that_fails_leaves_the_others_alone() {
 async fn a_destination_that_crawls_is_served_beside_the_others() {
     let from = Memory::new("from.io");
     let (quick, slow) = (Memory::new("a.io"), Memory::new("b.io"));
-    let layer = "x".repeat(4 << 20); // more than the buffer of a tee
+    let layer = "x".repeat(1 << 20); // more than the buffer of a tee
     let mut wanted = Wanted::new();
-    for tag in 0..20 {
+    for tag in 0..10 {
         from.add(&format!("app:v{tag}"), &image("linux/amd64", &[&format!("{tag}{layer}")]));
         wanted = wanted.image(&format!("from.io/app:v{tag}"), &[]);
     }
@@ -58,11 +58,11 @@ async fn a_destination_that_crawls_is_served_beside_the_others() {
         None
     });
     let report = Bench::new(wanted, &from, &[&quick, &slow]).run().await;
-    assert_eq!((report.copied, report.failed), (40, 0));
+    assert_eq!((report.copied, report.failed), (20, 0));
     quick.assert_whole();
     slow.assert_whole();
     let last = *times.lock().unwrap().iter().max().unwrap();
-    // The patience of 5 s, for what was under way when it was found to be slow; one image takes it 400 s.
+    // The patience of 5 s, for what was under way when it was found to be slow; one image takes it 100 s.
     assert!(last < Duration::from_secs(20), "the quick one had to wait {last:?}");
-    assert!(started.elapsed() > Duration::from_secs(400));
+    assert!(started.elapsed() > Duration::from_secs(100));
 }
