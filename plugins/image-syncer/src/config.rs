@@ -93,3 +93,49 @@ fn unknown(document: &Document<'_>, key: &Node, name: &str) -> Diagnostic {
         None => error,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use sealift_core::plugin::Purpose;
+
+    use super::*;
+
+    fn read(text: &str, file: &str) -> Result<(ConfigFile, Vec<Diagnostic>), Vec<Diagnostic>> {
+        config_file(text, file, &Variables::new(Arc::new(|_| Some("team".to_owned())), Purpose::Run))
+    }
+
+    #[test]
+    fn both_halves_are_read_and_both_replace_variables() {
+        let text = r#"{"auth": {"h.io": {"password": "$PW"}}, "images": {"quay.io/a/b": "h.io/${NS}/b"}}"#;
+        let (config, warnings) = read(text, "config.json").unwrap();
+        assert_eq!(config.auth.logins().next().unwrap().password.as_ref().unwrap().expose(), "team");
+        assert_eq!(config.rules[0].to(), ["h.io/team/b"]);
+        assert_eq!(warnings, []);
+    }
+
+    #[test]
+    fn the_mistakes_of_both_halves_are_said_at_once_and_no_password_is_shown() {
+        let text = r#"{"auth": {"h.io": {"pw": "hunter2"}}, "image": {}, "images": {"a:v1,": "h.io/a"}, "auth": 1}"#;
+        let errors = read(text, "config.json").unwrap_err();
+        let said: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(said[0], "config.json:1:20: unknown key `pw`, expected `username`, `password` or `insecure`");
+        assert_eq!(said[1], "config.json:1:39: unknown key `image`, expected `auth` or `images`");
+        assert_eq!(errors[1].hint.as_deref(), Some("did you mean `images`?"));
+        assert!(said[2].starts_with("config.json:1:63: the source `a:v1,` is no image name"), "{}", said[2]);
+        assert_eq!(said[3], "config.json:1:83: `auth` stands here twice");
+        assert_eq!(said.len(), 4);
+        assert!(!format!("{errors:?}").contains("hunter2"));
+        assert!(errors[2].place.as_ref().unwrap().text.contains("\"a:v1,\":"), "{errors:?}");
+    }
+
+    #[test]
+    fn without_rules_there_is_nothing_to_do() {
+        let errors = read("auth: {}\n", "config.yaml").unwrap_err();
+        assert_eq!(errors[0].to_string(), "config.yaml:1:1: `images` is missing: there is nothing to copy");
+        let errors = read("quay.io/a/b: h.io/a/b\n", "config.yaml").unwrap_err();
+        assert!(errors[0].hint.as_ref().unwrap().contains("--images"));
+        assert_eq!(read("", "config.yaml").unwrap_err().len(), 1);
+    }
+}

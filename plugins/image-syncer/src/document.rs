@@ -110,3 +110,6 @@ struct SyntaxError {
     message: String,
     at: usize,
 }
+
+#[cfg(test)]
+mod tests;

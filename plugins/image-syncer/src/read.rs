@@ -25,3 +25,32 @@ pub fn read(path: &Path, shown: &str) -> Result<String, Vec<Diagnostic>> {
         fail(format!("it is not UTF-8 (line {line})"))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_said_by_the_name_that_the_user_gave() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.yaml");
+        let said = |path: &Path| read(path, "x.yaml").unwrap_err()[0].message.clone();
+        assert!(said(&path).starts_with("cannot read `x.yaml`: No such file"), "{}", said(&path));
+        assert!(said(dir.path()).starts_with("cannot read `x.yaml`: Is a directory"), "{}", said(dir.path()));
+        fs::write(&path, b"a: b\nc: \xff\n").unwrap();
+        assert_eq!(said(&path), "cannot read `x.yaml`: it is not UTF-8 (line 2)");
+        fs::write(&path, vec![b'#'; MAX_BYTES as usize + 1]).unwrap();
+        assert_eq!(said(&path), "cannot read `x.yaml`: it is larger than the 4 MiB that are accepted");
+        fs::write(&path, vec![b'#'; MAX_BYTES as usize]).unwrap();
+        assert_eq!(read(&path, "x.yaml").unwrap().len() as u64, MAX_BYTES);
+    }
+
+    #[test]
+    fn a_file_that_never_ends_is_too_large() {
+        if Path::new("/dev/zero").exists() {
+            assert!(read(Path::new("/dev/zero"), "zero.yaml").unwrap_err()[0].message.contains("4 MiB"));
+        }
+    }
+}

@@ -141,3 +141,6 @@ impl fmt::Display for TargetRule {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

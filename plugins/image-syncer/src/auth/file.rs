@@ -1,6 +1,9 @@
 //! Reading the auth file.
 
-use std::{collections::HashMap, ops::Range};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    ops::Range,
+};
 
 use sealift_core::{
     diagnostic::{Diagnostic, did_you_mean},
@@ -104,21 +107,20 @@ impl<'r> Reader<'r, '_> {
         self.findings.push(Diagnostic::error(message).at(self.document.place(node)));
     }
 
-    /// The text of a key that stands there for the first time.
+    /// The text of a key; one that stands there already is complained about.
     fn key(&mut self, key: &'r Node, seen: &mut HashMap<&'r str, usize>) -> Option<&'r str> {
         let Some(name) = self.document.written(key) else {
             self.error(key, format!("expected a text as key, found {}", key.value.what()));
             return None;
         };
-        let line = self.document.place(key).line;
-        match seen.insert(name, line) {
-            Some(first) => {
-                seen.insert(name, first);
+        match seen.entry(name) {
+            Entry::Occupied(first) => {
+                let first = self.document.text.line(*first.get());
                 self.error(key, format!("`{name}` stands here twice, first in line {first}"));
-                None
             }
-            None => Some(name),
+            Entry::Vacant(free) => _ = free.insert(self.document.span(key).start),
         }
+        Some(name)
     }
 
     fn login(&mut self, key: &str, entry: &'r Node) -> Login {

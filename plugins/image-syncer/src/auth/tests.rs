@@ -113,7 +113,104 @@ h.io/${X}: {}
             "auth.yaml:4:10: expected `username` and `password` for `ghcr.io`, found a text",
             "auth.yaml:5:1: `https://h.io` is neither a registry nor a registry with a namespace",
             "auth.yaml:6:1: `quay.io` stands here twice, first in line 1",
+            "auth.yaml:6:21: expected `true` or `false` for `insecure`, found a text",
+            "auth.yaml:6:38: expected a text for `password`, found a list",
             "auth.yaml:7:1: `h.io/${X}` is neither a registry nor a registry with a namespace",
         ]
     );
+}
+
+#[test]
+fn a_key_that_stands_twice_is_an_error_at_every_level() {
+    let text = r#"{
+  "quay.io": {"username": "a", "username": "b"},
+  "quay.io": {"password": 7, "password": {}}
+}"#;
+    assert_eq!(
+        complaints(text, "auth.json"),
+        [
+            "auth.json:2:32: `username` stands here twice, first in line 2",
+            "auth.json:3:3: `quay.io` stands here twice, first in line 2",
+            "auth.json:3:30: `password` stands here twice, first in line 3",
+            "auth.json:3:42: expected a text for `password`, found a map",
+        ]
+    );
+}
+
+#[test]
+fn no_complaint_shows_a_password() {
+    for (text, file) in [
+        ("quay.io: {username: u, password: hunter2, unknown: hunter2}", "auth.yaml"),
+        ("quay.io:\n  pasword: hunter2 # hunter2", "auth.yaml"),
+        ("quay.io:\n  password: |\n    hunter2\n  unknown: x", "auth.yaml"),
+        ("quay.io:\n  password: [hunter2, *no]", "auth.yaml"),
+        ("quay.io:\n  password: {hunter2: hunter2}", "auth.yaml"),
+        ("quay.io:\n  password: &a hunter2\n  nope: *a", "auth.yaml"),
+        ("quay.io:\n  password: a${hunter2!}", "auth.yaml"),
+        ("quay.io:\n  password: !!int hunter2", "auth.yaml"),
+        ("quay.io:\n  password: !secret hunter2", "auth.yaml"),
+        ("quay.io: hunter2", "auth.yaml"),
+        ("[hunter2]", "auth.yaml"),
+        ("hunter2", "auth.yaml"),
+        ("quay.io:\n  password: 'hunter2", "auth.yaml"),
+        ("password: hunter2: hunter2", "auth.yaml"),
+        (r#"{"quay.io": {"password": "hunter2", "x": 1}}"#, "auth.json"),
+        (r#"{"quay.io": {"password": "hunter2" "x": 1}}"#, "auth.json"),
+        (r#"{"quay.io": {"password": "hunter2\ud800"}}"#, "auth.json"),
+        (r#"{"quay.io": {"password": ["hunter2"]}}"#, "auth.json"),
+    ] {
+        let errors = read(text, file).unwrap_err();
+        assert!(!format!("{errors:?}").contains("hunter2"), "{text}: {errors:#?}");
+    }
+}
+
+#[test]
+fn keys_stay_readable_around_what_is_hidden() {
+    let errors = read("quay.io: {password: hunter2, insecure: 3}\n", "auth.yaml").unwrap_err();
+    let place = errors[0].place.as_ref().unwrap();
+    assert_eq!(place.text, "quay.io: *password: ******** insecure: 3*");
+    assert_eq!((place.column, place.length), (40, 1));
+}
+
+#[test]
+fn numbers_are_taken_as_they_are_written() {
+    let auth = read("quay.io: {username: 1.10, password: 0012e3}", "auth.yml").unwrap();
+    let login = auth.logins().next().unwrap();
+    assert_eq!(login.username.as_ref().unwrap().expose(), "1.10");
+    assert_eq!(login.password.as_ref().unwrap().expose(), "0012e3");
+}
+
+#[test]
+fn what_is_not_given_is_not_sent() {
+    let auth = read("a.io:\nb.io: {}\nc.io: {username: '', password: ~, insecure: yes}\n", "auth.yaml").unwrap();
+    let logins: Vec<_> = auth.logins().collect();
+    assert!(logins.iter().all(|login| login.username.is_none() && login.password.is_none()));
+    assert_eq!(logins.iter().map(|login| login.insecure).collect::<Vec<_>>(), [false, false, true]);
+    assert!(read("", "auth.yaml").unwrap().logins().next().is_none());
+}
+
+#[test]
+fn checking_only_warns_of_a_variable_that_is_not_set() {
+    let text = "quay.io:\n  username: bot\n  password: $MISSING\n";
+    let (auth, warnings) = auth_file(text, "auth.yaml", &variables(&[], Purpose::Check)).unwrap();
+    assert_eq!(auth.logins().next().unwrap().password, None);
+    let said: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(said, ["auth.yaml:3:13: the environment variable `MISSING` is not set, in `password` of `quay.io`"]);
+}
+
+#[test]
+fn a_namespace_of_docker_hub_is_no_official_image() {
+    let auth = read("docker.io/bitnami: {}\ndocker.io/library: {}\n", "auth.yaml").unwrap();
+    let used = |name: &str| auth.login_for(&name.parse().unwrap()).map(|login| login.key.as_str());
+    assert_eq!(used("bitnami/redis"), Some("docker.io/bitnami"));
+    assert_eq!(used("nginx"), Some("docker.io/library"));
+    assert_eq!(used("other/redis"), None);
+    assert_eq!(used("quay.io/bitnami/redis"), None);
+}
+
+#[test]
+fn a_file_of_another_kind_is_recognised() {
+    let errors = read("auth: {quay.io: {}}\nimages: {a/b: c/d}\n", "config.yaml").unwrap_err();
+    assert_eq!(errors.len(), 1);
+    assert!(errors[0].hint.as_ref().unwrap().contains("--config"));
 }

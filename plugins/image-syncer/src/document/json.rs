@@ -102,5 +102,5 @@ fn syntax_error(text: &str, from: usize, error: &serde_json::Error) -> SyntaxErr
     while !text.is_char_boundary(at) {
         at -= 1;
     }
-    SyntaxError { message: format!("this is not JSON: {message}"), at }
+    SyntaxError { message: format!("this cannot be read as JSON: {message}"), at }
 }

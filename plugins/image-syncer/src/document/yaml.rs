@@ -5,7 +5,10 @@
 //! map that fails would leave its entries behind, so its place is told by another walk that fails for good at that
 //! node; only complaints ask for it.
 
-use std::{fmt, ops::Range};
+mod place;
+mod syntax;
+
+use std::fmt;
 
 use serde::{
     Deserializer as _,
@@ -13,16 +16,40 @@ use serde::{
 };
 
 use super::{Node, SyntaxError, Value};
+use place::{Cursor, Lines, scalar_span};
+use syntax::syntax_error;
 
 /// Aliases repeat what stands once: these bound what a small text can become.
 const MAX_NODES: usize = 1 << 20;
 const MAX_TEXT: usize = 16 << 20;
 
+const TOO_LARGE: &str = "aliases make this larger than is accepted";
+
 /// Marks the errors that are made on purpose; the position follows it.
 const MARK: &str = "\u{1}here";
 
+/// The parser's work grows with the depth of braces and brackets times the length of the text, so both are bounded.
+const MAX_BRACES: usize = 500;
+
 pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
+    if let Some(at) = too_deep(text) {
+        return Err(SyntaxError { message: "this is nested too deeply".to_owned(), at });
+    }
     walk(text, None).map_err(|error| syntax_error(text, &error))
+}
+
+/// Where more braces and brackets are open than any of these files needs. Those in quotes and expressions count too,
+/// because telling them apart is what the parser is for; they are rarely left open.
+fn too_deep(text: &str) -> Option<usize> {
+    let mut open = 0_usize;
+    text.bytes().position(|byte| {
+        match byte {
+            b'[' | b'{' => open += 1,
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        open > MAX_BRACES
+    })
 }
 
 /// The offset of the node with this number.
@@ -57,7 +84,7 @@ impl Walk<'_> {
             return Err(E::custom(MARK));
         }
         if self.nodes > MAX_NODES || self.text_bytes > MAX_TEXT {
-            return Err(E::custom("aliases make this larger than is accepted"));
+            return Err(E::custom(TOO_LARGE));
         }
         Ok(number)
     }
@@ -178,100 +205,4 @@ fn position(told: &str) -> Option<(usize, usize)> {
     let (_, after) = told.rsplit_once(MARK)?;
     let (line, column) = after.strip_prefix(" at line ")?.split_once(" column ")?;
     Some((line.parse().ok()?, column.parse().ok()?))
-}
-
-/// Where lines start as YAML counts them: also after a lone CR, NEL, LS and PS.
-struct Lines<'t> {
-    text: &'t str,
-    starts: Vec<usize>,
-}
-
-/// Where the last offset was found, so that a line with many nodes is not counted from its start for each.
-#[derive(Default)]
-struct Cursor {
-    line: usize,
-    column: usize,
-    offset: usize,
-}
-
-impl<'t> Lines<'t> {
-    fn new(text: &'t str) -> Self {
-        let breaks = text.char_indices().filter(|(at, c)| match c {
-            '\n' | '\u{85}' | '\u{2028}' | '\u{2029}' => true,
-            '\r' => !text[at + 1..].starts_with('\n'),
-            _ => false,
-        });
-        Self { text, starts: std::iter::once(0).chain(breaks.map(|(at, c)| at + c.len_utf8())).collect() }
-    }
-
-    /// The offset of a line and a column in characters, both counted from 1.
-    fn offset(&self, line: usize, column: usize, cursor: &mut Cursor) -> usize {
-        let start = self.starts.get(line - 1).copied().unwrap_or(self.text.len());
-        let (from, skip) = if cursor.line == line && cursor.column <= column {
-            (cursor.offset, column - cursor.column)
-        } else {
-            (start, column - 1)
-        };
-        let offset = self.text[from..].char_indices().nth(skip).map_or(self.text.len(), |(at, _)| from + at);
-        *cursor = Cursor { line, column, offset };
-        offset
-    }
-}
-
-/// The text of a scalar that starts at `start`, with its quotes, without anchor and tag.
-fn scalar_span(text: &str, mut start: usize, value: &Value) -> Range<usize> {
-    while text[start..].starts_with(['&', '!']) {
-        let property = text[start..].find(char::is_whitespace).unwrap_or(text.len() - start);
-        start += property;
-        start += text[start..].len() - text[start..].trim_start().len();
-    }
-    let rest = &text[start..];
-    let length = match (rest.as_bytes().first(), value) {
-        (Some(b'"' | b'\''), _) => quoted(rest).unwrap_or(rest.len()),
-        (_, Value::Text(text)) if rest.starts_with(text.as_str()) => text.len(),
-        // A text over several lines: what stands on its first one.
-        (_, Value::Text(_)) => rest.find(['\n', '\r']).unwrap_or(rest.len()),
-        _ => rest.find(|c: char| !(c.is_ascii_alphanumeric() || "+-._~".contains(c))).unwrap_or(rest.len()),
-    };
-    start..start + length
-}
-
-/// The length of a quoted text with both quotes.
-fn quoted(rest: &str) -> Option<usize> {
-    let bytes = rest.as_bytes();
-    let quote = bytes[0];
-    let mut at = 1;
-    while at < bytes.len() {
-        let doubled = quote == b'\'' && bytes[at..].starts_with(b"''");
-        let escaped = quote == b'"' && bytes[at] == b'\\';
-        match bytes[at] {
-            _ if doubled || escaped => at += 2,
-            byte if byte == quote => return Some(at + 1),
-            _ => at += 1,
-        }
-    }
-    None
-}
-
-fn syntax_error(text: &str, error: &serde_yaml::Error) -> SyntaxError {
-    let told = error.to_string();
-    let at = match error.location() {
-        Some(found) => Lines::new(text).offset(found.line(), found.column(), &mut Cursor::default()),
-        None => 0,
-    };
-    SyntaxError { message: format!("this is not YAML: {}", without_positions(&told)), at }
-}
-
-/// The places in the message are said apart.
-fn without_positions(told: &str) -> String {
-    let mut out = String::new();
-    let mut rest = told;
-    while let Some((before, after)) = rest.split_once(" at line ") {
-        out.push_str(before);
-        let digits = |text: &str| text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let after = &after[digits(after)..];
-        let after = after.strip_prefix(" column ").unwrap_or(after);
-        rest = &after[digits(after)..];
-    }
-    out + rest
 }
