@@ -34,7 +34,7 @@ pub struct Report {
     /// What failed, in the order of the rules.
     pub failures: Vec<Failure>,
     /// How long it took, in seconds.
-    #[serde(serialize_with = "seconds")]
+    #[serde(rename = "elapsed_s", serialize_with = "seconds")]
     pub elapsed: Duration,
 }
 

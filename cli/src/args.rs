@@ -1,0 +1,145 @@
+//! What can be typed: the verbs, and what all of them take.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{
+    Parser, Subcommand,
+    builder::{OsStringValueParser, TypedValueParser},
+};
+
+use crate::command::{check, copy, plan, plugins, run, sync};
+
+/// Moves container images: from registry to registry, by a pipeline of plugins.
+#[derive(Debug, Parser)]
+#[command(name = "sealift", version, max_term_width = 100, disable_help_subcommand = true, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 all there, 1 some images failed, 2 the command or a file is wrong (nothing was moved), 130 stopped.";
+
+/// What every verb takes.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Global {
+    /// Print one JSON object per event on stdout, and the report as the last one
+    #[arg(long, global = true, help_heading = "Output")]
+    pub(crate) json: bool,
+
+    /// Print failures and the summary only
+    #[arg(long, short, global = true, help_heading = "Output")]
+    pub(crate) quiet: bool,
+
+    /// Say more: -v each image that is up to date, -vv what is done for it, -vvv every detail
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "Output")]
+    pub(crate) verbose: u8,
+
+    /// Write log lines to this file instead of stderr, which keeps progress and the summary
+    #[arg(long, global = true, value_name = "FILE", value_parser = maybe_file(), help_heading = "Output")]
+    log: Option<PathBuf>,
+}
+
+impl Global {
+    /// Where log lines go, if not to stderr.
+    pub(crate) fn log_file(&self) -> Option<&Path> {
+        self.log.as_deref().filter(|path| !path.as_os_str().is_empty())
+    }
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    Run(run::Args),
+    Plan(plan::Args),
+    Check(check::Args),
+    Sync(sync::Args),
+    Copy(copy::Args),
+    Plugins(plugins::Args),
+}
+
+/// Signatures, SBOMs and whatever else refers to an image.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub(crate) struct Referrers {
+    /// Let signatures, SBOMs and other referrers travel along
+    #[arg(long, overrides_with = "no_referrers")]
+    referrers: bool,
+
+    /// Leave signatures, SBOMs and other referrers where they are
+    #[arg(long, overrides_with = "referrers")]
+    no_referrers: bool,
+}
+
+impl Referrers {
+    /// What was said, if anything.
+    pub(crate) fn choice(self) -> Option<bool> {
+        match self {
+            Self { referrers: true, .. } => Some(true),
+            Self { no_referrers: true, .. } => Some(false),
+            _ => None,
+        }
+    }
+}
+
+/// The name of a file that may be empty, which names none: scripts write `--auth "$AUTH"`.
+pub(crate) fn maybe_file() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}
+
+/// Reads the arguments; help and usage errors are printed right here.
+pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, ExitCode> {
+    Cli::try_parse_from(as_image_syncer(arguments.into_iter().collect())).map_err(|error| {
+        let _ = error.print();
+        ExitCode::from(if error.use_stderr() { 2 } else { 0 })
+    })
+}
+
+/// A link or copy of the binary that is named `image-syncer` behaves as `sealift sync`.
+fn as_image_syncer(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let called = arguments.first().map(Path::new).and_then(Path::file_name).and_then(|name| name.to_str());
+    if called.is_some_and(|name| matches!(name.to_ascii_lowercase().as_str(), "image-syncer" | "image-syncer.exe")) {
+        arguments.insert(1, "sync".into());
+    }
+    arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Cli {
+        Cli::try_parse_from(as_image_syncer(words.iter().map(Into::into).collect())).unwrap()
+    }
+
+    #[test]
+    fn the_definition_holds_together() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn a_binary_named_image_syncer_is_sealift_sync() {
+        for name in ["image-syncer", "/usr/local/bin/image-syncer", "./image-syncer.exe"] {
+            let cli = parse(&[name, "--images", "images.yaml"]);
+            assert!(matches!(cli.verb, Verb::Sync(_)), "{name}");
+        }
+        assert!(matches!(parse(&["/image-syncer/sealift", "plugins"]).verb, Verb::Plugins(_)));
+    }
+
+    #[test]
+    fn the_last_word_on_referrers_counts() {
+        let choice = |words: &[&str]| match parse(&[&["sealift", "run", "x.toml"], words].concat()).verb {
+            Verb::Run(args) => args.referrers.choice(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(choice(&[]), None);
+        assert_eq!(choice(&["--no-referrers", "--referrers"]), Some(true));
+        assert_eq!(choice(&["--referrers", "--no-referrers"]), Some(false));
+    }
+}

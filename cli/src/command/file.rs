@@ -1,0 +1,46 @@
+//! Reading pipeline files.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use sealift_core::{diagnostic::Diagnostic, plugin::Purpose, spec::Loaded};
+
+use crate::{
+    display::{bytes, of_io},
+    session::{Refused, load},
+};
+
+/// More than any pipeline needs.
+const MAX_BYTES: u64 = 4 << 20;
+
+/// Reads and builds the pipeline in a file; `-` is stdin. Relative paths in it start from its directory.
+pub(super) fn pipeline(file: &Path, purpose: Purpose) -> Result<Loaded, Refused> {
+    let (text, base) = if file == Path::new("-") {
+        (read(io::stdin().lock(), file)?, PathBuf::new())
+    } else {
+        let opened = File::open(file).map_err(|error| cannot_read(file, &of_io(&error)))?;
+        (read(opened, file)?, file.parent().map(Path::to_owned).unwrap_or_default())
+    };
+    let name = if file == Path::new("-") { "stdin".into() } else { file.to_string_lossy() };
+    load(&text, &name, base, purpose)
+}
+
+fn read(from: impl Read, file: &Path) -> Result<String, Diagnostic> {
+    let mut text = Vec::new();
+    from.take(MAX_BYTES + 1).read_to_end(&mut text).map_err(|error| cannot_read(file, &of_io(&error)))?;
+    if text.len() as u64 > MAX_BYTES {
+        return Err(cannot_read(file, &format!("it is larger than {}", bytes(MAX_BYTES))));
+    }
+    String::from_utf8(text).map_err(|_| cannot_read(file, "it is not UTF-8 text"))
+}
+
+fn cannot_read(file: &Path, why: &str) -> Diagnostic {
+    let diagnostic = Diagnostic::error(format!("cannot read `{}`: {why}", file.display()));
+    match file.extension().and_then(|suffix| suffix.to_str()) {
+        Some("yaml" | "yml" | "json") => diagnostic.hint("a pipeline is TOML; rules go with `sealift sync --images`"),
+        _ => diagnostic,
+    }
+}

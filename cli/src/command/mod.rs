@@ -1,0 +1,58 @@
+//! The verbs, one a file.
+
+pub(crate) mod check;
+pub(crate) mod copy;
+mod file;
+mod perform;
+pub(crate) mod plan;
+pub(crate) mod plugins;
+pub(crate) mod run;
+pub(crate) mod sync;
+
+use std::process::ExitCode;
+
+use sealift_core::diagnostic::Diagnostic;
+
+use crate::{
+    args::{Cli, Verb},
+    session::{Refused, Session},
+};
+
+/// Does what was typed.
+pub(crate) fn execute(cli: Cli) -> ExitCode {
+    let session = Session::new(cli.global);
+    let code = session.start_logging().map_err(Refused::from).and_then(|()| dispatch(&cli.verb, &session));
+    let code = code.unwrap_or_else(|refused| {
+        session.show(&refused.0);
+        2
+    });
+    match session.out.failure() {
+        Some(reason) => {
+            session.console.say(&format!("error: cannot write to stdout: {reason}"));
+            ExitCode::from(code.max(1))
+        }
+        None => ExitCode::from(code),
+    }
+}
+
+fn dispatch(verb: &Verb, session: &Session) -> Result<u8, Refused> {
+    match verb {
+        Verb::Run(args) => block_on(run::execute(args, session)),
+        Verb::Plan(args) => block_on(plan::execute(args, session)),
+        Verb::Check(args) => Ok(check::execute(args, session)),
+        Verb::Sync(args) => block_on(sync::execute(args, session)),
+        Verb::Copy(args) => block_on(copy::execute(args, session)),
+        Verb::Plugins(args) => Ok(plugins::execute(args, session)),
+    }
+}
+
+fn block_on(work: impl Future<Output = Result<u8, Refused>>) -> Result<u8, Refused> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Diagnostic::error(format!("cannot start: {error}")))?;
+    let code = runtime.block_on(work);
+    // What still blocks a thread now (a credential helper that hangs) holds up nobody.
+    runtime.shutdown_background();
+    code
+}

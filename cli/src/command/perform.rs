@@ -1,0 +1,43 @@
+//! From a pipeline that is ready to an exit code: the one way in which everything runs.
+
+use std::sync::Arc;
+
+use sealift_core::{
+    engine::{self, Cancel},
+    event::{Event, Observer},
+    spec::Pipeline,
+};
+
+use crate::{
+    display::{Mode, Show},
+    interrupt,
+    session::Session,
+};
+
+/// Seconds that running transfers get where the pipeline does not say.
+const GRACE_S: u64 = 20;
+
+/// Runs or plans a pipeline, shows it, and gives the exit code. `also` sees every event as well.
+pub(super) async fn perform(pipeline: &Pipeline, mode: Mode, session: &Session, also: Option<Arc<dyn Observer>>) -> u8 {
+    let cancel = Cancel::new();
+    let grace = pipeline.run.grace_s.unwrap_or(GRACE_S);
+    let watch = interrupt::watch(cancel.clone(), session.console.clone(), grace);
+    let show = Show::start(session, mode);
+    let observer: Arc<dyn Observer> = match also {
+        Some(also) => {
+            let show = Arc::clone(&show);
+            Arc::new(move |event: &Event| {
+                show.on(event);
+                also.on(event);
+            })
+        }
+        None => Arc::clone(&show) as Arc<dyn Observer>,
+    };
+    let report = match mode {
+        Mode::Run => engine::run(pipeline, &cancel, &observer).await,
+        Mode::Plan => engine::plan(pipeline, &cancel, &observer).await,
+    };
+    watch.abort();
+    show.finish(session, &report);
+    report.exit_code()
+}

@@ -1,0 +1,29 @@
+//! `sealift plan`: tells what a run would do.
+
+use std::path::PathBuf;
+
+use sealift_core::plugin::Purpose;
+
+use super::{file, perform::perform};
+use crate::{
+    args::Referrers,
+    display::Mode,
+    session::{Refused, Session},
+};
+
+/// Print what a pipeline would do, image by image; nothing is written
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The pipeline; `-` reads it from stdin
+    file: PathBuf,
+
+    #[command(flatten)]
+    referrers: Referrers,
+}
+
+pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
+    let mut loaded = file::pipeline(&args.file, Purpose::Run)?;
+    session.show(&loaded.warnings);
+    loaded.pipeline.run.referrers = args.referrers.choice().or(loaded.pipeline.run.referrers);
+    Ok(perform(&loaded.pipeline, Mode::Plan, session, None).await)
+}

@@ -1,0 +1,29 @@
+//! `sealift run`: runs a pipeline.
+
+use std::path::PathBuf;
+
+use sealift_core::plugin::Purpose;
+
+use super::{file, perform::perform};
+use crate::{
+    args::Referrers,
+    display::Mode,
+    session::{Refused, Session},
+};
+
+/// Run a pipeline
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The pipeline; `-` reads it from stdin
+    file: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) referrers: Referrers,
+}
+
+pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
+    let mut loaded = file::pipeline(&args.file, Purpose::Run)?;
+    session.show(&loaded.warnings);
+    loaded.pipeline.run.referrers = args.referrers.choice().or(loaded.pipeline.run.referrers);
+    Ok(perform(&loaded.pipeline, Mode::Run, session, None).await)
+}

@@ -1,0 +1,112 @@
+//! The live lines: one for each transfer that takes a while, and the total below them.
+//!
+//! Text only: what draws it is elsewhere. Transfers that are over in a moment get no line, and there are never more
+//! lines than the terminal has rows.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use sealift_core::event::Event;
+
+use super::{
+    totals::{Speed, Totals},
+    words::{bytes, clock, tail},
+};
+
+/// How old a transfer must be to get a line.
+const WORTH_A_LINE: Duration = Duration::from_millis(150);
+
+/// Rows that stay free for lines above and the prompt below.
+const FREE_ROWS: usize = 3;
+
+/// The transfers in flight, in the order in which they began.
+#[derive(Default)]
+pub(super) struct Board {
+    transfers: BTreeMap<u64, Transfer>,
+}
+
+struct Transfer {
+    label: String,
+    size: Option<u64>,
+    passed: Arc<AtomicU64>,
+    since: Instant,
+    speed: Speed,
+}
+
+impl Board {
+    /// Takes a fact.
+    pub(super) fn take(&mut self, event: &Event, now: Instant) {
+        match event {
+            Event::TransferStarted { transfer, source, digest, size, passed, .. } => {
+                let label = format!("{source} {}", digest.short());
+                let passed = Arc::clone(passed);
+                let transfer_line = Transfer { label, size: *size, passed, since: now, speed: Speed::new(now) };
+                self.transfers.insert(*transfer, transfer_line);
+            }
+            Event::TransferFinished { transfer, .. } => {
+                self.transfers.remove(transfer);
+            }
+            _ => {}
+        }
+    }
+
+    /// The lines of this moment for a terminal of this size; the total is the last one.
+    pub(super) fn lines(&mut self, totals: &Totals, now: Instant, (rows, columns): (usize, usize)) -> Vec<String> {
+        for transfer in self.transfers.values_mut() {
+            transfer.speed.sample(transfer.passed.load(Ordering::Relaxed), now);
+        }
+        // The last column stays free: a line that fills it wraps on some terminals.
+        let columns = columns.saturating_sub(1);
+        let room = rows.saturating_sub(FREE_ROWS).max(1);
+        let worthy = || self.transfers.values().filter(|transfer| now - transfer.since >= WORTH_A_LINE);
+        let shown = if worthy().count() > room { room - 1 } else { room };
+        let mut lines: Vec<_> = worthy().take(shown).map(|transfer| transfer.line(columns)).collect();
+        let hidden = worthy().count() - lines.len();
+        if hidden > 0 {
+            lines.push(cut(&format!("  and {hidden} more transfers"), columns));
+        }
+        lines.push(cut(&totals.line(now), columns));
+        lines
+    }
+}
+
+impl Transfer {
+    /// `label  [#####-----]  12.3 MiB of 45.6 MiB  10.2 MiB/s  0:03 left`, with less of it on a narrow terminal.
+    fn line(&self, columns: usize) -> String {
+        let passed = self.passed.load(Ordering::Relaxed);
+        let amount = match self.size {
+            Some(size) => format!("{:>10} of {:<10}", bytes(passed), bytes(size)),
+            None => format!("{:>10}{:14}", bytes(passed), ""),
+        };
+        let speed = format!("{:>10}/s", bytes(self.speed.per_second()));
+        let left = self.size.and_then(|size| self.speed.time_for(size.saturating_sub(passed)));
+        let left = left.map_or_else(|| " ".repeat(12), |left| format!("{:>7} left", clock(left)));
+        let end = match columns {
+            0..60 => amount,
+            60..100 => format!("{amount} {speed} {left}"),
+            _ => format!("[{}] {amount} {speed} {left}", bar(passed, self.size, 20)),
+        };
+        let label = columns.saturating_sub(end.chars().count() + 1);
+        cut(&format!("{:<label$} {end}", tail(&self.label, label)), columns)
+    }
+}
+
+fn bar(passed: u64, size: Option<u64>, width: usize) -> String {
+    let Some(size) = size else { return " ".repeat(width) };
+    let share = u128::from(passed.min(size)) * width as u128 / u128::from(size.max(1));
+    let filled = usize::try_from(share).unwrap_or(width);
+    format!("{}{}", "#".repeat(filled), "-".repeat(width - filled))
+}
+
+fn cut(text: &str, columns: usize) -> String {
+    text.chars().take(columns).collect::<String>().trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! Events as programs read them: one JSON object a line on stdout, the report as the last one.
+//!
+//! Names are stable; a new version may add events and fields. `docs/reference/json-events.md` lists them.
+
+use std::sync::{Arc, atomic::AtomicU64};
+
+use sealift_core::{
+    content::{Digest, ImageRef, Repository},
+    error::{Error, ErrorKind},
+    event::{Event, PlannedImage},
+    job::{Moved, Outcome, Skip},
+    report::Report,
+};
+use serde::Serialize;
+
+/// One line.
+#[derive(Serialize)]
+pub(super) struct Line<'a> {
+    #[serde(flatten)]
+    fact: Fact<'a>,
+    /// When, as RFC 3339.
+    time: String,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Fact<'a> {
+    RunStarted {
+        name: &'a str,
+    },
+    Listed {
+        repository: &'a Repository,
+        kept: usize,
+        dropped: Vec<Dropped<'a>>,
+    },
+    ListingFailed {
+        repository: Option<&'a Repository>,
+        error: Problem<'a>,
+    },
+    Warning {
+        message: &'a str,
+    },
+    JobStarted {
+        job: u64,
+        source: &'a ImageRef,
+    },
+    TransferStarted {
+        job: u64,
+        transfer: u64,
+        source: &'a ImageRef,
+        digest: &'a Digest,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        size: Option<u64>,
+    },
+    TransferFinished {
+        transfer: u64,
+        bytes: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<Problem<'a>>,
+    },
+    Retrying {
+        job: u64,
+        what: &'a str,
+        attempt: u32,
+        error: Problem<'a>,
+    },
+    Planned {
+        job: u64,
+        #[serde(flatten)]
+        image: &'a PlannedImage,
+    },
+    TargetFinished {
+        job: u64,
+        source: &'a ImageRef,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        target: Option<&'a ImageRef>,
+        push: &'a str,
+        #[serde(flatten)]
+        end: End<'a>,
+    },
+    JobFinished {
+        job: u64,
+    },
+    RoundStarted {
+        round: u32,
+        failed: usize,
+    },
+    Stopping,
+    Report {
+        exit_code: u8,
+        #[serde(flatten)]
+        report: &'a Report,
+    },
+}
+
+#[derive(Serialize)]
+struct Dropped<'a> {
+    filter: &'a str,
+    count: usize,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+enum End<'a> {
+    Copied(&'a Moved),
+    Skipped(&'a Skip),
+    Failed { error: Problem<'a>, again: bool },
+}
+
+#[derive(Serialize)]
+struct Problem<'a> {
+    kind: ErrorKind,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+}
+
+impl<'a> From<&'a Error> for Problem<'a> {
+    fn from(error: &'a Error) -> Self {
+        Self { kind: error.kind(), message: error.message(), hint: error.hint_text() }
+    }
+}
+
+/// The line for an event. `passed` knows how many bytes went through a transfer that is over.
+pub(super) fn line<'a>(event: &'a Event, passed: Option<&Arc<AtomicU64>>) -> Option<Line<'a>> {
+    let fact = match event {
+        Event::RunStarted { name } => Fact::RunStarted { name },
+        Event::Listed { repository, kept, dropped } => Fact::Listed {
+            repository,
+            kept: *kept,
+            dropped: dropped.iter().map(|(filter, count)| Dropped { filter, count: *count }).collect(),
+        },
+        Event::ListingFailed { repository, error } => {
+            Fact::ListingFailed { repository: repository.as_ref(), error: error.into() }
+        }
+        Event::Warning { message } => Fact::Warning { message },
+        Event::JobStarted { job, source } => Fact::JobStarted { job: *job, source },
+        Event::TransferStarted { job, transfer, source, digest, size, .. } => {
+            Fact::TransferStarted { job: *job, transfer: *transfer, source, digest, size: *size }
+        }
+        Event::TransferFinished { transfer, error } => Fact::TransferFinished {
+            transfer: *transfer,
+            bytes: passed.map_or(0, |passed| passed.load(std::sync::atomic::Ordering::Relaxed)),
+            error: error.as_ref().map(Problem::from),
+        },
+        Event::Retrying { job, what, error, attempt } => {
+            Fact::Retrying { job: *job, what, attempt: *attempt, error: error.into() }
+        }
+        Event::Planned { job, image } => Fact::Planned { job: *job, image },
+        Event::TargetFinished { job, source, target, push, outcome, again } => Fact::TargetFinished {
+            job: *job,
+            source,
+            target: target.as_ref(),
+            push,
+            end: match outcome {
+                Outcome::Copied(moved) => End::Copied(moved),
+                Outcome::Skipped(skip) => End::Skipped(skip),
+                Outcome::Failed(error) => End::Failed { error: error.into(), again: *again },
+            },
+        },
+        Event::JobFinished { job } => Fact::JobFinished { job: *job },
+        Event::RoundStarted { round, failed } => Fact::RoundStarted { round: *round, failed: *failed },
+        Event::Stopping => Fact::Stopping,
+        Event::RunFinished { .. } => return None, // the report comes from the run itself, as the last line
+    };
+    Some(now(fact))
+}
+
+/// The last line.
+pub(super) fn report(report: &Report) -> Line<'_> {
+    now(Fact::Report { exit_code: report.exit_code(), report })
+}
+
+fn now(fact: Fact<'_>) -> Line<'_> {
+    let time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+    Line { fact, time }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! Events as lines for people: one fact a line, in order.
+
+use sealift_core::{
+    content::ImageRef,
+    error::Error,
+    event::Event,
+    job::{Moved, Outcome, Skip},
+};
+
+use super::words::{self, Paint, bytes, number, paint};
+
+/// How much a line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Weight {
+    /// Only for those who asked for more (`-v`).
+    More,
+    /// What is done.
+    Fact,
+    /// Something odd.
+    Odd,
+    /// Something that failed.
+    Failure,
+}
+
+/// What to say of an event, if it is worth a line.
+pub(super) fn line(event: &Event, colour: bool) -> Option<(Weight, String)> {
+    let word = |text: &str, tint| paint(format_args!("{text:<11}"), tint, colour);
+    match event {
+        Event::RunStarted { name } => Some((Weight::More, format!("{}{name}", word("running", Paint::Dim)))),
+        Event::Listed { repository, kept, dropped } => {
+            let by: Vec<_> = dropped
+                .iter()
+                .filter(|(_, count)| *count > 0)
+                .map(|(filter, count)| format!("{} dropped by `{filter}`", words::grouped(*count as u64)))
+                .collect();
+            let by = if by.is_empty() { String::new() } else { format!(" ({})", by.join(", ")) };
+            let text = format!("{repository}: {}{by}", number(*kept as u64, "version"));
+            Some((Weight::More, format!("{}{text}", word("listed", Paint::Dim))))
+        }
+        Event::ListingFailed { repository, error } => {
+            let what = repository.as_ref().map_or_else(|| "the list".to_owned(), ToString::to_string);
+            Some((Weight::Failure, format!("{}{what}: {}", word("failed", Paint::Bad), cause(error))))
+        }
+        Event::Warning { message } => Some((Weight::Odd, format!("{}{message}", word("warning", Paint::Odd)))),
+        Event::Retrying { what, error, attempt, .. } => {
+            let text = format!("{what} (attempt {attempt}): {error}");
+            Some((Weight::Odd, format!("{}{text}", word("retrying", Paint::Odd))))
+        }
+        Event::TargetFinished { source, target, outcome, again, .. } => {
+            let (weight, verb, tint, end) = match outcome {
+                Outcome::Copied(moved) => (Weight::Fact, "copied", Paint::Good, copied(moved)),
+                Outcome::Skipped(Skip::Present { .. }) => (Weight::More, "up to date", Paint::Dim, String::new()),
+                Outcome::Skipped(Skip::Duplicate) => {
+                    (Weight::More, "skipped", Paint::Dim, ": an earlier rule does the same".to_owned())
+                }
+                Outcome::Skipped(Skip::Filtered { filter, reason }) => {
+                    (Weight::Fact, "skipped", Paint::Dim, format!(": filter `{filter}`: {reason}"))
+                }
+                Outcome::Failed(error) if error.is_cancelled() => (Weight::More, "stopped", Paint::Odd, String::new()),
+                Outcome::Failed(error) => {
+                    let later = if *again { "; will be tried again" } else { "" };
+                    (Weight::Failure, "failed", Paint::Bad, format!(": {}{later}", cause(error)))
+                }
+            };
+            Some((
+                weight,
+                format!("{} {}{end}", paint(format_args!("{verb:<10}"), tint, colour), way(source, target.as_ref())),
+            ))
+        }
+        Event::RoundStarted { round, failed } => {
+            let text = format!("round {round}: {} tried again", number(*failed as u64, "failure"));
+            Some((Weight::Odd, format!("{}{text}", word("retrying", Paint::Odd))))
+        }
+        Event::JobStarted { .. }
+        | Event::TransferStarted { .. }
+        | Event::TransferFinished { .. }
+        | Event::Planned { .. }
+        | Event::JobFinished { .. }
+        | Event::Stopping
+        | Event::RunFinished { .. } => None,
+    }
+}
+
+/// From where to where.
+pub(super) fn way(source: &ImageRef, target: Option<&ImageRef>) -> String {
+    match target {
+        Some(target) => format!("{source} → {target}"),
+        None => source.to_string(), // it failed before there was a target
+    }
+}
+
+fn cause(error: &Error) -> &str {
+    error.message()
+}
+
+fn copied(moved: &Moved) -> String {
+    let mut parts = Vec::new();
+    if moved.blobs > 0 {
+        parts.push(format!("{} in {}", bytes(moved.bytes), number(moved.blobs, "blob")));
+    }
+    if moved.mounted > 0 {
+        parts.push(format!("{} mounted", bytes(moved.mounted)));
+    }
+    if moved.blobs == 0 && moved.mounted == 0 {
+        parts.push("no bytes to send".to_owned());
+    }
+    if moved.changed_from.is_some() {
+        parts.push("index rewritten, new digest".to_owned());
+    }
+    if moved.foreign > 0 {
+        parts.push(format!("{} left out", number(moved.foreign, "foreign layer")));
+    }
+    format!(" ({})", parts.join("; "))
+}
+
+#[cfg(test)]
+mod tests;

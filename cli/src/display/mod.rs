@@ -1,0 +1,25 @@
+//! What a person sees, and what a program reads.
+//!
+//! stdout is data ([`Out`]), stderr is progress, logs and summaries ([`Console`]). A run is shown by a [`Show`], which
+//! is an observer of core's events: as [`lines`] with a live [`board`] below them on a terminal, as [`json`] for
+//! programs, or as nothing but the [`summary`].
+
+mod board;
+mod console;
+pub(crate) mod diagnostics;
+mod json;
+mod lines;
+mod out;
+mod plan;
+mod show;
+mod summary;
+mod totals;
+mod words;
+
+#[cfg(test)]
+mod script;
+
+pub(crate) use console::Console;
+pub(crate) use out::Out;
+pub(crate) use show::{Mode, Show};
+pub(crate) use words::{bytes, number, of_io};

@@ -1,0 +1,57 @@
+//! stdout: data.
+
+use std::{
+    io::{self, ErrorKind, IsTerminal, Write},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use serde::Serialize;
+
+use super::{Console, words};
+
+/// stdout. Clones write to the same. A reader that goes away (`sealift plan x.toml | head`) is no error; a full disk is one, told at the end.
+#[derive(Clone)]
+pub(crate) struct Out {
+    console: Console,
+    failure: Arc<Mutex<Option<io::Error>>>,
+    terminal: bool,
+}
+
+impl Out {
+    /// The stdout of this process, which may be the same terminal as `console`.
+    pub(crate) fn new(console: Console) -> Self {
+        Self { console, failure: Arc::default(), terminal: io::stdout().is_terminal() }
+    }
+
+    /// Writes a text that ends its own lines.
+    pub(crate) fn text(&self, text: &str) {
+        if self.terminal {
+            let text = words::clean(text);
+            self.console.undisturbed(|| self.write(text.as_bytes()));
+        } else {
+            self.write(text.as_bytes());
+        }
+    }
+
+    /// Writes one JSON object as a line.
+    pub(crate) fn json(&self, value: &impl Serialize) {
+        let mut line = serde_json::to_vec(value).expect("what is shown can be written as JSON");
+        line.push(b'\n');
+        if self.terminal { self.console.undisturbed(|| self.write(&line)) } else { self.write(&line) }
+    }
+
+    fn write(&self, bytes: &[u8]) {
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        if failure.is_some() {
+            return;
+        }
+        let mut stdout = io::stdout().lock();
+        *failure = stdout.write_all(bytes).and_then(|()| stdout.flush()).err();
+    }
+
+    /// Why not everything could be written, unless the reader went away.
+    pub(crate) fn failure(&self) -> Option<String> {
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        failure.as_ref().filter(|error| error.kind() != ErrorKind::BrokenPipe).map(ToString::to_string)
+    }
+}

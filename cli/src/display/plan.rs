@@ -1,0 +1,141 @@
+//! A plan, image by image: what would be copied, where to, and why not.
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use sealift_core::{
+    event::{Event, PlannedImage, PlannedTarget},
+    job::{Outcome, Skip},
+};
+
+use super::{
+    lines::way,
+    words::{bytes, number},
+};
+
+/// A plan, told in the order of the rules however the jobs end, with its sums. What is kept is what is in flight.
+#[derive(Default)]
+pub(super) struct Plan {
+    /// The text of jobs that are not told yet, and whether they are through.
+    waiting: BTreeMap<u64, (String, bool)>,
+    /// The job that is told next.
+    next: u64,
+    images: u64,
+    targets: u64,
+    unchanged: u64,
+    bytes: u64,
+    blobs: u64,
+}
+
+impl Plan {
+    /// Takes a fact. What comes back can be told now.
+    pub(super) fn take(&mut self, event: &Event) -> String {
+        match event {
+            Event::Planned { job, image } => {
+                self.add(image);
+                self.of(*job).0.push_str(&block(image));
+            }
+            Event::TargetFinished { job, source, target, outcome: Outcome::Skipped(skip), .. } => {
+                self.unchanged += 1;
+                let line = format!("skip {}: {}\n", way(source, target.as_ref()), why(skip));
+                self.of(*job).0.push_str(&line);
+            }
+            Event::JobFinished { job } => self.of(*job).1 = true,
+            _ => {}
+        }
+        let mut text = String::new();
+        while self.waiting.get(&self.next).is_some_and(|(_, through)| *through) {
+            text.extend(self.waiting.remove(&self.next).map(|(block, _)| block));
+            self.next += 1;
+        }
+        text
+    }
+
+    fn of(&mut self, job: u64) -> &mut (String, bool) {
+        self.waiting.entry(job).or_default()
+    }
+
+    fn add(&mut self, image: &PlannedImage) {
+        let wanted = image.targets.iter().filter(|target| target.skip.is_none()).count() as u64;
+        self.images += u64::from(wanted > 0);
+        self.targets += wanted;
+        self.unchanged += image.targets.len() as u64 - wanted;
+        self.bytes += image.bytes;
+        self.blobs += image.blobs;
+    }
+
+    /// What was not told because the plan was stopped before its end.
+    pub(super) fn rest(&mut self) -> String {
+        std::mem::take(&mut self.waiting).into_values().map(|(text, _)| text).collect()
+    }
+
+    /// What all of it would be.
+    pub(super) fn sum(&self, failed: u64) -> String {
+        let mut text = match self.images {
+            0 => "nothing to copy".to_owned(),
+            images => format!(
+                "{} to copy to {}: up to {} in {}",
+                number(images, "image"),
+                number(self.targets, "target"),
+                bytes(self.bytes),
+                number(self.blobs, "blob"),
+            ),
+        };
+        if self.unchanged > 0 {
+            let _ = write!(text, "; {} to skip", number(self.unchanged, "target"));
+        }
+        if failed > 0 {
+            let _ = write!(text, "; {failed} failed");
+        }
+        text + "; nothing was written\n"
+    }
+}
+
+/// One image as a block of lines.
+fn block(image: &PlannedImage) -> String {
+    let verb = if image.targets.iter().any(|target| target.skip.is_none()) { "copy" } else { "skip" };
+    let mut text = format!("{verb} {}\n  {}\n", image.source, image.digest);
+    if !image.platforms.is_empty() {
+        let platforms: Vec<_> = image.platforms.iter().map(ToString::to_string).collect();
+        let _ = writeln!(text, "  {}", platforms.join(", "));
+    }
+    if !image.dropped.is_empty() {
+        let dropped: Vec<_> = image.dropped.iter().map(ToString::to_string).collect();
+        let _ = writeln!(text, "  without {}", dropped.join(", "));
+    }
+    if let Some(becomes) = &image.becomes {
+        let _ = writeln!(text, "  becomes {becomes}: the index is rewritten");
+    }
+    if verb == "copy" {
+        let _ = match image.blobs {
+            0 => writeln!(text, "  no blobs to send"),
+            blobs => writeln!(text, "  up to {} in {}", bytes(image.bytes), number(blobs, "blob")),
+        };
+    }
+    if !image.foreign.is_empty() {
+        let count = image.foreign.len() as u64;
+        let _ = writeln!(text, "  {} left out: the urls in the manifest say where", number(count, "foreign layer"));
+    }
+    for target in &image.targets {
+        let _ = writeln!(text, "  → {}  {}", target.target, verdict(target));
+    }
+    text
+}
+
+fn verdict(target: &PlannedTarget) -> String {
+    match (&target.skip, &target.current) {
+        (Some(skip), _) => format!("skip: {}", why(skip)),
+        (None, Some(current)) => format!("replaces {current}"),
+        (None, None) => "new".to_owned(),
+    }
+}
+
+fn why(skip: &Skip) -> String {
+    match skip {
+        Skip::Present { digest } => format!("it is there already, {digest}"),
+        Skip::Filtered { filter, reason } => format!("filter `{filter}`: {reason}"),
+        Skip::Duplicate => "an earlier rule does the same".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

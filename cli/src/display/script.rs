@@ -1,0 +1,142 @@
+//! A scripted run, for tests of what is shown: everything that can happen, once.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use sealift_core::{
+    content::{Descriptor, Digest, ImageRef, MediaType},
+    error::{Error, ErrorKind},
+    event::{Event, PlannedImage, PlannedTarget},
+    job::{Moved, Outcome, Skip},
+    report::{Failed, Failure, Report},
+};
+
+pub(super) fn image(text: &str) -> ImageRef {
+    text.parse().unwrap()
+}
+
+pub(super) fn refused() -> Error {
+    Error::new(ErrorKind::Unavailable, "cannot reach `h.io`: connection refused").hint("is it running?")
+}
+
+pub(super) fn moved() -> Moved {
+    Moved { digest: Some(Digest::of(b"new")), blobs: 3, bytes: 12 << 20, present: 5 << 10, ..Moved::default() }
+}
+
+pub(super) fn ended(job: u64, tag: &str, outcome: Outcome, again: bool) -> Event {
+    Event::TargetFinished {
+        job,
+        source: image(&format!("q.io/a/b:{tag}")),
+        target: Some(image(&format!("h.io/x/b:{tag}"))),
+        push: "registry".into(),
+        outcome,
+        again,
+    }
+}
+
+pub(super) fn transfer(transfer: u64, size: Option<u64>, passed: u64) -> (Event, Arc<AtomicU64>) {
+    let counter = Arc::new(AtomicU64::new(0));
+    counter.store(passed, Ordering::Relaxed);
+    let event = Event::TransferStarted {
+        job: transfer,
+        transfer,
+        source: image(&format!("quay.io/prometheus/node-exporter:v1.{transfer}")),
+        digest: Digest::of(&transfer.to_le_bytes()),
+        size,
+        passed: Arc::clone(&counter),
+    };
+    (event, counter)
+}
+
+pub(super) fn planned() -> PlannedImage {
+    PlannedImage {
+        source: image("q.io/a/b:v1"),
+        digest: Digest::of(b"index"),
+        becomes: Some(Digest::of(b"smaller")),
+        platforms: vec!["linux/amd64".parse().unwrap(), "linux/arm/v7".parse().unwrap()],
+        dropped: vec!["windows/amd64".parse().unwrap()],
+        bytes: 45 << 20,
+        blobs: 7,
+        targets: vec![
+            PlannedTarget { target: image("h.io/x/b:v1"), push: "registry".into(), current: None, skip: None },
+            PlannedTarget {
+                target: image("k.io/x/b:v1"),
+                push: "registry".into(),
+                current: Some(Digest::of(b"old")),
+                skip: None,
+            },
+            PlannedTarget {
+                target: image("l.io/x/b:v1"),
+                push: "registry".into(),
+                current: Some(Digest::of(b"smaller")),
+                skip: Some(Skip::Present { digest: Digest::of(b"smaller") }),
+            },
+        ],
+        foreign: vec![Descriptor::to(MediaType::default(), b"foreign")],
+    }
+}
+
+/// Every kind of event.
+pub(super) fn everything() -> Vec<Event> {
+    let (started, _) = transfer(1, Some(1 << 20), 512);
+    let filtered = Skip::Filtered { filter: "platform".into(), reason: "no `linux/s390x` in it".into() };
+    let repository = image("q.io/a/b:1").repository;
+    let rewritten = Moved { changed_from: Some(Digest::of(b"old")), foreign: 1, mounted: 2 << 20, ..moved() };
+    vec![
+        Event::RunStarted { name: "mirror".into() },
+        Event::Listed {
+            repository: repository.clone(),
+            kept: 7,
+            dropped: vec![("tag".into(), 1200), ("newest".into(), 0)],
+        },
+        Event::ListingFailed { repository: Some(repository), error: refused() },
+        Event::ListingFailed { repository: None, error: refused() },
+        Event::Warning { message: "images.yaml:7: no tag of `q.io/a/c` matches".into() },
+        Event::JobStarted { job: 1, source: image("q.io/a/b:1") },
+        started,
+        Event::TransferFinished { transfer: 1, error: None },
+        Event::TransferFinished { transfer: 2, error: Some(refused()) },
+        Event::Retrying { job: 1, what: "blob 1a2b of q.io/a/b:1".into(), error: refused(), attempt: 2 },
+        Event::Planned { job: 1, image: planned() },
+        ended(1, "1", Outcome::Copied(moved()), false),
+        ended(2, "2", Outcome::Copied(rewritten), false),
+        ended(3, "3", Outcome::Copied(Moved { blobs: 0, bytes: 0, ..moved() }), false),
+        ended(4, "4", Outcome::Skipped(Skip::Present { digest: Digest::of(b"x") }), false),
+        ended(5, "5", Outcome::Skipped(filtered), false),
+        ended(6, "6", Outcome::Skipped(Skip::Duplicate), false),
+        ended(7, "7", Outcome::Failed(refused()), true),
+        Event::JobFinished { job: 1 },
+        Event::RoundStarted { round: 1, failed: 1 },
+        ended(7, "7", Outcome::Failed(refused()), false),
+        ended(8, "8", Outcome::Failed(Error::cancelled()), false),
+        Event::Stopping,
+        Event::RunFinished { report: Arc::default() },
+    ]
+}
+
+/// A run in which many things failed for few reasons.
+pub(super) fn bad_night() -> Report {
+    let mut report =
+        Report { name: "mirror".into(), copied: 1234, skipped: 40_100, rewritten: 2, rounds: 2, ..Report::default() };
+    report.moved = Moved { mounted: 300 << 20, present: 2 << 30, foreign: 1, ..moved() };
+    report.elapsed = Duration::from_secs(125);
+    let mut fail = |what, error: &Error| report.failures.push(Failure::new(what, error));
+    for tag in ["1", "2", "3", "4", "5"] {
+        let (source, target) = (image(&format!("q.io/a/b:{tag}")), image(&format!("h.io/x/b:{tag}")));
+        let error = Error::new(ErrorKind::Unavailable, format!("cannot push `{target}`: connection refused"));
+        fail(Failed::Image { source, target: Some(target) }, &error.hint("is `h.io` running?"));
+    }
+    let repository = image("q.io/secret/c:1").repository;
+    let denied = Error::new(ErrorKind::Denied, format!("cannot list `{repository}`: wrong user name or password"));
+    fail(Failed::Listing { repository: Some(repository) }, &denied);
+    let gone = Error::new(ErrorKind::NotFound, "`q.io/a/d:9` does not exist");
+    fail(Failed::Image { source: image("q.io/a/d:9"), target: None }, &gone);
+    fail(Failed::Finish { push: "oci-dir".into() }, &Error::new(ErrorKind::Storage, "no space left on device"));
+    report.failed = report.failures.len() as u64;
+    report
+}

@@ -1,0 +1,164 @@
+//! The end of a run, for the person at three in the morning: what came of it, and what to do about the rest.
+
+use std::{collections::HashMap, fmt::Write};
+
+use sealift_core::{
+    error::ErrorKind,
+    report::{Failed, Failure, Report},
+};
+
+use super::{
+    lines::way,
+    totals::Totals,
+    words::{self, Paint, bytes, number, paint},
+};
+
+/// How many names of a group are told before "and … more".
+const NAMES: usize = 3;
+
+/// What came of a run. `all` names every failure of a group.
+pub(super) fn run(report: &Report, totals: &Totals, all: bool, colour: bool) -> String {
+    let mut text = headline(report, totals, colour);
+    let moved = &report.moved;
+    if moved.blobs > 0 || moved.mounted > 0 || moved.present > 0 {
+        let _ = write!(text, "\n  {} sent in {}", bytes(moved.bytes), number(moved.blobs, "blob"));
+        if moved.mounted > 0 {
+            let _ = write!(text, ", {} mounted from other repositories", bytes(moved.mounted));
+        }
+        if moved.present > 0 {
+            let _ = write!(text, ", {} already there", bytes(moved.present));
+        }
+    }
+    if report.rewritten > 0 {
+        let what = number(report.rewritten, "index");
+        let _ = write!(text, "\n  {what} rewritten without the dropped entries: the digest differs from the source");
+    }
+    if moved.foreign > 0 {
+        let what = number(moved.foreign, "foreign layer");
+        let _ = write!(text, "\n  {what} left out: the urls in the manifest say where to get them");
+    }
+    if report.rounds > 0 {
+        let _ = write!(text, "\n  {} over what failed", number(report.rounds.into(), "further round"));
+    }
+    text + &failures(report, all, colour)
+}
+
+fn headline(report: &Report, totals: &Totals, colour: bool) -> String {
+    let mut parts = Vec::new();
+    let count = |count: u64, word: &str, tint| paint(format!("{} {word}", words::grouped(count)), tint, colour);
+    if report.copied > 0 {
+        parts.push(count(report.copied, "copied", Paint::Good));
+    }
+    let left_out = totals.left_out.min(report.skipped);
+    if report.skipped > left_out {
+        parts.push(count(report.skipped - left_out, "up to date", Paint::Good));
+    }
+    if left_out > 0 {
+        parts.push(count(left_out, "skipped", Paint::Odd));
+    }
+    if report.failed > 0 {
+        parts.push(count(report.failed, "failed", Paint::Bad));
+    }
+    if report.unfinished > 0 {
+        parts.push(count(report.unfinished, "not finished", Paint::Odd));
+    }
+    if parts.is_empty() {
+        parts.push("nothing to do".to_owned());
+    }
+    let name = paint(format_args!("{}:", report.name), Paint::Strong, colour);
+    let stopped = if report.interrupted { paint("stopped, ", Paint::Bad, colour) } else { String::new() };
+    format!("{name} {stopped}{} in {}", parts.join(", "), words::time(report.elapsed))
+}
+
+/// Everything that failed; the same cause for many is said once.
+pub(super) fn failures(report: &Report, all: bool, colour: bool) -> String {
+    let mut text = String::new();
+    for group in groups(&report.failures) {
+        let (what, cause) = match group.failures[..] {
+            [only] => (name(&only.what), &only.cause),
+            _ => (number(group.failures.len() as u64, group.word), &group.cause),
+        };
+        let _ = write!(text, "\n\n{} {what}\n  {cause}", paint("failed:", Paint::Bad, colour));
+        if let Some(hint) = group.hint {
+            let _ = write!(text, "\n  hint: {hint}");
+        }
+        if group.failures.len() > 1 {
+            let shown = if all { group.failures.len() } else { NAMES };
+            for failure in group.failures.iter().take(shown) {
+                let _ = write!(text, "\n    {}", name(&failure.what));
+            }
+            if let Some(more @ 1..) = group.failures.len().checked_sub(shown) {
+                let _ = write!(text, "\n    and {} more (-v names all)", words::grouped(more as u64));
+            }
+        }
+    }
+    if report.interrupted {
+        text.push_str("\n\nthe run was stopped before its end; the same command goes on where it stopped");
+    }
+    text
+}
+
+/// Failures with the same cause.
+struct Group<'a> {
+    cause: String,
+    hint: Option<&'a str>,
+    word: &'static str,
+    failures: Vec<&'a Failure>,
+}
+
+fn groups(failures: &[Failure]) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut known: HashMap<(ErrorKind, &'static str, String, Option<&str>), usize> = HashMap::new();
+    for failure in failures {
+        let (cause, word, hint) = (without_names(failure), word(&failure.what), failure.hint.as_deref());
+        let at = *known.entry((failure.kind, word, cause.clone(), hint)).or_insert_with(|| {
+            groups.push(Group { cause, hint, word, failures: Vec::new() });
+            groups.len() - 1
+        });
+        groups[at].failures.push(failure);
+    }
+    groups
+}
+
+fn word(what: &Failed) -> &'static str {
+    match what {
+        Failed::Image { .. } => "image",
+        Failed::Listing { .. } => "listing",
+        Failed::Finish { .. } => "destination",
+    }
+}
+
+fn name(what: &Failed) -> String {
+    match what {
+        Failed::Image { source, target } => way(source, target.as_ref()),
+        Failed::Listing { repository: Some(repository) } => format!("the tags of {repository}"),
+        Failed::Listing { repository: None } => "the list".to_owned(),
+        Failed::Finish { push } => format!("the end of destination `{push}`"),
+    }
+}
+
+/// The cause with the names of its own image taken out, so that the same cause reads the same for all.
+fn without_names(failure: &Failure) -> String {
+    let mut cause = failure.cause.clone();
+    let mut drop = |name: &str| cause = cause.replace(&format!("`{name}`"), "`…`");
+    match &failure.what {
+        Failed::Image { source, target } => {
+            for image in std::iter::once(source).chain(target) {
+                drop(&image.to_string());
+                drop(&format!("{}:{}", image.repository.path(), image.version));
+                drop(&image.repository.to_string());
+                drop(image.repository.path());
+                drop(&image.version.to_string());
+            }
+        }
+        Failed::Listing { repository: Some(repository) } => {
+            drop(&repository.to_string());
+            drop(repository.path());
+        }
+        Failed::Listing { repository: None } | Failed::Finish { .. } => {}
+    }
+    cause
+}
+
+#[cfg(test)]
+mod tests;

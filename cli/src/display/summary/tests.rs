@@ -1,0 +1,39 @@
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::display::script;
+
+fn totals() -> Totals {
+    let mut totals = Totals::new(Instant::now());
+    script::everything().iter().for_each(|event| totals.take(event));
+    totals
+}
+
+#[test]
+fn a_bad_night_is_told_cause_by_cause() {
+    insta::assert_snapshot!(run(&script::bad_night(), &totals(), false, false));
+}
+
+#[test]
+fn those_who_ask_for_more_get_every_name() {
+    let text = run(&script::bad_night(), &totals(), true, false);
+    assert!(text.contains("q.io/a/b:5 → h.io/x/b:5") && !text.contains("more (-v"), "{text}");
+}
+
+#[test]
+fn a_good_night_is_short() {
+    let report = Report { name: "sync".into(), skipped: 412, elapsed: Duration::from_millis(840), ..Report::default() };
+    assert_eq!(run(&report, &Totals::new(Instant::now()), false, false), "sync: 412 up to date in 0.8 s");
+}
+
+#[test]
+fn a_run_that_was_stopped_says_so_and_what_to_do() {
+    let report = Report { name: "sync".into(), copied: 1, interrupted: true, ..Report::default() };
+    insta::assert_snapshot!(run(&report, &Totals::new(Instant::now()), false, false));
+}
+
+#[test]
+fn nothing_to_do_is_said_too() {
+    let report = Report { name: "sync".into(), ..Report::default() };
+    assert_eq!(run(&report, &Totals::new(Instant::now()), false, false), "sync: nothing to do in 0.0 s");
+}

@@ -1,0 +1,61 @@
+//! Ctrl-C and SIGTERM: the first ends the run gently, the second at once.
+
+use sealift_core::engine::Cancel;
+use tokio::{signal, task::JoinHandle};
+
+use crate::display::Console;
+
+/// Stops the run when somebody wants it to end. Abort the task once the run is over.
+pub(crate) fn watch(cancel: Cancel, console: Console, grace_s: u64) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let Ok(mut signals) = Signals::new() else { return };
+        signals.next().await;
+        cancel.stop();
+        console.say(&format!(
+            "stopping: nothing new begins, running transfers get {grace_s} s to end; once more stops at once"
+        ));
+        signals.next().await;
+        cancel.stop();
+        console.say("stopping at once");
+        signals.next().await;
+        // Something does not let go; whoever asks three times gets it.
+        std::process::exit(130);
+    })
+}
+
+#[cfg(unix)]
+struct Signals {
+    interrupt: signal::unix::Signal,
+    terminate: signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        use signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        if signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Log lines: to stderr above the live progress, or to the file of `--log`.
+//!
+//! Nothing a user needs is only a log line. The crates below us log headers at their finest levels, where
+//! credentials are; they are never let through below `warn`.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    path::Path,
+};
+
+use sealift_core::diagnostic::Diagnostic;
+use tracing::{Level, level_filters::LevelFilter};
+use tracing_subscriber::{
+    filter::Targets,
+    fmt::{self, MakeWriter},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
+
+use crate::{
+    args::Global,
+    display::{Console, of_io},
+};
+
+/// The target of lines that tell what a run does, where these go to a file.
+pub(crate) const RUN: &str = "sealift::run";
+
+/// Crates that talk too much, and of what must not be told.
+const CAPPED: [&str; 8] = ["axum", "h2", "hyper", "hyper_util", "mio", "reqwest", "rustls", "tower"];
+
+/// Starts to log.
+///
+/// # Errors
+/// If the file cannot be opened.
+pub(crate) fn start(global: &Global, console: &Console) -> Result<(), Diagnostic> {
+    let lines = fmt::layer().with_target(global.verbose > 1);
+    match global.log_file() {
+        Some(path) => {
+            let file = open(path)?;
+            let filter = filter(global.verbose.max(1)).with_target(RUN, Level::TRACE);
+            tracing_subscriber::registry().with(filter).with(lines.with_ansi(false).with_writer(file)).try_init()
+        }
+        None => {
+            let lines = lines.without_time().with_ansi(console.colour()).with_writer(Above(console.clone()));
+            let filter = if global.quiet { filter_at(Level::ERROR) } else { filter(global.verbose) };
+            tracing_subscriber::registry().with(filter).with(lines).try_init()
+        }
+    }
+    // Somebody who calls the library set one up before: theirs stays.
+    .ok();
+    Ok(())
+}
+
+fn filter(verbose: u8) -> Targets {
+    filter_at(match verbose {
+        0 => Level::WARN,
+        1 => Level::INFO,
+        2 => Level::DEBUG,
+        _ => Level::TRACE,
+    })
+}
+
+fn filter_at(level: Level) -> Targets {
+    let cap = LevelFilter::from_level(level).min(LevelFilter::WARN);
+    Targets::new().with_default(level).with_targets(CAPPED.map(|name| (name, cap)))
+}
+
+/// Opens a log file; what stands there stays.
+fn open(path: &Path) -> Result<File, Diagnostic> {
+    OpenOptions::new().create(true).append(true).open(path).map_err(|error| {
+        Diagnostic::error(format!("cannot write to `{}`: {}", path.display(), of_io(&error))).note("from `--log`")
+    })
+}
+
+/// Writes log lines above the live progress.
+struct Above(Console);
+
+/// One event; it is said when it is whole.
+struct Said<'a> {
+    console: &'a Console,
+    text: Vec<u8>,
+}
+
+impl<'a> MakeWriter<'a> for Above {
+    type Writer = Said<'a>;
+
+    fn make_writer(&'a self) -> Said<'a> {
+        Said { console: &self.0, text: Vec::new() }
+    }
+}
+
+impl Write for Said<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Said<'_> {
+    fn drop(&mut self) {
+        if !self.text.is_empty() {
+            self.console.say(String::from_utf8_lossy(&self.text).trim_end());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crates_that_could_log_headers_stay_capped_at_every_verbosity() {
+        for verbose in 0..9 {
+            for name in CAPPED {
+                assert!(!filter(verbose).would_enable(&format!("{name}::proto"), &Level::INFO), "{name} {verbose}");
+            }
+        }
+        assert!(filter(2).would_enable("sealift_registry_client", &Level::DEBUG));
+        assert!(!filter_at(Level::ERROR).would_enable("hyper", &Level::WARN));
+    }
+}

@@ -1,0 +1,109 @@
+use clap::Parser;
+use sealift_core::diagnostic::Place;
+
+use super::*;
+use crate::args::{Cli, Verb};
+
+fn translated(words: &[&str]) -> Result<Translation, Diagnostic> {
+    match Cli::try_parse_from([&["sealift"], words].concat()).unwrap().verb {
+        Verb::Sync(args) => Translation::try_from(&args),
+        Verb::Copy(args) => Translation::try_from(&args),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn text(words: &[&str]) -> String {
+    translated(words).unwrap().text
+}
+
+#[test]
+fn all_flags_of_image_syncer_have_a_place_in_the_pipeline() {
+    insta::assert_snapshot!(text(&[
+        "sync",
+        "--auth",
+        "auth.yaml",
+        "--images",
+        "images.yaml",
+        "-p",
+        "6",
+        "-r",
+        "3",
+        "--os",
+        "linux",
+        "--os",
+        "windows:10.0.17763.1234,darwin",
+        "--arch",
+        "amd64,arm:v7",
+        "--force",
+    ]));
+}
+
+#[test]
+fn only_what_was_asked_for_is_written() {
+    insta::assert_snapshot!(text(&["sync", "--images", "images.yaml"]));
+}
+
+#[test]
+fn one_old_file_serves_for_both() {
+    insta::assert_snapshot!(text(&["sync", "--config", "config.yaml"]));
+}
+
+#[test]
+fn signatures_stay_where_they_are_unless_sync_is_told_otherwise() {
+    assert!(text(&["sync", "--images", "x.yaml"]).contains("referrers = false"));
+    assert!(text(&["sync", "--images", "x.yaml", "--referrers"]).contains("referrers = true"));
+    assert!(!text(&["copy", "a:1", "h.io/a"]).contains("referrers"));
+}
+
+#[test]
+fn a_copy_is_a_rule_in_place() {
+    insta::assert_snapshot!(text(&[
+        "copy",
+        "nginx",
+        "h.io/x/nginx",
+        "k.io/nginx:stable",
+        "--platform",
+        "linux/amd64",
+        "--platform",
+        "linux/arm64,linux/arm/v7",
+        "--force",
+        "--no-referrers",
+        "--auth",
+        "a.yaml",
+    ]));
+}
+
+#[test]
+fn all_tags_are_a_repository_without_one() {
+    assert!(text(&["copy", "quay.io/a/b", "h.io/b", "--all-tags"]).contains("from = \"quay.io/a/b\""));
+    let refused = translated(&["copy", "quay.io/a/b:1", "h.io/b", "--all-tags"]).unwrap_err();
+    assert!(refused.hint.unwrap().contains("--all-tags"));
+}
+
+#[test]
+fn names_that_mean_something_in_toml_stay_names() {
+    let name = "it's \"a\" \\ file\n[run]\n.yaml";
+    let table: toml::Table = text(&["sync", "--images", name]).parse().unwrap();
+    assert_eq!(table["list"]["rules"].as_str(), Some(name));
+    assert_eq!(table["run"].as_table().unwrap().len(), 2);
+}
+
+#[test]
+fn an_empty_name_names_no_file() {
+    assert!(!text(&["sync", "--auth", "", "--images", "x.yaml"]).contains("[credentials]"));
+    let refused = translated(&["sync", "--images", ""]).unwrap_err();
+    assert!(refused.message.contains("--images") && refused.message.contains("--config"));
+}
+
+#[test]
+fn what_is_wrong_with_a_value_is_told_with_its_flag() {
+    let translation = translated(&["sync", "--images", "images.yaml", "--os", "linux", "--arch", "amd"]).unwrap();
+    let at = translation.text.find("arch =").unwrap();
+    let place = Place::of(Translation::FILE, &translation.text, at..at + 4);
+    let about_flag = Diagnostic::error("no such architecture").at(place).note("in filter `platform`");
+    let about_file = Diagnostic::error("no tag").at(Place::at("images.yaml", "", 7, 1));
+    let explained = translation.explain(vec![about_flag, about_file.clone()]);
+    assert_eq!(explained[0].notes, ["from `--arch amd`"]);
+    assert_eq!(explained[0].place, None);
+    assert_eq!(explained[1], about_file);
+}

@@ -1,0 +1,126 @@
+//! What is typed wrong is refused with exit code 2, before any traffic, in words that help; and the help itself.
+
+use assert_cmd::Command;
+
+fn sealift(words: &[&str]) -> Command {
+    let mut command = assert_cmd::cargo::cargo_bin_cmd!("sealift");
+    command.args(words).env_remove("NO_COLOR").env("COLUMNS", "100");
+    command
+}
+
+/// Exit code, stdout, stderr.
+fn outcome(words: &[&str]) -> (i32, String, String) {
+    let output = sealift(words).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+fn refused(words: &[&str]) -> String {
+    let (code, stdout, stderr) = outcome(words);
+    assert_eq!((code, stdout.as_str()), (2, ""), "{words:?}: {stderr}");
+    stderr
+}
+
+#[test]
+fn help_is_what_users_read_first() {
+    for verb in [&[][..], &["run"], &["plan"], &["check"], &["sync"], &["copy"], &["plugins"]] {
+        let (code, stdout, _) = outcome(&[verb, &["--help"]].concat());
+        assert_eq!(code, 0);
+        insta::assert_snapshot!(format!("help_{}", verb.first().unwrap_or(&"sealift")), stdout);
+    }
+}
+
+#[test]
+fn sync_without_rules_names_both_flags_that_bring_some() {
+    insta::assert_snapshot!(refused(&["sync"]));
+    insta::assert_snapshot!(refused(&["sync", "--auth", "auth.yaml"]));
+}
+
+#[test]
+fn numbers_that_make_no_sense_are_refused() {
+    for (words, expected) in [
+        (["--proc", "0"], "at least 1"),
+        (["--proc", "-3"], "at least 1"),
+        (["-p", "many"], "at least 1"),
+        (["--retries", "-1"], "at least 0"),
+        (["-r", "1.5"], "at least 0"),
+    ] {
+        let stderr = refused(&[&["sync", "--images", "x.yaml"], &words[..]].concat());
+        assert!(stderr.contains(expected) && stderr.contains(words[1]), "{words:?}: {stderr}");
+    }
+}
+
+#[test]
+fn unknown_words_are_refused() {
+    for words in [
+        &["snyc"][..],
+        &["sync", "--image", "x.yaml"],
+        &["sync", "--images", "x.yaml", "--output-images-format", "xml"],
+        &["copy", "quay.io/a/b:1"],
+        &["run"],
+        &["check"],
+        &[],
+    ] {
+        assert!(!refused(words).is_empty(), "{words:?}");
+    }
+}
+
+#[test]
+fn a_pipeline_that_cannot_be_read_is_refused() {
+    let stderr = refused(&["run", "no/such/mirror.toml"]);
+    assert_eq!(stderr, "error: cannot read `no/such/mirror.toml`: no such file or directory\n");
+    let stderr = refused(&["plan", "images.yaml"]);
+    assert!(stderr.contains("hint: a pipeline is TOML"), "{stderr}");
+}
+
+#[test]
+fn a_bad_reference_is_refused_with_the_word_that_was_typed() {
+    insta::assert_snapshot!(refused(&["copy", "quay.io/Coreos/etcd:v3", "h.io/etcd"]));
+    insta::assert_snapshot!(refused(&["copy", "--all-tags", "quay.io/coreos/etcd:v3", "h.io/etcd"]));
+}
+
+#[test]
+fn a_log_file_that_cannot_be_written_is_refused() {
+    let stderr = refused(&["sync", "--images", "x.yaml", "--log", "no/such/dir/log"]);
+    assert!(stderr.contains("no/such/dir/log") && stderr.contains("--log"), "{stderr}");
+}
+
+#[test]
+fn programs_get_what_is_wrong_as_objects() {
+    let (code, stdout, _) = outcome(&["run", "--json", "no.toml"]);
+    assert_eq!(code, 2);
+    let object: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((&object["event"], &object["severity"]), (&"diagnostic".into(), &"error".into()));
+}
+
+#[test]
+fn print_pipeline_prints_and_does_nothing() {
+    let (code, stdout, stderr) = outcome(&["sync", "--images", "no/such.yaml", "--print-pipeline"]);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    assert!(stdout.contains("rules = \"no/such.yaml\""), "{stdout}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_named_image_syncer_is_sealift_sync() {
+    let dir = tempfile::tempdir().unwrap();
+    let link = dir.path().join("image-syncer");
+    std::os::unix::fs::symlink(assert_cmd::cargo::cargo_bin!("sealift"), &link).unwrap();
+    let output = Command::new(link).args(["--images", "x.yaml", "--print-pipeline"]).output().unwrap();
+    assert!(String::from_utf8(output.stdout).unwrap().contains("name = \"sync\""));
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    use std::process::{Command, Stdio};
+    let mut child = Command::new(assert_cmd::cargo::cargo_bin!("sealift"))
+        .args(["sync", "--images", "x.yaml", "--print-pipeline"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+}
