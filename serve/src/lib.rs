@@ -1,3 +1,35 @@
 //! A registry over an OCI image layout in a directory.
+//!
+//! It speaks the distribution protocol (distribution-spec 1.1): pull, push, mount, tags with paging, referrers,
+//! delete, ranges. The directory is a plain image layout before, while and after; see [`store`](self#what-is-where).
+//!
+//! ```no_run
+//! # use sealift_serve::{ServeOptions, Server};
+//! # async fn example() -> sealift_core::error::Result<()> {
+//! let server = Server::start(ServeOptions::new("/media/usb/bundle").writable()).await?;
+//! println!("docker pull {}/docker.io/library/nginx:1.27", server.addr());
+//! server.shutdown().await
+//! # }
+//! ```
+//!
+//! # What is where
+//!
+//! An entry of `index.json` with the name `docker.io/library/nginx:1.27` is the tag `1.27` of the repository
+//! `docker.io/library/nginx`, and the other way round: what is pushed as `team/app:v1` gets that name. Where the name
+//! cannot be a repository path (`localhost:5000/a`), what does not fit becomes `_` (`localhost_5000/a`). Entries that
+//! are only a tag are served as repository `image`.
+//!
+//! A writable registry keeps membership per repository as others do: a blob that was pushed to one is unknown in
+//! another until it is mounted there, and a manifest is refused whose parts are missing in its repository. Membership
+//! is what can be reached from the entries of a repository; a manifest without a tag and without an index above it has
+//! an entry by digest, so it is not lost. Only blobs that no manifest points to are remembered in memory alone: after
+//! a restart they have to be sent again. Nothing is removed from `blobs/`, not by deleting either.
 
 pub mod access;
+mod http;
+mod recorder;
+pub mod sample;
+mod server;
+mod store;
+
+pub use server::{ServeOptions, Server};

@@ -57,6 +57,16 @@ pub fn named(manifest: Descriptor, repository: &str, version: &Version, style: R
 }
 
 impl Named {
+    /// The full name.
+    pub fn name(&self) -> &str {
+        name_of(&self.0).unwrap_or_default()
+    }
+
+    /// The entry as it will stand in the index.
+    pub fn entry(&self) -> &Descriptor {
+        &self.0
+    }
+
     /// Notes where it was read.
     #[must_use]
     pub fn source(self, source: &ImageRef) -> Self {

@@ -1,0 +1,120 @@
+//! Blobs: pull and delete.
+
+use axum::{
+    body::Body,
+    http::{StatusCode, header, request::Parts},
+    response::Response,
+};
+use sealift_core::content::Digest;
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use tokio_util::io::ReaderStream;
+
+use super::{
+    App,
+    answer::{self, Code, Failure, empty},
+    manifests::etag,
+};
+
+/// The bytes of a chunk that is read from the disk.
+const CHUNK: usize = 128 << 10;
+
+/// `GET` or `HEAD /v2/<name>/blobs/<digest>`, with `Range` (distribution-spec, "Pulling blobs").
+pub(crate) async fn get(app: &App, name: &str, digest: &Digest, head: &Parts) -> Result<Response, Failure> {
+    let repository = app.store.repository(name).ok_or(Code::BlobUnknown)?;
+    if !repository.has_blob(&app.store, digest).await {
+        return Err(Code::BlobUnknown.into());
+    }
+    let (file, length) = app.store.layout().open_blob(digest).await?.ok_or(Code::BlobUnknown)?;
+    let range = head.headers.get(header::RANGE).and_then(|value| value.to_str().ok());
+    let (status, start, end) = match Range::of(range.unwrap_or_default(), length) {
+        Range::Whole => (StatusCode::OK, 0, length),
+        Range::Part(start, end) => (StatusCode::PARTIAL_CONTENT, start, end),
+        Range::Outside => {
+            let mut response = empty(StatusCode::RANGE_NOT_SATISFIABLE);
+            response.headers_mut().insert(header::CONTENT_RANGE, answer::value(format!("bytes */{length}")));
+            return Ok(response);
+        }
+    };
+    let mut file = tokio::fs::File::from_std(file);
+    if start > 0 {
+        let sought = file.seek(std::io::SeekFrom::Start(start)).await;
+        sought.map_err(|error| Code::Unknown.because(format!("cannot read the blob: {}", error.kind())))?;
+    }
+    let content = ReaderStream::with_capacity(file.take(end - start), CHUNK);
+    let mut response = Response::new(Body::from_stream(content));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, answer::value(end - start));
+    headers.insert(header::CONTENT_TYPE, answer::value("application/octet-stream"));
+    headers.insert(header::ACCEPT_RANGES, answer::value("bytes"));
+    headers.insert(header::ETAG, etag(digest));
+    headers.insert("docker-content-digest", answer::value(digest));
+    if status == StatusCode::PARTIAL_CONTENT {
+        headers.insert(header::CONTENT_RANGE, answer::value(format!("bytes {start}-{}/{length}", end - 1)));
+    }
+    Ok(response)
+}
+
+/// `DELETE /v2/<name>/blobs/<digest>` (distribution-spec, "Deleting Blobs"). The repository forgets it; the file stays.
+pub(crate) async fn delete(app: &App, name: &str, digest: &Digest) -> Result<Response, Failure> {
+    let repository = app.store.repository(name).ok_or(Code::BlobUnknown)?;
+    if !repository.forget_blob(&app.store, digest).await {
+        return Err(Code::BlobUnknown.into());
+    }
+    let mut response = empty(StatusCode::ACCEPTED);
+    response.headers_mut().insert("docker-content-digest", answer::value(digest));
+    Ok(response)
+}
+
+/// Which part of a blob is wanted. The end is exclusive.
+#[derive(Debug, PartialEq, Eq)]
+enum Range {
+    Whole,
+    Part(u64, u64),
+    Outside,
+}
+
+impl Range {
+    /// One range of bytes (RFC 9110, 14.2); what is not understood, several ranges for one, means the whole.
+    fn of(text: &str, length: u64) -> Self {
+        let Some((first, last)) = text.strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {
+            return Self::Whole;
+        };
+        let part = |start: u64, end: u64| if start < end { Self::Part(start, end) } else { Self::Outside };
+        match (first.parse::<u64>(), last.parse::<u64>()) {
+            (Ok(first), Ok(last)) if first > last => Self::Whole,
+            (Ok(first), Ok(last)) => part(first, last.saturating_add(1).min(length)),
+            (Ok(first), Err(_)) if last.is_empty() => part(first, length),
+            (Err(_), Ok(count)) if first.is_empty() => part(length.saturating_sub(count), length),
+            _ => Self::Whole,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_read_as_the_rfc_says() {
+        for (text, range) in [
+            ("", Range::Whole),
+            ("bytes=0-0", Range::Part(0, 1)),
+            ("bytes=2-5", Range::Part(2, 6)),
+            ("bytes=4-", Range::Part(4, 10)),
+            ("bytes=4-99", Range::Part(4, 10)),
+            ("bytes=-3", Range::Part(7, 10)),
+            ("bytes=-99", Range::Part(0, 10)),
+            ("bytes=-0", Range::Outside),
+            ("bytes=10-", Range::Outside),
+            ("bytes=18446744073709551615-18446744073709551615", Range::Outside),
+            ("bytes=5-4", Range::Whole),
+            ("bytes=0-1,3-4", Range::Whole),
+            ("bytes=x-", Range::Whole),
+            ("lines=1-2", Range::Whole),
+        ] {
+            assert_eq!(Range::of(text, 10), range, "{text}");
+        }
+        assert_eq!(Range::of("bytes=0-", 0), Range::Outside);
+    }
+}

@@ -1,0 +1,98 @@
+//! The distribution protocol: from requests to the store and back.
+
+mod answer;
+mod blobs;
+mod lists;
+mod manifests;
+mod route;
+mod uploads;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::{Method, header},
+    response::Response,
+};
+use tokio_util::task::TaskTracker;
+
+use crate::{access, recorder::Recorder, store::Store};
+use answer::{Code, Failure, empty};
+use route::Route;
+use uploads::Sessions;
+
+/// What handlers work with.
+#[derive(Clone)]
+pub(crate) struct App {
+    store: Arc<Store>,
+    sessions: Arc<Sessions>,
+    recorder: Recorder,
+    /// Work that goes on when its request is gone.
+    background: TaskTracker,
+}
+
+pub(crate) fn router(store: Arc<Store>, recorder: Recorder, background: TaskTracker) -> Router {
+    let app = App { store, sessions: Arc::default(), recorder, background };
+    Router::new().fallback(handle).with_state(app)
+}
+
+async fn handle(State(app): State<App>, request: Request) -> Response {
+    let mut record =
+        access::Request { method: request.method().to_string(), path: request.uri().to_string(), status: 0, bytes: 0 };
+    let head = request.method() == Method::HEAD;
+    let mut response = answer_to(&app, request).await.unwrap_or_else(Failure::into_response);
+    response.headers_mut().insert("docker-distribution-api-version", answer::value("registry/2.0"));
+    record.status = response.status().as_u16();
+    let length = response.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    match length {
+        Some(length) if length > 0 && !head => app.recorder.watch(record, response, length),
+        _ => {
+            app.recorder.note(record);
+            response
+        }
+    }
+}
+
+async fn answer_to(app: &App, request: Request) -> Result<Response, Failure> {
+    let (head, body) = request.into_parts();
+    let route = Route::of(&head.uri)?;
+    let reads = head.method == Method::GET || head.method == Method::HEAD;
+    if !reads && !app.store.is_writable() {
+        return Err(Code::Unsupported.because("this registry is read-only"));
+    }
+    match (&head.method, route) {
+        (_, Route::Base) if reads => Ok(answer::json(&serde_json::json!({}))),
+        (_, Route::Catalog) if reads => lists::catalog(app, &head.uri),
+        (_, Route::Tags(name)) if reads => lists::tags(app, &name, &head.uri),
+        (_, Route::Referrers(name, digest)) if reads => lists::referrers(app, &name, &digest, &head.uri).await,
+        (_, Route::Manifest(name, reference)) if reads => manifests::get(app, &name, &reference, &head).await,
+        (&Method::PUT, Route::Manifest(name, reference)) => manifests::put(app, &name, &reference, &head, body).await,
+        (&Method::DELETE, Route::Manifest(name, reference)) => manifests::delete(app, &name, &reference).await,
+        (_, Route::Blob(name, digest)) if reads => blobs::get(app, &name, &digest, &head).await,
+        (&Method::DELETE, Route::Blob(name, digest)) => blobs::delete(app, &name, &digest).await,
+        (&Method::POST, Route::Uploads(name)) => uploads::start(app, &name, &head, body).await,
+        (&Method::GET, Route::Upload(name, id)) => uploads::status(app, &name, &id).await,
+        (&Method::PATCH, Route::Upload(name, id)) => uploads::append(app, &name, &id, &head, body).await,
+        (&Method::PUT, Route::Upload(name, id)) => uploads::finish(app, &name, &id, &head, body).await,
+        (&Method::DELETE, Route::Upload(name, id)) => uploads::cancel(app, &name, &id),
+        (method, _) => Err(Code::Unsupported.because(format!("{method} is not possible here"))),
+    }
+}
+
+/// The value of a query parameter.
+fn query(uri: &axum::http::Uri, key: &str) -> Option<String> {
+    uri.query()?.split('&').find_map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let decoded = percent_encoding::percent_decode_str(value).decode_utf8().ok()?;
+        (name == key).then(|| decoded.into_owned())
+    })
+}
+
+/// An answer without content, with what a client has to know of a digest.
+fn about(status: axum::http::StatusCode, digest: &sealift_core::content::Digest, location: String) -> Response {
+    let mut response = empty(status);
+    response.headers_mut().insert("docker-content-digest", answer::value(digest));
+    response.headers_mut().insert(header::LOCATION, answer::value(location));
+    response
+}

@@ -1,0 +1,112 @@
+//! What a path means.
+
+use axum::http::Uri;
+use sealift_core::content::{Digest, Repository, Tag, Version};
+
+use super::answer::{Code, Failure};
+
+/// A path, in its parts. Names are valid repository paths.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    Base,
+    Catalog,
+    Tags(String),
+    Referrers(String, Digest),
+    Manifest(String, Version),
+    Blob(String, Digest),
+    Uploads(String),
+    Upload(String, String),
+}
+
+impl Route {
+    pub(crate) fn of(uri: &Uri) -> Result<Self, Failure> {
+        let path = percent_encoding::percent_decode_str(uri.path()).decode_utf8();
+        let path = path.map_err(|_| Code::NameInvalid.because("the path is not UTF-8"))?;
+        let rest = match &*path {
+            "/v2" | "/v2/" => return Ok(Self::Base),
+            "/v2/_catalog" => return Ok(Self::Catalog),
+            other => other.strip_prefix("/v2/").ok_or(Code::NotFound)?,
+        };
+        // From the right: a repository may have `manifests` or `blobs` in its path.
+        let (head, last) = rest.rsplit_once('/').ok_or(Code::NotFound)?;
+        let (name, what) = head.rsplit_once('/').ok_or(Code::NotFound)?;
+        match (what, last) {
+            ("tags", "list") => Ok(Self::Tags(repository(name)?)),
+            ("manifests", reference) => Ok(Self::Manifest(repository(name)?, version(reference)?)),
+            ("referrers", text) => Ok(Self::Referrers(repository(name)?, digest(text)?)),
+            ("blobs", "uploads") => Err(Code::NotFound.because("uploads start at `…/blobs/uploads/`")),
+            ("blobs", text) => Ok(Self::Blob(repository(name)?, digest(text)?)),
+            ("uploads", id) => {
+                let name = repository(name.strip_suffix("/blobs").ok_or(Code::NotFound)?)?;
+                Ok(if id.is_empty() { Self::Uploads(name) } else { Self::Upload(name, id.to_owned()) })
+            }
+            _ => Err(Code::NotFound.into()),
+        }
+    }
+}
+
+/// A valid repository path.
+pub(crate) fn repository(name: &str) -> Result<String, Failure> {
+    match Repository::new("localhost", name) {
+        Ok(repository) => Ok(repository.path().to_owned()),
+        Err(error) => Err(Code::NameInvalid.because(error.to_string())),
+    }
+}
+
+pub(crate) fn digest(text: &str) -> Result<Digest, Failure> {
+    text.parse().map_err(|error| Code::DigestInvalid.because(format!("{error}")))
+}
+
+fn version(text: &str) -> Result<Version, Failure> {
+    if text.contains(':') {
+        return digest(text).map(Version::Digest);
+    }
+    let tag = text.parse::<Tag>();
+    tag.map(Version::Tag).map_err(|error| Code::TagInvalid.because(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(path: &str) -> Option<Route> {
+        Route::of(&path.parse().unwrap()).ok()
+    }
+
+    #[test]
+    fn paths_are_read_from_the_right() {
+        let digest = Digest::of(b"x");
+        let tag = |text: &str| Version::Tag(text.parse().unwrap());
+        for (path, expected) in [
+            ("/v2/".to_owned(), Route::Base),
+            ("/v2/_catalog?n=1".to_owned(), Route::Catalog),
+            ("/v2/a/tags/list".to_owned(), Route::Tags("a".to_owned())),
+            ("/v2/a/blobs/manifests/v1".to_owned(), Route::Manifest("a/blobs".to_owned(), tag("v1"))),
+            (format!("/v2/a/b/manifests/{digest}"), Route::Manifest("a/b".to_owned(), Version::Digest(digest.clone()))),
+            (format!("/v2/a/blobs/sha256%3A{}", digest.hex()), Route::Blob("a".to_owned(), digest.clone())),
+            (format!("/v2/a/referrers/{digest}"), Route::Referrers("a".to_owned(), digest.clone())),
+            ("/v2/a/blobs/uploads/".to_owned(), Route::Uploads("a".to_owned())),
+            ("/v2/a/blobs/uploads/1-2".to_owned(), Route::Upload("a".to_owned(), "1-2".to_owned())),
+        ] {
+            assert_eq!(route(&path), Some(expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn nothing_leads_out_of_a_repository() {
+        for path in [
+            "/v2/a/blobs/sha256:..%2f..%2fetc",
+            "/v2/../blobs/sha256:00",
+            "/v2/%2e%2e/a/manifests/v1",
+            "/v2/A/tags/list",
+            "/v2//tags/list",
+            "/v2/a/manifests/-x",
+            "/v2/a/manifests/",
+            "/v1/a",
+            "/",
+            "/v2/a",
+        ] {
+            assert_eq!(route(path), None, "{path}");
+        }
+    }
+}

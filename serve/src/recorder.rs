@@ -1,0 +1,79 @@
+//! Notes every request and how it was answered.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::{body::Body, response::Response};
+use bytes::Bytes;
+use futures::StreamExt;
+
+use crate::access::{Request, Requests};
+
+/// Collects requests; one that is off collects nothing.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Recorder(Option<Arc<Mutex<Vec<Request>>>>);
+
+impl Recorder {
+    pub(crate) fn on() -> Self {
+        Self(Some(Arc::default()))
+    }
+
+    pub(crate) fn requests(&self) -> Requests {
+        self.with(|requests| requests.clone()).unwrap_or_default().into()
+    }
+
+    pub(crate) fn reset(&self) {
+        self.with(Vec::clear);
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Vec<Request>) -> T) -> Option<T> {
+        self.0.as_ref().map(|requests| work(&mut requests.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// Notes an answer whose body is in memory.
+    pub(crate) fn note(&self, request: Request) {
+        tracing::debug!(%request, "answered");
+        self.with(|requests| requests.push(request));
+    }
+
+    /// Notes an answer whose body is a stream of `length` bytes: before its last chunk goes out, so that whoever got
+    /// all of it finds the note; or when it is given up.
+    pub(crate) fn watch(&self, request: Request, response: Response, length: u64) -> Response {
+        let mut watched = Watched { recorder: self.clone(), request: Some(request), length };
+        response.map(|body| {
+            Body::from_stream(body.into_data_stream().map(move |chunk| {
+                if let Ok(bytes) = &chunk {
+                    watched.passed(bytes);
+                }
+                chunk
+            }))
+        })
+    }
+}
+
+struct Watched {
+    recorder: Recorder,
+    request: Option<Request>,
+    length: u64,
+}
+
+impl Watched {
+    fn passed(&mut self, chunk: &Bytes) {
+        let Some(request) = &mut self.request else { return };
+        request.bytes += chunk.len() as u64;
+        if request.bytes >= self.length {
+            self.end();
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(request) = self.request.take() {
+            self.recorder.note(request);
+        }
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

@@ -1,0 +1,79 @@
+//! Where samples go.
+
+use sealift_core::{
+    blob::Blob,
+    content::{ImageRef, Repository, Version},
+    error::Result,
+    stage::{Offer, Push},
+};
+use sealift_oci_layout::{RefStyle, Writer, named};
+
+use super::{Image, Sample};
+
+impl Image {
+    /// Pushes it: blobs, children, then the root with its tag.
+    ///
+    /// # Errors
+    /// If the destination does not take something.
+    pub async fn push(&self, to: &dyn Push, at: &ImageRef) -> Result<()> {
+        for (item, bytes) in self.blobs() {
+            if let Offer::Want(slot) = to.offer(&at.repository, item, None).await? {
+                slot.fill(Blob::from_bytes(item.clone(), bytes.clone())).await?;
+            }
+        }
+        for child in self.children() {
+            to.put_manifest(&at.repository, child).await?;
+        }
+        match at.version {
+            Version::Tag(_) => to.tag(at, self.root()).await,
+            Version::Digest(_) => to.put_manifest(&at.repository, self.root()).await,
+        }
+    }
+
+    /// Writes it into a layout, with an entry in the index. A commit has to follow.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub async fn write(&self, to: &Writer, repository: &str, version: &Version) -> Result<()> {
+        for (item, bytes) in self.blobs() {
+            to.put_bytes(item, bytes.clone()).await?;
+        }
+        for manifest in self.children().iter().chain([self.root()]) {
+            to.put_bytes(&manifest.descriptor(), manifest.bytes().clone()).await?;
+        }
+        to.set(named(self.root().descriptor(), repository, version, RefStyle::Full));
+        Ok(())
+    }
+}
+
+impl Sample {
+    /// Pushes it under all its tags to a registry; without tags by digest.
+    ///
+    /// # Errors
+    /// If the destination does not take something, or the registry's name is no host.
+    pub async fn push(&self, to: &dyn Push, registry: &str) -> Result<()> {
+        let repository = Repository::new(registry, &self.repository)?;
+        for version in self.versions() {
+            self.image.push(to, &ImageRef { repository: repository.clone(), version }).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes it into a layout, for each of its tags. A commit has to follow.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub async fn write(&self, to: &Writer) -> Result<()> {
+        for version in self.versions() {
+            self.image.write(to, &self.repository, &version).await?;
+        }
+        Ok(())
+    }
+
+    fn versions(&self) -> Vec<Version> {
+        if self.tags.is_empty() {
+            return vec![Version::Digest(self.image.root().digest().clone())];
+        }
+        self.tags.iter().cloned().map(Version::Tag).collect()
+    }
+}

@@ -1,0 +1,193 @@
+//! Listening and ending.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use axum::Router;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto::Builder,
+    service::TowerToHyperService,
+};
+use sealift_core::error::{Error, ErrorKind, Result};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::{JoinHandle, JoinSet},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{access::Requests, http, recorder::Recorder, store::Store};
+
+/// What to serve, and where.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ServeOptions {
+    /// The directory of the layout.
+    pub dir: PathBuf,
+    /// Where to listen. Default: a free port of loopback.
+    pub listen: SocketAddr,
+    /// Whether pushes and deletes are taken; then the directory is made if it is missing. Default: false.
+    pub writable: bool,
+    /// Whether a push is answered only when it is on the disk. Default: true.
+    pub sync: bool,
+    /// Whether requests are collected for [`Server::requests`]; they take memory. Default: false.
+    pub record: bool,
+}
+
+impl ServeOptions {
+    /// Serves this directory for pulls, on a free port of loopback.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self { dir: dir.into(), listen, writable: false, sync: true, record: false }
+    }
+
+    /// Takes pushes and deletes.
+    pub fn writable(self) -> Self {
+        Self { writable: true, ..self }
+    }
+
+    /// Listens here.
+    pub fn listen(self, listen: SocketAddr) -> Self {
+        Self { listen, ..self }
+    }
+
+    /// Does not wait for the disk: for a directory that nobody needs afterwards.
+    pub fn throwaway(self) -> Self {
+        Self { sync: false, ..self }
+    }
+
+    /// Collects the requests, for [`Server::requests`].
+    pub fn record(self) -> Self {
+        Self { record: true, ..self }
+    }
+}
+
+/// A registry that is running. Dropped, it stops at once.
+pub struct Server {
+    addr: SocketAddr,
+    stop: CancellationToken,
+    task: Option<JoinHandle<()>>,
+    recorder: Recorder,
+    store: std::sync::Arc<Store>,
+}
+
+/// How long requests that are being answered may take at a shutdown.
+const GRACE: Duration = Duration::from_secs(10);
+
+impl Server {
+    /// Opens the directory and listens. Must be called in a tokio runtime.
+    ///
+    /// # Errors
+    /// If the directory is no image layout or cannot be opened, if a writable one is in use by another process, or
+    /// if it cannot listen there.
+    pub async fn start(options: ServeOptions) -> Result<Self> {
+        let store = std::sync::Arc::new(Store::open(&options).await?);
+        let cannot = |error: std::io::Error| {
+            let listen = options.listen;
+            Error::new(ErrorKind::Unavailable, format!("cannot listen on `{listen}`: {}", error.kind())).because(error)
+        };
+        let listener = TcpListener::bind(options.listen).await.map_err(cannot)?;
+        let addr = listener.local_addr().map_err(cannot)?;
+        let recorder = if options.record { Recorder::on() } else { Recorder::default() };
+        let stop = CancellationToken::new();
+        let background = TaskTracker::new();
+        // Who may ask is decided around this router, how they connect in `accept`.
+        let router = http::router(std::sync::Arc::clone(&store), recorder.clone(), background.clone());
+        let task = tokio::spawn(accept(listener, router, stop.clone(), background));
+        Ok(Self { addr, stop, task: Some(task), recorder, store })
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Host and port, as they stand in references: `127.0.0.1:40123`.
+    pub fn host(&self) -> String {
+        self.addr.to_string()
+    }
+
+    /// The base of its URLs, without a slash at the end.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// The requests that were answered since the start, or since [`Server::reset`]. None are collected unless
+    /// [`ServeOptions::record`] says so.
+    pub fn requests(&self) -> Requests {
+        self.recorder.requests()
+    }
+
+    /// Forgets the requests so far.
+    pub fn reset(&self) {
+        self.recorder.reset();
+    }
+
+    /// Takes no more requests, lets those end that are being answered (for up to 10 s), and writes what is to write.
+    ///
+    /// # Errors
+    /// If the directory cannot be written to.
+    pub async fn shutdown(mut self) -> Result<()> {
+        self.stop.cancel();
+        if let Some(mut task) = self.task.take()
+            && tokio::time::timeout(GRACE, &mut task).await.is_err()
+        {
+            task.abort();
+            let _ = task.await; // it was told to end like this
+        }
+        self.store.close().await
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
+
+/// Takes connections until it is told to stop, then waits for those that are there. Dropped, it drops them.
+async fn accept(listener: TcpListener, router: Router, stop: CancellationToken, background: TaskTracker) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            Some(_) = connections.join_next() => {}
+            taken = listener.accept() => match taken {
+                Ok((stream, _)) => {
+                    connections.spawn(connection(stream, router.clone(), stop.clone()));
+                }
+                Err(error) => {
+                    // Too many open files, most likely: some have to be closed first.
+                    tracing::warn!(%error, "cannot take a connection");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            },
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+    background.close();
+    background.wait().await;
+}
+
+async fn connection(stream: TcpStream, router: Router, stop: CancellationToken) {
+    let _ = stream.set_nodelay(true); // only slower without
+    let builder = Builder::new(TokioExecutor::new());
+    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection broke");
+    }
+}
