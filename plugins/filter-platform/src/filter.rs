@@ -1,0 +1,94 @@
+//! The filter: entries of indexes by their descriptor, single images by their config.
+
+use async_trait::async_trait;
+use sealift_core::{
+    content::{Descriptor, Manifest, Platform, Repository, well_known},
+    error::Result,
+    job::Resolved,
+    stage::{Fetch, Filter, Verdict},
+};
+use serde::Deserialize;
+
+use crate::wanted::Wanted;
+
+/// A config is some kilobytes of history; what is larger than a manifest may be is none.
+const MAX_CONFIG_BYTES: u64 = Manifest::MAX_BYTES;
+
+/// Keeps the platforms that are wanted.
+pub(crate) struct Platforms {
+    wanted: Wanted,
+}
+
+/// What a config says of the platform; any of it may be missing or `null`.
+#[derive(Default, Deserialize)]
+struct Said {
+    os: Option<String>,
+    architecture: Option<String>,
+    variant: Option<String>,
+    #[serde(rename = "os.version")]
+    os_version: Option<String>,
+}
+
+impl Platforms {
+    pub(crate) fn new(wanted: Wanted) -> Self {
+        Self { wanted }
+    }
+
+    fn keeps(&self, platform: &Platform) -> bool {
+        platform.is_unknown() || self.wanted.matches(platform)
+    }
+}
+
+#[async_trait]
+impl Filter for Platforms {
+    fn entries(&self, entries: &mut Vec<Descriptor>) {
+        let is_image = |entry: &Descriptor| entry.platform.as_ref().is_some_and(|platform| !platform.is_unknown());
+        let had_images = entries.iter().any(is_image);
+        entries.retain(|entry| entry.platform.as_ref().is_none_or(|platform| self.keeps(platform)));
+        // What is left beside images that are all gone describes one of them, even where it does not say which.
+        if had_images && !entries.iter().any(is_image) {
+            entries.retain(|entry| entry.platform.is_none());
+        }
+    }
+
+    async fn admit(&self, image: &Resolved, from: &dyn Fetch) -> Result<Verdict> {
+        if image.descriptor.media_type.is_index() {
+            return Ok(Verdict::Keep);
+        }
+        let repository = &image.image.repository;
+        let platform = match &image.manifest {
+            Some(manifest) => platform_of(repository, manifest, from).await?,
+            None => platform_of(repository, &from.manifest(repository, &image.descriptor).await?, from).await?,
+        };
+        match platform.filter(|platform| !self.keeps(platform)) {
+            Some(platform) => Ok(Verdict::Drop(format!("it is for `{platform}`, which is not wanted"))),
+            None => Ok(Verdict::Keep),
+        }
+    }
+}
+
+/// What a single image runs on; none if that is no question for it.
+async fn platform_of(repository: &Repository, manifest: &Manifest, from: &dyn Fetch) -> Result<Option<Platform>> {
+    if manifest.media_type().is_schema1() {
+        return Ok(said(manifest.bytes())); // it says its architecture itself
+    }
+    let is_image_config =
+        |config: &&Descriptor| [well_known::OCI_CONFIG, well_known::DOCKER_CONFIG].contains(&config.media_type);
+    let Some(config) = manifest.config().filter(is_image_config) else { return Ok(None) };
+    let bytes = from.blob(repository, config).await?.read_to_end(MAX_CONFIG_BYTES).await?;
+    Ok(said(&bytes))
+}
+
+/// Artifacts that borrow the media type of an image config may have anything in it: that says nothing.
+fn said(json: &[u8]) -> Option<Platform> {
+    let said: Said = serde_json::from_slice(json).ok()?;
+    Some(Platform {
+        os: said.os.unwrap_or_default(),
+        architecture: said.architecture.unwrap_or_default(),
+        variant: said.variant,
+        os_version: said.os_version,
+    })
+}
+
+#[cfg(test)]
+mod tests;
