@@ -39,7 +39,8 @@ pub struct Place {
     pub column: usize,
     /// How many characters it is about, at least 1.
     pub length: usize,
-    /// The text of that line, without its end.
+    /// The text of that line, without its end and with everything in it printable. Empty if the line is longer than
+    /// 4096 bytes: nobody reads it.
     pub text: String,
 }
 
@@ -61,13 +62,13 @@ impl Place {
             line: text[..start].matches('\n').count() + 1,
             column: text[line_start..start].chars().count() + 1,
             length: text[start..end.min(line_end).max(start)].chars().count().max(1),
-            text: text[line_start..line_end].trim_end_matches('\r').to_owned(),
+            text: quoted(text[line_start..line_end].trim_end_matches('\r')),
         }
     }
 
     /// The place of a line and column, both counted from 1, as parsers of YAML and JSON tell them.
     pub fn at(file: impl Into<Arc<str>>, text: &str, line: usize, column: usize) -> Self {
-        let text = text.lines().nth(line.saturating_sub(1)).unwrap_or_default().to_owned();
+        let text = quoted(text.lines().nth(line.saturating_sub(1)).unwrap_or_default());
         Self { file: file.into(), line: line.max(1), column: column.max(1), length: 1, text }
     }
 }
@@ -117,8 +118,24 @@ impl fmt::Display for Diagnostic {
     }
 }
 
+/// Lines longer than this, in bytes, are not quoted.
+pub(crate) const MAX_QUOTED: usize = 4096;
+
+fn quoted(line: &str) -> String {
+    if line.len() > MAX_QUOTED { String::new() } else { printable(line) }
+}
+
+/// A text from a file that may go to a terminal: control characters but tabs become `\u{fffd}`, one for one.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
 /// The closest of some names, if it is close enough to be meant.
 pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Comparing takes time and memory in the product of the lengths, and nobody misspells that much.
+    if name.len() > 64 {
+        return None;
+    }
     known
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))

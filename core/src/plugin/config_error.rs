@@ -3,14 +3,17 @@
 use crate::diagnostic::Diagnostic;
 
 /// Problems with the values of a table, all at once.
+///
+/// One without problems means that what is wrong is told elsewhere, as with a section that several stages ask for.
 #[derive(Clone, Debug, Default)]
 pub struct ConfigError(Vec<Problem>);
 
 /// One problem.
 #[derive(Clone, Debug)]
 pub struct Problem {
-    /// The key that it concerns, as a path inside the table: `keep`, `keep[1]`, `images[0].from`.
-    /// None: the table as a whole, or a place in another file that the diagnostic names.
+    /// The key that it concerns, as a [`KeyPath`](super::KeyPath) inside the table: `keep`, `keep[1]`,
+    /// `images[0].from`, `"quay.io".password`. None: the table as a whole, or a place in another file that the
+    /// diagnostic names. Of a path that leads nowhere, the part that does counts.
     pub key: Option<String>,
     /// What to say.
     pub diagnostic: Diagnostic,
@@ -22,7 +25,8 @@ impl ConfigError {
         Self(vec![Problem { key: None, diagnostic: Diagnostic::error(message) }])
     }
 
-    /// Says which key it concerns: `keep`, `keep[1]`, `images[0].from`.
+    /// Says which key it concerns: `keep`, `keep[1]`, `images[0].from`; see [`Problem::key`]. For names that users
+    /// choose build it with [`KeyPath`](super::KeyPath), which knows when to quote.
     #[must_use]
     pub fn at(mut self, key: impl Into<String>) -> Self {
         let key = key.into();

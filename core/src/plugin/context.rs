@@ -10,7 +10,7 @@ use std::{
 
 use parking::Lock;
 
-use super::{ConfigError, Section, Sections};
+use super::{ConfigError, Problem, Section, Sections};
 use crate::{
     diagnostic::Diagnostic,
     secret::{Secret, Value},
@@ -35,7 +35,7 @@ pub struct BuildContext<'a> {
     base: PathBuf,
     purpose: Purpose,
     targets_claimed: AtomicBool,
-    warnings: Lock<Vec<Diagnostic>>,
+    warnings: Lock<Vec<Problem>>,
 }
 
 impl<'a> BuildContext<'a> {
@@ -65,7 +65,8 @@ impl<'a> BuildContext<'a> {
     /// A section that stages share: built once for a pipeline, from its table or from nothing.
     ///
     /// # Errors
-    /// If its table is wrong; the section's own place is named.
+    /// If it cannot be built. The error is without problems then, because they are told once at the section's own
+    /// table: hand it on with `?`.
     pub fn section<S: Section>(&self) -> Result<Arc<S>, ConfigError> {
         match self.sections {
             Some(sections) => sections.get::<S>(self),
@@ -95,10 +96,11 @@ impl<'a> BuildContext<'a> {
     pub fn reveal(&self, value: &Value, key: &str) -> Result<Secret, ConfigError> {
         value.reveal(|name| self.env(name)).or_else(|name| {
             let message = format!("the environment variable `{name}` of `{key}` is not set");
+            let hint = format!("set `{name}` in the environment of the run");
             match self.purpose {
-                Purpose::Run => Err(ConfigError::new(message).at(key)),
+                Purpose::Run => Err(ConfigError::new(message).at(key).hint(hint)),
                 Purpose::Check => {
-                    self.warn(Diagnostic::warning(message));
+                    self.warn_at(key, Diagnostic::warning(message).hint(hint));
                     Ok(Secret::new(""))
                 }
             }
@@ -107,12 +109,25 @@ impl<'a> BuildContext<'a> {
 
     /// Says something that does not stop the run.
     pub fn warn(&self, diagnostic: Diagnostic) {
-        self.warnings.with(|warnings| warnings.push(diagnostic));
+        self.warnings.with(|warnings| warnings.push(Problem { key: None, diagnostic }));
+    }
+
+    /// Says something of a key that does not stop the run; `key` is a path as in [`Problem::key`].
+    pub fn warn_at(&self, key: impl Into<String>, diagnostic: Diagnostic) {
+        self.warnings.with(|warnings| warnings.push(Problem { key: Some(key.into()), diagnostic }));
     }
 
     /// The warnings so far, taken out.
-    pub fn take_warnings(&self) -> Vec<Diagnostic> {
+    pub fn take_warnings(&self) -> Vec<Problem> {
         self.warnings.with(std::mem::take)
+    }
+
+    /// Does work whose warnings are another's than of whoever is being built.
+    pub(super) fn apart<T>(&self, work: impl FnOnce(&Self) -> T) -> (T, Vec<Problem>) {
+        let others = self.take_warnings();
+        let result = work(self);
+        let own = self.warnings.with(|warnings| std::mem::replace(warnings, others));
+        (result, own)
     }
 
     /// Asks for the targets that rules give: the first push that asks gets them, every other one must place by

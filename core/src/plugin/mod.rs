@@ -41,7 +41,11 @@
 
 mod config_error;
 mod context;
+mod duplicates;
+mod fields;
+mod key_path;
 mod section;
+pub(crate) mod shape;
 
 use std::fmt;
 
@@ -50,7 +54,11 @@ use serde::de::DeserializeOwned;
 
 pub use config_error::{ConfigError, Problem};
 pub use context::{BuildContext, Environment, Purpose};
-pub use section::{Section, SectionPlugin, Sections, linked_sections};
+pub use duplicates::duplicates;
+pub use fields::{Field, fields};
+pub use key_path::KeyPath;
+pub(crate) use key_path::Step;
+pub use section::{Section, SectionPlugin, SectionReport, Sections, linked_sections};
 
 use crate::stage::{Fetch, Filter, List, Push};
 
@@ -91,6 +99,11 @@ impl fmt::Display for Role {
 /// What was written for a stage, and how it becomes one.
 ///
 /// `S` is the trait object that comes out: `dyn List`, `dyn Filter`, `dyn Fetch` or `dyn Push`.
+///
+/// Users may write what the schema says: a key that it does not know, a value of another type or beyond `minimum` and
+/// `maximum` (`#[schemars(range(min = 1, max = 64))]`) is refused before the struct is read. So no `serde(alias)`, which
+/// the schema does not tell of, and no `flatten`, `untagged` or `toml::Value`, which lose the position of errors. The
+/// key `use` is taken.
 pub trait StageConfig<S: ?Sized>: DeserializeOwned + JsonSchema {
     /// Makes the stage. Fast and offline: it compiles expressions and opens clients, but asks nobody.
     ///
@@ -109,6 +122,24 @@ pub enum Stage {
     Fetch(Box<dyn Fetch>),
     /// A push.
     Push(Box<dyn Push>),
+}
+
+impl Stage {
+    pub(crate) fn list(self) -> Option<Box<dyn List>> {
+        if let Self::List(list) = self { Some(list) } else { None }
+    }
+
+    pub(crate) fn filter(self) -> Option<Box<dyn Filter>> {
+        if let Self::Filter(filter) = self { Some(filter) } else { None }
+    }
+
+    pub(crate) fn fetch(self) -> Option<Box<dyn Fetch>> {
+        if let Self::Fetch(fetch) = self { Some(fetch) } else { None }
+    }
+
+    pub(crate) fn push(self) -> Option<Box<dyn Push>> {
+        if let Self::Push(push) = self { Some(push) } else { None }
+    }
 }
 
 /// The table of a stage or section as it was written, with positions. What it holds is private to core.

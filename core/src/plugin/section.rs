@@ -1,7 +1,7 @@
 //! Sections: top-level tables that stages share, such as `[registries]`.
 
 use std::{
-    any::{Any, TypeId},
+    any::Any,
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -9,7 +9,7 @@ use std::{
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{BuildContext, ConfigError, Table};
+use super::{BuildContext, ConfigError, Problem, Table};
 
 /// Something that stages share and that a top-level table configures: credentials, connections, pacing.
 pub trait Section: Any + Send + Sync + Sized {
@@ -84,27 +84,80 @@ pub fn linked_sections() -> Vec<&'static SectionPlugin> {
 }
 
 /// The sections of one pipeline: what was written, and what was built of it so far.
+///
+/// What is wrong with a section is said once, at its own table: whoever asks for one that failed gets a [`ConfigError`]
+/// without problems, and [`Sections::take_reports`] has them.
 #[derive(Default)]
 pub struct Sections {
-    written: Mutex<HashMap<&'static str, Boxed>>,
-    built: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+    states: Mutex<HashMap<&'static str, State>>,
+    reports: Mutex<Vec<SectionReport>>,
+}
+
+/// What a section said while it was built.
+pub struct SectionReport {
+    /// The name of its table.
+    pub table: &'static str,
+    /// Problems and warnings, with keys as paths inside the table.
+    pub problems: Vec<Problem>,
+}
+
+enum State {
+    /// Its config was read.
+    Written(Boxed),
+    /// Somebody is building it.
+    InTheMaking,
+    /// It stands.
+    Built(Arc<dyn Any + Send + Sync>),
+    /// It cannot be had; the reason was or will be told.
+    Failed,
 }
 
 impl Sections {
     pub(crate) fn insert(&self, table: &'static str, config: Boxed) {
-        lock(&self.written).insert(table, config);
+        lock(&self.states).insert(table, State::Written(config));
+    }
+
+    /// Keeps a section from being built whose table is wrong already.
+    pub(crate) fn fail(&self, table: &'static str) {
+        lock(&self.states).insert(table, State::Failed);
+    }
+
+    /// What the sections said while they were built, taken out.
+    pub fn take_reports(&self) -> Vec<SectionReport> {
+        std::mem::take(&mut lock(&self.reports))
     }
 
     pub(super) fn get<S: Section>(&self, cx: &BuildContext<'_>) -> Result<Arc<S>, ConfigError> {
-        let id = TypeId::of::<S>();
-        if let Some(found) = lock(&self.built).get(&id) {
-            return Ok(Arc::clone(found).downcast().expect("a section is kept under its own type"));
+        // The lock is not held while it is built: a section may ask for another one.
+        let before = lock(&self.states).insert(S::TABLE, State::InTheMaking);
+        let (result, problems) = match before {
+            Some(State::Built(found)) => (Ok(found), Vec::new()),
+            Some(State::Failed) => (Err(ConfigError::default()), Vec::new()),
+            Some(State::InTheMaking) => {
+                let message = format!("the sections that `[{}]` needs need `[{}]` themselves", S::TABLE, S::TABLE);
+                (Err(ConfigError::default()), ConfigError::new(message).into_problems())
+            }
+            Some(State::Written(config)) => make::<S>(config.downcast().ok().map(|config| *config), cx),
+            None => make::<S>(None, cx),
+        };
+        let after = result.as_ref().map_or(State::Failed, |section| State::Built(Arc::clone(section)));
+        lock(&self.states).insert(S::TABLE, after);
+        if !problems.is_empty() {
+            lock(&self.reports).push(SectionReport { table: S::TABLE, problems });
         }
-        // No lock is held while it is built: a section may ask for another one.
-        let config = lock(&self.written).remove(S::TABLE).and_then(|boxed| boxed.downcast::<S::Config>().ok());
-        let section = Arc::new(S::build(config.map(|config| *config), cx)?);
-        lock(&self.built).insert(id, Arc::clone(&section) as Arc<dyn Any + Send + Sync>);
-        Ok(section)
+        result.map(|section| section.downcast().expect("no two sections have the same table"))
+    }
+}
+
+/// A section or an empty error, and everything that was said on the way.
+fn make<S: Section>(
+    config: Option<S::Config>,
+    cx: &BuildContext<'_>,
+) -> (Result<Arc<dyn Any + Send + Sync>, ConfigError>, Vec<Problem>) {
+    let (result, warnings) = cx.apart(|cx| S::build(config, cx));
+    match result {
+        Ok(section) => (Ok(Arc::new(section)), warnings),
+        Err(error) => (Err(ConfigError::default()), error.into_problems().into_iter().chain(warnings).collect()),
     }
 }
 

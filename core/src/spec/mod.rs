@@ -1,9 +1,29 @@
 //! Pipelines: from what was written to what it means.
+//!
+//! ```text
+//! text ─load─▶ top-level keys ─written─▶ tables ─stages, check, read─▶ configs ─assemble─▶ Pipeline
+//!                  └──────────────────────┴── findings ──┴────────────────┴──▶ diagnostics with places
+//! ```
+//!
+//! All that is wrong with a file is told at once, at the bytes that it concerns.
 
+mod assemble;
+mod check;
+mod findings;
 mod load;
+mod locate;
+mod mask;
 mod options;
 mod pipeline;
+mod read;
+mod source;
+mod stages;
+mod words;
+mod written;
 
 pub use load::{Loaded, Settings, load};
 pub use options::{IndexMode, RunOptions};
 pub use pipeline::{Named, Pipeline};
+
+#[cfg(test)]
+mod tests;

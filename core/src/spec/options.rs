@@ -8,9 +8,11 @@ use std::num::NonZeroUsize;
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RunOptions {
-    /// Blobs in flight at most. Left out, the engine finds out what is good.
+    /// Blobs in flight at most, 1 to 1024. Left out, the engine finds out what is good.
+    #[schemars(range(min = 1, max = 1024))]
     pub transfers: Option<NonZeroUsize>,
-    /// Further rounds over what failed, after everything ran once. Default: 2.
+    /// Further rounds over what failed, after everything ran once; 0 for none. Default: 2.
+    #[schemars(range(min = 0, max = 100))]
     pub retries: Option<u32>,
     /// What becomes of an index that lost entries to a filter. Default: `rewrite`.
     pub index: IndexMode,
@@ -18,7 +20,8 @@ pub struct RunOptions {
     pub force: bool,
     /// Whether signatures, SBOMs and other referrers travel along. Default: true.
     pub referrers: Option<bool>,
-    /// Seconds that running transfers get to end after the first interrupt. Default: 20.
+    /// Seconds that running transfers get to end after the first interrupt; 0 to drop them at once. Default: 20.
+    #[schemars(range(min = 0, max = 3600))]
     pub grace_s: Option<u64>,
 }
 

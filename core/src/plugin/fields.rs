@@ -1,0 +1,89 @@
+//! From a schema to the table of fields that users read.
+//!
+//! The texts come from the doc comments of config structs, so each is written once; the same view on the schema checks
+//! what users write, so what is explained is what is accepted.
+
+use schemars::Schema;
+use serde_json::Value as Json;
+
+use super::{KeyPath, shape::Shape};
+
+/// How deep tables in tables are told; deeper ones exist in schemas that contain themselves only.
+const MAX_DEPTH: usize = 6;
+
+/// A field of a table, as `sealift explain` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Its key; `*` where the user chooses the name, as in `[registries."quay.io"]`.
+    pub name: String,
+    /// What may be written, such as `a list of texts`.
+    pub accepts: String,
+    /// What holds if it is left out, as TOML; none if the text has to say it.
+    pub default: Option<String>,
+    /// Whether it must be there.
+    pub required: bool,
+    /// Its doc comment, in lines as they were written.
+    pub description: String,
+    /// Whether its value is never shown.
+    pub secret: bool,
+    /// The texts that are allowed and what they mean; empty if it is no choice of texts.
+    pub choices: Vec<(String, String)>,
+    /// The fields of the table, or of the tables in the list, that it holds.
+    pub inner: Vec<Field>,
+}
+
+/// The fields of a table with this schema, in the order of the struct.
+pub fn fields(schema: &Schema) -> Vec<Field> {
+    fields_of(Shape::of(schema), MAX_DEPTH)
+}
+
+fn fields_of(shape: Shape<'_>, depth: usize) -> Vec<Field> {
+    let Some(table) = shape.table().filter(|_| depth > 0) else { return Vec::new() };
+    let named = table.fields.iter().map(|(name, shape)| field(name, *shape, table.required.contains(name), depth));
+    named.chain(table.others.map(|shape| field("*", shape, false, depth))).collect()
+}
+
+fn field(name: &str, shape: Shape<'_>, required: bool, depth: usize) -> Field {
+    let text = |shape: Shape<'_>| shape.keyword("description").and_then(Json::as_str).unwrap_or_default().to_owned();
+    let items = shape.alternatives().into_iter().find_map(|one| one.item(0));
+    let secret = shape.is_secret();
+    let choices = items.unwrap_or(shape).alternatives();
+    Field {
+        name: name.to_owned(),
+        accepts: shape.words(),
+        default: shape.keyword("default").and_then(toml_text),
+        required,
+        description: text(shape),
+        secret,
+        choices: choices
+            .iter()
+            .flat_map(|one| {
+                one.texts()
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(|t| (t.to_owned(), if one.is_single() { text(*one) } else { String::new() }))
+            })
+            .collect(),
+        inner: if secret { Vec::new() } else { fields_of(items.unwrap_or(shape), depth - 1) },
+    }
+}
+
+/// A JSON value as TOML on one line; none for `null`.
+fn toml_text(value: &Json) -> Option<String> {
+    Some(match value {
+        Json::Null => return None,
+        Json::Array(items) => format!("[{}]", items.iter().filter_map(toml_text).collect::<Vec<_>>().join(", ")),
+        Json::Object(entries) if entries.is_empty() => "{}".into(),
+        Json::Object(entries) => {
+            let entries = entries
+                .iter()
+                .filter_map(|(key, value)| Some(format!("{} = {}", KeyPath::new().key(key), toml_text(value)?)));
+            format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
+        }
+        // JSON writes texts, numbers and booleans the way TOML does.
+        scalar => scalar.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! From the tables of a file to a pipeline: every stage and section is read, then every one of them is built.
+
+use std::{path::Path, sync::Arc};
+
+use serde::Deserialize;
+use toml::{
+    Spanned,
+    de::{DeTable, Deserializer},
+};
+
+use super::{
+    Named, Pipeline, RunOptions,
+    findings::{Findings, Scope},
+    load::Settings,
+    locate,
+    read::read,
+    stages::{Plugins, Selected},
+    written::{SpannedTable, Written},
+};
+use crate::plugin::{BuildContext, KeyPath, Problem, Role, SectionPlugin, SectionReport, Sections, Stage};
+
+/// The tables of the stages of a pipeline, read.
+struct Stages<'t> {
+    list: Option<Selected<'t>>,
+    filters: Vec<Option<Selected<'t>>>,
+    fetch: Option<Selected<'t>>,
+    pushes: Vec<Option<Selected<'t>>>,
+}
+
+/// Makes a pipeline of the top-level table of a file. None if something is wrong with it; the findings have it then.
+pub(super) fn assemble(
+    root: DeTable<'_>,
+    file: &str,
+    settings: &Settings,
+    findings: &mut Findings,
+) -> Option<Pipeline> {
+    let mut written = Written::sort(root, findings);
+    let name = written.name.take().unwrap_or_else(|| name_of(file));
+    let run = run_options(written.run.take(), findings);
+    let tables = std::mem::take(&mut written.sections);
+    let stages = Stages::read(written, findings);
+
+    let sections = Sections::default();
+    let environment = Arc::clone(&settings.environment);
+    let cx = BuildContext::new(environment, &settings.base, settings.purpose).with_sections(&sections);
+    build_sections(&tables, &sections, &cx, findings);
+    let list = build(stages.list, Stage::list, &cx, findings);
+    let filters = build_all(stages.filters, Stage::filter, &cx, findings);
+    let fetch = build(stages.fetch, Stage::fetch, &cx, findings);
+    let pushes = build_all(stages.pushes, Stage::push, &cx, findings);
+    for report in sections.take_reports() {
+        add_report(report, &tables, findings);
+    }
+    Some(Pipeline { name, run: run?, list: list?, filters: filters?, fetch: fetch?, pushes: pushes? })
+}
+
+/// A pipeline that has no name is called like its file.
+fn name_of(file: &str) -> String {
+    Path::new(file).file_stem().map_or_else(|| file.to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
+
+fn run_options(table: Option<SpannedTable<'_>>, findings: &mut Findings) -> Option<RunOptions> {
+    let Some(table) = table else { return Some(RunOptions::default()) };
+    let schema = schemars::schema_for!(RunOptions);
+    let parse = |table: crate::plugin::Table<'_>| RunOptions::deserialize(Deserializer::from(table.0));
+    read(&table, &schema, &Scope::table("run"), findings, parse)
+}
+
+impl<'t> Stages<'t> {
+    fn read(written: Written<'t>, findings: &mut Findings) -> Self {
+        let mut plugins = Plugins::linked();
+        let list = written.list.and_then(|table| plugins.select(Role::List, table, findings));
+        let fetch = match (written.fetch, &list) {
+            (Some(table), _) => plugins.select(Role::Fetch, table, findings),
+            (None, Some(list)) if !written.has_fetch => plugins.left_out_fetch(list, findings),
+            (None, _) => None,
+        };
+        let mut all = |role, tables: Vec<_>, findings: &mut Findings| -> Vec<_> {
+            tables.into_iter().map(|table| plugins.select(role, table, findings)).collect()
+        };
+        let filters = all(Role::Filter, written.filters, findings);
+        let mut pushes = all(Role::Push, written.pushes, findings);
+        if !written.has_push {
+            pushes.push(plugins.left_out_push(findings));
+        }
+        Self { list, filters, fetch, pushes }
+    }
+}
+
+fn build_sections(
+    tables: &[(&'static SectionPlugin, SpannedTable<'_>)],
+    sections: &Sections,
+    cx: &BuildContext<'_>,
+    findings: &mut Findings,
+) {
+    for (section, table) in tables {
+        let scope = Scope::section(section.table());
+        match read(table, &section.schema(), &scope, findings, |table| section.read(table)) {
+            Some(config) => sections.insert(section.table(), config),
+            None => sections.fail(section.table()),
+        }
+    }
+    for (section, _) in tables {
+        // What went wrong is in the reports.
+        let _ = section.build(sections, cx);
+    }
+}
+
+fn build<S: ?Sized>(
+    stage: Option<Selected<'_>>,
+    role: impl Fn(Stage) -> Option<Box<S>>,
+    cx: &BuildContext<'_>,
+    findings: &mut Findings,
+) -> Option<Named<S>> {
+    let Selected { kind, table, scope, build } = stage?;
+    let result = build?(cx);
+    let warnings = cx.take_warnings();
+    let (stage, problems) = match result {
+        Ok(stage) => (role(stage), Vec::new()),
+        Err(error) => (None, error.into_problems()),
+    };
+    for problem in problems.into_iter().chain(warnings) {
+        let span = problem.key.as_deref().map(|key| span_of(&table, key)).unwrap_or_else(|| table.span());
+        add(problem, span, &scope, findings);
+    }
+    stage.map(|stage| Named::new(kind, Arc::from(stage)))
+}
+
+/// All of them, or none if one is missing; every one is built in any case, so that all of their problems are told.
+fn build_all<S: ?Sized>(
+    stages: Vec<Option<Selected<'_>>>,
+    role: impl Fn(Stage) -> Option<Box<S>>,
+    cx: &BuildContext<'_>,
+    findings: &mut Findings,
+) -> Option<Vec<Named<S>>> {
+    let built: Vec<_> = stages.into_iter().map(|stage| build(stage, &role, cx, findings)).collect();
+    built.into_iter().collect()
+}
+
+fn add_report(report: SectionReport, tables: &[(&'static SectionPlugin, SpannedTable<'_>)], findings: &mut Findings) {
+    let scope = Scope::section(report.table);
+    let table = tables.iter().find(|(section, _)| section.table() == report.table).map(|(_, table)| table);
+    for problem in report.problems {
+        let span = match (table, &problem.key) {
+            (None, _) => 0..0,
+            (Some(table), None) => table.span(),
+            (Some(table), Some(key)) => match key.strip_prefix(report.table) {
+                Some(inside) if !table.get_ref().contains_key(report.table) => {
+                    span_of(table, inside.trim_start_matches('.'))
+                }
+                _ => span_of(table, key),
+            },
+        };
+        add(problem, span, &scope, findings);
+    }
+}
+
+fn add(problem: Problem, span: std::ops::Range<usize>, scope: &Scope, findings: &mut Findings) {
+    findings.add(span, problem.diagnostic.note(&scope.note));
+}
+
+/// Where the value of a key stands; if there is none, where it would be.
+fn span_of(table: &Spanned<DeTable<'_>>, key: &str) -> std::ops::Range<usize> {
+    let path = KeyPath::parse(key).unwrap_or_default();
+    locate::at_path(table.get_ref(), &path).map_or_else(|| table.span(), Spanned::span)
+}

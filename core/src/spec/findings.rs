@@ -1,0 +1,100 @@
+//! What is found to be wrong with a pipeline file, collected until all of it is known.
+//!
+//! Places are only worked out at the end: then it is known which parts of the text are secret.
+
+use std::ops::Range;
+
+use super::{mask::Masks, source::Source};
+use crate::{diagnostic::Diagnostic, plugin::KeyPath};
+
+/// So many are told at most; a file that is wrong throughout should not fill the memory.
+const MAX_TOLD: usize = 200;
+
+/// Findings in one pipeline file.
+#[derive(Default)]
+pub(super) struct Findings {
+    found: Vec<(Range<usize>, Diagnostic)>,
+    secrets: Vec<Range<usize>>,
+}
+
+/// Whose table something was found in: `` in filter `platform` ``, and where its fields are explained.
+#[derive(Clone, Debug)]
+pub(super) struct Scope {
+    /// The note that every finding gets.
+    pub(super) note: String,
+    /// How a path inside of the table is told: from the name of the table on, or from inside.
+    pub(super) root: KeyPath,
+    /// The command that lists what may be written; none: nothing does.
+    pub(super) explain: Option<String>,
+}
+
+impl Scope {
+    /// What is found in the table of a stage.
+    pub(super) fn stage(role: impl std::fmt::Display, kind: &str) -> Self {
+        Self {
+            note: format!("in {role} `{kind}`"),
+            root: KeyPath::new(),
+            explain: Some(format!("run `sealift explain {role} {kind}`")),
+        }
+    }
+
+    /// What is found in a table that is no stage.
+    pub(super) fn table(name: &str) -> Self {
+        let explain = Some(format!("run `sealift explain {name}`"));
+        Self { note: format!("in `[{name}]`"), root: KeyPath::new(), explain }
+    }
+
+    /// What is found in the table of a section, which has names that users choose.
+    pub(super) fn section(name: &str) -> Self {
+        Self { root: KeyPath::new().key(name), ..Self::table(name) }
+    }
+
+    /// Says that nobody wrote this stage.
+    pub(super) fn left_out(mut self, table: &str) -> Self {
+        self.note = format!("{}, which is used because there is no `{table}`", self.note);
+        self
+    }
+
+    /// A finding about what was written, which the explanation of the fields helps with.
+    pub(super) fn error(&self, message: impl Into<String>) -> Diagnostic {
+        let error = Diagnostic::error(message).note(&self.note);
+        match &self.explain {
+            Some(explain) => error.hint(explain),
+            None => error,
+        }
+    }
+}
+
+impl Findings {
+    /// Adds what was found at these bytes of the text; a place in another file is kept.
+    pub(super) fn add(&mut self, span: Range<usize>, diagnostic: Diagnostic) {
+        self.found.push((span, diagnostic));
+    }
+
+    /// Keeps these bytes of the text from being shown.
+    pub(super) fn hide(&mut self, span: Range<usize>) {
+        self.secrets.push(span);
+    }
+
+    /// How many were found.
+    pub(super) fn len(&self) -> usize {
+        self.found.len()
+    }
+
+    /// All of it in the order of the text, each once.
+    pub(super) fn into_diagnostics(mut self, source: &Source<'_>) -> Vec<Diagnostic> {
+        self.found.sort_by_key(|(span, _)| span.start);
+        self.found
+            .dedup_by(|(span, second), (first_span, first)| span == first_span && first.message == second.message);
+        let more = self.found.len().saturating_sub(MAX_TOLD);
+        self.found.truncate(MAX_TOLD);
+        let masks = Masks::new(self.secrets);
+        let told = self.found.into_iter().map(|(span, diagnostic)| match diagnostic.place {
+            Some(_) => diagnostic,
+            None => diagnostic.at(source.place(&span, &masks)),
+        });
+        let rest =
+            (more > 0).then(|| Diagnostic::error(format!("there are {more} more errors in `{}`", source.file())));
+        told.chain(rest).collect()
+    }
+}

@@ -1,0 +1,114 @@
+//! What a pipeline means.
+
+use super::{checked, rendered, right, run};
+use crate::{
+    content::Version,
+    job::{Candidate, Listing},
+    spec::IndexMode,
+};
+
+const LEAST: &str = "[list]\nuse = \"registry\"\n";
+
+#[test]
+fn a_list_is_all_that_a_pipeline_needs() {
+    let loaded = right(LEAST);
+    let pipeline = loaded.pipeline;
+    assert_eq!(pipeline.name, "mirror");
+    assert_eq!(&*pipeline.list.kind, "registry");
+    assert_eq!(&*pipeline.fetch.kind, "registry");
+    assert_eq!(pipeline.pushes.iter().map(|push| &*push.kind).collect::<Vec<_>>(), ["registry"]);
+    assert!(pipeline.filters.is_empty());
+    assert_eq!(pipeline.run.transfers, None);
+    assert!(loaded.warnings.is_empty());
+}
+
+#[test]
+fn everything_that_is_written_arrives() {
+    let text = r#"
+name = "nightly"
+
+[run]
+transfers = 8
+retries = 0
+index = "single"
+force = true
+referrers = false
+grace_s = 5
+
+[list]
+use = "registry"
+images = [{ from = "quay.io/etcd", to = ["a.example.com/etcd"] }]
+
+[fetch]
+use = "registry"
+
+[[push]]
+use = "oci-dir"
+path = "bundle"
+
+[[push]]
+use = "registry"
+
+[registries."quay.io"]
+username = "bot"
+password = { env = "SET" }
+"#;
+    let pipeline = right(text).pipeline;
+    assert_eq!(pipeline.name, "nightly");
+    assert_eq!(pipeline.run.transfers.map(usize::from), Some(8));
+    assert_eq!((pipeline.run.retries, pipeline.run.grace_s), (Some(0), Some(5)));
+    assert_eq!(
+        (pipeline.run.index, pipeline.run.force, pipeline.run.referrers),
+        (IndexMode::Single, true, Some(false))
+    );
+    assert_eq!(pipeline.pushes.iter().map(|push| &*push.kind).collect::<Vec<_>>(), ["oci-dir", "registry"]);
+}
+
+#[test]
+fn filters_keep_the_order_of_the_file() {
+    let filter = |limit| format!("[[filter]]\nuse = \"platform\"\nkeep = [\"linux/amd64\"]\nlimit = {limit}\n");
+    let pipeline = right(&format!("{LEAST}{}{}{}", filter(3), filter(1), filter(2))).pipeline;
+    let candidate = |n: usize| Candidate::new(Version::Tag(format!("v{n}").parse().unwrap()));
+    let limits: Vec<_> = pipeline
+        .filters
+        .iter()
+        .map(|filter| {
+            let mut listing = Listing {
+                repository: "quay.io/etcd".parse().unwrap(),
+                candidates: (0..9).map(candidate).collect(),
+                rule: "".into(),
+                exclusive: false,
+            };
+            filter.stage.versions(&mut listing);
+            listing.candidates.len()
+        })
+        .collect();
+    assert_eq!(limits, [3, 1, 2]);
+}
+
+#[test]
+fn a_list_without_a_fetch_of_its_kind_reads_from_registries() {
+    let pipeline = right("[list]\nuse = \"oci-dir\"\npath = \"x\"\n").pipeline;
+    assert_eq!((&*pipeline.list.kind, &*pipeline.fetch.kind), ("oci-dir", "registry"));
+}
+
+#[test]
+fn a_variable_that_is_not_set_is_a_warning_when_only_checking() {
+    let text = format!("{LEAST}[registries.\"quay.io\"]\nusername = \"bot\"\npassword = {{ env = \"UNSET\" }}\n");
+    let loaded = checked(&text);
+    insta::assert_snapshot!(rendered(&loaded.warnings), @r#"
+    warning: the environment variable `UNSET` of `registries."quay.io".password` is not set
+      --> mirror.toml:5:12
+       | password = { env = "UNSET" }
+       |            ^^^^^^^^^^^^^^^^^
+       = in `[registries]`
+    hint: set `UNSET` in the environment of the run
+    "#);
+}
+
+#[test]
+fn a_byte_order_mark_and_an_empty_line_more_or_less_change_nothing() {
+    assert!(run(&format!("\u{feff}{LEAST}")).is_ok());
+    assert!(run(LEAST.trim_end()).is_ok());
+    assert!(run(&LEAST.replace('\n', "\r\n")).is_ok());
+}
