@@ -21,6 +21,7 @@ use tracing_subscriber::{
 use crate::{
     args::Global,
     display::{Console, of_io},
+    session::Refused,
 };
 
 /// The target of lines that tell what a run does, where these go to a file.
@@ -33,7 +34,7 @@ const CAPPED: [&str; 8] = ["axum", "h2", "hyper", "hyper_util", "mio", "reqwest"
 ///
 /// # Errors
 /// If the file cannot be opened.
-pub(crate) fn start(global: &Global, console: &Console) -> Result<(), Diagnostic> {
+pub(crate) fn start(global: &Global, console: &Console) -> Result<(), Refused> {
     let lines = fmt::layer().with_target(global.verbose > 1);
     match global.log_file() {
         Some(path) => {
@@ -67,9 +68,11 @@ fn filter_at(level: Level) -> Targets {
 }
 
 /// Opens a log file; what stands there stays.
-fn open(path: &Path) -> Result<File, Diagnostic> {
+fn open(path: &Path) -> Result<File, Refused> {
     OpenOptions::new().create(true).append(true).open(path).map_err(|error| {
-        Diagnostic::error(format!("cannot write to `{}`: {}", path.display(), of_io(&error))).note("from `--log`")
+        Diagnostic::error(format!("cannot write to `{}`: {}", path.display(), of_io(&error)))
+            .note("from `--log`")
+            .into()
     })
 }
 

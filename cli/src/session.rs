@@ -49,7 +49,7 @@ impl Session {
     }
 
     /// Lets log lines go where they were asked to go.
-    pub(crate) fn start_logging(&self) -> Result<(), Diagnostic> {
+    pub(crate) fn start_logging(&self) -> Result<(), Refused> {
         logging::start(&self.global, &self.console)
     }
 

@@ -28,7 +28,7 @@ pub(super) fn pipeline(file: &Path, purpose: Purpose) -> Result<Loaded, Refused>
     load(&text, &name, base, purpose)
 }
 
-fn read(from: impl Read, file: &Path) -> Result<String, Diagnostic> {
+fn read(from: impl Read, file: &Path) -> Result<String, Refused> {
     let mut text = Vec::new();
     from.take(MAX_BYTES + 1).read_to_end(&mut text).map_err(|error| cannot_read(file, &of_io(&error)))?;
     if text.len() as u64 > MAX_BYTES {
@@ -37,10 +37,12 @@ fn read(from: impl Read, file: &Path) -> Result<String, Diagnostic> {
     String::from_utf8(text).map_err(|_| cannot_read(file, "it is not UTF-8 text"))
 }
 
-fn cannot_read(file: &Path, why: &str) -> Diagnostic {
+fn cannot_read(file: &Path, why: &str) -> Refused {
     let diagnostic = Diagnostic::error(format!("cannot read `{}`: {why}", file.display()));
     match file.extension().and_then(|suffix| suffix.to_str()) {
-        Some("yaml" | "yml" | "json") => diagnostic.hint("a pipeline is TOML; rules go with `sealift sync --images`"),
-        _ => diagnostic,
+        Some("yaml" | "yml" | "json") => {
+            diagnostic.hint("a pipeline is TOML; rules go with `sealift sync --images`").into()
+        }
+        _ => diagnostic.into(),
     }
 }

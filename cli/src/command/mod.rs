@@ -21,7 +21,7 @@ use crate::{
 /// Does what was typed.
 pub(crate) fn execute(cli: Cli) -> ExitCode {
     let session = Session::new(cli.global);
-    let code = session.start_logging().map_err(Refused::from).and_then(|()| dispatch(&cli.verb, &session));
+    let code = session.start_logging().and_then(|()| dispatch(&cli.verb, &session));
     let code = code.unwrap_or_else(|refused| {
         session.show(&refused.0);
         2

@@ -78,10 +78,11 @@ type Files<'a> = (Option<&'a Path>, Option<&'a Path>, Option<&'a Path>);
 
 impl Args {
     /// The files that were named; an empty name names none, as image-syncer has it.
-    pub(crate) fn files(&self) -> Result<Files<'_>, Diagnostic> {
+    pub(crate) fn files(&self) -> Result<Files<'_>, Refused> {
         match (named(&self.config), named(&self.auth), named(&self.images)) {
             (None, _, None) => Err(Diagnostic::error("neither `--images` nor `--config` is given")
-                .hint("`--images images.yaml` names the rules, `--auth auth.yaml` the credentials")),
+                .hint("`--images images.yaml` names the rules, `--auth auth.yaml` the credentials")
+                .into()),
             files => Ok(files),
         }
     }
@@ -96,7 +97,7 @@ impl Args {
         said(&self.arch)
     }
 
-    fn notices(&self) -> Result<Vec<Diagnostic>, Diagnostic> {
+    fn notices(&self) -> Result<Vec<Diagnostic>, Refused> {
         let (config, auth, images) = self.files()?;
         let mut notices = Vec::new();
         if config.is_some() {

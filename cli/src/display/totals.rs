@@ -73,11 +73,7 @@ impl Totals {
                 Outcome::Skipped(_) => self.left_out += 1,
                 Outcome::Failed(error) => self.failed += u64::from(!error.is_cancelled()),
             },
-            Event::JobFinished { job } => {
-                if !self.waiting.remove(job) {
-                    self.done += 1;
-                }
-            }
+            Event::JobFinished { job } => self.done += u64::from(!self.waiting.remove(job)),
             _ => {}
         }
     }

@@ -7,12 +7,12 @@ use sealift_core::{
 use toml::{Table, Value};
 
 use super::{Translation, list, path};
-use crate::command::copy::Args;
+use crate::{command::copy::Args, session::Refused};
 
 impl TryFrom<&Args> for Translation {
-    type Error = Diagnostic;
+    type Error = Refused;
 
-    fn try_from(args: &Args) -> Result<Self, Diagnostic> {
+    fn try_from(args: &Args) -> Result<Self, Refused> {
         let mut pipeline = Self::new("copy");
         if args.force || args.referrers.choice().is_some() {
             pipeline.table("[run]");
@@ -47,16 +47,18 @@ impl TryFrom<&Args> for Translation {
 }
 
 /// The source as a rule says it. A rule without tag means all tags; on the command line it means `latest`.
-fn source(args: &Args) -> Result<String, Diagnostic> {
+fn source(args: &Args) -> Result<String, Refused> {
     let wrong = |error: ReferenceError| Diagnostic::error(error.to_string()).note(format!("from `{}`", args.source));
     if !args.all_tags {
-        return ImageRef::parse_or_latest(&args.source).map(|image| image.to_string()).map_err(wrong);
+        return ImageRef::parse_or_latest(&args.source)
+            .map(|image| image.to_string())
+            .map_err(|error| wrong(error).into());
     }
     match args.source.parse::<Repository>() {
         Ok(repository) => Ok(repository.to_string()),
         Err(error @ ReferenceError::Versioned(_)) => {
-            Err(wrong(error).hint("`--all-tags` takes a repository: leave the tag or digest out"))
+            Err(wrong(error).hint("`--all-tags` takes a repository: leave the tag or digest out").into())
         }
-        Err(error) => Err(wrong(error)),
+        Err(error) => Err(wrong(error).into()),
     }
 }

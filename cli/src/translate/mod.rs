@@ -11,6 +11,8 @@ use std::path::Path;
 use sealift_core::diagnostic::Diagnostic;
 use toml::Value;
 
+use crate::session::Refused;
+
 /// The text of a pipeline, and which flag each of its lines came from.
 #[derive(Debug)]
 pub(crate) struct Translation {
@@ -72,10 +74,11 @@ fn list<S: AsRef<str>>(values: impl IntoIterator<Item = S>) -> Value {
 }
 
 /// A path as a value; TOML is text.
-fn path(path: &Path, flag: &str) -> Result<Value, Diagnostic> {
-    path.to_str()
-        .map(Value::from)
-        .ok_or_else(|| Diagnostic::error(format!("`{}` is not UTF-8", path.display())).note(format!("from `{flag}`")))
+fn path(path: &Path, flag: &str) -> Result<Value, Refused> {
+    path.to_str().map(Value::from).ok_or_else(|| {
+        let message = format!("`{}` is not UTF-8", path.display());
+        Diagnostic::error(message).note(format!("from `{flag}`")).into()
+    })
 }
 
 #[cfg(test)]

@@ -1,14 +1,12 @@
 //! The flags of `sealift sync`.
 
-use sealift_core::diagnostic::Diagnostic;
-
 use super::{Translation, list, path};
-use crate::command::sync::Args;
+use crate::{command::sync::Args, session::Refused};
 
 impl TryFrom<&Args> for Translation {
-    type Error = Diagnostic;
+    type Error = Refused;
 
-    fn try_from(args: &Args) -> Result<Self, Diagnostic> {
+    fn try_from(args: &Args) -> Result<Self, Refused> {
         let mut pipeline = Self::new("sync");
         let written = |flag: &str, file: &std::path::Path| format!("{flag} {}", file.display());
 

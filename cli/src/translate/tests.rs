@@ -4,7 +4,7 @@ use sealift_core::diagnostic::Place;
 use super::*;
 use crate::args::{Cli, Verb};
 
-fn translated(words: &[&str]) -> Result<Translation, Diagnostic> {
+fn translated(words: &[&str]) -> Result<Translation, Refused> {
     match Cli::try_parse_from([&["sealift"], words].concat()).unwrap().verb {
         Verb::Sync(args) => Translation::try_from(&args),
         Verb::Copy(args) => Translation::try_from(&args),
@@ -77,7 +77,7 @@ fn a_copy_is_a_rule_in_place() {
 fn all_tags_are_a_repository_without_one() {
     assert!(text(&["copy", "quay.io/a/b", "h.io/b", "--all-tags"]).contains("from = \"quay.io/a/b\""));
     let refused = translated(&["copy", "quay.io/a/b:1", "h.io/b", "--all-tags"]).unwrap_err();
-    assert!(refused.hint.unwrap().contains("--all-tags"));
+    assert!(refused.0[0].hint.as_ref().unwrap().contains("--all-tags"));
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn names_that_mean_something_in_toml_stay_names() {
 fn an_empty_name_names_no_file() {
     assert!(!text(&["sync", "--auth", "", "--images", "x.yaml"]).contains("[credentials]"));
     let refused = translated(&["sync", "--images", ""]).unwrap_err();
-    assert!(refused.message.contains("--images") && refused.message.contains("--config"));
+    assert!(refused.0[0].message.contains("--images") && refused.0[0].message.contains("--config"));
 }
 
 #[test]

@@ -8,8 +8,7 @@ fn an_image_is_a_block_with_all_that_would_happen() {
 
 #[test]
 fn what_is_skipped_is_a_line_that_says_why() {
-    let mut plan = Plan::default();
-    plan.next = 4;
+    let mut plan = Plan { next: 4, ..Plan::default() };
     let skipped = |event: &&Event| matches!(event, Event::TargetFinished { outcome: Outcome::Skipped(_), .. });
     let told: String = script::everything()
         .iter()
