@@ -1,1 +1,19 @@
-//! All built-in plugins of Sealift, linked in one line.
+//! All built-in plugins, linked in one line.
+//!
+//! A crate that is named in `Cargo.toml` only is not linked, and a plugin that is not linked is not there. So a
+//! program that wants the built-ins mentions this crate in its code:
+//!
+//! ```
+//! use sealift_plugins as _;
+//! ```
+//!
+//! There is one feature for each plugin crate, all on by default.
+
+#[cfg(feature = "dest-oci-dir")]
+use sealift_dest_oci_dir as _;
+#[cfg(feature = "dest-registry")]
+use sealift_dest_registry as _;
+#[cfg(feature = "filter-platform")]
+use sealift_filter_platform as _;
+#[cfg(feature = "source-registry")]
+use sealift_source_registry as _;
