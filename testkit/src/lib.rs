@@ -1,7 +1,9 @@
 //! Tiny images, in-memory stages and conformance suites for plugin authors.
 
+pub mod content;
 pub mod images;
 pub mod memory;
 pub mod program;
+pub mod proxy;
 pub mod registry;
 pub mod token_service;

@@ -110,6 +110,14 @@ impl TokenService {
         *lock(&self.shared.lifetime) = lifetime;
     }
 
+    /// A token for a test's own use; it is not in the journal.
+    pub fn issue(&self, user: &str, repositories: &[&str], actions: &[&str]) -> String {
+        let access: Vec<Value> =
+            repositories.iter().map(|name| json!({ "type": "repository", "name": name, "actions": actions })).collect();
+        let answer = self.shared.sign(Some(user), &access);
+        answer["token"].as_str().expect("a token is text").to_owned()
+    }
+
     /// What was asked for since the start, or since [`TokenService::forget`].
     pub fn asked(&self) -> Vec<Asked> {
         lock(&self.shared.journal).clone()
