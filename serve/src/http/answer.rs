@@ -38,7 +38,7 @@ impl Code {
             Self::BlobUploadUnknown => ("BLOB_UPLOAD_UNKNOWN", S::NOT_FOUND, "there is no such upload"),
             Self::DigestInvalid => ("DIGEST_INVALID", S::BAD_REQUEST, "the digest is not that of the content"),
             Self::ManifestBlobUnknown => {
-                ("MANIFEST_BLOB_UNKNOWN", S::NOT_FOUND, "the repository lacks something that the manifest points to")
+                ("MANIFEST_BLOB_UNKNOWN", S::BAD_REQUEST, "the repository lacks something that the manifest points to")
             }
             Self::ManifestInvalid => ("MANIFEST_INVALID", S::BAD_REQUEST, "the manifest is not valid"),
             Self::ManifestTooLarge => ("MANIFEST_INVALID", S::PAYLOAD_TOO_LARGE, "the manifest is longer than 4 MiB"),
@@ -48,7 +48,7 @@ impl Code {
             Self::NotFound => ("NOT_FOUND", S::NOT_FOUND, "there is nothing here"),
             Self::PageInvalid => ("PAGINATION_NUMBER_INVALID", S::BAD_REQUEST, "`n` is not a number"),
             Self::RangeInvalid => ("BLOB_UPLOAD_INVALID", S::RANGE_NOT_SATISFIABLE, "this is not what comes next"),
-            Self::TagInvalid => ("TAG_INVALID", S::BAD_REQUEST, "the reference is neither a tag nor a digest"),
+            Self::TagInvalid => ("TAG_INVALID", S::NOT_FOUND, "the reference is neither a tag nor a digest"),
             Self::Unknown => ("UNKNOWN", S::INTERNAL_SERVER_ERROR, "something failed here"),
             Self::Unsupported => ("UNSUPPORTED", S::METHOD_NOT_ALLOWED, "this is not possible"),
         }

@@ -12,7 +12,7 @@ use tokio_util::io::ReaderStream;
 use super::{
     App,
     answer::{self, Code, Failure, empty},
-    manifests::etag,
+    manifests::{etag, unchanged},
 };
 
 /// The bytes of a chunk that is read from the disk.
@@ -25,6 +25,11 @@ pub(crate) async fn get(app: &App, name: &str, digest: &Digest, head: &Parts) ->
         return Err(Code::BlobUnknown.into());
     }
     let (file, length) = app.store.layout().open_blob(digest).await?.ok_or(Code::BlobUnknown)?;
+    if unchanged(head, digest) {
+        let mut response = empty(StatusCode::NOT_MODIFIED);
+        response.headers_mut().insert(header::ETAG, etag(digest));
+        return Ok(response);
+    }
     let range = head.headers.get(header::RANGE).and_then(|value| value.to_str().ok());
     let (status, start, end) = match Range::of(range.unwrap_or_default(), length) {
         Range::Whole => (StatusCode::OK, 0, length),
