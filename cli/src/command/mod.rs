@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod copy;
+pub(crate) mod demo;
 mod file;
 mod perform;
 pub(crate) mod plan;
@@ -43,6 +44,7 @@ fn dispatch(verb: &Verb, session: &Session) -> Result<u8, Refused> {
         Verb::Sync(args) => block_on(sync::execute(args, session)),
         Verb::Copy(args) => block_on(copy::execute(args, session)),
         Verb::Plugins(args) => Ok(plugins::execute(args, session)),
+        Verb::Demo(args) => block_on(demo::execute(args, session)),
     }
 }
 
