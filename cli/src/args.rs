@@ -11,7 +11,7 @@ use clap::{
     builder::{OsStringValueParser, TypedValueParser},
 };
 
-use crate::command::{check, copy, demo, plan, plugins, run, sync};
+use crate::command::{check, copy, demo, explain, plan, plugins, run, sync};
 
 /// Moves container images: from registry to registry, by a pipeline of plugins.
 #[derive(Debug, Parser)]
@@ -63,6 +63,7 @@ pub(crate) enum Verb {
     Sync(sync::Args),
     Copy(copy::Args),
     Plugins(plugins::Args),
+    Explain(explain::Args),
     Demo(demo::Args),
 }
 

@@ -45,7 +45,7 @@ pub(super) fn execute(args: &Args, session: &Session) -> u8 {
         if session.global.json {
             session.out.json(&Checked { event: "checked", file: &file, errors, warnings });
         } else if errors > 0 {
-            session.console.say(&format!("{file}: {}\n", found(&diagnostics, errors)));
+            session.console.say(&format!("\n{file}: {}", found(&diagnostics, errors)));
         } else if !session.global.quiet {
             session.out.text(&format!("{file}: fine ({stages})\n"));
         }

@@ -116,7 +116,8 @@ fn repositories(samples: &[Sample]) -> Vec<&str> {
 fn welcome(samples: &[Sample], stage: &Stage, pipeline: &str) -> String {
     let images = samples.iter().map(|sample| sample.tags.len() as u64).sum();
     let repositories = repositories(samples).len() as u64;
-    let indented: String = pipeline.lines().map(|line| format!("    {line}\n")).collect();
+    let indented: String =
+        pipeline.lines().map(|line| format!("    {line}\n").trim_end_matches(' ').to_owned()).collect();
     format!(
         "Two registries run on this machine: {} has {} in {},\n{} is empty. \
          This pipeline copies from one to the other, all tags, platforms and signatures:\n\n{indented}",

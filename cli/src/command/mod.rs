@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod copy;
 pub(crate) mod demo;
+pub(crate) mod explain;
 mod file;
 mod perform;
 pub(crate) mod plan;
@@ -44,6 +45,7 @@ fn dispatch(verb: &Verb, session: &Session) -> Result<u8, Refused> {
         Verb::Sync(args) => block_on(sync::execute(args, session)),
         Verb::Copy(args) => block_on(copy::execute(args, session)),
         Verb::Plugins(args) => Ok(plugins::execute(args, session)),
+        Verb::Explain(args) => explain::execute(args, session),
         Verb::Demo(args) => block_on(demo::execute(args, session)),
     }
 }
