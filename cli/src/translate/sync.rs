@@ -3,6 +3,9 @@
 use super::{Translation, list, path};
 use crate::{command::sync::Args, session::Refused};
 
+/// What a pipeline takes. It is a cap, so a lower one keeps what was asked for.
+const MOST_TRANSFERS: u32 = 1024;
+
 impl TryFrom<&Args> for Translation {
     type Error = Refused;
 
@@ -12,7 +15,7 @@ impl TryFrom<&Args> for Translation {
 
         pipeline.table("[run]");
         if let Some(count) = args.transfers {
-            pipeline.key("transfers", i64::from(count.get()).into(), &format!("--proc {count}"));
+            pipeline.key("transfers", i64::from(count.get().min(MOST_TRANSFERS)).into(), &format!("--proc {count}"));
         }
         pipeline.key("retries", i64::from(args.retries).into(), &format!("--retries {}", args.retries));
         if args.force {

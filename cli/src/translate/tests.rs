@@ -44,6 +44,11 @@ fn only_what_was_asked_for_is_written() {
 }
 
 #[test]
+fn a_cap_beyond_what_a_pipeline_takes_is_that_of_the_pipeline() {
+    assert!(text(&["sync", "--images", "x.yaml", "--proc", "5000"]).contains("transfers = 1024\n"));
+}
+
+#[test]
 fn one_old_file_serves_for_both() {
     insta::assert_snapshot!(text(&["sync", "--config", "config.yaml"]));
 }

@@ -125,7 +125,7 @@ fn words(schema: &Value) -> Option<Vec<&str>> {
 mod tests {
     use super::*;
     use sealift_core::{
-        schemars::{self, JsonSchema, schema_for},
+        schemars::{JsonSchema, schema_for},
         spec::RunOptions,
     };
 
