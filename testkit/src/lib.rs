@@ -1,6 +1,7 @@
 //! Tiny images, in-memory stages and conformance suites for plugin authors.
 
 pub mod content;
+pub mod harbor;
 pub mod images;
 pub mod memory;
 pub mod program;

@@ -24,6 +24,7 @@ pub struct Setup {
     token: Option<TokenAuth>,
     tls: Option<(String, String)>,
     delete: bool,
+    in_ram: bool,
     more: Vec<(String, Value)>,
 }
 
@@ -42,7 +43,7 @@ pub struct TokenAuth {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { htpasswd: None, token: None, tls: None, delete: true, more: Vec::new() }
+        Self { htpasswd: None, token: None, tls: None, delete: true, in_ram: false, more: Vec::new() }
     }
 }
 
@@ -67,6 +68,12 @@ impl Setup {
         Self { delete: false, ..self }
     }
 
+    /// Keeps its content in memory where the system has a place for that. It syncs every file that it writes, which
+    /// makes hundreds of small images slow on a disk. Such places can be small: not for large blobs.
+    pub fn in_ram(self) -> Self {
+        Self { in_ram: true, ..self }
+    }
+
     /// Sets a top-level part of its configuration, such as `validation`, as its documentation describes it.
     pub fn part(mut self, name: &str, value: Value) -> Self {
         self.more.push((name.to_owned(), value));
@@ -79,7 +86,9 @@ impl Setup {
     /// If it does not start, or is not installed while `CI` is set.
     pub fn start(self) -> Option<Registry> {
         program::find(PROGRAM)?;
-        let dir = tempfile::tempdir().expect("there is room for temporary files");
+        let ram = Path::new("/dev/shm");
+        let dir = if self.in_ram && ram.is_dir() { tempfile::tempdir_in(ram) } else { tempfile::tempdir() };
+        let dir = dir.expect("there is room for temporary files");
         self.write(&dir);
         let process = Process::start(dir.path(), SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         let addr = process.addr;

@@ -1,0 +1,236 @@
+//! Harbor's behaviour, played in front of a real `docker-registry`.
+//!
+//! A real Harbor is a dozen containers and cannot run in a test. What it adds to the registry behind it is known from
+//! its source (`goharbor/harbor`, 2.x: `src/server/registry/route.go` and the middlewares that it lists,
+//! `src/server/v2.0/handler` for the API), and this double does the same, on its own accord: it keeps projects,
+//! accounts, artifacts and blobs of its own, refuses what Harbor refuses with the same status, code and words, and
+//! hands everything else to the registry behind it, as a stream in both directions.
+//!
+//! ```no_run
+//! # use sealift_testkit::harbor::{Account, Harbor, Right};
+//! # async fn example() {
+//! let Some(harbor) = Harbor::start().await else { return }; // skipped where there is no docker-registry
+//! harbor.add_project("team");
+//! harbor.add_account(Account::robot("robot$team+ci", "s3cret").may("team", &[Right::Pull, Right::Push]));
+//! // … push something to harbor.host() …
+//! println!("{}", harbor.requests());
+//! # }
+//! ```
+//!
+//! What is *not* known from the source is not played: retention, replication, scanning, labels.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{Router, serve::ListenerExt};
+use sealift_serve::access::Requests;
+
+mod account;
+mod answer;
+mod api;
+mod artifacts;
+mod auth;
+mod blobs;
+mod journal;
+mod manifests;
+mod path;
+mod proxy;
+mod registry_api;
+mod state;
+
+pub use account::{Account, Right};
+
+use crate::registry::{Registry, Setup};
+use state::{Blob, Shared};
+
+/// A running Harbor double. It ends with the value.
+pub struct Harbor {
+    addr: SocketAddr,
+    registry: Registry,
+    shared: Arc<Shared>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+/// The administrator that every Harbor has: name and password.
+pub const ADMIN: (&str, &str) = ("admin", "Harbor12345");
+
+impl Harbor {
+    /// Starts one without projects; none if `docker-registry` is not installed.
+    ///
+    /// # Panics
+    /// If loopback cannot be listened on, or `docker-registry` does not start or is missing while `CI` is set.
+    pub async fn start() -> Option<Self> {
+        // As in Harbor's own template: foreign layers are taken with whatever URLs they have.
+        let setup: Setup = Registry::with().in_ram().part("validation", serde_json::json!({ "disabled": true }));
+        let registry = tokio::task::spawn_blocking(|| setup.start()).await.expect("starting does not panic")?;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback can be listened on");
+        let addr = listener.local_addr().expect("a bound socket has an address");
+        let shared = Arc::new(Shared::new(addr, registry.addr()));
+        let app = Router::new().fallback(answer_request).with_state(Arc::clone(&shared));
+        // Small answers would wait for the acknowledgement of the ones before, some 40 ms each.
+        let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
+        let task = tokio::spawn(async move { drop(axum::serve(listener, app).await) });
+        let harbor = Self { addr, registry, shared, task };
+        harbor.add_account(Account::admin(ADMIN.0, ADMIN.1));
+        Some(harbor)
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Host and port, as they stand in references.
+    pub fn host(&self) -> String {
+        self.addr.to_string()
+    }
+
+    /// The base of its URLs, without a slash at the end.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// The registry behind it.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// What was asked so far, in the order in which it was answered: path, query and status as in a proxy's log.
+    /// Bytes are those that the answer announced.
+    pub fn requests(&self) -> Requests {
+        self.shared.journal.requests()
+    }
+
+    /// Starts the journal anew.
+    pub fn reset(&self) {
+        self.shared.journal.reset();
+    }
+
+    /// Somebody may log in from now on.
+    pub fn add_account(&self, account: Account) {
+        self.shared.state().accounts.insert(account.name.clone(), account);
+    }
+
+    /// Adds a private project without a limit, if there is none of this name.
+    pub fn add_project(&self, name: &str) {
+        self.shared.state().add_project(name, false, None);
+    }
+
+    /// Adds a project that everybody may pull from.
+    pub fn add_public_project(&self, name: &str) {
+        self.shared.state().add_project(name, true, None);
+    }
+
+    /// Adds a project that caches another registry. Pushing to it is refused with 403 `DENIED`
+    /// (`DisableBlobAndManifestUploadMiddleware`).
+    pub fn add_proxy_cache(&self, name: &str) {
+        let mut state = self.shared.state();
+        state.add_project(name, true, None);
+        state.project_mut(name).proxy_cache = true;
+    }
+
+    /// Limits what a project may hold, in bytes. What it holds already counts.
+    pub fn limit_storage(&self, project: &str, bytes: u64) {
+        self.shared.state().project_mut(project).storage_limit = Some(bytes);
+    }
+
+    /// How many bytes Harbor counts for a project: each blob and manifest that it holds, once.
+    pub fn used_storage(&self, project: &str) -> u64 {
+        self.shared.state().project(project).map_or(0, |project| project.used())
+    }
+
+    /// What a project is like: whether everybody may pull from it, and its limit in bytes. None if there is none.
+    pub fn project(&self, name: &str) -> Option<(bool, Option<u64>)> {
+        self.shared.state().project(name).map(|project| (project.public, project.storage_limit))
+    }
+
+    /// Tags of a project that match both patterns cannot be written again, whatever their digest (`pushmf.go`: 412
+    /// `PRECONDITION`). In patterns `*` stands for a part of a name and `**` for anything, as in Harbor.
+    pub fn make_immutable(&self, project: &str, repositories: &str, tags: &str) {
+        let rule = (repositories.to_owned(), tags.to_owned());
+        self.shared.state().project_mut(project).immutable.push(rule);
+    }
+
+    /// Switches the read-only mode of the whole system: every writing request is refused with 403 `DENIED`, before
+    /// anybody is asked who they are (`readonly.go` stands before `v2auth`).
+    pub fn read_only(&self, on: bool) {
+        self.shared.state().read_only = on;
+    }
+
+    /// Lets only administrators and robots with the right to it create projects
+    /// (`project_creation_restriction = adminonly`).
+    pub fn only_admins_create_projects(&self, on: bool) {
+        self.shared.state().only_admins_create = on;
+    }
+
+    /// Says 403 instead of 404 when somebody who is no administrator asks the API for a project that is not there,
+    /// as Harbor does to robots (goharbor/harbor#21800). Default: it does.
+    pub fn hide_missing_projects(&self, on: bool) {
+        self.shared.state().hides_missing = on;
+    }
+
+    /// Lets the garbage collection mark a blob: HEAD answers 404 from now on although the bytes are there and a mount
+    /// would still associate them (`head_blob.go`, status *delete failed*); sending it again makes it whole.
+    pub fn mark_for_gc(&self, digest: &str) {
+        self.shared.state().blobs.entry(digest.to_owned()).or_insert(Blob { size: 0, marked: false }).marked = true;
+    }
+
+    /// Lets the garbage collection sweep what it marked: those blobs are gone, from the registry behind it too.
+    pub fn sweep(&self) {
+        for digest in self.shared.state().sweep() {
+            let (algorithm, hex) = digest.split_once(':').expect("digests have an algorithm");
+            let blob = format!("docker/registry/v2/blobs/{algorithm}/{}/{hex}", &hex[..2]);
+            let _ = std::fs::remove_dir_all(self.registry.storage().join(blob)); // it may never have come
+        }
+    }
+
+    /// Forgets an artifact as the web page's "delete" does: the registry behind it still has the manifest until the
+    /// garbage collection runs, and an index over it is refused after it was stored (goharbor/harbor#19977).
+    pub fn delete_artifact(&self, repository: &str, digest: &str) {
+        self.shared.state().delete_artifact(repository, digest);
+    }
+
+    /// What a tag points to, as the database has it: `project/repository:tag`.
+    pub fn digest_of(&self, name: &str) -> Option<String> {
+        let (repository, tag) = name.rsplit_once(':')?;
+        self.shared.state().repositories.get(repository)?.tags.get(tag).cloned()
+    }
+
+    /// How long tokens live. Default: 30 minutes, as in Harbor.
+    pub fn token_lifetime(&self, lifetime: Duration) {
+        self.shared.state().token_lifetime = lifetime;
+    }
+
+    /// All tokens so far have run out, whatever was said about their life. Who still uses one gets a *Basic*
+    /// challenge with `realm="harbor"` (`getChallenge` in `v2auth/auth.go`).
+    pub fn expire_tokens(&self) {
+        self.shared.state().tokens.clear();
+    }
+}
+
+impl Drop for Harbor {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn answer_request(
+    axum::extract::State(shared): axum::extract::State<Arc<Shared>>,
+    request: axum::extract::Request,
+) -> axum::response::Response {
+    let entry = journal::Entry::of(&request);
+    let path = request.uri().path().to_owned();
+    let response = if path.starts_with("/v2") {
+        registry_api::answer(&shared, request).await
+    } else if path.starts_with("/service/token") {
+        auth::token(&shared, &request)
+    } else if let Some(rest) = path.strip_prefix("/api/v2.0/") {
+        api::answer(&shared, rest, request).await
+    } else {
+        answer::plain(axum::http::StatusCode::NOT_FOUND, "404 page not found")
+    };
+    shared.journal.note(entry, &response);
+    response
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! Who may log in, and what they may do.
+
+/// What somebody may do in a project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Right {
+    /// Pull images: resource `repository`, action `pull`.
+    Pull,
+    /// Push images: resource `repository`, action `push`.
+    Push,
+    /// Read the project itself through the API.
+    ReadProject,
+    /// List artifacts through the API: resource `artifact`, action `list`.
+    ListArtifacts,
+    /// Read how much of the quota is used.
+    ReadQuota,
+    /// List the rules for immutable tags: resource `immutable-tag`, action `list`.
+    ListRules,
+}
+
+impl Right {
+    /// What a developer of a project may do.
+    pub const ALL: [Self; 6] =
+        [Self::Pull, Self::Push, Self::ReadProject, Self::ListArtifacts, Self::ReadQuota, Self::ListRules];
+
+    /// How the API calls it: resource and action.
+    pub(super) fn policy(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Pull => ("repository", "pull"),
+            Self::Push => ("repository", "push"),
+            Self::ReadProject => ("project", "read"),
+            Self::ListArtifacts => ("artifact", "list"),
+            Self::ReadQuota => ("quota", "read"),
+            Self::ListRules => ("immutable-tag", "list"),
+        }
+    }
+}
+
+/// An account: the administrator, a user, or a robot.
+#[derive(Clone, Debug)]
+pub struct Account {
+    pub(super) name: String,
+    pub(super) secret: String,
+    pub(super) kind: Kind,
+    /// By project; `*` covers all, also those to come.
+    grants: Vec<(String, Vec<Right>)>,
+    pub(super) creates_projects: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Admin,
+    User,
+    /// `robot$name`: may be given rights in several projects, and the right to create some.
+    SystemRobot,
+    /// `robot$project+name`: belongs to a project, and never creates one.
+    ProjectRobot,
+}
+
+impl Account {
+    /// Somebody who may do everything.
+    pub fn admin(name: &str, password: &str) -> Self {
+        Self::new(name, password, Kind::Admin)
+    }
+
+    /// Somebody who creates projects and is at home in those; elsewhere nothing is allowed yet.
+    pub fn user(name: &str, password: &str) -> Self {
+        Self { creates_projects: true, ..Self::new(name, password, Kind::User) }
+    }
+
+    /// A robot: `robot$name` of the system, or `robot$project+name` of a project. It may do nothing yet.
+    pub fn robot(name: &str, secret: &str) -> Self {
+        let kind = if name.contains('+') { Kind::ProjectRobot } else { Kind::SystemRobot };
+        Self::new(name, secret, kind)
+    }
+
+    fn new(name: &str, secret: &str, kind: Kind) -> Self {
+        let (name, secret) = (name.to_owned(), secret.to_owned());
+        Self { name, secret, kind, grants: Vec::new(), creates_projects: kind == Kind::Admin }
+    }
+
+    /// Gives rights in a project, or with `*` in all of them, also in those to come.
+    #[must_use]
+    pub fn may(mut self, project: &str, rights: &[Right]) -> Self {
+        self.grants.push((project.to_owned(), rights.to_vec()));
+        self
+    }
+
+    /// Lets a robot of the system create projects. It gets no rights in them (goharbor/harbor#23985), so that it
+    /// needs some in `*` to be of use there.
+    #[must_use]
+    pub fn may_create_projects(self) -> Self {
+        Self { creates_projects: true, ..self }
+    }
+
+    pub(super) fn can(&self, project: &str, right: Right) -> bool {
+        self.kind == Kind::Admin
+            || self.grants.iter().any(|(name, rights)| (name == "*" || name == project) && rights.contains(&right))
+    }
+
+    pub(super) fn is_robot(&self) -> bool {
+        matches!(self.kind, Kind::SystemRobot | Kind::ProjectRobot)
+    }
+
+    /// A user owns the projects that they create; a robot does not.
+    pub(super) fn own(&mut self, project: &str) {
+        if self.kind == Kind::User {
+            self.grants.push((project.to_owned(), Right::ALL.to_vec()));
+        }
+    }
+}

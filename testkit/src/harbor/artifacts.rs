@@ -1,0 +1,160 @@
+//! Artifacts and tags, as the database has them.
+
+use std::collections::HashSet;
+
+use axum::{
+    http::{HeaderValue, StatusCode, Uri, header},
+    response::Response,
+};
+use serde_json::{Value, json};
+
+use super::{
+    answer::{Refusal, empty, json_answer},
+    path::query,
+    state::{Artifact, Project, Repository, Shared},
+};
+
+/// The digest of a tag or digest that is an artifact (`getManifest`); what only the registry behind has, is not there.
+pub(super) fn find(shared: &Shared, repository: &str, reference: &str) -> Result<String, Refusal> {
+    let state = shared.state();
+    let Some(known) = state.repositories.get(repository) else {
+        return Err(Refusal::not_found(format!("repository {repository} not found")));
+    };
+    if reference.contains(':') {
+        return match known.artifacts.contains_key(reference) {
+            true => Ok(reference.to_owned()),
+            false => Err(Refusal::not_found(format!("artifact {repository}@{reference} not found"))),
+        };
+    }
+    let digest = known.tags.get(reference).cloned();
+    digest.ok_or_else(|| Refusal::not_found(format!("artifact {repository}:{reference} not found")))
+}
+
+/// Deletes by digest only.
+pub(super) fn delete(shared: &Shared, repository: &str, reference: &str) -> Result<Response, Refusal> {
+    if !reference.contains(':') {
+        return Err(Refusal::unsupported(format!("unsupported digest {reference}")));
+    }
+    let digest = find(shared, repository, reference)?;
+    shared.state().delete_artifact(repository, &digest);
+    Ok(empty(StatusCode::ACCEPTED))
+}
+
+/// All tags in order, in pages if `n` says so.
+pub(super) fn tags(shared: &Shared, repository: &str, uri: &Uri) -> Result<Response, Refusal> {
+    let state = shared.state();
+    let Some(known) = state.repositories.get(repository) else {
+        return Err(Refusal::not_found(format!("repository {repository} not found")));
+    };
+    let last = query(uri, "last").unwrap_or_default();
+    let mut rest = known.tags.keys().filter(|tag| **tag > last);
+    let limit = query(uri, "n").and_then(|n| n.parse().ok()).unwrap_or(usize::MAX);
+    let page: Vec<&String> = rest.by_ref().take(limit).collect();
+    let mut response = json_answer(StatusCode::OK, &json!({ "name": repository, "tags": page }));
+    if let (Some(_), Some(last)) = (rest.next(), page.last()) {
+        let link = format!("</v2/{repository}/tags/list?last={last}&n={limit}>; rel=\"next\"");
+        response.headers_mut().insert(header::LINK, HeaderValue::from_str(&link).expect("tags are ASCII"));
+    }
+    Ok(response)
+}
+
+/// What is about a manifest. Harbor has the API; it answers with an empty index where there is nothing.
+pub(super) fn referrers(shared: &Shared, repository: &str, subject: &str) -> Response {
+    let state = shared.state();
+    let known = state.repositories.get(repository);
+    let about = |artifact: &Artifact| artifact.accessory.as_ref().is_some_and(|(about, _)| about == subject);
+    let entries: Vec<Value> = known
+        .into_iter()
+        .flat_map(|known| &known.artifacts)
+        .filter(|(_, artifact)| about(artifact))
+        .map(|(digest, artifact)| {
+            json!({
+                "mediaType": artifact.media_type,
+                "digest": digest,
+                "size": artifact.size,
+                "artifactType": artifact.artifact_type,
+            })
+        })
+        .collect();
+    let index = json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": entries,
+    });
+    let mut response = json_answer(StatusCode::OK, &index);
+    let index_type = HeaderValue::from_static("application/vnd.oci.image.index.v1+json");
+    response.headers_mut().insert(header::CONTENT_TYPE, index_type);
+    response
+}
+
+/// What the API may be asked to add to artifacts.
+pub(super) struct With {
+    pub(super) tags: bool,
+    pub(super) immutable: bool,
+    pub(super) accessories: bool,
+}
+
+/// The rows that a list of artifacts is paged over: tagged ones, and those that no index points to (`dao.go`). The
+/// last pushed comes first.
+pub(super) fn rows(known: &Repository) -> Vec<(&String, &Artifact)> {
+    let children: HashSet<&String> = known.artifacts.values().flat_map(|parent| &parent.children).collect();
+    let tagged: HashSet<&String> = known.tags.values().collect();
+    let is_row = |digest: &String| tagged.contains(digest) || !children.contains(digest);
+    let mut rows: Vec<_> = known.artifacts.iter().filter(|(digest, _)| is_row(digest)).collect();
+    rows.sort_by_key(|(_, artifact)| std::cmp::Reverse(artifact.id));
+    rows
+}
+
+/// Artifacts that are about another one are dropped from a page after it was cut (`controller.go`, `List`): a page
+/// may be short, or empty, without being the last.
+pub(super) fn shown(artifact: &Artifact) -> bool {
+    artifact.accessory.is_none()
+}
+
+/// One artifact as the API shows it.
+pub(super) fn describe(
+    project: &Project,
+    name: &str,
+    known: &Repository,
+    row: (&String, &Artifact),
+    with: &With,
+) -> Value {
+    let (digest, artifact) = row;
+    let mut shown = json!({
+        "id": artifact.id,
+        "type": "IMAGE",
+        "digest": digest,
+        "size": artifact.size,
+        "manifest_media_type": artifact.media_type,
+        "repository_name": name,
+        "tags": null,
+        "accessories": null,
+    });
+    if with.tags {
+        let tags = known.tags.iter().filter(|(_, points_to)| *points_to == digest);
+        let tags: Vec<Value> = tags
+            .map(|(tag, _)| {
+                let immutable = with.immutable && project.is_immutable(name, tag);
+                json!({ "name": tag, "artifact_id": artifact.id, "immutable": immutable })
+            })
+            .collect();
+        shown["tags"] = if tags.is_empty() { Value::Null } else { tags.into() };
+    }
+    if with.accessories {
+        let about = known.artifacts.iter().filter_map(|(other, accessory)| {
+            let (subject, kind) = accessory.accessory.as_ref()?;
+            (subject == digest).then(|| {
+                json!({
+                    "artifact_id": accessory.id,
+                    "subject_artifact_digest": subject,
+                    "digest": other,
+                    "type": kind,
+                    "size": accessory.size,
+                })
+            })
+        });
+        let about: Vec<Value> = about.collect();
+        shown["accessories"] = if about.is_empty() { Value::Null } else { about.into() };
+    }
+    shown
+}

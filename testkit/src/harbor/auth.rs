@@ -1,0 +1,177 @@
+//! Who is asking, what they may do, and how Harbor says that they may not.
+
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    extract::Request,
+    http::{HeaderMap, Method, StatusCode, Uri, header},
+    response::{IntoResponse, Response},
+};
+use base64::{Engine as _, prelude::*};
+use serde_json::json;
+
+use super::{
+    account::{Account, Kind, Right},
+    answer::{Refusal, json_answer},
+    path::{Route, project_of, query},
+    state::{Shared, State, Token},
+};
+
+/// The service that stands in every Bearer challenge of Harbor (`creator.go`, `Registry`).
+const SERVICE: &str = "harbor-registry";
+
+/// Who is asking. A wrong password or an old token makes nobody of somebody, as `UnauthorizedMiddleware` does.
+pub(super) enum Who {
+    Nobody,
+    Account(Account),
+    Bearer(Token),
+}
+
+pub(super) fn who(state: &State, headers: &HeaderMap) -> Who {
+    let Some(value) = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()) else {
+        return Who::Nobody;
+    };
+    let found = match value.split_once(' ') {
+        Some(("Basic", login)) => basic(state, login).map(Who::Account),
+        Some(("Bearer", token)) => {
+            state.tokens.get(token).filter(|token| token.until > Instant::now()).cloned().map(Who::Bearer)
+        }
+        _ => None,
+    };
+    found.unwrap_or(Who::Nobody)
+}
+
+/// Only user name and password, as the API takes them.
+pub(super) fn account(state: &State, headers: &HeaderMap) -> Option<Account> {
+    match who(state, headers) {
+        Who::Account(account) => Some(account),
+        _ => None,
+    }
+}
+
+fn basic(state: &State, login: &str) -> Option<Account> {
+    let text = String::from_utf8(BASE64_STANDARD.decode(login).ok()?).ok()?;
+    let (name, password) = text.split_once(':')?;
+    state.accounts.get(name).filter(|account| account.secret == password).cloned()
+}
+
+impl Who {
+    /// Whether they may do this in a project that is there.
+    fn can(&self, state: &State, project: &str, action: &str) -> bool {
+        let public = action == "pull" && state.project(project).is_some_and(|project| project.public);
+        match self {
+            Self::Nobody => public,
+            Self::Account(account) => public || may(account, project, action),
+            // The rights of a token are kept by project (`security/v2token/context.go`).
+            Self::Bearer(token) => token
+                .access
+                .iter()
+                .any(|(name, actions)| project_of(name) == project && actions.iter().any(|granted| granted == action)),
+        }
+    }
+}
+
+fn may(account: &Account, project: &str, action: &str) -> bool {
+    match action {
+        "pull" => account.can(project, Right::Pull),
+        "push" => account.can(project, Right::Push),
+        _ => account.kind == Kind::Admin,
+    }
+}
+
+/// Lets a request below `/v2/` through, or says why not: `reqChecker.check` of `v2auth/auth.go`.
+pub(super) fn check(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
+    let state = shared.state();
+    let route = Route::of(uri.path());
+    let who = who(&state, headers);
+    let Some(repository) = route.repository() else {
+        return match (route, who) {
+            (Route::Ping, Who::Nobody) => Err(refuse(shared, headers, &[], "unauthorized")),
+            (Route::Catalog, Who::Account(account)) if account.kind == Kind::Admin => Ok(()),
+            (Route::Catalog, _) => {
+                Err(Refusal::unauthorized("unauthorized to list catalog").challenge("Basic realm=\"harbor\""))
+            }
+            _ => Ok(()),
+        };
+    };
+    let action = match *method {
+        Method::GET | Method::HEAD => "pull",
+        Method::DELETE => "delete",
+        _ => "push",
+    };
+    let mut wanted = vec![(repository.to_owned(), action)];
+    if let Some(from) = query(uri, "from").filter(|_| *method == Method::POST && query(uri, "mount").is_some()) {
+        wanted.push((from, "pull"));
+    }
+    for (repository, action) in &wanted {
+        // Docker's own client needs a challenge here (goharbor/harbor#11271), so no project is looked up.
+        if *method == Method::HEAD && !headers.contains_key(header::AUTHORIZATION) {
+            return Err(refuse(shared, headers, &wanted, "authorize header needed to send HEAD to repository"));
+        }
+        let project = project_of(repository);
+        if state.project(project).is_none() {
+            return Err(Refusal::unauthorized(format!("project {project} not found")).challenge(""));
+        }
+        if !who.can(&state, project, action) {
+            let message = format!("unauthorized to access repository: {repository}, action: {action}");
+            return Err(refuse(shared, headers, &wanted, &message));
+        }
+    }
+    Ok(())
+}
+
+/// A 401 with the challenge that `getChallenge` picks: who came with a header, even with an old token, is told *Basic*.
+fn refuse(shared: &Shared, headers: &HeaderMap, wanted: &[(String, &str)], message: &str) -> Refusal {
+    let refusal = Refusal::unauthorized(message);
+    if headers.contains_key(header::AUTHORIZATION) {
+        return refusal.challenge("Basic realm=\"harbor\"");
+    }
+    let scope = |(name, action): &(String, &str)| {
+        let actions = if *action == "push" { "pull,push" } else { action };
+        format!("repository:{name}:{actions}")
+    };
+    let scopes: Vec<String> = wanted.iter().map(scope).collect();
+    let mut challenge = format!("Bearer realm=\"http://{}/service/token\",service=\"{SERVICE}\"", shared.addr);
+    if !scopes.is_empty() {
+        challenge += &format!(",scope=\"{}\"", scopes.join(" "));
+    }
+    refusal.challenge(challenge)
+}
+
+/// `/service/token`: a token for whoever asks, with the actions that they have (`creator.go`). A project that is not
+/// there gives no actions, and no error; so does a wrong password where scopes are asked for.
+pub(super) fn token(shared: &Shared, request: &Request) -> Response {
+    let mut state = shared.state();
+    let who = who(&state, request.headers());
+    let pairs = url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes());
+    let scopes: Vec<String> = pairs
+        .filter(|(key, _)| key == "scope")
+        .flat_map(|(_, value)| value.split(' ').map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    if matches!(who, Who::Nobody) && scopes.is_empty() {
+        return Refusal::unauthorized("Unauthorized").into_response();
+    }
+    let access = scopes.iter().filter_map(|scope| granted(&state, &who, scope)).collect();
+    let lifetime = state.token_lifetime;
+    let name = format!("opaque-{}", state.next());
+    let until = Instant::now() + lifetime;
+    state.tokens.insert(name.clone(), Token { access, until });
+    json_answer(StatusCode::OK, &json!({ "token": name, "access_token": "", "expires_in": seconds(lifetime) }))
+}
+
+fn seconds(lifetime: Duration) -> u64 {
+    lifetime.as_secs()
+}
+
+/// What somebody has of `repository:name:actions`: all that they may do there, whatever they asked for.
+fn granted(state: &State, who: &Who, scope: &str) -> Option<(String, Vec<String>)> {
+    let (name, _) = scope.strip_prefix("repository:")?.rsplit_once(':')?;
+    let project = project_of(name);
+    let there = state.project(project).is_some();
+    let actions: HashSet<&str> =
+        ["pull", "push", "delete"].into_iter().filter(|action| there && who.can(state, project, action)).collect();
+    Some((name.to_owned(), actions.into_iter().map(str::to_owned).collect()))
+}

@@ -1,0 +1,146 @@
+//! Writing a manifest: everything that Harbor asks before and after the registry behind it stored it.
+
+use axum::{
+    body::{Body, Bytes, to_bytes},
+    extract::Request,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use sealift_core::content::{Descriptor, Manifest, MediaType};
+
+use super::{
+    answer::Refusal,
+    path::project_of,
+    registry_api::refuse_proxy_cache,
+    state::{Artifact, Shared, State},
+};
+
+/// `MaxManifestBodySize` of `common/const.go`.
+const MAX_MANIFEST: usize = 4 << 20;
+
+/// In Harbor's order: proxy cache, immutable tag, quota, mark of the garbage collection, the registry behind, the
+/// children of an index. The last comes after the registry stored it.
+pub(super) async fn put(shared: &Shared, repository: &str, reference: &str, request: Request) -> Response {
+    match try_put(shared, repository, reference, request).await {
+        Ok(response) => response,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn try_put(shared: &Shared, repository: &str, reference: &str, request: Request) -> Result<Response, Refusal> {
+    let (parts, body) = request.into_parts();
+    let body: Bytes = to_bytes(body, MAX_MANIFEST).await.map_err(|_| Refusal::too_large())?;
+    refuse_proxy_cache(shared, repository)?;
+    refuse_immutable(&shared.state(), repository, reference)?;
+    let media_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let manifest = Manifest::parse(body.clone(), &MediaType::from_header(media_type.unwrap_or_default()))
+        .map_err(|error| Refusal::manifest_invalid(format!("unmarshal manifest failed: {error}")))?;
+    let digest = manifest.digest().to_string();
+    ask_quota(&shared.state(), repository, &manifest)?;
+    if let Some(blob) = shared.state().blobs.get_mut(&digest) {
+        blob.marked = false;
+    }
+    let mut response = shared.backend.forward(Request::from_parts(parts, Body::from(body))).await;
+    if response.status() != StatusCode::CREATED {
+        return Ok(response);
+    }
+    let mut state = shared.state();
+    find_children(&state, repository, &manifest)?;
+    hold(&mut state, repository, &manifest);
+    let tag = (!reference.contains(':')).then_some(reference);
+    ensure_artifact(&mut state, repository, tag, &manifest);
+    if let Some(subject) = manifest.subject() {
+        let value = HeaderValue::from_str(&subject.digest.to_string()).expect("digests are ASCII");
+        response.headers_mut().insert("oci-subject", value);
+    }
+    Ok(response)
+}
+
+/// Only a tag that is there is immutable, and then also for the digest that it has (`pushmf.go`).
+fn refuse_immutable(state: &State, repository: &str, reference: &str) -> Result<(), Refusal> {
+    let (project, name) = repository.split_once('/').unwrap_or((repository, ""));
+    let there = state.repositories.get(repository).is_some_and(|found| found.tags.contains_key(reference));
+    match state.project(project) {
+        Some(project) if there && project.is_immutable(name, reference) => Err(Refusal::precondition(format!(
+            "Failed to process request due to '{name}:{reference}' configured as immutable."
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// A manifest counts with its own size, and with what it points to that the project does not hold yet
+/// (`quota/put_manifest.go`).
+fn ask_quota(state: &State, repository: &str, manifest: &Manifest) -> Result<(), Refusal> {
+    let Some(project) = state.project(project_of(repository)) else { return Ok(()) };
+    if project.holds.contains_key(&manifest.digest().to_string()) {
+        return Ok(());
+    }
+    let new: u64 = counted(manifest)
+        .filter(|item| !project.holds.contains_key(&item.digest.to_string()))
+        .filter_map(Descriptor::known_size)
+        .sum();
+    project.admit(new + manifest.bytes().len() as u64)
+}
+
+fn counted(manifest: &Manifest) -> impl Iterator<Item = &Descriptor> {
+    manifest.blobs().chain(manifest.children()).filter(|item| !item.media_type.is_foreign_layer())
+}
+
+/// `indexAbstractor.Abstract`: every child must be an artifact of the same repository.
+fn find_children(state: &State, repository: &str, manifest: &Manifest) -> Result<(), Refusal> {
+    let known = state.repositories.get(repository);
+    for child in manifest.children() {
+        let digest = child.digest.to_string();
+        if !known.is_some_and(|known| known.artifacts.contains_key(&digest)) {
+            return Err(Refusal::not_found(format!("artifact {repository}@{digest} not found")));
+        }
+    }
+    Ok(())
+}
+
+fn hold(state: &mut State, repository: &str, manifest: &Manifest) {
+    let project = project_of(repository);
+    for item in counted(manifest) {
+        state.associate(project, &item.digest.to_string(), item.known_size().unwrap_or_default());
+    }
+    state.associate(project, &manifest.digest().to_string(), manifest.bytes().len() as u64);
+}
+
+fn ensure_artifact(state: &mut State, repository: &str, tag: Option<&str>, manifest: &Manifest) {
+    let id = state.next();
+    let known = state.repositories.entry(repository.to_owned()).or_default();
+    let digest = manifest.digest().to_string();
+    let accessory = accessory(known.artifacts.keys(), tag, manifest);
+    known.artifacts.entry(digest.clone()).or_insert_with(|| Artifact {
+        id,
+        media_type: manifest.media_type().to_string(),
+        artifact_type: artifact_type(manifest),
+        size: manifest.bytes().len() as u64,
+        children: manifest.children().iter().map(|child| child.digest.to_string()).collect(),
+        accessory,
+    });
+    if let Some(tag) = tag {
+        known.tags.insert(tag.to_owned(), digest);
+    }
+}
+
+/// A cosign signature by its tag and the type of a layer (`cosign.go`), or whatever has a subject (`subject.go`).
+fn accessory<'a>(
+    mut known: impl Iterator<Item = &'a String>,
+    tag: Option<&str>,
+    manifest: &Manifest,
+) -> Option<(String, &'static str)> {
+    if let Some(subject) = manifest.subject() {
+        return Some((subject.digest.to_string(), "subject.accessory"));
+    }
+    let hex = tag?.strip_prefix("sha256-")?.strip_suffix(".sig")?;
+    let subject = format!("sha256:{hex}");
+    let signs =
+        manifest.blobs().any(|blob| blob.media_type.as_str() == "application/vnd.dev.cosign.simplesigning.v1+json");
+    (signs && known.any(|digest| *digest == subject)).then_some((subject, "signature.cosign"))
+}
+
+fn artifact_type(manifest: &Manifest) -> Option<String> {
+    let config = manifest.config().map(|config| config.media_type.as_str());
+    manifest.artifact_type().or(config).map(str::to_owned)
+}

@@ -1,0 +1,209 @@
+//! What Harbor's database knows: projects, accounts, tokens, blobs, artifacts.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    net::SocketAddr,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::{account::Account, answer::Refusal, journal::Journal, proxy::Backend};
+
+pub(super) struct Shared {
+    pub(super) addr: SocketAddr,
+    pub(super) backend: Backend,
+    pub(super) journal: Journal,
+    state: Mutex<State>,
+}
+
+impl Shared {
+    pub(super) fn new(addr: SocketAddr, registry: SocketAddr) -> Self {
+        let state = State { token_lifetime: Duration::from_secs(30 * 60), hides_missing: true, ..State::default() };
+        Self { addr, backend: Backend::new(registry), journal: Journal::default(), state: Mutex::new(state) }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) accounts: HashMap<String, Account>,
+    pub(super) tokens: HashMap<String, Token>,
+    pub(super) token_lifetime: Duration,
+    pub(super) projects: BTreeMap<String, Project>,
+    pub(super) repositories: BTreeMap<String, Repository>,
+    pub(super) blobs: HashMap<String, Blob>,
+    /// What was accepted of uploads, by session; Harbor keeps it in Redis.
+    pub(super) sessions: HashMap<String, u64>,
+    pub(super) read_only: bool,
+    pub(super) only_admins_create: bool,
+    pub(super) hides_missing: bool,
+    counter: u64,
+}
+
+/// What a bearer token allows: `(repository, actions)`.
+#[derive(Clone)]
+pub(super) struct Token {
+    pub(super) access: Vec<(String, Vec<String>)>,
+    pub(super) until: Instant,
+}
+
+#[derive(Default)]
+pub(super) struct Project {
+    pub(super) id: u64,
+    pub(super) public: bool,
+    pub(super) storage_limit: Option<u64>,
+    pub(super) proxy_cache: bool,
+    /// Patterns of repositories and tags.
+    pub(super) immutable: Vec<(String, String)>,
+    /// Blobs and manifests that belong to it, with their sizes.
+    pub(super) holds: HashMap<String, u64>,
+}
+
+/// A blob or manifest as the whole system knows it.
+pub(super) struct Blob {
+    pub(super) size: u64,
+    /// The garbage collection wants it.
+    pub(super) marked: bool,
+}
+
+#[derive(Default)]
+pub(super) struct Repository {
+    pub(super) artifacts: HashMap<String, Artifact>,
+    pub(super) tags: BTreeMap<String, String>,
+}
+
+pub(super) struct Artifact {
+    pub(super) id: u64,
+    pub(super) media_type: String,
+    pub(super) artifact_type: Option<String>,
+    pub(super) size: u64,
+    pub(super) children: Vec<String>,
+    /// What it is about, and how Harbor calls that. Such an artifact is not listed.
+    pub(super) accessory: Option<(String, &'static str)>,
+}
+
+impl Project {
+    pub(super) fn used(&self) -> u64 {
+        self.holds.values().sum()
+    }
+
+    /// Whether this much more fits; Harbor's words if not (`quota.go`, `ResourceOverflow`).
+    pub(super) fn admit(&self, more: u64) -> Result<(), Refusal> {
+        let used = self.used();
+        match self.storage_limit {
+            Some(limit) if more > 0 && used + more > limit => Err(Refusal::denied(format!(
+                "Quota exceeded when processing the request of adding {} of storage resource, which when updated to \
+                 current usage of {} will exceed the configured upper limit of {}.",
+                bytes(more),
+                bytes(used),
+                bytes(limit)
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn is_immutable(&self, repository: &str, tag: &str) -> bool {
+        self.immutable.iter().any(|(repositories, tags)| matches(repositories, repository) && matches(tags, tag))
+    }
+}
+
+fn bytes(count: u64) -> String {
+    let mut value = count as f64;
+    for unit in ["B", "KiB", "MiB", "GiB"] {
+        if value < 1024.0 {
+            return format!("{value:.1} {unit}");
+        }
+        value /= 1024.0;
+    }
+    format!("{value:.1} TiB")
+}
+
+/// Harbor's patterns: `*` stays inside of a part, `**` goes beyond.
+fn matches(pattern: &str, text: &str) -> bool {
+    if let Some(rest) = pattern.strip_prefix("**") {
+        return (0..=text.len()).filter(|at| text.is_char_boundary(*at)).any(|at| matches(rest, &text[at..]));
+    }
+    match (pattern.chars().next(), text.chars().next()) {
+        (None, None) => true,
+        (Some('*'), _) => {
+            let end = text.find('/').unwrap_or(text.len());
+            (0..=end).filter(|at| text.is_char_boundary(*at)).any(|at| matches(&pattern[1..], &text[at..]))
+        }
+        (Some(wanted), Some(found)) if wanted == found => {
+            matches(&pattern[wanted.len_utf8()..], &text[found.len_utf8()..])
+        }
+        _ => false,
+    }
+}
+
+impl State {
+    /// Counts up, for ids.
+    pub(super) fn next(&mut self) -> u64 {
+        self.counter += 1;
+        self.counter
+    }
+
+    pub(super) fn add_project(&mut self, name: &str, public: bool, storage_limit: Option<u64>) -> u64 {
+        let id = self.next();
+        let new = Project { id, public, storage_limit, ..Project::default() };
+        self.projects.entry(name.to_owned()).or_insert(new).id
+    }
+
+    pub(super) fn project(&self, name: &str) -> Option<&Project> {
+        self.projects.get(name)
+    }
+
+    pub(super) fn project_mut(&mut self, name: &str) -> &mut Project {
+        self.projects.get_mut(name).unwrap_or_else(|| panic!("the test made no project `{name}`"))
+    }
+
+    /// A project holds a blob or manifest from now on.
+    pub(super) fn associate(&mut self, project: &str, digest: &str, size: u64) {
+        self.blobs.entry(digest.to_owned()).or_insert(Blob { size, marked: false });
+        if let Some(project) = self.projects.get_mut(project) {
+            project.holds.entry(digest.to_owned()).or_insert(size);
+        }
+    }
+
+    /// Drops what the garbage collection marked, and tells what that is.
+    pub(super) fn sweep(&mut self) -> HashSet<String> {
+        let gone: HashSet<String> =
+            self.blobs.iter().filter(|(_, blob)| blob.marked).map(|(digest, _)| digest.clone()).collect();
+        self.blobs.retain(|digest, _| !gone.contains(digest));
+        for project in self.projects.values_mut() {
+            project.holds.retain(|digest, _| !gone.contains(digest));
+        }
+        gone
+    }
+
+    pub(super) fn delete_artifact(&mut self, repository: &str, digest: &str) {
+        if let Some(repository) = self.repositories.get_mut(repository) {
+            repository.artifacts.remove(digest);
+            repository.tags.retain(|_, points_to| points_to != digest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_those_of_harbor() {
+        for (pattern, text, expected) in [
+            ("**", "a/b/c", true),
+            ("*", "a", true),
+            ("*", "a/b", false),
+            ("v*", "v1.2", true),
+            ("v*", "1.2", false),
+            ("app/**", "app/x/y", true),
+            ("*-prod", "1-prod", true),
+            ("*-prod", "1-prods", false),
+        ] {
+            assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+}
