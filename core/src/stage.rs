@@ -43,12 +43,26 @@ pub trait List: Send + Sync {
     }
 }
 
-/// Drops what is not wanted. Three moments, because cheap ones should run first.
+/// Drops what is not wanted. Several moments, because cheap ones should run first.
+///
+/// Of one repository each filter sees [`Filter::versions`] and then [`Filter::choose`], in the order of the pipeline;
+/// of one image [`Filter::admit`]; of each index [`Filter::entries`].
 #[async_trait]
 pub trait Filter: Send + Sync {
     /// Drops versions by name, before anything is read. May only drop.
     fn versions(&self, listing: &mut Listing) {
         let _ = listing;
+    }
+
+    /// Drops versions by what the images are, where the choice needs those of a repository together: the newest three
+    /// by time. May only drop. It may read through `from`; nothing of that is kept, so this is the most expensive way to
+    /// choose. What concerns one image alone belongs to [`Filter::admit`].
+    ///
+    /// # Errors
+    /// If it cannot decide; the listing of the repository then fails.
+    async fn choose(&self, listing: &mut Listing, from: &dyn Fetch) -> Result<()> {
+        let _ = (listing, from);
+        Ok(())
     }
 
     /// Drops entries of one index. May only drop, and keeps the order.

@@ -15,11 +15,12 @@ use super::{
 };
 use crate::{
     content::{ImageRef, Repository},
-    error::{Error, ErrorKind, Retry},
+    error::{Error, ErrorKind, Result, Retry},
     event::Event,
     job::{Candidate, Job, Listing, Outcome},
     outlet::{Found, Outlet},
     report::{Failed, Failure, Report},
+    stage::Filter,
 };
 
 /// Listings that wait for the engine; a source stops listing when there are more.
@@ -178,15 +179,12 @@ impl Run {
 
     /// Makes a job of each candidate that the filters leave, one at a time, when there is a place for it.
     async fn take_listing(&mut self, mut listing: Listing) {
-        let mut dropped = Vec::new();
-        for filter in &self.engine.pipeline.filters {
-            let before = listing.candidates.len();
-            filter.stage.versions(&mut listing);
-            let fewer = before.saturating_sub(listing.candidates.len());
-            if fewer > 0 {
-                dropped.push((filter.kind.to_string(), fewer));
-            }
-        }
+        let repository = listing.repository.clone();
+        let dropped = match self.filter(&mut listing).await {
+            Ok(dropped) => dropped,
+            Err(error) if error.is_cancelled() => return,
+            Err(error) => return self.listing_failed(Some(repository), error),
+        };
         let Listing { repository, candidates, rule, exclusive } = listing;
         let kept = candidates.len();
         self.engine.events.tell(&Event::Listed { repository: repository.clone(), kept, dropped });
@@ -197,6 +195,36 @@ impl Run {
             let job = Job { id: self.next_job, source, targets, rule: Arc::clone(&rule) };
             self.next_job += 1;
             self.start(Work { job, batch: Arc::clone(&batch), only: None, slow: false }, place);
+        }
+    }
+
+    /// Asks all filters which versions are wanted, and counts what each of them drops.
+    async fn filter(&mut self, listing: &mut Listing) -> Result<Vec<(String, usize)>> {
+        let mut dropped = Vec::new();
+        for filter in self.engine.pipeline.filters.clone() {
+            let before = listing.candidates.len();
+            filter.stage.versions(listing);
+            self.choose(&*filter.stage, listing).await?;
+            let fewer = before.saturating_sub(listing.candidates.len());
+            if fewer > 0 {
+                dropped.push((filter.kind.to_string(), fewer));
+            }
+        }
+        Ok(dropped)
+    }
+
+    /// Lets a filter read what it must, and takes in what ends meanwhile.
+    async fn choose(&mut self, filter: &dyn Filter, listing: &mut Listing) -> Result<()> {
+        let engine = Arc::clone(&self.engine);
+        let choice = AssertUnwindSafe(filter.choose(listing, &*engine.pipeline.fetch.stage)).catch_unwind();
+        let mut choice = std::pin::pin!(choice);
+        loop {
+            tokio::select! {
+                biased;
+                () = engine.cancel.stopping() => return Err(Error::cancelled()),
+                chosen = &mut choice => return chosen.unwrap_or_else(|panic| Err(broken_filter(&*panic))),
+                Some(done) = self.running.join_next() => self.absorb(done),
+            }
         }
     }
 
@@ -380,6 +408,10 @@ async fn do_work(engine: &Arc<Engine>, work: Work) -> Done {
 fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+}
+
+fn broken_filter(panic: &(dyn Any + Send)) -> Error {
+    Error::new(ErrorKind::Bug, format!("a filter broke while it chose versions: {}", panic_text(panic)))
 }
 
 fn broken(work: &Work, panic: &str) -> Ended {
