@@ -15,5 +15,7 @@ use sealift_dest_oci_dir as _;
 use sealift_dest_registry as _;
 #[cfg(feature = "filter-platform")]
 use sealift_filter_platform as _;
+#[cfg(feature = "filter-tag")]
+use sealift_filter_tag as _;
 #[cfg(feature = "source-registry")]
 use sealift_source_registry as _;

@@ -1,0 +1,113 @@
+//! The `age` filter: which images are wanted, by when they were created.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use sealift_core::{
+    async_trait,
+    error::Result,
+    job::Resolved,
+    plugin::{BuildContext, ConfigError, Plugin, StageConfig},
+    stage::{Fetch, Filter, Verdict, Want},
+};
+use serde::Deserialize;
+
+use crate::{
+    created::{cannot_tell, created},
+    period::Period,
+};
+
+/// Keeps images of a certain age, such as those that had a week to show their faults.
+///
+/// The age is what the image says: the annotation `org.opencontainers.image.created`, else `created` in its config. That
+/// is when it was built, not when it was pushed, and whoever builds it can write anything there. An index is as old as
+/// its first image. Dates before 2013, which reproducible builds put in, count as none.
+///
+/// Only images that are not at the destination already are asked; each costs one or two small reads, which the copy
+/// does not repeat.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Age {
+    /// Drop images that are younger, such as `7d` or `12h`. Units: `w`, `d`, `h`, `m`, `s`. Default: no limit.
+    pub at_least: Option<Period>,
+    /// Drop images that are older, such as `90d`. Default: no limit.
+    pub at_most: Option<Period>,
+    /// What becomes of images that do not say when they were created. Default: `drop`.
+    pub undated: Undated,
+}
+
+/// What becomes of images that do not say when they were created.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Undated {
+    /// They are skipped: only what is known to have the right age goes on.
+    #[default]
+    Drop,
+    /// They go on.
+    Keep,
+}
+
+/// Compares with the time at which it was built, so that all images of a run are measured alike.
+struct Ages {
+    config: Age,
+    now: Timestamp,
+}
+
+impl StageConfig<dyn Filter> for Age {
+    fn build(self, _: &BuildContext<'_>) -> Result<Box<dyn Filter>, ConfigError> {
+        match (self.at_least, self.at_most) {
+            (None, None) => {
+                let error = ConfigError::new("the filter drops nothing: `at_least` and `at_most` are left out");
+                Err(error.hint("set one of them, such as `at_least = \"7d\"`, or remove the filter"))
+            }
+            (Some(least), Some(most)) if least > most => {
+                let message = format!("no image is at least `{least}` and at most `{most}` old");
+                Err(ConfigError::new(message).at("at_most"))
+            }
+            _ => Ok(Box::new(Ages { config: self, now: Timestamp::now() })),
+        }
+    }
+}
+
+impl Ages {
+    fn judge(&self, created: Option<Timestamp>) -> Verdict {
+        let Some(created) = created else {
+            return match self.config.undated {
+                Undated::Keep => Verdict::Keep,
+                Undated::Drop => Verdict::Drop("it does not say when it was created".to_owned()),
+            };
+        };
+        // An image from the future, by a clock that is wrong, is brand new.
+        let age = Period::from(Duration::try_from(self.now.duration_since(created)).unwrap_or_default());
+        match (self.config.at_least, self.config.at_most) {
+            (Some(least), _) if age < least => Verdict::Drop(format!("it is {age} old, less than {least}")),
+            (_, Some(most)) if age > most => Verdict::Drop(format!("it is {age} old, more than {most}")),
+            _ => Verdict::Keep,
+        }
+    }
+}
+
+#[async_trait]
+impl Filter for Ages {
+    async fn admit(&self, image: &Resolved, from: &dyn Fetch) -> Result<Verdict> {
+        let manifest = match &image.manifest {
+            Some(manifest) => manifest.clone(),
+            None => match from.resolve(&image.image, Want::Manifest).await?.manifest {
+                Some(manifest) => manifest,
+                None => from.manifest(&image.image.repository, &image.descriptor).await?,
+            },
+        };
+        let created = created(&manifest, &image.image.repository, from).await;
+        Ok(self.judge(created.map_err(cannot_tell(&image.image))?))
+    }
+
+    fn rewrites(&self) -> bool {
+        false
+    }
+}
+
+sealift_core::inventory::submit! { Plugin::filter::<Age>("age") }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,62 @@
+use std::sync::Arc;
+
+use jiff::ToSpan;
+use sealift_core::{content::well_known, plugin::Purpose};
+use sealift_testkit::{images::artifact, memory::Memory};
+use serde_json::json;
+
+use super::*;
+
+fn period(text: &str) -> Option<Period> {
+    Some(text.parse().unwrap())
+}
+
+fn build(config: Age) -> Result<Box<dyn Filter>, Vec<Option<String>>> {
+    let cx = BuildContext::new(Arc::new(|_| None), ".", Purpose::Check);
+    let keys = |error: ConfigError| error.into_problems().into_iter().map(|problem| problem.key).collect();
+    config.build(&cx).map_err(keys)
+}
+
+/// What is said of an image that was created this many hours ago.
+async fn verdict(config: Age, hours: Option<i64>) -> Verdict {
+    let now = Timestamp::now();
+    let created = hours.map(|hours| (now - hours.hours()).to_string());
+    let image = artifact(well_known::OCI_CONFIG, &json!({ "created": created }).to_string(), &[], &[]);
+    let memory = Memory::new("from.io");
+    memory.add("app:v1", &image);
+    let resolved = memory.resolve(&memory.name("app:v1"), Want::Digest).await.unwrap();
+    build(config).ok().unwrap().admit(&resolved, &memory).await.unwrap()
+}
+
+fn dropped(reason: &str) -> Verdict {
+    Verdict::Drop(reason.to_owned())
+}
+
+#[tokio::test]
+async fn images_may_have_to_ripen() {
+    let config = || Age { at_least: period("7d"), ..Age::default() };
+    assert_eq!(verdict(config(), Some(30)).await, dropped("it is 1d 6h old, less than 7d"));
+    assert_eq!(verdict(config(), Some(7 * 24)).await, Verdict::Keep);
+    assert_eq!(verdict(config(), Some(-2)).await, dropped("it is 0s old, less than 7d"), "from the future");
+}
+
+#[tokio::test]
+async fn images_may_be_too_old() {
+    let config = || Age { at_least: period("1h"), at_most: period("90d"), ..Age::default() };
+    assert_eq!(verdict(config(), Some(24)).await, Verdict::Keep);
+    assert_eq!(verdict(config(), Some(91 * 24)).await, dropped("it is 91d old, more than 90d"));
+}
+
+#[tokio::test]
+async fn what_becomes_of_images_without_a_date_can_be_chosen() {
+    let config = |undated| Age { at_least: period("7d"), undated, ..Age::default() };
+    assert_eq!(verdict(config(Undated::Drop), None).await, dropped("it does not say when it was created"));
+    assert_eq!(verdict(config(Undated::Keep), None).await, Verdict::Keep);
+}
+
+#[test]
+fn limits_that_make_no_sense_are_refused() {
+    assert_eq!(build(Age::default()).err().unwrap(), [None]);
+    let crossed = Age { at_least: period("2w"), at_most: period("7d"), ..Age::default() };
+    assert_eq!(build(crossed).err().unwrap(), [Some("at_most".to_owned())]);
+}

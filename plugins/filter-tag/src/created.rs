@@ -1,0 +1,85 @@
+//! When an image was created, as far as it says.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use sealift_core::{
+    content::{Descriptor, Manifest, Repository, well_known},
+    error::{Error, Result},
+    stage::Fetch,
+};
+use serde::Deserialize;
+
+/// Nested indexes go this deep at most.
+const DEPTH: usize = 8;
+
+/// Configs are some kilobytes; this bounds what is read of something that only claims to be one.
+const CONFIG_LIMIT: u64 = 8 << 20;
+
+/// When the image was created; none if it does not say.
+///
+/// The annotation `org.opencontainers.image.created` of the manifest counts first, because it is there already; then
+/// `created` of the config (image-spec, "Image Configuration"). An index without the annotation is as old as its first
+/// image. Artifacts that are no images and schema 1 have only the annotation.
+pub(crate) async fn created(manifest: &Manifest, at: &Repository, from: &dyn Fetch) -> Result<Option<Timestamp>> {
+    let mut manifest = manifest.clone();
+    for _ in 0..DEPTH {
+        if let Some(time) = annotated(&manifest) {
+            return Ok(Some(time));
+        }
+        let Some(entry) = first_image(&manifest) else { break };
+        manifest = from.manifest(at, entry).await?;
+    }
+    match manifest.config().filter(|config| is_image_config(config)) {
+        Some(config) => {
+            let bytes = from.blob(at, config).await?.read_to_end(CONFIG_LIMIT).await?;
+            Ok(of_config(&bytes))
+        }
+        None => Ok(None),
+    }
+}
+
+/// Puts what was being done in front of an error.
+pub(crate) fn cannot_tell(image: impl std::fmt::Display) -> impl FnOnce(Error) -> Error {
+    move |error| error.context(format_args!("cannot tell when `{image}` was created"))
+}
+
+fn first_image(manifest: &Manifest) -> Option<&Descriptor> {
+    let is_image = |entry: &&Descriptor| {
+        let unknown = entry.platform.as_ref().is_some_and(|platform| platform.is_unknown());
+        !unknown && entry.describes().is_none()
+    };
+    manifest.children().iter().find(is_image)
+}
+
+fn is_image_config(config: &Descriptor) -> bool {
+    [well_known::OCI_CONFIG, well_known::DOCKER_CONFIG].contains(&config.media_type)
+}
+
+fn annotated(manifest: &Manifest) -> Option<Timestamp> {
+    #[derive(Deserialize)]
+    struct Annotated {
+        annotations: Option<HashMap<String, String>>,
+    }
+    let annotated: Annotated = serde_json::from_slice(manifest.bytes()).ok()?;
+    time(annotated.annotations?.get("org.opencontainers.image.created")?)
+}
+
+fn of_config(bytes: &[u8]) -> Option<Timestamp> {
+    #[derive(Deserialize)]
+    struct Config {
+        created: Option<String>,
+    }
+    let config: Config = serde_json::from_slice(bytes).ok()?;
+    time(&config.created?)
+}
+
+/// Builds that are meant to be reproducible write a date that nothing was created at: 0001, 1970 or 1980. There were no
+/// such images before 2013.
+fn time(text: &str) -> Option<Timestamp> {
+    let earliest = "2013-01-01T00:00:00Z".parse().expect("this is a time");
+    text.parse().ok().filter(|time: &Timestamp| *time >= earliest)
+}
+
+#[cfg(test)]
+mod tests;
