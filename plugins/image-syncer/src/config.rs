@@ -23,6 +23,16 @@ pub struct ConfigFile {
     pub rules: Vec<Rule>,
 }
 
+/// Whether a text is an old single file: one of its top keys is `auth` or `images`, which names no registry and no
+/// image. A text that cannot be parsed is none.
+pub fn is_config_file(text: &str, file: &str) -> bool {
+    let Ok(document) = Text::new(text, file).and_then(Document::parse) else { return false };
+    let Value::Map(entries) = &document.root.value else { return false };
+    entries.iter().any(|(key, value)| {
+        matches!(document.written(key), Some("auth" | "images")) && matches!(value.value, Value::Map(_))
+    })
+}
+
 /// Reads the old single file with the top keys `auth` and `images`. Gives what it holds, and warnings.
 ///
 /// # Errors
@@ -104,6 +114,17 @@ mod tests {
 
     fn read(text: &str, file: &str) -> Result<(ConfigFile, Vec<Diagnostic>), Vec<Diagnostic>> {
         config_file(text, file, &Variables::new(Arc::new(|_| Some("team".to_owned())), Purpose::Run))
+    }
+
+    #[test]
+    fn the_old_file_is_told_from_the_two_new_ones() {
+        assert!(is_config_file(r#"{"auth": {}, "images": {}}"#, "c.json"));
+        assert!(is_config_file("images:\n  a:v1: h.io/a\n", "c.yaml"));
+        for (text, file) in
+            [("quay.io: {username: a}", "a.yaml"), ("auth: h.io/hub/auth", "i.yaml"), ("{", "a.json"), ("", "a.yaml")]
+        {
+            assert!(!is_config_file(text, file), "{text}");
+        }
     }
 
     #[test]

@@ -29,7 +29,7 @@ mod text;
 mod variables;
 
 pub use auth::{AuthFile, Login, auth_file};
-pub use config::{ConfigFile, config_file};
+pub use config::{ConfigFile, config_file, is_config_file};
 pub use read::read;
 pub use rule::{Part, Rule, RuleError, RuleErrorKind, RuleWarning, Select, TargetRule, TargetVersion};
 pub use rules::rules_file;
