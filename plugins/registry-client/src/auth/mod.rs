@@ -1,0 +1,71 @@
+//! Logging in: what to send with a request, and what to make of a 401.
+//!
+//! Nobody is asked beforehand (`GET /v2/`): the first real request is sent bare, its 401 says what the host wants, and
+//! that is remembered. From then on requests bring what is wanted from the start.
+
+mod challenge;
+mod scope;
+mod ticket;
+mod token;
+mod tokens;
+
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+
+pub(crate) use scope::Scopes;
+pub(crate) use ticket::Tried;
+
+use self::{challenge::Bearer, tokens::Tokens};
+
+/// What is known of how a host logs in.
+#[derive(Default)]
+pub(crate) struct Auth {
+    wanted: Mutex<Wanted>,
+    met: AtomicBool,
+    first: tokio::sync::Mutex<()>,
+    tokens: Tokens,
+}
+
+/// What a host wants to see.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Wanted {
+    #[default]
+    Nothing,
+    Basic,
+    Bearer(Bearer),
+}
+
+impl Auth {
+    /// Lets one request go first, so that a hundred at once do not all learn from a 401 of their own. Whatever
+    /// comes of it, the others go together then.
+    pub(crate) async fn first_request(&self) -> Option<FirstRequest<'_>> {
+        if self.met.load(Ordering::Acquire) {
+            return None;
+        }
+        let turn = self.first.lock().await;
+        (!self.met.load(Ordering::Acquire)).then(|| FirstRequest { auth: self, _turn: turn })
+    }
+
+    /// Whether it is a Harbor, which has ways of its own; its token service says so.
+    pub(crate) fn is_harbor(&self) -> bool {
+        matches!(&*self.wanted(), Wanted::Bearer(bearer) if bearer.service.as_deref() == Some("harbor-registry"))
+    }
+
+    fn wanted(&self) -> MutexGuard<'_, Wanted> {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Held while the first request to a host is on its way.
+pub(crate) struct FirstRequest<'a> {
+    auth: &'a Auth,
+    _turn: tokio::sync::MutexGuard<'a, ()>,
+}
+
+impl Drop for FirstRequest<'_> {
+    fn drop(&mut self) {
+        self.auth.met.store(true, Ordering::Release);
+    }
+}

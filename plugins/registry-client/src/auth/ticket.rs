@@ -1,0 +1,246 @@
+//! What goes with a request, and what its 401 means.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue};
+use sealift_core::{
+    content::Repository,
+    error::{Error, ErrorKind, Result},
+};
+
+use super::{
+    Scopes, Wanted,
+    challenge::{Bearer, Challenges},
+    token::NoToken,
+    tokens::Key,
+};
+use crate::{
+    credentials::{Login, Trial, sensitive},
+    host::{Host, Reached},
+};
+
+/// What was tried for one request; each of these helps once or not at all.
+#[derive(Debug, Default)]
+pub(crate) struct Tried {
+    introduced: bool,
+    renewed: bool,
+    changed: bool,
+    demanded: Option<String>,
+}
+
+/// True once.
+fn once(tried: &mut bool) -> bool {
+    !std::mem::replace(tried, true)
+}
+
+/// What goes with one request.
+pub(crate) struct Ticket {
+    sent: Sent,
+    login: Option<Arc<Login>>,
+}
+
+enum Sent {
+    /// Nothing, because it was not known what the host wants.
+    Bare,
+    /// Nothing, because there is nothing to send.
+    Nothing,
+    Basic {
+        header: HeaderValue,
+        trial: Option<Trial>,
+    },
+    Bearer {
+        header: HeaderValue,
+        key: Key,
+        serial: u64,
+        fresh: bool,
+    },
+    /// A token that the user gave; there is no other.
+    Given(HeaderValue),
+}
+
+impl Ticket {
+    fn new(sent: Sent, login: Option<Arc<Login>>) -> Self {
+        Self { sent, login }
+    }
+
+    /// The `Authorization` header.
+    pub(crate) fn header(&self) -> Option<&HeaderValue> {
+        match &self.sent {
+            Sent::Bare | Sent::Nothing => None,
+            Sent::Basic { header, .. } | Sent::Bearer { header, .. } | Sent::Given(header) => Some(header),
+        }
+    }
+
+    /// Where the login came from, if one was used.
+    pub(crate) fn login(&self) -> Option<String> {
+        self.login.as_ref().map(|login| login.origin.clone())
+    }
+
+    /// The host answered with something else than 401.
+    pub(crate) fn accepted(self) {
+        if let Sent::Basic { trial: Some(trial), .. } = self.sent {
+            trial.accepted();
+        }
+    }
+}
+
+impl Host {
+    /// What to send with a request, as far as it is known what the host wants.
+    pub(crate) async fn ticket(
+        &self,
+        at: &Reached,
+        repository: &Repository,
+        scopes: &Scopes,
+        tried: &Tried,
+    ) -> Result<Ticket> {
+        let wanted = self.auth.wanted().clone();
+        if wanted == Wanted::Nothing {
+            return Ok(Ticket::new(Sent::Bare, None));
+        }
+        let login = self.shared.logins.find(self.own_login(), repository).await?;
+        if let Some(token) = login.as_ref().and_then(|login| login.registry_token()) {
+            let header = sensitive(&format!("Bearer {}", token.expose()));
+            return Ok(Ticket::new(Sent::Given(header), login));
+        }
+        match wanted {
+            Wanted::Bearer(bearer) => {
+                let scopes = scopes.clone().and_demanded(tried.demanded.as_deref());
+                self.bearer_ticket(at, bearer, &scopes, login).await
+            }
+            Wanted::Basic => self.basic_ticket(login).await,
+            _ => Ok(Ticket::new(Sent::Nothing, login)),
+        }
+    }
+
+    async fn basic_ticket(&self, login: Option<Arc<Login>>) -> Result<Ticket> {
+        let Some(header) = login.as_ref().and_then(|login| login.basic()) else {
+            return Ok(Ticket::new(Sent::Nothing, None));
+        };
+        let trial = match &login {
+            Some(login) => login.proof().enter().await?,
+            None => None,
+        };
+        Ok(Ticket::new(Sent::Basic { header, trial }, login))
+    }
+
+    async fn bearer_ticket(
+        &self,
+        at: &Reached,
+        bearer: Bearer,
+        scopes: &Scopes,
+        login: Option<Arc<Login>>,
+    ) -> Result<Ticket> {
+        let key = Key { bearer, login: login.as_ref().map(|login| login.origin.clone()), scopes: scopes.key() };
+        let ask = async {
+            let trial = match &login {
+                Some(login) => login.proof().enter().await?,
+                None => None,
+            };
+            match self.fetch_token(at, &key.bearer, scopes, login.as_deref()).await {
+                Ok(fresh) => {
+                    trial.into_iter().for_each(Trial::accepted);
+                    Ok(fresh)
+                }
+                Err(NoToken::WrongLogin(error)) => {
+                    trial.into_iter().for_each(|trial| trial.refused(error.clone()));
+                    Err(error)
+                }
+                Err(NoToken::Other(error)) => Err(error),
+            }
+        };
+        match self.auth.tokens.get(&key, ask).await {
+            Ok(token) => {
+                let sent = Sent::Bearer { header: token.header, key, serial: token.serial, fresh: token.fresh };
+                Ok(Ticket::new(sent, login))
+            }
+            // Some token services have nothing for the anonymous, while the registry shows them what is public.
+            Err(error) if login.is_none() && error.kind() == ErrorKind::Denied && !error.is_retryable() => {
+                tracing::debug!(host = %self.name, %error, "no anonymous token, so none is sent");
+                Ok(Ticket::new(Sent::Nothing, None))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Learns from a 401, and says whether sending the request again can help.
+    ///
+    /// # Errors
+    /// If the login is wrong, which is then known for all requests, or if none can be looked up.
+    pub(crate) async fn challenged(
+        &self,
+        repository: &Repository,
+        ticket: &mut Ticket,
+        headers: &HeaderMap,
+        tried: &mut Tried,
+    ) -> Result<bool> {
+        let challenges = Challenges::read(headers);
+        self.learn(&challenges);
+        match &mut ticket.sent {
+            Sent::Bare if once(&mut tried.introduced) => self.has_something_to_show(repository).await,
+            Sent::Bare | Sent::Nothing | Sent::Given(_) => Ok(false),
+            Sent::Basic { trial, .. } => {
+                if challenges.bearer.is_some() {
+                    return Ok(once(&mut tried.changed));
+                }
+                // Harbor answers 401 for a project that does not exist, but without a challenge.
+                match trial.take().filter(|_| challenges.basic) {
+                    Some(trial) => {
+                        let error = self.wrong_login(ticket.login.as_deref());
+                        trial.refused(error.clone());
+                        Err(error)
+                    }
+                    None => Ok(false),
+                }
+            }
+            Sent::Bearer { key, serial, fresh, .. } => {
+                if challenges.bearer.as_ref().is_some_and(|bearer| *bearer != key.bearer) {
+                    return Ok(once(&mut tried.changed));
+                }
+                // More than was asked for is demanded by registries that map names, and by those that count scopes
+                // in their own way.
+                if let Some(scope) = challenges.scope.filter(|scope| adds(&key.scopes, scope)) {
+                    return Ok(tried.demanded.replace(scope).is_none());
+                }
+                if *fresh || !once(&mut tried.renewed) {
+                    return Ok(false);
+                }
+                self.auth.tokens.forget(key, *serial).await;
+                Ok(true)
+            }
+        }
+    }
+
+    /// Remembers what a challenge asks for.
+    fn learn(&self, challenges: &Challenges) {
+        let mut wanted = self.auth.wanted();
+        match (&challenges.bearer, &*wanted) {
+            (Some(bearer), _) => *wanted = Wanted::Bearer(bearer.clone()),
+            // Harbor answers an expired bearer token with a Basic challenge, so the remembered one stays.
+            (None, Wanted::Nothing) if challenges.basic => *wanted = Wanted::Basic,
+            _ => {}
+        }
+    }
+
+    /// Whether there is something to send now that the host said what it wants. A bearer token may be had by nobody in
+    /// particular, too.
+    async fn has_something_to_show(&self, repository: &Repository) -> Result<bool> {
+        let wanted = self.auth.wanted().clone();
+        match wanted {
+            Wanted::Nothing => Ok(false),
+            Wanted::Bearer(_) => Ok(true),
+            Wanted::Basic => Ok(self.shared.logins.find(self.own_login(), repository).await?.is_some()),
+        }
+    }
+
+    fn wrong_login(&self, login: Option<&Login>) -> Error {
+        let origin = login.map(|login| login.origin.as_str()).unwrap_or_default();
+        Error::new(ErrorKind::Denied, format!("`{}` does not accept the login from {origin} (401)", self.name))
+            .hint("check user name and password there")
+    }
+}
+
+/// Whether a demanded scope is more than what a token was asked for.
+fn adds(have: &str, demanded: &str) -> bool {
+    let scopes = Scopes::of(have);
+    scopes.clone().and_demanded(Some(demanded)) != scopes
+}

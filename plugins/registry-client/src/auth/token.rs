@@ -1,0 +1,224 @@
+//! Asking a token service, and reading its answer tolerantly (distribution's "Token Authentication").
+
+use std::time::Duration;
+
+use http::{HeaderValue, Method, StatusCode, header};
+use reqwest::RequestBuilder;
+use sealift_core::{
+    error::{Error, ErrorKind, Result, Retry},
+    secret::Secret,
+};
+use serde::Deserialize;
+use tokio::time::{Instant, timeout};
+use url::Url;
+
+use super::{Scopes, challenge::Bearer};
+use crate::{
+    credentials::Login,
+    error::{Side, is_transient, transport},
+    host::{Host, Reached},
+    net::Lane,
+    request::{Answer, Backoff, refused},
+    url_policy::Use,
+};
+
+/// A token and how long it is good for.
+pub(super) struct Fresh {
+    pub(super) token: Secret,
+    pub(super) lifetime: Duration,
+}
+
+/// The longest answer that is read; real ones have some KiB.
+const MAX_BYTES: u64 = 1 << 20;
+/// How often a token service is asked at most for one token.
+const ATTEMPTS: u32 = 4;
+
+/// Why there is no token.
+pub(super) enum NoToken {
+    /// The login is not good: for everybody, from now on.
+    WrongLogin(Error),
+    /// Not for these scopes, or not at the moment.
+    Other(Error),
+}
+
+impl Host {
+    /// Asks the token service of a challenge. Redirects are not followed: the answer is meant for nobody else.
+    pub(super) async fn fetch_token(
+        &self,
+        at: &Reached,
+        bearer: &Bearer,
+        scopes: &Scopes,
+        login: Option<&Login>,
+    ) -> Result<Fresh, NoToken> {
+        let realm = at.clients.whereabouts().home().judge(Use::Realm, &at.root, &bearer.realm);
+        let realm = realm.map_err(|why| NoToken::Other(refused(why)))?;
+        let timing = &self.shared.timing;
+        let mut backoff = Backoff::new(timing.backoff, timing.backoff_max, ATTEMPTS);
+        loop {
+            let failed = match self.fetch_token_once(at, &realm, bearer, scopes, login).await {
+                Err(NoToken::Other(error)) if error.is_retryable() => error,
+                done => return done,
+            };
+            let pause = backoff.next().filter(|_| self.pace.spend());
+            let Some(pause) = pause else { return Err(NoToken::Other(failed)) };
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn fetch_token_once(
+        &self,
+        at: &Reached,
+        realm: &Url,
+        bearer: &Bearer,
+        scopes: &Scopes,
+        login: Option<&Login>,
+    ) -> Result<Fresh, NoToken> {
+        let side = Side(realm.host_str().unwrap_or_default());
+        let client = at.clients.for_url(realm, Lane::Small).await.map_err(NoToken::Other)?;
+        let (method, request) = match login.and_then(Login::identity_token) {
+            Some(token) => (Method::POST, exchange_identity(client.post(realm.clone()), bearer, scopes, token)),
+            None => (Method::GET, ask(client.get(realm.clone()), bearer, scopes, login)),
+        };
+        self.shared.counters.count(&method, realm);
+        let limit = self.shared.timing.response;
+        let response = timeout(limit, request.send())
+            .await
+            .map_err(|_| NoToken::Other(side.silent(limit)))?
+            .map_err(|error| NoToken::Other(transport(error, side)))?;
+        let answer = Answer::new(response, realm.clone(), false, login.map(|login| login.origin.clone()));
+        if answer.status() == StatusCode::OK {
+            let bytes = answer.bytes(MAX_BYTES, limit).await.map_err(NoToken::Other)?;
+            return read(&bytes).map_err(|why| {
+                NoToken::Other(Error::new(ErrorKind::Unsupported, format!("the token service `{}` {why}", side.0)))
+            });
+        }
+        Err(self.no_token(answer, login).await)
+    }
+
+    async fn no_token(&self, answer: Answer, login: Option<&Login>) -> NoToken {
+        let (status, host) = (answer.status(), answer.host().to_owned());
+        let said = answer.said().await;
+        let quoted = if said.text.is_empty() { String::new() } else { format!(": {}", said.text) };
+        let code = status.as_u16();
+        let denied = |what: String| Error::new(ErrorKind::Denied, format!("{what} ({code}{quoted})"));
+        match login {
+            // 400 is what OAuth2 says of an identity token that is not good (RFC 6749, `invalid_grant`).
+            Some(login) if code == 401 || (code == 400 && login.identity_token().is_some()) => NoToken::WrongLogin(
+                denied(format!("`{host}` does not accept the login from {} for `{}`", login.origin, self.name))
+                    .hint("check user name and password there"),
+            ),
+            _ if is_transient(status) => NoToken::Other(
+                Error::new(ErrorKind::Unavailable, format!("the token service `{host}` fails ({code}{quoted})"))
+                    .retry(Retry::Soon),
+            ),
+            _ if status.is_redirection() => {
+                NoToken::Other(denied(format!("the token service `{host}` redirects, which is not followed")))
+            }
+            _ => NoToken::Other(denied(format!("the token service `{host}` gives no token"))),
+        }
+    }
+}
+
+fn ask(request: RequestBuilder, bearer: &Bearer, scopes: &Scopes, login: Option<&Login>) -> RequestBuilder {
+    let account = login.and_then(Login::username).map(|name| ("account", name));
+    let service = bearer.service.as_deref().map(|service| ("service", service));
+    let scopes = scopes.iter().map(|scope| ("scope", scope));
+    let query: Vec<_> = service.into_iter().chain(scopes).chain(account).collect();
+    let request = request.query(&query);
+    match login.and_then(Login::basic) {
+        Some(basic) => request.header(header::AUTHORIZATION, basic),
+        None => request,
+    }
+}
+
+fn exchange_identity(request: RequestBuilder, bearer: &Bearer, scopes: &Scopes, token: &Secret) -> RequestBuilder {
+    let scope = scopes.iter().collect::<Vec<_>>().join(" ");
+    request.form(&[
+        ("grant_type", "refresh_token"),
+        ("service", bearer.service.as_deref().unwrap_or_default()),
+        ("client_id", "sealift"),
+        ("scope", &scope),
+        ("refresh_token", token.expose()),
+    ])
+}
+
+#[derive(Deserialize)]
+struct Body {
+    #[serde(default)]
+    token: Option<String>,
+    #[serde(default)]
+    access_token: Option<String>,
+    #[serde(default)]
+    expires_in: serde_json::Value,
+}
+
+/// # Errors
+/// What is wrong with it, without repeating any of it: it is a secret.
+fn read(bytes: &[u8]) -> Result<Fresh, &'static str> {
+    let body: Body = serde_json::from_slice(bytes).map_err(|_| "gave an answer that is no token")?;
+    let filled = |token: Option<String>| token.filter(|token| !token.is_empty());
+    let token = filled(body.token).or_else(|| filled(body.access_token)).ok_or("gave an answer without a token")?;
+    if HeaderValue::from_str(&token).is_err() {
+        return Err("gave a token that no header can carry");
+    }
+    Ok(Fresh { token: Secret::new(token), lifetime: lifetime(&body.expires_in) })
+}
+
+/// Default and least: 60 s (the documentation's own numbers). Nobody is believed for longer than a day.
+fn lifetime(expires_in: &serde_json::Value) -> Duration {
+    let seconds = match expires_in {
+        serde_json::Value::Number(number) => number.as_f64(),
+        serde_json::Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    Duration::from_secs_f64(seconds.filter(|seconds| seconds.is_finite()).unwrap_or(60.0).clamp(60.0, 86_400.0))
+}
+
+/// When a token that was received at `received` should be renewed: before it runs out, and reckoned by our own clock,
+/// because `issued_at` comes from somebody else's.
+pub(super) fn renew_at(received: Instant, lifetime: Duration) -> Instant {
+    received + (lifetime - (lifetime / 5).min(Duration::from_secs(30)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn either_name_of_the_token_is_read() {
+        for body in
+            [r#"{"token":"t"}"#, r#"{"access_token":"t"}"#, r#"{"token":"","access_token":"t","issued_at":"x"}"#]
+        {
+            assert_eq!(read(body.as_bytes()).ok().unwrap().token.expose(), "t", "{body}");
+        }
+        for body in ["{}", "<html>", r#"{"token":null}"#, r#"{"token":""}"#, r#"{"token":"a\nb"}"#, "[]"] {
+            assert!(read(body.as_bytes()).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn odd_lifetimes_are_made_sense_of() {
+        for (text, expected) in [
+            ("300", 300),
+            ("\"300\"", 300),
+            ("null", 60),
+            ("0", 60),
+            ("-5", 60),
+            ("1e12", 86_400),
+            ("\"soon\"", 60),
+            ("5", 60),
+            ("[]", 60),
+        ] {
+            let body = format!(r#"{{"token":"t","expires_in":{text}}}"#);
+            assert_eq!(read(body.as_bytes()).ok().unwrap().lifetime, Duration::from_secs(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn tokens_are_renewed_before_they_run_out() {
+        let now = Instant::now();
+        assert_eq!(renew_at(now, Duration::from_secs(60)) - now, Duration::from_secs(48));
+        assert_eq!(renew_at(now, Duration::from_secs(300)) - now, Duration::from_secs(270));
+        assert_eq!(renew_at(now, Duration::from_secs(3600)) - now, Duration::from_secs(3570));
+    }
+}

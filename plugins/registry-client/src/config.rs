@@ -1,0 +1,52 @@
+//! What is written in `[registries]`.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use sealift_core::secret::Value;
+use serde::Deserialize;
+
+/// How registries are reached, one table for each host.
+///
+/// A registry needs an entry only where something differs from what is usual: https, verified by the roots of the
+/// system, and a login from the auth file or from Docker's and Podman's credential files.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Config {
+    /// By host, with port if it has one, such as `"quay.io"` or `"harbor.corp:8443"`.
+    pub hosts: BTreeMap<String, Registry>,
+}
+
+/// How one registry is reached.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Registry {
+    /// User name; goes before every other login for this host. Needs `password`. With the user name `<token>` the
+    /// password is an identity token. Default: none.
+    pub username: Option<Value>,
+
+    /// Password or access token, in place or as `{ env = "NAME" }`. Needs `username`. Default: none.
+    pub password: Option<Value>,
+
+    /// Do not verify the certificate of this registry, and speak plain http with it where it speaks no TLS. Gives up
+    /// the protection of the password and of tags against whoever sits on the line. Default: false.
+    pub insecure: bool,
+
+    /// PEM file with certificates of private CAs, trusted besides those of the system and of
+    /// `/etc/docker/certs.d/HOST/`. Default: none.
+    pub ca_file: Option<String>,
+
+    /// PEM file with the certificate that we show to this registry. Needs `client_key`. Default: none.
+    pub client_cert: Option<String>,
+
+    /// PEM file with the key of `client_cert`, not encrypted. Default: none.
+    pub client_key: Option<String>,
+
+    /// Path in front of `/v2/`, for registries that live below one, such as `/repository/docker` at some Nexus.
+    /// Default: none.
+    pub path_prefix: Option<String>,
+
+    /// Further hosts that this registry may send us to (token service, object store) although their addresses lie
+    /// further inside than its own. Default: none.
+    pub trusted_hosts: Vec<String>,
+}

@@ -1,0 +1,61 @@
+//! Credential helpers: programs called `docker-credential-NAME` that are asked for a login.
+//!
+//! A helper may hang, on a locked keyring for example, so it has a limit and is killed when that is over.
+
+use std::{process::Stdio, time::Duration};
+
+use sealift_core::{
+    error::{Error, ErrorKind, Result},
+    secret::Secret,
+};
+use serde::Deserialize;
+use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Answer {
+    username: String,
+    secret: String,
+}
+
+/// Asks a helper about a server; none if it does not know it.
+///
+/// # Errors
+/// If there is no such program, or it fails, hangs or talks nonsense. What it printed is not repeated.
+pub(super) async fn ask(name: &str, server: &str, limit: Duration) -> Result<Option<(String, Secret)>> {
+    let program = format!("docker-credential-{name}");
+    let fail = |why: &str| {
+        Error::new(ErrorKind::Denied, format!("the credential helper `{program}` {why}"))
+            .hint(format!("try it yourself: echo {server} | {program} get"))
+    };
+    if name.is_empty() || !name.chars().all(|char| char.is_ascii_alphanumeric() || "-_.".contains(char)) {
+        return Err(fail("has no proper name"));
+    }
+    let mut child = Command::new(&program)
+        .arg("get")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| fail(&format!("cannot be started: {error}")))?;
+    let dialogue = async {
+        if let Some(mut stdin) = child.stdin.take() {
+            // A helper that does not read its input may still answer.
+            let _ = stdin.write_all(server.as_bytes()).await;
+        }
+        child.wait_with_output().await
+    };
+    let output = timeout(limit, dialogue)
+        .await
+        .map_err(|_| fail(&format!("did not answer within {} s", limit.as_secs())))?
+        .map_err(|error| fail(&format!("cannot be waited for: {error}")))?;
+    if !output.status.success() {
+        let said = [output.stdout, output.stderr].concat();
+        // The text that Docker's own helpers print if there is nothing stored (docker-credential-helpers).
+        let unknown = String::from_utf8_lossy(&said).contains("credentials not found");
+        return if unknown { Ok(None) } else { Err(fail(&format!("failed with {}", output.status))) };
+    }
+    let answer: Answer = serde_json::from_slice(&output.stdout).map_err(|_| fail("gave no readable answer"))?;
+    Ok(Some((answer.username, Secret::new(answer.secret))))
+}

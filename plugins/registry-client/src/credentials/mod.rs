@@ -1,0 +1,38 @@
+//! Who we are at a registry.
+//!
+//! Looked up in this order, and only when a registry asks for it: the entry of the host in `[registries]`, the auth
+//! file of `[credentials]` (longest match), Docker's and Podman's credential files and helpers (from the path of the
+//! repository up to the host), nobody.
+
+mod docker;
+mod helper;
+mod login;
+mod section;
+
+use std::{sync::Arc, time::Duration};
+
+pub(crate) use login::{Login, Trial, sensitive};
+use sealift_core::{content::Repository, error::Result, plugin::Environment};
+pub use section::{Config, Credentials};
+
+use docker::DockerFiles;
+
+/// Finds logins.
+pub(crate) struct Logins {
+    auth_file: Arc<Credentials>,
+    docker: DockerFiles,
+}
+
+impl Logins {
+    pub(crate) fn new(auth_file: Arc<Credentials>, environment: Environment, helper_limit: Duration) -> Self {
+        Self { auth_file, docker: DockerFiles::new(environment, helper_limit) }
+    }
+
+    /// The login for a repository; `own` is that of the host's entry.
+    pub(crate) async fn find(&self, own: Option<&Arc<Login>>, repository: &Repository) -> Result<Option<Arc<Login>>> {
+        if let Some(login) = own.or_else(|| self.auth_file.find(repository)) {
+            return Ok(Some(Arc::clone(login)));
+        }
+        self.docker.find(repository).await
+    }
+}

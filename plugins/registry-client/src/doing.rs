@@ -1,0 +1,64 @@
+//! What is being done, in the words in which an error says that it could not be done.
+
+use std::fmt;
+
+use sealift_core::content::{Digest, ImageRef, Repository};
+
+/// One request to a registry, as its user would describe it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Doing<'a> {
+    /// Read what a name points to, or the manifest of it.
+    ReadManifest(&'a ImageRef),
+    /// Page through tags.
+    ListTags(&'a Repository),
+    /// List what is about a manifest.
+    ListReferrers(&'a Repository, &'a Digest),
+    /// Read a blob.
+    ReadBlob(&'a Repository, &'a Digest),
+    /// Look at what a destination has.
+    Look(&'a ImageRef),
+    /// Look whether a destination has a blob.
+    LookForBlob(&'a Repository, &'a Digest),
+    /// Write a blob.
+    PushBlob(&'a Repository, &'a Digest),
+    /// Write a manifest.
+    PushManifest(&'a ImageRef),
+}
+
+impl Doing<'_> {
+    /// The repository that it is about.
+    pub(crate) fn repository(&self) -> &Repository {
+        match self {
+            Self::ReadManifest(image) | Self::Look(image) | Self::PushManifest(image) => &image.repository,
+            Self::ListTags(repository)
+            | Self::ListReferrers(repository, _)
+            | Self::ReadBlob(repository, _)
+            | Self::LookForBlob(repository, _)
+            | Self::PushBlob(repository, _) => repository,
+        }
+    }
+
+    /// Whether it changes something.
+    pub(crate) fn writes(&self) -> bool {
+        matches!(self, Self::PushBlob(..) | Self::PushManifest(_))
+    }
+}
+
+impl fmt::Display for Doing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ReadManifest(image) => write!(f, "cannot read `{image}`"),
+            Self::ListTags(repository) => write!(f, "cannot list the tags of `{repository}`"),
+            Self::ListReferrers(repository, subject) => {
+                write!(f, "cannot list what refers to `{}` in `{repository}`", subject.short())
+            }
+            Self::ReadBlob(repository, digest) => write!(f, "cannot read the blob `{digest}` of `{repository}`"),
+            Self::Look(image) => write!(f, "cannot look at `{image}`"),
+            Self::LookForBlob(repository, digest) => {
+                write!(f, "cannot look for the blob `{digest}` in `{repository}`")
+            }
+            Self::PushBlob(repository, digest) => write!(f, "cannot push the blob `{digest}` to `{repository}`"),
+            Self::PushManifest(image) => write!(f, "cannot push `{image}`"),
+        }
+    }
+}

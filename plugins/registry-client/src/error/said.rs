@@ -1,0 +1,127 @@
+//! The body of an error answer: read with a cap, understood in several dialects, and cleaned before it is shown.
+
+use serde::Deserialize;
+
+/// What a registry said about an error.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// Error codes such as `MANIFEST_UNKNOWN`, upper case.
+    pub(crate) codes: Vec<String>,
+    /// The first sentence, fit to be shown; empty if there was none.
+    pub(crate) text: String,
+}
+
+/// How much of a text is shown.
+const SHOWN: usize = 200;
+
+#[derive(Deserialize)]
+struct Body {
+    #[serde(default)]
+    errors: Option<Vec<Item>>,
+    #[serde(default, alias = "details", alias = "error_description", alias = "error")]
+    message: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    #[serde(default)]
+    code: Option<String>,
+    #[serde(default)]
+    message: Option<String>,
+    #[serde(default)]
+    detail: Option<serde_json::Value>,
+}
+
+impl Said {
+    /// Understands the errors of distribution-spec, the habits of token services, and plain text.
+    pub(crate) fn of(body: &[u8]) -> Self {
+        if let Ok(body) = serde_json::from_slice::<Body>(body) {
+            let items = body.errors.unwrap_or_default();
+            let codes = items.iter().filter_map(|item| item.code.as_deref()).map(str::to_ascii_uppercase).collect();
+            let text = items.iter().find_map(Item::text).or(body.message).unwrap_or_default();
+            return Self { codes, text: clean(&text) };
+        }
+        let text = String::from_utf8_lossy(&body[..body.len().min(4096)]);
+        let page = text.trim_start().starts_with('<');
+        Self { codes: Vec::new(), text: if page { "(an HTML page)".to_owned() } else { clean(&text) } }
+    }
+
+    /// Whether one of the codes is this one.
+    pub(crate) fn has(&self, code: &str) -> bool {
+        self.codes.iter().any(|found| found == code)
+    }
+
+    /// Whether the text speaks of something, in any case.
+    pub(crate) fn mentions(&self, word: &str) -> bool {
+        self.text.to_ascii_lowercase().contains(word)
+    }
+}
+
+impl Item {
+    fn text(&self) -> Option<String> {
+        let detail = match &self.detail {
+            Some(serde_json::Value::String(text)) if !text.is_empty() => Some(text.clone()),
+            _ => None,
+        };
+        let message = self.message.clone().filter(|message| !message.is_empty());
+        match (message, detail) {
+            (Some(message), Some(detail)) => Some(format!("{message}: {detail}")),
+            (one, other) => one.or(other).or_else(|| self.code.clone()),
+        }
+    }
+}
+
+/// One line without control characters, which could draw on a terminal or forge log lines.
+fn clean(text: &str) -> String {
+    let mut line = String::new();
+    for word in text.split(|char: char| char.is_whitespace() || char.is_control()).filter(|word| !word.is_empty()) {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        // Direction marks and the like are no control characters but can make a line lie about itself.
+        line.extend(word.chars().filter(|char| !matches!(char, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')));
+        if line.chars().count() > SHOWN {
+            return line.chars().take(SHOWN).chain(['…']).collect();
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_dialects_are_understood() {
+        for (body, codes, text) in [
+            (
+                r#"{"errors":[{"code":"NAME_UNKNOWN","message":"no such repository","detail":{"name":"a/b"}}]}"#,
+                "NAME_UNKNOWN",
+                "no such repository",
+            ),
+            (
+                r#"{"errors":[{"code":"denied","message":"requested access","detail":"quota"}]}"#,
+                "DENIED",
+                "requested access: quota",
+            ),
+            (r#"{"errors":[{"code":"UNAUTHORIZED"}]}"#, "UNAUTHORIZED", "UNAUTHORIZED"),
+            (r#"{"errors":[]}"#, "", ""),
+            (r#"{"details":"incorrect username or password"}"#, "", "incorrect username or password"),
+            (r#"{"error":"invalid_grant"}"#, "", "invalid_grant"),
+            ("404 page not found\n", "", "404 page not found"),
+            ("  <html><body>Bad gateway", "", "(an HTML page)"),
+            ("", "", ""),
+        ] {
+            let said = Said::of(body.as_bytes());
+            assert_eq!((said.codes.join(","), said.text.as_str()), (codes.to_owned(), text), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_is_one_short_clean_line() {
+        let said = Said::of(b"red \x1b[31malert\x1b[0m\r\nERROR forged \xff line\x07 \xe2\x80\xae txet");
+        assert!(!said.text.chars().any(char::is_control), "{:?}", said.text);
+        assert!(!said.text.contains(['\n', '\u{202e}']));
+        assert!(Said::of("x".repeat(100_000).as_bytes()).text.chars().count() <= SHOWN + 1);
+    }
+}

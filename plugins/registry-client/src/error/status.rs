@@ -1,0 +1,230 @@
+//! From an HTTP status to an error: the one place that knows what registries mean by their answers.
+//!
+//! Decided on the status first, then on the code of the body, then on its words, because bodies are JSON, HTML or
+//! nothing, depending on what stands in front of a registry.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use sealift_core::error::{Error, ErrorKind, Retry};
+
+use super::Said;
+use crate::doing::Doing;
+
+/// An answer that is no success.
+#[derive(Debug)]
+pub(crate) struct Refusal<'a> {
+    pub(crate) doing: Doing<'a>,
+    pub(crate) status: StatusCode,
+    pub(crate) said: Said,
+    /// Whether a host that the registry sent us to gave the answer.
+    pub(crate) foreign: bool,
+    /// Whether it is a Harbor.
+    pub(crate) harbor: bool,
+    /// Where the login came from that was used; none if nobody is logged in.
+    pub(crate) login: Option<String>,
+    /// What `Retry-After` said.
+    pub(crate) wait: Option<Duration>,
+}
+
+/// Whether the same request may well succeed a little later.
+///
+/// 499 and 522 come from proxies and CDNs that lost the server behind them; 501 and 505 are final.
+pub(crate) fn is_transient(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 425 | 429 | 499 | 500 | 502 | 503 | 504 | 520..=524)
+}
+
+/// What an answer means.
+pub(crate) fn refusal(refusal: &Refusal<'_>) -> Error {
+    let meaning = meaning(refusal);
+    let registry = refusal.doing.repository().registry();
+    let mut sentence = format!("{}: {}", refusal.doing, meaning.what.replace("{registry}", registry));
+    if !refusal.said.text.is_empty() && !meaning.says_all {
+        sentence = format!("{sentence} ({}: {})", refusal.status.as_u16(), refusal.said.text);
+    } else if !meaning.says_all {
+        sentence = format!("{sentence} ({})", refusal.status.as_u16());
+    }
+    let mut error = Error::new(meaning.kind, sentence);
+    if let Some(retry) = meaning.retry {
+        error = error.retry(retry);
+    }
+    match meaning.hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}
+
+struct Meaning {
+    kind: ErrorKind,
+    what: String,
+    hint: Option<String>,
+    retry: Option<Retry>,
+    /// Nothing needs to be quoted beside it.
+    says_all: bool,
+}
+
+impl Meaning {
+    fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
+        Self { kind, what: what.into(), hint: None, retry: None, says_all: false }
+    }
+
+    fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    fn retry(self, retry: Retry) -> Self {
+        Self { retry: Some(retry), ..self }
+    }
+
+    fn says_all(self) -> Self {
+        Self { says_all: true, ..self }
+    }
+}
+
+fn meaning(refusal: &Refusal<'_>) -> Meaning {
+    use ErrorKind::{Conflict, Denied, Storage, Throttled, Unavailable, Unsupported};
+    let Refusal { doing, status, said, .. } = refusal;
+    if refusal.foreign {
+        return foreign(refusal);
+    }
+    match status.as_u16() {
+        400 => bad_request(refusal),
+        401 => unauthorized(refusal),
+        403 => forbidden(refusal),
+        404 => not_found(refusal),
+        405 => Meaning::new(Unsupported, "`{registry}` does not allow this here")
+            .hint("a repository that mirrors another registry is read-only; push to a hosted one"),
+        // Harbor: an immutable tag (412) or a policy that bars pulls (412 PROJECTPOLICYVIOLATION).
+        412 if said.has("PROJECTPOLICYVIOLATION") => Meaning::new(Denied, "a policy of the project forbids it"),
+        409 | 412 if doing.writes() => Meaning::new(Conflict, "what stands there may not be changed")
+            .hint("the tag is immutable, or somebody else writes it at the moment"),
+        413 => Meaning::new(Unsupported, "it is too large for the registry or for a proxy in front of it")
+            .hint("raise the limit there, such as `client_max_body_size 0;` of nginx"),
+        416 => Meaning::new(Unavailable, "`{registry}` lost track of the transfer").retry(Retry::Soon),
+        // The project asked to be throttled by some registries with 403, but those cannot be told apart.
+        429 => {
+            let after = refusal.wait.map_or(Retry::Soon, Retry::After);
+            Meaning::new(Throttled, "`{registry}` asks for fewer requests").retry(after)
+        }
+        // distribution 2.8 refuses layers with `urls` like this unless it is configured to take them.
+        500 if said.has("MANIFEST_BLOB_UNKNOWN") || said.mentions("invalid url on layer") => {
+            Meaning::new(Unsupported, "`{registry}` does not take images with foreign layers")
+                .hint("its operator can allow their URLs, with `validation.manifests.urls.allow` of distribution")
+        }
+        507 => Meaning::new(Storage, "`{registry}` has no space left"),
+        500..=599 => {
+            let after = refusal.wait.map_or(Retry::Soon, Retry::After);
+            Meaning::new(Unavailable, "`{registry}` has a problem of its own").retry(after)
+        }
+        300..=399 => Meaning::new(Unsupported, "`{registry}` redirects, which cannot be followed here"),
+        _ => Meaning::new(Unsupported, "`{registry}` does not do this"),
+    }
+}
+
+/// Answers of object stores and mirrors that a registry sent us to.
+fn foreign(refusal: &Refusal<'_>) -> Meaning {
+    let status = refusal.status.as_u16();
+    let what = "the host that `{registry}` sent us to refuses";
+    match status {
+        // Signed URLs expire; the registry gives a new one.
+        400 | 401 | 403 | 404 | 410 => Meaning::new(ErrorKind::Denied, what).retry(Retry::Soon),
+        _ if is_transient(refusal.status) => Meaning::new(ErrorKind::Unavailable, what).retry(Retry::Soon),
+        _ => Meaning::new(ErrorKind::Unsupported, what),
+    }
+}
+
+fn bad_request(refusal: &Refusal<'_>) -> Meaning {
+    use ErrorKind::{Conflict, Corrupt, NotFound, Unavailable, Unsupported};
+    let said = &refusal.said;
+    let immutable = said.mentions("immutable") || said.has("IMAGETAGALREADYEXISTSEXCEPTION");
+    if refusal.doing.writes() && (immutable || said.mentions("tag already exists")) {
+        return Meaning::new(Conflict, "the tag is immutable and stands for something else");
+    }
+    if said.has("DIGEST_INVALID") || said.has("SIZE_INVALID") {
+        return match refusal.doing {
+            Doing::PushBlob(..) => Meaning::new(Corrupt, "other bytes arrived than were sent").retry(Retry::Soon),
+            _ => Meaning::new(Unsupported, "`{registry}` does not take this digest"),
+        };
+    }
+    if said.has("BLOB_UPLOAD_INVALID") || said.has("BLOB_UPLOAD_UNKNOWN") {
+        return Meaning::new(Unavailable, "`{registry}` lost the upload").retry(Retry::Soon);
+    }
+    if said.has("MANIFEST_BLOB_UNKNOWN") || said.has("BLOB_UNKNOWN") {
+        return Meaning::new(NotFound, "something that the manifest points to is not there").retry(Retry::Soon);
+    }
+    if said.has("MANIFEST_INVALID") {
+        return Meaning::new(Unsupported, "`{registry}` does not take this kind of manifest");
+    }
+    Meaning::new(Unsupported, "`{registry}` does not understand the request")
+}
+
+fn unauthorized(refusal: &Refusal<'_>) -> Meaning {
+    let repository = refusal.doing.repository();
+    let project = repository.path().split('/').next().unwrap_or_default();
+    // Harbor says 401 for a project that does not exist, with the challenge left empty.
+    if refusal.harbor && refusal.said.mentions("not found") {
+        return no_project(project);
+    }
+    match &refusal.login {
+        Some(origin) => Meaning::new(ErrorKind::Denied, format!("the login from {origin} is not enough"))
+            .hint(format!("it needs the right to {} `{repository}`", if refusal.doing.writes() { "push to" } else { "pull from" })),
+        None => Meaning::new(ErrorKind::Denied, "`{registry}` wants a login")
+            .hint(format!("log in with `docker login {registry}`, name an auth file, or put `username` and `password` into [registries.\"{registry}\"]; a repository that does not exist looks the same at some registries", registry = repository.registry())),
+    }
+}
+
+fn forbidden(refusal: &Refusal<'_>) -> Meaning {
+    let said = &refusal.said;
+    if said.mentions("quota") {
+        return Meaning::new(ErrorKind::Storage, "the quota of the project is used up");
+    }
+    if said.mentions("read only") || said.mentions("read-only") {
+        return Meaning::new(ErrorKind::Denied, "`{registry}` is in read-only mode");
+    }
+    if said.mentions("proxy project") {
+        return Meaning::new(ErrorKind::Denied, "the project is a proxy cache, which takes no pushes");
+    }
+    let login = refusal.login.as_ref();
+    let who = login.map_or("nobody is logged in".to_owned(), |origin| format!("the login from {origin} may not"));
+    Meaning::new(ErrorKind::Denied, format!("not allowed; {who}"))
+}
+
+fn not_found(refusal: &Refusal<'_>) -> Meaning {
+    use ErrorKind::{NotFound, Unavailable, Unsupported};
+    let said = &refusal.said;
+    // distribution without the OCI types in `Accept`; every request names them, so something in between lost them.
+    if said.mentions("accept header does not support") {
+        return Meaning::new(Unsupported, "the registry did not see which media types are accepted")
+            .hint("a proxy in front of it drops or cuts the `Accept` header");
+    }
+    match refusal.doing {
+        Doing::PushBlob(..) if said.has("BLOB_UPLOAD_UNKNOWN") || said.has("BLOB_UPLOAD_INVALID") => {
+            Meaning::new(Unavailable, "`{registry}` lost the upload").retry(Retry::Soon)
+        }
+        // Harbor looks up every child of an index in the same repository.
+        Doing::PushManifest(_) if refusal.harbor => {
+            Meaning::new(NotFound, "an entry of the index is not there").retry(Retry::Soon)
+        }
+        Doing::PushBlob(repository, _) if refusal.harbor => {
+            no_project(repository.path().split('/').next().unwrap_or_default())
+        }
+        Doing::PushBlob(..) | Doing::PushManifest(_) => Meaning::new(NotFound, "the repository does not exist")
+            .hint("at some registries (ECR, Artifact Registry) it must be created first"),
+        Doing::ListTags(_) | Doing::ListReferrers(..) => {
+            Meaning::new(NotFound, "the repository does not exist").says_all()
+        }
+        Doing::ReadManifest(_) | Doing::Look(_) if said.has("NAME_UNKNOWN") => {
+            Meaning::new(NotFound, "the repository does not exist").says_all()
+        }
+        _ => Meaning::new(NotFound, "it does not exist").says_all(),
+    }
+}
+
+fn no_project(project: &str) -> Meaning {
+    Meaning::new(ErrorKind::NotFound, format!("the project `{project}` does not exist, or this login may not see it"))
+        .hint("create it in Harbor, or set another `prefix` in [[push]]")
+        .says_all()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+//! From a failed exchange to an error: no connection, no trust, no answer, a policy that said no.
+
+use std::{error::Error as StdError, io, time::Duration};
+
+use sealift_core::error::{Error, ErrorKind, Retry};
+
+use crate::url_policy::Refused;
+
+/// The host that was spoken to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Side<'a>(pub(crate) &'a str);
+
+impl Side<'_> {
+    /// Nothing came in time.
+    pub(crate) fn silent(self, limit: Duration) -> Error {
+        Error::new(ErrorKind::Unavailable, format!("`{}` did not answer within {} s", self.0, limit.as_secs()))
+    }
+
+    /// No connection could be made.
+    pub(crate) fn unreachable(self, why: &str) -> Error {
+        Error::new(ErrorKind::Unavailable, format!("cannot connect to `{}`: {why}", self.0))
+    }
+}
+
+/// What a failed exchange with a host means. The URL is left out: it may hold a signature.
+pub(crate) fn transport(error: reqwest::Error, side: Side<'_>) -> Error {
+    let error = error.without_url();
+    let host = side.0;
+    if let Some(refused) = find::<Refused>(&error) {
+        return Error::new(ErrorKind::Denied, refused.to_string())
+            .hint("if that is right, add the host to `trusted_hosts` of the registry in [registries]");
+    }
+    if let Some(tls) = find_tls(&error) {
+        return untrusted(tls, side);
+    }
+    let cause = innermost(&error);
+    let told = match find::<io::Error>(&error).map(io::Error::kind) {
+        Some(io::ErrorKind::ConnectionRefused) => side.unreachable("connection refused"),
+        Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted) => {
+            Error::new(ErrorKind::Unavailable, format!("`{host}` broke the connection"))
+        }
+        _ if error.is_connect() && error.is_timeout() => side.unreachable("no connection in time"),
+        _ if error.is_connect() && cause.contains("407") => {
+            Error::new(ErrorKind::Denied, format!("the proxy on the way to `{host}` wants a login"))
+                .hint("put it into the proxy variable: http://NAME:PASSWORD@PROXY:PORT")
+        }
+        _ if error.is_connect() => side.unreachable(&cause),
+        _ => Error::new(ErrorKind::Unavailable, format!("the exchange with `{host}` broke off: {cause}")),
+    };
+    told.because(error)
+}
+
+fn untrusted(tls: &rustls::Error, side: Side<'_>) -> Error {
+    let host = side.0;
+    let certificate = matches!(tls, rustls::Error::InvalidCertificate(_));
+    if certificate {
+        return Error::new(ErrorKind::Unavailable, format!("the certificate of `{host}` is not trusted: {tls}"))
+            .retry(Retry::Never)
+            .hint(format!("name its CA with `ca_file` in [registries.\"{host}\"]; `insecure = true` there gives up all verification"));
+    }
+    match tls {
+        rustls::Error::InvalidMessage(_) => Error::new(ErrorKind::Unavailable, format!("`{host}` does not speak TLS"))
+            .retry(Retry::Never)
+            .hint(format!("if it speaks plain http only, set `insecure = true` in [registries.\"{host}\"]")),
+        rustls::Error::AlertReceived(alert) => {
+            Error::new(ErrorKind::Unavailable, format!("`{host}` ended the TLS handshake: {alert:?}"))
+                .retry(Retry::Never)
+                .hint("it may want a client certificate: `client_cert` and `client_key` in [registries]")
+        }
+        other => Error::new(ErrorKind::Unavailable, format!("TLS with `{host}` failed: {other}")),
+    }
+}
+
+/// A source of some type within a chain of errors, looking into `io::Error`s too, which hide what they wrap.
+fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<E>() {
+            return Some(found);
+        }
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = inner.map(|inner| inner as &(dyn StdError + 'static)).or_else(|| error.source());
+    }
+    None
+}
+
+fn find_tls<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
+    find::<rustls::Error>(error)
+}
+
+/// The words of the last cause, which are the ones that say something.
+fn innermost(error: &(dyn StdError + 'static)) -> String {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    last.to_string()
+}

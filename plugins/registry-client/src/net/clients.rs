@@ -1,0 +1,115 @@
+//! The HTTP clients of one registry, each made when it is first needed.
+//!
+//! Small requests and bodies have clients of their own over TLS: HTTP/2 pays for many small requests on one
+//! connection, but one connection with a fixed window throttles big bodies, so bodies go by HTTP/1.1. Other hosts than
+//! the registry's own are never spoken to with its client certificate or its lowered guard.
+
+use std::time::Duration;
+
+use reqwest::{Client, redirect::Policy};
+use sealift_core::error::{Error, ErrorKind, Result, Retry};
+use tokio::sync::OnceCell;
+use url::Url;
+
+use super::{Trust, Whereabouts, tls::install_crypto};
+
+/// What a request carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// A few KiB either way.
+    Small,
+    /// A blob.
+    Bulk,
+}
+
+/// A pool of connections that sit idle longer than this is likely to be closed by the other end at any moment. An
+/// upload cannot be sent twice, so its connections are trusted for a shorter time.
+const IDLE: Duration = Duration::from_secs(45);
+const IDLE_BULK: Duration = Duration::from_secs(15);
+
+/// The HTTP clients of one registry.
+pub(crate) struct Clients {
+    whereabouts: Whereabouts,
+    trust: Trust,
+    insecure: bool,
+    connect: Duration,
+    plain: OnceCell<Client>,
+    home: [OnceCell<Client>; 2],
+    foreign: [OnceCell<Client>; 2],
+}
+
+impl Clients {
+    pub(crate) fn new(whereabouts: Whereabouts, trust: Trust, insecure: bool, connect: Duration) -> Self {
+        Self {
+            whereabouts,
+            trust,
+            insecure,
+            connect,
+            plain: OnceCell::new(),
+            home: Default::default(),
+            foreign: Default::default(),
+        }
+    }
+
+    pub(crate) fn whereabouts(&self) -> &Whereabouts {
+        &self.whereabouts
+    }
+
+    /// The client to ask this URL with.
+    pub(crate) async fn for_url(&self, url: &Url, lane: Lane) -> Result<&Client> {
+        if url.scheme() == "http" {
+            return self.plain.get_or_try_init(|| async { self.build(Guard::NoTls, lane) }).await;
+        }
+        let at_home = self.whereabouts.home().url.host_str() == url.host_str();
+        let (cells, guard) = if at_home { (&self.home, Guard::Home) } else { (&self.foreign, Guard::Foreign) };
+        cells[usize::from(lane == Lane::Bulk)].get_or_try_init(|| async { self.build(guard, lane) }).await
+    }
+
+    fn build(&self, guard: Guard, lane: Lane) -> Result<Client> {
+        install_crypto();
+        let proxies = self.whereabouts.proxies().clone();
+        let mut builder = Client::builder()
+            .user_agent(concat!("sealift/", env!("CARGO_PKG_VERSION")))
+            .redirect(Policy::none())
+            .referer(false)
+            .retry(reqwest::retry::never()) // repeating is decided in one place, with a budget
+            .no_proxy() // what the process environment says does not count
+            .proxy(reqwest::Proxy::custom(move |url| proxies.for_url(url).cloned()))
+            .dns_resolver(self.whereabouts.clone())
+            .connect_timeout(self.connect)
+            .tcp_keepalive(Duration::from_secs(30))
+            .pool_idle_timeout(if lane == Lane::Bulk || guard == Guard::NoTls { IDLE_BULK } else { IDLE });
+        if lane == Lane::Bulk || guard == Guard::NoTls {
+            builder = builder.http1_only();
+        }
+        builder = match guard {
+            // No roots are loaded, so that plain http needs no CA store.
+            Guard::NoTls => builder.tls_certs_only([]),
+            // A private CA may vouch for the neighbours of its registry: it could read these credentials anyway.
+            Guard::Foreign => builder.tls_certs_merge(self.trust.roots.iter().cloned()),
+            Guard::Home => {
+                let builder = builder
+                    .tls_certs_merge(self.trust.roots.iter().cloned())
+                    .tls_danger_accept_invalid_certs(self.insecure);
+                match &self.trust.identity {
+                    Some(identity) => builder.identity(identity.clone()),
+                    None => builder,
+                }
+            }
+        };
+        builder.build().map_err(|error| {
+            let cause = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source()).last();
+            let cause = cause.map(ToString::to_string).unwrap_or_default();
+            Error::new(ErrorKind::Unavailable, format!("TLS cannot be set up: {cause}"))
+                .retry(Retry::Never)
+                .hint("install the CA certificates of your system (package `ca-certificates`), set SSL_CERT_FILE, or name a `ca_file` in [registries]")
+        })
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Guard {
+    NoTls,
+    Home,
+    Foreign,
+}

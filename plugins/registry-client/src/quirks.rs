@@ -1,0 +1,85 @@
+//! What a registry turned out to do in its own way, learned in this run and never assumed.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU8, Ordering},
+    },
+};
+
+use sealift_core::content::{Descriptor, Digest, Repository};
+
+use crate::host::Host;
+
+/// What was learned of one registry.
+#[derive(Debug, Default)]
+pub(crate) struct Quirks {
+    /// HEAD of a manifest does not tell what GET does.
+    pub(crate) head_is_useless: AtomicBool,
+    /// There is no referrers API; the fallback tags are looked at instead.
+    pub(crate) no_referrers: AtomicBool,
+    presence: AtomicU8,
+    /// Only for Harbor: what is known to stand, seen or brought in this run.
+    mountable: Mutex<HashSet<(Repository, Digest)>>,
+}
+
+/// How to find out whether a repository has a blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// Not known yet: the answer to a mount counts if it is yes; a no is checked by HEAD.
+    Unknown,
+    /// Mounting a blob from its own repository tells.
+    ByMount,
+    /// Mounting always opens an upload, even if the blob is there: ask by HEAD.
+    ByHead,
+}
+
+impl Quirks {
+    pub(crate) fn presence(&self) -> Presence {
+        match self.presence.load(Ordering::Relaxed) {
+            0 => Presence::Unknown,
+            1 => Presence::ByMount,
+            _ => Presence::ByHead,
+        }
+    }
+
+    /// What was learned counts for the rest of the run. That a host once did not see what is there weighs more than
+    /// that it saw it another time.
+    pub(crate) fn learn_presence(&self, presence: Presence) {
+        let value = match presence {
+            Presence::Unknown => return,
+            Presence::ByMount => 1,
+            Presence::ByHead => 2,
+        };
+        self.presence.fetch_max(value, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_set(flag: &AtomicBool) -> bool {
+        flag.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set(flag: &AtomicBool) {
+        flag.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Host {
+    /// Notes that a repository has a blob that nobody is about to sweep.
+    pub(crate) fn remember_mountable(&self, item: &Descriptor, at: &Repository) {
+        if self.auth.is_harbor() {
+            let mut mountable = self.quirks.mountable.lock().unwrap_or_else(PoisonError::into_inner);
+            mountable.insert((at.clone(), item.digest.clone()));
+        }
+    }
+
+    /// Whether a blob may be mounted from a repository. At Harbor only what this run saw or brought there: its mount
+    /// does not look whether garbage collection has marked a blob.
+    pub(crate) fn may_mount(&self, item: &Descriptor, from: &Repository) -> bool {
+        if !self.auth.is_harbor() {
+            return true;
+        }
+        let mountable = self.quirks.mountable.lock().unwrap_or_else(PoisonError::into_inner);
+        mountable.contains(&(from.clone(), item.digest.clone()))
+    }
+}

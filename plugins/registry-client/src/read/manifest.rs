@@ -1,0 +1,96 @@
+//! Manifests: what a name points to, and the bytes of it.
+
+use http::{HeaderValue, Method, StatusCode, header};
+use sealift_core::{
+    content::{Descriptor, Digest, ImageRef, Manifest, MediaType, Version, well_known},
+    error::{Error, ErrorKind, Result},
+};
+
+use crate::{
+    auth::Scopes,
+    doing::Doing,
+    host::Host,
+    request::{Answer, Ask, To},
+};
+
+/// What HEAD says of a manifest.
+pub(crate) enum Head {
+    /// It is there.
+    Found(Box<Descriptor>),
+    /// It is not there, says HEAD; old Nexus says so of everything.
+    Missing,
+    /// It cannot be told by HEAD.
+    Inconclusive,
+}
+
+/// The header that names what was served (distribution-spec, "Pulling manifests").
+const DIGEST: &str = "docker-content-digest";
+
+impl Host {
+    /// Asks by HEAD what a name points to. Free of charge at Docker Hub.
+    pub(crate) async fn head_manifest(&self, image: &ImageRef, doing: Doing<'_>, scopes: Scopes) -> Result<Head> {
+        let ask = self.ask_manifest(image, doing, scopes, Method::HEAD);
+        let answer = self.send(&ask).await?;
+        Ok(match answer.status() {
+            StatusCode::OK => {
+                described(image, &answer).map_or(Head::Inconclusive, |found| Head::Found(Box::new(found)))
+            }
+            StatusCode::NOT_FOUND => Head::Missing,
+            _ => Head::Inconclusive,
+        })
+    }
+
+    /// Reads a manifest by tag or digest, with no question before it.
+    pub(crate) async fn get_manifest(&self, image: &ImageRef, doing: Doing<'_>, scopes: Scopes) -> Result<Manifest> {
+        let ask = self.ask_manifest(image, doing, scopes, Method::GET);
+        let whole = self.read_whole(&ask, Manifest::MAX_BYTES).await?;
+        let text = |name: &str| whole.headers.get(name).and_then(|value| value.to_str().ok());
+        if let Some(encoding) = text("content-encoding").filter(|encoding| *encoding != "identity") {
+            let what = format!("{doing}: the manifest came compressed with `{encoding}`, although it must not be");
+            return Err(Error::new(ErrorKind::Unsupported, what)
+                .hint("a proxy in front of the registry compresses JSON; switch that off for it"));
+        }
+        let served_as = text("content-type").map(MediaType::from_header).unwrap_or_default();
+        let parsed = match &image.version {
+            Version::Digest(digest) => Manifest::parse_expecting(whole.body, &served_as, digest),
+            Version::Tag(_) => Manifest::parse(whole.body, &served_as),
+        };
+        let manifest = parsed.map_err(|error| Error::from(error).context(doing))?;
+        // Many registries get the header wrong for what they convert, so our own digest counts.
+        if let Some(said) = text(DIGEST).and_then(|text| text.parse::<Digest>().ok())
+            && said != *manifest.digest()
+            && said.algorithm() == manifest.digest().algorithm()
+        {
+            let served = manifest.digest();
+            tracing::warn!(%image, %served, %said, "the registry names another digest than it serves");
+        }
+        Ok(manifest)
+    }
+
+    fn ask_manifest<'a>(&self, image: &ImageRef, doing: Doing<'a>, scopes: Scopes, method: Method) -> Ask<'a> {
+        let to = To::Path(format!("{}/manifests/{}", image.repository.path(), image.version));
+        Ask::new(doing, method, to, scopes, &self.shared.timing).header(header::ACCEPT, accept())
+    }
+}
+
+/// All types, in one line: some servers read the first `Accept` line only, and distribution calls an OCI manifest
+/// missing if its type is not named.
+fn accept() -> HeaderValue {
+    let types = well_known::MANIFESTS.map(|media_type| media_type.as_str().to_owned());
+    HeaderValue::from_str(&types.join(", ")).expect("media types are valid header values")
+}
+
+/// What the headers say, if that is enough to rely on.
+fn described(image: &ImageRef, answer: &Answer) -> Option<Descriptor> {
+    let media_type = MediaType::from_header(answer.header(header::CONTENT_TYPE)?);
+    let said = answer.header(http::HeaderName::from_static(DIGEST)).and_then(|text| text.parse::<Digest>().ok());
+    let digest = match &image.version {
+        // What was asked for by digest and is there has that digest.
+        Version::Digest(digest) => digest.clone(),
+        Version::Tag(_) => said?,
+    };
+    // A login page is served with 200, too.
+    media_type.is_manifest().then(|| {
+        Descriptor::new(media_type, digest, answer.length().filter(|length| *length > 0).unwrap_or(Descriptor::UNSIZED))
+    })
+}

@@ -1,0 +1,167 @@
+//! The section that all registry stages of a pipeline share: settings, logins, connections, pacing.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use sealift_core::{
+    content::Repository,
+    plugin::{BuildContext, ConfigError, Section, SectionPlugin},
+};
+
+use crate::{
+    config::{Config, Registry},
+    credentials::{Credentials, Logins},
+    host::{Host, Settings, Shared},
+    names::canonical,
+    net::{Proxies, Trust, read_ca, read_identity},
+    stats::{Counters, Stats},
+    timing::Timing,
+};
+
+/// The registries of one run. Ask a build context for it; all stages get the same.
+pub struct Registries {
+    settings: HashMap<String, Settings>,
+    auth_file: Arc<Credentials>,
+    shared: Arc<Shared>,
+    hosts: Mutex<HashMap<Arc<str>, Arc<Host>>>,
+}
+
+sealift_core::inventory::submit! { SectionPlugin::of::<Registries>() }
+
+impl Section for Registries {
+    const TABLE: &'static str = "registries";
+    type Config = Config;
+
+    fn build(config: Option<Config>, cx: &BuildContext<'_>) -> Result<Self, ConfigError> {
+        Self::with(config.unwrap_or_default(), cx, Timing::default(), Path::new("/etc/docker/certs.d"))
+    }
+}
+
+impl Registries {
+    pub(crate) fn with(
+        config: Config,
+        cx: &BuildContext<'_>,
+        timing: Timing,
+        certs_d: impl Into<PathBuf>,
+    ) -> Result<Self, ConfigError> {
+        let mut problems = ConfigError::default();
+        let mut settings = HashMap::new();
+        for (written, entry) in config.hosts {
+            match read(&written, &entry, cx) {
+                Ok((host, found)) => {
+                    if settings.insert(host, found).is_some() {
+                        let twice = ConfigError::new(format!("`{written}` is a second entry for the same registry"));
+                        problems = problems.and(twice.at(format!("{written:?}")));
+                    }
+                }
+                Err(found) => problems = problems.and(found),
+            }
+        }
+        let proxies = Proxies::from_env(&|name| cx.env(name)).unwrap_or_else(|why| {
+            problems = std::mem::take(&mut problems).and(ConfigError::new(format!("the environment variable {why}")));
+            Proxies::default()
+        });
+        let auth_file = cx.section::<Credentials>().unwrap_or_else(|found| {
+            problems = std::mem::take(&mut problems).and(found);
+            Arc::default()
+        });
+        let shared = Shared {
+            timing,
+            logins: Logins::new(Arc::clone(&auth_file), cx.environment(), timing.helper),
+            proxies,
+            certs_d: certs_d.into(),
+            counters: Counters::default(),
+        };
+        problems.or_ok(Self { settings, auth_file, shared: Arc::new(shared), hosts: Mutex::default() })
+    }
+
+    /// What is known of the registry of a repository.
+    pub(crate) fn host(&self, repository: &Repository) -> Arc<Host> {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = repository.registry();
+        if let Some(host) = hosts.get(name) {
+            return Arc::clone(host);
+        }
+        let mut settings = self.settings.get(name).cloned().unwrap_or_default();
+        settings.insecure |= self.auth_file.is_insecure(name);
+        let host = Arc::new(Host::new(name, settings, Arc::clone(&self.shared)));
+        hosts.insert(Arc::clone(&host.name), Arc::clone(&host));
+        host
+    }
+
+    /// How many requests were made so far.
+    pub fn stats(&self) -> Stats {
+        self.shared.counters.snapshot()
+    }
+}
+
+impl fmt::Debug for Registries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registries").finish_non_exhaustive()
+    }
+}
+
+/// Reads one entry; all that is wrong with it at once.
+fn read(written: &str, entry: &Registry, cx: &BuildContext<'_>) -> Result<(String, Settings), ConfigError> {
+    let key = |field: &str| format!("{written:?}.{field}");
+    let mut problems = ConfigError::default();
+    let mut note = |problem: ConfigError| problems = std::mem::take(&mut problems).and(problem);
+
+    let host = canonical(written).unwrap_or_else(|error| {
+        let hint = "write host and port only, such as \"registry.example.com:5000\"";
+        note(ConfigError::new(error.to_string()).at(format!("{written:?}")).hint(hint));
+        String::new()
+    });
+    let mut reveal = |value: &Option<_>, field: &str| {
+        value.as_ref().and_then(|value| cx.reveal(value, &key(field)).map_err(&mut note).ok())
+    };
+    let (username, password) = (reveal(&entry.username, "username"), reveal(&entry.password, "password"));
+    for (one, other, missing) in [
+        (entry.username.is_some(), entry.password.is_some(), "password"),
+        (entry.password.is_some(), entry.username.is_some(), "username"),
+        (entry.client_cert.is_some(), entry.client_key.is_some(), "client_key"),
+        (entry.client_key.is_some(), entry.client_cert.is_some(), "client_cert"),
+    ] {
+        if one && !other {
+            note(ConfigError::new(format!("`{missing}` is missing")).at(format!("{written:?}")));
+        }
+    }
+    let trust = read_trust(entry, cx, &key).unwrap_or_else(|problem| {
+        note(problem);
+        Trust::default()
+    });
+    let path_prefix = entry.path_prefix.as_deref().unwrap_or_default().trim_end_matches('/');
+    if !path_prefix.is_empty() && (!path_prefix.starts_with('/') || path_prefix.contains(['?', '#', '%'])) {
+        note(ConfigError::new("it must be a path, such as `/repository/docker`").at(key("path_prefix")));
+    }
+    let settings = Settings {
+        login: username.map(|name| name.expose().to_owned()).zip(password),
+        insecure: entry.insecure,
+        trust,
+        path_prefix: path_prefix.to_owned(),
+        trusted_hosts: entry.trusted_hosts.clone(),
+    };
+    problems.or_ok((host, settings))
+}
+
+fn read_trust(entry: &Registry, cx: &BuildContext<'_>, key: &dyn Fn(&str) -> String) -> Result<Trust, ConfigError> {
+    let read = |path: &str, field: &str| {
+        std::fs::read(cx.path(path))
+            .map_err(|error| ConfigError::new(format!("`{path}` cannot be read: {error}")).at(key(field)))
+    };
+    let mut trust = Trust::default();
+    if let Some(path) = &entry.ca_file {
+        trust.roots = read_ca(&read(path, "ca_file")?)
+            .map_err(|why| ConfigError::new(format!("`{path}` {why}")).at(key("ca_file")))?;
+    }
+    if let (Some(cert), Some(private)) = (&entry.client_cert, &entry.client_key) {
+        let identity = read_identity(&read(cert, "client_cert")?, &read(private, "client_key")?)
+            .map_err(|why| ConfigError::new(format!("`{cert}` {why}")).at(key("client_cert")))?;
+        trust.identity = Some(identity);
+    }
+    Ok(trust)
+}

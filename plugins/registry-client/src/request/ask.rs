@@ -1,0 +1,67 @@
+//! What is asked of a registry.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use url::Url;
+
+use crate::{auth::Scopes, doing::Doing, net::Lane, timing::Timing};
+
+/// Where a request goes.
+#[derive(Clone, Debug)]
+pub(crate) enum To {
+    /// A path below the API's root, with its query: `library/nginx/tags/list?n=1000`.
+    Path(String),
+    /// A URL that the registry gave, judged by the policy.
+    Url(Url),
+}
+
+/// A request that can be sent several times: its body, if it has one, is in memory.
+#[derive(Debug)]
+pub(crate) struct Ask<'a> {
+    pub(crate) doing: Doing<'a>,
+    pub(crate) method: Method,
+    pub(crate) to: To,
+    pub(crate) scopes: Scopes,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Option<Bytes>,
+    pub(crate) lane: Lane,
+    /// How long the answer may take.
+    pub(crate) limit: Duration,
+    /// How often it is sent at most, the first time included.
+    pub(crate) attempts: u32,
+}
+
+/// How often a request is sent at most.
+const ATTEMPTS: u32 = 5;
+
+impl<'a> Ask<'a> {
+    pub(crate) fn new(doing: Doing<'a>, method: Method, to: To, scopes: Scopes, timing: &Timing) -> Self {
+        let limit = timing.response;
+        let (headers, attempts) = (HeaderMap::new(), ATTEMPTS);
+        Self { doing, method, to, scopes, headers, body: None, lane: Lane::Small, limit, attempts }
+    }
+
+    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    pub(crate) fn body(mut self, content_type: HeaderValue, body: Bytes) -> Self {
+        self.body = Some(body);
+        self.header(http::header::CONTENT_TYPE, content_type)
+    }
+
+    pub(crate) fn limit(self, limit: Duration) -> Self {
+        Self { limit, ..self }
+    }
+
+    pub(crate) fn lane(self, lane: Lane) -> Self {
+        Self { lane, ..self }
+    }
+
+    pub(crate) fn attempts(self, attempts: u32) -> Self {
+        Self { attempts, ..self }
+    }
+}

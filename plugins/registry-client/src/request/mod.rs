@@ -1,0 +1,16 @@
+//! One request, from the question to an answer that somebody can use: paced, logged in, redirected, repeated.
+
+mod answer;
+mod ask;
+mod backoff;
+mod exchange;
+mod pace;
+mod retry_after;
+mod send;
+mod whole;
+
+pub(crate) use answer::Answer;
+pub(crate) use ask::{Ask, To};
+pub(crate) use backoff::Backoff;
+pub(crate) use exchange::refused;
+pub(crate) use pace::Pace;

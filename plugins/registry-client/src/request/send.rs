@@ -1,0 +1,100 @@
+//! A request is sent until it has an answer that counts.
+//!
+//! Repeated, with pauses, are lost connections and answers that say "later"; a host that asks for a pause gets it from
+//! everybody. A 401 is answered with a token, once renewed, once with a wider scope. What is left is given back as it
+//! is: whether 404 is an error is for the caller to know.
+
+use std::time::{Duration, SystemTime};
+
+use http::StatusCode;
+use sealift_core::error::{Error, ErrorKind, Result, Retry};
+
+use super::{Answer, Ask, backoff::Backoff, retry_after};
+use crate::{
+    auth::Tried,
+    doing::Doing,
+    error::{Refusal, is_transient, refusal},
+    host::Host,
+};
+
+impl Host {
+    /// Sends a request, with all the patience that is good.
+    ///
+    /// # Errors
+    /// If there is no answer, the host is not ready for one, or the login is not taken. Other refusals are answers.
+    pub(crate) async fn send(&self, ask: &Ask<'_>) -> Result<Answer> {
+        let timing = &self.shared.timing;
+        let mut backoff = Backoff::new(timing.backoff, timing.backoff_max, ask.attempts);
+        let mut tried = Tried::default();
+        loop {
+            let failed = match self.send_once(ask, &mut tried).await {
+                Ok(Some(answer)) => return Ok(answer),
+                Ok(None) => continue,
+                Err(error) => error,
+            };
+            let worth = match failed.retry_advice() {
+                Retry::Never => false,
+                Retry::Soon => true,
+                Retry::After(wait) => wait <= timing.patience,
+            };
+            let pause = backoff.next().filter(|_| worth && self.pace.spend());
+            let Some(pause) = pause else { return Err(failed) };
+            // A wait that the host asked for is kept by its gate.
+            let pause = if matches!(failed.retry_advice(), Retry::After(_)) { Duration::ZERO } else { pause };
+            tracing::debug!(host = %self.name, pause_ms = pause.as_millis(), error = %failed, "asking again");
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// None: the same request again, now that more is known.
+    async fn send_once(&self, ask: &Ask<'_>, tried: &mut Tried) -> Result<Option<Answer>> {
+        let doing = |error: Error| error.context(ask.doing);
+        self.wait_for_gate().await.map_err(doing)?;
+        let at = self.reached().await.map_err(doing)?;
+        let first = self.auth.first_request().await;
+        let mut ticket = self.ticket(at, ask.doing.repository(), &ask.scopes, tried).await.map_err(doing)?;
+        let mut answer = self.exchange(at, ask, ticket.header()).await.map_err(doing)?;
+        answer.login = ticket.login();
+        drop(first);
+        if answer.status() == StatusCode::UNAUTHORIZED && !answer.foreign {
+            let repository = ask.doing.repository();
+            let again = self.challenged(repository, &mut ticket, answer.headers(), tried).await;
+            if again.map_err(doing)? {
+                answer.discard().await;
+                return Ok(None);
+            }
+            return Ok(Some(answer));
+        }
+        ticket.accepted();
+        if !is_transient(answer.status()) || ask.attempts == 1 {
+            self.pace.went_well();
+            return Ok(Some(answer));
+        }
+        Err(self.refused(ask.doing, answer).await)
+    }
+
+    /// What an answer that is no success means. Closes the gate, if the host asked for a pause.
+    pub(crate) async fn refused(&self, doing: Doing<'_>, answer: Answer) -> Error {
+        let (status, foreign) = (answer.status(), answer.foreign);
+        let asked = retry_after::read(answer.headers(), SystemTime::now());
+        let longest = self.shared.timing.patience_max;
+        let wait = match status {
+            StatusCode::TOO_MANY_REQUESTS if !foreign => Some(self.pace.close(asked, longest)),
+            StatusCode::SERVICE_UNAVAILABLE if !foreign => asked.map(|asked| self.pace.close(Some(asked), longest)),
+            _ => None,
+        };
+        if let Some(wait) = wait {
+            tracing::info!(host = %self.name, wait_ms = wait.as_millis(), "the host asked us to wait");
+        }
+        let (harbor, login) = (self.auth.is_harbor(), answer.login.clone());
+        let said = answer.said().await;
+        refusal(&Refusal { doing, status, said, foreign, harbor, login, wait })
+    }
+
+    async fn wait_for_gate(&self) -> Result<()> {
+        self.pace.pass(self.shared.timing.patience).await.map_err(|left| {
+            let what = format!("`{}` asked us to wait for {} s more", self.name, left.as_secs());
+            Error::new(ErrorKind::Throttled, what).retry(Retry::After(left))
+        })
+    }
+}

@@ -1,0 +1,204 @@
+//! Against a real `docker-registry`.
+
+use bytes::Bytes;
+use sealift_core::{
+    content::{Descriptor, Tag, well_known},
+    error::ErrorKind,
+    stage::{Fetch, Known, Offer, Push, Want},
+};
+use sealift_serve::access::Kind;
+use sealift_testkit::{
+    images::{image, index},
+    registry::Registry,
+};
+
+use super::setting::*;
+
+#[tokio::test]
+async fn an_image_comes_back_as_it_was_sent() {
+    let Some(registry) = Registry::start() else { return };
+    let (push, fetch) = (push_of(&client()), fetch_of(&client()));
+    let (arm, amd) = (image("linux/arm64", &["a", "shared"]), image("linux/amd64", &["b", "shared"]));
+    let whole = index(&[("linux/arm64", &arm), ("linux/amd64", &amd)]);
+    let at = image_at(&registry.host(), "team/app:v1");
+    assert!(push.current(&at).await.unwrap().is_none());
+    send_image(&push, &at, &whole).await;
+
+    let by_head = fetch.resolve(&at, Want::Digest).await.unwrap();
+    assert!(by_head.manifest.is_none());
+    assert_eq!(by_head.descriptor, whole.manifest.descriptor());
+    let by_get = fetch.resolve(&at, Want::Manifest).await.unwrap();
+    assert_eq!(by_get.manifest.unwrap().bytes(), whole.manifest.bytes());
+    for part in [&arm, &amd] {
+        let read_back = fetch.manifest(&at.repository, &part.manifest.descriptor()).await.unwrap();
+        assert_eq!(read_back.bytes(), part.manifest.bytes());
+        for (item, bytes) in &part.blobs {
+            assert_eq!(read(&fetch, &at.repository, item).await.unwrap(), *bytes);
+        }
+    }
+    assert_eq!(push.current(&at).await.unwrap().unwrap().digest, *whole.manifest.digest());
+}
+
+#[tokio::test]
+async fn a_blob_costs_one_post_and_one_put_and_one_get() {
+    let Some(registry) = Registry::start() else { return };
+    let client = client();
+    let (push, fetch) = (push_of(&client), fetch_of(&client));
+    let at = repository(&registry.host(), "a/b");
+    assert!(matches!(push.survey(&at).await.unwrap(), Known::Nothing));
+    let content = noise(300_000);
+    registry.reset();
+    assert_eq!(send(&push, &at, &content).await.unwrap(), "sent");
+    assert_eq!(read(&fetch, &at, &layer(&content)).await.unwrap(), content);
+    let requests = registry.requests();
+    assert_eq!(requests.count("POST", Kind::Upload), 1, "{requests}");
+    assert_eq!(requests.count("PUT", Kind::Upload), 1, "{requests}");
+    assert_eq!(requests.count("GET", Kind::Blob), 1, "{requests}");
+    assert_eq!(requests.total(), 3, "{requests}");
+}
+
+#[tokio::test]
+async fn what_is_there_costs_one_post() {
+    let Some(registry) = Registry::start() else { return };
+    let at = repository(&registry.host(), "a/b");
+    let content = noise(1000);
+    send(&push_of(&client()), &at, &content).await.unwrap();
+    registry.reset();
+    assert_eq!(send(&push_of(&client()), &at, &content).await.unwrap(), "have");
+    let requests = registry.requests();
+    assert_eq!((requests.count("POST", Kind::Upload), requests.total()), (1, 1), "{requests}");
+}
+
+#[tokio::test]
+async fn what_another_repository_has_is_mounted() {
+    let Some(registry) = Registry::start() else { return };
+    let client = client();
+    let push = push_of(&client);
+    let (from, to) = (repository(&registry.host(), "a/from"), repository(&registry.host(), "b/to"));
+    let content = noise(1000);
+    send(&push, &from, &content).await.unwrap();
+    assert!(!push.has(&to, &layer(&content)).await.unwrap());
+    let offer = push.offer(&to, &layer(&content), Some(&from)).await.unwrap();
+    assert!(matches!(offer, Offer::Mounted));
+    assert!(push.has(&to, &layer(&content)).await.unwrap());
+    let elsewhere = noise(1001);
+    let offer = push.offer(&to, &layer(&elsewhere), Some(&from)).await.unwrap();
+    let Offer::Want(slot) = offer else { panic!("nobody has it") };
+    slot.fill(blob(&elsewhere)).await.unwrap();
+    assert_eq!(read(&fetch_of(&client), &to, &layer(&elsewhere)).await.unwrap(), elsewhere);
+}
+
+#[tokio::test]
+async fn an_empty_blob_is_a_blob() {
+    let Some(registry) = Registry::start() else { return };
+    let client = client();
+    let at = repository(&registry.host(), "a/b");
+    let empty = Bytes::new();
+    assert_eq!(send(&push_of(&client), &at, &empty).await.unwrap(), "sent");
+    assert_eq!(read(&fetch_of(&client), &at, &layer(&empty)).await.unwrap(), empty);
+}
+
+#[tokio::test]
+async fn a_blob_that_turns_out_wrong_leaves_nothing() {
+    let Some(registry) = Registry::start() else { return };
+    let push = push_of(&client());
+    let at = repository(&registry.host(), "a/b");
+    let content = noise(300_000);
+    let mut wrong = content.to_vec();
+    *wrong.last_mut().unwrap() ^= 1;
+    let pieces = vec![Ok(Bytes::from(wrong))];
+    let lying = sealift_core::blob::Blob::new(layer(&content), futures::stream::iter(pieces));
+    let Offer::Want(slot) = push.offer(&at, &layer(&content), None).await.unwrap() else { panic!("it is new") };
+    let error = slot.fill(lying).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    assert!(error.is_retryable());
+    assert!(!push.has(&at, &layer(&content)).await.unwrap());
+}
+
+#[tokio::test]
+async fn tags_are_listed_sorted() {
+    let Some(registry) = Registry::start() else { return };
+    let client = client();
+    let push = push_of(&client);
+    let at = repository(&registry.host(), "a/b");
+    let empty = empty_index();
+    for tag in ["v2", "v10", "a__b", "V1"] {
+        push.tag(&at.tagged(&tag.parse().unwrap()), &empty).await.unwrap();
+    }
+    let found = client.tags(&at).await.unwrap();
+    assert_eq!(found.tags.iter().map(Tag::as_str).collect::<Vec<_>>(), ["V1", "a__b", "v10", "v2"]);
+    assert!(matches!(push.survey(&at).await.unwrap(), Known::Names(names) if names.len() == 4));
+    let missing = client.tags(&repository(&registry.host(), "no/such")).await.unwrap_err();
+    assert_eq!(missing.kind(), ErrorKind::NotFound);
+    assert!(missing.message().ends_with("/no/such`: the repository does not exist"), "{missing}");
+}
+
+#[tokio::test]
+async fn what_is_missing_is_said_in_one_line() {
+    let Some(registry) = Registry::start() else { return };
+    let client = client();
+    let at = image_at(&registry.host(), "no/such:v1");
+    for want in [Want::Digest, Want::Manifest] {
+        let error = fetch_of(&client).resolve(&at, want).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert_eq!(error.message(), format!("cannot read `{at}`: it does not exist"));
+    }
+    let blob = Descriptor::to(well_known::OCI_LAYER_GZIP, b"x");
+    let error = fetch_of(&client).blob(&at.repository, &blob).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn an_index_without_its_entries_is_refused_by_name() {
+    let Some(registry) = Registry::start() else { return };
+    let arm = image("linux/arm64", &["a"]);
+    let sparse = index(&[("linux/arm64", &arm)]);
+    let at = image_at(&registry.host(), "a/b:v1");
+    let error = push_of(&client()).tag(&at, &sparse.manifest).await.unwrap_err();
+    assert!(error.message().contains("something that the manifest points to is not there"), "{error}");
+}
+
+#[tokio::test]
+async fn a_registry_without_referrers_is_asked_once() {
+    let Some(registry) = Registry::start() else { return };
+    let client = client();
+    let at = repository(&registry.host(), "a/b");
+    let subject = digest_of(b"x");
+    // The fallback tag, as clients without the API write it.
+    let signature = image("linux/amd64", &["signature"]);
+    let list = index(&[("", &signature)]);
+    let tag = format!("sha256-{}", subject.hex()).parse().unwrap();
+    send_image(&push_of(&client), &at.tagged(&tag), &list).await;
+    let fetch = fetch_of(&client);
+    for _ in 0..2 {
+        let found = fetch.referrers(&at, &subject).await.unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].digest, *signature.manifest.digest());
+    }
+    assert!(fetch.referrers(&at, &digest_of(b"y")).await.unwrap().is_empty());
+    assert_eq!(registry.requests().count("GET", Kind::Referrers), 1);
+}
+
+#[tokio::test]
+async fn an_upload_that_the_registry_forgot_is_worth_another_start() {
+    let Some(registry) = Registry::start() else { return };
+    let push = push_of(&client());
+    let at = repository(&registry.host(), "a/b");
+    let content = noise(100_000);
+    let Offer::Want(slot) = push.offer(&at, &layer(&content), None).await.unwrap() else { panic!("it is new") };
+    std::fs::remove_dir_all(registry.storage()).unwrap();
+    std::fs::create_dir_all(registry.storage()).unwrap();
+    let error = slot.fill(blob(&content)).await.unwrap_err();
+    assert!(error.is_retryable(), "{error:?}");
+    assert_eq!(send(&push, &at, &content).await.unwrap(), "sent");
+}
+
+#[tokio::test]
+async fn nobody_there_is_said_soon_and_in_one_line() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let error = fetch_of(&client()).resolve(&image_at(&host, "a/b:v1"), Want::Digest).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.message().contains(&format!("cannot connect to `{host}`")), "{error}");
+}

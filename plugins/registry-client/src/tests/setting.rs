@@ -1,0 +1,141 @@
+//! What the tests stand on.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use sealift_core::{
+    blob::Blob,
+    content::{Descriptor, Digest, ImageRef, Manifest, Repository, well_known},
+    plugin::{BuildContext, Purpose},
+    stage::{Fetch, Offer, Push},
+};
+use sealift_testkit::images::Image;
+
+use crate::{
+    config::{Config, Registry},
+    read::RegistryFetch,
+    registries::Registries,
+    timing::Timing,
+    write::{Place, RegistryPush},
+};
+
+/// Limits that a test does not have to wait for.
+pub(super) fn hasty() -> Timing {
+    Timing {
+        backoff: Duration::from_millis(2),
+        backoff_max: Duration::from_millis(10),
+        response: Duration::from_secs(5),
+        slow_response: Duration::from_secs(5),
+        ..Timing::default()
+    }
+}
+
+/// A client with these entries in `[registries]`, and nothing in its environment.
+pub(super) fn client_with(entries: &[(&str, Registry)], timing: Timing) -> Arc<Registries> {
+    client_in(entries, timing, Path::new("/nonexistent"), &[])
+}
+
+/// The same with a directory for certificates and an environment.
+pub(super) fn client_in(
+    entries: &[(&str, Registry)],
+    timing: Timing,
+    certs_d: &Path,
+    env: &[(&str, &str)],
+) -> Arc<Registries> {
+    let env: Vec<(String, String)> = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    let lookup = move |name: &str| env.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+    let cx = BuildContext::new(Arc::new(lookup), ".", Purpose::Run);
+    let hosts = entries.iter().map(|(host, entry)| ((*host).to_owned(), entry.clone())).collect();
+    Arc::new(Registries::with(Config { hosts }, &cx, timing, certs_d).expect("the entries are valid"))
+}
+
+pub(super) fn client() -> Arc<Registries> {
+    client_with(&[], hasty())
+}
+
+/// An entry with a login.
+pub(super) fn login(username: &str, password: &str) -> Registry {
+    use sealift_core::secret::{Secret, Value};
+    let value = |text: &str| Some(Value::Literal(Secret::new(text)));
+    Registry { username: value(username), password: value(password), ..Registry::default() }
+}
+
+pub(super) fn push_of(client: &Arc<Registries>) -> RegistryPush {
+    RegistryPush::new(Arc::clone(client), Place::Targets)
+}
+
+pub(super) fn fetch_of(client: &Arc<Registries>) -> RegistryFetch {
+    RegistryFetch::new(Arc::clone(client))
+}
+
+pub(super) fn repository(host: &str, path: &str) -> Repository {
+    format!("{host}/{path}").parse().unwrap()
+}
+
+pub(super) fn image_at(host: &str, name: &str) -> ImageRef {
+    format!("{host}/{name}").parse().unwrap()
+}
+
+pub(super) fn layer(content: &Bytes) -> Descriptor {
+    Descriptor::to(well_known::OCI_LAYER_GZIP, content)
+}
+
+/// Bytes that no compression or zero-filling could fake.
+pub(super) fn noise(length: usize) -> Bytes {
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut bytes = vec![0; length];
+    random.fill(&mut bytes);
+    bytes.into()
+}
+
+pub(super) fn blob(content: &Bytes) -> Blob {
+    let pieces: Vec<_> = (0..content.len())
+        .step_by(64 << 10)
+        .map(|at| Ok(content.slice(at..content.len().min(at + (64 << 10)))))
+        .collect();
+    Blob::new(layer(content), futures::stream::iter(pieces))
+}
+
+/// Sends a blob the way the engine does.
+pub(super) async fn send(
+    push: &dyn Push,
+    at: &Repository,
+    content: &Bytes,
+) -> sealift_core::error::Result<&'static str> {
+    match push.offer(at, &layer(content), None).await? {
+        Offer::Have => Ok("have"),
+        Offer::Mounted => Ok("mounted"),
+        Offer::Want(slot) => slot.fill(blob(content)).await.map(|()| "sent"),
+    }
+}
+
+/// Reads a blob whole.
+pub(super) async fn read(fetch: &dyn Fetch, at: &Repository, item: &Descriptor) -> sealift_core::error::Result<Bytes> {
+    fetch.blob(at, item).await?.read_to_end(u64::MAX).await
+}
+
+/// Sends an image with everything below it, under a tag.
+pub(super) async fn send_image(push: &dyn Push, at: &ImageRef, image: &Image) {
+    let repository = &at.repository;
+    for part in image.children.iter().chain([image]) {
+        for (item, bytes) in &part.blobs {
+            if let Offer::Want(slot) = push.offer(repository, item, None).await.unwrap() {
+                slot.fill(Blob::from_bytes(item.clone(), bytes.clone())).await.unwrap();
+            }
+        }
+        if part.manifest.digest() != image.manifest.digest() {
+            push.put_manifest(repository, &part.manifest).await.unwrap();
+        }
+    }
+    push.tag(at, &image.manifest).await.unwrap();
+}
+
+/// An index without entries, the smallest manifest that needs no blob.
+pub(super) fn empty_index() -> Manifest {
+    let bytes = br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
+    Manifest::parse(&bytes[..], &well_known::OCI_INDEX).unwrap()
+}
+
+pub(super) fn digest_of(content: &[u8]) -> Digest {
+    Digest::of(content)
+}

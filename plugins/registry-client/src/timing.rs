@@ -1,0 +1,63 @@
+//! Every time limit of the client, in one place.
+//!
+//! There is no limit on how long a transfer may take, only on how long it may stand still: `reqwest`'s `read_timeout`
+//! runs through an upload and cuts it off, so the timers here are our own.
+
+use std::time::Duration;
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timing {
+    /// Until a connection stands, TLS included.
+    pub(crate) connect: Duration,
+    /// Until a server says whether it speaks TLS.
+    pub(crate) sniff: Duration,
+    /// From a small request to the first byte of its answer.
+    pub(crate) response: Duration,
+    /// The same for what may be much work at the other end: tag lists of big repositories on object stores, the
+    /// check of all children of an index.
+    pub(crate) slow_response: Duration,
+    /// The span of waiting for bytes over which a download must bring [`Timing::IDLE_BYTES`].
+    pub(crate) idle_read: Duration,
+    /// How long a server may take no bytes of an upload. Longer than for reading: buffers in between hide seconds of
+    /// progress on slow lines.
+    pub(crate) idle_write: Duration,
+    /// From the last byte of an upload to its answer. Object stores copy the whole blob in that time.
+    pub(crate) commit: Duration,
+    /// How long a credential helper may think; some ask the user.
+    pub(crate) helper: Duration,
+    /// The first pause before something is tried again; it doubles each time.
+    pub(crate) backoff: Duration,
+    /// The longest of these pauses.
+    pub(crate) backoff_max: Duration,
+    /// The longest wait that a host may ask for within a request; if it asks for more, the request fails with that
+    /// advice and the engine decides.
+    pub(crate) patience: Duration,
+    /// The longest wait that is believed at all.
+    pub(crate) patience_max: Duration,
+}
+
+impl Timing {
+    /// Fewer bytes than these in [`Timing::idle_read`] count as standing still (about 1 KiB/s).
+    pub(crate) const IDLE_BYTES: u64 = 60 << 10;
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self {
+            connect: seconds(15),
+            sniff: seconds(5),
+            response: seconds(60),
+            slow_response: seconds(300),
+            idle_read: seconds(60),
+            idle_write: seconds(300),
+            commit: seconds(900),
+            helper: seconds(60),
+            backoff: Duration::from_millis(500),
+            backoff_max: seconds(20),
+            patience: seconds(120),
+            patience_max: seconds(3600),
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Writing to registries: uploads, mounts, manifests, tags.
+
+mod offer;
+mod place;
+mod push;
+mod put_manifest;
+mod session;
+mod slot;
+mod watch;
+
+pub use place::Place;
+pub use push::RegistryPush;

@@ -1,0 +1,142 @@
+//! "Do you have this blob, can you take it from there, or shall I send it?" in one request.
+//!
+//! `POST …/uploads/?mount=<digest>&from=<repository>` answers all three: 201 if the blob was mounted, 202 with an
+//! upload to fill if not. With the target repository itself as `from` it asks whether the blob is there already
+//! (measured on distribution 2.8.2 and 3.1.1). Registries that always answer 202 are noticed and asked by HEAD from
+//! then on; so is Harbor, whose mount path does not see that its garbage collection is about to sweep a blob.
+
+use std::sync::Arc;
+
+use http::{Method, StatusCode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use sealift_core::{
+    content::{Descriptor, Repository},
+    error::{Error, ErrorKind, Result},
+    stage::Offer,
+};
+
+use super::slot::RegistrySlot;
+use crate::{
+    auth::Scopes,
+    doing::Doing,
+    host::Host,
+    quirks::Presence,
+    request::{Answer, Ask, To},
+};
+
+/// Repository names and digests keep what needs no escape.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'/').remove(b'~');
+
+impl Host {
+    /// Offers a blob. `is_new`: the repository did not exist before this run.
+    pub(crate) async fn offer(
+        self: &Arc<Self>,
+        at: &Repository,
+        item: &Descriptor,
+        known_in: Option<&Repository>,
+        is_new: bool,
+    ) -> Result<Offer> {
+        let presence = if self.auth.is_harbor() { Presence::ByHead } else { self.quirks.presence() };
+        if presence == Presence::ByHead && !is_new && self.has_blob(at, item).await? {
+            return Ok(Offer::Have);
+        }
+        let from = known_in.filter(|from| *from != at && self.may_mount(item, from));
+        let asks_itself = from.is_none() && presence != Presence::ByHead && !is_new;
+        let from = from.or(asks_itself.then_some(at));
+        let Some(from) = from else { return self.begin(at, item).await };
+        let answer = self.mount(at, item, from).await?;
+        match answer {
+            Some(answer) if answer.status() == StatusCode::CREATED => {
+                answer.discard().await;
+                self.remember_mountable(item, at);
+                if asks_itself {
+                    self.quirks.learn_presence(Presence::ByMount);
+                    return Ok(Offer::Have);
+                }
+                Ok(Offer::Mounted)
+            }
+            Some(answer) => {
+                if asks_itself && presence == Presence::Unknown && self.has_blob(at, item).await? {
+                    // The upload that it opened is left to expire: cancelling needs a right that few logins have.
+                    self.quirks.learn_presence(Presence::ByHead);
+                    answer.discard().await;
+                    return Ok(Offer::Have);
+                }
+                self.slot(at, item, answer).await
+            }
+            None => self.begin(at, item).await,
+        }
+    }
+
+    /// None: mounting is refused, so the blob must be sent in the ordinary way.
+    async fn mount(&self, at: &Repository, item: &Descriptor, from: &Repository) -> Result<Option<Answer>> {
+        let digest = item.digest.to_string();
+        let query =
+            format!("mount={}&from={}", utf8_percent_encode(&digest, PLAIN), utf8_percent_encode(from.path(), PLAIN));
+        let scopes = if from == at { Scopes::push(at) } else { Scopes::push(at).and_pull(from) };
+        let to = To::Path(format!("{}/blobs/uploads/?{query}", at.path()));
+        // A refusal is not worth insisting on: the ordinary way is as good.
+        let ask =
+            Ask::new(Doing::PushBlob(at, &item.digest), Method::POST, to, scopes, &self.shared.timing).attempts(1);
+        match self.send(&ask).await {
+            Ok(answer) if matches!(answer.status(), StatusCode::CREATED | StatusCode::ACCEPTED) => Ok(Some(answer)),
+            Ok(answer) if answer.status() == StatusCode::TOO_MANY_REQUESTS => {
+                Err(self.refused(ask.doing, answer).await)
+            }
+            Ok(answer) => {
+                tracing::debug!(host = %self.name, status = answer.status().as_u16(), "mounting is refused");
+                answer.discard().await;
+                Ok(None)
+            }
+            // A token for both repositories may be refused where one for the target is not.
+            Err(error) if from != at && error.kind() == ErrorKind::Denied => Ok(None),
+            Err(error) if error.kind() == ErrorKind::Unavailable && error.is_retryable() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Starts an upload without asking for anything else.
+    async fn begin(self: &Arc<Self>, at: &Repository, item: &Descriptor) -> Result<Offer> {
+        // Without the slash at the end distribution redirects, and a redirected POST may become a GET.
+        let to = To::Path(format!("{}/blobs/uploads/", at.path()));
+        let doing = Doing::PushBlob(at, &item.digest);
+        let ask = Ask::new(doing, Method::POST, to, Scopes::push(at), &self.shared.timing);
+        let answer = self.send(&ask).await?;
+        match answer.status() {
+            StatusCode::ACCEPTED => self.slot(at, item, answer).await,
+            status if status.is_success() => {
+                let what = format!("{doing}: the registry answers {} where an upload begins with 202", status.as_u16());
+                Err(Error::new(ErrorKind::Unsupported, what))
+            }
+            _ => Err(self.refused(doing, answer).await),
+        }
+    }
+
+    async fn slot(self: &Arc<Self>, at: &Repository, item: &Descriptor, answer: Answer) -> Result<Offer> {
+        let slot = RegistrySlot::open(self, at, item, &answer).await?;
+        answer.discard().await;
+        Ok(Offer::Want(Box::new(slot)))
+    }
+
+    /// Whether the repository has a blob, by HEAD.
+    pub(crate) async fn has_blob(&self, at: &Repository, item: &Descriptor) -> Result<bool> {
+        let doing = Doing::LookForBlob(at, &item.digest);
+        let to = To::Path(format!("{}/blobs/{}", at.path(), item.digest));
+        let ask = Ask::new(doing, Method::HEAD, to, Scopes::push(at), &self.shared.timing);
+        let answer = self.send(&ask).await?;
+        match answer.status() {
+            StatusCode::OK => {
+                // A blob of another length is a broken one: sending it again mends it.
+                let broken = answer.length().zip(item.known_size()).is_some_and(|(length, size)| length != size);
+                if !broken {
+                    self.remember_mountable(item, at);
+                }
+                Ok(!broken)
+            }
+            StatusCode::NOT_FOUND => Ok(false),
+            // An object store that does not like HEAD says nothing about the blob; sending it is always right.
+            _ if answer.foreign => Ok(false),
+            _ => Err(self.refused(doing, answer).await),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Where images go: where rules say, or below one prefix.
+
+use sealift_core::{
+    content::{ImageRef, ReferenceError, Repository},
+    error::{Error, ErrorKind, Result},
+    job::Job,
+};
+
+/// How a push names what it writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The targets of the rule.
+    Targets,
+    /// Below a prefix, by the path that the image has at its source.
+    Prefix(Prefix),
+}
+
+/// A registry, and a path there that may be empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prefix {
+    registry: String,
+    path: String,
+}
+
+impl Place {
+    /// Below `text`: a registry host, or a host and a path, such as `harbor.corp/mirror`.
+    ///
+    /// # Errors
+    /// If that is no host, or no path of a repository.
+    pub fn below(text: &str) -> Result<Self, ReferenceError> {
+        let text = text.trim_end_matches('/');
+        let (registry, path) = text.split_once('/').unwrap_or((text, ""));
+        let full = if path.is_empty() { "x" } else { path };
+        let checked = Repository::new(registry, full)?;
+        Ok(Self::Prefix(Prefix { registry: checked.registry().to_owned(), path: path.to_owned() }))
+    }
+
+    pub(super) fn of(&self, job: &Job) -> Result<Vec<ImageRef>> {
+        match self {
+            Self::Targets if job.targets.is_empty() => {
+                let what = format!("the rule `{}` does not say where `{}` goes", job.rule, job.source);
+                Err(Error::new(ErrorKind::Unsupported, what)
+                    .hint("give the rule a destination, or set `prefix` in [[push]]"))
+            }
+            Self::Targets => Ok(job.targets.clone()),
+            Self::Prefix(prefix) => {
+                let source = job.source.repository.path();
+                let path = if prefix.path.is_empty() { source.to_owned() } else { format!("{}/{source}", prefix.path) };
+                let repository = Repository::new(&prefix.registry, &path)?;
+                Ok(vec![ImageRef { repository, version: job.source.version.clone() }])
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(source: &str, targets: &[&str]) -> Job {
+        let targets = targets.iter().map(|target| target.parse().unwrap()).collect();
+        Job { id: 0, source: source.parse().unwrap(), targets, rule: "images.yaml:7".into() }
+    }
+
+    fn placed(place: &Place, job: &Job) -> Vec<String> {
+        place.of(job).unwrap().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_prefix_keeps_the_path_of_the_source() {
+        for (prefix, source, expected) in [
+            ("harbor.corp/mirror", "quay.io/coreos/etcd:v3", "harbor.corp/mirror/coreos/etcd:v3"),
+            ("harbor.corp/a/b/", "nginx:1.27", "harbor.corp/a/b/library/nginx:1.27"),
+            ("localhost:5000", "nginx:1.27", "localhost:5000/library/nginx:1.27"),
+        ] {
+            let place = Place::below(prefix).unwrap();
+            assert_eq!(placed(&place, &job(source, &["x.io/ignored:1"])), [expected]);
+        }
+        for bad in ["", "/x", "https://harbor.corp/x", "harbor.corp/Upper", "harbor.corp/a//b", "harbor.corp/a:tag"] {
+            assert!(Place::below(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn targets_are_taken_as_they_are_and_must_be_there() {
+        let two = ["a.io/x:1", "b.io/y:2"];
+        assert_eq!(placed(&Place::Targets, &job("nginx:1", &two)), two);
+        let error = Place::Targets.of(&job("nginx:1", &[])).unwrap_err();
+        assert!(error.message().contains("`images.yaml:7` does not say where"), "{error}");
+    }
+}

@@ -1,0 +1,95 @@
+//! The push that all registry destinations are made of.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use sealift_core::{
+    async_trait,
+    content::{Descriptor, ImageRef, Manifest, Repository},
+    error::{ErrorKind, Result},
+    job::Job,
+    stage::{Known, Offer, Push, StoreId},
+};
+
+use super::Place;
+use crate::{auth::Scopes, doing::Doing, read::Head, registries::Registries};
+
+/// Writes images to registries.
+#[derive(Debug)]
+pub struct RegistryPush {
+    registries: Arc<Registries>,
+    place: Place,
+    /// Repositories that did not exist when they were asked: nothing can be there but what this run brings.
+    new: Mutex<HashSet<Repository>>,
+}
+
+impl RegistryPush {
+    /// Writes with these settings and connections.
+    pub fn new(registries: Arc<Registries>, place: Place) -> Self {
+        Self { registries, place, new: Mutex::default() }
+    }
+
+    fn new_repositories(&self) -> std::sync::MutexGuard<'_, HashSet<Repository>> {
+        self.new.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Push for RegistryPush {
+    fn place(&self, job: &Job) -> Result<Vec<ImageRef>> {
+        self.place.of(job)
+    }
+
+    fn store(&self, at: &Repository) -> StoreId {
+        StoreId::new(at.registry())
+    }
+
+    async fn survey(&self, at: &Repository) -> Result<Known> {
+        match self.registries.host(at).tags(at, Scopes::push(at)).await {
+            Ok(found) => Ok(Known::Names(found.tags.into_iter().collect())),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                self.new_repositories().insert(at.clone());
+                Ok(Known::Nothing)
+            }
+            // Who may push need not be allowed to list, and not every registry can.
+            Err(error) if matches!(error.kind(), ErrorKind::Denied | ErrorKind::Unsupported) => Ok(Known::Ask),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn current(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
+        let host = self.registries.host(&at.repository);
+        let scopes = Scopes::push(&at.repository);
+        match host.head_manifest(at, Doing::Look(at), scopes.clone()).await? {
+            Head::Found(found) => Ok(Some(*found)),
+            Head::Missing => Ok(None),
+            Head::Inconclusive => match host.get_manifest(at, Doing::Look(at), scopes).await {
+                Ok(manifest) => Ok(Some(manifest.descriptor())),
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    async fn has(&self, at: &Repository, item: &Descriptor) -> Result<bool> {
+        if item.media_type.is_manifest() {
+            return Ok(self.current(&at.at(&item.digest)).await?.is_some());
+        }
+        self.registries.host(at).has_blob(at, item).await
+    }
+
+    async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer> {
+        let is_new = self.new_repositories().contains(at);
+        self.registries.host(at).offer(at, item, known_in, is_new).await
+    }
+
+    async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()> {
+        self.registries.host(at).put_manifest(&at.at(manifest.digest()), manifest).await
+    }
+
+    async fn tag(&self, at: &ImageRef, manifest: &Manifest) -> Result<()> {
+        self.registries.host(&at.repository).put_manifest(at, manifest).await
+    }
+}

@@ -1,0 +1,83 @@
+//! Manifests are small and named by what they are, so writing one twice is the same as writing it once.
+
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use sealift_core::{
+    content::{Digest, ImageRef, Manifest},
+    error::{Error, ErrorKind, Result, Retry},
+};
+
+use crate::{
+    auth::Scopes,
+    doing::Doing,
+    host::Host,
+    read::Head,
+    request::{Ask, To},
+};
+
+impl Host {
+    /// Writes a manifest, by its digest or under a tag.
+    pub(crate) async fn put_manifest(&self, at: &ImageRef, manifest: &Manifest) -> Result<()> {
+        let doing = Doing::PushManifest(at);
+        let content_type = HeaderValue::from_str(manifest.media_type().as_str())
+            .map_err(|_| Error::new(ErrorKind::Unsupported, format!("{doing}: its media type is no header value")))?;
+        let to = To::Path(format!("{}/manifests/{}", at.repository.path(), at.version));
+        let ask = Ask::new(doing, Method::PUT, to, Scopes::push(&at.repository), &self.shared.timing)
+            .body(content_type, manifest.bytes().clone())
+            .limit(self.shared.timing.slow_response);
+        let answer = self.send(&ask).await?;
+        if answer.status().is_success() {
+            let said = answer.header(HeaderName::from_static("docker-content-digest"));
+            let said = said.and_then(|text| text.parse::<Digest>().ok());
+            answer.discard().await;
+            return check(doing, manifest, said);
+        }
+        // An immutable tag may stand for this very manifest, written by us when the answer got lost, or before.
+        let guarded =
+            matches!(answer.status(), StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED | StatusCode::BAD_REQUEST);
+        let refused = self.refused(doing, answer).await;
+        if guarded && refused.kind() == ErrorKind::Conflict && self.stands(at, manifest).await {
+            return Ok(());
+        }
+        Err(refused)
+    }
+
+    async fn stands(&self, at: &ImageRef, manifest: &Manifest) -> bool {
+        let found = self.head_manifest(at, Doing::Look(at), Scopes::push(&at.repository)).await;
+        matches!(found, Ok(Head::Found(found)) if found.digest == *manifest.digest())
+    }
+}
+
+/// distribution 2.8 names a sha256 digest for what was written by sha512, so only like is compared with like.
+fn check(doing: Doing<'_>, manifest: &Manifest, said: Option<Digest>) -> Result<()> {
+    let wrong = said.filter(|said| said.algorithm() == manifest.digest().algorithm() && said != manifest.digest());
+    match wrong {
+        // Signed schema 1 has a digest of its payload, which is what some registries compute in their own way.
+        Some(_) if manifest.media_type().is_schema1() => Ok(()),
+        Some(said) => {
+            let what = format!("{doing}: the registry stored `{said}`, sent was `{}`", manifest.digest());
+            Err(Error::new(ErrorKind::Corrupt, what).retry(Retry::Soon))
+        }
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sealift_core::content::{MediaType, Tag, Version};
+
+    use super::*;
+
+    #[test]
+    fn another_digest_of_the_same_kind_is_an_error() {
+        let bytes = br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
+        let manifest = Manifest::parse(&bytes[..], &MediaType::default()).unwrap();
+        let tag: Tag = "v1".parse().unwrap();
+        let image = ImageRef { repository: "r.io/a".parse().unwrap(), version: Version::Tag(tag) };
+        let doing = Doing::PushManifest(&image);
+        assert!(check(doing, &manifest, None).is_ok());
+        assert!(check(doing, &manifest, Some(manifest.digest().clone())).is_ok());
+        let sha512 = format!("sha512:{}", "a".repeat(128)).parse().unwrap();
+        assert!(check(doing, &manifest, Some(sha512)).is_ok());
+        assert_eq!(check(doing, &manifest, Some(Digest::of(b"x"))).unwrap_err().kind(), ErrorKind::Corrupt);
+    }
+}

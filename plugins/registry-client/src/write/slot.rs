@@ -1,0 +1,155 @@
+//! One blob on its way into a repository: a single PUT with its exact length.
+//!
+//! No PATCH: chunks are the least portable part of the protocol (ECR drops them, GHCR caps them, distribution 2.8
+//! cannot resume them). The body comes from a stream, so it cannot be sent twice; the engine starts again.
+
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use reqwest::Body;
+use sealift_core::{
+    async_trait,
+    blob::Blob,
+    content::{Descriptor, Digest, Repository},
+    error::{Error, ErrorKind, Result, Retry},
+    stage::Slot,
+};
+use url::Url;
+
+use super::{
+    session::closing,
+    watch::{Stalled, Watch},
+};
+use crate::{
+    auth::{Scopes, Tried},
+    doing::Doing,
+    error::{Side, transport},
+    host::Host,
+    net::Lane,
+    request::Answer,
+    url_policy::same_origin,
+};
+
+/// An upload that was opened and waits for its bytes.
+pub(super) struct RegistrySlot {
+    host: Arc<Host>,
+    at: Repository,
+    item: Descriptor,
+    location: Url,
+}
+
+impl RegistrySlot {
+    /// The slot that `answer` opened.
+    pub(super) async fn open(host: &Arc<Host>, at: &Repository, item: &Descriptor, answer: &Answer) -> Result<Self> {
+        let doing = Doing::PushBlob(at, &item.digest);
+        let location = host.upload_url(answer).await.map_err(|error| error.context(doing))?;
+        Ok(Self { host: Arc::clone(host), at: at.clone(), item: item.clone(), location })
+    }
+
+    fn doing(&self) -> Doing<'_> {
+        Doing::PushBlob(&self.at, &self.item.digest)
+    }
+
+    /// Sends the bytes and waits for the answer.
+    async fn put(&self, blob: Blob, watch: &Arc<Watch>) -> Result<()> {
+        let size = blob.size();
+        let scopes = Scopes::push(&self.at);
+        let reached = self.host.reached().await?;
+        let mut tried = Tried::default();
+        let mut ticket = self.host.ticket(reached, &self.at, &scopes, &tried).await?;
+        let url = closing(self.location.clone(), &self.item.digest);
+        let foreign = !same_origin(&url, &reached.root);
+        // An empty body is asked for by nobody, so what it would say is heard before.
+        let body = if size == 0 {
+            blob.read_to_end(0).await?;
+            Body::from("")
+        } else {
+            Body::wrap_stream(watch.over(blob))
+        };
+        let client = reached.clients.for_url(&url, Lane::Bulk).await?;
+        let mut request = client
+            .put(url.clone())
+            .header(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))
+            .header(header::CONTENT_LENGTH, HeaderValue::from(size))
+            .body(body);
+        if let Some(value) = ticket.header().filter(|_| !foreign) {
+            request = request.header(header::AUTHORIZATION, value.clone());
+        }
+        self.host.shared.counters.count(&http::Method::PUT, &url);
+        let side = Side(url.host_str().unwrap_or_default());
+        let timing = &self.host.shared.timing;
+        let response = tokio::select! {
+            response = request.send() => response.map_err(|error| transport(error, side))?,
+            stalled = watch.stalled(timing.idle_write, timing.commit) => return Err(kept_waiting(stalled, side)),
+        };
+        let answer = Answer::new(response, url, foreign, ticket.login());
+        match answer.status() {
+            StatusCode::CREATED | StatusCode::NO_CONTENT | StatusCode::OK => {
+                ticket.accepted();
+                let stored = answer.header(HeaderName::from_static("docker-content-digest"));
+                let stored = stored.and_then(|text| text.parse().ok());
+                answer.discard().await;
+                self.check(stored)
+            }
+            // The token is renewed, so that the engine's next attempt brings a good one.
+            StatusCode::UNAUTHORIZED if !foreign => {
+                let again = self.host.challenged(&self.at, &mut ticket, answer.headers(), &mut tried).await?;
+                let refused = self.host.refused(self.doing(), answer).await;
+                Err(if again { refused.retry(Retry::Soon) } else { refused })
+            }
+            _ => Err(self.host.refused(self.doing(), answer).await),
+        }
+    }
+
+    /// distribution 2.8 names a sha256 digest for what was uploaded by sha512, so only like is compared with like.
+    fn check(&self, stored: Option<Digest>) -> Result<()> {
+        match stored {
+            Some(stored) if stored.algorithm() == self.item.digest.algorithm() && stored != self.item.digest => {
+                let what = format!("{}: the registry stored `{stored}`", self.doing());
+                Err(Error::new(ErrorKind::Corrupt, what).retry(Retry::Soon))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the blob arrived although its answer did not.
+    async fn arrived(&self, failed: &Error) -> bool {
+        failed.kind() == ErrorKind::Unavailable && self.host.has_blob(&self.at, &self.item).await.unwrap_or(false)
+    }
+}
+
+#[async_trait]
+impl Slot for RegistrySlot {
+    async fn fill(self: Box<Self>, blob: Blob) -> Result<()> {
+        let size = blob.descriptor().known_size().ok_or_else(|| {
+            let what = format!("{}: its length is not known, and uploads must announce it", self.doing());
+            Error::new(ErrorKind::Unsupported, what)
+        })?;
+        let watch = Watch::new(size);
+        let failed = match self.put(blob, &watch).await {
+            Ok(()) => {
+                self.host.remember_mountable(&self.item, &self.at);
+                return Ok(());
+            }
+            Err(failed) => failed,
+        };
+        if let Some(error) = watch.source_failed() {
+            return Err(error);
+        }
+        if watch.all_sent() && self.arrived(&failed).await {
+            return Ok(());
+        }
+        // Errors of the exchange do not say yet what they are about.
+        let doing = self.doing().to_string();
+        Err(if failed.message().starts_with(&doing) { failed } else { failed.context(doing) })
+    }
+}
+
+fn kept_waiting(stalled: Stalled, side: Side<'_>) -> Error {
+    let host = side.0;
+    let what = match stalled {
+        Stalled::Upload => format!("`{host}` takes no more bytes"),
+        Stalled::Commit => format!("`{host}` has all bytes and does not answer"),
+    };
+    Error::new(ErrorKind::Unavailable, what)
+}
