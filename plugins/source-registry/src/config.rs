@@ -1,0 +1,64 @@
+//! What is written in `[list]` and `[fetch]`.
+
+use schemars::JsonSchema;
+use sealift_core::{
+    plugin::{BuildContext, ConfigError, Plugin, StageConfig},
+    stage::{Fetch, List},
+};
+use sealift_registry_client::{Registries, RegistryFetch};
+use serde::Deserialize;
+
+use crate::{list::RegistryList, rules};
+
+/// Lists what image-syncer rules name in registries.
+///
+/// Named tags and digests are taken at their word; only whole repositories and expressions make the registry list its
+/// tags, each repository once.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ListConfig {
+    /// A file of rules as image-syncer has it, YAML or JSON: a map from source to one destination or several. The old
+    /// single file with `auth` and `images` serves as well. Either this or `images` is needed.
+    pub rules: Option<String>,
+
+    /// Rules in place. Either this or `rules` is needed.
+    pub images: Option<Vec<Wanted>>,
+}
+
+/// One rule in place.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    /// What is wanted: `quay.io/coreos/etcd` (every tag), `…:v1,v2` (those), `…@sha256:…` (that one),
+    /// `…:/^v3\./` (every tag in which the expression matches).
+    pub from: String,
+
+    /// Where it goes. Without tags there, those of the source are kept. Default: nowhere in particular, so that the
+    /// destination names it.
+    #[serde(default)]
+    pub to: Vec<String>,
+}
+
+/// Reads images from registries. There is nothing to set; how registries are reached is said in `[registries]`.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FetchConfig {}
+
+sealift_core::inventory::submit! { Plugin::list::<ListConfig>("registry") }
+sealift_core::inventory::submit! { Plugin::fetch::<FetchConfig>("registry") }
+
+impl StageConfig<dyn List> for ListConfig {
+    fn build(self, cx: &BuildContext<'_>) -> Result<Box<dyn List>, ConfigError> {
+        match (rules::read(&self, cx), cx.section::<Registries>()) {
+            (Ok(rules), Ok(registries)) => Ok(Box::new(RegistryList::new(registries, rules))),
+            (Err(problem), Ok(_)) | (Ok(_), Err(problem)) => Err(problem),
+            (Err(one), Err(other)) => Err(one.and(other)),
+        }
+    }
+}
+
+impl StageConfig<dyn Fetch> for FetchConfig {
+    fn build(self, cx: &BuildContext<'_>) -> Result<Box<dyn Fetch>, ConfigError> {
+        Ok(Box::new(RegistryFetch::new(cx.section::<Registries>()?)))
+    }
+}

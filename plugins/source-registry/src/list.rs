@@ -1,0 +1,143 @@
+//! `list "registry"`: rules become listings, in their order.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use futures::{StreamExt, stream};
+use sealift_core::{
+    async_trait,
+    content::{Repository, Tag},
+    error::{Error, Result},
+    job::Listing,
+    outlet::Outlet,
+    stage::List,
+};
+use sealift_image_syncer::Rule;
+use sealift_registry_client::Registries;
+use tokio::sync::OnceCell;
+
+use crate::exclusive::exclusive;
+
+/// Tag lists that are read ahead of the rule whose turn it is.
+const AHEAD: usize = 8;
+
+/// Lists what rules name.
+pub struct RegistryList {
+    registries: Arc<Registries>,
+    rules: Vec<(Rule, bool)>,
+}
+
+impl RegistryList {
+    /// Lists what `rules` name.
+    pub fn new(registries: Arc<Registries>, rules: Vec<Rule>) -> Self {
+        let alone = exclusive(&rules);
+        Self { registries, rules: rules.into_iter().zip(alone).collect() }
+    }
+
+    async fn tags(&self, repository: &Repository) -> Result<Arc<TagList>> {
+        let found = self.registries.tags(repository).await?;
+        Ok(Arc::new(TagList { tags: found.tags, skipped: found.skipped }))
+    }
+
+    /// Hands out what a rule names, and says if that is nothing.
+    async fn hand_out(&self, rule: &(Rule, bool), tags: &[Tag], out: &Outlet) -> Result<()> {
+        let (rule, alone) = rule;
+        let listing = Listing { exclusive: *alone, ..rule.listing(tags) };
+        if listing.candidates.is_empty() {
+            let what = if tags.is_empty() { "has no tags" } else { "matches none of its tags" };
+            return out.warn(format!("`{}` {what} ({})", rule.from(), rule.label)).await;
+        }
+        out.send(listing).await
+    }
+}
+
+#[derive(Default)]
+struct TagList {
+    tags: Vec<Tag>,
+    skipped: usize,
+}
+
+/// The tag list of one repository, read once for all its rules and dropped after the last of them.
+struct Shared {
+    list: OnceCell<std::result::Result<Arc<TagList>, Error>>,
+    rules_left: AtomicUsize,
+}
+
+/// The tag lists of those repositories that some rule needs them of.
+struct SharedLists(Mutex<HashMap<Repository, Arc<Shared>>>);
+
+impl SharedLists {
+    fn over(rules: &[(Rule, bool)]) -> Self {
+        let mut lists: HashMap<Repository, Arc<Shared>> = HashMap::new();
+        for (rule, _) in rules.iter().filter(|(rule, _)| rule.needs_tags()) {
+            let new = || Arc::new(Shared { list: OnceCell::new(), rules_left: AtomicUsize::new(0) });
+            lists.entry(rule.source.clone()).or_insert_with(new).rules_left.fetch_add(1, Ordering::Relaxed);
+        }
+        Self(Mutex::new(lists))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Repository, Arc<Shared>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl List for RegistryList {
+    async fn list(&self, out: &Outlet) -> Result<()> {
+        let lists = &SharedLists::over(&self.rules);
+        let read = |at: usize| async move { (at, self.read_ahead(&self.rules[at].0, lists).await) };
+        let mut turns = stream::iter(0..self.rules.len()).map(read).buffered(AHEAD);
+        let mut told = HashSet::new();
+        while let Some((at, tags)) = turns.next().await {
+            let rule = &self.rules[at];
+            match tags {
+                Ok(found) => {
+                    let first = found.skipped > 0 && told.insert(&rule.0.source);
+                    if first {
+                        let (source, skipped) = (&rule.0.source, found.skipped);
+                        out.warn(format!("{skipped} entries in the tag list of `{source}` are no tags")).await?;
+                    }
+                    self.hand_out(rule, &found.tags, out).await?;
+                }
+                // Told once: a later round lists it once for all its rules.
+                Err(error) if told.insert(&rule.0.source) => out.failed(&rule.0.source, error).await?,
+                Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn list_again(&self, repository: &Repository, out: &Outlet) -> Result<()> {
+        let found = self.tags(repository).await?;
+        let its_own = |(rule, _): &&(Rule, bool)| rule.needs_tags() && rule.source == *repository;
+        for rule in self.rules.iter().filter(its_own) {
+            self.hand_out(rule, &found.tags, out).await?;
+        }
+        Ok(())
+    }
+}
+
+impl RegistryList {
+    /// The tags for a rule; none, and no request, if it names its versions itself.
+    async fn read_ahead(&self, rule: &Rule, lists: &SharedLists) -> Result<Arc<TagList>> {
+        let shared = lists.lock().get(&rule.source).filter(|_| rule.needs_tags()).map(Arc::clone);
+        let Some(shared) = shared else { return Ok(Arc::default()) };
+        let list = shared.list.get_or_init(|| self.tags(&rule.source)).await.clone();
+        if shared.rules_left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            lists.lock().remove(&rule.source);
+        }
+        list
+    }
+}
+
+impl fmt::Debug for RegistryList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RegistryList({} rules)", self.rules.len())
+    }
+}

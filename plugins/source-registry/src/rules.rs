@@ -1,0 +1,139 @@
+//! From what is written to rules, with every complaint at its place.
+
+use sealift_core::{
+    diagnostic::Diagnostic,
+    plugin::{BuildContext, ConfigError},
+};
+use sealift_image_syncer::{Part, Rule, Variables, config_file, is_config_file, read as read_file, rules_file};
+
+use crate::config::{ListConfig, Wanted};
+
+/// Reads the rules of a list.
+pub(crate) fn read(config: &ListConfig, cx: &BuildContext<'_>) -> Result<Vec<Rule>, ConfigError> {
+    match (&config.rules, &config.images) {
+        (Some(file), None) => from_file(file, cx),
+        (None, Some(images)) => in_place(images, cx),
+        (Some(_), Some(_)) => {
+            Err(ConfigError::new("`rules` and `images` exclude each other").at("images").hint("keep one of them"))
+        }
+        (None, None) => Err(ConfigError::new("nothing says what is wanted")
+            .hint("name a file with `rules = \"images.yaml\"`, or write rules in place with `images = [{ from = \"nginx:1.27\", to = [\"harbor.corp/hub/nginx\"] }]`")),
+    }
+}
+
+fn from_file(file: &str, cx: &BuildContext<'_>) -> Result<Vec<Rule>, ConfigError> {
+    let text = read_file(&cx.path(file), file).map_err(ConfigError::from).map_err(|error| error.at("rules"))?;
+    let variables = Variables::of(cx);
+    let (rules, warnings) = if is_config_file(&text, file) {
+        let (config, warnings) = config_file(&text, file, &variables)?;
+        (config.rules, warnings)
+    } else {
+        rules_file(&text, file, &variables)?
+    };
+    warnings.into_iter().for_each(|warning| cx.warn(warning));
+    Ok(rules)
+}
+
+fn in_place(images: &[Wanted], cx: &BuildContext<'_>) -> Result<Vec<Rule>, ConfigError> {
+    let variables = Variables::of(cx);
+    let mut problems = ConfigError::default();
+    let mut rules = Vec::with_capacity(images.len());
+    for (at, wanted) in images.iter().enumerate() {
+        let label = format!("images[{at}]");
+        let to: Vec<&str> = wanted.to.iter().map(String::as_str).collect();
+        let parsed = if to.is_empty() {
+            Rule::untargeted(&wanted.from, label.as_str()).map(|rule| (rule, Vec::new()))
+        } else {
+            Rule::parse(&wanted.from, &to, label.as_str(), &variables)
+        };
+        match parsed {
+            Ok((rule, warnings)) => {
+                for warning in warnings {
+                    let diagnostic =
+                        Diagnostic::warning(warning.message).note(format!("in {}", key(&label, warning.part)));
+                    cx.warn(Diagnostic { hint: warning.hint, ..diagnostic });
+                }
+                rules.push(rule);
+            }
+            Err(errors) => {
+                for error in errors {
+                    let problem = ConfigError::new(error.message).at(key(&label, error.part));
+                    let problem = match error.hint {
+                        Some(hint) => problem.hint(hint),
+                        None => problem,
+                    };
+                    problems = problems.and(problem);
+                }
+            }
+        }
+    }
+    problems.or_ok(rules)
+}
+
+fn key(label: &str, part: Part) -> String {
+    match part {
+        Part::Source => format!("{label}.from"),
+        Part::Destinations => format!("{label}.to"),
+        Part::Destination(at) => format!("{label}.to[{at}]"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use sealift_core::plugin::Purpose;
+
+    use super::*;
+
+    fn cx(dir: &std::path::Path) -> BuildContext<'static> {
+        BuildContext::new(Arc::new(|_| None), dir, Purpose::Run)
+    }
+
+    fn wanted(from: &str, to: &[&str]) -> Wanted {
+        Wanted { from: from.to_owned(), to: to.iter().map(|to| (*to).to_owned()).collect() }
+    }
+
+    #[test]
+    fn rules_in_place_are_those_of_a_file() {
+        let images = vec![wanted("quay.io/a/b:/^v3/", &["h.io/a/b"]), wanted("nginx:1,2", &[])];
+        let rules = in_place(&images, &cx(".".as_ref())).unwrap();
+        assert_eq!(
+            rules.iter().map(Rule::from).collect::<Vec<_>>(),
+            ["quay.io/a/b:/^v3/", "docker.io/library/nginx:1,2"]
+        );
+        assert_eq!(&*rules[0].label, "images[0]");
+        assert!(rules[1].targets.is_empty());
+    }
+
+    #[test]
+    fn every_mistake_is_said_with_its_key() {
+        let images =
+            vec![wanted("quay.io/A/b", &["h.io/a"]), wanted("", &["h.io/a"]), wanted("a:1,2", &["h.io/a", "h.io/a:x"])];
+        let problems = in_place(&images, &cx(".".as_ref())).unwrap_err().into_problems();
+        let keys: Vec<_> = problems.iter().map(|problem| problem.key.as_deref().unwrap()).collect();
+        assert_eq!(keys, ["images[0].from", "images[1].from", "images[2].to[1]"]);
+    }
+
+    #[test]
+    fn exactly_one_kind_of_rules_is_needed() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("images.yaml"), "nginx:1: h.io/a\n").unwrap();
+        let config = |rules: Option<&str>, images| ListConfig { rules: rules.map(str::to_owned), images };
+        let read =
+            |config| read(&config, &cx(dir.path())).map(|rules| rules.len()).map_err(|error| error.into_problems());
+        assert_eq!(read(config(Some("images.yaml"), None)).ok(), Some(1));
+        assert_eq!(read(config(None, Some(vec![]))).ok(), Some(0));
+        assert!(read(config(None, None)).unwrap_err()[0].diagnostic.message.contains("nothing says"));
+        assert!(read(config(Some("x"), Some(vec![]))).is_err());
+        assert_eq!(read(config(Some("no.yaml"), None)).unwrap_err()[0].key.as_deref(), Some("rules"));
+    }
+
+    #[test]
+    fn mistakes_in_a_file_have_its_places() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("images.yaml"), "nginx:1: h.io/a\nquay.io/A: h.io/b\n").unwrap();
+        let problems = from_file("images.yaml", &cx(dir.path())).unwrap_err().into_problems();
+        assert_eq!(problems[0].diagnostic.place.as_ref().unwrap().line, 2);
+    }
+}
