@@ -244,3 +244,65 @@ fn only_known_suffixes_are_read() {
         assert_eq!(errors[0].message, format!("`{file}` is neither YAML nor JSON by its name"));
     }
 }
+
+mod any_text {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Texts of the pieces that YAML and JSON are made of: most are wrong, many are nearly right.
+    fn texts() -> impl Strategy<Value = String> {
+        let pieces = [
+            "a", "b: ", " ", "  ", "\n", "\n  ", "- ", "[", "]", "{", "}", ", ", ": ", "'", "\"", "&x ", "*x", "!t ",
+            "!!str ", "|\n  ", ">-\n", "# c\n", "\r\n", "é", "~", "1.0", "? ", "---\n", "\\", "<<: ", "\u{2028}", "\t",
+        ];
+        prop::collection::vec(prop::sample::select(pieces.to_vec()), 0..24).prop_map(|pieces| pieces.concat())
+    }
+
+    /// Every node has a place, and what stands there begins like the text without quotes that was read.
+    fn looks_right(document: &Document<'_>, node: &Node) {
+        let span = document.span(node);
+        let place = document.place(node);
+        assert!(place.line >= 1 && place.column >= 1 && place.length >= 1);
+        let there = &document.text.content[span.start..];
+        match &node.value {
+            Value::Text(text) if !there.starts_with(['"', '\'', '|', '>']) => {
+                let first_word = text.split_whitespace().next().unwrap_or_default();
+                assert!(there.starts_with(first_word), "{text:?} is not at {there:?}");
+            }
+            Value::List(items) => items.iter().for_each(|item| looks_right(document, item)),
+            Value::Map(entries) => entries.iter().for_each(|(key, value)| {
+                looks_right(document, key);
+                looks_right(document, value);
+            }),
+            _ => {}
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn is_read_or_refused_with_a_place(text in texts()) {
+            for file in ["f.yaml", "f.json"] {
+                match parse(&text, file) {
+                    Ok(document) => looks_right(&document, &document.root),
+                    Err(errors) => prop_assert!(errors[0].place.is_some()),
+                }
+            }
+        }
+
+        #[test]
+        fn is_read_as_yaml_where_others_read_it(text in texts()) {
+            let theirs = serde_yaml::from_str::<serde_yaml::Value>(&text);
+            let duplicates = |error: &serde_yaml::Error| error.to_string().contains("duplicate");
+            let tags = text.contains("!t");
+            match parse(&text, "f.yaml") {
+                // A text alone is read and then refused, so that what follows it does not matter.
+                Ok(document) if !matches!(document.root.value, Value::List(_) | Value::Map(_)) => {}
+                Ok(_) => prop_assert!(theirs.as_ref().is_ok() || theirs.as_ref().is_err_and(duplicates), "{theirs:?}"),
+                Err(errors) => prop_assert!(theirs.is_err() || tags, "{errors:?}"),
+            }
+        }
+    }
+}

@@ -21,9 +21,8 @@ pub(super) struct Cursor {
 impl<'t> Lines<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         let breaks = text.char_indices().filter(|(at, c)| match c {
-            '\n' | '\u{85}' | '\u{2028}' | '\u{2029}' => true,
             '\r' => !text[at + 1..].starts_with('\n'),
-            _ => false,
+            _ => is_break(*c),
         });
         Self { text, starts: std::iter::once(0).chain(breaks.map(|(at, c)| at + c.len_utf8())).collect() }
     }
@@ -42,12 +41,17 @@ impl<'t> Lines<'t> {
     }
 }
 
+fn is_break(character: char) -> bool {
+    matches!(character, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
 /// The text of a scalar that starts at `start`, with its quotes, without anchor and tag.
 pub(super) fn scalar_span(text: &str, mut start: usize, value: &Value) -> Range<usize> {
-    while text[start..].starts_with(['&', '!']) {
-        let property = text[start..].find(char::is_whitespace).unwrap_or(text.len() - start);
-        start += property;
-        start += text[start..].len() - text[start..].trim_start().len();
+    // Only in front of a value with an anchor or a tag can a comment stand, too.
+    while text[start..].starts_with(['&', '!', '#']) {
+        let ends = |c: char| if text[start..].starts_with('#') { is_break(c) } else { c.is_whitespace() };
+        let end = text[start..].find(ends).map_or(text.len(), |at| start + at);
+        start = text.len() - text[end..].trim_start().len();
     }
     let rest = &text[start..];
     let length = match (rest.as_bytes().first(), value) {
