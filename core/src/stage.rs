@@ -13,7 +13,7 @@ use async_trait::async_trait;
 
 use crate::{
     blob::Blob,
-    content::{Descriptor, Digest, ImageRef, Manifest, Repository, Tag},
+    content::{Descriptor, Digest, ImageRef, Manifest, Repository, Tag, Version},
     error::Result,
     job::{Job, Listing, Resolved},
     outlet::Outlet,
@@ -187,6 +187,19 @@ pub trait Push: Send + Sync {
     /// # Errors
     /// If it is not taken.
     async fn tag(&self, at: &ImageRef, manifest: &Manifest) -> Result<()>;
+
+    /// Writes the root of a job under one of its names. Where nothing has to be known of the job, this is
+    /// [`Push::tag`] or [`Push::put_manifest`], and nobody implements it; a directory notes where the image came from.
+    ///
+    /// # Errors
+    /// If it is not taken.
+    async fn root(&self, job: &Job, at: &ImageRef, manifest: &Manifest) -> Result<()> {
+        let _ = job;
+        match &at.version {
+            Version::Tag(_) => self.tag(at, manifest).await,
+            Version::Digest(_) => self.put_manifest(&at.repository, manifest).await,
+        }
+    }
 
     /// Called once, after the last job.
     ///

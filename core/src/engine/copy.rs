@@ -22,7 +22,7 @@ use super::{
     tree::Tree,
 };
 use crate::{
-    content::{ImageRef, Repository, Version},
+    content::{ImageRef, Repository},
     error::{Error, Result},
     job::{Job, Moved},
     stage::{Push, StoreId},
@@ -131,10 +131,7 @@ impl Copy<'_> {
         self.children(tree, site).await?;
         // Everything but the name is there: if the user stops now, finishing costs one small request.
         for target in &site.targets {
-            match &target.version {
-                Version::Tag(_) => site.stage.tag(target, &tree.manifest).await?,
-                Version::Digest(_) => site.stage.put_manifest(&site.repository, &tree.manifest).await?,
-            }
+            site.stage.root(self.job, target, &tree.manifest).await?;
         }
         Ok(())
     }
