@@ -36,7 +36,10 @@ pub struct Blob {
     ended: bool,
     counter: Option<Arc<AtomicU64>>,
     trouble: Option<Arc<OnceLock<Error>>>,
+    explain: Option<Explain>,
 }
+
+type Explain = Box<dyn Fn(Error) -> Error + Send>;
 
 impl Blob {
     /// A blob that verifies what `source` yields against the descriptor: digest and, where it is known, size.
@@ -51,6 +54,7 @@ impl Blob {
             ended: false,
             counter: None,
             trouble: None,
+            explain: None,
         }
     }
 
@@ -84,6 +88,12 @@ impl Blob {
     #[must_use]
     pub fn watched(self, trouble: Arc<OnceLock<Error>>) -> Self {
         Self { trouble: Some(trouble), ..self }
+    }
+
+    /// Lets `explain` say more about the error that it fails with, such as which file was read.
+    #[must_use]
+    pub fn explained(self, explain: impl Fn(Error) -> Error + Send + 'static) -> Self {
+        Self { explain: Some(Box::new(explain)), ..self }
     }
 
     /// Reads all of it into memory, for small blobs such as configs.
@@ -159,6 +169,10 @@ impl Stream for Blob {
                 Err(error) => {
                     this.ended = true;
                     this.held = None;
+                    let error = match &this.explain {
+                        Some(explain) => explain(error),
+                        None => error,
+                    };
                     if let Some(trouble) = &this.trouble {
                         let _ = trouble.set(error.clone()); // the first one is the cause
                     }

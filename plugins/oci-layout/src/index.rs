@@ -104,6 +104,11 @@ impl Index {
         self.entries.iter().flatten().filter_map(|entry| entry.view.as_ref())
     }
 
+    /// The text of entries that cannot be understood.
+    pub(crate) fn foreign(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().flatten().filter(|entry| entry.view.is_none()).map(|entry| &*entry.text)
+    }
+
     /// The entry of this name; the first one if there are several, as everybody reads it.
     pub(crate) fn find(&self, name: &str) -> Option<&Descriptor> {
         let at = *self.by_name.get(name)?.first()?;

@@ -113,6 +113,11 @@ impl Layout {
         self.0.state().index.entries().cloned().collect()
     }
 
+    /// The text of the entries that [`Layout::entries`] leaves out.
+    pub fn foreign_entries(&self) -> Vec<String> {
+        self.0.state().index.foreign().map(str::to_owned).collect()
+    }
+
     /// The entry with this full name, such as `docker.io/library/nginx:1.27`.
     pub fn find(&self, name: &str) -> Option<Descriptor> {
         self.0.state().index.find(name).cloned()
@@ -232,6 +237,11 @@ impl Layout {
             Ok(Manifest::parse_expecting(bytes, &item.media_type, &item.digest)?)
         })
         .await
+    }
+
+    /// Where the blob with this digest stands, for messages.
+    pub fn blob_path(&self, digest: &Digest) -> PathBuf {
+        self.0.blob_path(digest)
     }
 
     fn missing(&self, digest: &Digest) -> Error {

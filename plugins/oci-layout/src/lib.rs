@@ -13,6 +13,7 @@
 //! `.sealift/`, which they ignore, and in annotations.
 
 mod blocking;
+mod catalog;
 mod checked;
 mod dir;
 mod fault;
@@ -23,6 +24,7 @@ mod lock;
 mod name;
 mod writer;
 
+pub use catalog::{Catalog, Image, Naming};
 pub use incoming::Incoming;
 pub use layout::Layout;
 pub use name::{CONTAINERD_NAME, Name, Named, REF_NAME, RefStyle, SOURCE, TARGETS, is_ref_name, name_of, named};

@@ -249,11 +249,6 @@ impl Writer {
         state.committed = generation;
         Ok(text.len())
     }
-
-    /// Where the blob with this digest stands, for messages.
-    pub fn blob_path(&self, digest: &Digest) -> PathBuf {
-        self.layout.0.blob_path(digest)
-    }
 }
 
 impl Deref for Writer {

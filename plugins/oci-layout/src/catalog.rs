@@ -1,0 +1,79 @@
+//! Which images a layout has, whoever wrote it.
+//!
+//! Tools agree on the files of a layout and on little else: names are tags or full references, stand in one annotation
+//! or another, or are missing; signatures are entries without a name, or an index under a tag of its own; some list
+//! the children of an index beside it; some put everything into one more index. [`Catalog::read`] makes one list of
+//! images out of all that, in the order of `index.json`.
+
+mod naming;
+mod read;
+
+use std::collections::HashMap;
+
+use sealift_core::content::{Descriptor, Digest, ImageRef, Repository};
+
+pub use naming::Naming;
+
+/// The images of a layout.
+#[derive(Clone, Debug, Default)]
+pub struct Catalog {
+    images: Vec<Image>,
+    by_source: HashMap<ImageRef, Descriptor>,
+    referrers: HashMap<Digest, Vec<Descriptor>>,
+    oddities: Vec<String>,
+}
+
+/// An image of a layout.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// What it is called in the layout: `docker.io/library/nginx:1.27`, `v1`; `@sha256:…` if it has no name.
+    pub name: String,
+    /// What it is called where every image has a repository: names without a registry get `localhost`, and those
+    /// without a repository the name of the directory.
+    pub source: ImageRef,
+    /// How much of `source` the layout says.
+    pub naming: Naming,
+    /// The pointer to its root manifest, as it stands in the layout.
+    pub entry: Descriptor,
+    /// Where it shall go from here, as whoever wrote the layout noted it.
+    pub targets: Vec<ImageRef>,
+}
+
+impl Catalog {
+    /// The images, in the order of `index.json`; each name and digest once.
+    ///
+    /// What is only about another image is left out: signatures without a name, fallback tags of referrers, the
+    /// children of an index.
+    pub fn images(&self) -> &[Image] {
+        &self.images
+    }
+
+    /// The entry with this name, fallback tags of referrers included; the first one if there are several.
+    pub fn find(&self, source: &ImageRef) -> Option<&Descriptor> {
+        self.by_source.get(source)
+    }
+
+    /// The manifests without a name that are about `subject`.
+    pub fn referrers(&self, subject: &Digest) -> &[Descriptor] {
+        self.referrers.get(subject).map_or(&[], Vec::as_slice)
+    }
+
+    /// The index under the fallback tag for `subject` (distribution-spec, "Referrers Tag Schema"), if there is one.
+    pub fn fallback(&self, repository: &Repository, subject: &Digest) -> Option<&Descriptor> {
+        let tag = format!("{}-{}", subject.algorithm().name(), subject.hex());
+        self.find(&repository.tagged(&tag.parse().ok()?))
+    }
+
+    /// Manifests without a name that are about others, with what they are about.
+    pub fn all_referrers(&self) -> impl Iterator<Item = (&Digest, &Descriptor)> {
+        self.referrers.iter().flat_map(|(subject, all)| all.iter().map(move |one| (subject, one)))
+    }
+
+    /// Entries that are no images, in a sentence each.
+    pub fn oddities(&self) -> &[String] {
+        &self.oddities
+    }
+}
+
+#[cfg(test)]
+mod tests;

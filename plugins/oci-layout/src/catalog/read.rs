@@ -1,0 +1,175 @@
+//! How the list of images is made.
+
+use std::{
+    collections::{HashMap, HashSet},
+    pin::Pin,
+};
+
+use sealift_core::{
+    content::{Descriptor, Digest, ImageRef, Links, Manifest},
+    error::Result,
+};
+
+use super::{
+    Catalog, Image, Naming,
+    naming::{Called, Namer, about},
+};
+use crate::{
+    blocking::blocking,
+    layout::Layout,
+    name::{TARGETS, name_of},
+};
+
+/// Indexes of indexes go this deep at most; real ones have one or two levels.
+const DEPTH: usize = 8;
+
+impl Catalog {
+    /// Reads which images a layout has. Manifests are read only for entries that have no name.
+    ///
+    /// What cannot be read here is listed by its digest, so that it fails where it is asked for.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`](sealift_core::error::ErrorKind::Storage) if the directory has no path any more.
+    pub async fn read(layout: &Layout) -> Result<Self> {
+        let path = layout.path().to_owned();
+        // `.` and links have names of their own only when they are followed.
+        let real = blocking(move || Ok(std::fs::canonicalize(&path).unwrap_or(path))).await?;
+        let directory = real.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let namer = Namer::new(&directory);
+        let mut reader = Reader { layout, namer, catalog: Self::default(), nameless: 0, seen: HashSet::new() };
+        for text in layout.foreign_entries() {
+            let start: String = text.chars().take(160).collect();
+            let start = start.escape_debug();
+            reader.catalog.oddities.push(format!("an entry of `index.json` cannot be understood: {start}"));
+        }
+        reader.entries(layout.entries(), 0).await;
+        if reader.nameless > 0 {
+            reader.drop_what_belongs_to_others().await;
+        }
+        Ok(reader.catalog)
+    }
+}
+
+struct Reader<'a> {
+    layout: &'a Layout,
+    namer: Namer,
+    catalog: Catalog,
+    nameless: usize,
+    seen: HashSet<(ImageRef, Digest)>,
+}
+
+impl Reader<'_> {
+    fn entries(&mut self, entries: Vec<Descriptor>, depth: usize) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move {
+            for entry in entries {
+                if !entry.media_type.is_empty() && !entry.media_type.is_manifest() {
+                    let Descriptor { media_type, digest, .. } = &entry;
+                    let media_type = media_type.as_str().escape_debug();
+                    self.catalog.oddities.push(format!("`{digest}` is a `{media_type}`, which is no image"));
+                } else if name_of(&entry).is_some() {
+                    self.named(entry);
+                } else {
+                    self.nameless(entry, depth).await;
+                }
+            }
+        })
+    }
+
+    fn named(&mut self, entry: Descriptor) {
+        let called = self.namer.call(&entry);
+        if let Some(name) = &called.unusable {
+            self.catalog.oddities.push(format!("`{name}` is no image reference; it goes by its digest"));
+            self.nameless += 1;
+        }
+        self.add(called, entry);
+    }
+
+    async fn nameless(&mut self, entry: Descriptor, depth: usize) {
+        // What cannot be read is an image until somebody knows better.
+        if let Ok(manifest) = self.layout.manifest(&entry).await {
+            if let Some(subject) = manifest.subject() {
+                let referrers = self.catalog.referrers.entry(subject.digest.clone()).or_default();
+                if referrers.iter().all(|known| known.digest != entry.digest) {
+                    referrers.push(referrer(&entry, &manifest));
+                }
+                return;
+            }
+            if let Links::Index(children) = manifest.links()
+                && depth < DEPTH
+                && children.iter().any(|child| name_of(child).is_some())
+            {
+                let named = children.iter().filter(|child| name_of(child).is_some()).cloned().collect();
+                return self.entries(named, depth + 1).await;
+            }
+        }
+        let called = self.namer.call(&entry);
+        self.nameless += 1;
+        self.add(called, entry);
+    }
+
+    fn add(&mut self, called: Called, entry: Descriptor) {
+        let Called { name, source, naming, .. } = called;
+        if !self.seen.insert((source.clone(), entry.digest.clone())) {
+            return; // the same once more
+        }
+        self.catalog.by_source.entry(source.clone()).or_insert_with(|| entry.clone());
+        let is_fallback = source.version.tag().and_then(|tag| about(tag)).is_some_and(|(_, suffix)| suffix.is_empty());
+        if !is_fallback {
+            let targets = self.targets(&name, &entry);
+            self.catalog.images.push(Image { name, source, naming, entry, targets });
+        }
+    }
+
+    fn targets(&mut self, name: &str, entry: &Descriptor) -> Vec<ImageRef> {
+        let text = entry.annotations.get(TARGETS).map(String::as_str).unwrap_or_default();
+        let mut targets = Vec::new();
+        for word in text.split_ascii_whitespace() {
+            match word.parse() {
+                Ok(target) => targets.push(target),
+                Err(error) => {
+                    let word = word.escape_debug();
+                    self.catalog.oddities.push(format!("`{name}` shall go to `{word}`, which is no place: {error}"));
+                }
+            }
+        }
+        targets
+    }
+
+    /// Some tools list the children of an index beside it, and what has a name once more without it.
+    async fn drop_what_belongs_to_others(&mut self) {
+        let mut taken: HashSet<Digest> = HashSet::new();
+        let mut indexes: HashMap<Digest, Descriptor> = HashMap::new();
+        for image in &self.catalog.images {
+            if image.naming != Naming::Nothing {
+                taken.insert(image.entry.digest.clone());
+            }
+            indexes.insert(image.entry.digest.clone(), image.entry.clone());
+        }
+        for fallback in self.catalog.by_source.values().chain(self.catalog.referrers.values().flatten()) {
+            indexes.insert(fallback.digest.clone(), fallback.clone());
+        }
+        let mut open: Vec<Descriptor> = indexes.into_values().collect();
+        let mut seen = HashSet::new();
+        while let Some(entry) = open.pop() {
+            let may_be_index = entry.media_type.is_index() || entry.media_type.is_empty();
+            if !may_be_index || !seen.insert(entry.digest.clone()) {
+                continue;
+            }
+            let Ok(manifest) = self.layout.manifest(&entry).await else { continue };
+            for child in manifest.children() {
+                taken.insert(child.digest.clone());
+                open.push(child.clone());
+            }
+        }
+        let belongs = |image: &Image| image.naming == Naming::Nothing && taken.contains(&image.entry.digest);
+        self.catalog.images.retain(|image| !belongs(image));
+    }
+}
+
+/// A pointer to a manifest that is about another one, as a registry would list it.
+fn referrer(entry: &Descriptor, manifest: &Manifest) -> Descriptor {
+    let mut referrer = manifest.descriptor();
+    referrer.artifact_type = manifest.artifact_type().map(str::to_owned);
+    referrer.annotations.clone_from(&entry.annotations);
+    referrer
+}
