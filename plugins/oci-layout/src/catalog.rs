@@ -8,7 +8,7 @@
 mod naming;
 mod read;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sealift_core::content::{Descriptor, Digest, ImageRef, Repository};
 
@@ -19,7 +19,8 @@ pub use naming::Naming;
 pub struct Catalog {
     images: Vec<Image>,
     by_source: HashMap<ImageRef, Descriptor>,
-    referrers: HashMap<Digest, Vec<Descriptor>>,
+    referrers: BTreeMap<Digest, Vec<Descriptor>>,
+    fallbacks: Vec<(Digest, Descriptor)>,
     oddities: Vec<String>,
 }
 
@@ -37,6 +38,14 @@ pub struct Image {
     pub entry: Descriptor,
     /// Where it shall go from here, as whoever wrote the layout noted it.
     pub targets: Vec<ImageRef>,
+}
+
+impl Image {
+    /// The digest that its tag is about, if it is one of cosign's: `sha256-….sig`, `.att`, `.sbom`.
+    pub fn is_about(&self) -> Option<Digest> {
+        let (digest, suffix) = naming::about(self.source.version.tag()?)?;
+        (!suffix.is_empty()).then_some(digest)
+    }
 }
 
 impl Catalog {
@@ -64,9 +73,10 @@ impl Catalog {
         self.find(&repository.tagged(&tag.parse().ok()?))
     }
 
-    /// Manifests without a name that are about others, with what they are about.
-    pub fn all_referrers(&self) -> impl Iterator<Item = (&Digest, &Descriptor)> {
-        self.referrers.iter().flat_map(|(subject, all)| all.iter().map(move |one| (subject, one)))
+    /// What is only about others: manifests without a name and indexes under fallback tags, with their subjects.
+    pub fn about_others(&self) -> impl Iterator<Item = (&Digest, &Descriptor)> {
+        let referrers = self.referrers.iter().flat_map(|(subject, all)| all.iter().map(move |one| (subject, one)));
+        referrers.chain(self.fallbacks.iter().map(|(subject, index)| (subject, index)))
     }
 
     /// Entries that are no images, in a sentence each.

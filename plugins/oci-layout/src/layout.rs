@@ -11,7 +11,7 @@ use futures::StreamExt;
 use sealift_core::{
     blob::Blob,
     content::{Algorithm, Descriptor, Digest, Manifest},
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Result, Retry},
 };
 use serde::Deserialize;
 use tokio_util::io::ReaderStream;
@@ -230,13 +230,24 @@ impl Layout {
     /// [`ErrorKind::Corrupt`] or [`ErrorKind::Unsupported`] if it is not what it should be.
     pub async fn manifest(&self, item: &Descriptor) -> Result<Manifest> {
         let (this, item) = (self.clone(), item.clone());
-        blocking(move || {
-            let dir = this.0.blobs(item.digest.algorithm())?;
-            let read = dir.map(|dir| dir.read(&item.digest.hex(), Manifest::MAX_BYTES)).transpose()?.flatten();
-            let (bytes, _) = read.ok_or_else(|| this.missing(&item.digest))?;
-            Ok(Manifest::parse_expecting(bytes, &item.media_type, &item.digest)?)
+        blocking(move || this.manifest_now(&item)).await
+    }
+
+    /// The same, on a thread that may block.
+    pub(crate) fn manifest_now(&self, item: &Descriptor) -> Result<Manifest> {
+        let dir = self.0.blobs(item.digest.algorithm())?;
+        let read = dir.map(|dir| dir.read(&item.digest.hex(), Manifest::MAX_BYTES)).transpose()?.flatten();
+        let (bytes, _) = read.ok_or_else(|| self.missing(&item.digest))?;
+        Manifest::parse_expecting(bytes, &item.media_type, &item.digest).map_err(|error| {
+            let path = self.0.blob_path(&item.digest);
+            Error::from(error).context(format_args!("`{}`", path.display())).retry(Retry::Never)
         })
-        .await
+    }
+
+    /// A file has another length than the pointer to it says.
+    pub(crate) fn wrong_length(&self, digest: &Digest, found: u64, expected: u64) -> Error {
+        let path = self.0.blob_path(digest);
+        Error::new(ErrorKind::Corrupt, format!("`{}` has {found} bytes instead of {expected}", path.display()))
     }
 
     /// Where the blob with this digest stands, for messages.
@@ -292,7 +303,7 @@ impl Inner {
         }
     }
 
-    fn open_blob(&self, digest: &Digest) -> Result<Option<(File, u64)>> {
+    pub(crate) fn open_blob(&self, digest: &Digest) -> Result<Option<(File, u64)>> {
         self.blobs(digest.algorithm())?.map_or(Ok(None), |dir| dir.open(&digest.hex()))
     }
 

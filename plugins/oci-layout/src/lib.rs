@@ -17,6 +17,7 @@ mod catalog;
 mod checked;
 mod dir;
 mod fault;
+mod graph;
 mod incoming;
 mod index;
 mod layout;
@@ -25,6 +26,7 @@ mod name;
 mod writer;
 
 pub use catalog::{Catalog, Image, Naming};
+pub use graph::{Graph, Node, NodeId, Part, Root, RootOf, State, Walker};
 pub use incoming::Incoming;
 pub use layout::Layout;
 pub use name::{CONTAINERD_NAME, Name, Named, REF_NAME, RefStyle, SOURCE, TARGETS, is_ref_name, name_of, named};

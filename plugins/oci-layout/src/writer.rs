@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use sealift_core::{
     blob::Blob,
-    content::{Algorithm, Descriptor, Digest},
+    content::{Algorithm, Descriptor},
     error::{Error, ErrorKind, Result},
 };
 use tokio::time::Instant;

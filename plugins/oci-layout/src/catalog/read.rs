@@ -113,10 +113,12 @@ impl Reader<'_> {
             return; // the same once more
         }
         self.catalog.by_source.entry(source.clone()).or_insert_with(|| entry.clone());
-        let is_fallback = source.version.tag().and_then(|tag| about(tag)).is_some_and(|(_, suffix)| suffix.is_empty());
-        if !is_fallback {
-            let targets = self.targets(&name, &entry);
-            self.catalog.images.push(Image { name, source, naming, entry, targets });
+        match source.version.tag().and_then(|tag| about(tag)) {
+            Some((subject, "")) => self.catalog.fallbacks.push((subject, entry)),
+            _ => {
+                let targets = self.targets(&name, &entry);
+                self.catalog.images.push(Image { name, source, naming, entry, targets });
+            }
         }
     }
 
@@ -145,8 +147,8 @@ impl Reader<'_> {
             }
             indexes.insert(image.entry.digest.clone(), image.entry.clone());
         }
-        for fallback in self.catalog.by_source.values().chain(self.catalog.referrers.values().flatten()) {
-            indexes.insert(fallback.digest.clone(), fallback.clone());
+        for (_, entry) in self.catalog.about_others() {
+            indexes.insert(entry.digest.clone(), entry.clone());
         }
         let mut open: Vec<Descriptor> = indexes.into_values().collect();
         let mut seen = HashSet::new();

@@ -1,7 +1,7 @@
 use std::os::unix::fs::{MetadataExt, symlink};
 
 use futures::stream;
-use sealift_core::content::{Version, well_known};
+use sealift_core::content::{Digest, Version, well_known};
 use tempfile::TempDir;
 
 use super::*;

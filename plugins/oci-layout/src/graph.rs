@@ -1,0 +1,183 @@
+//! What belongs to what: every manifest and blob that the images of a layout need, each once.
+//!
+//! Who lists, verifies or counts a layout needs the links of thousands of images at the same time, so they are kept
+//! as numbers: some 100 bytes for each manifest or blob, and four for each link.
+
+mod read;
+
+use std::collections::HashMap;
+
+use sealift_core::{
+    content::{Digest, Platform},
+    error::{Error, Result},
+};
+
+use crate::{blocking::blocking, catalog::Catalog, layout::Layout};
+
+/// The content of a layout and its links.
+#[derive(Debug, Default)]
+pub struct Graph {
+    nodes: Vec<Node>,
+    links: Vec<NodeId>,
+    ids: HashMap<Digest, NodeId>,
+    roots: Vec<Root>,
+}
+
+/// Counts the content of a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(u32);
+
+impl NodeId {
+    fn of(at: usize) -> Self {
+        Self(u32::try_from(at).expect("a layout has less than 4 billion blobs"))
+    }
+
+    /// The number itself: counts up from 0.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A manifest or blob.
+#[derive(Debug)]
+pub struct Node {
+    /// Its name.
+    pub digest: Digest,
+    /// Its length as the first pointer to it says; `Descriptor::UNSIZED` if that does not say.
+    pub size: u64,
+    /// What part it plays.
+    pub part: Part,
+    /// What it runs on, if it is an entry of an index that says so.
+    pub platform: Option<Box<Platform>>,
+    /// Whether its file is there.
+    pub state: State,
+    links: (u32, u32),
+}
+
+impl Node {
+    /// Whether its absence means nothing.
+    pub fn is_optional(&self) -> bool {
+        self.part == Part::Foreign
+    }
+}
+
+/// The part that content plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A manifest that points to other manifests.
+    Index,
+    /// Any other manifest.
+    Manifest,
+    /// A config.
+    Config,
+    /// A layer, or whatever an artifact has for layers.
+    Layer,
+    /// A layer that stays where its `urls` say; nobody misses it here.
+    Foreign,
+}
+
+/// What is known of a file without hashing it; manifests are small, so those were hashed.
+#[derive(Clone, Debug)]
+pub enum State {
+    /// It is there, with the right length.
+    There,
+    /// It is not there.
+    Absent,
+    /// It is something else, or cannot be read.
+    Broken(Error),
+}
+
+/// Where a walk begins.
+#[derive(Clone, Debug)]
+pub struct Root {
+    /// The root manifest.
+    pub node: NodeId,
+    /// What it is.
+    pub of: RootOf,
+}
+
+/// What a root manifest stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RootOf {
+    /// The image of this number in [`Catalog::images`].
+    Image(usize),
+    /// Something about this manifest.
+    About(Digest),
+}
+
+impl Graph {
+    /// Reads every manifest of the images in `catalog`, and looks whether their blobs are there. Nothing is hashed
+    /// but manifests.
+    ///
+    /// # Errors
+    /// Only as cancelled, when the runtime ends; what is wrong with a file stands in its [`State`].
+    pub async fn read(layout: &Layout, catalog: &Catalog) -> Result<Self> {
+        let images = catalog.images().iter().enumerate();
+        let mut roots: Vec<_> = images.map(|(at, image)| (RootOf::Image(at), image.entry.clone())).collect();
+        let about = catalog.about_others();
+        roots.extend(about.map(|(subject, entry)| (RootOf::About(subject.clone()), entry.clone())));
+        let layout = layout.clone();
+        blocking(move || Ok(read::read(&layout, roots))).await
+    }
+
+    /// All content, in no order that means anything.
+    pub fn nodes(&self) -> impl Iterator<Item = (NodeId, &Node)> {
+        self.nodes.iter().enumerate().map(|(at, node)| (NodeId::of(at), node))
+    }
+
+    /// One manifest or blob.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.index()]
+    }
+
+    /// The manifest or blob with this digest.
+    pub fn find(&self, digest: &Digest) -> Option<NodeId> {
+        self.ids.get(digest).copied()
+    }
+
+    /// What a manifest points to, in order.
+    pub fn links(&self, id: NodeId) -> &[NodeId] {
+        let (start, end) = self.node(id).links;
+        &self.links[start as usize..end as usize]
+    }
+
+    /// The root manifests, in the order of the catalog: images first.
+    pub fn roots(&self) -> &[Root] {
+        &self.roots
+    }
+
+    /// Walks over everything that a manifest needs, itself included, each once. Keep the walker for the next walk.
+    pub fn walk(&self, from: NodeId, walker: &mut Walker, mut visit: impl FnMut(NodeId)) {
+        walker.begin(self.nodes.len());
+        walker.open.push(from);
+        while let Some(at) = walker.open.pop() {
+            if walker.is_first_visit(at) {
+                visit(at);
+                walker.open.extend(self.links(at).iter().rev());
+            }
+        }
+    }
+}
+
+/// Remembers where a walk was.
+#[derive(Debug, Default)]
+pub struct Walker {
+    seen: Vec<u32>,
+    round: u32,
+    open: Vec<NodeId>,
+}
+
+impl Walker {
+    fn begin(&mut self, nodes: usize) {
+        self.seen.resize(nodes, 0);
+        self.round += 1;
+        self.open.clear();
+    }
+
+    fn is_first_visit(&mut self, at: NodeId) -> bool {
+        std::mem::replace(&mut self.seen[at.index()], self.round) != self.round
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,57 @@
+//! What a layout points to and does not have, and which images miss it.
+
+use std::collections::HashMap;
+
+use sealift_core::{
+    content::{Descriptor, Digest},
+    error::{Error, ErrorKind, Result},
+};
+use sealift_oci_layout::{Graph, RootOf, State, Walker};
+
+use crate::opened::Bundle;
+
+/// What is not there, with the numbers of the images that need it.
+#[derive(Default)]
+pub(crate) struct Absent(HashMap<Digest, Vec<usize>>);
+
+impl Absent {
+    /// Looks for every file.
+    pub(crate) async fn find(bundle: &Bundle) -> Result<Self> {
+        let graph = Graph::read(&bundle.layout, &bundle.catalog).await?;
+        let mut absent: HashMap<Digest, Vec<usize>> = HashMap::new();
+        let mut walker = Walker::default();
+        for root in graph.roots() {
+            let RootOf::Image(image) = root.of else { continue };
+            graph.walk(root.node, &mut walker, |at| {
+                let node = graph.node(at);
+                if matches!(node.state, State::Absent) {
+                    absent.entry(node.digest.clone()).or_default().push(image);
+                }
+            });
+        }
+        Ok(Self(absent))
+    }
+
+    /// Says which file is missing, and who needs it.
+    pub(crate) fn error(&self, bundle: &Bundle, item: &Descriptor) -> Error {
+        let digest = &item.digest;
+        let path = bundle.layout.path().display();
+        let size = item.known_size().map(|size| format!(" ({size} bytes)")).unwrap_or_default();
+        let needed = match self.0.get(digest).map(Vec::as_slice) {
+            None | Some([]) => String::new(),
+            Some(images) => format!(", and is needed by {}", names(bundle, images)),
+        };
+        Error::new(ErrorKind::NotFound, format!("`{digest}`{size} is not in `{path}`{needed}"))
+            .hint(format!("`sealift verify {path}` tells everything that is missing; bring it, or stage again"))
+    }
+}
+
+fn names(bundle: &Bundle, images: &[usize]) -> String {
+    const SOME: usize = 3;
+    let all = bundle.catalog.images();
+    let first: Vec<_> = images.iter().take(SOME).map(|at| format!("`{}`", all[*at].name)).collect();
+    match images.len().saturating_sub(SOME) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}

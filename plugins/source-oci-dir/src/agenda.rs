@@ -1,0 +1,230 @@
+//! What is to be loaded, and under which names: known before anything moves.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+};
+
+use sealift_core::{
+    content::{ImageRef, Repository, Version},
+    error::{Error, ErrorKind, Result},
+    job::{Candidate, Listing},
+};
+use sealift_oci_layout::{Catalog, Image, Naming};
+
+use crate::{
+    select::{self, Pattern},
+    to::{self, To},
+};
+
+/// Which images are wanted, and where they go.
+pub(crate) enum Wanted {
+    /// All of some names.
+    Some {
+        /// What the names must be like; everything if there is nothing.
+        include: Vec<Pattern>,
+        /// Where they go.
+        to: To,
+    },
+    /// These.
+    Picks(Vec<Pick>),
+}
+
+/// One image, and where it goes.
+#[derive(Clone, Debug)]
+pub(crate) struct Pick {
+    /// Its name; none means the only image.
+    pub(crate) from: Option<String>,
+    /// Where it goes; as recorded if there is nothing.
+    pub(crate) to: Vec<String>,
+}
+
+/// What is to be loaded.
+#[derive(Debug)]
+pub(crate) struct Agenda {
+    pub(crate) listings: Vec<Listing>,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// An image that is wanted.
+struct Chosen<'a> {
+    image: &'a Image,
+    source: ImageRef,
+    targets: Vec<ImageRef>,
+}
+
+impl Agenda {
+    /// Makes the list.
+    ///
+    /// # Errors
+    /// If an image cannot be found or named, or two images claim one name.
+    pub(crate) fn of(catalog: &Catalog, wanted: &Wanted, path: &Path) -> Result<Self> {
+        let mut warnings: Vec<String> = catalog.oddities().to_vec();
+        let mut chosen = match wanted {
+            Wanted::Some { include, to } => some(catalog, include, to, &mut warnings)?,
+            Wanted::Picks(picks) => picked(catalog, picks)?,
+        };
+        follow_subjects(&mut chosen);
+        let exclusive = claim(&mut chosen)?;
+        for one in &chosen {
+            if one.image.naming == Naming::Nothing && !one.targets.iter().any(|target| target.version.tag().is_some()) {
+                warnings.push(format!("`{}` has no name in the layout, so it will have no tag either", one.image.name));
+            }
+        }
+        Ok(Self { listings: listings(chosen, exclusive, path), warnings })
+    }
+}
+
+fn some<'a>(catalog: &'a Catalog, include: &[Pattern], to: &To, warnings: &mut Vec<String>) -> Result<Vec<Chosen<'a>>> {
+    let mut chosen = Vec::new();
+    let mut used = vec![false; include.len()];
+    let mut problems = Problems::default();
+    for image in catalog.images() {
+        let mut is_wanted = include.is_empty();
+        for (pattern, used) in include.iter().zip(&mut used) {
+            if pattern.matches(image) {
+                *used = true;
+                is_wanted = true;
+            }
+        }
+        if !is_wanted {
+            continue;
+        }
+        if let Some(first) = catalog.find(&image.source).filter(|first| first.digest != image.entry.digest) {
+            let (name, second) = (&image.name, &image.entry.digest);
+            let first = &first.digest;
+            problems.add(format!("`{name}` is the name of two images: `{first}` and `{second}`"));
+        }
+        match to.targets(image) {
+            Ok(targets) => chosen.push(Chosen { image, source: image.source.clone(), targets }),
+            Err(problem) => problems.add(problem),
+        }
+    }
+    for (pattern, _) in include.iter().zip(used).filter(|(_, used)| !used) {
+        warnings.push(format!("`{}` is the name of no image in the layout", pattern.text));
+    }
+    problems.or(chosen, "name single images with `images = [{ from = …, to = […] }]`, by name or `@` and the digest")
+}
+
+fn picked<'a>(catalog: &'a Catalog, picks: &[Pick]) -> Result<Vec<Chosen<'a>>> {
+    let mut chosen: Vec<Chosen<'a>> = Vec::new();
+    let mut problems = Problems::default();
+    for pick in picks {
+        let image = select::one(catalog, pick.from.as_deref())?;
+        let mut targets = if pick.to.is_empty() { image.targets.clone() } else { Vec::new() };
+        for text in &pick.to {
+            match to::one(text, &image.source.version) {
+                Ok(target) => targets.push(target),
+                Err(problem) => problems.add(problem),
+            }
+        }
+        let is_first = catalog.find(&image.source).is_none_or(|first| first.digest == image.entry.digest);
+        let source = if is_first { image.source.clone() } else { image.source.repository.at(&image.entry.digest) };
+        match chosen.iter_mut().find(|other| other.source == source) {
+            Some(other) => other.targets.extend(targets),
+            None => chosen.push(Chosen { image, source, targets }),
+        }
+    }
+    problems.or(chosen, "a target is a full reference, such as `harbor.example.com/library/nginx:1.27`")
+}
+
+/// Cosign's signatures have tags of their own, and nobody records targets for those: they go where the images of
+/// their repository go.
+fn follow_subjects(chosen: &mut [Chosen<'_>]) {
+    let mut places: HashMap<Repository, Vec<Repository>> = HashMap::new();
+    for one in chosen.iter().filter(|one| one.image.is_about().is_none()) {
+        let places = places.entry(one.source.repository.clone()).or_default();
+        for target in &one.targets {
+            if !places.contains(&target.repository) {
+                places.push(target.repository.clone());
+            }
+        }
+    }
+    for one in chosen.iter_mut().filter(|one| one.targets.is_empty() && one.image.is_about().is_some()) {
+        if let (Some(places), Version::Tag(tag)) = (places.get(&one.source.repository), &one.source.version) {
+            one.targets = places.iter().map(|place| place.tagged(tag)).collect();
+        }
+    }
+}
+
+/// Gives every name to one image; says whether nobody else can want any of them.
+fn claim(chosen: &mut Vec<Chosen<'_>>) -> Result<bool> {
+    let mut owners: HashMap<ImageRef, &Image> = HashMap::new();
+    let mut problems = Problems::default();
+    let mut all_have_targets = true;
+    chosen.retain_mut(|one| {
+        let image = one.image;
+        let had_targets = !one.targets.is_empty();
+        all_have_targets &= had_targets;
+        one.targets.retain(|target| match owners.get(target) {
+            None => {
+                owners.insert(target.clone(), image);
+                true
+            }
+            Some(first) => {
+                if first.entry.digest != image.entry.digest {
+                    problems.add(format!("`{}` and `{}` would both become `{target}`", first.name, image.name));
+                }
+                false // or it is the same image under another name
+            }
+        });
+        !had_targets || !one.targets.is_empty()
+    });
+    problems.or((), "load them one after the other, with `include` and different prefixes in `to`")?;
+    let sources = chosen.iter().map(|one| (&one.source, one.image));
+    Ok(all_have_targets
+        && last_parts_differ(owners.iter().map(|(name, image)| (name, *image)))
+        && last_parts_differ(sources))
+}
+
+/// A destination that flattens paths keeps their last parts; if those differ, so do its names.
+fn last_parts_differ<'a>(mut names: impl Iterator<Item = (&'a ImageRef, &'a Image)>) -> bool {
+    let mut seen = HashMap::new();
+    names.all(|(name, image)| {
+        let digest = &image.entry.digest;
+        *seen.entry((name.repository.path().rsplit('/').next(), &name.version)).or_insert(digest) == digest
+    })
+}
+
+/// One listing for each repository, in the order of their names; signatures last.
+fn listings(chosen: Vec<Chosen<'_>>, exclusive: bool, path: &Path) -> Vec<Listing> {
+    let mut by_repository: BTreeMap<Repository, Vec<Chosen<'_>>> = BTreeMap::new();
+    for one in chosen {
+        by_repository.entry(one.source.repository.clone()).or_default().push(one);
+    }
+    let listing = |(repository, mut all): (Repository, Vec<Chosen<'_>>)| {
+        all.sort_by_cached_key(|one| (one.image.is_about().is_some(), one.source.version.clone()));
+        let rule = format!("`{repository}` in `{}`", path.display());
+        let candidates =
+            all.into_iter().map(|one| Candidate { version: one.source.version, targets: one.targets }).collect();
+        Listing { exclusive, ..Listing::new(repository, candidates, rule) }
+    };
+    by_repository.into_iter().map(listing).collect()
+}
+
+/// What stands in the way, the first few of it.
+#[derive(Default)]
+struct Problems {
+    first: Vec<String>,
+    more: usize,
+}
+
+impl Problems {
+    fn add(&mut self, problem: String) {
+        match self.first.len() < 3 {
+            true => self.first.push(problem),
+            false => self.more += 1,
+        }
+    }
+
+    fn or<T>(self, value: T, hint: &'static str) -> Result<T> {
+        if self.first.is_empty() {
+            return Ok(value);
+        }
+        let mut message = self.first.join("; ");
+        if self.more > 0 {
+            message.push_str(&format!("; and {} more like this", self.more));
+        }
+        Err(Error::new(ErrorKind::Conflict, message).hint(hint))
+    }
+}

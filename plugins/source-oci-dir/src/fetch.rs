@@ -1,0 +1,154 @@
+//! The fetch: manifests and blobs from the disk.
+
+use std::{path::PathBuf, sync::Arc};
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use sealift_core::{
+    blob::Blob,
+    content::{Descriptor, Digest, ImageRef, Manifest, MediaType, Repository, Version},
+    diagnostic::did_you_mean,
+    error::{Error, ErrorKind, Result, Retry},
+    job::Resolved,
+    plugin::{BuildContext, ConfigError, StageConfig},
+    stage::{self, Want},
+};
+use serde::Deserialize;
+use tokio::sync::OnceCell;
+
+use crate::{
+    absent::Absent,
+    opened::{Bundle, Layouts, Lazy},
+};
+
+/// Reads images from an OCI image layout in a directory.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// The directory, seen from that of the pipeline file. Default: that of `[list]`.
+    path: Option<String>,
+}
+
+impl StageConfig<dyn stage::Fetch> for Config {
+    fn build(self, cx: &BuildContext<'_>) -> Result<Box<dyn stage::Fetch>, ConfigError> {
+        let layouts = cx.section::<Layouts>()?;
+        let lazy = match self.path {
+            Some(path) if path.is_empty() => return Err(ConfigError::new("`path` is empty").at("path")),
+            Some(path) => layouts.at(cx.path(path)),
+            None => layouts.listed().ok_or_else(|| {
+                ConfigError::new("`path` is missing, and `[list]` is no `oci-dir` that has one")
+                    .hint("say which directory is read: `path = \"/media/usb/bundle\"`")
+            })?,
+        };
+        Ok(Box::new(Fetch { lazy, absent: OnceCell::new() }))
+    }
+}
+
+/// Reads from a layout.
+struct Fetch {
+    lazy: Arc<Lazy>,
+    absent: OnceCell<Absent>,
+}
+
+impl Fetch {
+    /// Finds out, once, everything that is not there, so that each failure can tell who misses what.
+    async fn missing(&self, bundle: &Bundle, item: &Descriptor) -> Error {
+        match self.absent.get_or_try_init(|| Absent::find(bundle)).await {
+            Ok(absent) => absent.error(bundle, item),
+            Err(error) => error,
+        }
+    }
+}
+
+#[async_trait]
+impl stage::Fetch for Fetch {
+    async fn resolve(&self, image: &ImageRef, want: Want) -> Result<Resolved> {
+        let bundle = self.lazy.get().await?;
+        let descriptor = match (bundle.catalog.find(image), &image.version) {
+            (Some(entry), _) => pointer(entry),
+            (None, Version::Digest(digest)) => unnamed(bundle, digest).await?.ok_or_else(|| unknown(bundle, image))?,
+            (None, Version::Tag(_)) => return Err(unknown(bundle, image)),
+        };
+        let manifest = match want {
+            Want::Digest if !descriptor.media_type.is_empty() => None,
+            _ => Some(self.manifest(&image.repository, &descriptor).await?),
+        };
+        let descriptor = manifest.as_ref().map_or(descriptor, Manifest::descriptor);
+        Ok(Resolved { image: image.clone(), descriptor, manifest })
+    }
+
+    async fn manifest(&self, _: &Repository, item: &Descriptor) -> Result<Manifest> {
+        let bundle = self.lazy.get().await?;
+        match bundle.layout.manifest(item).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(self.missing(bundle, item).await),
+            Err(error) if error.kind() == ErrorKind::Corrupt => Err(damaged(bundle.layout.path().to_owned(), error)),
+            other => other,
+        }
+    }
+
+    async fn blob(&self, _: &Repository, item: &Descriptor) -> Result<Blob> {
+        let bundle = self.lazy.get().await?;
+        let path = bundle.layout.path().to_owned();
+        let Some((_, length)) = bundle.layout.open_blob(&item.digest).await? else {
+            return Err(self.missing(bundle, item).await);
+        };
+        if let Some(size) = item.known_size().filter(|size| *size != length) {
+            let file = bundle.layout.blob_path(&item.digest);
+            let message = format!("`{}` has {length} bytes instead of {size}", file.display());
+            return Err(damaged(path, Error::new(ErrorKind::Corrupt, message)));
+        }
+        let file = bundle.layout.blob_path(&item.digest);
+        let blob = bundle.layout.blob(item).await?;
+        Ok(blob.explained(move |error| match error.kind() {
+            ErrorKind::Corrupt => damaged(path.clone(), error.context(format_args!("`{}`", file.display()))),
+            _ => error,
+        }))
+    }
+
+    async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Descriptor>> {
+        let bundle = self.lazy.get().await?;
+        let mut found = bundle.catalog.referrers(subject).to_vec();
+        if let Some(index) = bundle.catalog.fallback(repository, subject) {
+            let listed = self.manifest(repository, &pointer(index)).await?;
+            for entry in listed.children() {
+                if found.iter().all(|known| known.digest != entry.digest) {
+                    found.push(entry.clone());
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The pointer without the names that stand at it in the layout.
+fn pointer(entry: &Descriptor) -> Descriptor {
+    Descriptor::new(entry.media_type.clone(), entry.digest.clone(), entry.size)
+}
+
+/// What goes by its digest: an entry of the layout, or anything that is there.
+async fn unnamed(bundle: &Bundle, digest: &Digest) -> Result<Option<Descriptor>> {
+    let entry = bundle.catalog.images().iter().map(|image| &image.entry).find(|entry| entry.digest == *digest);
+    if let Some(entry) = entry {
+        return Ok(Some(pointer(entry)));
+    }
+    let length = bundle.layout.open_blob(digest).await?.map(|(_, length)| length);
+    Ok(length.map(|length| Descriptor::new(MediaType::default(), digest.clone(), length)))
+}
+
+fn unknown(bundle: &Bundle, image: &ImageRef) -> Error {
+    let path = bundle.layout.path().display();
+    let error = Error::new(ErrorKind::NotFound, format!("`{image}` is not in `{path}`"));
+    let names = bundle.catalog.images().iter().map(|image| image.name.as_str());
+    match did_you_mean(&image.to_string(), names) {
+        Some(close) => error.hint(format!("did you mean `{close}`?")),
+        None => error.hint(format!("`sealift ls {path}` tells what is there")),
+    }
+}
+
+/// Reading the same disk again gives the same bytes.
+fn damaged(layout: PathBuf, error: Error) -> Error {
+    let layout = layout.display();
+    error.retry(Retry::Never).hint(format!(
+        "`sealift verify {layout}` tells everything that is damaged; bring those files again, or stage again"
+    ))
+}

@@ -1,0 +1,136 @@
+//! The list: which images a layout has.
+
+use std::{path::Path, sync::Arc};
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use sealift_core::{
+    content::Repository,
+    error::Result,
+    outlet::Outlet,
+    plugin::{BuildContext, ConfigError, StageConfig},
+    stage,
+};
+use serde::Deserialize;
+
+use crate::{
+    agenda::{Agenda, Pick, Wanted},
+    opened::{Layouts, Lazy},
+    select::Pattern,
+    to::To,
+};
+
+/// Lists the images of an OCI image layout in a directory, whoever wrote it.
+///
+/// Images go where whoever staged them noted it; `to` says otherwise. Two images that would get one name at the
+/// destination are an error before anything is pushed.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// The directory, seen from that of the pipeline file.
+    path: String,
+    /// Only images with such names; `*` stands for any text, and a repository for all its versions:
+    /// `docker.io/library/nginx`, `quay.io/*`, `v1.*`. Default: all.
+    #[serde(default)]
+    include: Vec<String>,
+    /// Where the images go: a registry, and perhaps a path there that goes before their own. The path is that of the
+    /// target that was noted when the image was staged, else that of its source. An image that has only a tag goes to
+    /// the repository that this names. Default: the targets that were noted.
+    to: Option<String>,
+    /// Single images and where they go, instead of `include` and `to`.
+    #[serde(default)]
+    images: Vec<PickConfig>,
+}
+
+/// One image, and where it goes.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct PickConfig {
+    /// Its name in the layout: the full one, its tag, or `@` and its digest. Default: the only image there is.
+    from: Option<String>,
+    /// Full references; one without tag keeps that of the image. Default: the targets that were noted.
+    #[serde(default)]
+    to: Vec<String>,
+}
+
+impl StageConfig<dyn stage::List> for Config {
+    fn build(self, cx: &BuildContext<'_>) -> Result<Box<dyn stage::List>, ConfigError> {
+        let mut problems = ConfigError::default();
+        if self.path.is_empty() {
+            problems = problems.and(ConfigError::new("`path` is empty").at("path"));
+        }
+        let mut include = Vec::new();
+        for (at, text) in self.include.iter().enumerate() {
+            match Pattern::parse(text) {
+                Ok(pattern) => include.push(pattern),
+                Err(problem) => problems = problems.and(ConfigError::new(problem).at(format!("include[{at}]"))),
+            }
+        }
+        let to = match self.to.as_deref().map(To::parse) {
+            None => To::Recorded,
+            Some(Ok(to)) => to,
+            Some(Err(problem)) => {
+                problems = problems.and(ConfigError::new(problem).at("to"));
+                To::Recorded
+            }
+        };
+        if !self.images.is_empty() && (!include.is_empty() || self.to.is_some()) {
+            let both = ConfigError::new("`images` says which images go where, so `include` and `to` have no meaning");
+            problems = problems.and(both.at("images").hint("leave `images` out, or the other two"));
+        }
+        let placeholder = sealift_core::content::Version::Digest(sealift_core::content::Digest::of(b""));
+        for (at, pick) in self.images.iter().enumerate() {
+            for (target, text) in pick.to.iter().enumerate() {
+                if let Err(problem) = crate::to::one(text, &placeholder) {
+                    problems = problems.and(ConfigError::new(problem).at(format!("images[{at}].to[{target}]")));
+                }
+            }
+        }
+        let wanted = match self.images.is_empty() {
+            true => Wanted::Some { include, to },
+            false => Wanted::Picks(self.images.into_iter().map(|pick| Pick { from: pick.from, to: pick.to }).collect()),
+        };
+        problems.or_ok(())?;
+        let lazy = cx.section::<Layouts>()?.listed_at(cx.path(self.path));
+        Ok(Box::new(List { lazy, wanted }))
+    }
+}
+
+/// Lists a layout.
+struct List {
+    lazy: Arc<Lazy>,
+    wanted: Wanted,
+}
+
+impl List {
+    async fn agenda(&self) -> Result<Agenda> {
+        let path: &Path = self.lazy.path();
+        let context =
+            |error: sealift_core::error::Error| error.context(format_args!("cannot load `{}`", path.display()));
+        let bundle = self.lazy.get().await?;
+        Agenda::of(&bundle.catalog, &self.wanted, path).map_err(context)
+    }
+}
+
+#[async_trait]
+impl stage::List for List {
+    async fn list(&self, out: &Outlet) -> Result<()> {
+        let agenda = self.agenda().await?;
+        for warning in agenda.warnings {
+            out.warn(warning).await?;
+        }
+        for listing in agenda.listings {
+            out.send(listing).await?;
+        }
+        Ok(())
+    }
+
+    async fn list_again(&self, repository: &Repository, out: &Outlet) -> Result<()> {
+        for listing in self.agenda().await?.listings {
+            if listing.repository == *repository {
+                out.send(listing).await?;
+            }
+        }
+        Ok(())
+    }
+}

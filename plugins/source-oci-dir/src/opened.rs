@@ -1,0 +1,86 @@
+//! The layouts that the stages of one pipeline read; each is opened once, when it is first needed.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use sealift_core::{
+    error::Result,
+    plugin::{BuildContext, ConfigError, Section},
+};
+use sealift_oci_layout::{Catalog, Layout};
+use tokio::sync::OnceCell;
+
+/// A layout and its images.
+pub(crate) struct Bundle {
+    pub(crate) layout: Layout,
+    pub(crate) catalog: Catalog,
+}
+
+/// A layout that is opened when it is first needed.
+pub(crate) struct Lazy {
+    path: PathBuf,
+    bundle: OnceCell<Bundle>,
+}
+
+impl Lazy {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path, bundle: OnceCell::new() }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) async fn get(&self) -> Result<&Bundle> {
+        self.bundle
+            .get_or_try_init(|| async {
+                let layout = Layout::open(&self.path).await?;
+                let catalog = Catalog::read(&layout).await?;
+                Ok(Bundle { layout, catalog })
+            })
+            .await
+    }
+}
+
+/// What list and fetch share. No table of a pipeline has this name: it is only a meeting place.
+#[derive(Default)]
+pub(crate) struct Layouts(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    all: HashMap<PathBuf, Arc<Lazy>>,
+    listed: Option<Arc<Lazy>>,
+}
+
+impl Section for Layouts {
+    const TABLE: &'static str = "oci-dir layouts";
+    type Config = ();
+
+    fn build(_: Option<()>, _: &BuildContext<'_>) -> Result<Self, ConfigError> {
+        Ok(Self::default())
+    }
+}
+
+impl Layouts {
+    /// The layout at this path.
+    pub(crate) fn at(&self, path: PathBuf) -> Arc<Lazy> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lazy = known.all.entry(path).or_insert_with_key(|path| Arc::new(Lazy::new(path.clone())));
+        Arc::clone(lazy)
+    }
+
+    /// The layout at this path, which the pipeline lists.
+    pub(crate) fn listed_at(&self, path: PathBuf) -> Arc<Lazy> {
+        let lazy = self.at(path);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).listed = Some(Arc::clone(&lazy));
+        lazy
+    }
+
+    /// The layout that the pipeline lists.
+    pub(crate) fn listed(&self) -> Option<Arc<Lazy>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).listed.clone()
+    }
+}

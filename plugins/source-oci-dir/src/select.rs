@@ -1,0 +1,104 @@
+//! Which images of a layout are wanted.
+
+use globset::{GlobBuilder, GlobMatcher};
+use sealift_core::{
+    content::ImageRef,
+    diagnostic::did_you_mean,
+    error::{Error, ErrorKind, Result},
+};
+use sealift_oci_layout::{Catalog, Image, REF_NAME};
+
+/// A text with `*` in it that names of images are compared with.
+#[derive(Clone, Debug)]
+pub(crate) struct Pattern {
+    pub(crate) text: String,
+    glob: GlobMatcher,
+}
+
+impl Pattern {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("the pattern is empty".to_owned());
+        }
+        let glob = GlobBuilder::new(text).literal_separator(false).build();
+        let glob = glob.map_err(|error| format!("`{text}` is no pattern: {}", error.kind()))?;
+        Ok(Self { text: text.to_owned(), glob: glob.compile_matcher() })
+    }
+
+    /// Whether it is meant: the whole name, or the repository for all its versions.
+    pub(crate) fn matches(&self, image: &Image) -> bool {
+        let repository = image.source.repository.to_string();
+        [image.name.as_str(), image.source.to_string().as_str(), repository.as_str()]
+            .into_iter()
+            .chain(ref_name(image))
+            .any(|name| self.glob.is_match(name))
+    }
+}
+
+fn ref_name(image: &Image) -> Option<&str> {
+    image.entry.annotations.get(REF_NAME).map(String::as_str)
+}
+
+/// The one image that is called so; without a name, the only one there is.
+///
+/// # Errors
+/// If there is none, or more than one.
+pub(crate) fn one<'a>(catalog: &'a Catalog, name: Option<&str>) -> Result<&'a Image> {
+    let images = catalog.images();
+    let Some(name) = name else {
+        return match images {
+            [only] => Ok(only),
+            [] => Err(Error::new(ErrorKind::NotFound, "there is no image in the layout")),
+            several => Err(ambiguous("it is not said which image is meant", several.iter())),
+        };
+    };
+    for way in [is_called, is_short_for] {
+        let found: Vec<&Image> = images.iter().filter(|image| way(image, name)).collect();
+        match found[..] {
+            [] => {}
+            [only] => return Ok(only),
+            [first, ..] if found.iter().all(|image| image.entry.digest == first.entry.digest) => return Ok(first),
+            _ => return Err(ambiguous(&format!("`{name}` may mean several images"), found.into_iter())),
+        }
+    }
+    let error = Error::new(ErrorKind::NotFound, format!("there is no image `{name}` in the layout"));
+    Err(match did_you_mean(name, images.iter().map(|image| image.name.as_str())) {
+        Some(close) => error.hint(format!("did you mean `{close}`?")),
+        None => error.hint(format!("it has {}", some(images.iter()))),
+    })
+}
+
+fn is_called(image: &Image, name: &str) -> bool {
+    let digest = name.strip_prefix('@').unwrap_or(name).parse().ok();
+    image.name == name
+        || ref_name(image) == Some(name)
+        || ImageRef::parse_or_latest(name).is_ok_and(|parsed| parsed == image.source)
+        || digest.is_some_and(|digest: sealift_core::content::Digest| digest == image.entry.digest)
+}
+
+/// A tag alone where the layout has full names, as regctl reads it.
+fn is_short_for(image: &Image, name: &str) -> bool {
+    image.source.version.tag().is_some_and(|tag| tag.as_str() == name)
+}
+
+fn ambiguous<'a>(what: &str, images: impl Iterator<Item = &'a Image>) -> Error {
+    Error::new(ErrorKind::Conflict, format!("{what}: the layout has {}", some(images)))
+        .hint("give the full name, or `@` and the digest")
+}
+
+/// The first names, for a message.
+fn some<'a>(images: impl Iterator<Item = &'a Image>) -> String {
+    let mut names: Vec<String> = Vec::new();
+    let mut more = 0;
+    for image in images {
+        match names.len() < 5 {
+            true => names.push(format!("`{}`", image.name)),
+            false => more += 1,
+        }
+    }
+    match (names.is_empty(), more) {
+        (true, _) => "no image".to_owned(),
+        (false, 0) => names.join(", "),
+        (false, more) => format!("{} and {more} more", names.join(", ")),
+    }
+}

@@ -1,0 +1,155 @@
+//! Where the images of a layout go.
+
+use sealift_core::content::{ImageRef, Repository, Suffix, Version};
+use sealift_oci_layout::{Image, Naming};
+
+/// Where images go, as the pipeline says it for all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum To {
+    /// Where whoever wrote the layout noted; else the destination names them.
+    Recorded,
+    /// Under a registry.
+    Under {
+        /// The registry.
+        registry: String,
+        /// The path there that goes before the image's own; empty if there is none.
+        prefix: String,
+    },
+}
+
+impl To {
+    /// Reads `HOST` or `HOST/PREFIX`.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        if text.contains("://") {
+            return Err(format!("`{text}` is a URL, expected a registry such as `harbor.example.com`"));
+        }
+        let text = text.strip_suffix('/').unwrap_or(text);
+        let (registry, prefix) = text.split_once('/').unwrap_or((text, ""));
+        // A path makes a registry of a word with a dot or port only, as everywhere.
+        let probe = if prefix.is_empty() { format!("{registry}/x") } else { format!("{registry}/{prefix}/x") };
+        let (probe, rest) = Repository::split(&probe).map_err(|error| error.to_string())?;
+        if rest != Suffix::None {
+            return Err(format!("`{text}` has a tag or digest, expected a registry and perhaps a path there"));
+        }
+        let is_hub = ["docker.io", "index.docker.io", "registry-1.docker.io"].contains(&registry);
+        if probe.registry() == "docker.io" && !is_hub {
+            return Err(format!("`{registry}` is no registry host, expected one such as `harbor.example.com`"));
+        }
+        Ok(Self::Under { registry: probe.registry().to_owned(), prefix: prefix.to_owned() })
+    }
+
+    /// The names of an image at the destination; none if the destination shall name it.
+    pub(crate) fn targets(&self, image: &Image) -> Result<Vec<ImageRef>, String> {
+        let Self::Under { registry, prefix } = self else { return Ok(image.targets.clone()) };
+        if image.targets.is_empty() && matches!(image.naming, Naming::Version | Naming::Nothing) {
+            if prefix.is_empty() {
+                let name = &image.name;
+                return Err(format!("the layout names no repository for `{name}`, and neither does `to`"));
+            }
+            let repository = Repository::new(registry, prefix).map_err(|error| error.to_string())?;
+            return Ok(vec![ImageRef { repository, version: image.source.version.clone() }]);
+        }
+        let own = std::slice::from_ref(&image.source);
+        let names = if image.targets.is_empty() { own } else { &image.targets };
+        let mut targets = Vec::with_capacity(names.len());
+        for name in names {
+            let path = name.repository.path();
+            let path = if prefix.is_empty() { path.to_owned() } else { format!("{prefix}/{path}") };
+            let repository = Repository::new(registry, &path).map_err(|error| error.to_string())?;
+            let target = ImageRef { repository, version: name.version.clone() };
+            if !targets.contains(&target) {
+                targets.push(target);
+            }
+        }
+        Ok(targets)
+    }
+}
+
+/// Reads a target of one image; without tag or digest it keeps that of the image.
+pub(crate) fn one(text: &str, version: &Version) -> Result<ImageRef, String> {
+    let (repository, suffix) = Repository::split(text).map_err(|error| error.to_string())?;
+    match suffix {
+        Suffix::None => Ok(ImageRef { repository, version: version.clone() }),
+        _ => text.parse().map_err(|error: sealift_core::content::ReferenceError| error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sealift_core::content::{Descriptor, Digest, well_known};
+
+    use super::*;
+
+    fn image(name: &str, source: &str, naming: Naming, targets: &[&str]) -> Image {
+        Image {
+            name: name.to_owned(),
+            source: source.parse().unwrap(),
+            naming,
+            entry: Descriptor::to(well_known::OCI_MANIFEST, b"{}"),
+            targets: targets.iter().map(|target| target.parse().unwrap()).collect(),
+        }
+    }
+
+    fn named(to: &str, image: &Image) -> Vec<String> {
+        To::parse(to).unwrap().targets(image).unwrap().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_host_keeps_the_path_of_the_recorded_target_else_that_of_the_source() {
+        let source = "docker.io/library/nginx:1";
+        let plain = image(source, source, Naming::Full, &[]);
+        let recorded = image(source, source, Naming::Full, &["a.io/mirror/nginx:1.0", "b.io/mirror/nginx:1.0"]);
+        assert_eq!(named("h.io", &plain), ["h.io/library/nginx:1"]);
+        assert_eq!(named("h.io:5000/", &plain), ["h.io:5000/library/nginx:1"]);
+        assert_eq!(named("h.io", &recorded), ["h.io/mirror/nginx:1.0"]);
+        assert_eq!(To::Recorded.targets(&recorded).unwrap(), recorded.targets);
+        assert_eq!(To::Recorded.targets(&plain).unwrap(), []);
+    }
+
+    #[test]
+    fn a_prefix_goes_before_the_path() {
+        let source = "docker.io/library/nginx:1";
+        let plain = image(source, source, Naming::Full, &[]);
+        let recorded = image(source, source, Naming::Full, &["a.io/mirror/nginx:1.0"]);
+        assert_eq!(named("h.io/p/q", &plain), ["h.io/p/q/library/nginx:1"]);
+        assert_eq!(named("h.io/p/", &recorded), ["h.io/p/mirror/nginx:1.0"]);
+        let path = image("team/app:1", "localhost/team/app:1", Naming::Path, &[]);
+        assert_eq!(named("h.io/p", &path), ["h.io/p/team/app:1"]);
+    }
+
+    #[test]
+    fn where_the_layout_names_no_repository_the_user_does() {
+        let tag = image("v1", "localhost/bundle:v1", Naming::Version, &[]);
+        assert_eq!(named("h.io/team/app", &tag), ["h.io/team/app:v1"]);
+        let error = To::parse("h.io").unwrap().targets(&tag).unwrap_err();
+        assert_eq!(error, "the layout names no repository for `v1`, and neither does `to`");
+        let source = format!("localhost/bundle@{}", Digest::of(b"{}"));
+        let nameless = image("@x", &source, Naming::Nothing, &[]);
+        assert_eq!(named("h.io/team/app", &nameless), [format!("h.io/team/app@{}", Digest::of(b"{}"))]);
+    }
+
+    #[test]
+    fn a_registry_is_told_from_a_path() {
+        for (text, registry, prefix) in [
+            ("harbor.example.com", "harbor.example.com", ""),
+            ("localhost:5000/a/b", "localhost:5000", "a/b"),
+            ("localhost", "localhost", ""),
+            ("docker.io/me", "docker.io", "me"),
+            ("[::1]:5000", "[::1]:5000", ""),
+        ] {
+            let expected = To::Under { registry: registry.to_owned(), prefix: prefix.to_owned() };
+            assert_eq!(To::parse(text), Ok(expected), "{text}");
+        }
+        for text in ["", "harbor", "harbor/x", "https://h.io", "h.io/A", "h.io/a:v1", "h.io/a@b", "h.io//a", "/a"] {
+            assert!(To::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_target_without_tag_keeps_the_version() {
+        let version = Version::Tag("v1".parse().unwrap());
+        assert_eq!(one("h.io/a/b", &version).unwrap().to_string(), "h.io/a/b:v1");
+        assert_eq!(one("h.io/a/b:v2", &version).unwrap().to_string(), "h.io/a/b:v2");
+        assert!(one("h.io/a/b:", &version).is_err());
+    }
+}
