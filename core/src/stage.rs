@@ -149,6 +149,17 @@ pub trait Push: Send + Sync {
     /// Who shares blobs with whom: repositories with the same id share a store.
     fn store(&self, at: &Repository) -> StoreId;
 
+    /// What a repository has, asked before anything else of it when `wanted` tags are to be looked at: for
+    /// destinations that tell tags with their digests in fewer questions than there are tags. [`Known::Ask`], which
+    /// is the default, says that this one does not, or not for so few of them.
+    ///
+    /// # Errors
+    /// If the repository cannot be asked.
+    async fn overview(&self, at: &Repository, wanted: usize) -> Result<Known> {
+        let _ = (at, wanted);
+        Ok(Known::Ask)
+    }
+
     /// What a repository has, if that can be told in less than one question for each tag.
     ///
     /// # Errors
@@ -169,6 +180,16 @@ pub trait Push: Send + Sync {
     /// # Errors
     /// If it cannot be asked.
     async fn has(&self, at: &Repository, item: &Descriptor) -> Result<bool>;
+
+    /// Called before anything of an image is sent to a name: the place to make what must exist, and to refuse what
+    /// would be refused in the end. `replaces` is what the name points to until now, as far as that is known.
+    ///
+    /// # Errors
+    /// If the image would not be taken there.
+    async fn prepare(&self, at: &ImageRef, replaces: Option<&Digest>) -> Result<()> {
+        let _ = (at, replaces);
+        Ok(())
+    }
 
     /// Offers a blob: the repository has it, or takes it from `known_in`, or wants it.
     ///

@@ -32,9 +32,11 @@ pub enum Op {
     Manifest,
     Blob,
     Referrers,
+    Overview,
     Survey,
     Current,
     Has,
+    Prepare,
     Offer,
     Fill,
     PutManifest,
@@ -82,6 +84,7 @@ struct Inner {
 
 #[derive(Default)]
 struct State {
+    overviews: bool,
     repositories: BTreeMap<String, Members>,
     blobs: HashMap<Digest, Bytes>,
     calls: Vec<Call>,
@@ -120,6 +123,13 @@ impl Memory {
     /// Lets the test decide what happens to each call.
     pub fn script(&self, script: impl Fn(&Call) -> Option<Fault> + Send + Sync + 'static) {
         *self.0.script.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(script));
+    }
+
+    /// From now on it tells all tags with their digests at once, as registries with an API of their own can.
+    #[must_use]
+    pub fn with_overview(self) -> Self {
+        self.state().overviews = true;
+        self
     }
 
     /// From now on nothing goes wrong.
@@ -282,6 +292,16 @@ impl Push for Memory {
         StoreId::new(&self.0.host)
     }
 
+    async fn overview(&self, at: &Repository, _: usize) -> Result<Known> {
+        if !self.state().overviews {
+            return Ok(Known::Ask);
+        }
+        self.call(Op::Overview, at, "").await?;
+        let state = self.state();
+        let members = state.repositories.get(at.path());
+        Ok(Known::All(members.into_iter().flat_map(|members| members.tags.clone()).collect()))
+    }
+
     async fn survey(&self, at: &Repository) -> Result<Known> {
         self.call(Op::Survey, at, "").await?;
         let state = self.state();
@@ -298,6 +318,11 @@ impl Push for Memory {
         self.call(Op::Has, at, &item.digest).await?;
         let state = self.state();
         Ok(state.repositories.get(at.path()).is_some_and(|members| members.blobs.contains(&item.digest)))
+    }
+
+    async fn prepare(&self, at: &ImageRef, replaces: Option<&Digest>) -> Result<()> {
+        let what = replaces.map_or_else(|| at.version.to_string(), |old| format!("{} instead of {old}", at.version));
+        self.call(Op::Prepare, &at.repository, what).await.map(drop)
     }
 
     async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer> {

@@ -162,7 +162,10 @@ impl<'a> Doing<'a> {
         let goals = self.drop_what_is_there(&tree, goals, &mut ended);
         match self.engine.mode {
             Mode::Plan => self.plan(&tree, &goals),
-            Mode::Copy => self.copy(&tree, goals, &mut ended).await,
+            Mode::Copy => {
+                let goals = self.prepare(goals, &mut ended).await;
+                self.copy(&tree, goals, &mut ended).await;
+            }
         }
         ended
     }
@@ -278,6 +281,25 @@ impl<'a> Doing<'a> {
         for goal in wrong {
             let message = format!("`{}` demands another digest than `{digest}`, which would be pushed", goal.place.at);
             ended.end(goal.place, Outcome::Failed(Error::new(ErrorKind::Conflict, message)));
+        }
+        open
+    }
+
+    /// Takes out targets that would refuse the image in the end, before anything of it is sent.
+    async fn prepare(&self, goals: Vec<Goal>, ended: &mut Ended) -> Vec<Goal> {
+        let asked = join_all(goals.iter().map(|Goal { place, presence }| {
+            let replaces = match presence {
+                Presence::Is(digest) => Some(digest),
+                _ => None,
+            };
+            self.stage(place.push).prepare(&place.at, replaces)
+        }));
+        let mut open = Vec::new();
+        for (answer, goal) in asked.await.into_iter().zip(goals) {
+            match answer {
+                Ok(()) => open.push(goal),
+                Err(error) => ended.end(goal.place, Outcome::Failed(error)),
+            }
         }
         open
     }

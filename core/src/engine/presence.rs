@@ -1,6 +1,7 @@
 //! What stands at the destinations, in as few questions as that takes.
 //!
-//! For the first tag of a repository the destination alone is asked. If that tag is missing, one survey tells what
+//! A destination that can tell tags with their digests in pages does so first, and nothing else is asked. Of others,
+//! for the first tag of a repository the destination alone is asked. If that tag is missing, one survey tells what
 //! else is there; if it is there, the others are probably there too, and are asked for one by one at the same time
 //! as the source.
 
@@ -90,6 +91,12 @@ pub(super) async fn presence(
     let cell = batch.survey(engine, push, &at.repository);
     let mut mine = None;
     let known = cell.get_or_try_init(|| async {
+        if batch.size > 1 {
+            match stage.overview(&at.repository, batch.size).await? {
+                Known::Ask => {}
+                known => return Ok(known),
+            }
+        }
         let current = stage.current(at).await?;
         let there = current.is_some();
         mine = Some(current);

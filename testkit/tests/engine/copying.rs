@@ -2,12 +2,13 @@
 
 use sealift_core::{
     content::{Digest, well_known},
+    error::{Error, ErrorKind},
     event::Event,
     job::{Outcome, Skip},
 };
 use sealift_testkit::{
     images::{artifact, image, index},
-    memory::{Memory, Op, Wanted},
+    memory::{Fault, Memory, Op, Wanted},
 };
 use serde_json::json;
 
@@ -60,6 +61,51 @@ async fn an_unchanged_image_costs_one_question_on_each_side() {
     assert_eq!((report.copied, report.skipped), (0, 10));
     assert_eq!((from.calls().len(), from.count(Op::ResolveDigest)), (10, 10));
     assert_eq!((to.count(Op::Current), to.calls().len()), (10, 10 + 1), "ten questions and the finish");
+}
+
+#[tokio::test]
+async fn an_overview_is_asked_first_and_alone() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io").with_overview());
+    let mut wanted = Wanted::new();
+    for tag in 0..10 {
+        from.add(&format!("app:v{tag}"), &image("linux/amd64", &[&format!("layer {tag}")]));
+        wanted = wanted.image(&format!("from.io/app:v{tag}"), &[]);
+    }
+    let cold = Bench::new(wanted.clone(), &from, &[&to]).run().await;
+    assert_eq!(cold.copied, 10);
+    assert_eq!((to.count(Op::Overview), to.count(Op::Current), to.count(Op::Survey)), (1, 0, 0));
+    to.forget_calls();
+    from.add("app:v3", &image("linux/amd64", &["changed"]));
+    let old = to.digest_of("app:v3").unwrap();
+    let rerun = Bench::new(wanted, &from, &[&to]).run().await;
+    assert_eq!((rerun.copied, rerun.skipped), (1, 9));
+    assert_eq!((to.count(Op::Overview), to.count(Op::Current), to.count(Op::Survey)), (1, 0, 0));
+    let prepared: Vec<String> =
+        to.calls().into_iter().filter(|call| call.op == Op::Prepare).map(|call| call.what).collect();
+    assert_eq!(prepared, [format!("v3 instead of {old}")]);
+}
+
+#[tokio::test]
+async fn a_single_tag_needs_no_overview() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io").with_overview());
+    from.add("app:v1", &image("linux/amd64", &["layer"]));
+    Bench::new(Wanted::new().image("from.io/app:v1", &[]), &from, &[&to]).run().await;
+    assert_eq!((to.count(Op::Overview), to.count(Op::Current)), (0, 1));
+}
+
+#[tokio::test]
+async fn who_does_not_want_an_image_gets_nothing_of_it() {
+    let from = Memory::new("from.io");
+    let (yes, no) = (Memory::new("yes.io"), Memory::new("no.io"));
+    from.add("app:v1", &image("linux/amd64", &["layer"]));
+    no.script(|call| {
+        (call.op == Op::Prepare).then(|| Fault::Fail(Error::new(ErrorKind::Conflict, "the tag is immutable")))
+    });
+    let wanted = Wanted::new().image("from.io/app:v1", &["yes.io/app:v1", "no.io/app:v1"]);
+    let report = Bench::new(wanted, &from, &[&yes, &no]).run().await;
+    assert_eq!((report.copied, report.failed), (1, 1));
+    assert_eq!((no.count(Op::Offer), no.count(Op::Tag)), (0, 0));
+    assert_eq!(yes.count(Op::Tag), 1);
 }
 
 #[tokio::test]
