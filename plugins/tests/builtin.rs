@@ -1,0 +1,57 @@
+//! What is linked by the one line `use sealift_plugins as _;`.
+#![cfg(all(
+    feature = "source-registry",
+    feature = "dest-registry",
+    feature = "dest-oci-dir",
+    feature = "filter-platform",
+    feature = "filter-tag"
+))]
+
+use sealift_core::plugin::{linked, linked_sections};
+use sealift_plugins as _;
+
+#[test]
+fn the_built_in_plugins_are_these() {
+    let found: Vec<String> =
+        linked().iter().map(|plugin| format!("{} {} {}", plugin.role(), plugin.kind(), plugin.defined_in())).collect();
+    insta::assert_snapshot!(found.join("\n"), @r"
+    list registry sealift_source_registry
+    filter age sealift_filter_tag
+    filter newest sealift_filter_tag
+    filter platform sealift_filter_platform
+    filter tag sealift_filter_tag
+    fetch registry sealift_source_registry
+    push registry sealift_dest_registry
+    ");
+}
+
+#[test]
+fn the_shared_tables_are_these() {
+    let found: Vec<String> =
+        linked_sections().iter().map(|section| format!("{} {}", section.table(), section.defined_in())).collect();
+    insta::assert_snapshot!(found.join("\n"), @r"
+    credentials sealift_registry_client
+    registries sealift_registry_client
+    ");
+}
+
+#[test]
+fn every_plugin_says_what_it_does_in_one_line() {
+    for plugin in linked() {
+        let summary = plugin.summary();
+        assert!(!summary.is_empty() && summary.len() <= 120, "{} {}: `{summary}`", plugin.role(), plugin.kind());
+    }
+}
+
+#[test]
+fn every_key_has_a_text() {
+    let schemas = linked().into_iter().map(|plugin| (format!("{} {}", plugin.role(), plugin.kind()), plugin.schema()));
+    let sections = linked_sections().into_iter().map(|section| (section.table().to_owned(), section.schema()));
+    for (name, schema) in schemas.chain(sections) {
+        let Some(keys) = schema.get("properties").and_then(|keys| keys.as_object()) else { continue };
+        for (key, value) in keys {
+            let text = value.get("description").and_then(|text| text.as_str()).unwrap_or_default();
+            assert!(!text.trim().is_empty(), "`{key}` of {name} says nothing about itself");
+        }
+    }
+}
