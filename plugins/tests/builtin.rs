@@ -1,6 +1,7 @@
 //! What is linked by the one line `use sealift_plugins as _;`.
 #![cfg(all(
     feature = "source-registry",
+    feature = "source-oci-dir",
     feature = "dest-registry",
     feature = "dest-oci-dir",
     feature = "filter-platform",
@@ -15,12 +16,15 @@ fn the_built_in_plugins_are_these() {
     let found: Vec<String> =
         linked().iter().map(|plugin| format!("{} {} {}", plugin.role(), plugin.kind(), plugin.defined_in())).collect();
     insta::assert_snapshot!(found.join("\n"), @r"
+    list oci-dir sealift_source_oci_dir
     list registry sealift_source_registry
     filter age sealift_filter_tag
     filter newest sealift_filter_tag
     filter platform sealift_filter_platform
     filter tag sealift_filter_tag
+    fetch oci-dir sealift_source_oci_dir
     fetch registry sealift_source_registry
+    push oci-dir sealift_dest_oci_dir
     push registry sealift_dest_registry
     ");
 }
