@@ -6,5 +6,6 @@ mod deviations;
 mod lists;
 mod manifests;
 mod mounts;
+mod served;
 mod subject;
 mod uploads;

@@ -17,7 +17,6 @@ pub(crate) struct Subject {
 
 /// Asks both registries. Each test starts its own, so repositories can have any name.
 pub(crate) async fn both(question: impl AsyncFn(&Subject)) {
-    let _ = rustls::crypto::ring::default_provider().install_default(); // another test of this process may have
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(ServeOptions::new(dir.path()).writable().throwaway()).await.unwrap();
     question(&Subject::new(&server.url(), false)).await;
@@ -28,7 +27,8 @@ pub(crate) async fn both(question: impl AsyncFn(&Subject)) {
 }
 
 impl Subject {
-    fn new(url: &str, is_real: bool) -> Self {
+    pub(crate) fn new(url: &str, is_real: bool) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default(); // another test of this process may have
         // No certificates: it is plain http, and looking for them takes time.
         let builder = Client::builder().no_proxy().redirect(redirect::Policy::none()).tls_certs_only([]);
         let client = builder.build().unwrap();
