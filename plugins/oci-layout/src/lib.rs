@@ -23,6 +23,7 @@ mod index;
 mod layout;
 mod lock;
 mod name;
+mod whole;
 mod writer;
 
 pub use catalog::{Catalog, Image, Naming};

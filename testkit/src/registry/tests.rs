@@ -59,3 +59,13 @@ fn it_ends_with_its_value_also_in_a_panic() {
     assert!(panicked.is_err());
     assert!(TcpStream::connect(addr).is_err());
 }
+
+#[test]
+fn with_a_certificate_it_speaks_https_only() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().self_signed(&key).unwrap();
+    let Some(registry) = Registry::with().tls(certificate.pem(), key.serialize_pem()).start() else { return };
+    assert!(registry.url().starts_with("https://127.0.0.1:"));
+    let answer = ask(&registry, "GET", "/v2/", "");
+    assert!(answer.contains("HTTP request to an HTTPS server"), "{answer}");
+}
