@@ -23,6 +23,8 @@ pub(crate) enum Doing<'a> {
     PushBlob(&'a Repository, &'a Digest),
     /// Write a manifest.
     PushManifest(&'a ImageRef),
+    /// Use the API that the product has beside the registry, for something that concerns a repository.
+    UseApi(&'a Repository),
 }
 
 impl Doing<'_> {
@@ -34,7 +36,8 @@ impl Doing<'_> {
             | Self::ListReferrers(repository, _)
             | Self::ReadBlob(repository, _)
             | Self::LookForBlob(repository, _)
-            | Self::PushBlob(repository, _) => repository,
+            | Self::PushBlob(repository, _)
+            | Self::UseApi(repository) => repository,
         }
     }
 
@@ -59,6 +62,7 @@ impl fmt::Display for Doing<'_> {
             }
             Self::PushBlob(repository, digest) => write!(f, "cannot push the blob `{digest}` to `{repository}`"),
             Self::PushManifest(image) => write!(f, "cannot push `{image}`"),
+            Self::UseApi(repository) => write!(f, "cannot use the API of `{}`", repository.registry()),
         }
     }
 }

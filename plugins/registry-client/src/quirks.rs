@@ -17,6 +17,8 @@ use crate::host::Host;
 pub(crate) struct Quirks {
     /// HEAD of a manifest does not tell what GET does.
     pub(crate) head_is_useless: AtomicBool,
+    /// It is a Harbor, says the pipeline.
+    pub(crate) harbor: AtomicBool,
     /// There is no referrers API; the fallback tags are looked at instead.
     pub(crate) no_referrers: AtomicBool,
     presence: AtomicU8,
@@ -65,9 +67,14 @@ impl Quirks {
 }
 
 impl Host {
+    /// Whether it is a Harbor, which has ways of its own: the pipeline says so, or its token service does.
+    pub(crate) fn is_harbor(&self) -> bool {
+        Quirks::is_set(&self.quirks.harbor) || self.auth.is_harbor()
+    }
+
     /// Notes that a repository has a blob that nobody is about to sweep.
     pub(crate) fn remember_mountable(&self, item: &Descriptor, at: &Repository) {
-        if self.auth.is_harbor() {
+        if self.is_harbor() {
             let mut mountable = self.quirks.mountable.lock().unwrap_or_else(PoisonError::into_inner);
             mountable.insert((at.clone(), item.digest.clone()));
         }
@@ -76,7 +83,7 @@ impl Host {
     /// Whether a blob may be mounted from a repository. At Harbor only what this run saw or brought there: its mount
     /// does not look whether garbage collection has marked a blob.
     pub(crate) fn may_mount(&self, item: &Descriptor, from: &Repository) -> bool {
-        if !self.auth.is_harbor() {
+        if !self.is_harbor() {
             return true;
         }
         let mountable = self.quirks.mountable.lock().unwrap_or_else(PoisonError::into_inner);

@@ -48,7 +48,7 @@ impl Auth {
         (!self.met.load(Ordering::Acquire)).then(|| FirstRequest { auth: self, _turn: turn })
     }
 
-    /// Whether it is a Harbor, which has ways of its own; its token service says so.
+    /// Whether its token service is that of Harbor.
     pub(crate) fn is_harbor(&self) -> bool {
         matches!(&*self.wanted(), Wanted::Bearer(bearer) if bearer.service.as_deref() == Some("harbor-registry"))
     }

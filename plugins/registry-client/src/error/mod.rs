@@ -1,9 +1,12 @@
 //! What goes wrong on the wire, as errors of the core: a kind, a sentence, a hint, and whether to try again.
 
+mod harbor;
+mod reason;
 mod said;
 mod status;
 mod transport;
 
+pub use reason::Reason;
 pub(crate) use said::Said;
 pub(crate) use status::{Refusal, is_transient, refusal};
 pub(crate) use transport::{Side, transport};

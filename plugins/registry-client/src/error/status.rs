@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::StatusCode;
 use sealift_core::error::{Error, ErrorKind, Retry};
 
-use super::Said;
+use super::{Reason, Said, harbor};
 use crate::doing::Doing;
 
 /// An answer that is no success.
@@ -48,35 +48,44 @@ pub(crate) fn refusal(refusal: &Refusal<'_>) -> Error {
     if let Some(retry) = meaning.retry {
         error = error.retry(retry);
     }
+    if let Some(why) = meaning.why {
+        error = error.because(why);
+    }
     match meaning.hint {
         Some(hint) => error.hint(hint),
         None => error,
     }
 }
 
-struct Meaning {
+pub(super) struct Meaning {
     kind: ErrorKind,
     what: String,
     hint: Option<String>,
     retry: Option<Retry>,
+    why: Option<Reason>,
     /// Nothing needs to be quoted beside it.
     says_all: bool,
 }
 
 impl Meaning {
-    fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
-        Self { kind, what: what.into(), hint: None, retry: None, says_all: false }
+    pub(super) fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
+        Self { kind, what: what.into(), hint: None, retry: None, why: None, says_all: false }
     }
 
-    fn hint(self, hint: impl Into<String>) -> Self {
+    pub(super) fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
 
-    fn retry(self, retry: Retry) -> Self {
+    pub(super) fn retry(self, retry: Retry) -> Self {
         Self { retry: Some(retry), ..self }
     }
 
-    fn says_all(self) -> Self {
+    /// For those who must react to it.
+    pub(super) fn because(self, why: Reason) -> Self {
+        Self { why: Some(why), ..self }
+    }
+
+    pub(super) fn says_all(self) -> Self {
         Self { says_all: true, ..self }
     }
 }
@@ -87,6 +96,9 @@ fn meaning(refusal: &Refusal<'_>) -> Meaning {
     if refusal.foreign {
         return foreign(refusal);
     }
+    if let Some(meaning) = Some(refusal).filter(|refusal| refusal.harbor).and_then(harbor::meaning) {
+        return meaning;
+    }
     match status.as_u16() {
         400 => bad_request(refusal),
         401 => unauthorized(refusal),
@@ -94,7 +106,7 @@ fn meaning(refusal: &Refusal<'_>) -> Meaning {
         404 => not_found(refusal),
         405 => Meaning::new(Unsupported, "`{registry}` does not allow this here")
             .hint("a repository that mirrors another registry is read-only; push to a hosted one"),
-        // Harbor: an immutable tag (412) or a policy that bars pulls (412 PROJECTPOLICYVIOLATION).
+        // A policy of Harbor that bars pulls.
         412 if said.has("PROJECTPOLICYVIOLATION") => Meaning::new(Denied, "a policy of the project forbids it"),
         409 | 412 if doing.writes() => Meaning::new(Conflict, "what stands there may not be changed")
             .hint("the tag is immutable, or somebody else writes it at the moment"),
@@ -160,11 +172,6 @@ fn bad_request(refusal: &Refusal<'_>) -> Meaning {
 
 fn unauthorized(refusal: &Refusal<'_>) -> Meaning {
     let repository = refusal.doing.repository();
-    let project = repository.path().split('/').next().unwrap_or_default();
-    // Harbor says 401 for a project that does not exist, with the challenge left empty.
-    if refusal.harbor && refusal.said.mentions("not found") {
-        return no_project(project);
-    }
     match &refusal.login {
         Some(origin) => Meaning::new(ErrorKind::Denied, format!("the login from {origin} is not enough"))
             .hint(format!("it needs the right to {} `{repository}`", if refusal.doing.writes() { "push to" } else { "pull from" })),
@@ -201,13 +208,6 @@ fn not_found(refusal: &Refusal<'_>) -> Meaning {
         Doing::PushBlob(..) if said.has("BLOB_UPLOAD_UNKNOWN") || said.has("BLOB_UPLOAD_INVALID") => {
             Meaning::new(Unavailable, "`{registry}` lost the upload").retry(Retry::Soon)
         }
-        // Harbor looks up every child of an index in the same repository.
-        Doing::PushManifest(_) if refusal.harbor => {
-            Meaning::new(NotFound, "an entry of the index is not there").retry(Retry::Soon)
-        }
-        Doing::PushBlob(repository, _) if refusal.harbor => {
-            no_project(repository.path().split('/').next().unwrap_or_default())
-        }
         Doing::PushBlob(..) | Doing::PushManifest(_) => Meaning::new(NotFound, "the repository does not exist")
             .hint("at some registries (ECR, Artifact Registry) it must be created first"),
         Doing::ListTags(_) | Doing::ListReferrers(..) => {
@@ -218,12 +218,6 @@ fn not_found(refusal: &Refusal<'_>) -> Meaning {
         }
         _ => Meaning::new(NotFound, "it does not exist").says_all(),
     }
-}
-
-fn no_project(project: &str) -> Meaning {
-    Meaning::new(ErrorKind::NotFound, format!("the project `{project}` does not exist, or this login may not see it"))
-        .hint("create it in Harbor, or set another `prefix` in [[push]]")
-        .says_all()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! One request, from the question to an answer that somebody can use: paced, logged in, redirected, repeated.
 
 mod answer;
+mod api;
 mod ask;
 mod backoff;
 mod exchange;
@@ -10,6 +11,7 @@ mod send;
 mod whole;
 
 pub(crate) use answer::Answer;
+pub use api::{ApiAnswer, ApiCall};
 pub(crate) use ask::{Ask, To};
 pub(crate) use backoff::Backoff;
 pub(crate) use exchange::refused;

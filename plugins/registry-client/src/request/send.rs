@@ -86,12 +86,12 @@ impl Host {
         if let Some(wait) = wait {
             tracing::info!(host = %self.name, wait_ms = wait.as_millis(), "the host asked us to wait");
         }
-        let (harbor, login) = (self.auth.is_harbor(), answer.login.clone());
+        let (harbor, login) = (self.is_harbor(), answer.login.clone());
         let said = answer.said().await;
         refusal(&Refusal { doing, status, said, foreign, harbor, login, wait })
     }
 
-    async fn wait_for_gate(&self) -> Result<()> {
+    pub(super) async fn wait_for_gate(&self) -> Result<()> {
         self.pace.pass(self.shared.timing.patience).await.map_err(|left| {
             let what = format!("`{}` asked us to wait for {} s more", self.name, left.as_secs());
             Error::new(ErrorKind::Throttled, what).retry(Retry::After(left))

@@ -36,7 +36,7 @@ impl Host {
         known_in: Option<&Repository>,
         is_new: bool,
     ) -> Result<Offer> {
-        let presence = if self.auth.is_harbor() { Presence::ByHead } else { self.quirks.presence() };
+        let presence = if self.is_harbor() { Presence::ByHead } else { self.quirks.presence() };
         if presence == Presence::ByHead && !is_new && self.has_blob(at, item).await? {
             return Ok(Offer::Have);
         }

@@ -20,6 +20,8 @@ pub enum Place {
 pub struct Prefix {
     registry: String,
     path: String,
+    /// How many leading elements of the source's path are left out; the last one always stays.
+    drop: usize,
 }
 
 impl Place {
@@ -32,7 +34,17 @@ impl Place {
         let (registry, path) = text.split_once('/').unwrap_or((text, ""));
         let full = if path.is_empty() { "x" } else { path };
         let checked = Repository::new(registry, full)?;
-        Ok(Self::Prefix(Prefix { registry: checked.registry().to_owned(), path: path.to_owned() }))
+        Ok(Self::Prefix(Prefix { registry: checked.registry().to_owned(), path: path.to_owned(), drop: 0 }))
+    }
+
+    /// The same with the first `levels` elements of the source's path left out, but never the last one: at 1,
+    /// `library/nginx` becomes `nginx`. Targets of rules stay as they are.
+    #[must_use]
+    pub fn flattened(self, levels: usize) -> Self {
+        match self {
+            Self::Prefix(prefix) => Self::Prefix(Prefix { drop: levels, ..prefix }),
+            Self::Targets => self,
+        }
     }
 
     pub(super) fn of(&self, job: &Job) -> Result<Vec<ImageRef>> {
@@ -44,7 +56,10 @@ impl Place {
             }
             Self::Targets => Ok(job.targets.clone()),
             Self::Prefix(prefix) => {
-                let source = job.source.repository.path();
+                let mut source = job.source.repository.path();
+                for _ in 0..prefix.drop {
+                    source = source.split_once('/').map_or(source, |(_, rest)| rest);
+                }
                 let path = if prefix.path.is_empty() { source.to_owned() } else { format!("{}/{source}", prefix.path) };
                 let repository = Repository::new(&prefix.registry, &path)?;
                 Ok(vec![ImageRef { repository, version: job.source.version.clone() }])
@@ -78,6 +93,15 @@ mod tests {
         }
         for bad in ["", "/x", "https://harbor.corp/x", "harbor.corp/Upper", "harbor.corp/a//b", "harbor.corp/a:tag"] {
             assert!(Place::below(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn leading_elements_are_left_out_but_never_the_last() {
+        for (levels, expected) in [(0, "a/b/app"), (1, "b/app"), (2, "app"), (99, "app")] {
+            let place = Place::below("harbor.corp/mirror").unwrap().flattened(levels);
+            let expected = format!("harbor.corp/mirror/{expected}:v1");
+            assert_eq!(placed(&place, &job("quay.io/a/b/app:v1", &[])), [expected]);
         }
     }
 

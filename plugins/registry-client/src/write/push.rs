@@ -14,13 +14,14 @@ use sealift_core::{
 };
 
 use super::Place;
-use crate::{auth::Scopes, doing::Doing, read::Head, registries::Registries};
+use crate::{auth::Scopes, doing::Doing, host::Host, quirks::Quirks, read::Head, registries::Registries};
 
 /// Writes images to registries.
 #[derive(Debug)]
 pub struct RegistryPush {
     registries: Arc<Registries>,
     place: Place,
+    harbor: bool,
     /// Repositories that did not exist when they were asked: nothing can be there but what this run brings.
     new: Mutex<HashSet<Repository>>,
 }
@@ -28,7 +29,21 @@ pub struct RegistryPush {
 impl RegistryPush {
     /// Writes with these settings and connections.
     pub fn new(registries: Arc<Registries>, place: Place) -> Self {
-        Self { registries, place, new: Mutex::default() }
+        Self { registries, place, harbor: false, new: Mutex::default() }
+    }
+
+    /// The same for registries that are Harbors, which is known here before they say so.
+    #[must_use]
+    pub fn at_harbor(self) -> Self {
+        Self { harbor: true, ..self }
+    }
+
+    fn host(&self, at: &Repository) -> Arc<Host> {
+        let host = self.registries.host(at);
+        if self.harbor {
+            Quirks::set(&host.quirks.harbor);
+        }
+        host
     }
 
     fn new_repositories(&self) -> std::sync::MutexGuard<'_, HashSet<Repository>> {
@@ -47,7 +62,7 @@ impl Push for RegistryPush {
     }
 
     async fn survey(&self, at: &Repository) -> Result<Known> {
-        match self.registries.host(at).tags(at, Scopes::push(at)).await {
+        match self.host(at).tags(at, Scopes::push(at)).await {
             Ok(found) => Ok(Known::Names(found.tags.into_iter().collect())),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 self.new_repositories().insert(at.clone());
@@ -60,7 +75,7 @@ impl Push for RegistryPush {
     }
 
     async fn current(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
-        let host = self.registries.host(&at.repository);
+        let host = self.host(&at.repository);
         let scopes = Scopes::push(&at.repository);
         match host.head_manifest(at, Doing::Look(at), scopes.clone()).await? {
             Head::Found(found) => Ok(Some(*found)),
@@ -77,19 +92,19 @@ impl Push for RegistryPush {
         if item.media_type.is_manifest() {
             return Ok(self.current(&at.at(&item.digest)).await?.is_some());
         }
-        self.registries.host(at).has_blob(at, item).await
+        self.host(at).has_blob(at, item).await
     }
 
     async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer> {
         let is_new = self.new_repositories().contains(at);
-        self.registries.host(at).offer(at, item, known_in, is_new).await
+        self.host(at).offer(at, item, known_in, is_new).await
     }
 
     async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()> {
-        self.registries.host(at).put_manifest(&at.at(manifest.digest()), manifest).await
+        self.host(at).put_manifest(&at.at(manifest.digest()), manifest).await
     }
 
     async fn tag(&self, at: &ImageRef, manifest: &Manifest) -> Result<()> {
-        self.registries.host(&at.repository).put_manifest(at, manifest).await
+        self.host(&at.repository).put_manifest(at, manifest).await
     }
 }

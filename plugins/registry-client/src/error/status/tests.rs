@@ -87,8 +87,30 @@ fn a_missing_harbor_project_is_called_that() {
     let mut missing = answer(scene.blob(), 401, &code("UNAUTHORIZED", "project library not found"));
     missing.harbor = true;
     insta::assert_snapshot!(refusal(&missing), @"cannot push the blob `sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881` to `harbor.corp/library/nginx`: the project `library` does not exist, or this login may not see it");
+    assert_eq!(Reason::of(&refusal(&missing)), Some(Reason::NoProject));
     missing.harbor = false;
     assert!(refusal(&missing).message().contains("the login from `auth.yaml` is not enough"));
+}
+
+#[test]
+fn what_harbor_means_is_said_with_what_helps() {
+    let scene = Scene::new();
+    let quota = "Quota exceeded when processing the request of adding 1.0 GiB of storage resource";
+    let mut told = String::new();
+    for (doing, status, body) in [
+        (scene.blob(), 401, code("UNAUTHORIZED", "unauthorized to access repository: library/nginx, action: push")),
+        (scene.blob(), 403, code("DENIED", quota)),
+        (scene.blob(), 403, code("DENIED", "The system is in read only mode. Any modification is prohibited.")),
+        (scene.push(), 403, code("DENIED", "can not push artifact to a proxy project: library")),
+        (scene.blob(), 404, code("NOT_FOUND", "the asking blob is in GC, mark it as non existing")),
+        (scene.push(), 404, code("NOT_FOUND", "artifact library/nginx@sha256:00 not found")),
+        (scene.push(), 412, code("PRECONDITION", "'nginx:1.27' configured as immutable.")),
+    ] {
+        let error = refusal(&Refusal { harbor: true, ..answer(doing, status, &body) });
+        let message = error.message().split_once(": ").unwrap().1;
+        told += &format!("{message}\n  hint: {}\n", error.hint_text().unwrap());
+    }
+    insta::assert_snapshot!(told);
 }
 
 #[test]
