@@ -17,6 +17,8 @@ use sealift_dest_registry as _;
 use sealift_filter_platform as _;
 #[cfg(feature = "filter-tag")]
 use sealift_filter_tag as _;
+#[cfg(feature = "source-files")]
+use sealift_source_files as _;
 #[cfg(feature = "source-oci-dir")]
 use sealift_source_oci_dir as _;
 #[cfg(feature = "source-registry")]

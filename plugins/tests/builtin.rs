@@ -2,6 +2,7 @@
 #![cfg(all(
     feature = "source-registry",
     feature = "source-oci-dir",
+    feature = "source-files",
     feature = "dest-registry",
     feature = "dest-oci-dir",
     feature = "filter-platform",
@@ -16,8 +17,11 @@ fn the_built_in_plugins_are_these() {
     let found: Vec<String> =
         linked().iter().map(|plugin| format!("{} {} {}", plugin.role(), plugin.kind(), plugin.defined_in())).collect();
     insta::assert_snapshot!(found.join("\n"), @r"
+    list compose sealift_source_files
+    list kubernetes sealift_source_files
     list oci-dir sealift_source_oci_dir
     list registry sealift_source_registry
+    list text sealift_source_files
     filter age sealift_filter_tag
     filter newest sealift_filter_tag
     filter platform sealift_filter_platform

@@ -1,0 +1,130 @@
+//! From names in files to listings.
+
+use std::{collections::HashMap, sync::Arc};
+
+use sealift_core::{
+    async_trait,
+    content::{ImageRef, ReferenceError, Repository, Suffix},
+    diagnostic::{Diagnostic, Place},
+    error::{Error, ErrorKind, Result},
+    job::{Candidate, Listing},
+    outlet::Outlet,
+    plugin::BuildContext,
+    stage::List,
+};
+
+/// An image that a file names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mention {
+    pub(crate) image: ImageRef,
+    /// Whether neither tag nor digest is written.
+    pub(crate) is_bare: bool,
+    pub(crate) place: Place,
+}
+
+impl Mention {
+    /// Reads a name.
+    ///
+    /// # Errors
+    /// If it names no image.
+    pub(crate) fn parse(text: &str, place: impl FnOnce() -> Place) -> Result<Self, ReferenceError> {
+        let image = ImageRef::parse_or_latest(text)?;
+        let is_bare = matches!(Repository::split(text), Ok((_, Suffix::None)));
+        Ok(Self { image, is_bare, place: place() })
+    }
+}
+
+/// Lists the images that were found in files.
+pub(crate) struct Images(Vec<Listing>);
+
+impl Images {
+    /// Makes listings: one a repository, in the order in which they are named, each image once. What was guessed is said.
+    pub(crate) fn new(mentions: Vec<Mention>, cx: &BuildContext<'_>) -> Self {
+        let mut listings: Vec<Listing> = Vec::new();
+        let mut at: HashMap<Repository, usize> = HashMap::new();
+        let mut seen: HashMap<ImageRef, Vec<Place>> = HashMap::new();
+        let mut repeated: Vec<ImageRef> = Vec::new();
+        let mut bare = Vec::new();
+        for Mention { image, is_bare, place } in mentions {
+            let label = label(&place);
+            let places = seen.entry(image.clone()).or_default();
+            places.push(place.clone());
+            if places.len() > 1 {
+                if places.len() == 2 {
+                    repeated.push(image);
+                }
+                continue;
+            }
+            if is_bare {
+                bare.push((image.clone(), place));
+            }
+            let ImageRef { repository, version } = image;
+            let index = *at.entry(repository.clone()).or_insert_with(|| {
+                listings.push(Listing::new(repository, Vec::new(), label));
+                listings.len() - 1
+            });
+            listings[index].candidates.push(Candidate::new(version));
+        }
+        tell_bare(&bare, cx);
+        tell_repeated(&repeated, &seen, cx);
+        Self(listings)
+    }
+}
+
+fn label(place: &Place) -> Arc<str> {
+    format!("{}:{}", place.file, place.line).into()
+}
+
+/// Names at most this many of something.
+const NAMED: usize = 3;
+
+fn tell_bare(bare: &[(ImageRef, Place)], cx: &BuildContext<'_>) {
+    let Some((first, place)) = bare.first() else { return };
+    let message = match bare.len() {
+        1 => format!("`{}` has no tag, so `latest` is copied", first.repository),
+        count => format!("{count} images have no tag, so `latest` is copied"),
+    };
+    let mut warning = Diagnostic::warning(message).at(place.clone());
+    for (image, place) in bare.iter().skip(1).take(NAMED) {
+        warning = warning.note(format!("also `{}` in {}", image.repository, label(place)));
+    }
+    cx.warn(and_more(warning, bare.len().saturating_sub(1 + NAMED)));
+}
+
+fn tell_repeated(repeated: &[ImageRef], seen: &HashMap<ImageRef, Vec<Place>>, cx: &BuildContext<'_>) {
+    let Some(first) = repeated.first() else { return };
+    let message = match repeated.len() {
+        1 => format!("`{first}` is named {} times and copied once", seen[first].len()),
+        count => format!("{count} images are named several times and copied once each"),
+    };
+    let mut warning = Diagnostic::warning(message).at(seen[first][1].clone());
+    for image in repeated.iter().take(NAMED) {
+        let places: Vec<String> = seen[image].iter().take(NAMED).map(|place| label(place).to_string()).collect();
+        let more = if seen[image].len() > NAMED { ", …" } else { "" };
+        warning = warning.note(format!("`{image}` in {}{more}", places.join(", ")));
+    }
+    cx.warn(and_more(warning, repeated.len().saturating_sub(NAMED)));
+}
+
+fn and_more(warning: Diagnostic, more: usize) -> Diagnostic {
+    if more == 0 { warning } else { warning.note(format!("and {more} more")) }
+}
+
+#[async_trait]
+impl List for Images {
+    async fn list(&self, out: &Outlet) -> Result<()> {
+        for listing in &self.0 {
+            out.send(listing.clone()).await?;
+        }
+        Ok(())
+    }
+
+    async fn list_again(&self, repository: &Repository, out: &Outlet) -> Result<()> {
+        let listing = self.0.iter().find(|listing| listing.repository == *repository);
+        let unknown = || Error::new(ErrorKind::Bug, format!("`{repository}` is in none of the files"));
+        out.send(listing.ok_or_else(unknown)?.clone()).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

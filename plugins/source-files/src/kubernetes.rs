@@ -1,0 +1,158 @@
+//! The `kubernetes` list: the images of manifests and rendered charts.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use schemars::JsonSchema;
+use sealift_core::{
+    diagnostic::Diagnostic,
+    plugin::{BuildContext, ConfigError, Plugin, StageConfig},
+    stage::List,
+};
+use serde::Deserialize;
+
+use crate::{
+    images::{Images, Mention},
+    input::{self, Input},
+    yaml::{Documents, Node, RENDER, Value},
+};
+
+/// Lists the images that Kubernetes manifests name, also those that `helm template` or `kustomize build` print.
+///
+/// Found are: `image` of every container, init container and ephemeral container, wherever a pod is described; image
+/// volumes; and every text under a key `image` of other resources that can be read as a reference. An image that is named
+/// several times is copied once.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Kubernetes {
+    /// Files in YAML or JSON, with one document or several; directories, in which all `.yaml`, `.yml` and `.json` files
+    /// are read, also further down; `-` for standard input. Relative paths start at the pipeline file. At least one.
+    #[schemars(length(min = 1))]
+    pub files: Vec<String>,
+}
+
+impl StageConfig<dyn List> for Kubernetes {
+    fn build(self, cx: &BuildContext<'_>) -> Result<Box<dyn List>, ConfigError> {
+        let mut finder = Finder::default();
+        for input in input::read(&self.files, manifests_in, cx)? {
+            let before = finder.mentions.len();
+            finder.read(&input);
+            input::warn_of_nothing(&input, finder.mentions.len() - before, cx);
+        }
+        finder.warnings.into_iter().for_each(|warning| cx.warn(warning));
+        if !finder.errors.is_empty() {
+            return Err(finder.errors.into());
+        }
+        Ok(Box::new(Images::new(finder.mentions, cx)))
+    }
+}
+
+/// All manifests below a directory, sorted. Hidden directories are not entered, nor are links to directories.
+fn manifests_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut entries = fs::read_dir(directory)?.collect::<io::Result<Vec<_>>>()?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.path();
+        let is_hidden = entry.file_name().to_string_lossy().starts_with('.');
+        let is_manifest =
+            path.extension().is_some_and(|suffix| suffix == "yaml" || suffix == "yml" || suffix == "json");
+        if is_hidden {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            files.extend(manifests_in(&path)?);
+        } else if is_manifest && path.is_file() {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}
+
+/// The lists in a pod's spec whose entries run an image.
+const CONTAINERS: [&str; 3] = ["containers", "initContainers", "ephemeralContainers"];
+
+#[derive(Default)]
+struct Finder {
+    mentions: Vec<Mention>,
+    errors: Vec<Diagnostic>,
+    warnings: Vec<Diagnostic>,
+}
+
+impl Finder {
+    fn read(&mut self, input: &Input) {
+        let (documents, error) = Documents::parse(input);
+        for root in &documents.roots {
+            self.walk(&documents, root);
+        }
+        self.errors.extend(error);
+    }
+
+    /// Looks at everything once: what an alias points to was looked at where it stands.
+    fn walk(&mut self, documents: &Documents<'_>, node: &Node) {
+        match &node.value {
+            Value::List(items) => items.iter().for_each(|item| self.walk(documents, item)),
+            Value::Map(entries) => entries.iter().for_each(|(key, value)| self.entry(documents, key, value)),
+            Value::Scalar { .. } | Value::Alias(_) => {}
+        }
+    }
+
+    fn entry(&mut self, documents: &Documents<'_>, key: &Node, value: &Node) {
+        match (key.text(), &value.value) {
+            (Some("image"), _) => self.anything(documents, value),
+            (Some(name), Value::List(items)) if CONTAINERS.contains(&name) => {
+                items.iter().for_each(|item| self.container(documents, item));
+            }
+            _ => self.walk(documents, value),
+        }
+    }
+
+    /// A container runs its image: what is no reference there is a mistake.
+    fn container(&mut self, documents: &Documents<'_>, container: &Node) {
+        let Value::Map(entries) = &container.value else { return self.walk(documents, container) };
+        for (key, value) in entries {
+            if key.text() != Some("image") {
+                self.entry(documents, key, value);
+                continue;
+            }
+            let complaint = match value.text().map(|text| Mention::parse(text, || documents.place(value))) {
+                Some(Ok(mention)) => {
+                    self.mentions.push(mention);
+                    None
+                }
+                Some(Err(error)) => Some(error.to_string()),
+                None if value.is_null() => None,
+                None => Some(format!("expected the name of an image, found {}", value.what())),
+            };
+            if let Some(message) = complaint {
+                let error = Diagnostic::error(message).at(documents.place(value));
+                let is_template = documents.place(value).text.contains("{{");
+                self.errors.push(if is_template { error.hint(RENDER) } else { error });
+            }
+        }
+    }
+
+    /// Elsewhere `image` may mean anything.
+    fn anything(&mut self, documents: &Documents<'_>, value: &Node) {
+        // The image of a volume: `image: { reference: … }`.
+        let named =
+            if matches!(value.value, Value::Map(_)) { value.get("reference").map(|node| &**node) } else { Some(value) };
+        match named.and_then(|node| Some((node, node.text()?))) {
+            Some((node, text)) => match Mention::parse(text, || documents.place(node)) {
+                Ok(mention) => self.mentions.push(mention),
+                Err(_) => {
+                    let message = format!("`{text}` under `image` is no reference and is left out");
+                    self.warnings.push(Diagnostic::warning(message).at(documents.place(node)));
+                }
+            },
+            None => self.walk(documents, value),
+        }
+    }
+}
+
+sealift_core::inventory::submit! { Plugin::list::<Kubernetes>("kubernetes") }
+
+#[cfg(test)]
+mod tests;

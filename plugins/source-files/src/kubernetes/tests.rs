@@ -1,0 +1,140 @@
+use std::sync::Arc;
+
+use sealift_core::plugin::Purpose;
+
+use super::*;
+
+fn find(text: &str) -> Finder {
+    let mut finder = Finder::default();
+    finder.read(&Input { name: "a.yaml".into(), text: text.to_owned(), directory: ".".into(), named: true });
+    finder
+}
+
+fn images(text: &str) -> Vec<String> {
+    let finder = find(text);
+    assert_eq!(finder.errors, []);
+    finder.mentions.iter().map(|mention| format!("{} {}", mention.image, mention.place.line)).collect()
+}
+
+#[test]
+fn every_kind_of_container_is_found_wherever_a_pod_is_described() {
+    let text = r#"# Source: chart/templates/deployment.yaml
+apiVersion: apps/v1
+kind: Deployment
+spec:
+  template:
+    spec:
+      initContainers:
+        - name: wait
+          image: "busybox:1.36"
+      containers:
+        - name: app
+          image: quay.io/a/app:v1
+        - image: 'ghcr.io/b/side@sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824'
+      volumes:
+        - name: model
+          image:
+            reference: quay.io/a/model:v2
+            pullPolicy: IfNotPresent
+---
+---
+apiVersion: v1
+kind: List
+items:
+  - kind: Pod
+    spec:
+      ephemeralContainers: [{name: debug, image: debug}]
+  - kind: CronJob
+    spec: {jobTemplate: {spec: {template: {spec: {containers: [{image: h.io:5000/cron:1}]}}}}}
+"#;
+    assert_eq!(
+        images(text),
+        [
+            "docker.io/library/busybox:1.36 9",
+            "quay.io/a/app:v1 12",
+            "ghcr.io/b/side@sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824 13",
+            "quay.io/a/model:v2 17",
+            "docker.io/library/debug:latest 26",
+            "h.io:5000/cron:1 28",
+        ]
+    );
+}
+
+#[test]
+fn resources_of_operators_are_looked_through() {
+    let text = "kind: Prometheus\nspec:\n  image: quay.io/prometheus/prometheus:v3\n  thanos: {image: quay.io/thanos/thanos:v1}\n";
+    assert_eq!(images(text), ["quay.io/prometheus/prometheus:v3 3", "quay.io/thanos/thanos:v1 4"]);
+    let schema =
+        "kind: CustomResourceDefinition\nschema: {properties: {image: {type: string, description: the image}}}\n";
+    assert_eq!(images(schema), [""; 0]);
+}
+
+#[test]
+fn json_is_read_too() {
+    let text = "{\n  \"kind\": \"Pod\",\n  \"spec\": {\"containers\": [\n    {\"image\": \"nginx:1\"}\n  ]}\n}\n";
+    assert_eq!(images(text), ["docker.io/library/nginx:1 4"]);
+}
+
+#[test]
+fn aliases_are_followed_for_images_and_not_counted_twice() {
+    let text = "x: &image nginx:1\ny: &pod {containers: [{image: *image}]}\nz: *pod\n";
+    assert_eq!(images(text), ["docker.io/library/nginx:1 2"]);
+}
+
+#[test]
+fn what_no_container_can_run_is_an_error_with_its_place() {
+    let text = "spec:\n  containers:\n    - image: Nginx:1\n    - image: {repository: nginx}\n    - image: 1.27\n    - image:\n    - image: \"\"\n";
+    let errors: Vec<String> = find(text).errors.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        errors,
+        [
+            "a.yaml:3:14: `Nginx` is not a repository path: lower-case letters, digits and single separators `.` `_` `-` only",
+            "a.yaml:4:14: expected the name of an image, found a map",
+            "a.yaml:5:14: expected the name of an image, found `1.27`",
+            "a.yaml:7:14: the name is empty",
+        ]
+    );
+}
+
+#[test]
+fn a_chart_that_was_not_rendered_is_recognised() {
+    let errors = find("spec:\n  containers:\n    - image: {{ .Values.image }}\n").errors;
+    assert_eq!(errors[0].hint.as_deref(), Some(RENDER));
+    let errors = find("spec:\n  containers:\n    - image: \"{{ .Values.image }}\"\n").errors;
+    assert_eq!(errors[0].hint.as_deref(), Some(RENDER));
+}
+
+#[test]
+fn a_text_elsewhere_that_is_no_reference_is_left_out_and_that_is_said() {
+    let finder = find("spec:\n  steps:\n    - image: $(params.image)\n");
+    assert!(finder.mentions.is_empty() && finder.errors.is_empty());
+    let said = finder.warnings[0].to_string();
+    assert_eq!(said, "a.yaml:3:14: `$(params.image)` under `image` is no reference and is left out");
+}
+
+#[test]
+fn a_directory_is_read_in_order_and_further_down() {
+    let base = tempfile::tempdir().unwrap();
+    let write = |name: &str, image: &str| {
+        let path = base.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, format!("containers: [{{image: {image}}}]\n")).unwrap();
+    };
+    write("k/b.yml", "b:1");
+    write("k/a/z.yaml", "z:1");
+    write("k/c.json", "c:1");
+    write("k/values.txt", "NOT:1");
+    write("k/.git/x.yaml", "NOT:2");
+    let cx = BuildContext::new(Arc::new(|_| None), base.path(), Purpose::Run);
+    let names = manifests_in(&base.path().join("k")).unwrap();
+    let names: Vec<_> = names.iter().map(|path| path.strip_prefix(base.path()).unwrap().to_str().unwrap()).collect();
+    assert_eq!(names, ["k/a/z.yaml", "k/b.yml", "k/c.json"]);
+    assert!(Kubernetes { files: vec!["k".to_owned()] }.build(&cx).is_ok());
+    assert!(cx.take_warnings().is_empty());
+    write("k/a/bad.yaml", "[");
+    write("k/d.yaml", "BAD:1");
+    let problems = Kubernetes { files: vec!["k".to_owned()] }.build(&cx).err().unwrap().into_problems();
+    let files: Vec<_> =
+        problems.iter().map(|problem| problem.diagnostic.place.as_ref().unwrap().file.to_string()).collect();
+    assert_eq!(files, ["k/a/bad.yaml", "k/d.yaml"], "all files are read, whatever is wrong with one");
+}

@@ -1,0 +1,83 @@
+//! The `text` list: one reference in a line.
+
+use schemars::JsonSchema;
+use sealift_core::{
+    diagnostic::{Diagnostic, Place},
+    plugin::{BuildContext, ConfigError, Plugin, StageConfig},
+    stage::List,
+};
+use serde::Deserialize;
+
+use crate::{
+    images::{Images, Mention},
+    input::{self, Input},
+};
+
+/// Lists the images that text files name, one in a line.
+///
+/// A line is a reference such as `nginx:1.27`, `quay.io/coreos/etcd` (which means its `latest`) or one with a digest.
+/// Empty lines do not count, nor does what follows a `#` at the start of a line or after a space. An image that is
+/// named several times is copied once.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Text {
+    /// The files, such as `images.txt`; `-` is standard input. Relative paths start at the pipeline file. At least one.
+    #[schemars(length(min = 1))]
+    pub files: Vec<String>,
+}
+
+impl StageConfig<dyn List> for Text {
+    fn build(self, cx: &BuildContext<'_>) -> Result<Box<dyn List>, ConfigError> {
+        let no_directories: input::InDirectory =
+            |_| Err(std::io::Error::other("it is a directory, and this list reads files"));
+        let mut errors = Vec::new();
+        let mut mentions = Vec::new();
+        for input in input::read(&self.files, no_directories, cx)? {
+            let found = mentions.len();
+            read(&input, &mut mentions, &mut errors);
+            input::warn_of_nothing(&input, mentions.len() - found, cx);
+        }
+        if !errors.is_empty() {
+            return Err(errors.into());
+        }
+        Ok(Box::new(Images::new(mentions, cx)))
+    }
+}
+
+/// Finds the references of one text.
+fn read(input: &Input, mentions: &mut Vec<Mention>, errors: &mut Vec<Diagnostic>) {
+    for (index, line) in input.text.lines().enumerate() {
+        let written = without_comment(line);
+        let name = written.trim();
+        if name.is_empty() {
+            continue;
+        }
+        let place = || Place {
+            file: input.name.clone(),
+            line: index + 1,
+            column: written[..written.len() - written.trim_start().len()].chars().count() + 1,
+            length: name.chars().count(),
+            text: line.to_owned(),
+        };
+        if name.contains(char::is_whitespace) {
+            let message = "there is more than one word in this line, expected one reference";
+            errors.push(Diagnostic::error(message).at(place()).hint("a comment begins with `#`"));
+            continue;
+        }
+        match Mention::parse(name, place) {
+            Ok(mention) => mentions.push(mention),
+            Err(error) => errors.push(Diagnostic::error(error.to_string()).at(place())),
+        }
+    }
+}
+
+fn without_comment(line: &str) -> &str {
+    let starts = |at: &usize| line[..*at].chars().next_back().is_none_or(char::is_whitespace);
+    let comment = line.match_indices('#').map(|(at, _)| at).find(starts);
+    &line[..comment.unwrap_or(line.len())]
+}
+
+sealift_core::inventory::submit! { Plugin::list::<Text>("text") }
+
+#[cfg(test)]
+mod tests;

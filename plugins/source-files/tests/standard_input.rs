@@ -1,0 +1,43 @@
+//! Standard input, which only another process can be given.
+
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+    sync::Arc,
+};
+
+use sealift_core::{
+    outlet::{Found, Outlet},
+    plugin::{BuildContext, Purpose, StageConfig},
+};
+use sealift_source_files::{Kubernetes, Text};
+
+#[test]
+fn standard_input_is_read_once_for_all_pipelines() {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "in_a_process_of_its_own"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"quay.io/a/b:1\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[tokio::test]
+#[ignore = "runs in the process that the other test starts"]
+async fn in_a_process_of_its_own() {
+    let files = || vec!["-".to_owned()];
+    for _ in 0..2 {
+        let cx = BuildContext::new(Arc::new(|_| None), ".", Purpose::Run);
+        let list = Text { files: files() }.build(&cx).ok().unwrap();
+        let (out, mut found) = Outlet::new(1);
+        list.list(&out).await.unwrap();
+        let Some(Found::Listing(listing)) = found.recv().await else { panic!("a listing was expected") };
+        assert_eq!((listing.repository.to_string().as_str(), &*listing.rule), ("quay.io/a/b", "-:1"));
+    }
+    let cx = BuildContext::new(Arc::new(|_| None), ".", Purpose::Run);
+    assert!(Kubernetes { files: files() }.build(&cx).is_ok());
+    assert_eq!(cx.take_warnings()[0].diagnostic.message, "`-` names no image", "other lists see the same text");
+}
