@@ -7,7 +7,7 @@
 //! to = "harbor.example.com/mirror"
 //! ```
 //!
-//! [`select`] chooses images, [`to`] gives them their names at the destination, [`agenda`] puts both together and
+//! `select` chooses images, `to` gives them their names at the destination, `agenda` puts both together and
 //! finds names that two images claim, before anything moves.
 
 mod absent;

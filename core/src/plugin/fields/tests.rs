@@ -40,7 +40,6 @@ fn seven() -> u8 {
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[expect(dead_code, reason = "only its schema is looked at")]
 enum Mode {
     /// Takes little time.
     VeryFast,
@@ -49,7 +48,6 @@ enum Mode {
 }
 
 #[derive(Deserialize, JsonSchema)]
-#[expect(dead_code, reason = "only its schema is looked at")]
 enum Plain {
     A,
     B,
