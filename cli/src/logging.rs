@@ -107,7 +107,7 @@ impl Write for Said<'_> {
 impl Drop for Said<'_> {
     fn drop(&mut self) {
         if !self.text.is_empty() {
-            self.console.say(String::from_utf8_lossy(&self.text).trim_end());
+            self.console.say(String::from_utf8_lossy(&self.text).trim());
         }
     }
 }

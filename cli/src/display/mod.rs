@@ -8,6 +8,7 @@ mod board;
 mod console;
 pub(crate) mod diagnostics;
 mod json;
+mod keys;
 mod lines;
 mod out;
 mod plan;

@@ -17,6 +17,7 @@ use super::{
     Console, Out,
     board::Board,
     json,
+    keys::KeysUnseen,
     lines::{self, Weight},
     plan::Plan,
     summary,
@@ -190,25 +191,17 @@ impl Shared {
     fn tick_until_over(&self) {
         match self.console.live() {
             Some(live) => {
-                let mut bars: Vec<ProgressBar> = Vec::new();
+                let _quiet = KeysUnseen::on_stderr();
+                let style = ProgressStyle::with_template("{msg}").expect("the template is right");
+                let lines = live.add(ProgressBar::new_spinner().with_style(style));
                 while self.wait(TICK) {
                     let Some(size) = self.console.size() else { continue };
-                    let lines = self.state().lines(size);
-                    while bars.len() > lines.len() {
-                        live.remove(&bars.remove(0));
-                    }
-                    while bars.len() < lines.len() {
-                        let style = ProgressStyle::with_template("{msg}").expect("the template is right");
-                        bars.push(live.add(ProgressBar::new_spinner().with_style(style)));
-                    }
-                    for (bar, line) in bars.iter().zip(lines) {
-                        bar.set_message(line);
-                    }
+                    // In one message, because lines that change one by one show the same transfer twice meanwhile.
+                    let text = self.state().lines(size).join("\n");
+                    lines.set_message(text);
                 }
-                let _ = live.clear();
-                for bar in bars {
-                    live.remove(&bar);
-                }
+                lines.finish_and_clear();
+                live.remove(&lines);
             }
             None => {
                 while self.wait(QUARTER_MINUTE) {

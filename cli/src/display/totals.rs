@@ -67,11 +67,14 @@ impl Totals {
             Event::TargetFinished { job, again: true, .. } => {
                 self.waiting.insert(*job);
             }
+            Event::TargetFinished { job, outcome: Outcome::Failed(error), .. } if error.is_cancelled() => {
+                self.waiting.insert(*job);
+            }
             Event::TargetFinished { outcome, .. } => match outcome {
                 Outcome::Copied(_) => self.copied += 1,
                 Outcome::Skipped(Skip::Present { .. }) => self.present += 1,
                 Outcome::Skipped(_) => self.left_out += 1,
-                Outcome::Failed(error) => self.failed += u64::from(!error.is_cancelled()),
+                Outcome::Failed(_) => self.failed += 1,
             },
             Event::JobFinished { job } => self.done += u64::from(!self.waiting.remove(job)),
             _ => {}
@@ -98,7 +101,10 @@ impl Totals {
                 ends.push(format!("{} {word}", grouped(count)));
             }
         }
-        let mut parts = vec![format!("{} of {} images", grouped(self.done), grouped(self.listed.max(self.done)))];
+        let mut parts = vec![match self.listed.max(self.done) {
+            0 => "looking for images".to_owned(),
+            listed => format!("{} of {} images", grouped(self.done), grouped(listed)),
+        }];
         if !ends.is_empty() {
             parts.push(ends.join(", "));
         }
@@ -115,7 +121,9 @@ impl Totals {
 pub(super) struct Speed {
     at: Instant,
     bytes: u64,
-    per_second: Option<f64>,
+    /// Sum over looks of speed and weight, and of the weights alone: older looks weigh less.
+    sum: f64,
+    weight: f64,
 }
 
 impl Speed {
@@ -123,7 +131,7 @@ impl Speed {
     const MEMORY_S: f64 = 3.0;
 
     pub(super) fn new(now: Instant) -> Self {
-        Self { at: now, bytes: 0, per_second: None }
+        Self { at: now, bytes: 0, sum: 0.0, weight: 0.0 }
     }
 
     /// Takes a look at a counter.
@@ -135,14 +143,19 @@ impl Speed {
         #[expect(clippy::cast_precision_loss, reason = "a speed for people")]
         let current = bytes.saturating_sub(self.bytes) as f64 / seconds;
         let old = (-seconds / Self::MEMORY_S).exp();
-        self.per_second = Some(self.per_second.map_or(current, |before| before * old + current * (1.0 - old)));
+        self.sum = self.sum * old + current * (1.0 - old);
+        self.weight = self.weight * old + (1.0 - old);
         (self.at, self.bytes) = (now, bytes);
     }
 
     /// Bytes a second.
     pub(super) fn per_second(&self) -> u64 {
+        if self.weight <= 0.0 {
+            return 0;
+        }
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a speed for people")]
-        self.per_second.map_or(0, |speed| speed as u64)
+        let speed = (self.sum / self.weight).round() as u64;
+        speed
     }
 
     /// How long `bytes` will take, if that can be told.

@@ -43,7 +43,10 @@ impl<'a> Walk<'a> {
     fn walk(&self, schema: &'a Value, above: &str, depth: usize, found: &mut Vec<Field>) {
         let schema = self.meant(schema);
         let required: Vec<_> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        let mut properties: Vec<_> = schema["properties"].as_object().into_iter().flatten().collect();
+        // What must be there first. The order of the schema is that of the code or of the alphabet, as it was built.
+        properties.sort_by_key(|(name, _)| (!required.contains(&name.as_str()), *name));
+        for (name, property) in properties {
             let path = if above.is_empty() { name.clone() } else { format!("{above}.{name}") };
             self.field(property, path, required.contains(&name.as_str()), depth, found);
         }
