@@ -89,7 +89,8 @@ impl Outcome {
     }
 }
 
-const RULES: &str = "SRC/demo/web: DST/mirror/web\nSRC/demo/api:2.0,2.1: [DST/mirror/api, DST/second/api:old,new]\n";
+const RULES: &str =
+    "SRC/demo/web: DST/mirror/web\nSRC/demo/api:2.0,2.1: [DST/mirror/api, \"DST/second/api:old,new\"]\n";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sync_copies_what_the_rules_say_and_a_rerun_moves_nothing() {
