@@ -2,7 +2,12 @@
 
 use std::fmt;
 
-use url::Url;
+use url::{Position, Url};
+
+/// Host and port, as they stand in a URL.
+pub(crate) fn authority(url: &Url) -> &str {
+    &url[Position::BeforeHost..Position::AfterPort]
+}
 
 /// A URL without what may be secret in it.
 pub(crate) struct Redacted<'a>(pub(crate) &'a Url);
@@ -13,11 +18,7 @@ const HARMLESS: [&str; 8] = ["n", "last", "mount", "from", "digest", "scope", "s
 impl fmt::Display for Redacted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let url = self.0;
-        write!(f, "{}://{}", url.scheme(), url.host_str().unwrap_or_default())?;
-        if let Some(port) = url.port() {
-            write!(f, ":{port}")?;
-        }
-        f.write_str(url.path())?;
+        write!(f, "{}://{}{}", url.scheme(), authority(url), url.path())?;
         for (at, (key, value)) in url.query_pairs().enumerate() {
             let value = if HARMLESS.contains(&&*key) { value } else { "[hidden]".into() };
             write!(f, "{}{key}={value}", if at == 0 { '?' } else { '&' })?;

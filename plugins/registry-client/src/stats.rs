@@ -8,6 +8,8 @@ use std::{
 use http::Method;
 use url::Url;
 
+use crate::redact::authority;
+
 /// Requests by host and method.
 #[derive(Debug, Default)]
 pub(crate) struct Counters(Mutex<BTreeMap<(String, String), u64>>);
@@ -15,10 +17,7 @@ pub(crate) struct Counters(Mutex<BTreeMap<(String, String), u64>>);
 impl Counters {
     /// Counts a request that is about to be sent.
     pub(crate) fn count(&self, method: &Method, url: &Url) {
-        let host = url.port().map_or_else(
-            || url.host_str().unwrap_or_default().to_owned(),
-            |port| format!("{}:{port}", url.host_str().unwrap_or_default()),
-        );
+        let host = authority(url).to_owned();
         *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry((host, method.to_string())).or_default() += 1;
     }
 

@@ -9,3 +9,6 @@ mod rules;
 
 pub use config::{FetchConfig, ListConfig, Wanted};
 pub use list::RegistryList;
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,7 @@ use crate::{
     error::{Side, is_transient, transport},
     host::{Host, Reached},
     net::Lane,
+    redact::authority,
     request::{Answer, Backoff, refused},
     url_policy::Use,
 };
@@ -73,7 +74,7 @@ impl Host {
         scopes: &Scopes,
         login: Option<&Login>,
     ) -> Result<Fresh, NoToken> {
-        let side = Side(realm.host_str().unwrap_or_default());
+        let side = Side(authority(realm));
         let client = at.clients.for_url(realm, Lane::Small).await.map_err(NoToken::Other)?;
         let (method, request) = match login.and_then(Login::identity_token) {
             Some(token) => (Method::POST, exchange_identity(client.post(realm.clone()), bearer, scopes, token)),

@@ -124,9 +124,13 @@ fn meaning(refusal: &Refusal<'_>) -> Meaning {
                 .hint("its operator can allow their URLs, with `validation.manifests.urls.allow` of distribution")
         }
         507 => Meaning::new(Storage, "`{registry}` has no space left"),
+        501 | 505 => Meaning::new(Unsupported, "`{registry}` does not do this"),
         500..=599 => {
             let after = refusal.wait.map_or(Retry::Soon, Retry::After);
             Meaning::new(Unavailable, "`{registry}` has a problem of its own").retry(after)
+        }
+        _ if is_transient(*status) => {
+            Meaning::new(Unavailable, "`{registry}` did not get to it in time").retry(Retry::Soon)
         }
         300..=399 => Meaning::new(Unsupported, "`{registry}` redirects, which cannot be followed here"),
         _ => Meaning::new(Unsupported, "`{registry}` does not do this"),

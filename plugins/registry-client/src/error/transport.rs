@@ -40,7 +40,7 @@ pub(crate) fn transport(error: reqwest::Error, side: Side<'_>) -> Error {
             Error::new(ErrorKind::Unavailable, format!("`{host}` broke the connection"))
         }
         _ if error.is_connect() && error.is_timeout() => side.unreachable("no connection in time"),
-        _ if error.is_connect() && cause.contains("407") => {
+        _ if error.is_connect() && cause.contains("proxy authorization required") => {
             Error::new(ErrorKind::Denied, format!("the proxy on the way to `{host}` wants a login"))
                 .hint("put it into the proxy variable: http://NAME:PASSWORD@PROXY:PORT")
         }

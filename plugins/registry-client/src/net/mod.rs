@@ -10,4 +10,6 @@ pub(crate) use clients::{Clients, Lane};
 pub(crate) use proxy::Proxies;
 pub(crate) use resolver::Whereabouts;
 pub(crate) use sniff::{Spoken, sniff};
+#[cfg(test)]
+pub(crate) use tls::install_crypto;
 pub(crate) use tls::{Trust, from_certs_d, read_ca, read_identity};

@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::{
     error::{Said, Side, transport},
-    redact::Redacted,
+    redact::{Redacted, authority},
 };
 
 /// An answer whose body was not read yet.
@@ -55,12 +55,12 @@ impl Answer {
 
     /// The host that answered, for messages.
     pub(crate) fn host(&self) -> &str {
-        self.url.host_str().unwrap_or_default()
+        authority(&self.url)
     }
 
     /// The next piece of the body; none at its end.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>> {
-        self.response.chunk().await.map_err(|error| transport(error, Side(self.url.host_str().unwrap_or_default())))
+        self.response.chunk().await.map_err(|error| transport(error, Side(authority(&self.url))))
     }
 
     /// The whole body, if it has no more than `cap` bytes and each piece of it comes within `idle`.

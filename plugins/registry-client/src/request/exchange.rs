@@ -12,6 +12,7 @@ use super::{Answer, Ask, To};
 use crate::{
     error::{Side, transport},
     host::{Host, Reached},
+    redact::{Redacted, authority},
     url_policy::{Use, same_origin},
 };
 
@@ -59,13 +60,13 @@ impl Host {
             request = request.header(header::AUTHORIZATION, value.clone());
         }
         self.shared.counters.count(&ask.method, url);
-        let side = Side(url.host_str().unwrap_or_default());
+        let side = Side(authority(url));
         let response = timeout(ask.limit, request.send())
             .await
             .map_err(|_| side.silent(ask.limit))?
             .map_err(|error| transport(error, side))?;
         tracing::debug!(
-            method = %ask.method, url = %crate::redact::Redacted(url), status = response.status().as_u16(), "asked"
+            method = %ask.method, url = %Redacted(url), status = response.status().as_u16(), "asked"
         );
         Ok(Answer::new(response, url.clone(), foreign, None))
     }

@@ -1,5 +1,12 @@
 //! The protocol against real registries, and against odd ones of our own.
 
+mod double;
+mod logging_in;
+mod names;
+mod patience;
+mod policy;
 mod real;
-#[expect(dead_code, reason = "the hardening tests use the rest")]
+mod resume;
 mod setting;
+mod tls;
+mod uploads;

@@ -26,6 +26,7 @@ use crate::{
     error::{Side, transport},
     host::Host,
     net::Lane,
+    redact::authority,
     request::Answer,
     url_policy::same_origin,
 };
@@ -76,7 +77,8 @@ impl RegistrySlot {
             request = request.header(header::AUTHORIZATION, value.clone());
         }
         self.host.shared.counters.count(&http::Method::PUT, &url);
-        let side = Side(url.host_str().unwrap_or_default());
+        let shown = url.clone();
+        let side = Side(authority(&shown));
         let timing = &self.host.shared.timing;
         let response = tokio::select! {
             response = request.send() => response.map_err(|error| transport(error, side))?,

@@ -1,0 +1,138 @@
+//! Answers that say "later", and connections that break.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::{Duration, Instant},
+};
+
+use sealift_core::{
+    error::{ErrorKind, Retry},
+    stage::{Fetch, Push, Want},
+};
+
+use super::{double::*, setting::*};
+use crate::timing::Timing;
+
+/// Serves the empty index, but not before `refusals` requests were answered by `refuse`.
+async fn reluctant(refusals: usize, refuse: impl Fn() -> Reply + Send + Sync + 'static) -> Double {
+    let seen = AtomicUsize::new(0);
+    Double::start(move |_| if seen.fetch_add(1, Ordering::Relaxed) < refusals { refuse() } else { index() }).await
+}
+
+fn index() -> Reply {
+    let manifest = empty_index();
+    reply(200)
+        .header("content-type", manifest.media_type())
+        .header("docker-content-digest", manifest.digest())
+        .body(manifest.bytes().clone())
+}
+
+#[tokio::test]
+async fn a_server_that_stumbles_is_asked_again() {
+    for status in [408, 425, 500, 502, 503, 504, 522] {
+        let double = reluctant(2, move || reply(status)).await;
+        let found = fetch_of(&client()).resolve(&image_at(&double.host(), "a/b:v1"), Want::Manifest).await.unwrap();
+        assert_eq!(found.descriptor.digest, *empty_index().digest(), "{status}");
+        assert_eq!(double.asked().len(), 3, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_is_made_again() {
+    let double = reluctant(2, hang_up).await;
+    fetch_of(&client()).resolve(&image_at(&double.host(), "a/b:v1"), Want::Digest).await.unwrap();
+    let double = reluctant(1, || index().cut(10)).await;
+    fetch_of(&client()).resolve(&image_at(&double.host(), "a/b:v1"), Want::Manifest).await.unwrap();
+    assert_eq!(double.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_come_is_not_awaited_for_ever() {
+    let double = reluctant(1, || index().late(Duration::from_secs(3600))).await;
+    let timing = Timing { response: Duration::from_millis(200), ..hasty() };
+    fetch_of(&client_with(&[], timing)).resolve(&image_at(&double.host(), "a/b:v1"), Want::Manifest).await.unwrap();
+    let double = reluctant(1, || index().stall(10)).await;
+    let timing = Timing { idle_read: Duration::from_millis(200), ..hasty() };
+    fetch_of(&client_with(&[], timing)).resolve(&image_at(&double.host(), "a/b:v1"), Want::Manifest).await.unwrap();
+}
+
+#[tokio::test]
+async fn final_answers_are_final() {
+    for status in [400, 403, 404, 405, 409, 413, 501] {
+        let double = reluctant(100, move || reply(status)).await;
+        let resolved = fetch_of(&client()).resolve(&image_at(&double.host(), "a/b:v1"), Want::Manifest).await;
+        assert!(!resolved.unwrap_err().is_retryable());
+        assert_eq!(double.asked().len(), 1, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_is_down_is_left_alone_after_a_while_and_others_are_not() {
+    let (down, up) = (reluctant(usize::MAX, || reply(503)).await, reluctant(0, hang_up).await);
+    let fetch = fetch_of(&client());
+    for _ in 0..20 {
+        let error = fetch.resolve(&image_at(&down.host(), "a/b:v1"), Want::Manifest).await.unwrap_err();
+        assert_eq!((error.kind(), error.retry_advice()), (ErrorKind::Unavailable, Retry::Soon), "{error}");
+    }
+    let asked = down.asked().len();
+    assert!((20..=55).contains(&asked), "20 requests and 30 repeats on credit, not 100: {asked}");
+    fetch.resolve(&image_at(&up.host(), "a/b:v1"), Want::Manifest).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_throttling_host_gets_its_pause_from_everybody() {
+    let start = Instant::now();
+    let double = Double::start(move |_| {
+        if start.elapsed() < Duration::from_millis(900) { reply(429).header("retry-after", 1) } else { index() }
+    })
+    .await;
+    let fetch = fetch_of(&client());
+    let image = image_at(&double.host(), "a/b:v1");
+    let all = futures::future::join_all((0..10).map(|_| fetch.resolve(&image, Want::Manifest))).await;
+    assert!(all.into_iter().all(|one| one.is_ok()));
+    assert!(start.elapsed() >= Duration::from_secs(1));
+    let asked = double.asked().len();
+    assert!(asked <= 20, "each at most once before the pause and once after it: {asked}");
+}
+
+#[tokio::test]
+async fn a_pause_that_is_too_long_is_told_at_once() {
+    let double = reluctant(usize::MAX, || reply(429).header("retry-after", 9999).body("<html>calm down</html>")).await;
+    let fetch = fetch_of(&client());
+    let image = image_at(&double.host(), "a/b:v1");
+    let error = fetch.resolve(&image, Want::Manifest).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Throttled);
+    assert_eq!(error.retry_advice(), Retry::After(Duration::from_secs(3600)), "clamped: nobody is believed for longer");
+    let error = fetch.resolve(&image, Want::Manifest).await.unwrap_err();
+    assert!(error.message().contains("asked us to wait for"), "{error}");
+    assert_eq!(double.asked().len(), 1, "the gate is closed for everybody");
+}
+
+#[tokio::test]
+async fn a_manifest_whose_answer_got_lost_is_written_again() {
+    let seen = AtomicUsize::new(0);
+    let double = Double::start(move |_| match seen.fetch_add(1, Ordering::Relaxed) {
+        0 => hang_up(),
+        _ => reply(201),
+    })
+    .await;
+    push_of(&client()).tag(&image_at(&double.host(), "a/b:v1"), &empty_index()).await.unwrap();
+    assert_eq!(double.count("PUT", "/manifests/v1"), 2);
+}
+
+#[tokio::test]
+async fn an_immutable_tag_that_is_what_we_write_is_no_failure() {
+    let double = Double::start(|asked| if asked.method == "HEAD" { index() } else { reply(412) }).await;
+    push_of(&client()).tag(&image_at(&double.host(), "a/b:v1"), &empty_index()).await.unwrap();
+    let double = Double::start(|asked| {
+        if asked.method == "HEAD" {
+            index().header("x", "y")
+        } else {
+            reply(412).json(r#"{"errors":[{"code":"PRECONDITION"}]}"#)
+        }
+    })
+    .await;
+    let other = sealift_testkit::images::image("linux/amd64", &["a"]).manifest;
+    let error = push_of(&client()).tag(&image_at(&double.host(), "a/b:v1"), &other).await.unwrap_err();
+    assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Conflict, false), "{error}");
+}

@@ -1,0 +1,134 @@
+//! Rules against a real registry.
+
+use std::sync::Arc;
+
+use sealift_core::{
+    content::{ImageRef, Manifest, well_known},
+    error::ErrorKind,
+    job::Listing,
+    outlet::{Found, Outlet},
+    plugin::{BuildContext, Purpose, StageConfig},
+    stage::{List, Push},
+};
+use sealift_registry_client::{Place, Registries, RegistryPush};
+use sealift_serve::access::Kind;
+use sealift_testkit::registry::Registry;
+
+use crate::{ListConfig, Wanted};
+
+fn cx() -> BuildContext<'static> {
+    BuildContext::new(Arc::new(|_| None), ".", Purpose::Run)
+}
+
+async fn fill(registry: &Registry, names: &[&str]) {
+    let push = RegistryPush::new(cx().section::<Registries>().unwrap(), Place::Targets);
+    let bytes = br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
+    let manifest = Manifest::parse(&bytes[..], &well_known::OCI_INDEX).unwrap();
+    for name in names {
+        let at: ImageRef = format!("{}/{name}", registry.host()).parse().unwrap();
+        push.tag(&at, &manifest).await.unwrap();
+    }
+    registry.reset();
+}
+
+fn list(registry: &Registry, rules: &[(&str, &[&str])]) -> Box<dyn List> {
+    let wanted = |(from, to): &(&str, &[&str])| Wanted {
+        from: format!("{}/{from}", registry.host()),
+        to: to.iter().map(|to| (*to).to_owned()).collect(),
+    };
+    let config = ListConfig { rules: None, images: Some(rules.iter().map(wanted).collect()) };
+    config.build(&cx()).unwrap()
+}
+
+/// What came out: listings as `rule: versions`, and the rest in words.
+async fn collect(run: impl AsyncFnOnce(&Outlet) -> sealift_core::error::Result<()>) -> Vec<String> {
+    let (outlet, mut found) = Outlet::new(100);
+    run(&outlet).await.unwrap();
+    drop(outlet);
+    let mut all = Vec::new();
+    while let Some(one) = found.recv().await {
+        all.push(match one {
+            Found::Listing(listing) => shown(&listing),
+            Found::Warning(text) => format!("warning: {text}"),
+            Found::Failed(repository, error) => {
+                assert_eq!(error.kind(), ErrorKind::NotFound);
+                format!("failed: {}", repository.path())
+            }
+        });
+    }
+    all
+}
+
+fn shown(listing: &Listing) -> String {
+    let versions: Vec<_> = listing.candidates.iter().map(|candidate| candidate.version.to_string()).collect();
+    format!("{}: {}", listing.rule, versions.join(" "))
+}
+
+#[tokio::test]
+async fn rules_come_out_in_their_order_and_nothing_is_asked_twice() {
+    let Some(registry) = Registry::start() else { return };
+    fill(&registry, &["a/b:v1", "a/b:v2", "a/b:x", "c:v9"]).await;
+    let rules: &[(&str, &[&str])] = &[
+        ("a/b:/^v/", &["h.io/one"]),
+        ("named:t2,t1", &["h.io/two"]),
+        ("a/b", &["h.io/three"]),
+        ("c", &[]),
+        ("a/b:/x/", &["h.io/four"]),
+    ];
+    let list = list(&registry, rules);
+    let found = collect(async |out| list.list(out).await).await;
+    assert_eq!(found, ["images[0]: v1 v2", "images[1]: t2 t1", "images[2]: v1 v2 x", "images[3]: v9", "images[4]: x"]);
+    let requests = registry.requests();
+    assert_eq!((requests.count("GET", Kind::Tags), requests.total()), (2, 2), "{requests}");
+}
+
+#[tokio::test]
+async fn named_versions_cost_no_request() {
+    let Some(registry) = Registry::start() else { return };
+    let digest = format!("a@sha256:{}", "0".repeat(64));
+    let list = list(&registry, &[("a:v1", &["h.io/a"]), (&digest, &["h.io/b"])]);
+    assert_eq!(collect(async |out| list.list(out).await).await.len(), 2);
+    assert_eq!(registry.requests().total(), 0);
+}
+
+#[tokio::test]
+async fn a_repository_that_fails_is_told_once_and_can_be_listed_again() {
+    let Some(registry) = Registry::start() else { return };
+    fill(&registry, &["good:v1"]).await;
+    let list = list(&registry, &[("late:/^v/", &[]), ("good", &[]), ("late", &[]), ("late:named", &[])]);
+    let found = collect(async |out| list.list(out).await).await;
+    assert_eq!(found, ["failed: late", "images[1]: v1", "images[3]: named"]);
+    let repository = format!("{}/late", registry.host()).parse().unwrap();
+    let (outlet, _found) = Outlet::new(10);
+    assert_eq!(list.list_again(&repository, &outlet).await.unwrap_err().kind(), ErrorKind::NotFound);
+    fill(&registry, &["late:v1", "late:x"]).await;
+    let again = collect(async |out| list.list_again(&repository, out).await).await;
+    assert_eq!(again, ["images[0]: v1", "images[2]: v1 x"], "named versions did not fail");
+    assert_eq!(registry.requests().count("GET", Kind::Tags), 1);
+}
+
+#[tokio::test]
+async fn a_rule_that_finds_nothing_is_a_warning() {
+    let Some(registry) = Registry::start() else { return };
+    fill(&registry, &["a:v1"]).await;
+    let list = list(&registry, &[("a:/^nope/", &["h.io/a"])]);
+    let found = collect(async |out| list.list(out).await).await;
+    assert_eq!(found, [format!("warning: `{}/a:/^nope/` matches none of its tags (images[0])", registry.host())]);
+}
+
+#[tokio::test]
+async fn nobody_wants_more_ends_the_listing() {
+    let Some(registry) = Registry::start() else { return };
+    let list = list(&registry, &[("a:v1", &[]), ("b:v1", &[])]);
+    let (outlet, found) = Outlet::new(1);
+    drop(found);
+    assert!(list.list(&outlet).await.unwrap_err().is_cancelled());
+}
+
+#[test]
+fn both_kinds_are_linked() {
+    let kinds: Vec<_> =
+        sealift_core::plugin::linked().iter().map(|plugin| (plugin.role().name(), plugin.summary())).collect();
+    assert!(kinds.contains(&("list", "Lists what image-syncer rules name in registries.".to_owned())), "{kinds:?}");
+    assert!(kinds.iter().any(|(role, _)| *role == "fetch"), "{kinds:?}");
+}
