@@ -18,7 +18,11 @@ pub struct Content {
 
 impl Content {
     /// The registry at this address (`http://127.0.0.1:5000`).
+    ///
+    /// # Panics
+    /// If there can be no client.
     pub fn at(url: &str) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default(); // fails when there is one already
         Self {
             url: url.to_owned(),
             login: None,

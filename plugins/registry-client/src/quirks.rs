@@ -22,6 +22,7 @@ pub(crate) struct Quirks {
     /// There is no referrers API; the fallback tags are looked at instead.
     pub(crate) no_referrers: AtomicBool,
     presence: AtomicU8,
+    asked_for_presence: AtomicBool,
     /// Only for Harbor: what is known to stand, seen or brought in this run.
     mountable: Mutex<HashSet<(Repository, Digest)>>,
 }
@@ -29,7 +30,7 @@ pub(crate) struct Quirks {
 /// How to find out whether a repository has a blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Presence {
-    /// Not known yet: the answer to a mount counts if it is yes; a no is checked by HEAD.
+    /// Not known yet: the answer to a mount counts if it is yes; after a no the blob is sent, which is always right.
     Unknown,
     /// Mounting a blob from its own repository tells.
     ByMount,
@@ -55,6 +56,11 @@ impl Quirks {
             Presence::ByHead => 2,
         };
         self.presence.fetch_max(value, Ordering::Relaxed);
+    }
+
+    /// Whether nobody knows yet, and nobody is finding out.
+    pub(crate) fn may_ask_for_presence(&self) -> bool {
+        self.presence() == Presence::Unknown && !self.asked_for_presence.swap(true, Ordering::Relaxed)
     }
 
     pub(crate) fn is_set(flag: &AtomicBool) -> bool {

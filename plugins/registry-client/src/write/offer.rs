@@ -2,8 +2,9 @@
 //!
 //! `POST …/uploads/?mount=<digest>&from=<repository>` answers all three: 201 if the blob was mounted, 202 with an
 //! upload to fill if not. With the target repository itself as `from` it asks whether the blob is there already
-//! (measured on distribution 2.8.2 and 3.1.1). Registries that always answer 202 are noticed and asked by HEAD from
-//! then on; so is Harbor, whose mount path does not see that its garbage collection is about to sweep a blob.
+//! (measured on distribution 2.8.2 and 3.1.1). Whether a registry answers that question is found out once, with the
+//! first blob that it took: one that says 202 even then always does, and is asked by HEAD from then on. So is Harbor,
+//! whose mount path does not see that its garbage collection is about to sweep a blob.
 
 use std::sync::Arc;
 
@@ -28,20 +29,19 @@ use crate::{
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'/').remove(b'~');
 
 impl Host {
-    /// Offers a blob. `is_new`: the repository did not exist before this run.
+    /// Offers a blob.
     pub(crate) async fn offer(
         self: &Arc<Self>,
         at: &Repository,
         item: &Descriptor,
         known_in: Option<&Repository>,
-        is_new: bool,
     ) -> Result<Offer> {
         let presence = if self.is_harbor() { Presence::ByHead } else { self.quirks.presence() };
-        if presence == Presence::ByHead && !is_new && self.has_blob(at, item).await? {
+        if presence == Presence::ByHead && self.has_blob(at, item).await? {
             return Ok(Offer::Have);
         }
         let from = known_in.filter(|from| *from != at && self.may_mount(item, from));
-        let asks_itself = from.is_none() && presence != Presence::ByHead && !is_new;
+        let asks_itself = from.is_none() && presence != Presence::ByHead;
         let from = from.or(asks_itself.then_some(at));
         let Some(from) = from else { return self.begin(at, item).await };
         let answer = self.mount(at, item, from).await?;
@@ -55,16 +55,22 @@ impl Host {
                 }
                 Ok(Offer::Mounted)
             }
-            Some(answer) => {
-                if asks_itself && presence == Presence::Unknown && self.has_blob(at, item).await? {
-                    // The upload that it opened is left to expire: cancelling needs a right that few logins have.
-                    self.quirks.learn_presence(Presence::ByHead);
-                    answer.discard().await;
-                    return Ok(Offer::Have);
-                }
-                self.slot(at, item, answer).await
-            }
+            Some(answer) => self.slot(at, item, answer).await,
             None => self.begin(at, item).await,
+        }
+    }
+
+    /// Finds out, with a blob that just arrived, whether mounting tells what is there. Asked once for each host.
+    pub(super) async fn learn_presence(&self, at: &Repository, item: &Descriptor) {
+        if self.is_harbor() || !self.quirks.may_ask_for_presence() {
+            return;
+        }
+        // An answer that is neither teaches nothing: what is not known is sent, which is always right. The upload that
+        // a 202 opens is left to expire: cancelling needs a right that few logins have.
+        if let Ok(Some(answer)) = self.mount(at, item, at).await {
+            let tells = answer.status() == StatusCode::CREATED;
+            self.quirks.learn_presence(if tells { Presence::ByMount } else { Presence::ByHead });
+            answer.discard().await;
         }
     }
 

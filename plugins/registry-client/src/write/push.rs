@@ -1,9 +1,6 @@
 //! The push that all registry destinations are made of.
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::Arc;
 
 use sealift_core::{
     async_trait,
@@ -22,14 +19,12 @@ pub struct RegistryPush {
     registries: Arc<Registries>,
     place: Place,
     harbor: bool,
-    /// Repositories that did not exist when they were asked: nothing can be there but what this run brings.
-    new: Mutex<HashSet<Repository>>,
 }
 
 impl RegistryPush {
     /// Writes with these settings and connections.
     pub fn new(registries: Arc<Registries>, place: Place) -> Self {
-        Self { registries, place, harbor: false, new: Mutex::default() }
+        Self { registries, place, harbor: false }
     }
 
     /// The same for registries that are Harbors, which is known here before they say so.
@@ -44,10 +39,6 @@ impl RegistryPush {
             Quirks::set(&host.quirks.harbor);
         }
         host
-    }
-
-    fn new_repositories(&self) -> std::sync::MutexGuard<'_, HashSet<Repository>> {
-        self.new.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -64,10 +55,7 @@ impl Push for RegistryPush {
     async fn survey(&self, at: &Repository) -> Result<Known> {
         match self.host(at).tags(at, Scopes::push(at)).await {
             Ok(found) => Ok(Known::Names(found.tags.into_iter().collect())),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                self.new_repositories().insert(at.clone());
-                Ok(Known::Nothing)
-            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Known::Nothing),
             // Who may push need not be allowed to list, and not every registry can.
             Err(error) if matches!(error.kind(), ErrorKind::Denied | ErrorKind::Unsupported) => Ok(Known::Ask),
             Err(error) => Err(error),
@@ -96,8 +84,7 @@ impl Push for RegistryPush {
     }
 
     async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer> {
-        let is_new = self.new_repositories().contains(at);
-        self.host(at).offer(at, item, known_in, is_new).await
+        self.host(at).offer(at, item, known_in).await
     }
 
     async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()> {

@@ -131,6 +131,7 @@ impl Slot for RegistrySlot {
         let failed = match self.put(blob, &watch).await {
             Ok(()) => {
                 self.host.remember_mountable(&self.item, &self.at);
+                self.host.learn_presence(&self.at, &self.item).await;
                 return Ok(());
             }
             Err(failed) => failed,

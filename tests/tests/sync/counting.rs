@@ -1,0 +1,86 @@
+//! What a run costs, counted in the registries' own access logs.
+
+use futures::{StreamExt, stream};
+use sealift_serve::access::Kind;
+use sealift_testkit::content::Content;
+use sealift_testkit::images::image;
+
+use crate::{Sites, folder, open_sites};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_moved_blob_costs_three_requests_and_an_unchanged_image_two() {
+    let Some((from, to)) = open_sites() else { return };
+    let source = Content::at(&from.url());
+    for tag in 0..6 {
+        source.put("a/app", &format!("v{tag}"), &image("linux/amd64", &["shared", &format!("own {tag}")])).await;
+    }
+    source.put("b/app", "v0", &image("linux/amd64", &["shared", "own b"])).await;
+    let folder = folder();
+    folder.write("images.yaml", &format!("{f}/a/app: {t}/m/a\n{f}/b/app: {t}/m/b\n", f = from.host(), t = to.host()));
+    from.reset();
+    folder.run(&["sync", "--images", "images.yaml"]).expect(0);
+
+    let (at_source, at_target) = (from.requests(), to.requests());
+    // Seven configs, seven layers of their own, one that all share.
+    let blobs = 15;
+    assert_eq!(at_source.count("GET", Kind::Tags), 2, "{at_source:?}");
+    assert_eq!(at_source.count("GET", Kind::Manifest), 7, "one by tag for each image: {at_source:?}");
+    assert_eq!(at_source.count("GET", Kind::Blob), blobs, "{at_source:?}");
+    assert_eq!(at_source.total(), 2 + 7 + blobs, "{at_source:?}");
+    assert_eq!(at_target.count("PUT", Kind::Upload), blobs, "{at_target:?}");
+    assert_eq!(
+        at_target.count("POST", Kind::Upload),
+        blobs + 2,
+        "one mount, one question how it answers: {at_target:?}"
+    );
+    assert_eq!(at_target.count("PUT", Kind::Manifest), 7, "{at_target:?}");
+    assert_eq!(at_target.count("HEAD", Kind::Manifest), 2, "the first tag of each repository: {at_target:?}");
+    assert_eq!(at_target.count("GET", Kind::Tags), 1, "a single tag needs no list: {at_target:?}");
+    assert_eq!(at_target.count("PATCH", Kind::Upload) + at_target.count("GET", Kind::Ping), 0, "{at_target:?}");
+    assert_eq!(at_target.total(), 2 * blobs + 2 + 7 + 2 + 1, "{at_target:?}");
+
+    from.reset();
+    to.reset();
+    folder.run(&["sync", "--images", "images.yaml"]).expect(0);
+    let (at_source, at_target) = (from.requests(), to.requests());
+    assert_eq!((at_source.count("GET", Kind::Tags), at_source.count("HEAD", Kind::Manifest)), (2, 7), "{at_source:?}");
+    assert_eq!((at_source.total(), at_target.total()), (9, 7), "{at_source:?} {at_target:?}");
+    assert_eq!(at_target.count("HEAD", Kind::Manifest), 7, "{at_target:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_token_serves_a_repository_for_its_whole_life() {
+    let Some(sites) = Sites::start().await else { return };
+    let source = sites.source();
+    for tag in 0..12 {
+        source.put("shop/app", &format!("v{tag}"), &image("linux/amd64", &[&format!("own {tag}")])).await;
+    }
+    let folder = folder().var("TO_PASSWORD", "t0ken pass");
+    folder.write("auth.yaml", &sites.auth());
+    folder.write("images.yaml", &format!("{}/shop/app: {}/mirror/app\n", sites.from.host(), sites.to.host()));
+    folder.run(&["sync", "--auth", "auth.yaml", "--images", "images.yaml"]).expect(0);
+    let asked = sites.tokens.asked();
+    assert_eq!(asked.len(), 1, "{asked:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_tags_arrive_and_the_rerun_is_all_skips() {
+    let Some((from, to)) = open_sites() else { return };
+    let source = Content::at(&from.url());
+    let app = image("linux/amd64", &["the one layer"]);
+    source.put("big/app", "v0", &app).await;
+    let tags = (1..1000).map(|tag| {
+        let (source, manifest) = (source.clone(), app.manifest.clone());
+        async move { source.put_manifest("big/app", &format!("v{tag}"), &manifest).await }
+    });
+    stream::iter(tags).buffer_unordered(8).collect::<Vec<()>>().await;
+    let folder = folder();
+    folder.write("images.yaml", &format!("{}/big/app: {}/m/app\n", from.host(), to.host()));
+    folder.run(&["sync", "--images", "images.yaml"]).expect(0);
+    assert_eq!(to.requests().count("PUT", Kind::Manifest), 1000);
+    from.reset();
+    to.reset();
+    folder.run(&["sync", "--images", "images.yaml"]).expect(0);
+    assert_eq!((from.requests().total(), to.requests().total()), (1001, 1000));
+    assert_eq!(to.requests().count("HEAD", Kind::Manifest), 1000);
+}
