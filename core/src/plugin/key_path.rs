@@ -61,6 +61,14 @@ impl KeyPath {
         &self.0
     }
 
+    /// The path without its first key, if that is this one.
+    pub(crate) fn inside(mut self, key: &str) -> Self {
+        if self.0.first().is_some_and(|first| matches!(first, Step::Key(name) if name == key)) {
+            self.0.remove(0);
+        }
+        self
+    }
+
     pub(crate) fn push(&mut self, step: Step) {
         self.0.push(step);
     }

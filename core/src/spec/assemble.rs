@@ -1,6 +1,6 @@
 //! From the tables of a file to a pipeline: every stage and section is read, then every one of them is built.
 
-use std::{path::Path, sync::Arc};
+use std::{ops::Range, path::Path, sync::Arc};
 
 use serde::Deserialize;
 use toml::{
@@ -39,7 +39,6 @@ pub(super) fn assemble(
     let run = run_options(written.run.take(), findings);
     let tables = std::mem::take(&mut written.sections);
     let stages = Stages::read(written, findings);
-
     let sections = Sections::default();
     let environment = Arc::clone(&settings.environment);
     let cx = BuildContext::new(environment, &settings.base, settings.purpose).with_sections(&sections);
@@ -120,7 +119,7 @@ fn build<S: ?Sized>(
         Err(error) => (None, error.into_problems()),
     };
     for problem in problems.into_iter().chain(warnings) {
-        let span = problem.key.as_deref().map(|key| span_of(&table, key)).unwrap_or_else(|| table.span());
+        let span = span_of(&table, path_of(&problem));
         add(problem, span, &scope, findings);
     }
     stage.map(|stage| Named::new(kind, Arc::from(stage)))
@@ -141,26 +140,25 @@ fn add_report(report: SectionReport, tables: &[(&'static SectionPlugin, SpannedT
     let scope = Scope::section(report.table);
     let table = tables.iter().find(|(section, _)| section.table() == report.table).map(|(_, table)| table);
     for problem in report.problems {
-        let span = match (table, &problem.key) {
-            (None, _) => 0..0,
-            (Some(table), None) => table.span(),
-            (Some(table), Some(key)) => match key.strip_prefix(report.table) {
-                Some(inside) if !table.get_ref().contains_key(report.table) => {
-                    span_of(table, inside.trim_start_matches('.'))
-                }
-                _ => span_of(table, key),
-            },
-        };
+        let path = path_of(&problem).map(|path| match table {
+            // A path may start with the name of the table, as the user reads it.
+            Some(table) if !table.get_ref().contains_key(report.table) => path.inside(report.table),
+            _ => path,
+        });
+        let span = table.map_or(0..0, |table| span_of(table, path));
         add(problem, span, &scope, findings);
     }
 }
 
-fn add(problem: Problem, span: std::ops::Range<usize>, scope: &Scope, findings: &mut Findings) {
+fn add(problem: Problem, span: Range<usize>, scope: &Scope, findings: &mut Findings) {
     findings.add(span, problem.diagnostic.note(&scope.note));
 }
 
+fn path_of(problem: &Problem) -> Option<KeyPath> {
+    KeyPath::parse(problem.key.as_deref()?)
+}
+
 /// Where the value of a key stands; if there is none, where it would be.
-fn span_of(table: &Spanned<DeTable<'_>>, key: &str) -> std::ops::Range<usize> {
-    let path = KeyPath::parse(key).unwrap_or_default();
-    locate::at_path(table.get_ref(), &path).map_or_else(|| table.span(), Spanned::span)
+fn span_of(table: &Spanned<DeTable<'_>>, path: Option<KeyPath>) -> Range<usize> {
+    path.and_then(|path| locate::at_path(table.get_ref(), &path)).map_or_else(|| table.span(), Spanned::span)
 }

@@ -58,7 +58,8 @@ impl Walk<'_> {
         let Some(known) = shape.table() else { return table };
         for name in &known.required {
             if !table.contains_key(*name) && !misspelt(name, &table, &known) {
-                self.error(span.clone(), words::missing(name, &self.path));
+                let path = self.path.clone();
+                self.error(span.clone(), || words::missing(name, &path));
             }
         }
         table.into_iter().filter_map(|entry| self.entry(entry, &known)).collect()
@@ -72,12 +73,22 @@ impl Walk<'_> {
             // Several kinds of table have this field: the struct judges.
             ([_, ..], _) => value,
             ([], None) => {
-                let names: Vec<_> = known.fields.iter().map(|(field, _)| *field).collect();
-                self.error(key.span(), words::unknown("field", name, &names));
+                self.unknown(&key, &value, known);
                 return None;
             }
         };
         Some((key, value))
+    }
+
+    fn unknown(&mut self, key: &Spanned<DeString<'_>>, value: &Spanned<DeValue<'_>>, known: &TableShape<'_>) {
+        let name = key.get_ref();
+        let names: Vec<_> = known.fields.iter().map(|(field, _)| *field).collect();
+        self.error(key.span(), || words::unknown("field", name, &names));
+        // What was meant for a secret is one, even under the wrong name.
+        let secrets = known.fields.iter().filter(|(field, shape)| mask::is_secret_name(field) || shape.is_secret());
+        if self.secret || did_you_mean(name, secrets.map(|(field, _)| *field)).is_some() {
+            mask::literals(value, &mut |span| self.findings.hide(span));
+        }
     }
 
     fn step<'t>(&mut self, step: Step, value: Spanned<DeValue<'t>>, shape: Shape<'_>) -> Option<Spanned<DeValue<'t>>> {
@@ -96,7 +107,7 @@ impl Walk<'_> {
     fn value<'t>(&mut self, value: Spanned<DeValue<'t>>, shape: Shape<'_>) -> Option<Spanned<DeValue<'t>>> {
         let span = value.span();
         if let Some(problem) = words::misfit(value.get_ref(), shape, &self.path, self.secret) {
-            self.error(span, problem);
+            self.error(span, || problem);
             return None;
         }
         let cleaned = match value.into_inner() {
@@ -118,7 +129,7 @@ impl Walk<'_> {
             .collect()
     }
 
-    fn error(&mut self, span: Range<usize>, message: String) {
-        self.findings.add(span, self.scope.error(message));
+    fn error(&mut self, span: Range<usize>, message: impl FnOnce() -> String) {
+        self.findings.add_with(span, || self.scope.error(message()));
     }
 }

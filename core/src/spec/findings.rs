@@ -7,13 +7,19 @@ use std::ops::Range;
 use super::{mask::Masks, source::Source};
 use crate::{diagnostic::Diagnostic, plugin::KeyPath};
 
-/// So many are told at most; a file that is wrong throughout should not fill the memory.
+/// So many are told at most.
 const MAX_TOLD: usize = 200;
+
+/// So many are kept at most, to find the first ones among them: a file that is wrong throughout should take neither
+/// memory nor time to phrase it.
+const MAX_KEPT: usize = 2000;
 
 /// Findings in one pipeline file.
 #[derive(Default)]
 pub(super) struct Findings {
     found: Vec<(Range<usize>, Diagnostic)>,
+    /// How many were found after those.
+    more: usize,
     secrets: Vec<Range<usize>>,
 }
 
@@ -68,7 +74,15 @@ impl Scope {
 impl Findings {
     /// Adds what was found at these bytes of the text; a place in another file is kept.
     pub(super) fn add(&mut self, span: Range<usize>, diagnostic: Diagnostic) {
-        self.found.push((span, diagnostic));
+        self.add_with(span, || diagnostic);
+    }
+
+    /// The same for what may be found often and takes time to phrase.
+    pub(super) fn add_with(&mut self, span: Range<usize>, diagnostic: impl FnOnce() -> Diagnostic) {
+        match self.found.len() < MAX_KEPT {
+            true => self.found.push((span, diagnostic())),
+            false => self.more += 1,
+        }
     }
 
     /// Keeps these bytes of the text from being shown.
@@ -78,7 +92,7 @@ impl Findings {
 
     /// How many were found.
     pub(super) fn len(&self) -> usize {
-        self.found.len()
+        self.found.len() + self.more
     }
 
     /// All of it in the order of the text, each once.
@@ -86,7 +100,7 @@ impl Findings {
         self.found.sort_by_key(|(span, _)| span.start);
         self.found
             .dedup_by(|(span, second), (first_span, first)| span == first_span && first.message == second.message);
-        let more = self.found.len().saturating_sub(MAX_TOLD);
+        let more = self.more + self.found.len().saturating_sub(MAX_TOLD);
         self.found.truncate(MAX_TOLD);
         let masks = Masks::new(self.secrets);
         let told = self.found.into_iter().map(|(span, diagnostic)| match diagnostic.place {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use toml::de::{DeTable, Error};
 
-use super::{Pipeline, assemble::assemble, findings::Findings, mask, source::Source};
+use super::{Pipeline, assemble::assemble, findings::Findings, mask, source::Source, words};
 use crate::{
     diagnostic::Diagnostic,
     plugin::{self, Environment, Purpose},
@@ -58,12 +58,17 @@ pub fn load(text: &str, file: &str, settings: &Settings) -> Result<Loaded, Vec<D
         return Err(findings.into_diagnostics(&source));
     }
     let pipeline = assemble(root.into_inner(), file, settings, &mut findings);
-    let diagnostics = findings.into_diagnostics(&source);
+    let mut diagnostics = findings.into_diagnostics(&source);
+    let wrong = diagnostics.iter().any(Diagnostic::is_error);
     match pipeline {
-        Some(pipeline) if !diagnostics.iter().any(Diagnostic::is_error) => {
-            Ok(Loaded { pipeline, warnings: diagnostics })
+        Some(pipeline) if !wrong => Ok(Loaded { pipeline, warnings: diagnostics }),
+        _ => {
+            if !wrong {
+                let message = format!("a stage or section of `{file}` cannot be built and does not say why");
+                diagnostics.push(Diagnostic::error(message).hint("this is a mistake in a plugin"));
+            }
+            Err(diagnostics)
         }
-        _ => Err(diagnostics),
     }
 }
 
@@ -74,7 +79,8 @@ fn add_syntax_errors(errors: &[Error], source: &Source<'_>, findings: &mut Findi
         let span = error.span().unwrap_or_default();
         let line = source.line_of(span.start);
         if last.replace(line) != Some(line) {
-            findings.add(span, Diagnostic::error(error.message()).note("this is not TOML"));
+            let message = words::syntax(error.message(), source.slice(span.clone()));
+            findings.add(span, Diagnostic::error(message).note("the file is not valid TOML"));
         }
     }
 }

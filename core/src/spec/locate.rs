@@ -42,6 +42,18 @@ fn in_value(value: &Spanned<DeValue<'_>>, span: &Range<usize>, path: &mut KeyPat
     }
 }
 
+/// How many values there are in a table, itself included.
+pub(super) fn count(table: &DeTable<'_>) -> usize {
+    fn in_value(value: &DeValue<'_>) -> usize {
+        match value {
+            DeValue::Table(table) => count(table),
+            DeValue::Array(items) => 1 + items.iter().map(|item| in_value(item.get_ref())).sum::<usize>(),
+            _ => 1,
+        }
+    }
+    1 + table.values().map(|value| in_value(value.get_ref())).sum::<usize>()
+}
+
 /// The value that a path leads to; of one that leads nowhere, the last value on the way. None: the table itself.
 pub(super) fn at_path<'v, 't>(table: &'v DeTable<'t>, path: &KeyPath) -> Option<&'v Spanned<DeValue<'t>>> {
     let (first, rest) = path.steps().split_first()?;

@@ -138,10 +138,9 @@ pub(super) fn literals(value: &Spanned<DeValue<'_>>, hide: &mut impl FnMut(Range
 pub(super) fn unread(text: &str, hide: &mut impl FnMut(Range<usize>)) {
     for (equals, _) in text.match_indices('=') {
         let key = text[..equals].trim_end_matches([' ', '\t', '"', '\'']);
-        let bare =
-            key.rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-').map_or(key, |at| &key[at + 1..]);
+        let bare = key.rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-').next().unwrap_or(key);
         let value = text[equals + 1..].trim_start_matches([' ', '\t']);
-        if !is_secret_name(bare.trim_start()) || value.starts_with('{') {
+        if !is_secret_name(bare) || value.starts_with('{') {
             continue;
         }
         let closing = ["\"\"\"", "'''"].into_iter().find(|quotes| value.starts_with(quotes));

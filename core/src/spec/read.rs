@@ -20,6 +20,9 @@ use crate::plugin::{KeyPath, Step, Table, shape::Shape};
 /// So many values of one table are set aside at most: every one of them means to read the table again.
 const MAX_ROUNDS: usize = 32;
 
+/// So many values are read again and again at most: a table that is as large as a file may be has fewer rounds.
+const MAX_WORK: usize = 500_000;
+
 /// Checks and reads a table. None if there was anything wrong with it; the findings have it then.
 pub(super) fn read<T>(
     table: &Spanned<DeTable<'_>>,
@@ -31,7 +34,7 @@ pub(super) fn read<T>(
     let before = findings.len();
     let shape = Shape::of(schema);
     let mut rest = check(table.clone(), shape, scope, findings);
-    for _ in 0..MAX_ROUNDS {
+    for _ in 0..(MAX_WORK / locate::count(table.get_ref())).clamp(1, MAX_ROUNDS) {
         let error = match parse(Table(rest.clone())) {
             Ok(value) => return (findings.len() == before).then_some(value),
             Err(error) => error,

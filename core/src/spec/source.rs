@@ -25,6 +25,11 @@ impl<'t> Source<'t> {
         &self.file
     }
 
+    /// Some bytes of the text.
+    pub(super) fn slice(&self, span: Range<usize>) -> &'t str {
+        self.text.get(span).unwrap_or_default()
+    }
+
     /// The number of the line of a byte, counted from 0.
     pub(super) fn line_of(&self, at: usize) -> usize {
         self.lines.partition_point(|start| *start <= at) - 1

@@ -83,6 +83,18 @@ pub(super) fn misfit(value: &DeValue<'_>, shape: Shape<'_>, path: &KeyPath, secr
     }
 }
 
+/// What the parser said of a text that is no TOML; `culprit` is what it points at.
+pub(super) fn syntax(message: &str, culprit: &str) -> String {
+    match message {
+        "duplicate key" => format!("`{}` is there twice", shown(culprit)),
+        _ if message.starts_with("string values must be quoted") => match culprit.trim() {
+            "" => "a value is missing".into(),
+            _ => "this is no value; a text stands in quotes".into(),
+        },
+        _ => message.trim_end_matches(", expected nothing").to_owned(),
+    }
+}
+
 /// What a struct said, which knows more than its schema.
 pub(super) fn of_struct(message: &str, path: &KeyPath, value: Option<&DeValue<'_>>, secret: bool) -> String {
     let subject = match path.steps() {
@@ -157,7 +169,8 @@ pub(super) fn noun(value: &DeValue<'_>) -> &'static str {
         DeValue::String(_) => "a text",
         DeValue::Integer(_) => "a number",
         DeValue::Float(_) => "a decimal number",
-        DeValue::Boolean(_) => "`true` or `false`",
+        DeValue::Boolean(true) => "`true`",
+        DeValue::Boolean(false) => "`false`",
         DeValue::Datetime(_) => "a date",
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",

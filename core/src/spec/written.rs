@@ -72,7 +72,7 @@ impl<'t> Written<'t> {
                     let table = one(section.table(), value, findings);
                     self.sections.extend(table.map(|table| (section, table)));
                 }
-                None => findings.add(key.span(), unknown(name, value.get_ref().is_table())),
+                None => findings.add_with(key.span(), || unknown(name, value.get_ref().is_table())),
             },
         }
     }
@@ -118,7 +118,9 @@ fn several<'t>(name: &str, key: Range<usize>, value: Value<'t>, findings: &mut F
             let place = if span.start < key.start && key.end < span.end { span.clone() } else { key };
             let message = format!("`{name}` must be a list of tables, not a single table");
             findings.add(place, Diagnostic::error(message).hint(hint.clone()));
-            [Spanned::new(span, table)].into_iter().collect()
+            // `[filter.platform]` is another idea of how to write it: its fields are not those of a stage.
+            let is_stage = table.as_table().is_some_and(|table| table.contains_key("use"));
+            is_stage.then(|| Spanned::new(span, table)).into_iter().collect()
         }
         other => {
             let message = format!("`{name}` must be a list of tables, not {}", noun(&other));

@@ -1,7 +1,10 @@
 //! Pipelines that are right, and every way to get one wrong.
 
+mod chaos;
 mod errors;
 mod plugins;
+mod positions;
+mod secrets;
 mod valid;
 
 use std::{fmt::Write as _, sync::Arc};

@@ -73,12 +73,7 @@ fn filters_keep_the_order_of_the_file() {
         .filters
         .iter()
         .map(|filter| {
-            let mut listing = Listing {
-                repository: "quay.io/etcd".parse().unwrap(),
-                candidates: (0..9).map(candidate).collect(),
-                rule: "".into(),
-                exclusive: false,
-            };
+            let mut listing = Listing::new("quay.io/etcd".parse().unwrap(), (0..9).map(candidate).collect(), "");
             filter.stage.versions(&mut listing);
             listing.candidates.len()
         })
