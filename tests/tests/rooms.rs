@@ -128,3 +128,45 @@ fn nothing_points_back_at_the_command_line() {
     let names: Vec<_> = readers.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["sealift-image-syncer"], "one crate reads YAML");
 }
+
+#[test]
+fn only_the_command_line_links_the_built_in_plugins() {
+    let workspace = workspace();
+    let linkers: Vec<_> = workspace.direct.iter().filter(|(_, needs)| needs.contains("sealift-plugins")).collect();
+    for (name, _) in linkers {
+        // Programs of users, and what measures the whole, may do it too.
+        let is_program = ["sealift-cli", "sealift-bench"].contains(&name.as_str()) || name.starts_with("example-");
+        assert!(is_program, "`{name}` links the built-in plugins");
+    }
+    for (file, text) in sources("cli/src") {
+        let is_binary = file.ends_with("main.rs");
+        let links =
+            text.lines().any(|line| line.contains("sealift_plugins") && !line.contains("//") && !line.contains('"'));
+        assert!(is_binary || !links, "`{file}`: the library of the command line must not know the built-in plugins");
+    }
+}
+
+#[test]
+fn core_neither_opens_files_nor_reads_the_environment() {
+    let sources = sources("core/src");
+    assert!(sources.len() > 40, "{} files of core were found", sources.len());
+    for (file, text) in sources {
+        for place in ["std::fs", "std::env", "std::process", "tokio::fs", "tokio::net", "tokio::process", "TcpStream"] {
+            assert!(!text.contains(place), "`{file}` mentions `{place}`");
+        }
+    }
+}
+
+/// The Rust files below a folder of the workspace, with their texts.
+fn sources(folder: &str) -> Vec<(String, String)> {
+    let mut waiting = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder)];
+    let mut found = Vec::new();
+    while let Some(path) = waiting.pop() {
+        if path.is_dir() {
+            waiting.extend(std::fs::read_dir(&path).expect("a folder can be read").map(|entry| entry.unwrap().path()));
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            found.push((path.display().to_string(), std::fs::read_to_string(&path).expect("a file can be read")));
+        }
+    }
+    found
+}
