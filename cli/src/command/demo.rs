@@ -41,8 +41,9 @@ pub(super) async fn execute(_: &Args, session: &Session) -> Result<u8, Refused> 
     say(session, "\nThe same pipeline once more. Everything is there, so nothing should move:\n");
     stage.forget_requests();
     let second = run(&pipeline, session).await?;
-    say(session, &farewell(&stage));
+    let farewell = farewell(&stage);
     stage.strike().await?;
+    say(session, &farewell);
     Ok(second)
 }
 
@@ -116,8 +117,7 @@ fn repositories(samples: &[Sample]) -> Vec<&str> {
 fn welcome(samples: &[Sample], stage: &Stage, pipeline: &str) -> String {
     let images = samples.iter().map(|sample| sample.tags.len() as u64).sum();
     let repositories = repositories(samples).len() as u64;
-    let indented: String =
-        pipeline.lines().map(|line| format!("    {line}\n").trim_end_matches(' ').to_owned()).collect();
+    let indented: String = pipeline.lines().map(|line| format!("    {line}").trim_end().to_owned() + "\n").collect();
     format!(
         "Two registries run on this machine: {} has {} in {},\n{} is empty. \
          This pipeline copies from one to the other, all tags, platforms and signatures:\n\n{indented}",

@@ -38,8 +38,13 @@ pub(super) fn line(event: &Event, colour: bool) -> Option<(Weight, String)> {
             Some((Weight::More, format!("{}{text}", word("listed", Paint::Dim))))
         }
         Event::ListingFailed { repository, error } => {
-            let what = repository.as_ref().map_or_else(|| "the list".to_owned(), ToString::to_string);
-            Some((Weight::Failure, format!("{}{what}: {}", word("failed", Paint::Bad), cause(error))))
+            let cause = cause(error);
+            let text = match repository {
+                Some(repository) if cause.contains(&format!("`{repository}`")) => cause.to_owned(),
+                Some(repository) => format!("{repository}: {cause}"),
+                None => format!("the list: {cause}"),
+            };
+            Some((Weight::Failure, format!("{}{text}", word("failed", Paint::Bad))))
         }
         Event::Warning { message } => Some((Weight::Odd, format!("{}{message}", word("warning", Paint::Odd)))),
         Event::Retrying { what, error, attempt, .. } => {

@@ -5,6 +5,7 @@
 //! programs, or as nothing but the [`summary`].
 
 mod board;
+mod causes;
 mod console;
 pub(crate) mod diagnostics;
 mod json;

@@ -16,6 +16,7 @@ use sealift_core::{
 use super::{
     Console, Out,
     board::Board,
+    causes::{Said, Say},
     json,
     keys::KeysUnseen,
     lines::{self, Weight},
@@ -76,6 +77,7 @@ struct State {
     totals: Totals,
     board: Board,
     plan: Plan,
+    said: Said,
     counters: HashMap<u64, Arc<AtomicU64>>,
     over: bool,
 }
@@ -100,6 +102,7 @@ impl Show {
                 totals: Totals::new(Instant::now()),
                 board: Board::default(),
                 plan: Plan::default(),
+                said: Said::default(),
                 counters: HashMap::new(),
                 over: false,
             }),
@@ -180,10 +183,19 @@ impl Shared {
         if weight < least {
             return;
         }
+        let say = match self.state().said.take(event) {
+            _ if self.least == Weight::More || self.voice == Voice::LogFile => Say::Yes, // all of it was asked for
+            Say::No => return,
+            say => say,
+        };
         match (self.voice, weight) {
             (Voice::LogFile, Weight::Failure) => tracing::error!(target: logging::RUN, "{line}"),
             (Voice::LogFile, Weight::Odd) => tracing::warn!(target: logging::RUN, "{line}"),
             (Voice::LogFile, _) => tracing::info!(target: logging::RUN, "{line}"),
+            _ if say == Say::Last => {
+                self.console
+                    .say(&format!("{line}\n           more for the same cause are only counted (-v tells all)"));
+            }
             _ => self.console.say(&line),
         }
     }

@@ -8,6 +8,7 @@ use sealift_core::{
 };
 
 use super::{
+    causes,
     lines::way,
     totals::Totals,
     words::{self, Paint, bytes, number, paint},
@@ -110,7 +111,7 @@ fn groups(failures: &[Failure]) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     let mut known: HashMap<(ErrorKind, &'static str, String, Option<&str>), usize> = HashMap::new();
     for failure in failures {
-        let (cause, word, hint) = (without_names(failure), word(&failure.what), failure.hint.as_deref());
+        let (cause, word, hint) = (causes::of(failure), word(&failure.what), failure.hint.as_deref());
         let at = *known.entry((failure.kind, word, cause.clone(), hint)).or_insert_with(|| {
             groups.push(Group { cause, hint, word, failures: Vec::new() });
             groups.len() - 1
@@ -135,29 +136,6 @@ fn name(what: &Failed) -> String {
         Failed::Listing { repository: None } => "the list".to_owned(),
         Failed::Finish { push } => format!("the end of destination `{push}`"),
     }
-}
-
-/// The cause with the names of its own image taken out, so that the same cause reads the same for all.
-fn without_names(failure: &Failure) -> String {
-    let mut cause = failure.cause.clone();
-    let mut drop = |name: &str| cause = cause.replace(&format!("`{name}`"), "`…`");
-    match &failure.what {
-        Failed::Image { source, target } => {
-            for image in std::iter::once(source).chain(target) {
-                drop(&image.to_string());
-                drop(&format!("{}:{}", image.repository.path(), image.version));
-                drop(&image.repository.to_string());
-                drop(image.repository.path());
-                drop(&image.version.to_string());
-            }
-        }
-        Failed::Listing { repository: Some(repository) } => {
-            drop(&repository.to_string());
-            drop(repository.path());
-        }
-        Failed::Listing { repository: None } | Failed::Finish { .. } => {}
-    }
-    cause
 }
 
 #[cfg(test)]
