@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sealift_core::event::Event;
+use sealift_core::{content::ImageRef, event::Event};
 
 use super::{
     totals::{Speed, Totals},
@@ -25,13 +25,22 @@ const WORTH_A_LINE: Duration = Duration::from_millis(150);
 /// Rows that stay free for lines above and the prompt below.
 const FREE_ROWS: usize = 3;
 
-/// The transfers in flight, in the order in which they began.
+/// How long nothing must have moved for an image to be named as one that waits.
+const WORTH_A_NAME: Duration = Duration::from_secs(3);
+
+/// How many of those that wait are named.
+const NAMES: usize = 5;
+
+/// The transfers in flight, in the order in which they began, and the images in work.
 #[derive(Default)]
 pub(super) struct Board {
     transfers: BTreeMap<u64, Transfer>,
+    /// The image of a job, and when something was last heard of it.
+    jobs: BTreeMap<u64, (ImageRef, Instant)>,
 }
 
 struct Transfer {
+    job: u64,
     label: String,
     size: Option<u64>,
     passed: Arc<AtomicU64>,
@@ -43,14 +52,22 @@ impl Board {
     /// Takes a fact.
     pub(super) fn take(&mut self, event: &Event, now: Instant) {
         match event {
-            Event::TransferStarted { transfer, source, digest, size, passed, .. } => {
+            Event::JobStarted { job, source } => {
+                self.jobs.insert(*job, (source.clone(), now));
+            }
+            Event::JobFinished { job } => {
+                self.jobs.remove(job);
+            }
+            Event::TransferStarted { job, transfer, source, digest, size, passed } => {
                 let label = format!("{source} {}", digest.short());
-                let passed = Arc::clone(passed);
-                let transfer_line = Transfer { label, size: *size, passed, since: now, speed: Speed::new(now) };
-                self.transfers.insert(*transfer, transfer_line);
+                let (passed, speed) = (Arc::clone(passed), Speed::new(now));
+                self.transfers.insert(*transfer, Transfer { job: *job, label, size: *size, passed, since: now, speed });
             }
             Event::TransferFinished { transfer, .. } => {
-                self.transfers.remove(transfer);
+                let job = self.transfers.remove(transfer).and_then(|transfer| self.jobs.get_mut(&transfer.job));
+                if let Some((_, heard)) = job {
+                    *heard = now;
+                }
             }
             _ => {}
         }
@@ -71,8 +88,19 @@ impl Board {
         if hidden > 0 {
             lines.push(cut(&format!("  and {hidden} more transfers"), columns));
         }
+        if self.transfers.is_empty() {
+            lines.extend(self.waiting(now).take(room.min(NAMES)).map(|line| cut(&line, columns)));
+        }
         lines.push(cut(&totals.line(now), columns));
         lines
+    }
+
+    /// The images that are in work while nothing moves: somebody does not answer.
+    fn waiting(&self, now: Instant) -> impl Iterator<Item = String> {
+        self.jobs.values().filter_map(move |(image, heard)| {
+            let time = now - *heard;
+            (time >= WORTH_A_NAME).then(|| format!("waiting {} {image}", clock(time)))
+        })
     }
 }
 
@@ -85,8 +113,12 @@ impl Transfer {
             None => format!("{:>10}{:14}", bytes(passed), ""),
         };
         let speed = format!("{:>10}/s", bytes(self.speed.per_second()));
-        let left = self.size.and_then(|size| self.speed.time_for(size.saturating_sub(passed)));
-        let left = left.map_or_else(|| " ".repeat(12), |left| format!("{:>7} left", clock(left)));
+        let left = match self.size.map(|size| size.saturating_sub(passed)) {
+            Some(0) => "   finishing".to_owned(), // everything was sent; the other side writes it down
+            left => left
+                .and_then(|left| self.speed.time_for(left))
+                .map_or_else(|| " ".repeat(12), |left| format!("{:>7} left", clock(left))),
+        };
         let end = match columns {
             0..60 => amount,
             60..100 => format!("{amount} {speed} {left}"),

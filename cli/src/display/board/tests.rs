@@ -78,6 +78,21 @@ fn a_transfer_that_is_over_in_a_moment_gets_no_line() {
 }
 
 #[test]
+fn while_nothing_moves_the_images_that_wait_are_named() {
+    let mut night = Night::new();
+    night.take(&Event::JobStarted { job: 1, source: script::image("q.io/a/b:1") }, 0);
+    assert_eq!(night.lines(2900, (24, 80)).len(), 1, "a moment is no news");
+    assert_eq!(night.lines(7000, (24, 80))[0], "waiting 0:07 q.io/a/b:1");
+    let (started, _) = script::transfer(1, Some(100), 100);
+    night.take(&started, 7000);
+    assert!(night.lines(8000, (24, 80))[0].ends_with("finishing"), "the other side writes it down");
+    night.take(&Event::TransferFinished { transfer: 1, error: None }, 9000);
+    assert_eq!(night.lines(9500, (24, 80)).len(), 1, "it was heard of");
+    night.take(&Event::JobFinished { job: 1 }, 9500);
+    assert_eq!(night.lines(20_000, (24, 80)).len(), 1);
+}
+
+#[test]
 fn the_total_counts_images_once_however_many_rounds_they_take() {
     let mut night = Night::new();
     let failed = || sealift_core::job::Outcome::Failed(script::refused());
