@@ -5,6 +5,8 @@ use std::{path::Path, process::Output};
 use assert_cmd::Command;
 use sealift_oci_layout::{Writer, WriterOptions};
 use sealift_serve::{ServeOptions, Server, sample::assortment};
+#[cfg(unix)]
+use sealift_testkit::proxy::{Network, Proxy};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -221,4 +223,79 @@ async fn the_demo_shows_both_runs_and_cleans_up() {
     assert!(outcome.stderr.contains("demo: 8 copied in"), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("demo: 8 up to date in"), "{}", outcome.stderr);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is left");
+}
+
+/// The lines of a process that runs.
+#[cfg(unix)]
+struct Running {
+    child: std::process::Child,
+    lines: std::io::Lines<std::io::BufReader<std::process::ChildStdout>>,
+}
+
+#[cfg(unix)]
+impl Running {
+    fn start(dir: &Path, words: &[String]) -> Self {
+        use std::{
+            io::{BufRead, BufReader},
+            process::{Command, Stdio},
+        };
+        let mut child = Command::new(assert_cmd::cargo::cargo_bin!("sealift"))
+            .args(words)
+            .current_dir(dir)
+            .env("HOME", dir)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, lines }
+    }
+
+    /// Waits for an event.
+    fn wait_for(&mut self, event: &str) -> Value {
+        self.lines
+            .by_ref()
+            .map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap())
+            .find(|object| object["event"] == event)
+            .unwrap_or_else(|| panic!("`{event}` did not come"))
+    }
+
+    fn terminate(&self) {
+        let id = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_signal_lets_transfers_end_the_second_does_not_and_a_rerun_goes_on() {
+    let bench = Bench::new().await;
+    let slow = Network { bytes_per_second: 100_000, ..Network::default() };
+    let proxy = Proxy::start(bench.source.addr(), slow).await;
+    let words: Vec<String> = ["copy", &format!("{}/demo/api", proxy.host()), "DST/api", "--all-tags", "--json"]
+        .iter()
+        .map(|word| bench.named(word))
+        .collect();
+    let dir = bench.dir.path().to_owned();
+    let same = words.clone();
+    let (report, output) = tokio::task::spawn_blocking(move || {
+        let mut running = Running::start(&dir, &same);
+        running.wait_for("transfer_started");
+        running.terminate();
+        running.wait_for("stopping");
+        running.terminate();
+        let report = running.wait_for("report");
+        (report, running.child.wait_with_output().unwrap())
+    })
+    .await
+    .unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert_eq!((&report["interrupted"], &report["exit_code"]), (&true.into(), &130.into()));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said.matches("stopping").count(), 2, "{said}");
+
+    proxy.change(Network::default());
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let again = bench.sealift(&words).await.expect(0);
+    assert_eq!(again.events().last().unwrap()["copied"], 2);
 }
