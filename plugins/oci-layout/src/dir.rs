@@ -153,13 +153,30 @@ impl Dir {
         }
     }
 
+    /// What is in it: names, what they are, how long they are. Links are not followed.
+    pub(crate) fn list(&self) -> Result<Vec<(String, FileType, u64)>> {
+        let fault = |error: Errno| fault("list", &self.path, error);
+        let mut found = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&self.fd).map_err(fault)? {
+            let name = entry.map_err(fault)?.file_name().to_owned();
+            if matches!(name.to_bytes(), b"." | b"..") {
+                continue;
+            }
+            // What is gone by now was not there.
+            let Ok(stat) = rustix::fs::statat(&self.fd, &*name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
+            let length = u64::try_from(stat.st_size).unwrap_or_default();
+            found.push((name.to_string_lossy().into_owned(), FileType::from_raw_mode(stat.st_mode), length));
+        }
+        Ok(found)
+    }
+
     /// Removes what [`Dir::create_part`] made and nobody named. Only for who has the layout to himself.
     pub(crate) fn remove_parts(&self) -> Result<()> {
         let entries = rustix::fs::Dir::read_from(&self.fd).map_err(|error| fault("list", &self.path, error))?;
         for entry in entries {
             let entry = entry.map_err(|error| fault("list", &self.path, error))?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with('.') && name.ends_with(PART) {
+            if is_part(&name) {
                 self.remove(&name);
             }
         }
@@ -229,6 +246,11 @@ impl Dir {
 
 /// The end of names that are not final.
 const PART: &str = ".part";
+
+/// Whether [`Dir::create_part`] gives such names.
+pub(crate) fn is_part(name: &str) -> bool {
+    name.starts_with('.') && name.ends_with(PART)
+}
 
 impl Stamp {
     fn of(stat: &rustix::fs::Stat) -> Self {

@@ -8,7 +8,7 @@ mod read;
 use std::collections::HashMap;
 
 use sealift_core::{
-    content::{Digest, Platform},
+    content::{Descriptor, Digest, Platform},
     error::{Error, Result},
 };
 
@@ -43,7 +43,7 @@ impl NodeId {
 pub struct Node {
     /// Its name.
     pub digest: Digest,
-    /// Its length as the first pointer to it says; `Descriptor::UNSIZED` if that does not say.
+    /// Its length as the first pointer to it says; [`Descriptor::UNSIZED`] if that does not say.
     pub size: u64,
     /// What part it plays.
     pub part: Part,
@@ -55,6 +55,11 @@ pub struct Node {
 }
 
 impl Node {
+    /// Its length, if any pointer says it.
+    pub fn known_size(&self) -> Option<u64> {
+        (self.size != Descriptor::UNSIZED).then_some(self.size)
+    }
+
     /// Whether its absence means nothing.
     pub fn is_optional(&self) -> bool {
         self.part == Part::Foreign

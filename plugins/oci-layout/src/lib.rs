@@ -12,6 +12,7 @@
 //! Readers that know nothing of this program (skopeo, umoci, oras, regctl) see a plain layout. What is ours lies in
 //! `.sealift/`, which they ignore, and in annotations.
 
+mod base;
 mod blocking;
 mod catalog;
 mod checked;
@@ -20,15 +21,24 @@ mod fault;
 mod graph;
 mod incoming;
 mod index;
+mod inventory;
 mod layout;
 mod lock;
+#[cfg(test)]
+mod made;
 mod name;
+mod receipt;
+mod verify;
 mod whole;
 mod writer;
 
+pub use base::{Base, Bases};
 pub use catalog::{Catalog, Image, Naming};
 pub use graph::{Graph, Node, NodeId, Part, Root, RootOf, State, Walker};
 pub use incoming::Incoming;
+pub use inventory::{Inventory, InventoryImage};
 pub use layout::Layout;
 pub use name::{CONTAINERD_NAME, Name, Named, REF_NAME, RefStyle, SOURCE, TARGETS, is_ref_name, name_of, named};
+pub use receipt::{Receipt, ReceiptBlob, ReceiptBuilder, ReceiptImage, Recorder};
+pub use verify::{Damage, DamageKind, Extra, LeftOut, Progress, Verification, verify};
 pub use writer::{Writer, WriterOptions};

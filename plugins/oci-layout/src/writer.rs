@@ -64,7 +64,7 @@ struct Shared {
 }
 
 /// The directory for what is ours; readers of layouts ignore what they do not know.
-const OURS: &str = ".sealift";
+pub(crate) const OURS: &str = ".sealift";
 
 /// How long [`Writer::commit_soon`] gathers changes.
 const GATHER: Duration = Duration::from_secs(1);
@@ -115,6 +115,11 @@ impl Writer {
             _lock: lock,
         };
         Ok(Self { layout: Layout::read(root)?, shared: Arc::new(shared) })
+    }
+
+    /// Whether it waits until things are on the disk.
+    pub(crate) fn syncs(&self) -> bool {
+        self.shared.sync
     }
 
     /// The same layout, for reading.

@@ -1,63 +1,11 @@
-use bytes::Bytes;
 use sealift_core::content::{Descriptor, MediaType, well_known};
-use serde_json::{Value, json};
-use tempfile::TempDir;
+use serde_json::json;
 
 use super::*;
-use crate::{CONTAINERD_NAME, Layout, REF_NAME, TARGETS, Writer, WriterOptions};
-
-/// A layout whose `index.json` a test writes by itself.
-struct Made {
-    dir: TempDir,
-    writer: Writer,
-    entries: Vec<Value>,
-}
-
-impl Made {
-    async fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let writer = Writer::create(dir.path().join("bundle"), WriterOptions { sync: false }).await.unwrap();
-        Self { dir, writer, entries: Vec::new() }
-    }
-
-    async fn put(&self, media_type: MediaType, document: Value) -> Descriptor {
-        let bytes = Bytes::from(document.to_string());
-        let item = Descriptor::to(media_type, &bytes);
-        self.writer.put_bytes(&item, bytes).await.unwrap();
-        item
-    }
-
-    async fn image(&self, what: &str) -> Descriptor {
-        self.manifest(json!({ "annotations": { "what": what } })).await
-    }
-
-    async fn manifest(&self, members: Value) -> Descriptor {
-        let config = Descriptor::to(well_known::OCI_CONFIG, b"{}");
-        let mut document = json!({ "schemaVersion": 2, "config": config, "layers": [] });
-        document.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
-        self.put(well_known::OCI_MANIFEST, document).await
-    }
-
-    async fn index(&self, children: &[Value]) -> Descriptor {
-        self.put(well_known::OCI_INDEX, json!({ "schemaVersion": 2, "manifests": children })).await
-    }
-
-    fn entry(&mut self, item: &Descriptor, annotations: &[(&str, &str)]) {
-        self.entries.push(annotated(item, annotations));
-    }
-
-    async fn read(self) -> Catalog {
-        let text = json!({ "schemaVersion": 2, "manifests": self.entries }).to_string();
-        std::fs::write(self.dir.path().join("bundle/index.json"), text).unwrap();
-        Catalog::read(&Layout::open(self.dir.path().join("bundle")).await.unwrap()).await.unwrap()
-    }
-}
-
-fn annotated(item: &Descriptor, annotations: &[(&str, &str)]) -> Value {
-    let mut entry = item.clone();
-    entry.annotations = annotations.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    serde_json::to_value(entry).unwrap()
-}
+use crate::{
+    CONTAINERD_NAME, REF_NAME, TARGETS,
+    made::{Made, annotated},
+};
 
 fn names(catalog: &Catalog) -> Vec<&str> {
     catalog.images().iter().map(|image| image.name.as_str()).collect()
@@ -70,7 +18,7 @@ async fn images_are_listed_in_the_order_of_the_index_under_any_kind_of_name() {
     made.entry(&two, &[(REF_NAME, "2.0"), (CONTAINERD_NAME, "docker.io/library/two:2.0")]);
     made.entry(&one, &[(REF_NAME, "q.io/team/one:v1")]);
     made.entry(&one, &[(REF_NAME, "v1")]);
-    let catalog = made.read().await;
+    let catalog = made.catalog().await;
     assert_eq!(names(&catalog), ["docker.io/library/two:2.0", "q.io/team/one:v1", "v1"]);
     assert_eq!(catalog.images()[2].source.to_string(), "localhost/bundle:v1");
     assert_eq!(catalog.find(&"q.io/team/one:v1".parse().unwrap()).unwrap().digest, one.digest);
@@ -82,7 +30,7 @@ async fn the_only_image_needs_no_name() {
     let mut made = Made::new().await;
     let image = made.image("1").await;
     made.entry(&image, &[]);
-    let catalog = made.read().await;
+    let catalog = made.catalog().await;
     assert_eq!(names(&catalog), [format!("@{}", image.digest)]);
     assert_eq!(catalog.images()[0].source.to_string(), format!("localhost/bundle@{}", image.digest));
 }
@@ -98,7 +46,7 @@ async fn what_has_a_name_is_not_listed_again_without_it() {
     }
     made.entry(&outer, &[(REF_NAME, "q.io/a:v1")]);
     made.entry(&outer, &[(REF_NAME, "q.io/a:v1")]);
-    let catalog = made.read().await;
+    let catalog = made.catalog().await;
     assert_eq!(names(&catalog), [&format!("@{}", other.digest), "q.io/a:v1"]);
 }
 
@@ -110,7 +58,7 @@ async fn an_index_of_named_images_is_only_a_list() {
     let outer = made.index(&[annotated(&inner, &[]), annotated(&two, &[(REF_NAME, "q.io/a:2")])]).await;
     made.entry(&inner, &[]);
     made.entry(&outer, &[]);
-    assert_eq!(names(&made.read().await), ["q.io/a:1", "q.io/a:2"]);
+    assert_eq!(names(&made.catalog().await), ["q.io/a:1", "q.io/a:2"]);
 }
 
 #[tokio::test]
@@ -128,7 +76,7 @@ async fn signatures_are_found_by_what_they_are_about_and_are_no_images() {
     made.entry(&index, &[(REF_NAME, &format!("q.io/a:{fallback}"))]);
     made.entry(&sbom, &[]);
     made.entry(&cosign, &[(REF_NAME, &format!("q.io/a:{fallback}.sig"))]);
-    let catalog = made.read().await;
+    let catalog = made.catalog().await;
     assert_eq!(names(&catalog), ["q.io/a:v1", &format!("q.io/a:{fallback}.sig")]);
     let about: Vec<_> = catalog.referrers(&image.digest).iter().map(|one| one.artifact_type.as_deref()).collect();
     assert_eq!(about, [Some("a/sig"), Some("a/sbom")]);
@@ -142,7 +90,7 @@ async fn what_cannot_be_read_is_listed_so_that_it_fails_where_it_is_asked_for() 
     let mut made = Made::new().await;
     let gone = Descriptor::to(well_known::OCI_MANIFEST, b"gone");
     made.entry(&gone, &[]);
-    assert_eq!(names(&made.read().await), [format!("@{}", gone.digest)]);
+    assert_eq!(names(&made.catalog().await), [format!("@{}", gone.digest)]);
 }
 
 #[tokio::test]
@@ -153,7 +101,7 @@ async fn what_is_no_image_is_said() {
     made.entry(&image, &[(REF_NAME, "Not/A/Name:v1")]);
     made.entry(&image, &[(REF_NAME, "q.io/a:v1"), (TARGETS, "h.io/p/a:v1 No/Place")]);
     made.entries.push(json!({ "mediaType": well_known::OCI_MANIFEST, "digest": "blake3:00", "size": 1 }));
-    let catalog = made.read().await;
+    let catalog = made.catalog().await;
     assert_eq!(names(&catalog), ["q.io/a:v1"]);
     assert_eq!(catalog.images()[0].targets, ["h.io/p/a:v1".parse().unwrap()]);
     let said = catalog.oddities();
@@ -170,7 +118,7 @@ async fn one_name_for_two_images_is_seen() {
     let (one, two) = (made.image("1").await, made.image("2").await);
     made.entry(&one, &[(REF_NAME, "q.io/a:v1")]);
     made.entry(&two, &[(REF_NAME, "q.io/a:v1")]);
-    let catalog = made.read().await;
+    let catalog = made.catalog().await;
     assert_eq!(names(&catalog), ["q.io/a:v1", "q.io/a:v1"]);
     assert_eq!(catalog.find(&catalog.images()[1].source).unwrap().digest, one.digest, "as everybody reads it");
 }

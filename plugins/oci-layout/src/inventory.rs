@@ -1,0 +1,201 @@
+//! What a layout holds: images, what they run on, how much of them is shared.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use sealift_core::{
+    content::{Digest, Platform},
+    error::Result,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    base::Bases,
+    blocking::blocking,
+    catalog::Catalog,
+    graph::{Graph, NodeId, Part, RootOf, State, Walker},
+    layout::Layout,
+};
+
+/// What a layout holds.
+#[derive(Clone, Debug, Serialize)]
+pub struct Inventory {
+    /// The images, in the order of `index.json`.
+    pub images: Vec<InventoryImage>,
+    /// Manifests and blobs that they need, each once.
+    pub blobs: u64,
+    /// The bytes of those.
+    pub bytes: u64,
+    /// Entries of `index.json` that are no images, in a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// An image of a layout.
+#[derive(Clone, Debug, Serialize)]
+pub struct InventoryImage {
+    /// What it is called in the layout; `@sha256:…` if it has no name.
+    pub name: String,
+    /// The digest of its root manifest.
+    pub digest: Digest,
+    /// What it runs on, such as `linux/amd64`; empty if it is no image that runs.
+    pub platforms: Vec<String>,
+    /// Bytes of all its manifests and blobs.
+    pub size: u64,
+    /// Bytes of those that no other image of the layout needs.
+    pub own: u64,
+    /// Signatures, SBOMs and whatever else refers to it or its parts.
+    pub referrers: u64,
+    /// Manifests and blobs that are not there.
+    pub missing: u64,
+    /// Manifests and blobs that are not there because the other side has them.
+    pub left_out: u64,
+    /// Where it shall go from here.
+    pub targets: Vec<String>,
+}
+
+/// A config longer than this says nothing about platforms here.
+const MAX_CONFIG: u64 = 4 << 20;
+
+impl Inventory {
+    /// Takes stock of a layout. Blobs are looked for, not read.
+    ///
+    /// # Errors
+    /// If the layout cannot be read.
+    pub async fn of(layout: &Layout) -> Result<Self> {
+        let catalog = Catalog::read(layout).await?;
+        let graph = Graph::read(layout, &catalog).await?;
+        let bases = Bases::of(layout).await?;
+        let layout = layout.clone();
+        blocking(move || Ok(Stock { layout: &layout, catalog: &catalog, graph: &graph, bases: &bases }.take())).await
+    }
+}
+
+struct Stock<'a> {
+    layout: &'a Layout,
+    catalog: &'a Catalog,
+    graph: &'a Graph,
+    bases: &'a Bases,
+}
+
+impl Stock<'_> {
+    fn take(&self) -> Inventory {
+        let users = self.users();
+        let referrers = self.referrers();
+        let mut walker = Walker::default();
+        let mut inventory =
+            Inventory { images: Vec::new(), blobs: 0, bytes: 0, notes: self.catalog.oddities().to_vec() };
+        for (at, node) in self.graph.nodes().filter(|(_, node)| !node.is_optional()) {
+            if users[at.index()] > 0 {
+                inventory.blobs += 1;
+                inventory.bytes += node.known_size().unwrap_or_default();
+            }
+        }
+        let mut platforms = HashMap::new();
+        for root in self.graph.roots() {
+            let RootOf::Image(at) = root.of else { continue };
+            let image = &self.catalog.images()[at];
+            let mut found = InventoryImage {
+                name: image.name.clone(),
+                digest: image.entry.digest.clone(),
+                platforms: platforms.entry(root.node).or_insert_with(|| self.platforms(root.node)).clone(),
+                size: 0,
+                own: 0,
+                referrers: 0,
+                missing: 0,
+                left_out: 0,
+                targets: image.targets.iter().map(ToString::to_string).collect(),
+            };
+            self.graph.walk(root.node, &mut walker, |at| {
+                let node = self.graph.node(at);
+                found.referrers += referrers.get(&node.digest).copied().unwrap_or_default();
+                if node.is_optional() {
+                    return;
+                }
+                let size = node.known_size().unwrap_or_default();
+                found.size += size;
+                if users[at.index()] == 1 {
+                    found.own += size;
+                }
+                if matches!(node.state, State::Absent) {
+                    match self.bases.with(&node.digest) {
+                        Some(_) => found.left_out += 1,
+                        None => found.missing += 1,
+                    }
+                }
+            });
+            inventory.images.push(found);
+        }
+        inventory
+    }
+
+    /// How many images need each manifest or blob; one image under two names counts once.
+    fn users(&self) -> Vec<u32> {
+        let mut users = vec![0; self.graph.nodes().count()];
+        let mut walker = Walker::default();
+        let mut seen = HashSet::new();
+        for root in self.graph.roots() {
+            if matches!(root.of, RootOf::Image(_)) && seen.insert(root.node) {
+                self.graph.walk(root.node, &mut walker, |at| users[at.index()] += 1);
+            }
+        }
+        users
+    }
+
+    /// How many manifests refer to each digest.
+    fn referrers(&self) -> BTreeMap<&Digest, u64> {
+        let mut count = BTreeMap::new();
+        for (subject, entry) in self.catalog.about_others() {
+            let index = self.graph.find(&entry.digest).filter(|at| self.graph.node(*at).part == Part::Index);
+            *count.entry(subject).or_default() += index.map_or(1, |at| self.graph.links(at).len() as u64);
+        }
+        count
+    }
+
+    /// What an image runs on: what its index says, else its config.
+    fn platforms(&self, root: NodeId) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        let mut add = |platform: &Platform| {
+            let platform = platform.to_string();
+            if !found.contains(&platform) {
+                found.push(platform);
+            }
+        };
+        let mut walker = Walker::default();
+        self.graph.walk(root, &mut walker, |at| {
+            let node = self.graph.node(at);
+            if node.part != Part::Manifest {
+                return;
+            }
+            match &node.platform {
+                Some(platform) if platform.is_unknown() => {}
+                Some(platform) => add(platform),
+                None => {
+                    let config = self.graph.links(at).iter().find(|at| self.graph.node(**at).part == Part::Config);
+                    if let Some(platform) = config.and_then(|at| self.config(*at)) {
+                        add(&platform);
+                    }
+                }
+            }
+        });
+        found
+    }
+
+    /// What a config says; none if it is not that of an image.
+    fn config(&self, at: NodeId) -> Option<Platform> {
+        #[derive(Deserialize)]
+        struct Config {
+            os: String,
+            architecture: String,
+            #[serde(default)]
+            variant: Option<String>,
+        }
+        let node = self.graph.node(at);
+        let dir = self.layout.0.blobs(node.digest.algorithm()).ok()??;
+        let (bytes, _) = dir.read(&node.digest.hex(), MAX_CONFIG).ok()??;
+        let Config { os, architecture, variant } = serde_json::from_slice(&bytes).ok()?;
+        let variant = variant.filter(|variant| !variant.is_empty());
+        Some(Platform { os, architecture, variant, os_version: None })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+//! Putting a receipt together, in any order.
+
+use std::collections::{BTreeMap, HashMap};
+
+use sealift_core::{
+    content::{Descriptor, Digest, ImageRef},
+    error::Result,
+};
+
+use super::{Receipt, ReceiptBlob, ReceiptImage};
+use crate::{
+    catalog::Catalog,
+    graph::{Graph, Part, RootOf, Walker},
+    layout::Layout,
+};
+
+/// A receipt that is being put together.
+#[derive(Debug, Default)]
+pub struct ReceiptBuilder {
+    of: Vec<String>,
+    blobs: HashMap<Digest, u64>,
+    images: BTreeMap<ImageRef, Image>,
+}
+
+#[derive(Debug)]
+struct Image {
+    digest: Digest,
+    targets: Vec<ImageRef>,
+    blobs: Vec<Digest>,
+}
+
+impl ReceiptBuilder {
+    /// A receipt of these: a directory, or repositories.
+    pub fn new(of: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { of: of.into_iter().map(Into::into).collect(), ..Self::default() }
+    }
+
+    /// Adds an image and its blobs; one of the same name is replaced.
+    pub fn add(
+        &mut self,
+        name: ImageRef,
+        digest: Digest,
+        targets: Vec<ImageRef>,
+        blobs: impl IntoIterator<Item = (Digest, u64)>,
+    ) {
+        let mut digests = Vec::new();
+        for (digest, size) in blobs {
+            self.blobs.insert(digest.clone(), size);
+            digests.push(digest);
+        }
+        self.images.insert(name, Image { digest, targets, blobs: digests });
+    }
+
+    /// The receipt.
+    pub fn finish(self) -> Receipt {
+        let mut blobs: Vec<ReceiptBlob> = self
+            .blobs
+            .into_iter()
+            .map(|(digest, size)| ReceiptBlob { digest, size: (size != Descriptor::UNSIZED).then_some(size) })
+            .collect();
+        blobs.sort_unstable_by(|one, two| one.digest.cmp(&two.digest));
+        let places: HashMap<&Digest, u32> = blobs.iter().map(|blob| &blob.digest).zip(0..).collect();
+        let image = |(name, Image { digest, targets, blobs }): (ImageRef, Image)| {
+            let mut blobs: Vec<u32> = blobs.iter().map(|digest| places[digest]).collect();
+            blobs.sort_unstable();
+            blobs.dedup();
+            ReceiptImage { name, digest, targets, blobs }
+        };
+        let images = self.images.into_iter().map(image).collect();
+        Receipt { of: self.of, blobs, images }
+    }
+}
+
+impl Receipt {
+    /// The receipt of a layout: everything that its images need, whether it is there or was left out.
+    ///
+    /// # Errors
+    /// If the layout cannot be read.
+    pub async fn of_layout(layout: &Layout) -> Result<Self> {
+        let catalog = Catalog::read(layout).await?;
+        let graph = Graph::read(layout, &catalog).await?;
+        let mut builder = ReceiptBuilder::new([layout.path().display().to_string()]);
+        let mut walker = Walker::default();
+        for root in graph.roots() {
+            let RootOf::Image(at) = root.of else { continue };
+            let mut blobs = Vec::new();
+            graph.walk(root.node, &mut walker, |at| {
+                let node = graph.node(at);
+                if matches!(node.part, Part::Config | Part::Layer) {
+                    blobs.push((node.digest.clone(), node.size));
+                }
+            });
+            let image = &catalog.images()[at];
+            builder.add(image.source.clone(), image.entry.digest.clone(), image.targets.clone(), blobs);
+        }
+        Ok(builder.finish())
+    }
+}

@@ -1,0 +1,130 @@
+//! A destination that takes nothing and writes down everything: any pipeline that ends here makes a receipt.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use sealift_core::{
+    content::{Descriptor, Digest, ImageRef, Manifest, Repository},
+    error::Result,
+    job::Job,
+    stage::{Known, Offer, Push, StoreId},
+};
+
+use super::{Receipt, ReceiptBuilder};
+
+/// Writes down what a pipeline finds. It says of every blob that it has it, so none is read.
+#[derive(Debug, Default)]
+pub struct Recorder(Mutex<Seen>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    manifests: HashMap<Digest, Links>,
+    /// Under these names.
+    roots: HashMap<ImageRef, Digest>,
+    /// Manifests without a name, and where they are.
+    others: HashSet<(Repository, Digest)>,
+}
+
+#[derive(Debug)]
+struct Links {
+    children: Vec<Digest>,
+    blobs: Vec<(Digest, u64)>,
+}
+
+impl Recorder {
+    /// What was found: a receipt of these.
+    pub fn receipt(&self, of: impl IntoIterator<Item = impl Into<String>>) -> Receipt {
+        let seen = self.seen();
+        let mut builder = ReceiptBuilder::new(of);
+        let mut in_images = HashSet::new();
+        for (name, digest) in &seen.roots {
+            let all = seen.below(digest);
+            in_images.extend(all.manifests.into_iter().map(|digest| (name.repository.clone(), digest)));
+            builder.add(name.clone(), digest.clone(), Vec::new(), all.blobs);
+        }
+        // Signatures and the like: they belong to no image, and their blobs are there all the same.
+        for (repository, digest) in seen.others.iter().filter(|other| !in_images.contains(*other)) {
+            builder.add(repository.at(digest), digest.clone(), Vec::new(), seen.below(digest).blobs);
+        }
+        builder.finish()
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, manifest: &Manifest) -> MutexGuard<'_, Seen> {
+        let mut seen = self.seen();
+        seen.manifests.entry(manifest.digest().clone()).or_insert_with(|| Links {
+            children: manifest.children().iter().map(|child| child.digest.clone()).collect(),
+            blobs: manifest
+                .blobs()
+                .filter(|blob| !blob.media_type.is_foreign_layer())
+                .map(|blob| (blob.digest.clone(), blob.size))
+                .collect(),
+        });
+        seen
+    }
+}
+
+#[derive(Default)]
+struct Below {
+    manifests: Vec<Digest>,
+    blobs: Vec<(Digest, u64)>,
+}
+
+impl Seen {
+    fn below(&self, root: &Digest) -> Below {
+        let mut all = Below::default();
+        let mut met = HashSet::new();
+        let mut open = vec![root];
+        while let Some(digest) = open.pop() {
+            if let Some(links) = self.manifests.get(digest).filter(|_| met.insert(digest)) {
+                all.manifests.push(digest.clone());
+                all.blobs.extend(links.blobs.iter().cloned());
+                open.extend(&links.children);
+            }
+        }
+        all
+    }
+}
+
+#[async_trait]
+impl Push for Recorder {
+    fn place(&self, job: &Job) -> Result<Vec<ImageRef>> {
+        Ok(vec![job.source.clone()])
+    }
+
+    fn store(&self, _: &Repository) -> StoreId {
+        StoreId::new("receipt")
+    }
+
+    async fn survey(&self, _: &Repository) -> Result<Known> {
+        Ok(Known::Nothing)
+    }
+
+    async fn current(&self, _: &ImageRef) -> Result<Option<Descriptor>> {
+        Ok(None)
+    }
+
+    async fn has(&self, _: &Repository, _: &Descriptor) -> Result<bool> {
+        Ok(true)
+    }
+
+    async fn offer(&self, _: &Repository, _: &Descriptor, _: Option<&Repository>) -> Result<Offer> {
+        Ok(Offer::Have)
+    }
+
+    async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()> {
+        self.note(manifest).others.insert((at.clone(), manifest.digest().clone()));
+        Ok(())
+    }
+
+    async fn tag(&self, at: &ImageRef, manifest: &Manifest) -> Result<()> {
+        self.note(manifest).roots.insert(at.clone(), manifest.digest().clone());
+        Ok(())
+    }
+}

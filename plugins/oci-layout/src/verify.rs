@@ -1,0 +1,228 @@
+//! Proves that a layout is whole, or says exactly what is not.
+//!
+//! Every blob is read and hashed, by as many threads as there are cores. Then every image is walked from `index.json`
+//! to its last layer. What is wrong is told with the file, and with the names of all images that suffer from it.
+//!
+//! Files that no image needs and files that an interrupted writer left are told, too; they are no damage.
+
+mod files;
+mod hash;
+mod judge;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use sealift_core::{
+    content::Digest,
+    error::{Error, ErrorKind, Result},
+};
+use serde::Serialize;
+
+use self::judge::Known;
+use crate::{
+    base::Bases,
+    blocking::blocking,
+    catalog::Catalog,
+    dir::Dir,
+    graph::Graph,
+    layout::{Layout, MARKER, check_marker},
+    writer::OURS,
+};
+
+/// How far it is, for a display to sample.
+#[derive(Debug, Default)]
+pub struct Progress {
+    files: AtomicU64,
+    bytes: AtomicU64,
+    total: AtomicU64,
+}
+
+impl Progress {
+    /// Files that were read.
+    pub fn files(&self) -> u64 {
+        self.files.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that were read.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that there are; 0 until that is known.
+    pub fn total(&self) -> u64 {
+        self.total.load(Ordering::Relaxed)
+    }
+}
+
+/// What was found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Verification {
+    /// The directory.
+    pub path: PathBuf,
+    /// How many images there are, by name.
+    pub images: usize,
+    /// The names of the images that are not whole, in the order of `index.json`.
+    pub broken: Vec<Arc<str>>,
+    /// Files that were read.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// What is wrong, the worst first.
+    pub damages: Vec<Damage>,
+    /// Blobs that were left out on purpose, because an inventory says that the other side has them.
+    pub left_out: LeftOut,
+    /// Entries of `index.json` that are no images, in a sentence each.
+    pub notes: Vec<String>,
+    /// Blobs that no image needs.
+    pub orphans: Extra,
+    /// Files that an interrupted writer left behind.
+    pub leftovers: Extra,
+}
+
+/// Something that is wrong.
+#[derive(Clone, Debug, Serialize)]
+pub struct Damage {
+    /// What kind of damage it is.
+    pub kind: DamageKind,
+    /// The file, as a path inside the layout.
+    pub file: PathBuf,
+    /// The digest that it should have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// How many bytes it should have, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// What is wrong with it, in words.
+    pub what: String,
+    /// The names of the images that need it.
+    pub images: Vec<Arc<str>>,
+}
+
+/// Kinds of damage, the worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DamageKind {
+    /// `oci-layout` is missing or says something else.
+    Layout,
+    /// `index.json` cannot be read: nobody knows which images there are.
+    Index,
+    /// An entry of `index.json` cannot be understood.
+    Entry,
+    /// A file is not there.
+    Missing,
+    /// A file has another content than its name says.
+    Corrupt,
+    /// A pointer and the file disagree about its length, or a manifest cannot be understood.
+    Inconsistent,
+    /// A file cannot be read.
+    Unreadable,
+}
+
+/// Files that are there for nothing.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Extra {
+    /// The files, as paths inside the layout.
+    pub files: Vec<PathBuf>,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// Blobs that are not there, and need not be.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct LeftOut {
+    /// How many.
+    pub blobs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl Verification {
+    /// Whether every image is whole and every file is what its name says.
+    pub fn is_whole(&self) -> bool {
+        self.damages.is_empty()
+    }
+}
+
+/// Verifies a layout. Nothing is changed.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] or [`ErrorKind::Storage`] if there is no directory, or nothing in it that belongs to a
+/// layout. Everything else is a damage, and stands in the result.
+pub async fn verify(path: impl Into<PathBuf>, progress: Arc<Progress>) -> Result<Verification> {
+    let path = path.into();
+    let mut found = blocking({
+        let path = path.clone();
+        move || open(&path)
+    })
+    .await?;
+    let mut known = None;
+    match read(path.clone()).await {
+        Ok(layout) => {
+            let catalog = Catalog::read(&layout).await?;
+            let graph = Graph::read(&layout, &catalog).await?;
+            let bases = Bases::of(&layout).await.unwrap_or_else(|error| {
+                found.damages.push(Damage::of(DamageKind::Unreadable, Path::new(OURS).join("base"), error.message()));
+                Bases::default()
+            });
+            known = Some(Known { catalog, graph, foreign_entries: layout.foreign_entries(), bases });
+        }
+        Err(error) => found.damages.push(Damage::of(DamageKind::Index, "index.json", error.message())),
+    }
+    blocking(move || {
+        let files = files::find(&path)?;
+        let wrong = hash::all(&files, &progress);
+        found.judge(files, &wrong, known);
+        Ok(found)
+    })
+    .await
+}
+
+/// The layout, even if the file that makes it one is not right.
+async fn read(path: PathBuf) -> Result<Layout> {
+    blocking(move || match Dir::root(&path)? {
+        Some(root) => Layout::read(root),
+        None => Err(Error::cancelled()), // it was there a moment ago
+    })
+    .await
+}
+
+/// Looks whether there is something like a layout at all.
+fn open(path: &Path) -> Result<Verification> {
+    let Some(root) = Dir::root(path)? else {
+        return Err(Error::new(ErrorKind::NotFound, format!("there is no directory `{}`", path.display())));
+    };
+    let marker = check_marker(&root);
+    if !root.has(MARKER) && !root.has("blobs") && !root.has("index.json") {
+        return marker.map(|()| unreachable!("a marker that is not there is not right"));
+    }
+    let mut found = Verification {
+        path: path.to_owned(),
+        images: 0,
+        broken: Vec::new(),
+        files: 0,
+        bytes: 0,
+        damages: Vec::new(),
+        left_out: LeftOut::default(),
+        notes: Vec::new(),
+        orphans: Extra::default(),
+        leftovers: Extra::default(),
+    };
+    if let Err(error) = marker {
+        found.damages.push(Damage::of(DamageKind::Layout, MARKER, error.message()));
+    }
+    Ok(found)
+}
+
+impl Damage {
+    fn of(kind: DamageKind, file: impl Into<PathBuf>, what: impl Into<String>) -> Self {
+        Self { kind, file: file.into(), digest: None, size: None, what: what.into(), images: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,80 @@
+//! Which files a layout has.
+
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FileType;
+use sealift_core::{
+    content::{Algorithm, Digest},
+    error::{Error, Result},
+};
+
+use crate::dir::{Dir, is_part};
+
+/// What stands in a layout.
+#[derive(Default)]
+pub(super) struct Files {
+    pub(super) blobs: Vec<Blob>,
+    /// Hidden files that got no name, and files between the blobs that are none.
+    pub(super) leftovers: Vec<(PathBuf, u64)>,
+    /// Places that cannot be looked into.
+    pub(super) closed: Vec<(PathBuf, Error)>,
+    dirs: Vec<Dir>,
+}
+
+/// A file that has a digest for a name.
+pub(super) struct Blob {
+    pub(super) digest: Digest,
+    /// Its length; none if it is no regular file.
+    pub(super) length: Option<u64>,
+    dir: usize,
+}
+
+impl Files {
+    /// The directory that a blob is in.
+    pub(super) fn dir(&self, blob: &Blob) -> &Dir {
+        &self.dirs[blob.dir]
+    }
+}
+
+/// Where a blob stands in any layout.
+pub(super) fn place(digest: &Digest) -> PathBuf {
+    Path::new("blobs").join(digest.algorithm().name()).join(digest.hex())
+}
+
+/// Finds all files. Blobs of algorithms that nobody knows are left alone.
+pub(super) fn find(path: &Path) -> Result<Files> {
+    let mut files = Files::default();
+    let Some(root) = Dir::root(path)? else { return Ok(files) };
+    for (name, _, length) in root.list()? {
+        if is_part(&name) {
+            files.leftovers.push((PathBuf::from(name), length));
+        }
+    }
+    for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+        let inside = Path::new("blobs").join(algorithm.name());
+        match root.sub("blobs").and_then(|blobs| blobs.map_or(Ok(None), |blobs| blobs.sub(algorithm.name()))) {
+            Ok(Some(dir)) => files.look_into(dir, algorithm, &inside)?,
+            Ok(None) => {}
+            Err(error) => files.closed.push((inside, error)),
+        }
+    }
+    // The longest first, so that no thread begins with one when the others are done.
+    files.blobs.sort_by(|one, two| two.length.cmp(&one.length).then_with(|| one.digest.cmp(&two.digest)));
+    Ok(files)
+}
+
+impl Files {
+    fn look_into(&mut self, dir: Dir, algorithm: Algorithm, inside: &Path) -> Result<()> {
+        for (name, kind, length) in dir.list()? {
+            match format!("{}:{name}", algorithm.name()).parse() {
+                Ok(digest) => {
+                    let length = (kind == FileType::RegularFile).then_some(length);
+                    self.blobs.push(Blob { digest, length, dir: self.dirs.len() });
+                }
+                Err(_) => self.leftovers.push((inside.join(name), length)),
+            }
+        }
+        self.dirs.push(dir);
+        Ok(())
+    }
+}

@@ -1,0 +1,74 @@
+//! Reads every file, with all cores.
+
+use std::{
+    collections::HashMap,
+    io::Read,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use sealift_core::content::Digest;
+
+use super::{
+    DamageKind, Progress,
+    files::{Blob, Files},
+};
+use crate::fault::fault;
+
+/// Bytes that are read at once.
+const CHUNK: usize = 512 << 10;
+
+/// What is wrong with files; those that are right are not in it.
+pub(super) type Wrong = HashMap<Digest, (DamageKind, String)>;
+
+/// Hashes all blobs.
+pub(super) fn all(files: &Files, progress: &Progress) -> Wrong {
+    let total = files.blobs.iter().filter_map(|blob| blob.length).sum();
+    progress.total.store(total, Ordering::Relaxed);
+    let next = AtomicUsize::new(0);
+    let wrong = Mutex::new(Wrong::new());
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(files.blobs.len());
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let mut buffer = vec![0; CHUNK];
+                while let Some(blob) = files.blobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Err(what) = check(files, blob, &mut buffer, progress) {
+                        let mut wrong = wrong.lock().unwrap_or_else(PoisonError::into_inner);
+                        wrong.insert(blob.digest.clone(), what);
+                    }
+                    progress.files.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    wrong.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn check(files: &Files, blob: &Blob, buffer: &mut [u8], progress: &Progress) -> Result<(), (DamageKind, String)> {
+    let dir = files.dir(blob);
+    let name = blob.digest.hex();
+    let unreadable = |error: sealift_core::error::Error| (DamageKind::Unreadable, error.message().to_owned());
+    let Some((mut file, _)) = dir.open(&name).map_err(unreadable)? else {
+        return Err((DamageKind::Missing, "it disappeared while it was looked at".to_owned()));
+    };
+    let mut hasher = blob.digest.algorithm().hasher();
+    let mut length = 0;
+    loop {
+        let read = file.read(buffer).map_err(|error| unreadable(fault("read", &dir.file_path(&name), error)))?;
+        if read == 0 {
+            break;
+        }
+        hasher.update(&buffer[..read]);
+        length += read as u64;
+        progress.bytes.fetch_add(read as u64, Ordering::Relaxed);
+    }
+    let found = hasher.finish();
+    if found == blob.digest {
+        return Ok(());
+    }
+    Err((DamageKind::Corrupt, format!("its {length} bytes have the digest `{found}`")))
+}

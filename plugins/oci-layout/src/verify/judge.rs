@@ -1,0 +1,142 @@
+//! From what was found on the disk to what it means for images.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
+
+use sealift_core::{content::Digest, error::ErrorKind};
+
+use super::{
+    Damage, DamageKind, Verification,
+    files::{Files, place},
+    hash::Wrong,
+};
+use crate::{
+    base::Bases,
+    catalog::Catalog,
+    graph::{Graph, Node, NodeId, Part, RootOf, State, Walker},
+};
+
+/// What `index.json` says.
+pub(super) struct Known {
+    pub(super) catalog: Catalog,
+    pub(super) graph: Graph,
+    pub(super) foreign_entries: Vec<String>,
+    pub(super) bases: Bases,
+}
+
+impl Verification {
+    pub(super) fn judge(&mut self, files: Files, wrong: &Wrong, known: Option<Known>) {
+        self.files = files.blobs.len() as u64;
+        self.bytes = files.blobs.iter().filter_map(|blob| blob.length).sum();
+        for (file, length) in &files.leftovers {
+            self.leftovers.files.push(file.clone());
+            self.leftovers.bytes += length;
+        }
+        for (place, error) in &files.closed {
+            self.damages.push(Damage::of(DamageKind::Unreadable, place, error.message()));
+        }
+        match known {
+            Some(known) => self.judge_images(&files, wrong, &known),
+            None => self.damages.extend(wrong.iter().map(|(digest, what)| damage(digest, None, what.clone()))),
+        }
+        self.damages.sort_by(|one, two| (one.kind, &one.file).cmp(&(two.kind, &two.file)));
+    }
+
+    fn judge_images(&mut self, files: &Files, wrong: &Wrong, known: &Known) {
+        self.images = known.catalog.images().len();
+        self.notes = known.catalog.oddities()[known.foreign_entries.len()..].to_vec();
+        for text in &known.foreign_entries {
+            let start: String = text.chars().take(160).collect();
+            let what = format!("an entry cannot be understood: {}", start.escape_debug());
+            self.damages.push(Damage::of(DamageKind::Entry, "index.json", what));
+        }
+        let mut damaged: HashMap<NodeId, Damage> = HashMap::new();
+        for (at, node) in known.graph.nodes() {
+            if let Some((kind, what)) = trouble(node, wrong) {
+                let is_blob = matches!(node.part, Part::Config | Part::Layer);
+                if kind == DamageKind::Missing && is_blob && known.bases.with(&node.digest).is_some() {
+                    self.left_out.blobs += 1;
+                    self.left_out.bytes += node.known_size().unwrap_or_default();
+                } else {
+                    damaged.insert(at, damage(&node.digest, node.known_size(), (kind, what)));
+                }
+            }
+        }
+        self.tell_images(known, &mut damaged);
+        self.damages.extend(damaged.into_values());
+        for blob in files.blobs.iter().filter(|blob| known.graph.find(&blob.digest).is_none()) {
+            match wrong.get(&blob.digest) {
+                Some(what) => self.damages.push(damage(&blob.digest, None, what.clone())),
+                None => {
+                    self.orphans.files.push(place(&blob.digest));
+                    self.orphans.bytes += blob.length.unwrap_or_default();
+                }
+            }
+        }
+        self.orphans.files.sort();
+    }
+
+    /// Walks over every image, and notes its name at everything that is wrong with it.
+    fn tell_images(&mut self, known: &Known, damaged: &mut HashMap<NodeId, Damage>) {
+        let graph = &known.graph;
+        let subjects: HashSet<&Digest> = known.catalog.about_others().map(|(subject, _)| subject).collect();
+        let mut subject_of: HashMap<&Digest, Arc<str>> = HashMap::new();
+        let mut told = HashSet::new();
+        let mut walker = Walker::default();
+        for root in graph.roots() {
+            let name: Arc<str> = match &root.of {
+                RootOf::Image(at) => known.catalog.images()[*at].name.as_str().into(),
+                RootOf::About(subject) => match subject_of.get(subject) {
+                    Some(image) => format!("what refers to {image}").into(),
+                    None => format!("what refers to {subject}").into(),
+                },
+            };
+            let mut troubles: BTreeSet<NodeId> = BTreeSet::new();
+            graph.walk(root.node, &mut walker, |at| {
+                let digest = &graph.node(at).digest;
+                if subjects.contains(digest) {
+                    subject_of.entry(digest).or_insert_with(|| Arc::clone(&name));
+                }
+                if damaged.contains_key(&at) {
+                    troubles.insert(at);
+                }
+            });
+            if troubles.is_empty() {
+                continue;
+            }
+            for at in troubles {
+                if let Some(damage) = damaged.get_mut(&at).filter(|damage| damage.images.last() != Some(&name)) {
+                    damage.images.push(Arc::clone(&name));
+                }
+            }
+            if told.insert(Arc::clone(&name)) {
+                self.broken.push(name);
+            }
+        }
+    }
+}
+
+/// What is wrong with a manifest or blob.
+fn trouble(node: &Node, wrong: &Wrong) -> Option<(DamageKind, String)> {
+    if let Some((kind, what)) = wrong.get(&node.digest) {
+        return Some((*kind, what.clone()));
+    }
+    match &node.state {
+        State::There => None,
+        State::Absent if node.is_optional() => None,
+        State::Absent => Some((DamageKind::Missing, "it is not there".to_owned())),
+        State::Broken(error) => {
+            let kind = match error.kind() {
+                ErrorKind::Storage => DamageKind::Unreadable,
+                _ => DamageKind::Inconsistent,
+            };
+            Some((kind, error.message().to_owned()))
+        }
+    }
+}
+
+fn damage(digest: &Digest, size: Option<u64>, (kind, what): (DamageKind, String)) -> Damage {
+    Damage { digest: Some(digest.clone()), size, ..Damage::of(kind, place(digest), what) }
+}
