@@ -3,14 +3,18 @@
 //! A layout that left something out keeps the receipt by which it did so, in `.sealift/base/`: whoever reads it on
 //! the far side can tell what was left out from what got lost, and where it should be.
 
-use std::{collections::HashMap, path::PathBuf, sync::OnceLock};
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, OnceLock, PoisonError},
+};
 
 use sealift_core::{content::Digest, error::Result};
 
 use crate::{
     blocking::blocking,
     dir::Dir,
-    layout::Layout,
+    layout::{Inner, Layout},
     receipt::{Receipt, ReceiptImage},
     writer::{OURS, Writer},
 };
@@ -87,16 +91,26 @@ impl Base {
 pub struct Bases(Vec<Base>);
 
 impl Bases {
-    /// Reads what a layout keeps.
+    /// What a layout keeps. It is read once and then remembered.
     ///
     /// # Errors
     /// If a receipt is there and cannot be read.
-    pub async fn of(layout: &Layout) -> Result<Self> {
+    pub async fn of(layout: &Layout) -> Result<Arc<Self>> {
         let layout = layout.clone();
-        blocking(move || Self::read(&layout.0.root)).await
+        blocking(move || Self::of_now(&layout.0)).await
     }
 
-    pub(crate) fn read(root: &Dir) -> Result<Self> {
+    /// The same, on a thread that may block.
+    pub(crate) fn of_now(layout: &Inner) -> Result<Arc<Self>> {
+        let mut known = layout.bases.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = &*known {
+            return Ok(Arc::clone(known));
+        }
+        let bases = Arc::new(Self::read(&layout.root)?);
+        Ok(Arc::clone(known.insert(bases)))
+    }
+
+    fn read(root: &Dir) -> Result<Self> {
         let Some(dir) = root.sub(OURS)?.map(|ours| ours.sub(DIR)).transpose()?.flatten() else {
             return Ok(Self::default());
         };
@@ -138,7 +152,9 @@ impl Writer {
             if dir.has(&name) {
                 return Ok(());
             }
-            dir.replace(&name, text.as_bytes(), sync)
+            dir.replace(&name, text.as_bytes(), sync)?;
+            layout.0.bases.lock().unwrap_or_else(PoisonError::into_inner).take();
+            Ok(())
         })
         .await
     }

@@ -51,7 +51,7 @@ impl Image {
 impl Catalog {
     /// The images, in the order of `index.json`; each name and digest once.
     ///
-    /// What is only about another image is left out: signatures without a name, fallback tags of referrers, the
+    /// What is only about another image is left out: signatures without a tag, fallback tags of referrers, the
     /// children of an index.
     pub fn images(&self) -> &[Image] {
         &self.images
@@ -62,7 +62,7 @@ impl Catalog {
         self.by_source.get(source)
     }
 
-    /// The manifests without a name that are about `subject`.
+    /// The manifests that are about `subject` and have no tag.
     pub fn referrers(&self, subject: &Digest) -> &[Descriptor] {
         self.referrers.get(subject).map_or(&[], Vec::as_slice)
     }
@@ -73,7 +73,7 @@ impl Catalog {
         self.find(&repository.tagged(&tag.parse().ok()?))
     }
 
-    /// What is only about others: manifests without a name and indexes under fallback tags, with their subjects.
+    /// What is only about others: manifests without a tag and indexes under fallback tags, with their subjects.
     pub fn about_others(&self) -> impl Iterator<Item = (&Digest, &Descriptor)> {
         let referrers = self.referrers.iter().flat_map(|(subject, all)| all.iter().map(move |one| (subject, one)));
         referrers.chain(self.fallbacks.iter().map(|(subject, index)| (subject, index)))

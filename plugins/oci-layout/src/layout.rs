@@ -16,6 +16,7 @@ use serde::Deserialize;
 use tokio_util::io::ReaderStream;
 
 use crate::{
+    base::Bases,
     blocking::blocking,
     checked::{Checked, has_digest},
     dir::{Dir, Stamp},
@@ -33,6 +34,8 @@ pub(crate) struct Inner {
     sha512: OnceLock<Dir>,
     state: Mutex<State>,
     pub(crate) checked: Checked,
+    /// Read when something is missed for the first time.
+    pub(crate) bases: Mutex<Option<Arc<Bases>>>,
 }
 
 /// The index as it will be, and how that differs from the file.
@@ -99,6 +102,7 @@ impl Layout {
             sha512: OnceLock::new(),
             state: Mutex::new(state),
             checked: Checked::default(),
+            bases: Mutex::default(),
         })))
     }
 

@@ -167,7 +167,7 @@ pub async fn verify(path: impl Into<PathBuf>, progress: Arc<Progress>) -> Result
             let graph = Graph::read(&layout, &catalog).await?;
             let bases = Bases::of(&layout).await.unwrap_or_else(|error| {
                 found.damages.push(Damage::of(DamageKind::Unreadable, Path::new(OURS).join("base"), error.message()));
-                Bases::default()
+                Arc::default()
             });
             known = Some(Known { catalog, graph, foreign_entries: layout.foreign_entries(), bases });
         }

@@ -7,11 +7,12 @@ use sealift_core::{
     error::{ErrorKind, Result},
 };
 
-use crate::{blocking::blocking, layout::Layout};
+use crate::{base::Bases, blocking::blocking, layout::Layout};
 
 impl Layout {
     /// Whether an image is there with everything that it points to. Lengths are compared, bytes are not read, except
-    /// those of manifests. Foreign layers do not have to be there.
+    /// those of manifests. Foreign layers do not have to be there, and neither do blobs that were left out because the
+    /// other side has them.
     ///
     /// # Errors
     /// [`ErrorKind::Storage`] if it cannot be read.
@@ -35,6 +36,7 @@ impl Layout {
                 for (digest, size) in &blobs {
                     match inner.open_blob(digest)? {
                         Some((_, length)) if size.is_none_or(|size| size == length) => {}
+                        None if Bases::of_now(&inner)?.with(digest).is_some() => {}
                         _ => return Ok(false),
                     }
                 }
@@ -45,5 +47,26 @@ impl Layout {
             }
         }
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Base, Receipt, made::Made};
+
+    #[tokio::test]
+    async fn what_was_left_out_on_purpose_is_not_missed() {
+        let mut made = Made::new().await;
+        let (layer, other) = (made.layer("layer").await, made.layer("other").await);
+        let image = made.with_layers("amd64", &[&layer, &other]).await;
+        assert!(made.writer.has_image(&image).await.unwrap());
+        made.named(&made.with_layers("arm64", &[&layer]).await, "q.io/a:v0");
+        let receipt = Receipt::of_layout(&made.layout().await).await.unwrap();
+        std::fs::remove_file(made.file(&layer)).unwrap();
+        assert!(!made.writer.has_image(&image).await.unwrap());
+        made.writer.note_base(&Base::new("the last one", receipt)).await.unwrap();
+        assert!(made.writer.has_image(&image).await.unwrap());
+        std::fs::remove_file(made.file(&other)).unwrap();
+        assert!(!made.writer.has_image(&image).await.unwrap());
     }
 }

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     blocking::blocking,
     layout::Layout,
-    name::{TARGETS, name_of},
+    name::{SOURCE, TARGETS, name_of},
 };
 
 /// Indexes of indexes go this deep at most; real ones have one or two levels.
@@ -67,7 +67,7 @@ impl Reader<'_> {
                     let media_type = media_type.as_str().escape_debug();
                     self.catalog.oddities.push(format!("`{digest}` is a `{media_type}`, which is no image"));
                 } else if name_of(&entry).is_some() {
-                    self.named(entry);
+                    self.named(entry).await;
                 } else {
                     self.nameless(entry, depth).await;
                 }
@@ -75,23 +75,37 @@ impl Reader<'_> {
         })
     }
 
-    fn named(&mut self, entry: Descriptor) {
+    async fn named(&mut self, entry: Descriptor) {
         let called = self.namer.call(&entry);
         if let Some(name) = &called.unusable {
             self.catalog.oddities.push(format!("`{name}` is no image reference; it goes by its digest"));
             self.nameless += 1;
         }
+        // Signatures may go by their digest, unless somebody asked for just that.
+        let by_digest = called.source.version.digest().is_some() && !entry.annotations.contains_key(SOURCE);
+        if by_digest
+            && let Ok(manifest) = self.layout.manifest(&entry).await
+            && self.note_referrer(&entry, &manifest)
+        {
+            return;
+        }
         self.add(called, entry);
+    }
+
+    /// Whether it is about another manifest.
+    fn note_referrer(&mut self, entry: &Descriptor, manifest: &Manifest) -> bool {
+        let Some(subject) = manifest.subject() else { return false };
+        let referrers = self.catalog.referrers.entry(subject.digest.clone()).or_default();
+        if referrers.iter().all(|known| known.digest != entry.digest) {
+            referrers.push(referrer(entry, manifest));
+        }
+        true
     }
 
     async fn nameless(&mut self, entry: Descriptor, depth: usize) {
         // What cannot be read is an image until somebody knows better.
         if let Ok(manifest) = self.layout.manifest(&entry).await {
-            if let Some(subject) = manifest.subject() {
-                let referrers = self.catalog.referrers.entry(subject.digest.clone()).or_default();
-                if referrers.iter().all(|known| known.digest != entry.digest) {
-                    referrers.push(referrer(&entry, &manifest));
-                }
+            if self.note_referrer(&entry, &manifest) {
                 return;
             }
             if let Links::Index(children) = manifest.links()

@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    CONTAINERD_NAME, REF_NAME, TARGETS,
+    CONTAINERD_NAME, REF_NAME, SOURCE, TARGETS,
     made::{Made, annotated},
 };
 
@@ -72,7 +72,7 @@ async fn signatures_are_found_by_what_they_are_about_and_are_no_images() {
     let cosign = made.image("cosign").await;
     made.entry(&image, &[(REF_NAME, "q.io/a:v1")]);
     made.entry(&signature, &[]);
-    made.entry(&signature, &[]);
+    made.named(&signature, &format!("q.io/a@{}", signature.digest));
     made.entry(&index, &[(REF_NAME, &format!("q.io/a:{fallback}"))]);
     made.entry(&sbom, &[]);
     made.entry(&cosign, &[(REF_NAME, &format!("q.io/a:{fallback}.sig"))]);
@@ -83,6 +83,16 @@ async fn signatures_are_found_by_what_they_are_about_and_are_no_images() {
     let repository = "q.io/a".parse().unwrap();
     assert_eq!(catalog.fallback(&repository, &image.digest).unwrap().digest, index.digest);
     assert_eq!(catalog.fallback(&repository, &index.digest), None);
+}
+
+#[tokio::test]
+async fn who_asks_for_a_signature_gets_it_as_an_image() {
+    let mut made = Made::new().await;
+    let image = made.image("1").await;
+    let signature = made.manifest(json!({ "subject": image })).await;
+    let name = format!("q.io/a@{}", signature.digest);
+    made.entry(&signature, &[(REF_NAME, &name), (SOURCE, &name)]);
+    assert_eq!(names(&made.catalog().await), [name]);
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ pub(super) struct Known {
     pub(super) catalog: Catalog,
     pub(super) graph: Graph,
     pub(super) foreign_entries: Vec<String>,
-    pub(super) bases: Bases,
+    pub(super) bases: Arc<Bases>,
 }
 
 impl Verification {
