@@ -135,6 +135,13 @@ pub trait Fetch: Send + Sync {
         let _ = (repository, subject);
         Ok(Vec::new())
     }
+
+    /// Where the other side is said to have a blob that cannot be read here, because it was left out of what was
+    /// carried. A destination that has those repositories, too, may take it from there.
+    async fn elsewhere(&self, item: &Descriptor) -> Vec<Repository> {
+        let _ = item;
+        Vec::new()
+    }
 }
 
 /// Writes images.

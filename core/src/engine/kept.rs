@@ -76,4 +76,8 @@ impl Fetch for Kept<'_> {
     async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Descriptor>> {
         self.fetch.referrers(repository, subject).await
     }
+
+    async fn elsewhere(&self, item: &Descriptor) -> Vec<Repository> {
+        self.fetch.elsewhere(item).await
+    }
 }

@@ -18,11 +18,11 @@ use super::{
 };
 use crate::{
     blob::{Blob, laggard},
-    content::Descriptor,
+    content::{Descriptor, Repository},
     error::{Error, Result, Retry},
     event::Event,
     job::Job,
-    stage::{Offer, Slot},
+    stage::{Fetch, Offer, Slot},
 };
 
 /// What one blob of a job needs.
@@ -159,9 +159,14 @@ impl Transfer<'_> {
 
     /// Offers the blob everywhere, reads it once, fills the slots that want it.
     async fn attempt(&self, moves: &[Move<'_>]) -> Vec<Went> {
-        let offers = moves.iter().map(|one| {
-            let Move { site, claim } = one;
-            site.stage.offer(&site.repository, self.item, claim.known_in.as_ref())
+        let elsewhere = match moves.iter().all(|one| one.claim.known_in.is_some()) {
+            true => Vec::new(),
+            false => self.kept.elsewhere(self.item).await,
+        };
+        let offers = moves.iter().map(|Move { site, claim }| {
+            let in_this_store = |at: &&Repository| **at != site.repository && site.stage.store(at) == site.store;
+            let known_in = claim.known_in.as_ref().or_else(|| elsewhere.iter().find(in_this_store));
+            site.stage.offer(&site.repository, self.item, known_in)
         });
         let mut went: Vec<Option<Went>> = Vec::with_capacity(moves.len());
         let mut slots = Vec::new();

@@ -6,7 +6,7 @@ use sealift_core::{
     content::{Descriptor, Digest},
     error::{Error, ErrorKind, Result},
 };
-use sealift_oci_layout::{Graph, RootOf, State, Walker};
+use sealift_oci_layout::{Bases, Graph, RootOf, State, Walker};
 
 use crate::opened::Bundle;
 
@@ -33,16 +33,27 @@ impl Absent {
     }
 
     /// Says which file is missing, and who needs it.
-    pub(crate) fn error(&self, bundle: &Bundle, item: &Descriptor) -> Error {
+    pub(crate) fn error(&self, bundle: &Bundle, bases: &Bases, item: &Descriptor) -> Error {
         let digest = &item.digest;
         let path = bundle.layout.path().display();
         let size = item.known_size().map(|size| format!(" ({size} bytes)")).unwrap_or_default();
         let needed = match self.0.get(digest).map(Vec::as_slice) {
             None | Some([]) => String::new(),
-            Some(images) => format!(", and is needed by {}", names(bundle, images)),
+            Some(images) => format!("; it is needed by {}", names(bundle, images)),
         };
-        Error::new(ErrorKind::NotFound, format!("`{digest}`{size} is not in `{path}`{needed}"))
-            .hint(format!("`sealift verify {path}` tells everything that is missing; bring it, or stage again"))
+        let Some(base) = bases.with(digest) else {
+            let message = format!("`{digest}`{size} is not in `{path}`{needed}");
+            return Error::new(ErrorKind::NotFound, message)
+                .hint(format!("`sealift verify {path}` tells everything that is missing; bring it, or stage again"));
+        };
+        let had = base.images_with(digest).next().map(|image| format!(" with `{}`", image.name)).unwrap_or_default();
+        let message = format!(
+            "`{digest}`{size} was left out of `{path}` because the receipt of `{}` lists it{had}, and \
+             the destination does not have it{needed}",
+            base.label()
+        );
+        Error::new(ErrorKind::NotFound, message)
+            .hint("make a new receipt of this destination, and stage with it, or without `base`")
     }
 }
 

@@ -13,12 +13,14 @@ use sealift_core::{
     plugin::{BuildContext, ConfigError, StageConfig},
     stage::{self, Want},
 };
+use sealift_oci_layout::{Bases, Naming, ReceiptImage};
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 
 use crate::{
     absent::Absent,
     opened::{Bundle, Layouts, Lazy},
+    to::To,
 };
 
 /// Reads images from an OCI image layout in a directory.
@@ -44,6 +46,9 @@ impl StageConfig<dyn stage::Fetch> for Config {
     }
 }
 
+/// Repositories that are told where a blob may be; all of them would be asked for one that everything shares.
+const PLACES: usize = 16;
+
 /// Reads from a layout.
 struct Fetch {
     lazy: Arc<Lazy>,
@@ -53,8 +58,12 @@ struct Fetch {
 impl Fetch {
     /// Finds out, once, everything that is not there, so that each failure can tell who misses what.
     async fn missing(&self, bundle: &Bundle, item: &Descriptor) -> Error {
+        let bases = match Bases::of(&bundle.layout).await {
+            Ok(bases) => bases,
+            Err(error) => return error,
+        };
         match self.absent.get_or_try_init(|| Absent::find(bundle)).await {
-            Ok(absent) => absent.error(bundle, item),
+            Ok(absent) => absent.error(bundle, &bases, item),
             Err(error) => error,
         }
     }
@@ -118,6 +127,35 @@ impl stage::Fetch for Fetch {
         }
         Ok(found)
     }
+
+    async fn elsewhere(&self, item: &Descriptor) -> Vec<Repository> {
+        let Ok(bundle) = self.lazy.get().await else { return Vec::new() };
+        let Ok(bases) = Bases::of(&bundle.layout).await else { return Vec::new() };
+        if bases.is_empty() || bundle.layout.open_blob(&item.digest).await.is_ok_and(|file| file.is_some()) {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        for image in bases.with(&item.digest).iter().flat_map(|base| base.images_with(&item.digest)) {
+            for place in places(image, self.lazy.to()) {
+                if !found.contains(&place) {
+                    found.push(place);
+                }
+            }
+            if found.len() >= PLACES {
+                break;
+            }
+        }
+        found
+    }
+}
+
+/// The repositories of an image that the other side has: where the receipt of a registry says that it is, and where
+/// what the receipt of a layout lists went.
+fn places(image: &ReceiptImage, to: &To) -> Vec<Repository> {
+    let mut names = to.of(&image.name, Naming::Full, &image.targets, "").unwrap_or_default();
+    let is_there = matches!(to, To::Under { registry, .. } if registry == image.name.repository.registry());
+    names.insert(if is_there { 0 } else { names.len() }, image.name.clone());
+    names.into_iter().map(|name| name.repository).collect()
 }
 
 /// The pointer without the names that stand at it in the layout.

@@ -86,12 +86,13 @@ impl StageConfig<dyn stage::List> for Config {
                 }
             }
         }
+        let places = to.clone();
         let wanted = match self.images.is_empty() {
             true => Wanted::Some { include, to },
             false => Wanted::Picks(self.images.into_iter().map(|pick| Pick { from: pick.from, to: pick.to }).collect()),
         };
         problems.or_ok(())?;
-        let lazy = cx.section::<Layouts>()?.listed_at(cx.path(self.path));
+        let lazy = cx.section::<Layouts>()?.listed_at(cx.path(self.path), places);
         Ok(Box::new(List { lazy, wanted }))
     }
 }

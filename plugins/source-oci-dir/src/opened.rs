@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use sealift_core::{
@@ -12,6 +12,8 @@ use sealift_core::{
 };
 use sealift_oci_layout::{Catalog, Layout};
 use tokio::sync::OnceCell;
+
+use crate::to::To;
 
 /// A layout and its images.
 pub(crate) struct Bundle {
@@ -23,15 +25,22 @@ pub(crate) struct Bundle {
 pub(crate) struct Lazy {
     path: PathBuf,
     bundle: OnceCell<Bundle>,
+    /// Where the list sends its images.
+    to: OnceLock<To>,
 }
 
 impl Lazy {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, bundle: OnceCell::new() }
+        Self { path, bundle: OnceCell::new(), to: OnceLock::new() }
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Where the list sends its images.
+    pub(crate) fn to(&self) -> &To {
+        self.to.get().unwrap_or(&To::Recorded)
     }
 
     pub(crate) async fn get(&self) -> Result<&Bundle> {
@@ -72,9 +81,10 @@ impl Layouts {
         Arc::clone(lazy)
     }
 
-    /// The layout at this path, which the pipeline lists.
-    pub(crate) fn listed_at(&self, path: PathBuf) -> Arc<Lazy> {
+    /// The layout at this path, which the pipeline lists and sends there.
+    pub(crate) fn listed_at(&self, path: PathBuf, to: To) -> Arc<Lazy> {
         let lazy = self.at(path);
+        let _ = lazy.to.set(to); // there is one list
         self.0.lock().unwrap_or_else(PoisonError::into_inner).listed = Some(Arc::clone(&lazy));
         lazy
     }

@@ -1,6 +1,7 @@
 //! Layouts of every kind, listed and fetched through the stages as a pipeline builds them.
 
 mod damage;
+mod delta;
 mod engine;
 mod listing;
 mod many;

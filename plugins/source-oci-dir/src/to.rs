@@ -40,17 +40,27 @@ impl To {
 
     /// The names of an image at the destination; none if the destination shall name it.
     pub(crate) fn targets(&self, image: &Image) -> Result<Vec<ImageRef>, String> {
-        let Self::Under { registry, prefix } = self else { return Ok(image.targets.clone()) };
-        if image.targets.is_empty() && matches!(image.naming, Naming::Version | Naming::Nothing) {
+        self.of(&image.source, image.naming, &image.targets, &image.name)
+    }
+
+    /// The same for what is called `source`; `name` is for messages.
+    pub(crate) fn of(
+        &self,
+        source: &ImageRef,
+        naming: Naming,
+        recorded: &[ImageRef],
+        name: &str,
+    ) -> Result<Vec<ImageRef>, String> {
+        let Self::Under { registry, prefix } = self else { return Ok(recorded.to_vec()) };
+        if recorded.is_empty() && matches!(naming, Naming::Version | Naming::Nothing) {
             if prefix.is_empty() {
-                let name = &image.name;
                 return Err(format!("the layout names no repository for `{name}`, and neither does `to`"));
             }
             let repository = Repository::new(registry, prefix).map_err(|error| error.to_string())?;
-            return Ok(vec![ImageRef { repository, version: image.source.version.clone() }]);
+            return Ok(vec![ImageRef { repository, version: source.version.clone() }]);
         }
-        let own = std::slice::from_ref(&image.source);
-        let names = if image.targets.is_empty() { own } else { &image.targets };
+        let own = std::slice::from_ref(source);
+        let names = if recorded.is_empty() { own } else { recorded };
         let mut targets = Vec::with_capacity(names.len());
         for name in names {
             let path = name.repository.path();

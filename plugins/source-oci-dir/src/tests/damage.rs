@@ -40,7 +40,7 @@ async fn a_missing_blob_is_named_with_all_who_need_it() {
     assert_eq!(
         error.message(),
         format!(
-            "`{}` (6 bytes) is not in `{}`, and is needed by `q.io/one:v1`, `q.io/two:v1`",
+            "`{}` (6 bytes) is not in `{}`; it is needed by `q.io/one:v1`, `q.io/two:v1`",
             item.digest,
             path.display()
         )
