@@ -4,8 +4,8 @@
 //! place, before anything is asked of a registry. A list from files has no fetch of its own: `[fetch]` left out means
 //! `registry`.
 //!
-//! All three go the same way: [`input`] reads texts, a reader of the format finds [`images::Mention`]s in them, and
-//! [`images::Images`] makes listings of those.
+//! All three go the same way: `input` reads texts, a reader of the format finds `images::Mention`s in them, and
+//! `images::Images` makes listings of those.
 
 mod compose;
 mod images;
