@@ -5,7 +5,10 @@
 use std::ops::Range;
 
 use super::{mask::Masks, source::Source};
-use crate::{diagnostic::Diagnostic, plugin::KeyPath};
+use crate::{
+    diagnostic::{Diagnostic, Place},
+    plugin::KeyPath,
+};
 
 /// So many are told at most.
 const MAX_TOLD: usize = 200;
@@ -95,11 +98,26 @@ impl Findings {
         self.found.len() + self.more
     }
 
+    /// Two tables may name one file, such as the old single file of image-syncer, and both find the same in it.
+    fn tell_other_files_once(&mut self) {
+        let mut told: Vec<(Place, String)> = Vec::new();
+        self.found.retain(|(_, diagnostic)| {
+            let Some(place) = &diagnostic.place else { return true };
+            let known = told.iter().any(|(at, message)| at == place && *message == diagnostic.message);
+            if !known && told.len() < MAX_TOLD {
+                told.push((place.clone(), diagnostic.message.clone()));
+            }
+            !known
+        });
+    }
+
     /// All of it in the order of the text, each once.
     pub(super) fn into_diagnostics(mut self, source: &Source<'_>) -> Vec<Diagnostic> {
         self.found.sort_by_key(|(span, _)| span.start);
-        self.found
-            .dedup_by(|(span, second), (first_span, first)| span == first_span && first.message == second.message);
+        self.found.dedup_by(|(span, second), (first_span, first)| {
+            span == first_span && first.message == second.message && first.place == second.place
+        });
+        self.tell_other_files_once();
         let more = self.more + self.found.len().saturating_sub(MAX_TOLD);
         self.found.truncate(MAX_TOLD);
         let masks = Masks::new(self.secrets);
@@ -110,5 +128,22 @@ impl Findings {
         let rest =
             (more > 0).then(|| Diagnostic::error(format!("there are {more} more errors in `{}`", source.file())));
         told.chain(rest).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_two_tables_find_in_one_file_is_told_once() {
+        let mut findings = Findings::default();
+        let at = |line| Diagnostic::error("unknown key `pw`").at(Place::at("config.json", "", line, 1));
+        findings.add(0..1, at(1).note("in `[credentials]`"));
+        findings.add(5..6, at(1).note("in list `registry`"));
+        findings.add(5..6, at(2));
+        let told = findings.into_diagnostics(&Source::new("x.toml", ""));
+        let lines: Vec<_> = told.iter().map(|one| one.place.as_ref().unwrap().line).collect();
+        assert_eq!(lines, [1, 2]);
     }
 }
