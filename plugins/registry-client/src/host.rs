@@ -133,6 +133,7 @@ impl Host {
             (false, true) => vec![http.clone(), https.clone()],
             (false, false) => vec![https.clone(), http.clone()],
         };
+        let mut failed = None;
         for candidate in &order {
             let port = candidate.port_or_known_default().unwrap_or_default();
             let timing = &self.shared.timing;
@@ -142,10 +143,11 @@ impl Host {
                 Spoken::Plain => return Ok(with_scheme(candidate, "http")),
                 Spoken::Silent if loopback => return Ok(http),
                 Spoken::Silent => return Ok(https),
-                Spoken::Unreachable => {}
+                Spoken::Unreachable(error) => failed = Some(error),
             }
         }
-        Err(Side(&self.name).unreachable("nobody answers there"))
+        let side = Side(&self.name);
+        Err(failed.map_or_else(|| side.unreachable("nobody answers there"), |error| side.no_connection(&error)))
     }
 }
 

@@ -7,7 +7,7 @@
 //! * never from https down to http; the same host under plain http is a server that does not know of the TLS in front
 //!   of it, so its URL is taken up to https
 //! * no address that lies further inward than the registry ([`Reach`]), checked for literal addresses here and for
-//!   names by the [resolver](crate::net::resolver), where they are resolved
+//!   names by the resolver of `net`, where they are resolved
 //! * pages of a list stay where the list is
 //!
 //! Credentials go to the origin of the registry only; origin is scheme, host and port.

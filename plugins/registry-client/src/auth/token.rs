@@ -1,6 +1,6 @@
 //! Asking a token service, and reading its answer tolerantly (distribution's "Token Authentication").
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::{HeaderValue, Method, StatusCode, header};
 use reqwest::RequestBuilder;
@@ -19,7 +19,7 @@ use crate::{
     host::{Host, Reached},
     net::Lane,
     redact::authority,
-    request::{Answer, Backoff, refused},
+    request::{Answer, Backoff, refused, retry_after},
     url_policy::Use,
 };
 
@@ -60,9 +60,14 @@ impl Host {
                 Err(NoToken::Other(error)) if error.is_retryable() => error,
                 done => return done,
             };
+            let asked = match failed.retry_advice() {
+                Retry::After(wait) if wait > timing.patience => return Err(NoToken::Other(failed)),
+                Retry::After(wait) => wait,
+                _ => Duration::ZERO,
+            };
             let pause = backoff.next().filter(|_| self.pace.spend());
             let Some(pause) = pause else { return Err(NoToken::Other(failed)) };
-            tokio::time::sleep(pause).await;
+            tokio::time::sleep(pause.max(asked)).await;
         }
     }
 
@@ -98,6 +103,8 @@ impl Host {
 
     async fn no_token(&self, answer: Answer, login: Option<&Login>) -> NoToken {
         let (status, host) = (answer.status(), answer.host().to_owned());
+        let wait =
+            retry_after(answer.headers(), SystemTime::now()).map(|wait| wait.min(self.shared.timing.patience_max));
         let said = answer.said().await;
         let quoted = if said.text.is_empty() { String::new() } else { format!(": {}", said.text) };
         let code = status.as_u16();
@@ -108,9 +115,13 @@ impl Host {
                 denied(format!("`{host}` does not accept the login from {} for `{}`", login.origin, self.name))
                     .hint("check user name and password there"),
             ),
+            _ if status == StatusCode::TOO_MANY_REQUESTS => NoToken::Other(
+                Error::new(ErrorKind::Throttled, format!("the token service `{host}` asks for fewer requests"))
+                    .retry(wait.map_or(Retry::Soon, Retry::After)),
+            ),
             _ if is_transient(status) => NoToken::Other(
                 Error::new(ErrorKind::Unavailable, format!("the token service `{host}` fails ({code}{quoted})"))
-                    .retry(Retry::Soon),
+                    .retry(wait.map_or(Retry::Soon, Retry::After)),
             ),
             _ if status.is_redirection() => {
                 NoToken::Other(denied(format!("the token service `{host}` redirects, which is not followed")))

@@ -116,7 +116,12 @@ fn meaning(refusal: &Refusal<'_>) -> Meaning {
         // The project asked to be throttled by some registries with 403, but those cannot be told apart.
         429 => {
             let after = refusal.wait.map_or(Retry::Soon, Retry::After);
-            Meaning::new(Throttled, "`{registry}` asks for fewer requests").retry(after)
+            let meaning = Meaning::new(Throttled, "`{registry}` asks for fewer requests").retry(after);
+            match refusal.login {
+                // Docker Hub and others count by login, and anonymous ones by address.
+                None => meaning.hint("most registries allow more requests to those who log in"),
+                Some(_) => meaning,
+            }
         }
         // distribution 2.8 refuses layers with `urls` like this unless it is configured to take them.
         500 if said.has("MANIFEST_BLOB_UNKNOWN") || said.mentions("invalid url on layer") => {

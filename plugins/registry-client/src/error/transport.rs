@@ -6,6 +6,14 @@ use sealift_core::error::{Error, ErrorKind, Retry};
 
 use crate::url_policy::Refused;
 
+/// How resolvers say that a name is not there, as opposed to "ask me later": glibc (twice), musl, macOS.
+const NO_SUCH_NAME: [&str; 4] = [
+    "Name or service not known",
+    "No address associated with hostname",
+    "Name does not resolve",
+    "nodename nor servname provided",
+];
+
 /// The host that was spoken to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Side<'a>(pub(crate) &'a str);
@@ -14,6 +22,19 @@ impl Side<'_> {
     /// Nothing came in time.
     pub(crate) fn silent(self, limit: Duration) -> Error {
         Error::new(ErrorKind::Unavailable, format!("`{}` did not answer within {} s", self.0, limit.as_secs()))
+    }
+
+    /// No connection could be made.
+    pub(crate) fn no_connection(self, error: &io::Error) -> Error {
+        let text = error.to_string();
+        if NO_SUCH_NAME.iter().any(|known| text.contains(known)) {
+            return self.unreachable("there is no host of that name").retry(Retry::Never);
+        }
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => self.unreachable("connection refused"),
+            io::ErrorKind::TimedOut => self.unreachable("no connection in time"),
+            _ => self.unreachable(&text),
+        }
     }
 
     /// No connection could be made.
@@ -34,8 +55,8 @@ pub(crate) fn transport(error: reqwest::Error, side: Side<'_>) -> Error {
         return untrusted(tls, side);
     }
     let cause = innermost(&error);
-    let told = match find::<io::Error>(&error).map(io::Error::kind) {
-        Some(io::ErrorKind::ConnectionRefused) => side.unreachable("connection refused"),
+    let io = find::<io::Error>(&error);
+    let told = match io.map(io::Error::kind) {
         Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted) => {
             Error::new(ErrorKind::Unavailable, format!("`{host}` broke the connection"))
         }
@@ -44,7 +65,7 @@ pub(crate) fn transport(error: reqwest::Error, side: Side<'_>) -> Error {
             Error::new(ErrorKind::Denied, format!("the proxy on the way to `{host}` wants a login"))
                 .hint("put it into the proxy variable: http://NAME:PASSWORD@PROXY:PORT")
         }
-        _ if error.is_connect() => side.unreachable(&cause),
+        _ if error.is_connect() => io.map_or_else(|| side.unreachable(&cause), |io| side.no_connection(io)),
         _ => Error::new(ErrorKind::Unavailable, format!("the exchange with `{host}` broke off: {cause}")),
     };
     told.because(error)

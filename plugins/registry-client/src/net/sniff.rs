@@ -3,7 +3,7 @@
 //! A TLS client hello is enough: a TLS server answers with a handshake or an alert record, everything else with
 //! something else, or not at all. No HTTP request is spent, so nothing appears in anybody's access log.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use rustls::{ClientConfig, ClientConnection, RootCertStore, pki_types::ServerName};
 use tokio::{
@@ -13,7 +13,7 @@ use tokio::{
 };
 
 /// What a server turned out to speak.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Spoken {
     /// TLS.
     Tls,
@@ -22,7 +22,7 @@ pub(crate) enum Spoken {
     /// It was reached and said nothing.
     Silent,
     /// It could not be reached.
-    Unreachable,
+    Unreachable(io::Error),
 }
 
 /// Types of the TLS record that answers a hello.
@@ -32,8 +32,10 @@ const HANDSHAKE: u8 = 22;
 /// Asks the server at `host:port`.
 pub(crate) async fn sniff(host: &str, port: u16, connect: Duration, answer: Duration) -> Spoken {
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    let Ok(Ok(mut stream)) = timeout(connect, TcpStream::connect((host, port))).await else {
-        return Spoken::Unreachable;
+    let connected = timeout(connect, TcpStream::connect((host, port))).await;
+    let mut stream = match connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+        Ok(stream) => stream,
+        Err(error) => return Spoken::Unreachable(error),
     };
     let mut first = [0];
     let dialogue = async {
@@ -84,10 +86,10 @@ mod tests {
 
     #[tokio::test]
     async fn tls_is_told_from_http_by_its_first_byte() {
-        assert_eq!(spoken(b"\x16\x03\x03").await, Spoken::Tls);
-        assert_eq!(spoken(b"\x15\x03\x03").await, Spoken::Tls);
-        assert_eq!(spoken(b"HTTP/1.1 400 Bad Request\r\n\r\n").await, Spoken::Plain);
-        assert_eq!(spoken(b"").await, Spoken::Plain);
+        assert!(matches!(spoken(b"\x16\x03\x03").await, Spoken::Tls));
+        assert!(matches!(spoken(b"\x15\x03\x03").await, Spoken::Tls));
+        assert!(matches!(spoken(b"HTTP/1.1 400 Bad Request\r\n\r\n").await, Spoken::Plain));
+        assert!(matches!(spoken(b"").await, Spoken::Plain));
     }
 
     #[tokio::test]
@@ -95,6 +97,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         drop(listener);
-        assert_eq!(sniff("127.0.0.1", port, Duration::from_secs(5), Duration::from_secs(5)).await, Spoken::Unreachable);
+        let spoken = sniff("127.0.0.1", port, Duration::from_secs(5), Duration::from_secs(5)).await;
+        assert!(matches!(spoken, Spoken::Unreachable(error) if error.kind() == io::ErrorKind::ConnectionRefused));
     }
 }

@@ -16,3 +16,4 @@ pub(crate) use ask::{Ask, To};
 pub(crate) use backoff::Backoff;
 pub(crate) use exchange::refused;
 pub(crate) use pace::Pace;
+pub(crate) use retry_after::read as retry_after;

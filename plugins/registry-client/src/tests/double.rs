@@ -39,7 +39,7 @@ impl Asked {
     }
 
     /// Where a `Range` starts.
-    pub(super) fn from_byte(&self) -> Option<usize> {
+    pub(super) fn range_start(&self) -> Option<usize> {
         self.header("range")?.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()
     }
 }

@@ -283,7 +283,8 @@ async fn a_token_service_that_stumbles_is_asked_again() {
     let double = Double::start(move |asked| {
         let host = asked.header("host").unwrap_or_default();
         match asked.path.starts_with("/token") {
-            true if seen.fetch_add(1, Ordering::Relaxed) < 2 => reply(503),
+            true if seen.fetch_add(1, Ordering::Relaxed) == 0 => reply(503),
+            true if seen.load(Ordering::Relaxed) == 2 => reply(429).header("retry-after", 0),
             true => reply(200).json(r#"{"token":"good"}"#),
             false if asked.header("authorization") == Some("Bearer good") => reply(404),
             false => challenge(host, ""),

@@ -202,5 +202,8 @@ async fn nobody_there_is_said_soon_and_in_one_line() {
     drop(listener);
     let error = fetch_of(&client()).resolve(&image_at(&host, "a/b:v1"), Want::Digest).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
-    assert!(error.message().contains(&format!("cannot connect to `{host}`")), "{error}");
+    assert!(error.message().contains(&format!("cannot connect to `{host}`: connection refused")), "{error}");
+    let image = image_at("no-such-host.invalid", "a/b:v1");
+    let error = fetch_of(&client()).resolve(&image, Want::Digest).await.unwrap_err();
+    assert!(error.message().contains("cannot connect to `no-such-host.invalid`"), "{error}");
 }

@@ -18,7 +18,7 @@ const SIZE: usize = 300_000;
 
 /// A blob, served in ranges like a good registry does.
 fn part(content: &Bytes, asked: &Asked) -> Reply {
-    match asked.from_byte() {
+    match asked.range_start() {
         Some(from) => reply(206)
             .header("content-range", format!("bytes {from}-{}/{}", content.len() - 1, content.len()))
             .body(content.slice(from..)),
@@ -51,7 +51,7 @@ async fn a_stream_that_breaks_off_goes_on_at_that_byte() {
         let (got, asked) = read_over(move |reply| reply.cut(at), part).await;
         assert_eq!(got.unwrap(), noise(SIZE), "{at}");
         assert_eq!(asked.len(), 2, "{at}");
-        assert_eq!(asked[1].from_byte().unwrap_or(0), at);
+        assert_eq!(asked[1].range_start().unwrap_or(0), at);
     }
 }
 
@@ -75,7 +75,7 @@ async fn it_gives_up_where_it_does_not_get_on() {
 async fn a_stream_that_stands_still_is_left_and_taken_up_again() {
     let (got, asked) = read_over(|reply| reply.stall(50_000), part).await;
     assert_eq!(got.unwrap(), noise(SIZE));
-    assert_eq!(asked[1].from_byte(), Some(50_000));
+    assert_eq!(asked[1].range_start(), Some(50_000));
 }
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn a_part_that_does_not_fit_is_not_joined() {
     for wrong in ["bytes 99999-299999/300000", "bytes 100000-299999/300001", "pieces 5", ""] {
         let (got, asked) = read_over(
             |reply| reply.cut(100_000),
-            move |content, asked| match asked.from_byte() {
+            move |content, asked| match asked.range_start() {
                 Some(from) if wrong.is_empty() => reply(206).body(content.slice(from..)),
                 Some(from) => reply(206).header("content-range", wrong).body(content.slice(from..)),
                 None => reply(200).body(content.clone()),
@@ -106,7 +106,7 @@ async fn a_part_that_does_not_fit_is_not_joined() {
 async fn an_unsatisfiable_range_with_a_body_that_never_comes_does_not_hang() {
     let (got, _) = read_over(
         |reply| reply.cut(100_000),
-        |content, asked| match asked.from_byte() {
+        |content, asked| match asked.range_start() {
             // As distribution 2.8 does it.
             Some(_) => reply(416).header("content-length", 5),
             None => reply(200).body(content.clone()),
@@ -178,7 +178,7 @@ async fn a_signed_url_that_ran_out_sends_us_back_to_the_registry() {
     .await;
     let got = read(&fetch_of(&client()), &repository(&registry.host(), "a/b"), &layer(&content)).await;
     assert_eq!(got.unwrap(), content);
-    let ranges: Vec<_> = store.asked().iter().map(Asked::from_byte).collect();
+    let ranges: Vec<_> = store.asked().iter().map(Asked::range_start).collect();
     assert_eq!(ranges, [None, Some(100_000), Some(100_000)]);
     assert_eq!(registry.asked().len(), 3);
 }
