@@ -56,7 +56,12 @@ impl Host {
                 Ok(Offer::Mounted)
             }
             Some(answer) => self.slot(at, item, answer).await,
-            None => self.begin(at, item).await,
+            None => {
+                if asks_itself {
+                    self.quirks.learn_presence(Presence::ByHead);
+                }
+                self.begin(at, item).await
+            }
         }
     }
 
