@@ -5,7 +5,7 @@
 
 use std::{
     collections::HashMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, OnceLock, PoisonError},
 };
 
@@ -48,6 +48,14 @@ impl Base {
         }
         let receipt = blocking(move || Receipt::read(&path)).await?;
         Ok(Self::new(label, receipt))
+    }
+
+    /// Reads a receipt from a file. Blocks.
+    ///
+    /// # Errors
+    /// If there is no file, or it is no receipt.
+    pub fn read_file(path: &Path) -> Result<Self> {
+        Ok(Self::new(path.display().to_string(), Receipt::read(path)?))
     }
 
     /// What a receipt says; `label` names it in messages.

@@ -195,14 +195,33 @@ impl Dir {
         Ok(true)
     }
 
-    /// Says beforehand if so many bytes do not fit.
+    /// Says beforehand if so many bytes do not fit, or not into one file.
     pub(crate) fn check_room(&self, need: u64) -> Result<()> {
+        if self.largest_file().is_some_and(|most| most < need) {
+            return Err(fault_writing(&self.file_path("blob"), Errno::FBIG, Some(need)));
+        }
         // Some file systems in user space do not count at all, so nothing is said of those.
         let free = rustix::fs::fstatvfs(&self.fd).ok().filter(|stat| stat.f_blocks > 0);
         match free.map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize)) {
             Some(free) if free < need => Err(fault_writing(&self.file_path("blob"), Errno::NOSPC, Some(need))),
             _ => Ok(()),
         }
+    }
+
+    /// How long a file can be here, where that is known: a limit of the process, or the file system's.
+    fn largest_file(&self) -> Option<u64> {
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
+        [limit, self.most_of_file_system()].into_iter().flatten().min()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn most_of_file_system(&self) -> Option<u64> {
+        rustix::fs::fstatfs(&self.fd).ok().and_then(|stat| most_of(stat.f_type))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn most_of_file_system(&self) -> Option<u64> {
+        None // the numbers of file systems are Linux's
     }
 
     /// Removes a file, if it is there; what cannot be removed is found again later.
@@ -263,10 +282,28 @@ impl Stamp {
     }
 }
 
+/// The longest file that a kind of file system can have; none if it is long enough for everything.
+#[cfg(target_os = "linux")]
+fn most_of(kind: rustix::fs::FsWord) -> Option<u64> {
+    /// FAT12 to FAT32 (`MSDOS_SUPER_MAGIC` in linux/magic.h); exFAT has another number.
+    const FAT: rustix::fs::FsWord = 0x4d44;
+    (kind == FAT).then_some(u32::MAX.into())
+}
+
 /// Makes a directory and those above it.
 pub(crate) fn make_all(path: &Path) -> Result<()> {
     std::fs::create_dir_all(path).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => broken(path, "is not a directory"),
         _ => fault("create", path, error),
     })
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    #[test]
+    fn a_file_on_fat_ends_before_4_gib() {
+        assert_eq!(super::most_of(0x4d44), Some((4 << 30) - 1));
+        assert_eq!(super::most_of(0xef53), None, "ext4");
+        assert_eq!(super::most_of(0x2011_bab0), None, "exFAT");
+    }
 }

@@ -22,6 +22,7 @@ use crate::{
     dir::{Dir, Stamp},
     fault::{broken, fault},
     index::{self, Change, Index},
+    name::{REF_NAME, name_of},
 };
 
 /// A layout that is read. Cheap to clone.
@@ -124,6 +125,13 @@ impl Layout {
     /// The entry with this full name, such as `docker.io/library/nginx:1.27`.
     pub fn find(&self, name: &str) -> Option<Descriptor> {
         self.0.state().index.find(name).cloned()
+    }
+
+    /// The entry that other tools see under this `ref.name` although its full name is another one.
+    pub fn another_called(&self, ref_name: &str, full_name: &str) -> Option<Descriptor> {
+        let state = self.0.state();
+        let called = |entry: &&Descriptor| entry.annotations.get(REF_NAME).is_some_and(|name| name == ref_name);
+        state.index.entries().filter(called).find(|entry| name_of(entry) != Some(full_name)).cloned()
     }
 
     /// Reads `index.json` again if it is another file than the one that was read last; says whether it was.
@@ -278,7 +286,7 @@ impl Inner {
     }
 }
 
-fn read_index(root: &Dir) -> Result<(Index, Stamp)> {
+pub(crate) fn read_index(root: &Dir) -> Result<(Index, Stamp)> {
     let path = root.file_path(index::FILE);
     let Some((bytes, stamp)) = root.read(index::FILE, index::MAX_BYTES)? else {
         return Err(broken(&path, "is missing").hint("restore it from a copy, or use another directory"));

@@ -27,6 +27,7 @@ mod lock;
 #[cfg(test)]
 mod made;
 mod name;
+mod place;
 mod receipt;
 mod verify;
 mod whole;
@@ -39,6 +40,7 @@ pub use incoming::Incoming;
 pub use inventory::{Inventory, InventoryImage};
 pub use layout::Layout;
 pub use name::{CONTAINERD_NAME, Name, Named, REF_NAME, RefStyle, SOURCE, TARGETS, is_ref_name, name_of, named};
+pub use place::check_place;
 pub use receipt::{Receipt, ReceiptBlob, ReceiptBuilder, ReceiptImage, Recorder};
 pub use verify::{Damage, DamageKind, Extra, LeftOut, Progress, Verification, verify};
 pub use writer::{Writer, WriterOptions};

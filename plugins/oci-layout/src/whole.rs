@@ -3,11 +3,18 @@
 use std::{collections::HashSet, sync::Arc};
 
 use sealift_core::{
-    content::Descriptor,
+    content::{Descriptor, Digest},
     error::{ErrorKind, Result},
 };
 
-use crate::{base::Bases, blocking::blocking, layout::Layout};
+use crate::{
+    base::{Base, Bases},
+    blocking::blocking,
+    layout::Layout,
+};
+
+/// Whether a blob was left out on purpose.
+type Absence = dyn Fn(&Digest) -> bool + Send + Sync;
 
 impl Layout {
     /// Whether an image is there with everything that it points to. Lengths are compared, bytes are not read, except
@@ -17,6 +24,21 @@ impl Layout {
     /// # Errors
     /// [`ErrorKind::Storage`] if it cannot be read.
     pub async fn has_image(&self, root: &Descriptor) -> Result<bool> {
+        let layout = self.clone();
+        let bases = blocking(move || Bases::of_now(&layout.0)).await?;
+        self.has_image_but(root, Arc::new(move |digest: &Digest| bases.with(digest).is_some())).await
+    }
+
+    /// The same, where only those blobs may be missing that `base` has, whatever was left out earlier.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] if it cannot be read.
+    pub async fn has_image_besides(&self, root: &Descriptor, base: Option<Arc<Base>>) -> Result<bool> {
+        let left_out = move |digest: &Digest| base.as_ref().is_some_and(|base| base.contains(digest));
+        self.has_image_but(root, Arc::new(left_out)).await
+    }
+
+    async fn has_image_but(&self, root: &Descriptor, left_out: Arc<Absence>) -> Result<bool> {
         let mut seen = HashSet::new();
         let mut open = vec![root.clone()];
         while let Some(item) = open.pop() {
@@ -31,12 +53,12 @@ impl Layout {
             open.extend(manifest.children().iter().cloned());
             let blobs = manifest.blobs().filter(|blob| !blob.media_type.is_foreign_layer());
             let blobs: Vec<_> = blobs.map(|blob| (blob.digest.clone(), blob.known_size())).collect();
-            let inner = Arc::clone(&self.0);
+            let (inner, left_out) = (Arc::clone(&self.0), Arc::clone(&left_out));
             let all = blocking(move || {
                 for (digest, size) in &blobs {
                     match inner.open_blob(digest)? {
                         Some((_, length)) if size.is_none_or(|size| size == length) => {}
-                        None if Bases::of_now(&inner)?.with(digest).is_some() => {}
+                        None if left_out(digest) => {}
                         _ => return Ok(false),
                     }
                 }
@@ -64,8 +86,11 @@ mod tests {
         let receipt = Receipt::of_layout(&made.layout().await).await.unwrap();
         std::fs::remove_file(made.file(&layer)).unwrap();
         assert!(!made.writer.has_image(&image).await.unwrap());
-        made.writer.note_base(&Base::new("the last one", receipt)).await.unwrap();
+        made.writer.note_base(&Base::new("the last one", receipt.clone())).await.unwrap();
         assert!(made.writer.has_image(&image).await.unwrap());
+        assert!(!made.writer.has_image_besides(&image, None).await.unwrap(), "that was another time");
+        let base = Base::new("this time", receipt);
+        assert!(made.writer.has_image_besides(&image, Some(base.into())).await.unwrap());
         std::fs::remove_file(made.file(&other)).unwrap();
         assert!(!made.writer.has_image(&image).await.unwrap());
     }

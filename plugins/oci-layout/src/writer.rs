@@ -25,9 +25,10 @@ use crate::{
     fault::broken,
     incoming::Incoming,
     index::{self, Change, Index},
-    layout::{Layout, MARKER, MARKER_TEXT, check_marker},
+    layout::{Layout, MARKER, MARKER_TEXT},
     lock::Lock,
     name::Named,
+    place::check_kind,
 };
 
 /// How a layout is written.
@@ -88,12 +89,7 @@ impl Writer {
     fn create_blocking(path: &Path, options: WriterOptions) -> Result<Self> {
         make_all(path)?;
         let root = Dir::root(path)?.ok_or_else(|| broken(path, "is not a directory"))?;
-        if root.has(MARKER) {
-            check_marker(&root)?;
-        } else if root.has("blobs") || root.has(index::FILE) {
-            return Err(broken(path, "has parts of an OCI image layout, but no file `oci-layout`")
-                .hint("if it is one, write `{\"imageLayoutVersion\":\"1.0.0\"}` into `oci-layout` there"));
-        }
+        check_kind(&root)?;
         let lock = Lock::take(&root.make_sub(OURS)?)?;
         if !root.has(MARKER) {
             root.replace(MARKER, MARKER_TEXT, options.sync)?;
@@ -125,6 +121,16 @@ impl Writer {
     /// The same layout, for reading.
     pub fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    /// Says before a blob is brought if there is no room for it, or if files cannot be so large here.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] if it would not fit.
+    pub async fn check_room(&self, item: &Descriptor) -> Result<()> {
+        let Some(need) = item.known_size() else { return Ok(()) };
+        let layout = self.layout.clone();
+        blocking(move || layout.0.make_blobs(Algorithm::Sha256)?.check_room(need)).await
     }
 
     /// Begins a blob whose digest is said at its end. Its bytes are hashed on the way.
