@@ -1,31 +1,129 @@
 //! What is written in the pipeline.
 
+use std::{path::PathBuf, sync::Arc};
+
 use schemars::JsonSchema;
 use sealift_core::{
-    plugin::{BuildContext, ConfigError, StageConfig},
+    content::ImageRef,
+    error::Error,
+    plugin::{BuildContext, ConfigError, Purpose, StageConfig},
     stage::Push,
 };
+use sealift_oci_layout::{Base, RefStyle, check_place};
 use serde::Deserialize;
 
-use crate::push::OciDir;
+use crate::{
+    base::LeftOut,
+    names::{Called, Names},
+    push::OciDir,
+};
 
 /// Writes images into an OCI image layout in a directory.
 ///
 /// Each image keeps the name of its source, such as `docker.io/library/nginx:1.27`; the targets of its rule are noted
 /// beside it. Blobs that several images share are stored once. One process at a time can write to a directory; an
 /// image that is there already, with the same digest and all its parts, is skipped.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The directory, made if it is missing: `"/media/usb/bundle"`. A relative path starts at the pipeline file.
     pub path: String,
+
+    /// How other tools see the names of images: `full` (`docker.io/library/nginx:1.27`) goes for any number of
+    /// repositories, `tag` (`1.27`) is what users of umoci, oras and regctl expect of a single one; two repositories
+    /// with one tag are then refused. Default: `full`.
+    #[serde(default)]
+    pub ref_style: Option<Style>,
+
+    /// Leaves out blobs that the other side has: a receipt that `sealift receipt` made there, or a directory that was
+    /// carried there before. The directory is then of use at that place only. Default: none, it is complete.
+    #[serde(default)]
+    pub base: Option<String>,
+
+    /// The name that the only image gets: a full one, or a tag alone, which implies `ref_style = "tag"`. Default: that
+    /// of its source.
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
+/// How names of images are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Style {
+    /// With registry and path.
+    Full,
+    /// The tag alone.
+    Tag,
 }
 
 impl StageConfig<dyn Push> for Config {
     fn build(self, cx: &BuildContext<'_>) -> Result<Box<dyn Push>, ConfigError> {
+        let mut problems = ConfigError::default();
+        let mut note = |problem: ConfigError| problems = std::mem::take(&mut problems).and(problem);
+        let path = self.path(cx).map_err(&mut note).unwrap_or_default();
+        let base = self.base(cx).map_err(&mut note).unwrap_or_default();
+        let called = self.called().map_err(&mut note).unwrap_or_default();
+        let style = match (self.ref_style, &called) {
+            (Some(Style::Tag), _) | (None, Called::Tag(_)) => RefStyle::Tag,
+            _ => RefStyle::Full,
+        };
+        problems.or_ok(())?;
+        Ok(Box::new(OciDir::new(path, Names::new(called, style), LeftOut::by(base))))
+    }
+}
+
+impl Config {
+    /// The directory; a run hears here, before anything is asked of a registry, that it cannot be written to.
+    fn path(&self, cx: &BuildContext<'_>) -> Result<PathBuf, ConfigError> {
         if self.path.trim().is_empty() {
             return Err(ConfigError::new("the path is empty").at("path").hint("name a directory: `path = \"bundle\"`"));
         }
-        Ok(Box::new(OciDir::new(cx.path(&self.path))))
+        let path = cx.path(&self.path);
+        if cx.purpose() == Purpose::Run {
+            check_place(&path).map_err(|error| of_disk(&error).at("path"))?;
+        }
+        Ok(path)
+    }
+
+    fn base(&self, cx: &BuildContext<'_>) -> Result<Option<Known>, ConfigError> {
+        let Some(base) = &self.base else { return Ok(None) };
+        if base.trim().is_empty() {
+            return Err(ConfigError::new("the base is empty").at("base"));
+        }
+        let path = cx.path(base);
+        if cx.purpose() == Purpose::Check || path.is_dir() {
+            return Ok(Some(Known::Somewhere(path)));
+        }
+        let read = Base::read_file(&path).map_err(|error| of_disk(&error).at("base"))?;
+        Ok(Some(Known::Read(Arc::new(read))))
+    }
+
+    fn called(&self) -> Result<Called, ConfigError> {
+        let Some(name) = &self.name else { return Ok(Called::AsSource) };
+        let full = name.contains(['/', ':', '@']);
+        let called = match full {
+            true => ImageRef::parse_or_latest(name).map(Called::Full).map_err(|error| error.to_string()),
+            false => {
+                name.parse().map(Called::Tag).map_err(|error: sealift_core::content::ReferenceError| error.to_string())
+            }
+        };
+        called.map_err(|problem| ConfigError::new(problem).at("name").hint("write a tag, or `registry/path:tag`"))
+    }
+}
+
+/// What the other side has, as it was given.
+#[derive(Clone, Debug)]
+pub(crate) enum Known {
+    /// A receipt that was read.
+    Read(Arc<Base>),
+    /// A directory, or what is only looked at.
+    Somewhere(PathBuf),
+}
+
+fn of_disk(error: &Error) -> ConfigError {
+    let problem = ConfigError::new(error.message());
+    match error.hint_text() {
+        Some(hint) => problem.hint(hint),
+        None => problem,
     }
 }

@@ -5,24 +5,28 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use sealift_core::{
     blob::Blob,
-    content::{Descriptor, ImageRef, Manifest, Repository, Version},
+    content::{Descriptor, Digest, ImageRef, Manifest, Repository, Version},
     error::Result,
     job::Job,
     stage::{Offer, Push, Slot, StoreId},
 };
-use sealift_oci_layout::{Layout, Named, RefStyle, Writer, WriterOptions, named};
+use sealift_oci_layout::{Layout, Named, Writer, WriterOptions};
 use tokio::sync::OnceCell;
+
+use crate::{base::LeftOut, names::Names};
 
 /// A directory that images are written to.
 pub(crate) struct OciDir {
     path: PathBuf,
+    names: Names,
+    left_out: LeftOut,
     /// Opened by the first write, so that a plan, which only reads, makes no directory and takes no lock.
     writer: OnceCell<Writer>,
 }
 
 impl OciDir {
-    pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, writer: OnceCell::new() }
+    pub(crate) fn new(path: PathBuf, names: Names, left_out: LeftOut) -> Self {
+        Self { path, names, left_out, writer: OnceCell::new() }
     }
 
     async fn writer(&self) -> Result<&Writer> {
@@ -40,6 +44,7 @@ impl OciDir {
     /// Writes a manifest, and an entry for it in the index, which follows within a second.
     async fn list(&self, manifest: &Manifest, entry: Named) -> Result<()> {
         let writer = self.writer().await?;
+        self.left_out.note(writer).await?;
         writer.put_bytes(&manifest.descriptor(), manifest.bytes().clone()).await?;
         writer.set(entry);
         writer.commit_soon();
@@ -47,14 +52,10 @@ impl OciDir {
     }
 }
 
-fn entry(at: &ImageRef, manifest: &Manifest) -> Named {
-    named(manifest.descriptor(), &at.repository.to_string(), &at.version, RefStyle::Full)
-}
-
 #[async_trait]
 impl Push for OciDir {
     fn place(&self, job: &Job) -> Result<Vec<ImageRef>> {
-        Ok(vec![job.source.clone()])
+        self.names.give(job).map(|at| vec![at])
     }
 
     fn store(&self, _: &Repository) -> StoreId {
@@ -62,52 +63,71 @@ impl Push for OciDir {
     }
 
     async fn current(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
+        let base = self.left_out.base().await?;
         let Some(layout) = self.layout().await? else { return Ok(None) };
+        self.names.check(&layout, at)?;
         let Some(entry) = layout.find(&at.to_string()) else { return Ok(None) };
         // An entry may be more than what is there: others write in this directory, and clean it up.
-        Ok(layout.has_image(&entry).await?.then_some(entry))
+        Ok(layout.has_image_besides(&entry, base).await?.then_some(entry))
     }
 
     async fn has(&self, _: &Repository, item: &Descriptor) -> Result<bool> {
         match self.layout().await? {
-            Some(layout) => layout.has(item).await,
-            None => Ok(false),
+            Some(layout) if layout.has(item).await? => Ok(true),
+            _ => self.left_out.has(item).await,
         }
+    }
+
+    async fn prepare(&self, at: &ImageRef, _: Option<&Digest>) -> Result<()> {
+        self.names.check(self.writer().await?, at)
     }
 
     async fn offer(&self, _: &Repository, item: &Descriptor, _: Option<&Repository>) -> Result<Offer> {
         let writer = self.writer().await?;
-        if writer.has(item).await? {
+        if writer.has(item).await? || self.left_out.has(item).await? {
             return Ok(Offer::Have);
         }
+        writer.check_room(item).await?;
         Ok(Offer::Want(Box::new(DirSlot(writer.clone()))))
     }
 
     async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()> {
         if manifest.subject().is_some() {
             // Nothing points to a signature: without an entry a tool that cleans up would take it away.
-            return self.list(manifest, entry(&at.at(manifest.digest()), manifest)).await;
+            let entry = self.names.entry(&at.at(manifest.digest()), manifest.descriptor());
+            return self.list(manifest, entry).await;
         }
         self.writer().await?.put_bytes(&manifest.descriptor(), manifest.bytes().clone()).await
     }
 
     async fn tag(&self, at: &ImageRef, manifest: &Manifest) -> Result<()> {
-        self.list(manifest, entry(at, manifest)).await
+        self.list(manifest, self.names.entry(at, manifest.descriptor())).await
     }
 
-    async fn root(&self, job: &Job, at: &ImageRef, manifest: &Manifest) -> Result<()> {
-        let at = match &at.version {
-            Version::Tag(_) => at.clone(),
-            Version::Digest(_) => at.repository.at(manifest.digest()),
+    async fn root(&self, job: &Job, asked: &ImageRef, manifest: &Manifest) -> Result<()> {
+        let at = match &asked.version {
+            Version::Tag(_) => asked.clone(),
+            Version::Digest(_) => asked.repository.at(manifest.digest()),
         };
-        self.list(manifest, entry(&at, manifest).source(&job.source).targets(&job.targets)).await
+        self.list(manifest, self.names.noted(job, asked, &at, manifest.descriptor())).await
     }
 
     async fn finish(&self) -> Result<()> {
-        match self.writer.get() {
-            Some(writer) => writer.commit().await,
-            None => Ok(()), // nothing was written
+        let layout = match self.writer.get() {
+            Some(writer) => writer.layout().clone(),
+            // Nothing was written; if nothing can be read either, every image heard of that.
+            None => match self.layout().await {
+                Ok(Some(layout)) => layout,
+                _ => return Ok(()),
+            },
+        };
+        let outdated = self.names.outdated(&layout);
+        if outdated.is_empty() && self.writer.get().is_none() {
+            return Ok(());
         }
+        let writer = self.writer().await?;
+        outdated.into_iter().for_each(|entry| writer.set(entry));
+        writer.commit().await
     }
 }
 

@@ -9,7 +9,7 @@ use sealift_core::{
     spec::{Named as Kind, Pipeline, RunOptions},
     stage::{Fetch, List},
 };
-use sealift_oci_layout::{SOURCE, TARGETS};
+use sealift_oci_layout::{CONTAINERD_NAME, REF_NAME, Receipt, RefStyle, SOURCE, TARGETS};
 use sealift_testkit::{
     images::{image, index},
     memory::{Memory, Op, Wanted},
@@ -17,11 +17,32 @@ use sealift_testkit::{
 use tempfile::TempDir;
 
 use super::*;
-use crate::Config;
+use crate::{Config, Style, names::Called};
 
 /// Runs `wanted` from a registry in memory into a directory.
 async fn run(from: &Memory, wanted: &Wanted, dir: &Path) -> Report {
     engine::run(&pipeline(from, wanted, dir), &Cancel::new(), &observer()).await
+}
+
+/// The same, with more in `[[push]]` than the path.
+async fn run_with(from: &Memory, wanted: &Wanted, config: Config) -> Report {
+    let push = stage(config).unwrap_or_else(|error| panic!("{error:?}"));
+    let mut pipeline = pipeline(from, wanted, Path::new("/nowhere"));
+    pipeline.pushes = vec![Kind::new("oci-dir", Arc::from(push))];
+    engine::run(&pipeline, &Cancel::new(), &observer()).await
+}
+
+fn stage(config: Config) -> Result<Box<dyn Push>, sealift_core::plugin::ConfigError> {
+    let cx = BuildContext::new(Arc::new(|_| None), "/base", Purpose::Run);
+    StageConfig::<dyn Push>::build(config, &cx)
+}
+
+fn at(dir: &Path) -> Config {
+    Config { path: dir.to_str().unwrap().to_owned(), ..Config::default() }
+}
+
+fn plain(dir: &Path) -> OciDir {
+    OciDir::new(dir.to_owned(), Names::new(Called::AsSource, RefStyle::Full), LeftOut::default())
 }
 
 fn pipeline(from: &Memory, wanted: &Wanted, dir: &Path) -> Pipeline {
@@ -31,7 +52,7 @@ fn pipeline(from: &Memory, wanted: &Wanted, dir: &Path) -> Pipeline {
         list: Kind::new("wanted", Arc::new(wanted.clone()) as Arc<dyn List>),
         filters: Vec::new(),
         fetch: Kind::new("memory", Arc::new(from.clone()) as Arc<dyn Fetch>),
-        pushes: vec![Kind::new("oci-dir", Arc::new(OciDir::new(dir.to_owned())) as Arc<dyn Push>)],
+        pushes: vec![Kind::new("oci-dir", Arc::new(plain(dir)) as Arc<dyn Push>)],
     }
 }
 
@@ -117,7 +138,7 @@ async fn an_image_by_digest_has_an_entry() {
 async fn a_signature_has_an_entry_because_nothing_points_to_it() {
     use sealift_serve::sample::{Dialect, Image, layer};
     let dir = tempfile::tempdir().unwrap();
-    let push = OciDir::new(dir.path().to_owned());
+    let push = plain(dir.path());
     let image = Image::single(Dialect::Oci, &"linux/amd64".parse().unwrap(), &[layer("x", 100)]);
     let signature = image.referrer("application/x.signature", "signed".into());
     let at: ImageRef = "q.io/web:v1".parse().unwrap();
@@ -161,6 +182,116 @@ async fn a_directory_that_somebody_else_writes_to_is_left_alone() {
 #[test]
 fn a_path_is_needed() {
     let cx = BuildContext::new(Arc::new(|_| None), "/base", Purpose::Check);
-    let empty = Config { path: "  ".to_owned() };
+    let empty = Config { path: "  ".to_owned(), ..Config::default() };
     assert!(StageConfig::<dyn Push>::build(empty, &cx).is_err());
+}
+
+#[test]
+fn a_run_hears_of_a_directory_that_cannot_be_written_before_anything_is_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    std::fs::write(&file, b"of somebody").unwrap();
+    let problems = stage(at(&file)).err().unwrap().into_problems();
+    assert_eq!(problems[0].key.as_deref(), Some("path"));
+    assert!(problems[0].diagnostic.message.ends_with("is not a directory"));
+    let check = BuildContext::new(Arc::new(|_| None), "/base", Purpose::Check);
+    assert!(StageConfig::<dyn Push>::build(at(&file), &check).is_ok(), "a check looks at no disk");
+}
+
+#[tokio::test]
+async fn notes_follow_the_rules_although_the_image_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let from = source();
+    run(&from, &wanted(), dir.path()).await;
+    let again = Wanted::new().image("q.io/web:v1", &["k.io/web:v1"]).image("q.io/api:a__b", &[]);
+    assert_eq!(run(&from, &again, dir.path()).await.skipped, 2);
+    let targets = |layout: &Layout| layout.find("q.io/web:v1").unwrap().annotations[TARGETS].clone();
+    assert_eq!(targets(&opened(&dir).await), "k.io/web:v1");
+    run(&from, &Wanted::new().image("q.io/web:v1", &[]), dir.path()).await;
+    assert_eq!(targets(&opened(&dir).await), "k.io/web:v1", "nothing was said, so nothing changes");
+}
+
+#[tokio::test]
+async fn two_rules_for_one_image_note_the_targets_of_both() {
+    let dir = tempfile::tempdir().unwrap();
+    let both = Wanted::new().image("q.io/web:v1", &["h.io/web:v1"]).image("q.io/web:v1", &["k.io/web:v1"]);
+    run(&source(), &both, dir.path()).await;
+    let entry = opened(&dir).await.find("q.io/web:v1").unwrap();
+    assert_eq!(entry.annotations[TARGETS], "h.io/web:v1 k.io/web:v1");
+}
+
+#[tokio::test]
+async fn with_tags_for_names_other_tools_find_the_tag_and_containerd_the_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let wanted = Wanted::new().image("q.io/web:v1", &[]);
+    let config = Config { ref_style: Some(Style::Tag), ..at(dir.path()) };
+    assert_eq!(run_with(&source(), &wanted, config.clone()).await.copied, 1);
+    let entry = opened(&dir).await.find("q.io/web:v1").unwrap();
+    assert_eq!((&*entry.annotations[REF_NAME], &*entry.annotations[CONTAINERD_NAME]), ("v1", "q.io/web:v1"));
+    assert_eq!(run_with(&source(), &wanted, config).await.skipped, 1);
+}
+
+#[tokio::test]
+async fn two_repositories_with_one_tag_are_refused_before_anything_of_the_second_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let from = source();
+    from.add("api:v1", &image("linux/amd64", &["other"]));
+    let config = Config { ref_style: Some(Style::Tag), ..at(dir.path()) };
+    let both = Wanted::new().image("q.io/web:v1", &[]).image("q.io/api:v1", &[]);
+    let report = run_with(&from, &both, config.clone()).await;
+    assert_eq!((report.copied, report.failed), (1, 1));
+    let cause = &report.failures[0].cause;
+    assert!(cause.contains("`q.io/web:v1` and `q.io/api:v1` would both be called `v1`"), "{cause}");
+    from.forget_calls();
+    let report = run_with(&from, &Wanted::new().image("q.io/api:v1", &[]), config).await;
+    assert_eq!(report.failed, 1, "it is known of an earlier run, too");
+    assert!(report.failures[0].cause.contains("would both be called `v1`"));
+    assert_eq!(from.count(Op::Blob) + from.count(Op::Manifest) + from.count(Op::ResolveManifest), 0);
+}
+
+#[tokio::test]
+async fn the_only_image_gets_the_name_that_was_asked_for() {
+    for (name, ref_name, full) in [("now", "now", "q.io/web:now"), ("r.io/x/y:2", "r.io/x/y:2", "r.io/x/y:2")] {
+        let dir = tempfile::tempdir().unwrap();
+        let config = Config { name: Some(name.to_owned()), ..at(dir.path()) };
+        let wanted = Wanted::new().image("q.io/web:v1", &[]);
+        assert_eq!(run_with(&source(), &wanted, config.clone()).await.copied, 1);
+        let entry = opened(&dir).await.find(full).unwrap();
+        assert_eq!((&*entry.annotations[REF_NAME], &*entry.annotations[SOURCE]), (ref_name, "q.io/web:v1"));
+        let report = run_with(&source(), &wanted.image("q.io/api:a__b", &[]), config).await;
+        assert_eq!((report.skipped, report.failed), (1, 1), "{report:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_other_side_has_is_left_out() {
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let from = source();
+    run(&from, &Wanted::new().image("q.io/api:a__b", &[]), first.path()).await;
+    let receipt = second.path().join("receipt.json");
+    let made = Receipt::of_layout(&opened(&first).await).await.unwrap();
+    std::fs::write(&receipt, made.render()).unwrap();
+    for (at_bundle, base) in [("a", receipt.as_path()), ("b", first.path())] {
+        let bundle = second.path().join(at_bundle);
+        let config = Config { base: Some(base.to_str().unwrap().to_owned()), ..at(&bundle) };
+        from.forget_calls();
+        assert_eq!(run_with(&from, &wanted(), config.clone()).await.copied, 2);
+        // Of the four layers and three configs only those of `web` that it does not share with `api`.
+        assert_eq!(from.count(Op::Blob), 4, "{base:?}");
+        assert_eq!(run_with(&from, &wanted(), config).await.skipped, 2);
+        from.forget_calls();
+        assert_eq!(run(&from, &wanted(), &bundle).await.copied, 2, "without the receipt it becomes whole");
+        assert_eq!(from.count(Op::Blob), 3);
+    }
+}
+
+#[test]
+fn a_base_that_is_none_is_told_before_anything_is_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = dir.path().join("receipt.json");
+    let config = Config { base: Some(base.to_str().unwrap().to_owned()), ..at(dir.path()) };
+    assert_eq!(stage(config.clone()).err().unwrap().into_problems()[0].key.as_deref(), Some("base"));
+    std::fs::write(&base, "{}").unwrap();
+    let problems = stage(config).err().unwrap().into_problems();
+    assert!(problems[0].diagnostic.message.contains("is no receipt"));
 }

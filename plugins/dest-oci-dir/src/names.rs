@@ -1,0 +1,137 @@
+//! What images are called in the directory, and what is noted beside them.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use sealift_core::{
+    content::{Descriptor, ImageRef, Repository, Tag, Version},
+    error::{Error, ErrorKind, Result},
+    job::Job,
+};
+use sealift_oci_layout::{Layout, Named, RefStyle, SOURCE, TARGETS, named};
+
+/// The name that was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Called {
+    /// That of the source.
+    #[default]
+    AsSource,
+    /// The repository of the source with this tag.
+    Tag(Tag),
+    /// This.
+    Full(ImageRef),
+}
+
+/// Gives names, and remembers what this run wants to note at each: an image may be wanted by two rules, and one that
+/// is there already is not written again. That is less than what the index keeps of an image.
+pub(crate) struct Names {
+    called: Called,
+    style: RefStyle,
+    wanted: Mutex<Wanted>,
+}
+
+#[derive(Default)]
+struct Wanted {
+    notes: HashMap<ImageRef, Notes>,
+    /// With `ref_style = "tag"`: whose a tag is.
+    tags: HashMap<Tag, Repository>,
+}
+
+/// What is noted beside an image.
+#[derive(Clone, Debug)]
+struct Notes {
+    source: ImageRef,
+    targets: Vec<ImageRef>,
+}
+
+impl Names {
+    pub(crate) fn new(called: Called, style: RefStyle) -> Self {
+        Self { called, style, wanted: Mutex::default() }
+    }
+
+    fn wanted(&self) -> MutexGuard<'_, Wanted> {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The name of a job's image.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`] if another image of this run has it, as other tools would see it.
+    pub(crate) fn give(&self, job: &Job) -> Result<ImageRef> {
+        let at = match &self.called {
+            Called::AsSource => job.source.clone(),
+            Called::Tag(tag) => job.source.repository.tagged(tag),
+            Called::Full(name) => name.clone(),
+        };
+        let mut wanted = self.wanted();
+        if let (RefStyle::Tag, Version::Tag(tag)) = (self.style, &at.version) {
+            let owner = wanted.tags.entry(tag.clone()).or_insert_with(|| at.repository.clone());
+            if *owner != at.repository {
+                return Err(same_tag(&owner.tagged(tag).to_string(), &at, tag));
+            }
+        }
+        let notes = Notes { source: job.source.clone(), targets: Vec::new() };
+        let notes = wanted.notes.entry(at.clone()).or_insert(notes);
+        if notes.source != job.source {
+            let (first, second) = (&notes.source, &job.source);
+            let message = format!("`{first}` and `{second}` would both be called `{at}`");
+            return Err(Error::new(ErrorKind::Conflict, message).hint("`name` goes for one image: leave it out"));
+        }
+        for target in &job.targets {
+            if !notes.targets.contains(target) {
+                notes.targets.push(target.clone());
+            }
+        }
+        Ok(at)
+    }
+
+    /// Refuses a tag that somebody else's image has in the directory.
+    pub(crate) fn check(&self, layout: &Layout, at: &ImageRef) -> Result<()> {
+        let (RefStyle::Tag, Version::Tag(tag)) = (self.style, &at.version) else { return Ok(()) };
+        match layout.another_called(tag.as_str(), &at.to_string()) {
+            Some(other) => Err(same_tag(sealift_oci_layout::name_of(&other).unwrap_or(tag.as_str()), at, tag)),
+            None => Ok(()),
+        }
+    }
+
+    /// The entry of something without notes.
+    pub(crate) fn entry(&self, at: &ImageRef, manifest: Descriptor) -> Named {
+        named(manifest, &at.repository.to_string(), &at.version, self.style)
+    }
+
+    /// The entry of a job's image. `asked` is its name, `at` the one that it gets.
+    pub(crate) fn noted(&self, job: &Job, asked: &ImageRef, at: &ImageRef, manifest: Descriptor) -> Named {
+        let targets = self.wanted().notes.get(asked).map(|notes| notes.targets.clone());
+        let entry = self.entry(at, manifest).source(&job.source);
+        entry.targets(targets.as_deref().unwrap_or(&job.targets))
+    }
+
+    /// The entries whose notes are not what this run wants: those of images that were there already.
+    pub(crate) fn outdated(&self, layout: &Layout) -> Vec<Named> {
+        let wanted = self.wanted();
+        let mut outdated = Vec::new();
+        for (at, notes) in &wanted.notes {
+            let Some(there) = layout.find(&at.to_string()) else { continue };
+            // What nobody here wrote stays as it is, unless there is something to note.
+            if notes.targets.is_empty() && !there.annotations.contains_key(SOURCE) {
+                continue;
+            }
+            let mut bare = there.clone();
+            if !notes.targets.is_empty() {
+                bare.annotations.remove(TARGETS); // else what was noted earlier still holds
+            }
+            let entry = self.entry(at, bare).source(&notes.source).targets(&notes.targets);
+            if *entry.entry() != there {
+                outdated.push(entry);
+            }
+        }
+        outdated
+    }
+}
+
+fn same_tag(first: &str, second: &ImageRef, tag: &Tag) -> Error {
+    let message = format!("`{first}` and `{second}` would both be called `{tag}`");
+    Error::new(ErrorKind::Conflict, message).hint("use `ref_style = \"full\"`, or a directory for each repository")
+}
