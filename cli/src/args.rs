@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsString,
+    num::NonZeroU32,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -11,7 +12,7 @@ use clap::{
     builder::{OsStringValueParser, TypedValueParser},
 };
 
-use crate::command::{check, copy, demo, explain, plan, plugins, run, sync};
+use crate::command::{check, copy, demo, explain, load, plan, plugins, run, stage, sync};
 
 /// Moves container images: from registry to registry, by a pipeline of plugins.
 #[derive(Debug, Parser)]
@@ -62,6 +63,8 @@ pub(crate) enum Verb {
     Check(check::Args),
     Sync(sync::Args),
     Copy(copy::Args),
+    Stage(stage::Args),
+    Load(load::Args),
     Plugins(plugins::Args),
     Explain(explain::Args),
     Demo(demo::Args),
@@ -88,6 +91,74 @@ impl Referrers {
             _ => None,
         }
     }
+}
+
+/// How much at once, and how often.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Pace {
+    /// Transfers at once, at most; not given, the engine finds out what is good
+    #[arg(long = "proc", short = 'p', value_name = "N", value_parser = at_least_one, allow_hyphen_values = true)]
+    pub(crate) transfers: Option<NonZeroU32>,
+
+    /// Further rounds over what failed, after everything ran once
+    #[arg(long, short, value_name = "N", default_value = "2", value_parser = at_least_zero,
+        allow_hyphen_values = true)]
+    pub(crate) retries: u32,
+
+    /// Push manifests and tags even where the destination already has them
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// Which platforms of an image stay; an index that loses some is rewritten.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Platforms {
+    /// Keep these platforms only, such as `linux/arm64` or `linux/arm/v7`; an index is then rewritten
+    #[arg(long = "platform", value_name = "P", value_delimiter = ',', conflicts_with_all = ["os", "arch"])]
+    platforms: Vec<String>,
+
+    /// Keep these operating systems only: `linux`, or with a version `windows:10.0.17763.1234`
+    #[arg(long, value_name = "OS", value_delimiter = ',')]
+    os: Vec<String>,
+
+    /// Keep these architectures only: `amd64`, or with a variant `arm:v7`
+    #[arg(long, value_name = "ARCH", value_delimiter = ',')]
+    arch: Vec<String>,
+}
+
+impl Platforms {
+    /// The keys of the filter, the flags that they came from, and what was said; nothing if nothing was.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = (&'static str, &'static str, Vec<&str>)> {
+        let all = [("keep", "--platform", &self.platforms), ("os", "--os", &self.os), ("arch", "--arch", &self.arch)];
+        all.map(|(key, flag, values)| (key, flag, said(values))).into_iter().filter(|(.., values)| !values.is_empty())
+    }
+}
+
+/// What was said without what is empty: scripts write `--os "$OS"`.
+pub(crate) fn said(values: &[String]) -> Vec<&str> {
+    values.iter().map(|value| value.trim()).filter(|value| !value.is_empty()).collect()
+}
+
+/// What to do instead of a run.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub(crate) struct Instead {
+    /// Print what would be done, image by image; nothing is written
+    #[arg(long)]
+    pub(crate) plan: bool,
+
+    /// Print the pipeline that this stands for, and do nothing
+    #[arg(long)]
+    pub(crate) print_pipeline: bool,
+}
+
+/// Reads a number that is not 0.
+pub(crate) fn at_least_one(text: &str) -> Result<NonZeroU32, &'static str> {
+    text.parse().map_err(|_| "expected a whole number of at least 1")
+}
+
+/// Reads a number.
+pub(crate) fn at_least_zero(text: &str) -> Result<u32, &'static str> {
+    text.parse().map_err(|_| "expected a whole number of at least 0")
 }
 
 /// The name of a file that may be empty, which names none: scripts write `--auth "$AUTH"`.

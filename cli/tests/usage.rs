@@ -23,8 +23,19 @@ fn refused(words: &[&str]) -> String {
 
 #[test]
 fn help_is_what_users_read_first() {
-    for verb in [&[][..], &["run"], &["plan"], &["check"], &["sync"], &["copy"], &["plugins"], &["explain"], &["demo"]]
-    {
+    for verb in [
+        &[][..],
+        &["run"],
+        &["plan"],
+        &["check"],
+        &["sync"],
+        &["copy"],
+        &["stage"],
+        &["load"],
+        &["plugins"],
+        &["explain"],
+        &["demo"],
+    ] {
         let (code, stdout, _) = outcome(&[verb, &["--help"]].concat());
         assert_eq!(code, 0);
         insta::assert_snapshot!(format!("help_{}", verb.first().unwrap_or(&"sealift")), stdout);

@@ -2,24 +2,21 @@
 
 use std::path::PathBuf;
 
-use sealift_core::plugin::Purpose;
-
-use super::perform::perform;
+use super::perform::translated;
 use crate::{
-    args::Referrers,
-    display::Mode,
-    session::{Refused, Session, load},
+    args::{Instead, Referrers},
+    session::{Refused, Session},
     translate::Translation,
 };
 
 /// Copy one image to one or several destinations
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What to copy, such as `quay.io/coreos/etcd:v3.5.0`; without tag or digest it is `latest`
+    /// What to copy, such as `quay.io/coreos/etcd:v3.5.0`, without tag or digest `latest`; or `oci-dir:DIR[:IMAGE]`
     #[arg(value_name = "SRC")]
     pub(crate) source: String,
 
-    /// Where to; without tag it keeps that of the source
+    /// Where to; without tag it keeps that of the source; or `oci-dir:DIR[:NAME]`
     #[arg(value_name = "DST", required = true)]
     pub(crate) destinations: Vec<String>,
 
@@ -42,24 +39,10 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) referrers: Referrers,
 
-    /// Print what would be done; nothing is written
-    #[arg(long)]
-    plan: bool,
-
-    /// Print the pipeline that this stands for, and do nothing
-    #[arg(long)]
-    print_pipeline: bool,
+    #[command(flatten)]
+    instead: Instead,
 }
 
 pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
-    let translation = Translation::try_from(args)?;
-    if args.print_pipeline {
-        session.out.text(translation.text());
-        return Ok(0);
-    }
-    let loaded = load(translation.text(), Translation::FILE, PathBuf::new(), Purpose::Run)
-        .map_err(|Refused(diagnostics)| translation.explain(diagnostics))?;
-    session.show(&translation.explain(loaded.warnings));
-    let mode = if args.plan { Mode::Plan } else { Mode::Run };
-    Ok(perform(&loaded.pipeline, mode, session, None).await)
+    translated(&Translation::try_from(args)?, args.instead, session).await
 }

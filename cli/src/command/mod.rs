@@ -5,10 +5,12 @@ pub(crate) mod copy;
 pub(crate) mod demo;
 pub(crate) mod explain;
 mod file;
+pub(crate) mod load;
 mod perform;
 pub(crate) mod plan;
 pub(crate) mod plugins;
 pub(crate) mod run;
+pub(crate) mod stage;
 pub(crate) mod sync;
 
 use std::process::ExitCode;
@@ -44,6 +46,8 @@ fn dispatch(verb: &Verb, session: &Session) -> Result<u8, Refused> {
         Verb::Check(args) => Ok(check::execute(args, session)),
         Verb::Sync(args) => block_on(sync::execute(args, session)),
         Verb::Copy(args) => block_on(copy::execute(args, session)),
+        Verb::Stage(args) => block_on(stage::execute(args, session)),
+        Verb::Load(args) => block_on(load::execute(args, session)),
         Verb::Plugins(args) => Ok(plugins::execute(args, session)),
         Verb::Explain(args) => explain::execute(args, session),
         Verb::Demo(args) => block_on(demo::execute(args, session)),

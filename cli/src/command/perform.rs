@@ -1,17 +1,20 @@
 //! From a pipeline that is ready to an exit code: the one way in which everything runs.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use sealift_core::{
     engine::{self, Cancel},
     event::{Event, Observer},
+    plugin::Purpose,
     spec::Pipeline,
 };
 
 use crate::{
+    args::Instead,
     display::{Mode, Show},
     interrupt,
-    session::Session,
+    session::{Refused, Session, load},
+    translate::Translation,
 };
 
 /// Seconds that running transfers get where the pipeline does not say.
@@ -40,4 +43,17 @@ pub(super) async fn perform(pipeline: &Pipeline, mode: Mode, session: &Session, 
     watch.abort();
     show.finish(session, &report);
     report.exit_code()
+}
+
+/// Runs what flags stand for, or shows it instead.
+pub(super) async fn translated(translation: &Translation, instead: Instead, session: &Session) -> Result<u8, Refused> {
+    if instead.print_pipeline {
+        session.out.text(translation.text());
+        return Ok(0);
+    }
+    let loaded = load(translation.text(), Translation::FILE, PathBuf::new(), Purpose::Run)
+        .map_err(|Refused(diagnostics)| translation.explain(diagnostics))?;
+    session.show(&translation.explain(loaded.warnings));
+    let mode = if instead.plan { Mode::Plan } else { Mode::Run };
+    Ok(perform(&loaded.pipeline, mode, session, None).await)
 }

@@ -10,7 +10,7 @@ use sealift_core::{diagnostic::Diagnostic, event::Observer, plugin::Purpose};
 
 use super::perform::perform;
 use crate::{
-    args::{Referrers, maybe_file},
+    args::{Referrers, at_least_one, at_least_zero, maybe_file, said},
     display::{Mode, of_io},
     session::{Refused, Session, load},
     success_list::{Format, SuccessList},
@@ -117,18 +117,6 @@ impl Args {
 
 fn named(file: &Option<PathBuf>) -> Option<&Path> {
     file.as_deref().filter(|file| !file.as_os_str().is_empty())
-}
-
-fn said(values: &[String]) -> Vec<&str> {
-    values.iter().map(|value| value.trim()).filter(|value| !value.is_empty()).collect()
-}
-
-fn at_least_one(text: &str) -> Result<NonZeroU32, &'static str> {
-    text.parse().map_err(|_| "expected a whole number of at least 1")
-}
-
-fn at_least_zero(text: &str) -> Result<u32, &'static str> {
-    text.parse().map_err(|_| "expected a whole number of at least 0")
 }
 
 pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {

@@ -6,7 +6,7 @@ use sealift_core::{
 };
 use toml::{Table, Value};
 
-use super::{Translation, list, path};
+use super::{Translation, list, oci_dir::OciDir};
 use crate::{command::copy::Args, session::Refused};
 
 impl TryFrom<&Args> for Translation {
@@ -23,16 +23,29 @@ impl TryFrom<&Args> for Translation {
         if let Some(choice) = args.referrers.choice() {
             pipeline.key("referrers", choice.into(), "");
         }
-        if let Some(file) = &args.auth {
-            pipeline.table("[credentials]");
-            pipeline.key("file", path(file, "--auth")?, &format!("--auth {}", file.display()));
-        }
+        pipeline.credentials(args.auth.as_deref())?;
 
+        let destinations = Destinations::of(args)?;
         let mut rule = Table::new();
-        rule.insert("from".into(), source(args)?.into());
-        rule.insert("to".into(), list(&args.destinations));
         pipeline.table("[list]");
-        pipeline.key("use", "registry".into(), "");
+        if let Some(dir) = OciDir::parse(&args.source)? {
+            if args.all_tags {
+                return Err(Diagnostic::error("`--all-tags` takes a repository, and the source is a directory")
+                    .hint(format!("`sealift load {} --to HOST/PREFIX` copies all images of it", dir.path))
+                    .into());
+            }
+            pipeline.key("use", "oci-dir".into(), "");
+            pipeline.key("path", dir.path.into(), &args.source);
+            if let Some(image) = dir.image {
+                rule.insert("from".into(), image.into());
+            }
+        } else {
+            pipeline.key("use", "registry".into(), "");
+            rule.insert("from".into(), source(args)?.into());
+        }
+        if !destinations.registries.is_empty() {
+            rule.insert("to".into(), list(&destinations.registries));
+        }
         let typed = format!("{} {}", args.source, args.destinations.join(" "));
         pipeline.key("images", Value::Array(vec![Value::Table(rule)]), &typed);
 
@@ -42,7 +55,47 @@ impl TryFrom<&Args> for Translation {
             let typed = format!("--platform {}", args.platforms.join(","));
             pipeline.key("keep", list(&args.platforms), &typed);
         }
+        destinations.write(&mut pipeline);
         Ok(pipeline)
+    }
+}
+
+/// Where the image goes.
+struct Destinations<'a> {
+    registries: Vec<&'a str>,
+    /// Directories, with the text that each was.
+    dirs: Vec<(OciDir<'a>, &'a str)>,
+}
+
+impl<'a> Destinations<'a> {
+    fn of(args: &'a Args) -> Result<Self, Refused> {
+        let mut all = Self { registries: Vec::new(), dirs: Vec::new() };
+        for text in &args.destinations {
+            match OciDir::parse(text)? {
+                Some(dir) => all.dirs.push((dir, text)),
+                None => all.registries.push(text),
+            }
+        }
+        Ok(all)
+    }
+
+    /// `[[push]]`, which is left out where only registries are meant.
+    fn write(&self, pipeline: &mut Translation) {
+        if self.dirs.is_empty() {
+            return;
+        }
+        if !self.registries.is_empty() {
+            pipeline.table("[[push]]");
+            pipeline.key("use", "registry".into(), "");
+        }
+        for (dir, typed) in &self.dirs {
+            pipeline.table("[[push]]");
+            pipeline.key("use", "oci-dir".into(), "");
+            pipeline.key("path", dir.path.into(), typed);
+            if let Some(image) = dir.image {
+                pipeline.key("name", image.into(), typed);
+            }
+        }
     }
 }
 

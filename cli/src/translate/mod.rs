@@ -4,6 +4,9 @@
 //! shows it. What is wrong with a value is told with the flag that it came from.
 
 mod copy;
+mod load;
+mod oci_dir;
+mod stage;
 mod sync;
 
 use std::path::Path;
@@ -11,7 +14,13 @@ use std::path::Path;
 use sealift_core::diagnostic::Diagnostic;
 use toml::Value;
 
-use crate::session::Refused;
+use crate::{
+    args::{Pace, Platforms},
+    session::Refused,
+};
+
+/// What a pipeline takes. It is a cap, so a lower one keeps what was asked for.
+const MOST_TRANSFERS: u32 = 1024;
 
 /// The text of a pipeline, and which flag each of its lines came from.
 #[derive(Debug)]
@@ -49,6 +58,40 @@ impl Translation {
         self.text.push_str(&format!("{key} = {value}\n"));
         if !flag.is_empty() {
             self.flags.push((self.text.lines().count(), flag.to_owned()));
+        }
+    }
+
+    /// `[run]`.
+    fn run(&mut self, pace: Pace, referrers: Option<bool>) {
+        self.table("[run]");
+        if let Some(count) = pace.transfers {
+            self.key("transfers", i64::from(count.get().min(MOST_TRANSFERS)).into(), &format!("--proc {count}"));
+        }
+        self.key("retries", i64::from(pace.retries).into(), &format!("--retries {}", pace.retries));
+        if pace.force {
+            self.key("force", true.into(), "--force");
+        }
+        if let Some(choice) = referrers {
+            self.key("referrers", choice.into(), "");
+        }
+    }
+
+    /// `[credentials]`, if there is a file.
+    fn credentials(&mut self, file: Option<&Path>) -> Result<(), Refused> {
+        let Some(file) = file else { return Ok(()) };
+        self.table("[credentials]");
+        self.key("file", path(file, "--auth")?, &format!("--auth {}", file.display()));
+        Ok(())
+    }
+
+    /// A filter, if there are platforms to be kept.
+    fn platforms(&mut self, platforms: &Platforms) {
+        for (at, (key, flag, values)) in platforms.keys().enumerate() {
+            if at == 0 {
+                self.table("[[filter]]");
+                self.key("use", "platform".into(), "");
+            }
+            self.key(key, list(&values), &format!("{flag} {}", values.join(",")));
         }
     }
 

@@ -1,10 +1,7 @@
 //! The flags of `sealift sync`.
 
-use super::{Translation, list, path};
+use super::{MOST_TRANSFERS, Translation, list, path};
 use crate::{command::sync::Args, session::Refused};
-
-/// What a pipeline takes. It is a cap, so a lower one keeps what was asked for.
-const MOST_TRANSFERS: u32 = 1024;
 
 impl TryFrom<&Args> for Translation {
     type Error = Refused;

@@ -8,6 +8,8 @@ fn translated(words: &[&str]) -> Result<Translation, Refused> {
     match Cli::try_parse_from([&["sealift"], words].concat()).unwrap().verb {
         Verb::Sync(args) => Translation::try_from(&args),
         Verb::Copy(args) => Translation::try_from(&args),
+        Verb::Stage(args) => Translation::try_from(&args),
+        Verb::Load(args) => Translation::try_from(&args),
         other => panic!("{other:?}"),
     }
 }
@@ -111,4 +113,82 @@ fn what_is_wrong_with_a_value_is_told_with_its_flag() {
     assert_eq!(explained[0].notes, ["from `--arch amd`"]);
     assert_eq!(explained[0].place, None);
     assert_eq!(explained[1], about_file);
+}
+
+#[test]
+fn staging_takes_rules_and_everything_else_that_sync_takes() {
+    insta::assert_snapshot!(text(&[
+        "stage",
+        "--auth",
+        "auth.yaml",
+        "--images",
+        "images.yaml",
+        "--to",
+        "/media/usb/bundle",
+        "--base",
+        "receipt.json",
+        "--ref-style",
+        "tag",
+        "-p",
+        "6",
+        "-r",
+        "3",
+        "--os",
+        "linux",
+        "--arch",
+        "amd64,arm:v7",
+        "--force",
+        "--no-referrers",
+    ]));
+}
+
+#[test]
+fn staging_takes_references_and_lists_of_them() {
+    insta::assert_snapshot!(text(&["stage", "nginx", "q.io/a:v1", "--platform", "linux/arm64", "--to", "b"]));
+    let listed = text(&["stage", "--file", "a.txt", "--file", "-", "--to", "b"]);
+    assert!(listed.contains("use = \"text\"\nfiles = [\"a.txt\", \"-\"]"), "{listed}");
+}
+
+#[test]
+fn staging_wants_one_way_to_name_images() {
+    for (words, wanted) in [
+        (&["stage", "--to", "b"][..], "not said which images"),
+        (&["stage", "--images", "", "--to", "b"], "not said which images"),
+        (&["stage", "nginx", "--file", "a.txt", "--to", "b"], "in several ways"),
+    ] {
+        let refused = translated(words).unwrap_err();
+        assert!(refused.0[0].message.contains(wanted), "{}", refused.0[0].message);
+    }
+    let refused = translated(&["stage", "q.io/a", "Q io", "--to", "b"]).unwrap_err();
+    assert_eq!(refused.0[0].notes, ["from `Q io`"]);
+}
+
+#[test]
+fn loading_names_what_goes_where() {
+    insta::assert_snapshot!(text(&[
+        "load",
+        "/media/usb/bundle",
+        "--to",
+        "harbor.example.com/mirror",
+        "--include",
+        "quay.io/*",
+        "--harbor",
+        "--create-projects",
+        "--auth",
+        "auth.yaml",
+        "--platform",
+        "linux/amd64",
+    ]));
+    assert!(
+        text(&["load", "b"]).ends_with("[list]\nuse = \"oci-dir\"\npath = \"b\"\n\n[[push]]\nuse = \"registry\"\n")
+    );
+}
+
+#[test]
+fn a_copy_takes_directories_on_both_sides() {
+    insta::assert_snapshot!(text(&["copy", "oci-dir:in:v1", "h.io/a", "oci-dir:out:q.io/a:v1", "oci-dir:more"]));
+    let into = text(&["copy", "nginx:1", "oci-dir:out"]);
+    assert!(into.contains("images = [{ from = \"docker.io/library/nginx:1\" }]"), "{into}");
+    let refused = translated(&["copy", "oci-dir:in", "h.io/a", "--all-tags"]).unwrap_err();
+    assert!(refused.0[0].hint.as_ref().unwrap().contains("sealift load in"));
 }
