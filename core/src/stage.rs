@@ -243,6 +243,9 @@ pub trait Push: Send + Sync {
 pub enum Known {
     /// All its tags, and what they point to.
     All(HashMap<Tag, Digest>),
+    /// The same, but tags that are about a digest ([`Tag::about`]) may be missing and must be asked for: Harbor
+    /// lists signatures apart from images.
+    Images(HashMap<Tag, Digest>),
     /// The names of all its tags.
     Names(HashSet<Tag>),
     /// There is no such repository, or it is empty.

@@ -9,6 +9,8 @@
 //!
 //! There is one feature for each plugin crate, all on by default.
 
+#[cfg(feature = "dest-harbor")]
+use sealift_dest_harbor as _;
 #[cfg(feature = "dest-oci-dir")]
 use sealift_dest_oci_dir as _;
 #[cfg(feature = "dest-registry")]

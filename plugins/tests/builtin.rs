@@ -4,6 +4,7 @@
     feature = "source-oci-dir",
     feature = "source-files",
     feature = "dest-registry",
+    feature = "dest-harbor",
     feature = "dest-oci-dir",
     feature = "filter-platform",
     feature = "filter-tag"
@@ -28,6 +29,7 @@ fn the_built_in_plugins_are_these() {
     filter tag sealift_filter_tag
     fetch oci-dir sealift_source_oci_dir
     fetch registry sealift_source_registry
+    push harbor sealift_dest_harbor
     push oci-dir sealift_dest_oci_dir
     push registry sealift_dest_registry
     ");

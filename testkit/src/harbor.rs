@@ -168,6 +168,11 @@ impl Harbor {
         self.shared.state().hides_missing = on;
     }
 
+    /// Shows only `/v2/` and the token service to the world, as some do who put a proxy before Harbor.
+    pub fn hide_api(&self, on: bool) {
+        self.shared.state().hides_api = on;
+    }
+
     /// Lets the garbage collection mark a blob: HEAD answers 404 from now on although the bytes are there and a mount
     /// would still associate them (`head_blob.go`, status *delete failed*); sending it again makes it whole.
     pub fn mark_for_gc(&self, digest: &str) {
@@ -223,7 +228,7 @@ async fn answer_request(
         registry_api::answer(&shared, request).await
     } else if path.starts_with("/service/token") {
         auth::token(&shared, &request)
-    } else if let Some(rest) = path.strip_prefix("/api/v2.0/") {
+    } else if let Some(rest) = path.strip_prefix("/api/v2.0/").filter(|_| !shared.state().hides_api) {
         api::answer(&shared, rest, request).await
     } else {
         answer::plain(axum::http::StatusCode::NOT_FOUND, "404 page not found")

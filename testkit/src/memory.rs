@@ -125,7 +125,8 @@ impl Memory {
         *self.0.script.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(script));
     }
 
-    /// From now on it tells all tags with their digests at once, as registries with an API of their own can.
+    /// From now on it tells its tags with their digests at once, as registries with an API of their own can, but not
+    /// those that are about a digest.
     #[must_use]
     pub fn with_overview(self) -> Self {
         self.state().overviews = true;
@@ -298,8 +299,8 @@ impl Push for Memory {
         }
         self.call(Op::Overview, at, "").await?;
         let state = self.state();
-        let members = state.repositories.get(at.path());
-        Ok(Known::All(members.into_iter().flat_map(|members| members.tags.clone()).collect()))
+        let tags = state.repositories.get(at.path()).into_iter().flat_map(|members| members.tags.clone());
+        Ok(Known::Images(tags.filter(|(tag, _)| tag.about().is_none()).collect()))
     }
 
     async fn survey(&self, at: &Repository) -> Result<Known> {

@@ -149,6 +149,14 @@ impl Tag {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The digest that it is about, if its name says so: the fallback tag of referrers (`sha256-<hex>`,
+    /// distribution-spec v1.1), or cosign's (`sha256-<hex>.sig`, `.att`, `.sbom`).
+    pub fn about(&self) -> Option<Digest> {
+        let (algorithm, rest) = self.0.split_once('-')?;
+        let hex = rest.split_once('.').map_or(rest, |(hex, _)| hex);
+        format!("{algorithm}:{hex}").parse().ok()
+    }
 }
 
 impl std::ops::Deref for Tag {
@@ -413,6 +421,18 @@ mod tests {
             "nginx/:1",
         ] {
             assert!(text.parse::<ImageRef>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn some_tags_are_about_a_digest() {
+        let digest = Digest::of(b"x");
+        let about = |tag: &str| tag.parse::<Tag>().unwrap().about();
+        for suffix in ["", ".sig", ".att", ".sbom"] {
+            assert_eq!(about(&format!("sha256-{}{suffix}", digest.hex())), Some(digest.clone()), "{suffix}");
+        }
+        for other in ["v1", "sha256-abc", "sha256", "1.2-3"] {
+            assert_eq!(about(other), None, "{other}");
         }
     }
 }

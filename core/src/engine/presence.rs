@@ -117,7 +117,10 @@ impl Known {
     /// What this says of one tag.
     fn of_tag(&self, tag: &crate::content::Tag) -> Presence {
         match self {
-            Self::All(tags) => tags.get(tag).map_or(Presence::Absent, |digest| Presence::Is(digest.clone())),
+            Self::Images(tags) if !tags.contains_key(tag) && tag.about().is_some() => Presence::Ask,
+            Self::All(tags) | Self::Images(tags) => {
+                tags.get(tag).map_or(Presence::Absent, |digest| Presence::Is(digest.clone()))
+            }
             Self::Names(tags) if !tags.contains(tag) => Presence::Absent,
             Self::Nothing => Presence::Absent,
             Self::Names(_) | Self::Ask => Presence::Ask,

@@ -43,6 +43,9 @@ pub(super) async fn answer(shared: &Shared, path: &str, request: Request) -> Res
             (&Method::GET, ["projects", project, "repositories", repository, "artifacts"]) => {
                 list_artifacts(&state, asker.as_ref(), project, repository, &parts.uri)
             }
+            (&Method::GET, ["projects", project, "repositories", repository, "artifacts", reference]) => {
+                show_artifact(&state, asker.as_ref(), (project, repository, reference), &parts.uri)
+            }
             _ => Err(Refusal::not_found(format!("path {path} not found"))),
         }
     });
@@ -248,22 +251,13 @@ fn list_artifacts(
     uri: &Uri,
 ) -> Result<Response, Refusal> {
     let project = require(state, asker, project_name, Right::ListArtifacts)?;
-    let once = decode(encoded);
-    if once.contains('/') {
-        return Err(Refusal::not_found("path not found"));
-    }
-    let name = decode(&once);
+    let name = repository_name(encoded)?;
     let number = |key: &str, default: usize| query(uri, key).map_or(Ok(default), |text| text.parse());
     let (page, size) = match (number("page", 1), number("page_size", 10)) {
         (Ok(page), Ok(size)) if page >= 1 && size <= PAGE => (page, size),
         _ => return Err(Refusal::unprocessable("page_size in query should be less than or equal to 100")),
     };
-    let flag = |key: &str| query(uri, key).as_deref() == Some("true");
-    let with = With {
-        tags: query(uri, "with_tag").is_none_or(|value| value == "true"),
-        immutable: flag("with_immutable_status"),
-        accessories: flag("with_accessory"),
-    };
+    let with = with(uri);
     let nothing = super::state::Repository::default();
     let known = state.repositories.get(&format!("{project_name}/{name}")).unwrap_or(&nothing);
     let rows = artifacts::rows(known);
@@ -284,6 +278,39 @@ fn list_artifacts(
         response.headers_mut().insert(header::LINK, HeaderValue::from_str(&link).expect("paths are ASCII"));
     }
     Ok(response)
+}
+
+/// One artifact, by tag or digest.
+fn show_artifact(
+    state: &State,
+    asker: Option<&Account>,
+    (project_name, encoded, reference): (&str, &str, &str),
+    uri: &Uri,
+) -> Result<Response, Refusal> {
+    let project = require(state, asker, project_name, Right::ListArtifacts)?;
+    let name = repository_name(encoded)?;
+    let missing = || Refusal::not_found(format!("artifact {project_name}/{name}:{reference} not found"));
+    let known = state.repositories.get(&format!("{project_name}/{name}")).ok_or_else(missing)?;
+    let digest = known.tags.get(reference).map_or(reference, String::as_str);
+    let row = known.artifacts.get_key_value(digest).ok_or_else(missing)?;
+    Ok(json_answer(StatusCode::OK, &artifacts::describe(project, &name, known, row, &with(uri))))
+}
+
+fn repository_name(encoded: &str) -> Result<String, Refusal> {
+    let once = decode(encoded);
+    match once.contains('/') {
+        true => Err(Refusal::not_found("path not found")),
+        false => Ok(decode(&once)),
+    }
+}
+
+fn with(uri: &Uri) -> With {
+    let flag = |key: &str| query(uri, key).as_deref() == Some("true");
+    With {
+        tags: query(uri, "with_tag").is_none_or(|value| value == "true"),
+        immutable: flag("with_immutable_status"),
+        accessories: flag("with_accessory"),
+    }
 }
 
 fn decode(text: &str) -> String {

@@ -40,6 +40,7 @@ pub(super) struct State {
     pub(super) read_only: bool,
     pub(super) only_admins_create: bool,
     pub(super) hides_missing: bool,
+    pub(super) hides_api: bool,
     counter: u64,
 }
 

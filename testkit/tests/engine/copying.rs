@@ -86,6 +86,20 @@ async fn an_overview_is_asked_first_and_alone() {
 }
 
 #[tokio::test]
+async fn tags_that_an_overview_leaves_out_are_asked_for() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io").with_overview());
+    let app = image("linux/amd64", &["layer"]);
+    let signature = format!("app:{}.sig", app.manifest.digest().to_string().replace(':', "-"));
+    from.add("app:v1", &app);
+    from.add(&signature, &image("linux/amd64", &["signature"]));
+    let wanted = Wanted::new().image("from.io/app:v1", &[]).image(&format!("from.io/{signature}"), &[]);
+    assert_eq!(Bench::new(wanted.clone(), &from, &[&to]).run().await.copied, 2);
+    to.forget_calls();
+    assert_eq!(Bench::new(wanted, &from, &[&to]).run().await.skipped, 2);
+    assert_eq!((to.count(Op::Overview), to.count(Op::Current)), (1, 1));
+}
+
+#[tokio::test]
 async fn a_single_tag_needs_no_overview() {
     let (from, to) = (Memory::new("from.io"), Memory::new("to.io").with_overview());
     from.add("app:v1", &image("linux/amd64", &["layer"]));

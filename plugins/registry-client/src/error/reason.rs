@@ -2,9 +2,10 @@
 
 use std::{error, fmt};
 
-use sealift_core::error::Error;
+use sealift_core::error::{Error, ErrorKind};
 
-/// Why Harbor refused. It is the source of the error that says so in a sentence.
+/// Why Harbor refused. It is the source of the error that says so in a sentence, and reads as what is to be said of
+/// the project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// There is no such project, or it is hidden.
@@ -28,11 +29,51 @@ impl Reason {
     pub fn of(error: &Error) -> Option<Self> {
         error::Error::source(error)?.downcast_ref().copied()
     }
+
+    /// What the reader can do, as a class.
+    pub fn kind(self) -> ErrorKind {
+        match self {
+            Self::NoProject | Self::MissingChild => ErrorKind::NotFound,
+            Self::NoRight | Self::ReadOnly | Self::ProxyCache => ErrorKind::Denied,
+            Self::Quota => ErrorKind::Storage,
+            Self::Immutable => ErrorKind::Conflict,
+        }
+    }
+
+    /// What the reader can do.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::NoProject => {
+                "create it in Harbor, use `use = \"harbor\"` with `create_projects = true`, or set another `prefix` in \
+                 [[push]]"
+            }
+            Self::NoRight => {
+                "a robot needs the rights to push and pull repositories there, people need the role Developer"
+            }
+            Self::Quota => {
+                "raise it in Harbor under Project Quotas, or delete artifacts there and run garbage collection"
+            }
+            Self::ReadOnly => "an administrator of Harbor can switch that off under Configuration, System Settings",
+            Self::ProxyCache => "push to another project: set `prefix` in [[push]]",
+            Self::Immutable => {
+                "push another tag, or delete this one or change the project's rule for immutable tags in Harbor"
+            }
+            Self::MissingChild => "it may have been deleted in Harbor meanwhile; run again",
+        }
+    }
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self:?}")
+        f.write_str(match self {
+            Self::NoProject => "it does not exist, or this login may not see it",
+            Self::NoRight => "this login may not push there",
+            Self::Quota => "its quota is used up",
+            Self::ReadOnly => "Harbor is in read-only mode",
+            Self::ProxyCache => "it caches another registry and takes no pushes",
+            Self::Immutable => "the tag is immutable",
+            Self::MissingChild => "an entry of the index is no artifact of the repository",
+        })
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) struct Refusal<'a> {
     pub(crate) foreign: bool,
     /// Whether it is a Harbor.
     pub(crate) harbor: bool,
+    /// Whether it does not say how to log in, or nothing in that place.
+    pub(crate) unchallenged: bool,
     /// Where the login came from that was used; none if nobody is logged in.
     pub(crate) login: Option<String>,
     /// What `Retry-After` said.

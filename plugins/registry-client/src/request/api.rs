@@ -54,6 +54,11 @@ impl ApiAnswer {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// Whether an error has this code.
+    pub fn has_code(&self, code: &str) -> bool {
+        Said::of(&self.body).has(code)
+    }
+
     /// What an error says: one short line, fit to be shown; empty if it says nothing.
     pub fn said(&self) -> String {
         Said::of(&self.body).text

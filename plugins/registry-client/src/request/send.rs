@@ -87,8 +87,9 @@ impl Host {
             tracing::info!(host = %self.name, wait_ms = wait.as_millis(), "the host asked us to wait");
         }
         let (harbor, login) = (self.is_harbor(), answer.login.clone());
+        let unchallenged = answer.header(http::header::WWW_AUTHENTICATE).is_none_or(str::is_empty);
         let said = answer.said().await;
-        refusal(&Refusal { doing, status, said, foreign, harbor, login, wait })
+        refusal(&Refusal { doing, status, said, foreign, harbor, unchallenged, login, wait })
     }
 
     pub(super) async fn wait_for_gate(&self) -> Result<()> {

@@ -31,6 +31,7 @@ fn answer<'a>(doing: Doing<'a>, status: u16, body: &str) -> Refusal<'a> {
         said: Said::of(body.as_bytes()),
         foreign: false,
         harbor: false,
+        unchallenged: false,
         login: Some("`auth.yaml`".to_owned()),
         wait: None,
     }
@@ -88,6 +89,10 @@ fn a_missing_harbor_project_is_called_that() {
     missing.harbor = true;
     insta::assert_snapshot!(refusal(&missing), @"cannot push the blob `sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881` to `harbor.corp/library/nginx`: the project `library` does not exist, or this login may not see it");
     assert_eq!(Reason::of(&refusal(&missing)), Some(Reason::NoProject));
+    // HEAD has no body that could say so.
+    let mut headless = answer(scene.blob(), 401, "");
+    (headless.harbor, headless.unchallenged) = (true, true);
+    assert_eq!(Reason::of(&refusal(&headless)), Some(Reason::NoProject));
     missing.harbor = false;
     assert!(refusal(&missing).message().contains("the login from `auth.yaml` is not enough"));
 }

@@ -1,0 +1,265 @@
+//! The calls of Harbor's API that a push takes (`/api/v2.0`, Harbor 2.x).
+//!
+//! Who may push need not be allowed to ask any of this, and some put only `/v2/` before the world. So what is refused or
+//! does not work is [`Answer::Closed`] and no error: the push itself will tell.
+
+use http::Method;
+use sealift_core::{
+    content::Repository,
+    error::{Error, ErrorKind, Result},
+};
+use sealift_registry_client::{ApiAnswer, ApiCall, Registries};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::json;
+
+/// Harbor's API, asked with the login for a repository.
+#[derive(Clone, Copy)]
+pub(crate) struct Api<'a> {
+    pub(crate) registries: &'a Registries,
+    pub(crate) at: &'a Repository,
+}
+
+/// What came of a question.
+#[derive(Debug)]
+pub(crate) enum Answer<T> {
+    /// The answer.
+    Is(T),
+    /// It is not there (404).
+    Missing,
+    /// Nobody is logged in, or the login is not taken (401).
+    Unknown {
+        /// Where the login came from, if there was one.
+        login: Option<String>,
+    },
+    /// This login may not know (403), or Harbor's API is not to be had.
+    Closed,
+}
+
+/// A project.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Project {
+    pub(crate) project_id: u64,
+    /// The registry that it caches.
+    #[serde(default)]
+    registry_id: Option<u64>,
+}
+
+impl Project {
+    pub(crate) fn is_proxy_cache(&self) -> bool {
+        self.registry_id.is_some_and(|id| id > 0)
+    }
+}
+
+/// A right in a project.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Right {
+    resource: String,
+    action: String,
+}
+
+impl Right {
+    pub(crate) fn is(&self, resource: &str, action: &str) -> bool {
+        self.resource == resource && self.action == action
+    }
+}
+
+#[derive(Deserialize)]
+struct Summary {
+    #[serde(default)]
+    quota: Option<Quota>,
+}
+
+/// How full a project is.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Quota {
+    hard: Storage,
+    used: Storage,
+}
+
+#[derive(Debug, Deserialize)]
+struct Storage {
+    #[serde(default)]
+    storage: Option<i64>,
+}
+
+impl Quota {
+    /// What is used of how much, if nothing is left. No limit is -1.
+    pub(crate) fn full(&self) -> Option<String> {
+        let (limit, used) = (self.hard.storage?, self.used.storage?);
+        (limit > 0 && used >= limit).then(|| format!("{used} of {limit} bytes"))
+    }
+}
+
+#[derive(Deserialize)]
+struct SystemInfo {
+    #[serde(default)]
+    read_only: Option<bool>,
+}
+
+/// One artifact and its tags.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Artifact {
+    pub(crate) digest: String,
+    #[serde(default)]
+    pub(crate) tags: Option<Vec<ArtifactTag>>,
+}
+
+/// A tag of an artifact.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ArtifactTag {
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) immutable: bool,
+}
+
+/// One page of artifacts.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) artifacts: Vec<Artifact>,
+    /// How many there are in all pages; Harbor leaves out of it what it leaves out of the pages.
+    pub(crate) total: Option<usize>,
+    /// Whether Harbor names a next page.
+    pub(crate) has_next: bool,
+}
+
+/// What came of creating a project.
+#[derive(Debug)]
+pub(crate) enum Created {
+    /// It is there now.
+    New,
+    /// It was there already.
+    There,
+    /// The login may not; what Harbor said.
+    Denied(String),
+    /// The name is not one of a project.
+    BadName(String),
+}
+
+/// Harbor gives no more than this at once.
+pub(crate) const PAGE: usize = 100;
+
+impl Api<'_> {
+    /// Whether the system is in read-only mode, as far as it says.
+    pub(crate) async fn is_read_only(&self) -> Result<bool> {
+        let info: Answer<SystemInfo> = self.get("systeminfo").await?;
+        Ok(matches!(info, Answer::Is(SystemInfo { read_only: Some(true) })))
+    }
+
+    pub(crate) async fn project(&self, name: &str) -> Result<Answer<Project>> {
+        self.get(&format!("projects/{name}")).await
+    }
+
+    /// What the login may do in a project; without one, only whether the login is good. An empty list says nothing:
+    /// some versions have none for robots.
+    pub(crate) async fn rights(&self, project: Option<u64>) -> Result<Answer<Vec<Right>>> {
+        let scope = project.map(|id| format!("?scope=/project/{id}&relative=true")).unwrap_or_default();
+        let answer = self.get::<Option<Vec<Right>>>(&format!("users/current/permissions{scope}")).await?;
+        Ok(match answer {
+            Answer::Is(rights) => Answer::Is(rights.unwrap_or_default()),
+            Answer::Unknown { login } => Answer::Unknown { login },
+            Answer::Missing | Answer::Closed => Answer::Closed,
+        })
+    }
+
+    /// How full a project is, if the login may know.
+    pub(crate) async fn quota(&self, name: &str) -> Result<Option<Quota>> {
+        Ok(match self.get::<Summary>(&format!("projects/{name}/summary")).await? {
+            Answer::Is(summary) => summary.quota,
+            _ => None,
+        })
+    }
+
+    /// Whether a project has no rules for immutable tags, for sure.
+    pub(crate) async fn has_no_rules(&self, name: &str) -> Result<bool> {
+        let path = format!("projects/{name}/immutabletagrules");
+        let rules = self.get::<Option<Vec<serde_json::Value>>>(&path).await?;
+        Ok(matches!(rules, Answer::Is(rules) if rules.as_ref().is_none_or(Vec::is_empty)))
+    }
+
+    /// The artifact that a tag stands for, with its tags.
+    pub(crate) async fn artifact(&self, tag: &str) -> Result<Answer<Artifact>> {
+        let (project, repository) = self.split();
+        let path = format!("projects/{project}/repositories/{repository}/artifacts/{tag}");
+        self.get(&format!("{path}?with_tag=true&with_immutable_status=true")).await
+    }
+
+    /// A page of artifacts, from 1.
+    pub(crate) async fn artifacts(&self, page: usize) -> Result<Answer<Page>> {
+        let (project, repository) = self.split();
+        let path = format!("projects/{project}/repositories/{repository}/artifacts");
+        let path = format!("{path}?with_tag=true&page_size={PAGE}&page={page}");
+        self.ask(&path, |answer| {
+            Ok(Page {
+                artifacts: self.read::<Option<Vec<Artifact>>>(answer)?.unwrap_or_default(),
+                total: answer.header("x-total-count").and_then(|text| text.parse().ok()),
+                has_next: answer.header("link").is_some_and(|link| link.contains("rel=\"next\"")),
+            })
+        })
+        .await
+    }
+
+    pub(crate) async fn create_project(&self, name: &str, public: bool, storage_limit: Option<u64>) -> Result<Created> {
+        let mut body = json!({ "project_name": name, "metadata": { "public": public.to_string() } });
+        if let Some(limit) = storage_limit {
+            body["storage_limit"] = limit.into();
+        }
+        let answer = self.send(Method::POST, "projects", Some(body.to_string())).await?;
+        match answer.status {
+            201 => Ok(Created::New),
+            409 => Ok(Created::There),
+            401 | 403 => Ok(Created::Denied(answer.said())),
+            400 => Ok(Created::BadName(answer.said())),
+            _ => Err(self.unexpected(&answer)),
+        }
+    }
+
+    /// Project and repository, as they stand in paths. Harbor unescapes twice, so a slash is escaped twice.
+    fn split(&self) -> (&str, String) {
+        let (project, repository) = self.at.path().split_once('/').unwrap_or((self.at.path(), ""));
+        (project, repository.replace('/', "%252F"))
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<T>> {
+        self.ask(path, |answer| self.read(answer)).await
+    }
+
+    async fn ask<T>(&self, path: &str, read: impl FnOnce(&ApiAnswer) -> Result<T>) -> Result<Answer<T>> {
+        let answer = match self.send(Method::GET, path, None).await {
+            Err(error) if error.kind() == ErrorKind::Unavailable => {
+                tracing::warn!(host = self.at.registry(), %error, "Harbor's API does not answer");
+                return Ok(Answer::Closed);
+            }
+            answer => answer?,
+        };
+        match answer.status {
+            200 => read(&answer).map(Answer::Is),
+            // What a proxy before it says looks different.
+            401 if answer.has_code("UNAUTHORIZED") => Ok(Answer::Unknown { login: answer.login }),
+            404 if answer.has_code("NOT_FOUND") => Ok(Answer::Missing),
+            status => {
+                tracing::debug!(host = self.at.registry(), status, said = answer.said(), "Harbor's API does not say");
+                Ok(Answer::Closed)
+            }
+        }
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Option<String>) -> Result<ApiAnswer> {
+        let path = format!("/api/v2.0/{path}");
+        // A project may be called `2024`, which would else be taken for the id of another one.
+        let headers = vec![("x-is-resource-name", "true")];
+        let call = ApiCall { at: self.at, method, path, headers, body: body.map(Into::into) };
+        self.registries.call_api(&call).await
+    }
+
+    fn read<T: DeserializeOwned>(&self, answer: &ApiAnswer) -> Result<T> {
+        serde_json::from_slice(&answer.body).map_err(|error| {
+            let what = format!("the API of `{}` answers something else than Harbor does: {error}", self.at.registry());
+            Error::new(ErrorKind::Unsupported, what).hint("is it a Harbor? use `use = \"registry\"` for others")
+        })
+    }
+
+    fn unexpected(&self, answer: &ApiAnswer) -> Error {
+        let (host, status, said) = (self.at.registry(), answer.status, answer.said());
+        Error::new(ErrorKind::Unsupported, format!("the API of `{host}` answers {status}: {said}"))
+    }
+}

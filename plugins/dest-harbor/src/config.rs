@@ -1,0 +1,98 @@
+//! What is written in `[[push]]`, and the stage that it becomes.
+
+use std::num::NonZero;
+
+use schemars::JsonSchema;
+use sealift_core::{
+    plugin::{BuildContext, ConfigError, Plugin, StageConfig},
+    stage::Push,
+};
+use sealift_registry_client::{Place, Registries, RegistryPush};
+use serde::Deserialize;
+
+use crate::{projects::NewProjects, push::HarborPush};
+
+/// Pushes images to Harbor.
+///
+/// Like the push to any registry, and besides it looks first whether the project is there and takes the image, can
+/// create projects, stops at a project that refuses, and reads what stands there in pages of a hundred tags.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Host, and project with further path, below which images are placed by their path at the source, such as
+    /// `harbor.corp/mirror`. With a host alone the first element of the source's path is the project. Default: none;
+    /// images go where the rules say. Only one push can follow the rules, every further one needs a prefix.
+    pub prefix: Option<String>,
+
+    /// How many leading elements of the source's path are left out below `prefix`; the last one always stays. With 1
+    /// `library/nginx` becomes `nginx`, as Harbor's own replication does it; with 99 only names are left. Images of
+    /// different sources may then want one name, which is an error. Needs `prefix`. Default: 0, none.
+    pub flatten: u32,
+
+    /// Create projects that do not exist. The login must be allowed to: robots of a project never are, and robots of
+    /// the system get no rights in what they create, so they must cover all projects. Default: false; a missing
+    /// project is an error.
+    pub create_projects: bool,
+
+    /// Let everybody pull from created projects without a login. Projects that exist stay as they are. Needs
+    /// `create_projects`. Default: false, they are private.
+    pub public: bool,
+
+    /// How much created projects may hold, in MiB. Counts only if an administrator is logged in; for others Harbor's
+    /// own default holds. Needs `create_projects`. Default: none, Harbor's own default.
+    pub quota_mib: Option<NonZero<u32>>,
+}
+
+sealift_core::inventory::submit! { Plugin::push::<Config>("harbor") }
+
+impl StageConfig<dyn Push> for Config {
+    fn build(self, cx: &BuildContext<'_>) -> Result<Box<dyn Push>, ConfigError> {
+        let mut problems = self.check();
+        let mut note = |problem: ConfigError| problems = std::mem::take(&mut problems).and(problem);
+        let place = self.place(cx).map_err(&mut note).ok();
+        let registries = cx.section::<Registries>().map_err(&mut note).ok();
+        let (Some(place), Some(registries)) = (place, registries) else { return Err(problems) };
+        let push = RegistryPush::new(registries.clone(), place).at_harbor();
+        problems.or_ok(Box::new(HarborPush::new(push, registries, self.new_projects())))
+    }
+}
+
+impl Config {
+    fn place(&self, cx: &BuildContext<'_>) -> Result<Place, ConfigError> {
+        match &self.prefix {
+            Some(prefix) => {
+                let place = Place::below(prefix).map_err(|error| {
+                    ConfigError::new(error.to_string())
+                        .at("prefix")
+                        .hint("write a host and a project, such as `harbor.corp/mirror`")
+                })?;
+                Ok(place.flattened(usize::try_from(self.flatten).unwrap_or(usize::MAX)))
+            }
+            None if cx.claim_targets() => Ok(Place::Targets),
+            None => Err(ConfigError::new("an earlier [[push]] takes the destinations of the rules already")
+                .hint("give this one a `prefix`, such as `prefix = \"harbor.corp/mirror\"`")),
+        }
+    }
+
+    /// Keys that say nothing without another one.
+    fn check(&self) -> ConfigError {
+        let idle = [
+            ("flatten", self.flatten > 0 && self.prefix.is_none(), "prefix"),
+            ("public", self.public && !self.create_projects, "create_projects"),
+            ("quota_mib", self.quota_mib.is_some() && !self.create_projects, "create_projects"),
+        ];
+        idle.into_iter().filter(|(_, idle, _)| *idle).fold(ConfigError::default(), |all, (key, _, needs)| {
+            all.and(ConfigError::new(format!("`{key}` has no effect without `{needs}`")).at(key))
+        })
+    }
+
+    fn new_projects(&self) -> Option<NewProjects> {
+        self.create_projects.then(|| NewProjects {
+            public: self.public,
+            storage_limit: self.quota_mib.map(|mib| u64::from(mib.get()) << 20),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,63 @@
+//! All tags of a repository with their digests, in pages of a hundred.
+
+use std::collections::HashMap;
+
+use sealift_core::{
+    content::{Digest, Tag},
+    error::Result,
+    stage::Known,
+};
+
+use crate::api::{Answer, Api, Artifact, PAGE};
+
+/// What came of it.
+pub(crate) enum Overview {
+    /// What the repository has, or that each tag must be asked for.
+    Known(Known),
+    /// There is no such repository, perhaps no such project.
+    Missing,
+    /// The login may not list artifacts, or not here.
+    Closed,
+}
+
+/// A page is about as much work for Harbor as some HEADs are; for few tags of a repository with many artifacts it is
+/// not worth it.
+fn pages_worth(wanted: usize) -> usize {
+    (wanted / 4).max(2)
+}
+
+/// Reads what there is, if that is worth it for this many tags.
+pub(crate) async fn read(api: Api<'_>, wanted: usize) -> Result<Overview> {
+    let (mut tags, mut seen) = (HashMap::new(), 0);
+    for number in 1..=2 * pages_worth(wanted) {
+        let page = match api.artifacts(number).await? {
+            Answer::Is(page) => page,
+            // Somebody deleted it while it was read.
+            Answer::Missing if number > 1 => return Ok(Overview::Known(Known::Ask)),
+            Answer::Missing => return Ok(Overview::Missing),
+            Answer::Unknown { .. } | Answer::Closed => return Ok(Overview::Closed),
+        };
+        if page.total.is_some_and(|total| total.div_ceil(PAGE) > pages_worth(wanted)) {
+            return Ok(Overview::Known(Known::Ask));
+        }
+        seen += page.artifacts.len();
+        page.artifacts.iter().for_each(|artifact| take(artifact, &mut tags));
+        // Signatures are taken out of a page after it was cut, and some versions leave them out of the total too, from
+        // which they reckon how many pages there are. So neither a short page nor the lack of a next one is the end.
+        let total = page.total.unwrap_or_default();
+        let more = page.has_next || seen < total;
+        if !more || (page.artifacts.is_empty() && number * PAGE >= total) {
+            return Ok(Overview::Known(if seen == 0 { Known::Nothing } else { Known::Images(tags) }));
+        }
+    }
+    Ok(Overview::Known(Known::Ask))
+}
+
+fn take(artifact: &Artifact, tags: &mut HashMap<Tag, Digest>) {
+    let Ok(digest) = artifact.digest.parse::<Digest>() else { return };
+    for tag in artifact.tags.iter().flatten() {
+        if let Ok(name) = tag.name.parse::<Tag>() {
+            tags.insert(name, digest.clone());
+        }
+    }
+}

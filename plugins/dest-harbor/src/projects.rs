@@ -1,0 +1,242 @@
+//! What is known of projects, each asked for once in a run.
+//!
+//! *Seen* is a project when it was looked at, which takes one question; *ready* when it may be written to, which takes
+//! three more and creates it where that is wanted. A project that refused a write is not written to again: what it
+//! said holds for everything else too.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use futures::try_join;
+use sealift_core::{
+    content::Repository,
+    error::{Error, Result},
+};
+use sealift_registry_client::Reason;
+use tokio::sync::OnceCell;
+
+use crate::{
+    api::{Answer, Api, Created, Right},
+    refusals::{self, refusal},
+};
+
+/// How projects are created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NewProjects {
+    /// Whether everybody may pull from them.
+    pub(crate) public: bool,
+    /// How many bytes they may hold.
+    pub(crate) storage_limit: Option<u64>,
+}
+
+/// An answer that holds for the rest of the run, or an error that may pass.
+type Once<T> = OnceCell<Result<T>>;
+
+/// The projects of all Harbors that a push writes to.
+pub(crate) struct Projects {
+    create: Option<NewProjects>,
+    sites: Mutex<HashMap<String, Arc<Site>>>,
+    projects: Mutex<HashMap<(String, String), Arc<Project>>>,
+}
+
+/// One Harbor.
+#[derive(Default)]
+struct Site {
+    read_only: Once<bool>,
+}
+
+/// One project.
+#[derive(Default)]
+pub(crate) struct Project {
+    seen: Once<Seen>,
+    /// Whether the login is good. Logins may differ between projects.
+    login: Once<()>,
+    ready: Once<()>,
+    without_rules: Once<bool>,
+    refused: Mutex<Option<Error>>,
+}
+
+/// What a first look at a project told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    There {
+        id: u64,
+        proxy_cache: bool,
+    },
+    Missing,
+    /// This login may not see it, if it is there.
+    Hidden,
+}
+
+impl Projects {
+    pub(crate) fn new(create: Option<NewProjects>) -> Self {
+        Self { create, sites: Mutex::default(), projects: Mutex::default() }
+    }
+
+    /// The project of a repository.
+    pub(crate) fn of(&self, at: &Repository) -> Arc<Project> {
+        let key = (at.registry().to_owned(), project_of(at).to_owned());
+        Arc::clone(self.projects.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default())
+    }
+
+    fn site(&self, at: &Repository) -> Arc<Site> {
+        let key = at.registry().to_owned();
+        Arc::clone(self.sites.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default())
+    }
+
+    /// Looks whether the project of a repository is there, or will be.
+    ///
+    /// # Errors
+    /// If it is not there and shall not be created.
+    pub(crate) async fn expect(&self, api: Api<'_>) -> Result<Seen> {
+        let seen = self.see(api).await?;
+        match (seen, self.create) {
+            (Seen::Missing, None) => Err(refusals::missing(api.at)),
+            _ => Ok(seen),
+        }
+    }
+
+    /// Tells a wrong login from one that may not do something: the registry itself says the same of both.
+    ///
+    /// # Errors
+    /// If there is a login and it is wrong.
+    pub(crate) async fn refuse_wrong_login(&self, api: Api<'_>) -> Result<()> {
+        let project = self.of(api.at);
+        let ask = || async {
+            match api.rights(None).await? {
+                Answer::Unknown { login: Some(origin) } => Err(refusals::wrong_login(api.at, &origin)),
+                _ => Ok(()),
+            }
+        };
+        once(&project.login, ask).await
+    }
+
+    async fn see(&self, api: Api<'_>) -> Result<Seen> {
+        let project = self.of(api.at);
+        let look = || async {
+            Ok(match api.project(project_of(api.at)).await? {
+                Answer::Is(found) => Seen::There { id: found.project_id, proxy_cache: found.is_proxy_cache() },
+                Answer::Missing => Seen::Missing,
+                Answer::Unknown { .. } | Answer::Closed => Seen::Hidden,
+            })
+        };
+        once(&project.seen, look).await
+    }
+
+    /// Makes sure that the project of a repository may be written to, as far as that can be known before.
+    ///
+    /// # Errors
+    /// If it cannot be written to, or refused before.
+    pub(crate) async fn ready(&self, api: Api<'_>) -> Result<()> {
+        let project = self.of(api.at);
+        if let Some(error) = project.refused.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            return Err(error);
+        }
+        once(&project.ready, || self.prepare(api)).await
+    }
+
+    async fn prepare(&self, api: Api<'_>) -> Result<()> {
+        let site = self.site(api.at);
+        let seen = self.expect(api).await?;
+        if let Seen::There { proxy_cache: true, .. } = seen {
+            return Err(refusal(api.at, Reason::ProxyCache));
+        }
+        let id = match seen {
+            Seen::There { id, .. } => Some(id),
+            Seen::Missing | Seen::Hidden => None,
+        };
+        let (rights, read_only, quota) =
+            try_join!(api.rights(id), once(&site.read_only, || api.is_read_only()), api.quota(project_of(api.at)),)?;
+        match rights {
+            Answer::Unknown { login: Some(origin) } => return Err(refusals::wrong_login(api.at, &origin)),
+            Answer::Unknown { login: None } => return Err(refusals::no_login(api.at)),
+            _ if read_only => return Err(refusal(api.at, Reason::ReadOnly)),
+            Answer::Is(rights) if id.is_some() && !may_push(&rights) => return Err(refusal(api.at, Reason::NoRight)),
+            _ => {}
+        }
+        if let Some(full) = quota.and_then(|quota| quota.full()) {
+            return Err(refusals::full(api.at, &full));
+        }
+        match (id, self.create) {
+            (None, Some(new)) => create(api, new, seen).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a tag may not be written again. Asked only for a tag that is there and stands for something else.
+    pub(crate) async fn is_immutable(&self, api: Api<'_>, tag: &str) -> Result<bool> {
+        let project = self.of(api.at);
+        if once(&project.without_rules, || api.has_no_rules(project_of(api.at))).await? {
+            return Ok(false);
+        }
+        Ok(match api.artifact(tag).await? {
+            Answer::Is(artifact) => artifact.tags.iter().flatten().any(|found| found.name == tag && found.immutable),
+            _ => false,
+        })
+    }
+}
+
+impl Projects {
+    /// An error of a write: if it tells that a project takes no more, that is remembered, and what was tried already
+    /// is not recommended.
+    pub(crate) fn heed(&self, at: &Repository, error: Error) -> Error {
+        self.of(at).heed(at, &error);
+        match Reason::of(&error) {
+            Some(Reason::NoProject) if self.create.is_some() => error.hint(refusals::MAY_NOT_CREATE),
+            _ => error,
+        }
+    }
+}
+
+impl Project {
+    /// Remembers an error of a write, if it tells that the project takes no more.
+    fn heed(&self, at: &Repository, error: &Error) {
+        // A token that ran out during an upload looks like a missing right, but the next one may be good.
+        let Some(reason) = Reason::of(error).filter(|_| !error.is_retryable()) else { return };
+        match reason {
+            Reason::NoProject | Reason::NoRight | Reason::Quota | Reason::ReadOnly | Reason::ProxyCache => {
+                let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+                refused.get_or_insert_with(|| refusal(at, reason));
+            }
+            Reason::Immutable | Reason::MissingChild => {}
+        }
+    }
+}
+
+/// No rights at all say nothing: some versions tell none of robots.
+fn may_push(rights: &[Right]) -> bool {
+    rights.is_empty() || rights.iter().any(|right| right.is("repository", "push"))
+}
+
+/// The first element of a path.
+pub(crate) fn project_of(at: &Repository) -> &str {
+    at.path().split('/').next().unwrap_or_default()
+}
+
+/// Asks once; what may pass is asked again by the next one who needs it.
+async fn once<T: Clone, F: Future<Output = Result<T>>>(cell: &Once<T>, ask: impl FnOnce() -> F) -> Result<T> {
+    let answer = cell.get_or_try_init(|| async {
+        match ask().await {
+            Err(error) if error.is_retryable() => Err(error),
+            answer => Ok(answer),
+        }
+    });
+    answer.await?.clone()
+}
+
+async fn create(api: Api<'_>, new: NewProjects, seen: Seen) -> Result<()> {
+    let (host, project) = (api.at.registry(), project_of(api.at));
+    match api.create_project(project, new.public, new.storage_limit).await? {
+        Created::New => {
+            tracing::info!(%host, %project, public = new.public, "created a project");
+            Ok(())
+        }
+        Created::There => Ok(()),
+        // It may be there all the same, hidden from a robot that only pushes: the push will tell.
+        Created::Denied(_) if seen == Seen::Hidden => Ok(()),
+        Created::Denied(said) => Err(refusals::may_not_create(api.at, &said)),
+        Created::BadName(said) => Err(refusals::bad_name(api.at, &said)),
+    }
+}

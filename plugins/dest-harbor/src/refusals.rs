@@ -1,0 +1,61 @@
+//! The sentences in which a push says that Harbor will not take something.
+
+use sealift_core::{
+    content::Repository,
+    error::{Error, ErrorKind},
+};
+use sealift_registry_client::Reason;
+
+use crate::projects::project_of;
+
+pub(crate) const MAY_NOT_CREATE: &str =
+    "let an administrator create it, or log in as one or as a robot of the system that may create projects";
+
+/// That nothing (more) can be pushed to a project.
+pub(crate) fn refusal(at: &Repository, reason: Reason) -> Error {
+    explained(at, reason, "")
+}
+
+pub(crate) fn full(at: &Repository, how: &str) -> Error {
+    explained(at, Reason::Quota, &format!(" ({how})"))
+}
+
+fn explained(at: &Repository, reason: Reason, more: &str) -> Error {
+    let (host, project) = (at.registry(), project_of(at));
+    let what = format!("nothing can be pushed to the project `{project}` of `{host}`: {reason}{more}");
+    Error::new(reason.kind(), what).hint(reason.remedy()).because(reason)
+}
+
+pub(crate) fn missing(at: &Repository) -> Error {
+    let (host, project) = (at.registry(), project_of(at));
+    Error::new(ErrorKind::NotFound, format!("the project `{project}` does not exist at `{host}`"))
+        .hint("create it in Harbor, set `create_projects = true` in [[push]], or set another `prefix`")
+        .because(Reason::NoProject)
+}
+
+pub(crate) fn may_not_create(at: &Repository, said: &str) -> Error {
+    not_created(at, ErrorKind::Denied, said).hint(MAY_NOT_CREATE).because(Reason::NoProject)
+}
+
+pub(crate) fn bad_name(at: &Repository, said: &str) -> Error {
+    not_created(at, ErrorKind::Unsupported, said).hint("set another `prefix` in [[push]]")
+}
+
+fn not_created(at: &Repository, kind: ErrorKind, said: &str) -> Error {
+    let (host, project) = (at.registry(), project_of(at));
+    Error::new(kind, format!("cannot create the project `{project}` of `{host}`: {said}"))
+}
+
+pub(crate) fn wrong_login(at: &Repository, origin: &str) -> Error {
+    Error::new(ErrorKind::Denied, format!("`{}` does not accept the login from {origin}", at.registry()))
+        .hint("check user name and password there, and whether a robot expired")
+}
+
+pub(crate) fn no_login(at: &Repository) -> Error {
+    let host = at.registry();
+    let hint = format!(
+        "log in with `docker login {host}`, name an auth file, or put `username` and `password` into \
+         [registries.\"{host}\"]"
+    );
+    Error::new(ErrorKind::Denied, format!("`{host}` takes no pushes without a login")).hint(hint)
+}

@@ -1,0 +1,101 @@
+//! Creating projects.
+
+use sealift_testkit::{
+    harbor::{Account, Harbor, Right},
+    images::image,
+};
+
+use crate::{Bench, api, first, told};
+
+fn into<'a>(harbor: &'a Harbor, project: &str) -> Bench<'a> {
+    (0..5).fold(Bench::new(harbor), |bench, number| {
+        let name = format!("app{number}:v1");
+        bench.image(&name, &image("linux/amd64", &[&name]), &format!("{project}/{name}"))
+    })
+}
+
+#[tokio::test]
+async fn a_missing_project_is_created_once_and_private() {
+    let Some(harbor) = Harbor::start().await else { return };
+    let report = into(&harbor, "new").push("create_projects = true").run().await;
+    assert_eq!((report.copied, report.failed), (5, 0), "{:?}", report.failures);
+    assert_eq!(harbor.project("new"), Some((false, None)));
+    assert_eq!(api(&harbor.requests(), "POST", "projects"), 1);
+    harbor.reset();
+    assert_eq!(into(&harbor, "new").push("create_projects = true").run().await.skipped, 5);
+    assert_eq!(api(&harbor.requests(), "POST", "projects"), 0);
+}
+
+#[tokio::test]
+async fn it_can_be_public_and_limited() {
+    let Some(harbor) = Harbor::start().await else { return };
+    let lines = "create_projects = true\npublic = true\nquota_mib = 7";
+    assert_eq!(into(&harbor, "open").push(lines).run().await.copied, 5);
+    assert_eq!(harbor.project("open"), Some((true, Some(7 << 20))));
+}
+
+#[tokio::test]
+async fn who_may_not_create_projects_is_told_so() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.hide_missing_projects(false);
+    harbor.add_account(Account::robot("robot$all", "s").may("*", &Right::ALL));
+    let bench = into(&harbor, "new").login("robot$all", "s").push("create_projects = true");
+    let report = bench.run().await;
+    assert_eq!((report.copied, report.failed), (0, 5));
+    insta::assert_snapshot!(first(&report, &harbor), @r#"
+    cannot create the project `new` of `harbor.corp`: Only system admin can create project
+    hint: let an administrator create it, or log in as one or as a robot of the system that may create projects
+    "#);
+    assert_eq!(api(&harbor.requests(), "POST", "projects"), 1);
+}
+
+#[tokio::test]
+async fn a_hidden_project_is_told_from_a_missing_one_by_the_push_itself() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_project("team");
+    let robot = Account::robot("robot$team+ci", "s").may("team", &[Right::Pull, Right::Push]);
+    harbor.add_account(robot);
+    let lines = "create_projects = true";
+    let there = into(&harbor, "team").login("robot$team+ci", "s").push(lines).run().await;
+    assert_eq!((there.copied, there.failed), (5, 0), "{:?}", there.failures);
+    let nowhere = into(&harbor, "nope").login("robot$team+ci", "s").push(lines).run().await;
+    assert_eq!((nowhere.copied, nowhere.failed), (0, 5));
+    let told = told(&nowhere, &harbor);
+    assert!(told.contains("`nope` does not exist"), "{told}");
+    assert!(told.contains("let an administrator create it"), "{told}");
+}
+
+#[tokio::test]
+async fn a_robot_that_covers_all_projects_creates_one_and_pushes_there() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.only_admins_create_projects(true);
+    harbor.add_account(Account::robot("robot$loader", "s").may("*", &Right::ALL).may_create_projects());
+    let report = into(&harbor, "new").login("robot$loader", "s").push("create_projects = true").run().await;
+    assert_eq!((report.copied, report.failed), (5, 0), "{:?}", report.failures);
+}
+
+#[tokio::test]
+async fn a_project_that_somebody_else_creates_meanwhile_is_no_failure() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_project("team");
+    // The robot may not see that it is there, tries to create it, and is told 409.
+    let robot = Account::robot("robot$maker", "s").may("team", &[Right::Pull, Right::Push]).may_create_projects();
+    harbor.add_account(robot);
+    let report = into(&harbor, "team").login("robot$maker", "s").push("create_projects = true").run().await;
+    assert_eq!((report.copied, report.failed), (5, 0), "{:?}", report.failures);
+    assert!(harbor.requests().iter().any(|request| request.status == 409));
+}
+
+#[tokio::test]
+async fn where_only_the_registry_is_shown_the_push_works_without_what_the_api_would_tell() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_project("team");
+    harbor.hide_api(true);
+    let bench = into(&harbor, "team");
+    let report = bench.run().await;
+    assert_eq!((report.copied, report.failed), (5, 0), "{:?}", report.failures);
+    assert_eq!(bench.run().await.skipped, 5);
+    let report = into(&harbor, "nope").run().await;
+    assert_eq!((report.copied, report.failed), (0, 5));
+    assert!(told(&report, &harbor).contains("the project `nope` does not exist"), "{:?}", report.failures);
+}

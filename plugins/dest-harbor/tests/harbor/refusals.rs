@@ -1,0 +1,174 @@
+//! What Harbor refuses: said in a sentence with a remedy, once, and before bytes are sent where that can be known.
+
+use sealift_serve::access::Kind;
+use sealift_testkit::{
+    harbor::Harbor,
+    images::{Image, image},
+};
+
+use crate::{Bench, api, first, told};
+
+fn app(layer: &str) -> Image {
+    image("linux/amd64", &[layer])
+}
+
+/// Ten images for one project.
+fn ten<'a>(harbor: &'a Harbor, project: &str) -> Bench<'a> {
+    (0..10).fold(Bench::new(harbor), |bench, number| {
+        let name = format!("app{number}:v1");
+        bench.image(&name, &app(&format!("layer {number}")), &format!("{project}/{name}"))
+    })
+}
+
+#[tokio::test]
+async fn a_missing_project_is_asked_for_once_and_named() {
+    let Some(harbor) = Harbor::start().await else { return };
+    let report = ten(&harbor, "nope").run().await;
+    assert_eq!((report.copied, report.failed), (0, 10));
+    insta::assert_snapshot!(first(&report, &harbor), @r#"
+    the project `nope` does not exist at `harbor.corp`
+    hint: create it in Harbor, set `create_projects = true` in [[push]], or set another `prefix`
+    "#);
+    let journal = harbor.requests();
+    assert_eq!(api(&journal, "GET", "projects/nope"), 1, "{journal}");
+    assert_eq!(journal.count("POST", Kind::Upload), 0, "{journal}");
+}
+
+#[tokio::test]
+async fn a_plan_names_a_missing_project_and_writes_nothing() {
+    let Some(harbor) = Harbor::start().await else { return };
+    let report = ten(&harbor, "nope").plan().await;
+    assert_eq!(report.failed, 10);
+    let create = ten(&harbor, "nope").push("create_projects = true");
+    assert_eq!(create.plan().await.failed, 0);
+    let journal = harbor.requests();
+    assert!(journal.iter().all(|request| matches!(request.method.as_str(), "GET" | "HEAD")), "{journal}");
+    assert_eq!(harbor.project("nope"), None);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_to_a_project_that_caches_another_registry() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_proxy_cache("hub");
+    let report = ten(&harbor, "hub").run().await;
+    assert_eq!((report.copied, report.failed), (0, 10));
+    insta::assert_snapshot!(first(&report, &harbor), @r#"
+    nothing can be pushed to the project `hub` of `harbor.corp`: it caches another registry and takes no pushes
+    hint: push to another project: set `prefix` in [[push]]
+    "#);
+    assert_eq!(harbor.requests().count("POST", Kind::Upload), 0);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_in_read_only_mode() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_project("team");
+    harbor.read_only(true);
+    let report = ten(&harbor, "team").run().await;
+    assert_eq!((report.copied, report.failed), (0, 10));
+    insta::assert_snapshot!(first(&report, &harbor), @r#"
+    nothing can be pushed to the project `team` of `harbor.corp`: Harbor is in read-only mode
+    hint: an administrator of Harbor can switch that off under Configuration, System Settings
+    "#);
+    let journal = harbor.requests();
+    assert_eq!((journal.count("POST", Kind::Upload), api(&journal, "GET", "systeminfo")), (0, 1), "{journal}");
+}
+
+#[tokio::test]
+async fn nothing_is_sent_to_a_project_that_is_full() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_project("team");
+    assert_eq!(Bench::new(&harbor).image("old:v1", &app("old"), "team/old:v1").run().await.copied, 1);
+    harbor.limit_storage("team", harbor.used_storage("team"));
+    harbor.reset();
+    let report = ten(&harbor, "team").run().await;
+    assert_eq!((report.copied, report.failed), (0, 10));
+    assert!(told(&report, &harbor).contains("its quota is used up ("), "{}", told(&report, &harbor));
+    assert_eq!(harbor.requests().count("POST", Kind::Upload), 0);
+    // What stands there already is fine.
+    assert_eq!(Bench::new(&harbor).image("old:v1", &app("old"), "team/old:v1").run().await.skipped, 1);
+}
+
+#[tokio::test]
+async fn a_project_that_becomes_full_gets_no_more() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_project("team");
+    harbor.limit_storage("team", 2000);
+    let large = "x".repeat(3000);
+    let bench = Bench::new(&harbor).image("a:v1", &app(&large), "team/a:v1");
+    // After the refusal, one at a time.
+    let bench = (0..20).fold(bench, |bench, number| {
+        let name = format!("app{number}:v1");
+        bench.image(&name, &app(&format!("{large}{number}")), &format!("team/{name}"))
+    });
+    let mut pipeline = bench.pipeline();
+    pipeline.run.transfers = std::num::NonZero::new(1);
+    let report = sealift_core::engine::run(&pipeline, &sealift_core::engine::Cancel::new(), &crate::silent()).await;
+    assert_eq!((report.copied, report.failed), (0, 21));
+    let told = told(&report, &harbor);
+    assert!(told.contains("the quota of the project `team` is used up (403: Quota exceeded"), "{told}");
+    assert!(told.contains("hint: raise it in Harbor under Project Quotas"), "{told}");
+    assert!(
+        told.contains("nothing can be pushed to the project `team` of `harbor.corp`: its quota is used up"),
+        "{told}"
+    );
+    let journal = harbor.requests();
+    let refused = journal.iter().filter(|request| request.status == 403).count();
+    assert_eq!(refused, 1, "{journal}");
+}
+
+#[tokio::test]
+async fn an_immutable_tag_is_refused_before_its_blobs_are_sent() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_project("team");
+    harbor.make_immutable("team", "**", "v*");
+    assert_eq!(Bench::new(&harbor).image("app:v1", &app("old"), "team/app:v1").run().await.copied, 1);
+    harbor.reset();
+    let new = Bench::new(&harbor)
+        .image("app:v1", &app("new"), "team/app:v1")
+        .image("app:v2", &app("second"), "team/app:v2")
+        .image("app:latest", &app("third"), "team/app:latest");
+    let report = new.run().await;
+    assert_eq!((report.copied, report.failed), (2, 1));
+    let old = app("old").manifest.digest().to_string();
+    let told = told(&report, &harbor).replace(&old, "OLD");
+    insta::assert_snapshot!(told, @r#"
+    cannot push `harbor.corp/team/app:v1`: the tag is immutable in the project `team` and stands for `OLD`
+    hint: push another tag, or delete this one or change the project's rule for immutable tags in Harbor
+    "#);
+    let layer = app("new").blobs[1].0.digest.to_string();
+    let journal = harbor.requests();
+    assert!(!journal.iter().any(|request| request.path.contains(&layer)), "{journal}");
+}
+
+#[tokio::test]
+async fn an_immutable_tag_that_has_the_image_already_is_no_failure() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_project("team");
+    harbor.make_immutable("team", "**", "**");
+    let bench = Bench::new(&harbor).image("app:v1", &app("layer"), "team/app:v1");
+    assert_eq!(bench.run().await.copied, 1);
+    assert_eq!(bench.run().await.skipped, 1);
+    // Forced, it is written again, and Harbor refuses with 412 what it has.
+    let report = bench.force().run().await;
+    assert_eq!((report.copied, report.failed), (1, 0), "{:?}", report.failures);
+    assert!(harbor.requests().iter().any(|request| request.status == 412));
+}
+
+#[tokio::test]
+async fn a_changed_tag_costs_one_question_for_its_rule_and_none_where_there_are_no_rules() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_project("team");
+    let images = |layer: &str| {
+        (0..5).fold(Bench::new(&harbor), |bench, number| {
+            let name = format!("app:v{number}");
+            bench.image(&name, &app(&format!("{layer} {number}")), &format!("team/{name}"))
+        })
+    };
+    assert_eq!(images("old").run().await.copied, 5);
+    harbor.reset();
+    assert_eq!(images("new").run().await.copied, 5);
+    let journal = harbor.requests();
+    assert_eq!(api(&journal, "GET", "projects/team/immutabletagrules"), 1, "{journal}");
+    assert_eq!(api(&journal, "GET", "projects/team/repositories/app/artifacts/"), 0, "{journal}");
+}

@@ -1,0 +1,92 @@
+//! What it costs to look again.
+
+use sealift_core::content::well_known;
+use sealift_serve::access::Kind;
+use sealift_testkit::{
+    harbor::Harbor,
+    images::{Image, artifact, image},
+};
+use serde_json::json;
+
+use crate::{Bench, api};
+
+/// Many of these are pushed quickly: they differ in an annotation only.
+fn variant(number: usize) -> Image {
+    let annotations = json!({ "org.opencontainers.image.version": number.to_string() });
+    artifact(well_known::OCI_CONFIG, "{}", &["base"], &[("annotations", annotations)])
+}
+
+/// So many tags of one repository.
+fn tags<'a>(harbor: &'a Harbor, numbers: std::ops::Range<usize>, repository: &str) -> Bench<'a> {
+    numbers.fold(Bench::new(harbor), |bench, number| {
+        let tag = format!("app:v{number}");
+        bench.image(&tag, &variant(number), &format!("{repository}:v{number}"))
+    })
+}
+
+#[tokio::test]
+async fn an_unchanged_repository_costs_a_tenth_of_a_request_for_an_image() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_project("team");
+    let bench = tags(&harbor, 0..200, "team/deep/app");
+    let report = bench.run().await;
+    assert_eq!((report.copied, report.failed), (200, 0), "{:?}", report.failures);
+    harbor.reset();
+    let report = bench.run().await;
+    assert_eq!((report.copied, report.skipped), (0, 200), "{:?}", report.failures);
+    let journal = harbor.requests();
+    assert!(journal.total() <= 20, "a tenth of a request for each:\n{journal}");
+    assert_eq!(api(&journal, "GET", "projects/team/repositories/deep%252Fapp/artifacts"), 2, "{journal}");
+    assert_eq!(journal.total(), 2, "{journal}");
+}
+
+#[tokio::test]
+async fn a_new_tag_costs_no_question_for_the_others() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_project("team");
+    assert_eq!(tags(&harbor, 0..20, "team/app").run().await.copied, 20);
+    harbor.reset();
+    let report = tags(&harbor, 0..21, "team/app").run().await;
+    assert_eq!((report.copied, report.skipped), (1, 20));
+    assert_eq!(harbor.requests().count("HEAD", Kind::Manifest), 0, "{}", harbor.requests());
+}
+
+#[tokio::test]
+async fn a_few_tags_of_a_large_repository_are_asked_for_one_by_one() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_project("team");
+    assert_eq!(tags(&harbor, 0..210, "team/app").run().await.copied, 210);
+    harbor.reset();
+    assert_eq!(tags(&harbor, 0..3, "team/app").run().await.skipped, 3);
+    let journal = harbor.requests();
+    assert_eq!(api(&journal, "GET", "projects/team/repositories/app/artifacts"), 1, "{journal}");
+    assert_eq!(journal.count("HEAD", Kind::Manifest), 4, "three, and the one that learns who wants a token: {journal}");
+}
+
+#[tokio::test]
+async fn signatures_that_harbor_does_not_list_are_asked_for_and_not_pushed_again() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_project("team");
+    let app = image("linux/amd64", &["layer"]);
+    let layers = json!([{
+        "mediaType": "application/vnd.dev.cosign.simplesigning.v1+json",
+        "digest": app.blobs[1].0.digest,
+        "size": 5,
+    }]);
+    let mut signature = artifact(well_known::OCI_CONFIG, "{}", &[], &[("layers", layers)]);
+    signature.blobs.push(app.blobs[1].clone());
+    let tag = format!("{}.sig", app.manifest.digest().to_string().replace(':', "-"));
+    let other = image("linux/amd64", &["another"]);
+    let bench = Bench::new(&harbor).image("app:v1", &app, "team/app:v1").image("app:v2", &other, "team/app:v2").image(
+        &format!("app:{tag}"),
+        &signature,
+        &format!("team/app:{tag}"),
+    );
+    assert_eq!(bench.run().await.copied, 3);
+    // Pushed again, Harbor sees the subject of the signature for sure.
+    assert_eq!(bench.run().await.failed, 0);
+    harbor.reset();
+    let report = bench.run().await;
+    assert_eq!((report.copied, report.skipped), (0, 3), "{}", harbor.requests());
+    assert_eq!(harbor.requests().count("PUT", Kind::Manifest), 0);
+}
