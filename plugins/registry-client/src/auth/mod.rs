@@ -14,6 +14,8 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+#[cfg(test)]
+pub(crate) use challenge::Challenges;
 pub(crate) use scope::Scopes;
 pub(crate) use ticket::Tried;
 

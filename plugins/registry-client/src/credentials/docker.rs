@@ -88,7 +88,7 @@ impl DockerFiles {
     async fn look(&self, path: &Path, file: &File, key: &str) -> Result<Option<Login>> {
         let origin = format!("`{}`, entry `{key}`", path.display());
         if let Some((helper, server)) = file.helper(key) {
-            let answer = helper::ask(helper, &server, self.helper_limit).await?;
+            let answer = helper::ask(helper, &server, (self.environment)("PATH"), self.helper_limit).await?;
             let origin = format!("credential helper `{helper}`");
             return Ok(answer.map(|(username, secret)| Login::password(&username, secret, origin)));
         }

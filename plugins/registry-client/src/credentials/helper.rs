@@ -18,11 +18,16 @@ struct Answer {
     secret: String,
 }
 
-/// Asks a helper about a server; none if it does not know it.
+/// Asks a helper about a server; none if it does not know it. It is looked for in `path`, a list of directories.
 ///
 /// # Errors
 /// If there is no such program, or it fails, hangs or talks nonsense. What it printed is not repeated.
-pub(super) async fn ask(name: &str, server: &str, limit: Duration) -> Result<Option<(String, Secret)>> {
+pub(super) async fn ask(
+    name: &str,
+    server: &str,
+    path: Option<String>,
+    limit: Duration,
+) -> Result<Option<(String, Secret)>> {
     let program = format!("docker-credential-{name}");
     let fail = |why: &str| {
         Error::new(ErrorKind::Denied, format!("the credential helper `{program}` {why}"))
@@ -33,6 +38,7 @@ pub(super) async fn ask(name: &str, server: &str, limit: Duration) -> Result<Opt
     }
     let mut child = Command::new(&program)
         .arg("get")
+        .envs(path.map(|path| ("PATH", path)))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

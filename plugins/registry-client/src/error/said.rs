@@ -43,7 +43,8 @@ impl Said {
         }
         let text = String::from_utf8_lossy(&body[..body.len().min(4096)]);
         let page = text.trim_start().starts_with('<');
-        Self { codes: Vec::new(), text: if page { "(an HTML page)".to_owned() } else { clean(&text) } }
+        // A page is for browsers; its status says as much.
+        Self { codes: Vec::new(), text: if page { String::new() } else { clean(&text) } }
     }
 
     /// Whether one of the codes is this one.
@@ -109,7 +110,7 @@ mod tests {
             (r#"{"details":"incorrect username or password"}"#, "", "incorrect username or password"),
             (r#"{"error":"invalid_grant"}"#, "", "invalid_grant"),
             ("404 page not found\n", "", "404 page not found"),
-            ("  <html><body>Bad gateway", "", "(an HTML page)"),
+            ("  <html><body>Bad gateway", "", ""),
             ("", "", ""),
         ] {
             let said = Said::of(body.as_bytes());

@@ -6,7 +6,7 @@ use http::{HeaderMap, header::LINK};
 ///
 /// # Errors
 /// A sentence, if there is a link that cannot be read: to stop there silently would lose tags.
-pub(super) fn next(headers: &HeaderMap) -> Result<Option<String>, String> {
+pub(crate) fn next(headers: &HeaderMap) -> Result<Option<String>, String> {
     for value in headers.get_all(LINK) {
         let text = value.to_str().map_err(|_| "`Link` is no text".to_owned())?;
         let mut rest = text.trim();

@@ -10,5 +10,9 @@ mod referrers;
 mod tags;
 
 pub use fetch::RegistryFetch;
+#[cfg(test)]
+pub(crate) use link::next as next_link;
 pub(crate) use manifest::Head;
+#[cfg(test)]
+pub(crate) use range::judge as judge_range;
 pub use tags::Tags;

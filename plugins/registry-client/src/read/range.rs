@@ -7,7 +7,7 @@ use http::StatusCode;
 
 /// What to do with an answer to a question for the bytes from an offset on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
+pub(crate) enum Part {
     /// It goes on here, after this many bytes are thrown away.
     From { skip: u64 },
     /// It does not fit: ask for the whole.
@@ -17,7 +17,7 @@ pub(super) enum Part {
 }
 
 /// Judges an answer to `Range: bytes=<offset>-`, or to no range at all if `offset` is 0.
-pub(super) fn judge(status: StatusCode, content_range: Option<&str>, offset: u64, size: Option<u64>) -> Part {
+pub(crate) fn judge(status: StatusCode, content_range: Option<&str>, offset: u64, size: Option<u64>) -> Part {
     match status {
         StatusCode::OK => Part::From { skip: offset },
         StatusCode::PARTIAL_CONTENT => match content_range.and_then(parse) {

@@ -29,18 +29,16 @@ pub(crate) struct Ask<'a> {
     pub(crate) lane: Lane,
     /// How long the answer may take.
     pub(crate) limit: Duration,
-    /// How often it is sent at most, the first time included.
-    pub(crate) attempts: u32,
+    /// Whether it is sent again after an answer that says "later". After a lost connection, and when the host asks for
+    /// a pause, it is in any case.
+    pub(crate) insists: bool,
 }
-
-/// How often a request is sent at most.
-const ATTEMPTS: u32 = 5;
 
 impl<'a> Ask<'a> {
     pub(crate) fn new(doing: Doing<'a>, method: Method, to: To, scopes: Scopes, timing: &Timing) -> Self {
         let limit = timing.response;
-        let (headers, attempts) = (HeaderMap::new(), ATTEMPTS);
-        Self { doing, method, to, scopes, headers, body: None, lane: Lane::Small, limit, attempts }
+        let headers = HeaderMap::new();
+        Self { doing, method, to, scopes, headers, body: None, lane: Lane::Small, limit, insists: true }
     }
 
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -61,7 +59,8 @@ impl<'a> Ask<'a> {
         Self { lane, ..self }
     }
 
-    pub(crate) fn attempts(self, attempts: u32) -> Self {
-        Self { attempts, ..self }
+    /// Takes no for an answer, because there is another way.
+    pub(crate) fn once(self) -> Self {
+        Self { insists: false, ..self }
     }
 }

@@ -17,6 +17,9 @@ use crate::{
     host::Host,
 };
 
+/// How often a request is sent at most.
+const ATTEMPTS: u32 = 5;
+
 impl Host {
     /// Sends a request, with all the patience that is good.
     ///
@@ -24,7 +27,7 @@ impl Host {
     /// If there is no answer, the host is not ready for one, or the login is not taken. Other refusals are answers.
     pub(crate) async fn send(&self, ask: &Ask<'_>) -> Result<Answer> {
         let timing = &self.shared.timing;
-        let mut backoff = Backoff::new(timing.backoff, timing.backoff_max, ask.attempts);
+        let mut backoff = Backoff::new(timing.backoff, timing.backoff_max, ATTEMPTS);
         let mut tried = Tried::default();
         loop {
             let failed = match self.send_once(ask, &mut tried).await {
@@ -66,7 +69,8 @@ impl Host {
             return Ok(Some(answer));
         }
         ticket.accepted();
-        if !is_transient(answer.status()) || ask.attempts == 1 {
+        let later = is_transient(answer.status());
+        if !later || !(ask.insists || answer.status() == StatusCode::TOO_MANY_REQUESTS) {
             self.pace.went_well();
             return Ok(Some(answer));
         }

@@ -3,6 +3,7 @@
 mod double;
 mod logging_in;
 mod names;
+mod nonsense;
 mod patience;
 mod policy;
 mod real;

@@ -261,3 +261,17 @@ async fn what_the_source_says_is_what_is_reported() {
     assert_eq!((error.kind(), error.message()), (ErrorKind::NotFound, "the source is gone"));
     assert_eq!(count.load(Ordering::Relaxed), 0, "the body never came to its end");
 }
+
+#[tokio::test]
+async fn a_pause_that_is_asked_for_at_a_mount_is_kept_within_the_offer() {
+    let seen = AtomicUsize::new(0);
+    let double = Double::start(move |asked| match seen.fetch_add(1, Ordering::Relaxed) {
+        0 => reply(429).header("retry-after", 0).body("<html>slow down</html>"),
+        _ => taker(asked),
+    })
+    .await;
+    let push = push_of(&client());
+    let (at, from) = (repository(&double.host(), "a/b"), repository(&double.host(), "c/d"));
+    assert!(matches!(push.offer(&at, &layer(&noise(10)), Some(&from)).await.unwrap(), Offer::Want(_)));
+    assert_eq!(double.count("POST", "mount="), 2);
+}

@@ -87,13 +87,9 @@ impl Host {
         let scopes = if from == at { Scopes::push(at) } else { Scopes::push(at).and_pull(from) };
         let to = To::Path(format!("{}/blobs/uploads/?{query}", at.path()));
         // A refusal is not worth insisting on: the ordinary way is as good.
-        let ask =
-            Ask::new(Doing::PushBlob(at, &item.digest), Method::POST, to, scopes, &self.shared.timing).attempts(1);
+        let ask = Ask::new(Doing::PushBlob(at, &item.digest), Method::POST, to, scopes, &self.shared.timing).once();
         match self.send(&ask).await {
             Ok(answer) if matches!(answer.status(), StatusCode::CREATED | StatusCode::ACCEPTED) => Ok(Some(answer)),
-            Ok(answer) if answer.status() == StatusCode::TOO_MANY_REQUESTS => {
-                Err(self.refused(ask.doing, answer).await)
-            }
             Ok(answer) => {
                 tracing::debug!(host = %self.name, status = answer.status().as_u16(), "mounting is refused");
                 answer.discard().await;

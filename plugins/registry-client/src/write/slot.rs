@@ -77,8 +77,8 @@ impl RegistrySlot {
             request = request.header(header::AUTHORIZATION, value.clone());
         }
         self.host.shared.counters.count(&http::Method::PUT, &url);
-        let shown = url.clone();
-        let side = Side(authority(&shown));
+        let host = authority(&url).to_owned();
+        let side = Side(&host);
         let timing = &self.host.shared.timing;
         let response = tokio::select! {
             response = request.send() => response.map_err(|error| transport(error, side))?,

@@ -1,5 +1,7 @@
 use super::*;
 
+const HELPER_LIMIT: Duration = Duration::from_millis(1500);
+
 struct Home(tempfile::TempDir);
 
 impl Home {
@@ -20,7 +22,18 @@ impl Home {
             .map(|(name, path)| ((*name).to_owned(), self.0.path().join(path).display().to_string()))
             .collect();
         variables.insert("HOME".to_owned(), self.0.path().display().to_string());
-        DockerFiles::new(Arc::new(move |name| variables.get(name).cloned()), Duration::from_secs(5))
+        let path = std::env::var("PATH").unwrap_or_default();
+        variables.insert("PATH".to_owned(), format!("{}:{path}", self.0.path().join("bin").display()));
+        DockerFiles::new(Arc::new(move |name| variables.get(name).cloned()), HELPER_LIMIT)
+    }
+
+    /// A credential helper that runs this script.
+    fn helper(&self, name: &str, script: &str) -> &Self {
+        use std::os::unix::fs::PermissionsExt as _;
+        let file = format!("bin/docker-credential-{name}");
+        self.file(&file, &format!("#!/bin/sh\n{script}\n"));
+        std::fs::set_permissions(self.0.path().join(file), std::fs::Permissions::from_mode(0o755)).unwrap();
+        self
     }
 
     async fn username(&self, repository: &str) -> Option<String> {
@@ -127,4 +140,45 @@ async fn a_helper_that_is_missing_is_named() {
     let error = files.find(&"quay.io/a/b".parse().unwrap()).await.unwrap_err();
     assert!(error.message().contains("`docker-credential-sealift-no-such-helper` cannot be started"), "{error}");
     assert!(files.find(&"ghcr.io/a/b".parse().unwrap()).await.unwrap().is_none(), "others do without it");
+}
+
+#[tokio::test]
+async fn a_helper_is_asked_once_for_all_repositories_of_its_host() {
+    let home = Home::new();
+    let asked = home.0.path().join("asked");
+    home.helper("real", &format!(r#"cat >> {}; echo '{{"Username": "bot", "Secret": "CANARY"}}'"#, asked.display()));
+    home.file(".docker/config.json", r#"{"credsStore": "real", "auths": {"https://index.docker.io/v1/": {}}}"#);
+    let files = home.files(&[]);
+    for _ in 0..3 {
+        assert_eq!(username(&files, "nginx").await.as_deref(), Some("bot"));
+        assert_eq!(username(&files, "bitnami/redis").await.as_deref(), Some("bot"));
+    }
+    assert_eq!(std::fs::read_to_string(asked).unwrap(), "https://index.docker.io/v1/");
+}
+
+#[tokio::test]
+async fn a_helper_may_know_nobody_or_give_an_identity_token() {
+    let home = Home::new();
+    home.helper("none", "echo 'credentials not found in native keychain'; exit 1");
+    home.helper("token", r#"echo '{"Username": "<token>", "Secret": "CANARY"}'"#);
+    home.file(".docker/config.json", r#"{"credHelpers": {"a.io": "none", "b.io": "token"}}"#);
+    let files = home.files(&[]);
+    assert!(files.find(&"a.io/x".parse().unwrap()).await.unwrap().is_none());
+    let login = files.find(&"b.io/x".parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!(login.identity_token().unwrap().expose(), "CANARY");
+}
+
+#[tokio::test]
+async fn a_helper_that_misbehaves_is_named_and_not_quoted() {
+    for (script, said) in [
+        ("sleep 60", "did not answer within"),
+        ("echo CANARY >&2; exit 3", "failed with exit status: 3"),
+        ("echo CANARY", "gave no readable answer"),
+    ] {
+        let home = Home::new();
+        home.helper("odd", script).file(".docker/config.json", r#"{"credHelpers": {"a.io": "odd"}}"#);
+        let error = home.files(&[]).find(&"a.io/x".parse().unwrap()).await.unwrap_err();
+        assert!(error.message().contains("`docker-credential-odd`") && error.message().contains(said), "{error}");
+        assert!(!error.message().contains("CANARY"));
+    }
 }
