@@ -17,7 +17,13 @@
 //! An entry of `index.json` with the name `docker.io/library/nginx:1.27` is the tag `1.27` of the repository
 //! `docker.io/library/nginx`, and the other way round: what is pushed as `team/app:v1` gets that name. Where the name
 //! cannot be a repository path (`localhost:5000/a`), what does not fit becomes `_` (`localhost_5000/a`). Entries that
-//! are only a tag are served as repository `image`.
+//! are only a tag are served under the name of the directory, or the one of [`ServeOptions::named`].
+//!
+//! The path alone (`library/nginx`) leads to the same repository, unless images of several registries have it
+//! ([`Server::clashes`]). A client that takes this registry for the mirror of another one and says so (`?ns=docker.io`,
+//! as containerd does) gets images of that one, or of none.
+//!
+//! A read-only registry takes up what others change in the directory at the next request for a tag.
 //!
 //! A writable registry keeps membership per repository as others do: a blob that was pushed to one is unknown in
 //! another until it is mounted there, and a manifest is refused whose parts are missing in its repository. Membership
@@ -31,5 +37,9 @@ mod recorder;
 pub mod sample;
 mod server;
 mod store;
+mod tls;
+mod users;
 
 pub use server::{ServeOptions, Server};
+pub use store::Clash;
+pub use tls::Tls;

@@ -14,12 +14,21 @@ use hyper_util::{
 };
 use sealift_core::error::{Error, ErrorKind, Result};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
     task::{JoinHandle, JoinSet},
 };
+use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{access::Requests, http, recorder::Recorder, store::Store};
+use crate::{
+    access::Requests,
+    http,
+    recorder::Recorder,
+    store::{Clash, Store},
+    tls::{self, Tls},
+    users::Users,
+};
 
 /// What to serve, and where.
 #[derive(Clone, Debug)]
@@ -35,13 +44,20 @@ pub struct ServeOptions {
     pub sync: bool,
     /// Whether requests are collected for [`Server::requests`]; they take memory. Default: false.
     pub record: bool,
+    /// The repository of entries that are only a tag. Default: the name of the directory.
+    pub name: Option<String>,
+    /// The certificate to serve with. Default: none, plain HTTP.
+    pub tls: Option<Tls>,
+    /// An htpasswd file with bcrypt hashes: who may ask. Default: everybody may.
+    pub users: Option<PathBuf>,
 }
 
 impl ServeOptions {
     /// Serves this directory for pulls, on a free port of loopback.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Self { dir: dir.into(), listen, writable: false, sync: true, record: false }
+        let dir = dir.into();
+        Self { dir, listen, writable: false, sync: true, record: false, name: None, tls: None, users: None }
     }
 
     /// Takes pushes and deletes.
@@ -63,6 +79,21 @@ impl ServeOptions {
     pub fn record(self) -> Self {
         Self { record: true, ..self }
     }
+
+    /// Serves entries that are only a tag as this repository.
+    pub fn named(self, name: impl Into<String>) -> Self {
+        Self { name: Some(name.into()), ..self }
+    }
+
+    /// Speaks TLS.
+    pub fn tls(self, tls: Tls) -> Self {
+        Self { tls: Some(tls), ..self }
+    }
+
+    /// Lets in only those who stand in this htpasswd file.
+    pub fn users(self, file: impl Into<PathBuf>) -> Self {
+        Self { users: Some(file.into()), ..self }
+    }
 }
 
 /// A registry that is running. Dropped, it stops at once.
@@ -72,6 +103,7 @@ pub struct Server {
     task: Option<JoinHandle<()>>,
     recorder: Recorder,
     store: std::sync::Arc<Store>,
+    secure: bool,
 }
 
 /// How long requests that are being answered may take at a shutdown.
@@ -81,9 +113,12 @@ impl Server {
     /// Opens the directory and listens. Must be called in a tokio runtime.
     ///
     /// # Errors
-    /// If the directory is no image layout or cannot be opened, if a writable one is in use by another process, or
-    /// if it cannot listen there.
+    /// If the directory is no image layout or cannot be opened, if a writable one is in use by another process, if
+    /// certificate, key or htpasswd file cannot be used, or if it cannot listen there.
     pub async fn start(options: ServeOptions) -> Result<Self> {
+        let tls = options.tls.as_ref().map(Tls::acceptor).transpose()?;
+        let users = options.users.as_deref().map(Users::read).transpose()?;
+        let secure = tls.is_some();
         let store = std::sync::Arc::new(Store::open(&options).await?);
         let cannot = |error: std::io::Error| {
             let listen = options.listen;
@@ -94,10 +129,9 @@ impl Server {
         let recorder = if options.record { Recorder::on() } else { Recorder::default() };
         let stop = CancellationToken::new();
         let background = TaskTracker::new();
-        // Who may ask is decided around this router, how they connect in `accept`.
-        let router = http::router(std::sync::Arc::clone(&store), recorder.clone(), background.clone());
-        let task = tokio::spawn(accept(listener, router, stop.clone(), background));
-        Ok(Self { addr, stop, task: Some(task), recorder, store })
+        let router = http::router(std::sync::Arc::clone(&store), users, recorder.clone(), background.clone());
+        let task = tokio::spawn(accept(listener, tls, router, stop.clone(), background));
+        Ok(Self { addr, stop, task: Some(task), recorder, store, secure })
     }
 
     /// Where it listens.
@@ -112,7 +146,18 @@ impl Server {
 
     /// The base of its URLs, without a slash at the end.
     pub fn url(&self) -> String {
-        format!("http://{}", self.addr)
+        let scheme = if self.secure { "https" } else { "http" };
+        format!("{scheme}://{}", self.addr)
+    }
+
+    /// The repositories that have a manifest, with their registries, in order.
+    pub fn repositories(&self) -> Vec<String> {
+        self.store.names()
+    }
+
+    /// Paths that images of several registries have: without one of them before it, such a path means nothing.
+    pub fn clashes(&self) -> Vec<Clash> {
+        self.store.clashes()
     }
 
     /// The requests that were answered since the start, or since [`Server::reset`]. None are collected unless
@@ -151,7 +196,13 @@ impl Drop for Server {
 }
 
 /// Takes connections until it is told to stop, then waits for those that are there. Dropped, it drops them.
-async fn accept(listener: TcpListener, router: Router, stop: CancellationToken, background: TaskTracker) {
+async fn accept(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    stop: CancellationToken,
+    background: TaskTracker,
+) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -159,7 +210,18 @@ async fn accept(listener: TcpListener, router: Router, stop: CancellationToken, 
             Some(_) = connections.join_next() => {}
             taken = listener.accept() => match taken {
                 Ok((stream, _)) => {
-                    connections.spawn(connection(stream, router.clone(), stop.clone()));
+                    let _ = stream.set_nodelay(true); // only slower without
+                    let (tls, router, stop) = (tls.clone(), router.clone(), stop.clone());
+                    connections.spawn(async move {
+                        let Some(tls) = tls else { return connection(stream, router, stop).await };
+                        let agreed = tokio::select! {
+                            agreed = tls::agree(&tls, stream) => agreed,
+                            () = stop.cancelled() => None,
+                        };
+                        if let Some(stream) = agreed {
+                            connection(stream, router, stop).await;
+                        }
+                    });
                 }
                 Err(error) => {
                     // Too many open files, most likely: some have to be closed first.
@@ -175,8 +237,11 @@ async fn accept(listener: TcpListener, router: Router, stop: CancellationToken, 
     background.wait().await;
 }
 
-async fn connection(stream: TcpStream, router: Router, stop: CancellationToken) {
-    let _ = stream.set_nodelay(true); // only slower without
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+    stop: CancellationToken,
+) {
     let builder = Builder::new(TokioExecutor::new());
     let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     tokio::pin!(connection);

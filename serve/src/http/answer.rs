@@ -25,6 +25,7 @@ pub(crate) enum Code {
     PageInvalid,
     RangeInvalid,
     TagInvalid,
+    Unauthorized,
     Unknown,
     Unsupported,
 }
@@ -49,6 +50,7 @@ impl Code {
             Self::PageInvalid => ("PAGINATION_NUMBER_INVALID", S::BAD_REQUEST, "`n` is not a number"),
             Self::RangeInvalid => ("BLOB_UPLOAD_INVALID", S::RANGE_NOT_SATISFIABLE, "this is not what comes next"),
             Self::TagInvalid => ("TAG_INVALID", S::NOT_FOUND, "the reference is neither a tag nor a digest"),
+            Self::Unauthorized => ("UNAUTHORIZED", S::UNAUTHORIZED, "name and password of a user are needed"),
             Self::Unknown => ("UNKNOWN", S::INTERNAL_SERVER_ERROR, "something failed here"),
             Self::Unsupported => ("UNSUPPORTED", S::METHOD_NOT_ALLOWED, "this is not possible"),
         }

@@ -1,6 +1,7 @@
 //! The distribution protocol: from requests to the store and back.
 
 mod answer;
+mod auth;
 mod blobs;
 mod lists;
 mod manifests;
@@ -17,7 +18,7 @@ use axum::{
 };
 use tokio_util::task::TaskTracker;
 
-use crate::{access, recorder::Recorder, store::Store};
+use crate::{access, recorder::Recorder, store::Store, users::Users};
 use answer::{Code, Failure, empty};
 use route::Route;
 use uploads::Sessions;
@@ -28,12 +29,13 @@ pub(crate) struct App {
     store: Arc<Store>,
     sessions: Arc<Sessions>,
     recorder: Recorder,
+    users: Option<Arc<Users>>,
     /// Work that goes on when its request is gone.
     background: TaskTracker,
 }
 
-pub(crate) fn router(store: Arc<Store>, recorder: Recorder, background: TaskTracker) -> Router {
-    let app = App { store, sessions: Arc::default(), recorder, background };
+pub(crate) fn router(store: Arc<Store>, users: Option<Users>, recorder: Recorder, background: TaskTracker) -> Router {
+    let app = App { store, sessions: Arc::default(), recorder, users: users.map(Arc::new), background };
     Router::new().fallback(handle).with_state(app)
 }
 
@@ -41,7 +43,10 @@ async fn handle(State(app): State<App>, request: Request) -> Response {
     let mut record =
         access::Request { method: request.method().to_string(), path: request.uri().to_string(), status: 0, bytes: 0 };
     let head = request.method() == Method::HEAD;
-    let mut response = answer_to(&app, request).await.unwrap_or_else(Failure::into_response);
+    let mut response = match auth::refusal(app.users.as_deref(), request.headers()).await {
+        Some(refusal) => refusal,
+        None => answer_to(&app, request).await.unwrap_or_else(Failure::into_response),
+    };
     response.headers_mut().insert("docker-distribution-api-version", answer::value("registry/2.0"));
     record.status = response.status().as_u16();
     let length = response.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
@@ -56,7 +61,14 @@ async fn handle(State(app): State<App>, request: Request) -> Response {
 
 async fn answer_to(app: &App, request: Request) -> Result<Response, Failure> {
     let (head, body) = request.into_parts();
-    let route = Route::of(&head.uri)?;
+    let mut route = Route::of(&head.uri)?;
+    if !matches!(route, Route::Base | Route::Blob(..)) {
+        app.store.refresh().await;
+    }
+    if let Some(name) = route.name_mut() {
+        // containerd says which registry it takes this one for a mirror of.
+        *name = found(app, name, query(&head.uri, "ns").as_deref())?;
+    }
     let reads = head.method == Method::GET || head.method == Method::HEAD;
     if !reads && !app.store.is_writable() {
         return Err(Code::Unsupported.because("this registry is read-only"));
@@ -78,6 +90,12 @@ async fn answer_to(app: &App, request: Request) -> Result<Response, Failure> {
         (&Method::DELETE, Route::Upload(name, id)) => uploads::cancel(app, &name, &id),
         (method, _) => Err(Code::Unsupported.because(format!("{method} is not possible here"))),
     }
+}
+
+/// The path of the repository that is meant by a name.
+fn found(app: &App, name: &str, registry: Option<&str>) -> Result<String, Failure> {
+    let found = app.store.find(name, registry);
+    found.map_err(|clash| Code::NameUnknown.because(format!("{clash}: put the registry before the path")))
 }
 
 /// The value of a query parameter.

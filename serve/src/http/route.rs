@@ -19,6 +19,19 @@ pub(crate) enum Route {
 }
 
 impl Route {
+    /// The name in it, if it has one.
+    pub(crate) fn name_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Self::Base | Self::Catalog => None,
+            Self::Tags(name)
+            | Self::Referrers(name, _)
+            | Self::Manifest(name, _)
+            | Self::Blob(name, _)
+            | Self::Uploads(name)
+            | Self::Upload(name, _) => Some(name),
+        }
+    }
+
     pub(crate) fn of(uri: &Uri) -> Result<Self, Failure> {
         let path = percent_encoding::percent_decode_str(uri.path()).decode_utf8();
         let path = path.map_err(|_| Code::NameInvalid.because("the path is not UTF-8"))?;

@@ -20,7 +20,7 @@ use tokio::{sync::OwnedMutexGuard, time::Instant};
 use super::{
     App, about,
     answer::{self, Code, Failure, empty},
-    query,
+    found, query,
     route::{digest, repository},
 };
 
@@ -78,6 +78,7 @@ pub(crate) async fn start(app: &App, name: &str, head: &Parts, body: Body) -> Re
     let uri = &head.uri;
     if let (Some(mount), Some(from)) = (query(uri, "mount"), query(uri, "from"))
         && let (Ok(mount), Ok(from)) = (digest(&mount), repository(&from))
+        && let Ok(from) = found(app, &from, None)
         && app.store.mount(name, &mount, &from).await
     {
         return Ok(created(name, &mount));

@@ -1,29 +1,31 @@
 //! What is served: repositories over one layout.
 
 mod content;
+mod names;
 mod path;
 mod repository;
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sealift_core::{
     content::{Digest, Manifest, Version},
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
 };
 use sealift_oci_layout::{Layout, Name, Writer, WriterOptions};
 
 use crate::server::ServeOptions;
 use content::IndexChange;
+pub use names::Clash;
+use names::Names;
 pub(crate) use repository::Repository;
 
 /// Repositories over one layout.
 pub(crate) struct Store {
     layout: Layout,
     writer: Option<Writer>,
-    repositories: Mutex<BTreeMap<String, Arc<Repository>>>,
+    /// Where entries are that are only a tag.
+    unnamed: String,
+    names: Mutex<Names>,
 }
 
 /// Why a manifest was not taken.
@@ -51,16 +53,50 @@ impl Store {
             Some(writer) => writer.layout().clone(),
             None => Layout::open(&options.dir).await?,
         };
-        let store = Self { layout, writer, repositories: Mutex::default() };
-        for entry in store.layout.entries() {
-            let name = Name::of(&entry)
-                .unwrap_or_else(|| Name { repository: String::new(), version: Version::Digest(entry.digest.clone()) });
-            match path::served(&name.repository) {
-                Some(path) => store.make(&path).list(name, entry),
-                None => tracing::warn!(name = %name.repository, "cannot be served under this name"),
+        let unnamed = match &options.name {
+            Some(name) if path::served(name).as_ref() == Some(name) => name.clone(),
+            Some(name) => {
+                let message = format!("`{name}` cannot be the name of a repository");
+                return Err(
+                    Error::new(ErrorKind::Unsupported, message).hint("small letters and digits, as in `team/app`")
+                );
             }
+            None => path::unnamed(&options.dir),
+        };
+        let names = Mutex::new(read(&layout, &unnamed));
+        Ok(Self { layout, writer, unnamed, names })
+    }
+
+    /// Takes up what others changed in the directory, if nobody writes here. What a client has begun to pull from what
+    /// was there before, it can still finish.
+    pub(crate) async fn refresh(&self) {
+        if self.is_writable() {
+            return; // we hold the lock
         }
-        Ok(store)
+        match self.layout.refresh().await {
+            Ok(false) => {}
+            Ok(true) => {
+                let names = read(&self.layout, &self.unnamed);
+                let mut current = self.all();
+                names.succeed(&current);
+                let before = current.clashes();
+                for clash in names.clashes().iter().filter(|clash| !before.contains(clash)) {
+                    tracing::warn!("{clash}: ask for it with the registry before the path");
+                }
+                *current = names;
+            }
+            Err(error) => tracing::warn!(%error, "what changed in the directory cannot be served"),
+        }
+    }
+
+    /// The path of the repository that is meant; `registry` is the one whose mirror a client takes this one for.
+    pub(crate) fn find(&self, path: &str, registry: Option<&str>) -> Result<String, Clash> {
+        self.all().find(path, registry)
+    }
+
+    /// Paths that could mean several repositories.
+    pub(crate) fn clashes(&self) -> Vec<Clash> {
+        self.all().clashes()
     }
 
     pub(crate) fn layout(&self) -> &Layout {
@@ -77,21 +113,21 @@ impl Store {
 
     /// A repository that has, or had, a manifest or a blob.
     pub(crate) fn repository(&self, path: &str) -> Option<Arc<Repository>> {
-        self.all().get(path).cloned()
+        self.all().by_path.get(path).cloned()
     }
 
     /// The repositories that have a manifest, in order.
     pub(crate) fn names(&self) -> Vec<String> {
         let all = self.all();
-        all.iter().filter(|(_, repository)| !repository.is_empty()).map(|(path, _)| path.clone()).collect()
+        all.by_path.iter().filter(|(_, repository)| !repository.is_empty()).map(|(path, _)| path.clone()).collect()
     }
 
     fn make(&self, path: &str) -> Arc<Repository> {
-        Arc::clone(self.all().entry(path.to_owned()).or_insert_with(|| Arc::new(Repository::new(path))))
+        self.all().make(path, path)
     }
 
-    fn all(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Repository>>> {
-        self.repositories.lock().unwrap_or_else(PoisonError::into_inner)
+    fn all(&self) -> MutexGuard<'_, Names> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes that a repository has a blob.
@@ -157,6 +193,21 @@ impl Store {
             None => Ok(()),
         }
     }
+}
+
+/// The repositories that the index has.
+fn read(layout: &Layout, unnamed: &str) -> Names {
+    let mut names = Names::default();
+    for entry in layout.entries() {
+        let name = Name::of(&entry)
+            .unwrap_or_else(|| Name { repository: String::new(), version: Version::Digest(entry.digest.clone()) });
+        let written = if name.repository.is_empty() { unnamed } else { &name.repository };
+        match path::served(written) {
+            Some(path) => names.make(written, &path).list(name, entry),
+            None => tracing::warn!(name = written, "cannot be served under this name"),
+        }
+    }
+    names
 }
 
 fn change(writer: &Writer, changes: Vec<IndexChange>) {

@@ -1,9 +1,27 @@
 //! The names of a layout as repository paths.
 
+use std::path::Path;
+
 use sealift_core::content::Repository;
 
-/// Where entries are served that are only a tag.
+/// Where entries are served that are only a tag, if nothing can be made of the directory's name.
 const UNNAMED: &str = "image";
+
+/// Where entries are served that are only a tag: under the name of their directory.
+pub(super) fn unnamed(dir: &Path) -> String {
+    let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+    let name = dir.file_name().and_then(|name| name.to_str());
+    name.and_then(served).unwrap_or_else(|| UNNAMED.to_owned())
+}
+
+/// A name without the registry before it; none if it has none, or is nothing else.
+///
+/// What comes before the first `/` is a registry if it has a dot or a port or is `localhost`, as everywhere.
+pub(super) fn without_registry(name: &str) -> Option<&str> {
+    let (registry, path) = name.split_once('/')?;
+    let is_registry = registry.contains(['.', ':']) || registry == "localhost";
+    (is_registry && Repository::new("localhost", path).is_ok()).then_some(path)
+}
 
 /// The path under which a name is served; none if nothing can be made of it.
 ///
@@ -11,9 +29,6 @@ const UNNAMED: &str = "image";
 /// becomes `_`, and capitals become small.
 pub(super) fn served(name: &str) -> Option<String> {
     let valid = |path: &str| Repository::new("localhost", path).is_ok();
-    if name.is_empty() {
-        return Some(UNNAMED.to_owned());
-    }
     if valid(name) {
         return Some(name.to_owned());
     }
@@ -39,10 +54,34 @@ mod tests {
             ("localhost:5000/a/b", Some("localhost_5000/a/b")),
             ("[::1]:5000/a", Some("1__5000/a")),
             ("REG.example.com/a", Some("reg.example.com/a")),
-            ("", Some("image")),
+            ("", None),
             ("a//b", None),
         ] {
             assert_eq!(served(name).as_deref(), path, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_registry_is_told_by_its_dot_or_port() {
+        for (name, path) in [
+            ("docker.io/library/nginx", Some("library/nginx")),
+            ("localhost/a", Some("a")),
+            ("[::1]:5000/a/b", Some("a/b")),
+            ("library/nginx", None),
+            ("docker.io", None),
+            ("docker.io/", None),
+        ] {
+            assert_eq!(without_registry(name), path, "{name}");
+        }
+    }
+
+    #[test]
+    fn tags_alone_are_served_under_the_name_of_their_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, path) in [("bundle", "bundle"), ("My Stick", "my_stick"), ("日本", "image")] {
+            let dir = dir.path().join(name);
+            std::fs::create_dir(&dir).unwrap();
+            assert_eq!(unnamed(&dir.join(".")), path);
         }
     }
 }

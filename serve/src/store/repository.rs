@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use futures::{StreamExt, stream};
@@ -17,6 +17,8 @@ pub(crate) struct Repository {
     roots: Mutex<Vec<Descriptor>>,
     loaded: OnceCell<()>,
     content: Mutex<Content>,
+    /// As it was before the directory changed: who has a digest from there may still ask for it.
+    before: Mutex<Option<Arc<Repository>>>,
 }
 
 /// Manifests that are read at the same time.
@@ -24,7 +26,22 @@ const TOGETHER: usize = 8;
 
 impl Repository {
     pub(super) fn new(path: &str) -> Self {
-        Self { roots: Mutex::default(), loaded: OnceCell::new(), content: Mutex::new(Content::new(path)) }
+        Self {
+            roots: Mutex::default(),
+            loaded: OnceCell::new(),
+            content: Mutex::new(Content::new(path)),
+            before: Mutex::default(),
+        }
+    }
+
+    /// Takes the place of another one, which is kept; what that one kept is not.
+    pub(super) fn succeed(&self, before: &Arc<Self>) {
+        *before.before() = None;
+        *self.before() = Some(Arc::clone(before));
+    }
+
+    fn before(&self) -> MutexGuard<'_, Option<Arc<Self>>> {
+        self.before.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn content(&self) -> MutexGuard<'_, Content> {
@@ -75,7 +92,11 @@ impl Repository {
             return Some(root.clone());
         }
         self.load(store).await;
-        self.content().descriptor(&digest).cloned()
+        if let Some(found) = self.content().descriptor(&digest) {
+            return Some(found.clone());
+        }
+        let before = self.before().clone()?;
+        Box::pin(before.resolve(store, &Version::Digest(digest))).await
     }
 
     pub(crate) async fn referrers(&self, store: &Store, subject: &Digest) -> Vec<Descriptor> {
@@ -85,7 +106,14 @@ impl Repository {
 
     pub(crate) async fn has_blob(&self, store: &Store, digest: &Digest) -> bool {
         self.load(store).await;
-        self.content().blobs.contains(digest)
+        if self.content().blobs.contains(digest) {
+            return true;
+        }
+        let before = self.before().clone();
+        match before {
+            Some(before) => Box::pin(before.has_blob(store, digest)).await,
+            None => false,
+        }
     }
 
     pub(super) async fn add_blob(&self, store: &Store, digest: &Digest) {

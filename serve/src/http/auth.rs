@@ -1,0 +1,51 @@
+//! Who may ask (RFC 7617, the `Basic` scheme).
+
+use axum::{
+    http::{HeaderMap, header},
+    response::Response,
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+
+use super::answer::{self, Code, Failure};
+use crate::users::Users;
+
+/// The answer to somebody who is no user; none for those who are, and where everybody may ask.
+pub(super) async fn refusal(users: Option<&Users>, headers: &HeaderMap) -> Option<Response> {
+    let users = users?;
+    if let Some((name, password)) = headers.get(header::AUTHORIZATION).and_then(|value| login(value.to_str().ok()?))
+        && users.admit(&name, &password).await
+    {
+        return None;
+    }
+    let mut response = Failure::from(Code::Unauthorized).into_response();
+    response
+        .headers_mut()
+        .insert(header::WWW_AUTHENTICATE, answer::value("Basic realm=\"sealift\", charset=\"UTF-8\""));
+    Some(response)
+}
+
+/// Name and password in an `Authorization`.
+fn login(value: &str) -> Option<(String, String)> {
+    let (scheme, text) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let text = String::from_utf8(BASE64_STANDARD.decode(text.trim()).ok()?).ok()?;
+    let (name, password) = text.split_once(':')?;
+    Some((name.to_owned(), password.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_may_have_colons_and_a_name_may_not() {
+        let of = |text: &str| login(&format!("basic {}", BASE64_STANDARD.encode(text)));
+        assert_eq!(of("ann:a:b"), Some(("ann".to_owned(), "a:b".to_owned())));
+        assert_eq!(of("ann:"), Some(("ann".to_owned(), String::new())));
+        assert_eq!(of("ann"), None);
+        assert_eq!(login("Bearer YTpi"), None);
+        assert_eq!(login("Basic %%"), None);
+    }
+}

@@ -1,0 +1,142 @@
+//! Under which names repositories are found.
+//!
+//! An image of `docker.io/library/nginx` is also found as `library/nginx`, as long as no other registry's image has
+//! that path. Both names lead to one repository, for reading and for writing.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::{Repository, path};
+
+/// The repositories by their paths, and the short paths that lead to them.
+#[derive(Default)]
+pub(super) struct Names {
+    pub(super) by_path: BTreeMap<String, Arc<Repository>>,
+    /// From a path without a registry to those with one.
+    short: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// A path that images of several registries have, so that it means none of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clash {
+    /// The path without a registry: `library/nginx`.
+    pub path: String,
+    /// The paths that are served instead: `docker.io/library/nginx`, `quay.io/library/nginx`.
+    pub repositories: Vec<String>,
+}
+
+impl Names {
+    /// The repository with this path, made if there is none. `name` is how the index writes it, perhaps otherwise.
+    pub(super) fn make(&mut self, name: &str, path: &str) -> Arc<Repository> {
+        if let Some(short) = path::without_registry(name) {
+            self.short.entry(short.to_owned()).or_default().insert(path.to_owned());
+        }
+        Arc::clone(self.by_path.entry(path.to_owned()).or_insert_with(|| Arc::new(Repository::new(path))))
+    }
+
+    /// Lets these take the place of others, which are asked where these know nothing.
+    pub(super) fn succeed(&self, before: &Self) {
+        for (path, repository) in &before.by_path {
+            if let Some(now) = self.by_path.get(path) {
+                now.succeed(repository);
+            }
+        }
+    }
+
+    /// The path of the repository that is meant. `registry` is the one whose mirror a client takes this one for.
+    ///
+    /// # Errors
+    /// If several registries have such a path.
+    pub(super) fn find(&self, path: &str, registry: Option<&str>) -> Result<String, Clash> {
+        if let Some(registry) = registry
+            && let Some(full) = path::served(&format!("{registry}/{path}"))
+            && self.by_path.contains_key(&full)
+        {
+            return Ok(full);
+        }
+        // Who asks for one registry's image must not get that of another.
+        if self.by_path.contains_key(path) || registry.is_some() {
+            return Ok(path.to_owned());
+        }
+        match self.short.get(path) {
+            Some(full) if full.len() > 1 => Err(clash(path, full)),
+            Some(full) => Ok(full.first().map_or(path, String::as_str).to_owned()),
+            None => Ok(path.to_owned()),
+        }
+    }
+
+    /// The short paths that mean nothing because they would mean several repositories.
+    pub(super) fn clashes(&self) -> Vec<Clash> {
+        let several = self.short.iter().filter(|(path, full)| full.len() > 1 && !self.by_path.contains_key(*path));
+        several.map(|(path, full)| clash(path, full)).collect()
+    }
+}
+
+fn clash(path: &str, full: &BTreeSet<String>) -> Clash {
+    Clash { path: path.to_owned(), repositories: full.iter().cloned().collect() }
+}
+
+impl std::fmt::Display for Clash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let repositories: Vec<_> = self.repositories.iter().map(|path| format!("`{path}`")).collect();
+        write!(f, "`{}` could be {}", self.path, repositories.join(" or "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(all: &[&str]) -> Names {
+        let mut names = Names::default();
+        for name in all {
+            names.make(name, &path::served(name).unwrap());
+        }
+        names
+    }
+
+    #[test]
+    fn an_image_has_a_name_with_its_registry_and_one_without() {
+        let names = names(&["docker.io/library/nginx", "localhost:5000/team/app", "plain/name"]);
+        for (asked, meant) in [
+            ("docker.io/library/nginx", "docker.io/library/nginx"),
+            ("library/nginx", "docker.io/library/nginx"),
+            ("team/app", "localhost_5000/team/app"),
+            ("plain/name", "plain/name"),
+            ("name", "name"),
+            ("nginx", "nginx"),
+        ] {
+            assert_eq!(names.find(asked, None).unwrap(), meant, "{asked}");
+        }
+        assert_eq!(names.clashes(), []);
+    }
+
+    #[test]
+    fn a_path_of_two_registries_means_neither_until_one_is_named() {
+        let names = names(&["docker.io/library/nginx", "quay.io/library/nginx"]);
+        let clash = names.find("library/nginx", None).unwrap_err();
+        assert_eq!(clash.to_string(), "`library/nginx` could be `docker.io/library/nginx` or `quay.io/library/nginx`");
+        assert_eq!(names.clashes(), [clash]);
+        assert_eq!(names.find("library/nginx", Some("quay.io")).unwrap(), "quay.io/library/nginx");
+        assert_eq!(names.find("quay.io/library/nginx", None).unwrap(), "quay.io/library/nginx");
+    }
+
+    #[test]
+    fn who_asks_for_one_registry_does_not_get_the_image_of_another() {
+        let names = names(&["docker.io/library/nginx", "plain/name"]);
+        assert_eq!(names.find("library/nginx", Some("ghcr.io")).unwrap(), "library/nginx");
+        assert_eq!(names.find("plain/name", Some("ghcr.io")).unwrap(), "plain/name", "that is of no registry");
+        // As containerd asks for `mirror:5000/docker.io/library/nginx` when `mirror:5000` has a mirror itself.
+        let found = names.find("docker.io/library/nginx", Some("mirror:5000"));
+        assert_eq!(found.unwrap(), "docker.io/library/nginx");
+    }
+
+    #[test]
+    fn a_path_that_is_there_as_such_comes_first() {
+        let names = names(&["docker.io/a/b", "quay.io/a/b", "a/b"]);
+        assert_eq!(names.find("a/b", None).unwrap(), "a/b");
+        assert_eq!(names.clashes(), []);
+    }
+}
