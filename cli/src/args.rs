@@ -12,7 +12,7 @@ use clap::{
     builder::{OsStringValueParser, TypedValueParser},
 };
 
-use crate::command::{check, copy, demo, explain, load, plan, plugins, run, stage, sync};
+use crate::command::{check, copy, demo, explain, load, plan, plugins, run, serve, stage, sync};
 
 /// Moves container images: from registry to registry, by a pipeline of plugins.
 #[derive(Debug, Parser)]
@@ -65,6 +65,7 @@ pub(crate) enum Verb {
     Copy(copy::Args),
     Stage(stage::Args),
     Load(load::Args),
+    Serve(serve::Args),
     Plugins(plugins::Args),
     Explain(explain::Args),
     Demo(demo::Args),

@@ -10,6 +10,7 @@ mod perform;
 pub(crate) mod plan;
 pub(crate) mod plugins;
 pub(crate) mod run;
+pub(crate) mod serve;
 pub(crate) mod stage;
 pub(crate) mod sync;
 
@@ -50,6 +51,7 @@ fn dispatch(verb: &Verb, session: &Session) -> Result<u8, Refused> {
         Verb::Load(args) => block_on(load::execute(args, session)),
         Verb::Plugins(args) => Ok(plugins::execute(args, session)),
         Verb::Explain(args) => explain::execute(args, session),
+        Verb::Serve(args) => block_on(serve::execute(args, session)),
         Verb::Demo(args) => block_on(demo::execute(args, session)),
     }
 }

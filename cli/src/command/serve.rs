@@ -1,0 +1,200 @@
+//! `sealift serve`: a directory as a registry, until somebody stops it.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use sealift_core::{diagnostic::Diagnostic, error::Error};
+use sealift_serve::{ServeOptions, Server, Tls};
+use serde::Serialize;
+
+use crate::{
+    display::number,
+    interrupt::Signals,
+    session::{Refused, Session},
+};
+
+/// Serve a directory as a registry that containerd, podman, skopeo and Harbor pull from
+///
+/// An image is served under its path (`library/nginx`) and under registry and path (`docker.io/library/nginx`).
+/// What changes in the directory meanwhile is served as well. Ctrl-C ends it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The directory: an OCI image layout
+    dir: PathBuf,
+
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:5000", value_parser = address)]
+    listen: SocketAddr,
+
+    /// Take pushes and deletes too; the directory is made if it is missing
+    #[arg(long)]
+    writable: bool,
+
+    /// The repository of entries that are only a tag [default: the name of the directory]
+    #[arg(long, value_name = "REPOSITORY")]
+    name: Option<String>,
+
+    /// Speak TLS with this certificate, followed by those that lead to its authority (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// The private key of the certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
+    /// Let in only the users of this file, as `htpasswd -B` writes it
+    #[arg(long, value_name = "FILE")]
+    htpasswd: Option<PathBuf>,
+}
+
+/// That it serves, as programs read it.
+#[derive(Serialize)]
+struct Serving<'a> {
+    event: &'static str,
+    dir: &'a Path,
+    url: String,
+    writable: bool,
+    repositories: usize,
+}
+
+pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
+    // Before the address is said: whoever reads it may stop us at once.
+    let mut signals = Signals::new().map_err(|error| Diagnostic::error(format!("cannot watch signals: {error}")))?;
+    let server = Server::start(args.options()).await.map_err(|error| cannot(&error))?;
+    session.show(&args.warnings(&server));
+    greet(args, &server, session);
+
+    signals.next().await;
+    if !session.global.quiet {
+        session.console.say("stopping: running requests get 10 s to end; once more stops at once");
+    }
+    tokio::select! {
+        stopped = server.shutdown() => stopped.map_err(|error| cannot(&error)).map(|()| 0),
+        () = signals.next() => Ok(130),
+    }
+}
+
+impl Args {
+    fn options(&self) -> ServeOptions {
+        let mut options = ServeOptions::new(&self.dir).listen(self.listen);
+        options.writable = self.writable;
+        options.name.clone_from(&self.name);
+        options.users.clone_from(&self.htpasswd);
+        if let (Some(certificate), Some(key)) = (&self.tls_cert, &self.tls_key) {
+            options = options.tls(Tls { certificate: certificate.clone(), key: key.clone() });
+        }
+        options
+    }
+
+    fn warnings(&self, server: &Server) -> Vec<Diagnostic> {
+        let clashes = server
+            .clashes()
+            .into_iter()
+            .map(|clash| Diagnostic::warning(clash.to_string()).hint("pull it with the registry before the path"));
+        clashes.chain(self.exposure(server.addr())).collect()
+    }
+
+    /// What others on the network can do that perhaps nobody meant.
+    fn exposure(&self, addr: SocketAddr) -> Option<Diagnostic> {
+        if addr.ip().is_loopback() {
+            return None;
+        }
+        let what = if self.writable { "read and write here" } else { "read here" };
+        match (self.tls_cert.is_some(), self.htpasswd.is_some()) {
+            (true, true) => None,
+            (_, false) => {
+                let warning = Diagnostic::warning(format!("everybody who reaches `{addr}` can {what}"));
+                Some(warning.hint("`--htpasswd FILE` asks for name and password, `--tls-cert` and `--tls-key` encrypt"))
+            }
+            (false, true) => {
+                let warning = Diagnostic::warning(format!("passwords for `{addr}` cross the network in clear"));
+                Some(warning.hint("`--tls-cert FILE --tls-key FILE` encrypts"))
+            }
+        }
+    }
+}
+
+fn greet(args: &Args, server: &Server, session: &Session) {
+    let repositories = server.repositories();
+    if session.global.json {
+        session.out.json(&Serving {
+            event: "serving",
+            dir: &args.dir,
+            url: server.url(),
+            writable: args.writable,
+            repositories: repositories.len(),
+        });
+    }
+    if session.global.quiet {
+        return;
+    }
+    let what = number(repositories.len() as u64, "repository");
+    let how = if args.writable { "to pull and push" } else { "to pull" };
+    let mut text = format!("{what} of `{}` {how} at {}", args.dir.display(), server.url());
+    if let Some(first) = repositories.first() {
+        text += &format!(", such as {}/{first}", server.host());
+    }
+    session.console.say(&text);
+}
+
+/// An address with a port; `localhost` is loopback.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let numbers = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text.to_owned(),
+    };
+    numbers
+        .parse()
+        .map_err(|_| "expected an address with a port: `127.0.0.1:5000`, `0.0.0.0:5000`, `[::]:5000`".to_owned())
+}
+
+fn cannot(error: &Error) -> Refused {
+    let diagnostic = Diagnostic::error(error.message());
+    match error.hint_text() {
+        Some(hint) => diagnostic.hint(hint).into(),
+        None => diagnostic.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exposure(flags: &[&str], addr: &str) -> Option<String> {
+        #[derive(clap::Parser)]
+        struct Typed {
+            #[command(flatten)]
+            args: Args,
+        }
+        let typed = <Typed as clap::Parser>::parse_from([&["serve", "dir"], flags].concat());
+        typed.args.exposure(addr.parse().unwrap()).map(|warning| warning.message)
+    }
+
+    #[test]
+    fn who_listens_beyond_this_machine_is_told_what_others_can_do() {
+        let tls = ["--tls-cert", "c", "--tls-key", "k"];
+        let open = "everybody who reaches `0.0.0.0:1` can";
+        for (flags, addr, expected) in [
+            (&[][..], "127.0.0.1:1", None),
+            (&[], "[::1]:1", None),
+            (&[], "0.0.0.0:1", Some(format!("{open} read here"))),
+            (&tls, "0.0.0.0:1", Some(format!("{open} read here"))),
+            (&["--writable"], "0.0.0.0:1", Some(format!("{open} read and write here"))),
+            (&["--htpasswd", "h"], "10.0.0.1:1", Some("passwords for `10.0.0.1:1` cross the network in clear".into())),
+            (&[&tls[..], &["--htpasswd", "h"]].concat(), "0.0.0.0:1", None),
+        ] {
+            assert_eq!(exposure(flags, addr), expected, "{flags:?} {addr}");
+        }
+    }
+
+    #[test]
+    fn an_address_has_a_port() {
+        assert_eq!(address("localhost:0").unwrap().to_string(), "127.0.0.1:0");
+        assert_eq!(address("[::]:5000").unwrap().port(), 5000);
+        for wrong in ["5000", ":5000", "0.0.0.0", "example.com:80", "localhost"] {
+            assert!(address(wrong).is_err(), "{wrong}");
+        }
+    }
+}
