@@ -11,13 +11,16 @@ use toml::{
 use super::{
     Named, Pipeline, RunOptions,
     findings::{Findings, Scope},
-    load::Settings,
+    load::{Parts, Settings},
     locate,
     read::read,
     stages::{Plugins, Selected},
-    written::{SpannedTable, Written},
+    written::{SpannedTable, Written, missing_list},
 };
-use crate::plugin::{BuildContext, KeyPath, Problem, Role, SectionPlugin, SectionReport, Sections, Stage};
+use crate::{
+    plugin::{BuildContext, KeyPath, Problem, Role, SectionPlugin, SectionReport, Sections, Stage},
+    stage::{Fetch, Filter, List, Push},
+};
 
 /// The tables of the stages of a pipeline, read.
 struct Stages<'t> {
@@ -27,18 +30,42 @@ struct Stages<'t> {
     pushes: Vec<Option<Selected<'t>>>,
 }
 
-/// Makes a pipeline of the top-level table of a file. None if something is wrong with it; the findings have it then.
+/// The stages that were built; none where something is wrong, and the findings have it then.
+pub(super) struct Built {
+    name: String,
+    run: Option<RunOptions>,
+    list: Option<Named<dyn List>>,
+    filters: Option<Vec<Named<dyn Filter>>>,
+    fetch: Option<Named<dyn Fetch>>,
+    pushes: Option<Vec<Named<dyn Push>>>,
+}
+
+/// What becomes of stages that a file does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LeftOut {
+    /// They are what a pipeline has without them; a list is missed.
+    Default,
+    /// They are not there.
+    Nothing,
+}
+
+/// Reads and builds all stages and sections of the top-level table of a file.
 pub(super) fn assemble(
     root: DeTable<'_>,
     file: &str,
     settings: &Settings,
+    left_out: LeftOut,
     findings: &mut Findings,
-) -> Option<Pipeline> {
+) -> Built {
     let mut written = Written::sort(root, findings);
+    if !written.has_list && left_out == LeftOut::Default {
+        findings.add(0..0, missing_list());
+    }
     let name = written.name.take().unwrap_or_else(|| name_of(file));
     let run = run_options(written.run.take(), findings);
     let tables = std::mem::take(&mut written.sections);
-    let stages = Stages::read(written, findings);
+    let stages = Stages::read(written, left_out, findings);
+
     let sections = Sections::default();
     let environment = Arc::clone(&settings.environment);
     let cx = BuildContext::new(environment, &settings.base, settings.purpose).with_sections(&sections);
@@ -50,7 +77,27 @@ pub(super) fn assemble(
     for report in sections.take_reports() {
         add_report(report, &tables, findings);
     }
-    Some(Pipeline { name, run: run?, list: list?, filters: filters?, fetch: fetch?, pushes: pushes? })
+    Built { name, run, list, filters, fetch, pushes }
+}
+
+impl Built {
+    /// The pipeline, if nothing is missing.
+    pub(super) fn pipeline(self) -> Option<Pipeline> {
+        let Self { name, run, list, filters, fetch, pushes } = self;
+        Some(Pipeline { name, run: run?, list: list?, filters: filters?, fetch: fetch?, pushes: pushes? })
+    }
+
+    /// The stages that are there.
+    pub(super) fn parts(self) -> Parts {
+        let Self { list, filters, fetch, pushes, .. } = self;
+        Parts {
+            list,
+            filters: filters.unwrap_or_default(),
+            fetch,
+            pushes: pushes.unwrap_or_default(),
+            warnings: Vec::new(),
+        }
+    }
 }
 
 /// A pipeline that has no name is called like its file.
@@ -66,12 +113,13 @@ fn run_options(table: Option<SpannedTable<'_>>, findings: &mut Findings) -> Opti
 }
 
 impl<'t> Stages<'t> {
-    fn read(written: Written<'t>, findings: &mut Findings) -> Self {
+    fn read(written: Written<'t>, left_out: LeftOut, findings: &mut Findings) -> Self {
+        let fill_in = left_out == LeftOut::Default;
         let mut plugins = Plugins::linked();
         let list = written.list.and_then(|table| plugins.select(Role::List, table, findings));
         let fetch = match (written.fetch, &list) {
             (Some(table), _) => plugins.select(Role::Fetch, table, findings),
-            (None, Some(list)) if !written.has_fetch => plugins.left_out_fetch(list, findings),
+            (None, Some(list)) if fill_in && !written.has_fetch => plugins.left_out_fetch(list, findings),
             (None, _) => None,
         };
         let mut all = |role, tables: Vec<_>, findings: &mut Findings| -> Vec<_> {
@@ -79,7 +127,7 @@ impl<'t> Stages<'t> {
         };
         let filters = all(Role::Filter, written.filters, findings);
         let mut pushes = all(Role::Push, written.pushes, findings);
-        if !written.has_push {
+        if fill_in && !written.has_push {
             pushes.push(plugins.left_out_push(findings));
         }
         Self { list, filters, fetch, pushes }

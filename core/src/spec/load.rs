@@ -7,10 +7,18 @@ use std::path::PathBuf;
 
 use toml::de::{DeTable, Error};
 
-use super::{Pipeline, assemble::assemble, findings::Findings, mask, source::Source, words};
+use super::{
+    Named, Pipeline,
+    assemble::{Built, LeftOut, assemble},
+    findings::Findings,
+    mask,
+    source::Source,
+    words,
+};
 use crate::{
     diagnostic::Diagnostic,
     plugin::{self, Environment, Purpose},
+    stage::{Fetch, Filter, List, Push},
 };
 
 /// A larger text is no pipeline: 4 MiB.
@@ -35,11 +43,54 @@ pub struct Loaded {
     pub warnings: Vec<Diagnostic>,
 }
 
+/// The stages of a piece of a pipeline.
+pub struct Parts {
+    /// What is in `[list]`.
+    pub list: Option<Named<dyn List>>,
+    /// What is in each `[[filter]]`.
+    pub filters: Vec<Named<dyn Filter>>,
+    /// What is in `[fetch]`.
+    pub fetch: Option<Named<dyn Fetch>>,
+    /// What is in each `[[push]]`.
+    pub pushes: Vec<Named<dyn Push>>,
+    /// Things that do not stop the run.
+    pub warnings: Vec<Diagnostic>,
+}
+
 /// Reads a pipeline. `file` is its name for diagnostics, as the user wrote it. Nothing is asked of any network.
 ///
 /// # Errors
 /// Everything that is wrong with it, and the warnings, in the order of the text.
 pub fn load(text: &str, file: &str, settings: &Settings) -> Result<Loaded, Vec<Diagnostic>> {
+    let (built, diagnostics) = read(text, file, settings, LeftOut::Default)?;
+    match built.pipeline() {
+        Some(pipeline) if !diagnostics.iter().any(Diagnostic::is_error) => {
+            Ok(Loaded { pipeline, warnings: diagnostics })
+        }
+        _ => Err(diagnostics),
+    }
+}
+
+/// Reads a piece of a pipeline, such as a single `[[filter]]`: stages that are left out are not there. For tests of
+/// plugins, which want one stage just as a pipeline would have it.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_parts(text: &str, file: &str, settings: &Settings) -> Result<Parts, Vec<Diagnostic>> {
+    let (built, warnings) = read(text, file, settings, LeftOut::Nothing)?;
+    match warnings.iter().any(Diagnostic::is_error) {
+        true => Err(warnings),
+        false => Ok(Parts { warnings, ..built.parts() }),
+    }
+}
+
+/// Everything that can be built of a text, and everything that is to say about it.
+fn read(
+    text: &str,
+    file: &str,
+    settings: &Settings,
+    left_out: LeftOut,
+) -> Result<(Built, Vec<Diagnostic>), Vec<Diagnostic>> {
     let twice = plugin::duplicates();
     if !twice.is_empty() {
         return Err(twice);
@@ -57,19 +108,8 @@ pub fn load(text: &str, file: &str, settings: &Settings) -> Result<Loaded, Vec<D
         add_syntax_errors(&errors, &source, &mut findings);
         return Err(findings.into_diagnostics(&source));
     }
-    let pipeline = assemble(root.into_inner(), file, settings, &mut findings);
-    let mut diagnostics = findings.into_diagnostics(&source);
-    let wrong = diagnostics.iter().any(Diagnostic::is_error);
-    match pipeline {
-        Some(pipeline) if !wrong => Ok(Loaded { pipeline, warnings: diagnostics }),
-        _ => {
-            if !wrong {
-                let message = format!("a stage or section of `{file}` cannot be built and does not say why");
-                diagnostics.push(Diagnostic::error(message).hint("this is a mistake in a plugin"));
-            }
-            Err(diagnostics)
-        }
-    }
+    let built = assemble(root.into_inner(), file, settings, left_out, &mut findings);
+    Ok((built, findings.into_diagnostics(&source)))
 }
 
 /// One error a line: what follows in the same line is mostly the same mistake once more.

@@ -21,7 +21,7 @@ mod stages;
 mod words;
 mod written;
 
-pub use load::{Loaded, Settings, load};
+pub use load::{Loaded, Parts, Settings, load, load_parts};
 pub use options::{IndexMode, RunOptions};
 pub use pipeline::{Named, Pipeline};
 

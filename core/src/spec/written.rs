@@ -25,6 +25,8 @@ pub(super) struct Written<'t> {
     pub(super) run: Option<SpannedTable<'t>>,
     /// None: it is not there, or it is no table.
     pub(super) list: Option<SpannedTable<'t>>,
+    /// Whether there is something called `list`, even if it is no table.
+    pub(super) has_list: bool,
     pub(super) filters: Vec<SpannedTable<'t>>,
     /// None: it is not there.
     pub(super) fetch: Option<SpannedTable<'t>>,
@@ -41,10 +43,7 @@ type Value<'t> = Spanned<DeValue<'t>>;
 impl<'t> Written<'t> {
     /// Sorts the top-level keys of a file.
     pub(super) fn sort(root: DeTable<'t>, findings: &mut Findings) -> Self {
-        let mut written = Self::default();
-        if !root.contains_key("list") {
-            findings.add(0..0, missing_list());
-        }
+        let mut written = Self { has_list: root.contains_key("list"), ..Self::default() };
         for (key, value) in root {
             written.take(&key, value, findings);
         }
@@ -142,7 +141,8 @@ fn several<'t>(name: &str, key: Range<usize>, value: Value<'t>, findings: &mut F
     tables
 }
 
-fn missing_list() -> Diagnostic {
+/// A pipeline has to say what there is to copy.
+pub(super) fn missing_list() -> Diagnostic {
     let kinds =
         words::kinds(linked().into_iter().filter(|plugin| plugin.role() == Role::List).map(|plugin| plugin.kind()));
     Diagnostic::error("missing table `[list]`, which says what there is to copy")

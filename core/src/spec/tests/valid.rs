@@ -1,10 +1,11 @@
 //! What a pipeline means.
 
-use super::{checked, rendered, right, run};
+use super::{checked, rendered, right, run, settings};
 use crate::{
     content::Version,
     job::{Candidate, Listing},
-    spec::IndexMode,
+    plugin::Purpose,
+    spec::{IndexMode, load_parts},
 };
 
 const LEAST: &str = "[list]\nuse = \"registry\"\n";
@@ -106,4 +107,15 @@ fn a_byte_order_mark_and_an_empty_line_more_or_less_change_nothing() {
     assert!(run(&format!("\u{feff}{LEAST}")).is_ok());
     assert!(run(LEAST.trim_end()).is_ok());
     assert!(run(&LEAST.replace('\n', "\r\n")).is_ok());
+}
+
+#[test]
+fn a_piece_of_a_pipeline_has_only_what_is_written() {
+    let load = |text: &str| load_parts(text, "piece.toml", &settings(Purpose::Run));
+    let parts = load("[[filter]]\nuse = \"platform\"\nkeep = [\"linux/amd64\"]\n")
+        .unwrap_or_else(|found| panic!("{}", rendered(&found)));
+    assert_eq!(parts.filters.iter().map(|filter| &*filter.kind).collect::<Vec<_>>(), ["platform"]);
+    assert!(parts.list.is_none() && parts.fetch.is_none() && parts.pushes.is_empty() && parts.warnings.is_empty());
+    let wrong = load("[[filter]]\nuse = \"platform\"\nkep = []\n").err().unwrap();
+    assert_eq!(wrong[0].place.as_ref().map(|place| place.line), Some(3));
 }
