@@ -59,6 +59,14 @@ struct Again {
     not_before: tokio::time::Instant,
 }
 
+/// A repository whose versions are not known yet.
+enum Unlisted {
+    /// The list could not tell.
+    Found(Repository),
+    /// A filter could not choose among these.
+    Chosen(Listing),
+}
+
 type Done = (Work, Result<Ended, String>);
 
 struct Run {
@@ -67,7 +75,7 @@ struct Run {
     next_job: u64,
     running: JoinSet<Done>,
     failed: Vec<Again>,
-    failed_listings: Vec<(Repository, Error)>,
+    unlisted: Vec<Unlisted>,
     failures: Vec<(u64, Failure)>,
     report: Report,
 }
@@ -81,7 +89,7 @@ impl Run {
             next_job: 0,
             running: JoinSet::new(),
             failed: Vec::new(),
-            failed_listings: Vec::new(),
+            unlisted: Vec::new(),
             failures: Vec::new(),
             report,
         }
@@ -102,7 +110,7 @@ impl Run {
         self.list(None).await;
         self.drain().await;
         while self.round < self.rounds() && !self.is_stopping() {
-            let (failed, listings) = (mem::take(&mut self.failed), mem::take(&mut self.failed_listings));
+            let (failed, listings) = (mem::take(&mut self.failed), mem::take(&mut self.unlisted));
             if failed.is_empty() && listings.is_empty() {
                 break;
             }
@@ -111,8 +119,11 @@ impl Run {
             self.engine.once.forgive();
             let count = failed.len() + listings.len();
             self.engine.events.tell(&Event::RoundStarted { round: self.round, failed: count });
-            for (repository, _) in listings {
-                self.list(Some(repository)).await;
+            for unlisted in listings {
+                match unlisted {
+                    Unlisted::Found(repository) => self.list(Some(repository)).await,
+                    Unlisted::Chosen(listing) => self.take_listing(listing).await,
+                }
             }
             self.repeat(failed).await;
             self.drain().await;
@@ -172,19 +183,32 @@ impl Run {
     fn listing_failed(&mut self, repository: Option<Repository>, error: Error) {
         self.engine.events.tell(&Event::ListingFailed { repository: repository.clone(), error: error.clone() });
         match repository {
-            Some(repository) if self.may_repeat(&error) => self.failed_listings.push((repository, error)),
+            Some(repository) if self.may_repeat(&error) => self.unlisted.push(Unlisted::Found(repository)),
             repository => self.note_failure(u64::MAX, Failed::Listing { repository }, &error),
         }
     }
 
+    /// A filter could not choose among the versions of a repository. The list did its part, so it is not asked again.
+    fn choice_failed(&mut self, whole: Listing, error: Error) {
+        let repository = Some(whole.repository.clone());
+        match self.may_repeat(&error) {
+            true => {
+                self.engine.events.tell(&Event::ListingFailed { repository, error });
+                self.unlisted.push(Unlisted::Chosen(whole));
+            }
+            false => self.listing_failed(repository, error),
+        }
+    }
+
     /// Makes a job of each candidate that the filters leave, one at a time, when there is a place for it.
-    async fn take_listing(&mut self, mut listing: Listing) {
-        let repository = listing.repository.clone();
+    async fn take_listing(&mut self, whole: Listing) {
+        let mut listing = whole.clone();
         let dropped = match self.filter(&mut listing).await {
             Ok(dropped) => dropped,
             Err(error) if error.is_cancelled() => return,
-            Err(error) => return self.listing_failed(Some(repository), error),
+            Err(error) => return self.choice_failed(whole, error),
         };
+        drop(whole);
         let Listing { repository, candidates, rule, exclusive } = listing;
         let kept = candidates.len();
         self.engine.events.tell(&Event::Listed { repository: repository.clone(), kept, dropped });
@@ -370,7 +394,7 @@ impl Run {
         for again in mem::take(&mut self.failed) {
             self.give_up(&Work { only: Some(again.places), ..again.work });
         }
-        self.report.unfinished += mem::take(&mut self.failed_listings).len() as u64;
+        self.report.unfinished += mem::take(&mut self.unlisted).len() as u64;
         if self.engine.mode == Mode::Plan {
             return;
         }

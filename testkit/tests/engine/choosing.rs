@@ -1,11 +1,15 @@
 //! Filters that read images to choose among those of a repository.
 
+use std::sync::Arc;
+
 use sealift_core::{
     async_trait,
     error::{Error, ErrorKind, Result},
     event::Event,
     job::Listing,
-    stage::{Fetch, Filter, Want},
+    outlet::Outlet,
+    spec::Named,
+    stage::{Fetch, Filter, List, Want},
 };
 use sealift_testkit::{
     images::image,
@@ -76,6 +80,29 @@ async fn a_choice_that_cannot_be_made_is_tried_again_in_the_next_round() {
     });
     let report = Bench::new(wanted, &from, &[&to]).filter("longer", longer).run().await;
     assert_eq!((report.copied, report.failed, report.rounds), (1, 0, 1));
+}
+
+/// A list that cannot list one repository again.
+struct OnlyOnce(Wanted);
+
+#[async_trait]
+impl List for OnlyOnce {
+    async fn list(&self, out: &Outlet) -> Result<()> {
+        self.0.list(out).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn for_another_try_to_choose_the_list_is_not_asked_again() {
+    let (from, to, wanted, longer) = registries();
+    from.script(|call| {
+        let once = call.op == Op::ResolveManifest && call.what == "long" && call.before == 0;
+        once.then(|| Fault::Fail(Error::new(ErrorKind::Unavailable, "the registry does not answer")))
+    });
+    let mut bench = Bench::new(Wanted::new(), &from, &[&to]).filter("longer", longer);
+    bench.pipeline.list = Named::new("once", Arc::new(OnlyOnce(wanted)) as Arc<dyn List>);
+    let report = bench.run().await;
+    assert_eq!((report.copied, report.failed), (1, 0));
 }
 
 #[tokio::test]
