@@ -1,5 +1,6 @@
 //! Tiny images, in-memory stages and conformance suites for plugin authors.
 
+pub mod conformance;
 pub mod content;
 pub mod harbor;
 pub mod images;

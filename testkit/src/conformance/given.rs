@@ -1,0 +1,192 @@
+//! What a suite is run on.
+
+use std::{any::Any, collections::BTreeMap, fs, path::Path, sync::Arc};
+
+use sealift_core::{
+    diagnostic::Diagnostic,
+    plugin::{Plugin, Purpose, Role, linked},
+    spec::{Named, Parts, Settings, load_parts},
+    stage::{Fetch, Filter, List, Push},
+};
+use tempfile::TempDir;
+
+use super::{
+    Violation,
+    samples::{image, put},
+};
+
+/// What a suite is run on: a piece of a pipeline with the stage to test, and all that it needs.
+pub struct Given {
+    stage: String,
+    other_end: Option<String>,
+    holds: Option<String>,
+    directory: TempDir,
+    environment: Arc<BTreeMap<String, String>>,
+    keep: Vec<Box<dyn Any + Send + Sync>>,
+}
+
+impl Given {
+    /// The TOML of the stage, as it stands in a pipeline, with further tables if it needs them:
+    /// `[[filter]]`, `use = "suffix"`, `keep = ["-alpine"]`. It must be right. Paths in it start in an empty directory.
+    ///
+    /// A list must find three repositories or more. A push must be an empty place to write to, and place images whose
+    /// rules have no targets.
+    ///
+    /// # Panics
+    /// If there can be no directory for it.
+    pub fn new(stage: impl Into<String>) -> Self {
+        Self {
+            stage: stage.into(),
+            other_end: None,
+            holds: None,
+            directory: TempDir::new().expect("there is a place for temporary files"),
+            environment: Arc::default(),
+            keep: Vec::new(),
+        }
+    }
+
+    /// The TOML of the other end: for a push a `[fetch]` that reads what it wrote, for a fetch a `[[push]]` that fills
+    /// what it reads. A push without one is only asked what it has; a fetch without one [`holds`](Self::holds) images.
+    #[must_use]
+    pub fn other_end(self, stage: impl Into<String>) -> Self {
+        Self { other_end: Some(stage.into()), ..self }
+    }
+
+    /// For a fetch: the source has all of [`samples`](super::samples) already, named `{prefix}/{name}`.
+    #[must_use]
+    pub fn holds(self, prefix: impl Into<String>) -> Self {
+        Self { holds: Some(prefix.into()), ..self }
+    }
+
+    /// A file in the directory where paths start.
+    ///
+    /// # Panics
+    /// If it cannot be written.
+    #[must_use]
+    pub fn file(self, name: &str, content: &str) -> Self {
+        let path = self.directory.path().join(name);
+        fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).expect("directories can be made");
+        fs::write(path, content).expect("files can be written");
+        self
+    }
+
+    /// An environment variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        Arc::make_mut(&mut self.environment).insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Something that must live as long as the test: a server, a directory.
+    #[must_use]
+    pub fn keep(mut self, guard: impl Any + Send + Sync) -> Self {
+        self.keep.push(Box::new(guard));
+        self
+    }
+
+    /// Small images of these names (`kit/app:v1`), written with this `[[push]]`: for a list that finds what is there.
+    ///
+    /// # Panics
+    /// If they cannot be written.
+    pub async fn filled(self, push: &str, names: &[&str]) -> Self {
+        let push = self.parts(push).and_then(|parts| first(parts.pushes, "[[push]]"));
+        let push = push.unwrap_or_else(|problem| panic!("{problem}"));
+        for name in names {
+            let written = put(&*push, name, &image("linux/amd64", name)).await;
+            written.unwrap_or_else(|problem| panic!("{problem}"));
+        }
+        push.finish().await.expect("what was written can be finished");
+        self
+    }
+
+    /// Where paths start.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.stage
+    }
+
+    pub(super) fn held_at(&self) -> Option<&str> {
+        self.holds.as_deref()
+    }
+
+    /// What a text of TOML means here.
+    pub(super) fn load(&self, text: &str) -> Result<Parts, Vec<Diagnostic>> {
+        let environment = Arc::clone(&self.environment);
+        let settings = Settings {
+            base: self.directory.path().to_owned(),
+            environment: Arc::new(move |name| environment.get(name).cloned()),
+            purpose: Purpose::Run,
+        };
+        load_parts(text, "conformance.toml", &settings)
+    }
+
+    fn parts(&self, text: &str) -> Result<Parts, Violation> {
+        let all = |diagnostics: Vec<Diagnostic>| {
+            let lines: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
+            format!("the TOML that the suite was given is wrong: {}", lines.join("; "))
+        };
+        self.load(text).map_err(all)
+    }
+
+    pub(super) fn list(&self) -> Result<Arc<dyn List>, Violation> {
+        self.parts(&self.stage)?.list.map(|list| list.stage).ok_or_else(|| missing("[list]"))
+    }
+
+    pub(super) fn filter(&self) -> Result<Arc<dyn Filter>, Violation> {
+        first(self.parts(&self.stage)?.filters, "[[filter]]")
+    }
+
+    pub(super) fn fetch(&self) -> Result<Arc<dyn Fetch>, Violation> {
+        self.parts(&self.stage)?.fetch.map(|fetch| fetch.stage).ok_or_else(|| missing("[fetch]"))
+    }
+
+    pub(super) fn push(&self) -> Result<Arc<dyn Push>, Violation> {
+        first(self.parts(&self.stage)?.pushes, "[[push]]")
+    }
+
+    /// What reads what a push wrote.
+    pub(super) fn reader(&self) -> Result<Option<Arc<dyn Fetch>>, Violation> {
+        let Some(text) = &self.other_end else { return Ok(None) };
+        self.parts(text)?.fetch.map(|fetch| Some(fetch.stage)).ok_or_else(|| missing("[fetch] for the other end"))
+    }
+
+    /// What fills what a fetch reads.
+    pub(super) fn filler(&self) -> Result<Arc<dyn Push>, Violation> {
+        let text = self.other_end.as_ref();
+        let text = text.ok_or("say what the source has: with `holds`, or with an `other_end` that fills it")?;
+        first(self.parts(text)?.pushes, "[[push]] for the other end")
+    }
+
+    /// The plugin that is tested.
+    pub(super) fn plugin(&self, role: Role) -> Result<&'static Plugin, Violation> {
+        let Parts { list, filters, fetch, pushes, .. } = self.parts(&self.stage)?;
+        let kind = match role {
+            Role::List => list.map(|stage| stage.kind),
+            Role::Filter => filters.into_iter().next().map(|stage| stage.kind),
+            Role::Fetch => fetch.map(|stage| stage.kind),
+            Role::Push => pushes.into_iter().next().map(|stage| stage.kind),
+        };
+        let kind = kind.ok_or_else(|| missing(&header(role)))?;
+        let found = linked().into_iter().find(|plugin| plugin.role() == role && plugin.kind() == &*kind);
+        found.ok_or_else(|| format!("there is no {role} `{kind}`"))
+    }
+}
+
+fn first<S: ?Sized>(stages: Vec<Named<S>>, header: &str) -> Result<Arc<S>, Violation> {
+    stages.into_iter().next().map(|stage| stage.stage).ok_or_else(|| missing(header))
+}
+
+fn missing(header: &str) -> Violation {
+    format!("there is no `{header}` in the TOML that the suite was given")
+}
+
+/// How the table of a role is written.
+pub(super) fn header(role: Role) -> String {
+    match role {
+        Role::List | Role::Fetch => format!("[{role}]"),
+        Role::Filter | Role::Push => format!("[[{role}]]"),
+    }
+}

@@ -1,0 +1,241 @@
+//! The rules of pushes.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures::{StreamExt, future::join_all, stream};
+use sealift_core::{
+    blob::Blob,
+    content::{Descriptor, Digest, ImageRef, well_known},
+    error::{Error, ErrorKind},
+    plugin::Role,
+    stage::{Known, Offer, Push, Slot},
+};
+
+use super::{
+    Given, Violation, fetch, rules,
+    samples::{blob, chunks, image, job, place, put, put_at, put_blob, samples, told},
+};
+
+rules!(
+    Role::Push;
+    place_is_pure,
+    a_blob_is_there_whole_or_not_at_all,
+    ten_may_write_one_blob,
+    takes_an_empty_blob,
+    bytes_are_verbatim,
+    two_tags_share_a_manifest,
+    a_tag_can_move,
+    knows_what_it_has,
+);
+
+/// A layer that is larger than a few chunks.
+fn layer(name: &str) -> (Descriptor, Bytes) {
+    let bytes = Bytes::from(format!("layer {name} ").repeat(30_000));
+    (Descriptor::to(well_known::OCI_LAYER_GZIP, &bytes), bytes)
+}
+
+async fn has(push: &dyn Push, at: &ImageRef, item: &Descriptor) -> Result<bool, Violation> {
+    push.has(&at.repository, item).await.map_err(told("has"))
+}
+
+/// Takes a slot for a blob that cannot be there yet.
+async fn slot(push: &dyn Push, at: &ImageRef, item: &Descriptor) -> Result<Box<dyn Slot>, Violation> {
+    match push.offer(&at.repository, item, None).await.map_err(told("offer"))? {
+        Offer::Want(slot) => Ok(slot),
+        Offer::Have | Offer::Mounted => Err("`offer` says that a blob is there that was never whole".to_owned()),
+    }
+}
+
+/// Reads a blob back, where the suite was given something to read with.
+async fn reads_back(given: &Given, at: &ImageRef, item: &Descriptor, bytes: &Bytes) -> Result<(), Violation> {
+    let Some(reader) = given.reader()? else { return Ok(()) };
+    match fetch::read(&*reader, at, item).await {
+        Ok(read) if read == *bytes => Ok(()),
+        Ok(_) => Err("what was written reads back with other bytes".to_owned()),
+        Err(error) => Err(format!("what was written cannot be read back: {error}")),
+    }
+}
+
+/// The same job has the same places, whatever was asked between.
+async fn place_is_pure(given: Arc<Given>) -> Result<(), Violation> {
+    let push = given.push()?;
+    let ask = |name: &str| push.place(&job(name)).map(|at| format!("{at:?}")).map_err(told("place"));
+    let names = ["kit/app:v1", "kit/app:v2", "kit/other:v1"];
+    let first: Vec<String> = names.iter().map(|name| ask(name)).collect::<Result<_, _>>()?;
+    put(&*push, names[0], &image("linux/amd64", "pure")).await?;
+    let again: Vec<String> = names.iter().rev().map(|name| ask(name)).collect::<Result<_, _>>()?;
+    match first.iter().eq(again.iter().rev()) {
+        true => Ok(()),
+        false => Err(format!("places were {first:?}, and asked once more in reverse {again:?}")),
+    }
+}
+
+/// A blob that broke off, that is not what its digest says, or whose writer was stopped, is not there; and does not
+/// hinder the next one.
+async fn a_blob_is_there_whole_or_not_at_all(given: Arc<Given>) -> Result<(), Violation> {
+    let push = given.push()?;
+    let at = place(&*push, "kit/app:v1")?;
+    push.prepare(&at, None).await.map_err(told("prepare"))?;
+    let (item, bytes) = layer("whole");
+    let half = bytes.slice(..bytes.len() / 2);
+    let broke_off =
+        chunks(&half).map(Ok).chain(stream::iter([Err(Error::new(ErrorKind::Unavailable, "the source is gone"))]));
+    let mut wrong = bytes.to_vec();
+    *wrong.last_mut().expect("a layer has bytes") ^= 1;
+    let wrong = Bytes::from(wrong);
+    let cases = [
+        ("broke off", Blob::new(item.clone(), broke_off)),
+        ("is not what its digest says", Blob::new(item.clone(), chunks(&wrong).map(Ok))),
+    ];
+    for (what, broken) in cases {
+        if slot(&*push, &at, &item).await?.fill(broken).await.is_ok() {
+            return Err(format!("`fill` says that all is well with a blob that {what}"));
+        }
+        is_not_there(&given, &*push, &at, &item, what).await?;
+    }
+    let never_ends = Blob::new(item.clone(), chunks(&half).map(Ok).chain(stream::pending()));
+    let writing = slot(&*push, &at, &item).await?.fill(never_ends);
+    if tokio::time::timeout(Duration::from_millis(200), writing).await.is_ok() {
+        return Err("`fill` ended before its blob did".to_owned());
+    }
+    is_not_there(&given, &*push, &at, &item, "was stopped half way").await?;
+    slot(&*push, &at, &item).await?.fill(blob(&item, &bytes)).await.map_err(told("fill"))?;
+    if !has(&*push, &at, &item).await? {
+        return Err("after that the whole blob was written, and `has` says no".to_owned());
+    }
+    reads_back(&given, &at, &item, &bytes).await
+}
+
+async fn is_not_there(
+    given: &Given,
+    push: &dyn Push,
+    at: &ImageRef,
+    item: &Descriptor,
+    what: &str,
+) -> Result<(), Violation> {
+    if has(push, at, item).await? {
+        return Err(format!("`has` says yes of a blob that {what}"));
+    }
+    match given.reader()? {
+        Some(reader) if fetch::read(&*reader, at, item).await.is_ok() => {
+            Err(format!("a blob that {what} can be read back"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Several may write one blob at the same time: two jobs, two programs.
+async fn ten_may_write_one_blob(given: Arc<Given>) -> Result<(), Violation> {
+    let push = given.push()?;
+    let at = place(&*push, "kit/app:v1")?;
+    push.prepare(&at, None).await.map_err(told("prepare"))?;
+    let (item, bytes) = layer("ten");
+    let written = join_all((0..10).map(|_| put_blob(&*push, &at.repository, &item, &bytes))).await;
+    if let Some(error) = written.into_iter().find_map(Result::err) {
+        return Err(format!("one of ten writers failed: {error}"));
+    }
+    if !has(&*push, &at, &item).await? {
+        return Err("ten have written it, and `has` says no".to_owned());
+    }
+    reads_back(&given, &at, &item, &bytes).await
+}
+
+/// A blob without bytes is a blob.
+async fn takes_an_empty_blob(given: Arc<Given>) -> Result<(), Violation> {
+    let push = given.push()?;
+    let at = place(&*push, "kit/app:v1")?;
+    push.prepare(&at, None).await.map_err(told("prepare"))?;
+    let (item, bytes) = (Descriptor::to(well_known::OCI_LAYER_GZIP, b""), Bytes::new());
+    put_blob(&*push, &at.repository, &item, &bytes).await.map_err(|error| format!("it is not taken: {error}"))?;
+    if !has(&*push, &at, &item).await? {
+        return Err("it was written, and `has` says no".to_owned());
+    }
+    reads_back(&given, &at, &item, &bytes).await
+}
+
+/// Manifests and blobs are kept byte for byte, of images and of indexes. Seen only if the suite can read back.
+async fn bytes_are_verbatim(given: Arc<Given>) -> Result<(), Violation> {
+    let push = given.push()?;
+    let mut written = Vec::new();
+    for (name, image) in samples().into_iter().filter(|(name, _)| name.starts_with("kit/app:v")) {
+        written.push((put(&*push, name, &image).await?, image));
+    }
+    push.finish().await.map_err(told("finish"))?;
+    let Some(reader) = given.reader()? else { return Ok(()) };
+    for (at, image) in written {
+        fetch::same_bytes(&*reader, &at, &image).await?;
+    }
+    Ok(())
+}
+
+async fn points_to(push: &dyn Push, at: &ImageRef) -> Result<Option<Digest>, Violation> {
+    Ok(push.current(at).await.map_err(told("current"))?.map(|descriptor| descriptor.digest))
+}
+
+async fn expect(push: &dyn Push, at: &ImageRef, expected: &Digest) -> Result<(), Violation> {
+    match points_to(push, at).await? {
+        Some(found) if found == *expected => Ok(()),
+        found => Err(format!("`{at}` points to {found:?} instead of `{expected}`")),
+    }
+}
+
+/// Two tags may point to one manifest, and each is there.
+async fn two_tags_share_a_manifest(given: Arc<Given>) -> Result<(), Violation> {
+    let (push, image) = (given.push()?, image("linux/amd64", "shared"));
+    let one = put(&*push, "kit/app:v1", &image).await?;
+    let other = put(&*push, "kit/app:same", &image).await?;
+    push.finish().await.map_err(told("finish"))?;
+    expect(&*push, &one, image.manifest.digest()).await?;
+    expect(&*push, &other, image.manifest.digest()).await
+}
+
+/// A tag that is pushed again points to what was pushed last.
+async fn a_tag_can_move(given: Arc<Given>) -> Result<(), Violation> {
+    let push = given.push()?;
+    let (old, new) = (image("linux/amd64", "old"), image("linux/amd64", "new"));
+    let at = place(&*push, "kit/app:v1")?;
+    for image in [&old, &new, &old, &new] {
+        put_at(&*push, "kit/app:v1", &at, image).await?;
+        expect(&*push, &at, image.manifest.digest()).await?;
+    }
+    push.finish().await.map_err(told("finish"))?;
+    expect(&*push, &at, new.manifest.digest()).await
+}
+
+/// What is not there is no error, and what is there is told by all that can be asked.
+async fn knows_what_it_has(given: Arc<Given>) -> Result<(), Violation> {
+    let (push, image) = (given.push()?, image("linux/amd64", "known"));
+    let at = place(&*push, "kit/app:v1")?;
+    if points_to(&*push, &at).await?.is_some() {
+        return Err(format!("`current` finds `{at}` before anything was written; the suite needs an empty place"));
+    }
+    let (item, _) = &image.blobs[0];
+    if has(&*push, &at, item).await? {
+        return Err("`has` says yes before anything was written".to_owned());
+    }
+    put_at(&*push, "kit/app:v1", &at, &image).await?;
+    let digest = image.manifest.digest();
+    expect(&*push, &at, digest).await?;
+    if !has(&*push, &at, item).await? {
+        return Err("`has` says no of a blob of the image".to_owned());
+    }
+    if !matches!(push.offer(&at.repository, item, None).await.map_err(told("offer"))?, Offer::Have) {
+        return Err("`offer` wants a blob that is there".to_owned());
+    }
+    let tag = at.version.tag().ok_or("`place` gave the tag away")?;
+    let known = push.survey(&at.repository).await.map_err(told("survey"))?;
+    let overview = push.overview(&at.repository, 1).await.map_err(told("overview"))?;
+    for (doing, known) in [("survey", known), ("overview", overview)] {
+        let is_right = match &known {
+            Known::All(tags) => tags.get(tag) == Some(digest),
+            Known::Names(names) => names.contains(tag),
+            Known::Nothing => false,
+            Known::Ask => true,
+        };
+        if !is_right {
+            return Err(format!("`{doing}` does not know `{at}`: {known:?}"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! The images that the suites move.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+use sealift_core::{
+    blob::Blob,
+    content::{Descriptor, ImageRef, Repository, Version, well_known},
+    error::{Error, Result},
+    job::Job,
+    stage::{Offer, Push},
+};
+use serde_json::json;
+
+use super::Violation;
+use crate::images::{Image, artifact, index};
+
+/// The images that a source for the suite of a fetch has, by name.
+///
+/// They are small, but larger than one chunk; manifests are written in a way that nobody writes them, so that it shows
+/// if they are written anew; two names have one image; one has a layer without bytes.
+pub fn samples() -> Vec<(&'static str, Image)> {
+    let app = image("linux/amd64", "one");
+    vec![
+        ("kit/app:v1", app.clone()),
+        ("kit/app:same", app),
+        (
+            "kit/app:v2",
+            index(&[("linux/amd64", &image("linux/amd64", "two")), ("linux/arm64", &image("linux/arm64", "two"))]),
+        ),
+        ("kit/empty:v1", artifact(well_known::OCI_CONFIG, &config("linux/amd64", "empty"), &[""], &[])),
+    ]
+}
+
+/// An image with a layer of its own, larger than one chunk.
+pub(super) fn image(platform: &str, name: &str) -> Image {
+    let layer = format!("{name} for {platform} ").repeat(20_000);
+    let annotations = json!({ "org.example.kit": name });
+    artifact(
+        well_known::OCI_CONFIG,
+        &config(platform, name),
+        &[&layer, "a layer for all"],
+        &[("annotations", annotations)],
+    )
+}
+
+fn config(platform: &str, name: &str) -> String {
+    let (os, architecture) = platform.split_once('/').unwrap_or_default();
+    json!({ "os": os, "architecture": architecture, "created": "2024-05-06T07:08:09Z", "config": { "name": name } })
+        .to_string()
+}
+
+/// A blob of these bytes, in chunks that take a moment each.
+pub(super) fn blob(item: &Descriptor, bytes: &Bytes) -> Blob {
+    Blob::new(item.clone(), chunks(bytes).map(Ok))
+}
+
+/// Chunks that take a moment each.
+pub(super) fn chunks(bytes: &Bytes) -> impl futures::Stream<Item = Bytes> + Send + 'static {
+    let all: Vec<Bytes> = bytes.chunks(64 << 10).map(|chunk| bytes.slice_ref(chunk)).collect();
+    stream::iter(all).then(|chunk| async {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        chunk
+    })
+}
+
+/// A job for an image that is called `name` at a registry that does not exist.
+pub(super) fn job(name: &str) -> Job {
+    let source = format!("source.example/{name}").parse().expect("the samples have names");
+    Job { id: 0, source, targets: Vec::new(), rule: Arc::from("conformance") }
+}
+
+/// Where a push puts an image of this name.
+pub(super) fn place(push: &dyn Push, name: &str) -> std::result::Result<ImageRef, Violation> {
+    let placed = push.place(&job(name)).map_err(told("place"))?;
+    placed.into_iter().next().ok_or_else(|| format!("`place` has no place for `source.example/{name}`"))
+}
+
+/// Says what was being done when an error came.
+pub(super) fn told(doing: &str) -> impl Fn(Error) -> Violation + '_ {
+    move |error| format!("`{doing}` failed: {error}")
+}
+
+/// Offers a blob, and fills the slot with it if it is wanted.
+pub(super) async fn put_blob(push: &dyn Push, at: &Repository, item: &Descriptor, bytes: &Bytes) -> Result<()> {
+    match push.offer(at, item, None).await? {
+        Offer::Have | Offer::Mounted => Ok(()),
+        Offer::Want(slot) => slot.fill(blob(item, bytes)).await,
+    }
+}
+
+/// Writes what is below a root: blobs, then children.
+async fn put_below(push: &dyn Push, at: &Repository, image: &Image) -> Result<()> {
+    for (item, bytes) in &image.blobs {
+        put_blob(push, at, item, bytes).await?;
+    }
+    for child in &image.children {
+        Box::pin(put_below(push, at, child)).await?;
+        push.put_manifest(at, &child.manifest).await?;
+    }
+    Ok(())
+}
+
+/// Writes an image under the name that the push gives it, in the order in which the engine does it.
+pub(super) async fn put(push: &dyn Push, name: &str, image: &Image) -> std::result::Result<ImageRef, Violation> {
+    let at = place(push, name)?;
+    put_at(push, name, &at, image).await?;
+    match at.version {
+        Version::Tag(_) => Ok(at),
+        Version::Digest(_) => Err(format!("`place` gave the tag of `{name}` away: `{at}`")),
+    }
+}
+
+/// Writes an image to a place.
+pub(super) async fn put_at(
+    push: &dyn Push,
+    name: &str,
+    at: &ImageRef,
+    image: &Image,
+) -> std::result::Result<(), Violation> {
+    push.prepare(at, None).await.map_err(told("prepare"))?;
+    put_below(push, &at.repository, image).await.map_err(|error| format!("`{name}` was not taken: {error}"))?;
+    push.root(&job(name), at, &image.manifest).await.map_err(told("root"))
+}

@@ -1,0 +1,292 @@
+//! Pushes that break one rule.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use futures::StreamExt;
+use schemars::JsonSchema;
+use sealift_core::{
+    async_trait,
+    blob::Blob,
+    content::{Descriptor, Digest, ImageRef, Manifest, Repository, Version, well_known},
+    error::{Error, ErrorKind, Result},
+    inventory,
+    job::Job,
+    plugin::{BuildContext, ConfigError, Plugin, StageConfig},
+    stage::{Known, Offer, Push, Slot, StoreId},
+};
+use sealift_testkit::{
+    conformance::{Given, push::RULES},
+    images::{Image, artifact},
+    memory::Memory,
+};
+use serde::Deserialize;
+
+use super::{broken, memory, unused};
+
+/// Writes to memory, and is odd in one way.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Odd {
+    /// The name of the registry.
+    name: String,
+    /// In which way it is odd. Default: none.
+    how: Option<How>,
+}
+
+/// In which way it is odd.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum How {
+    /// It counts what it places.
+    Counts,
+    /// It keeps what it has of a blob that broke off.
+    KeepsHalves,
+    /// It shows a blob from the first byte on.
+    ShowsEarly,
+    /// It says that all is well with what it could not read.
+    SwallowsErrors,
+    /// It takes a blob from one writer at a time.
+    OneWriter,
+    /// It thinks that blobs have bytes.
+    NoEmptyBlobs,
+    /// It writes manifests anew.
+    Reformats,
+    /// It has one tag for each manifest.
+    OneTag,
+    /// It never moves a tag.
+    FirstWins,
+    /// It says that there is no such repository.
+    DeniesAll,
+    /// It wants blobs that it has.
+    WantsAgain,
+    /// It calls it an error that nothing is there.
+    MissesTags,
+}
+
+struct Stage {
+    memory: Memory,
+    how: Option<How>,
+    placed: AtomicUsize,
+    busy: Arc<Mutex<HashSet<Digest>>>,
+    tags: Mutex<HashMap<ImageRef, Descriptor>>,
+}
+
+impl StageConfig<dyn Push> for Odd {
+    fn build(self, _: &BuildContext<'_>) -> std::result::Result<Box<dyn Push>, ConfigError> {
+        Ok(Box::new(Stage {
+            memory: memory(&self.name),
+            how: self.how,
+            placed: AtomicUsize::new(0),
+            busy: Arc::default(),
+            tags: Mutex::default(),
+        }))
+    }
+}
+
+/// Puts bytes into a registry that are perhaps not what they should be.
+fn force(memory: &Memory, at: &Repository, item: &Descriptor, bytes: Vec<u8>) {
+    let carrier = artifact(well_known::OCI_CONFIG, "{}", &[], &[]);
+    let image = Image { blobs: vec![(item.clone(), bytes.into())], ..carrier };
+    memory.add(&format!("{}@{}", at.path(), image.manifest.digest()), &image);
+}
+
+struct OddSlot {
+    how: Option<How>,
+    memory: Memory,
+    at: Repository,
+    item: Descriptor,
+    real: Box<dyn Slot>,
+    _busy: Busy,
+}
+
+/// One writer's turn, given back when it ends in whatever way.
+struct Busy(Arc<Mutex<HashSet<Digest>>>, Digest);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.lock().unwrap().remove(&self.1);
+    }
+}
+
+#[async_trait]
+impl Slot for OddSlot {
+    async fn fill(self: Box<Self>, mut blob: Blob) -> Result<()> {
+        let Self { how, memory, at, item, real, _busy } = *self;
+        if how == Some(How::NoEmptyBlobs) && item.size == 0 {
+            return Err(Error::new(ErrorKind::Unsupported, "there is nothing to write"));
+        }
+        if how == Some(How::ShowsEarly) {
+            force(&memory, &at, &item, Vec::new());
+            let mut all = Vec::new();
+            while let Some(chunk) = blob.next().await {
+                all.extend_from_slice(&chunk?);
+            }
+            force(&memory, &at, &item, all);
+            return Ok(());
+        }
+        if how == Some(How::KeepsHalves) {
+            let mut all = Vec::new();
+            let mut result = Ok(());
+            while let Some(chunk) = blob.next().await {
+                match chunk {
+                    Ok(chunk) => all.extend_from_slice(&chunk),
+                    Err(error) => result = Err(error),
+                }
+            }
+            force(&memory, &at, &item, all);
+            return result;
+        }
+        let result = real.fill(blob).await;
+        if how == Some(How::SwallowsErrors) { Ok(()) } else { result }
+    }
+}
+
+#[async_trait]
+impl Push for Stage {
+    fn place(&self, job: &Job) -> Result<Vec<ImageRef>> {
+        let mut places = self.memory.place(job)?;
+        if self.how == Some(How::Counts) {
+            let number = self.placed.fetch_add(1, Ordering::Relaxed);
+            for place in &mut places {
+                place.version = Version::Tag(format!("{}-{number}", place.version).parse()?);
+            }
+        }
+        Ok(places)
+    }
+
+    fn store(&self, at: &Repository) -> StoreId {
+        self.memory.store(at)
+    }
+
+    async fn survey(&self, at: &Repository) -> Result<Known> {
+        match self.how {
+            Some(How::DeniesAll) => Ok(Known::Nothing),
+            Some(How::Reformats | How::OneTag | How::FirstWins) => Ok(Known::Ask),
+            _ => self.memory.survey(at).await,
+        }
+    }
+
+    async fn current(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
+        match self.how {
+            Some(How::Reformats | How::OneTag | How::FirstWins) => Ok(self.tags.lock().unwrap().get(at).cloned()),
+            Some(How::MissesTags) => {
+                let found = self.memory.current(at).await?;
+                found.map(Some).ok_or_else(|| Error::new(ErrorKind::NotFound, "no such tag"))
+            }
+            _ => self.memory.current(at).await,
+        }
+    }
+
+    async fn has(&self, at: &Repository, item: &Descriptor) -> Result<bool> {
+        self.memory.has(at, item).await
+    }
+
+    async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer> {
+        if self.how == Some(How::OneWriter) && !self.busy.lock().unwrap().insert(item.digest.clone()) {
+            return Err(Error::new(ErrorKind::Conflict, "somebody else is writing it"));
+        }
+        let busy = Busy(Arc::clone(&self.busy), item.digest.clone());
+        let real = match self.memory.offer(at, item, known_in).await? {
+            Offer::Want(real) => real,
+            Offer::Have if self.how == Some(How::WantsAgain) => Box::new(Again),
+            other => return Ok(other),
+        };
+        let memory = self.memory.clone();
+        Ok(Offer::Want(Box::new(OddSlot {
+            how: self.how,
+            memory,
+            at: at.clone(),
+            item: item.clone(),
+            real,
+            _busy: busy,
+        })))
+    }
+
+    async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()> {
+        self.memory.put_manifest(at, &self.written(manifest)).await
+    }
+
+    async fn tag(&self, at: &ImageRef, manifest: &Manifest) -> Result<()> {
+        {
+            let mut tags = self.tags.lock().unwrap();
+            if self.how == Some(How::OneTag) {
+                tags.retain(|_, digest| digest.digest != *manifest.digest());
+            }
+            match self.how {
+                Some(How::FirstWins) => _ = tags.entry(at.clone()).or_insert_with(|| manifest.descriptor()),
+                _ => _ = tags.insert(at.clone(), manifest.descriptor()),
+            }
+        }
+        self.memory.tag(at, &self.written(manifest)).await
+    }
+}
+
+/// Takes what is there already.
+struct Again;
+
+#[async_trait]
+impl Slot for Again {
+    async fn fill(self: Box<Self>, mut blob: Blob) -> Result<()> {
+        while let Some(chunk) = blob.next().await {
+            chunk?;
+        }
+        Ok(())
+    }
+}
+
+impl Stage {
+    /// The manifest as it is written: of an index nothing is changed, since its entries would have to be as well.
+    fn written(&self, manifest: &Manifest) -> Manifest {
+        if self.how != Some(How::Reformats) || manifest.media_type().is_index() {
+            return manifest.clone();
+        }
+        let document: serde_json::Value = serde_json::from_slice(manifest.bytes()).unwrap();
+        Manifest::parse(document.to_string(), manifest.media_type()).unwrap()
+    }
+}
+
+inventory::submit! { Plugin::push::<Odd>("memory") }
+
+fn given(how: &str) -> Given {
+    let name = unused();
+    Given::new(format!("[[push]]\nuse = \"memory\"\nname = \"{name}\"\n{how}\n"))
+        .other_end(format!("[fetch]\nuse = \"memory\"\nname = \"{name}\"\n"))
+}
+
+#[tokio::test]
+async fn each_way_to_be_odd_breaks_one_rule() {
+    for (how, rule) in [
+        ("counts", "place_is_pure"),
+        ("keeps_halves", "a_blob_is_there_whole_or_not_at_all"),
+        ("shows_early", "a_blob_is_there_whole_or_not_at_all"),
+        ("swallows_errors", "a_blob_is_there_whole_or_not_at_all"),
+        ("one_writer", "ten_may_write_one_blob"),
+        ("no_empty_blobs", "takes_an_empty_blob"),
+        ("reformats", "bytes_are_verbatim"),
+        ("one_tag", "two_tags_share_a_manifest"),
+        ("first_wins", "a_tag_can_move"),
+        ("denies_all", "knows_what_it_has"),
+        ("wants_again", "knows_what_it_has"),
+        ("misses_tags", "knows_what_it_has"),
+    ] {
+        assert_eq!(broken(RULES, || given(&format!("how = \"{how}\""))).await, [rule], "{how}");
+    }
+}
+
+mod well {
+    sealift_testkit::conformance!(push: super::given(""));
+}
+
+mod without_something_to_read_with {
+    use super::{Given, unused};
+
+    sealift_testkit::conformance!(
+        push: Given::new(format!("[[push]]\nuse = \"memory\"\nname = \"{}\"\n", unused()))
+    );
+}
