@@ -1,0 +1,25 @@
+//! The list and the fetch of this crate keep the rules that all of them keep.
+
+use sealift_dest_oci_dir as _;
+use sealift_source_oci_dir as _;
+use sealift_testkit::conformance::Given;
+
+mod fetch {
+    use super::Given;
+    sealift_testkit::conformance!(
+        fetch: Given::new("[fetch]\nuse = \"oci-dir\"\npath = \"bundle\"\n")
+            .other_end("[[push]]\nuse = \"oci-dir\"\npath = \"bundle\"\n")
+    );
+}
+
+mod list {
+    use super::Given;
+
+    async fn given() -> Given {
+        let names = ["kit/a:v1", "kit/b:v1", "kit/a:v2", "kit/c:v1"];
+        let given = Given::new("[list]\nuse = \"oci-dir\"\npath = \"bundle\"\n");
+        given.filled("[[push]]\nuse = \"oci-dir\"\npath = \"bundle\"\n", &names).await
+    }
+
+    sealift_testkit::conformance!(list: given().await);
+}
