@@ -1,0 +1,67 @@
+//! What the other side has stays at home, and what is missing is named.
+
+use sealift_core::content::Digest;
+use sealift_oci_layout::{Layout, Receipt};
+use sealift_serve::access::Kind;
+use sealift_testkit::{content::Content, images::image, registry::Registry};
+
+use crate::{app, carry, folder, shop, sites};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delta_is_small_and_loads_where_the_rest_is() {
+    let Some((from, to)) = sites() else { return };
+    let source = shop(&from).await;
+    let folder = folder();
+    let (f, t) = (from.host(), to.host());
+    folder.run(&["stage", &format!("{f}/shop/app:v1"), "--to", "january"]).expect(0);
+    folder.run(&["load", "january", "--to", &format!("{t}/mirror")]).expect(0);
+    let receipt = Receipt::of_layout(&Layout::open(folder.path("january")).await.unwrap()).await.unwrap();
+    folder.write("receipt.json", &receipt.render());
+
+    source.put("shop/other", "v1", &image("linux/amd64", &["base amd64", "other"])).await;
+    from.reset();
+    let new = [format!("{f}/shop/app:v2"), format!("{f}/shop/other:v1")];
+    folder.run(&["stage", &new[0], &new[1], "--to", "february", "--base", "receipt.json"]).expect(0);
+    let read = from.requests();
+    // Of the app a layer that both platforms share and two configs; of the other a layer and a config.
+    assert_eq!(read.count("GET", Kind::Blob), 5, "{read:?}");
+    let base = folder.path("february/blobs/sha256").join(Digest::of(b"base amd64").hex());
+    assert!(!base.exists());
+
+    carry(&folder.path("february"), folder.path("inside"));
+    folder.run(&["load", "inside", "--to", &format!("{t}/mirror")]).expect(0);
+    let target = Content::at(&to.url());
+    assert_eq!(target.whole("mirror/shop/app", "v2").await, source.whole("shop/app", "v2").await);
+    assert_eq!(target.whole("mirror/shop/other", "v1").await, source.whole("shop/other", "v1").await);
+
+    let Some(elsewhere) = Registry::start() else { return };
+    let ran = folder.run(&["load", "inside", "--to", &elsewhere.host(), "--retries", "0"]).expect(1);
+    let missing = Digest::of(b"base amd64").to_string();
+    for words in [missing.as_str(), "shop/app:v2", "was left out", "receipt"] {
+        assert!(ran.stderr.contains(words), "{words} is not in\n{}", ran.stderr);
+    }
+    assert_eq!(Content::at(&elsewhere.url()).digest("shop/app", "v2").await, None, "no name without content");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blob_that_got_lost_is_named_with_the_images_that_need_it() {
+    let Some((from, to)) = sites() else { return };
+    let source = Content::at(&from.url());
+    source.put("shop/app", "v1", &app("v1")).await;
+    source.put("shop/tool", "v1", &image("linux/amd64", &["tool"])).await;
+    let folder = folder();
+    let f = from.host();
+    folder.run(&["stage", &format!("{f}/shop/app:v1"), &format!("{f}/shop/tool:v1"), "--to", "bundle"]).expect(0);
+    let lost = Digest::of(b"base arm64");
+    std::fs::remove_file(folder.path("bundle/blobs/sha256").join(lost.hex())).unwrap();
+    let ran = folder.run(&["load", "bundle", "--to", &to.host(), "--retries", "0"]).expect(1);
+    for words in [&lost.to_string(), "is not in `bundle`", &format!("needed by `{f}/shop/app:v1`")] {
+        assert!(ran.stderr.contains(words), "{words} is not in\n{}", ran.stderr);
+    }
+    let target = Content::at(&to.url());
+    assert_eq!(target.digest("shop/app", "v1").await, None);
+    target.whole("shop/tool", "v1").await; // it does not suffer from that
+    folder.run(&["stage", &format!("{f}/shop/app:v1"), "--to", "bundle"]).expect(0);
+    folder.run(&["load", "bundle", "--to", &to.host()]).expect(0);
+    assert_eq!(target.whole("shop/app", "v1").await, source.whole("shop/app", "v1").await);
+}
