@@ -1,9 +1,11 @@
 //! Logging in: what to send with a request, and what to make of a 401.
 //!
 //! Nobody is asked beforehand (`GET /v2/`): the first real request is sent bare, its 401 says what the host wants, and
-//! that is remembered. From then on requests bring what is wanted from the start.
+//! that is remembered. From then on requests bring what is wanted from the start. Only where answers do not say enough
+//! is the root of the API [asked](introduction).
 
 mod challenge;
+mod introduction;
 mod scope;
 mod ticket;
 mod token;
@@ -27,6 +29,7 @@ pub(crate) struct Auth {
     wanted: Mutex<Wanted>,
     met: AtomicBool,
     first: tokio::sync::Mutex<()>,
+    introduced: tokio::sync::OnceCell<()>,
     tokens: Tokens,
 }
 

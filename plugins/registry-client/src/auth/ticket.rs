@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     credentials::{Login, Trial, sensitive},
+    doing::Doing,
     host::{Host, Reached},
 };
 
@@ -69,6 +70,11 @@ impl Ticket {
             Sent::Bare | Sent::Nothing => None,
             Sent::Basic { header, .. } | Sent::Bearer { header, .. } | Sent::Given(header) => Some(header),
         }
+    }
+
+    /// Whether nothing was sent because it was not known what the host wants.
+    pub(super) fn is_bare(&self) -> bool {
+        matches!(self.sent, Sent::Bare)
     }
 
     /// Where the login came from, if one was used.
@@ -168,7 +174,8 @@ impl Host {
     /// If the login is wrong, which is then known for all requests, or if none can be looked up.
     pub(crate) async fn challenged(
         &self,
-        repository: &Repository,
+        at: &Reached,
+        doing: Doing<'_>,
         ticket: &mut Ticket,
         headers: &HeaderMap,
         tried: &mut Tried,
@@ -176,7 +183,10 @@ impl Host {
         let challenges = Challenges::read(headers);
         self.learn(&challenges);
         match &mut ticket.sent {
-            Sent::Bare if once(&mut tried.introduced) => self.has_something_to_show(repository).await,
+            Sent::Bare if once(&mut tried.introduced) => {
+                let known = *self.auth.wanted() != Wanted::Nothing;
+                Ok((known || self.introduce(at, doing).await) && self.has_something_to_show(doing.repository()).await?)
+            }
             Sent::Bare | Sent::Nothing | Sent::Given(_) => Ok(false),
             Sent::Basic { trial, .. } => {
                 if challenges.bearer.is_some() {
@@ -211,7 +221,7 @@ impl Host {
     }
 
     /// Remembers what a challenge asks for.
-    fn learn(&self, challenges: &Challenges) {
+    pub(super) fn learn(&self, challenges: &Challenges) {
         let mut wanted = self.auth.wanted();
         match (&challenges.bearer, &*wanted) {
             (Some(bearer), _) => *wanted = Wanted::Bearer(bearer.clone()),

@@ -21,7 +21,7 @@ const HOPS: usize = 10;
 
 impl Host {
     /// Sends a request once, and follows where it is redirected to.
-    pub(super) async fn exchange(
+    pub(crate) async fn exchange(
         &self,
         at: &Reached,
         ask: &Ask<'_>,

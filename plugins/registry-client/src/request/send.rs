@@ -60,13 +60,16 @@ impl Host {
         answer.login = ticket.login();
         drop(first);
         if answer.status() == StatusCode::UNAUTHORIZED && !answer.foreign {
-            let repository = ask.doing.repository();
-            let again = self.challenged(repository, &mut ticket, answer.headers(), tried).await;
+            let again = self.challenged(at, ask.doing, &mut ticket, answer.headers(), tried).await;
             if again.map_err(doing)? {
                 answer.discard().await;
                 return Ok(None);
             }
             return Ok(Some(answer));
+        }
+        if self.knows_us_better(at, ask.doing, &ticket, &answer).await.map_err(doing)? {
+            answer.discard().await;
+            return Ok(None);
         }
         ticket.accepted();
         let later = is_transient(answer.status());

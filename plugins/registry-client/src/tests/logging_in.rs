@@ -310,3 +310,39 @@ async fn a_real_token_that_runs_out_is_renewed_before_it_does() {
     assert!(push.current(&image).await.unwrap().is_some());
     assert!((1..=2).contains(&service.asked().len()), "{:?}", service.asked());
 }
+
+/// A registry that wants a password and says so at its root only; elsewhere strangers get `status`.
+async fn shy(status: u16) -> Double {
+    Double::start(move |asked| match (asked.authorized(), asked.path.as_str()) {
+        (true, _) => reply(200).header("content-type", empty_index().media_type()).body(empty_index().bytes().clone()),
+        (false, "/v2/") => reply(401).header("www-authenticate", "Basic realm=\"x\""),
+        (false, _) => reply(status),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_registry_that_hides_from_strangers_is_asked_what_it_wants() {
+    for status in [401, 403, 404] {
+        let double = shy(status).await;
+        let client = client_with(&[(&double.host(), login("bot", "secret"))], hasty());
+        let fetch = fetch_of(&client);
+        for name in ["a/b:v1", "c/d:v1"] {
+            fetch.resolve(&image_at(&double.host(), name), Want::Manifest).await.unwrap();
+        }
+        let asked: Vec<_> = double.asked().into_iter().map(|asked| asked.path).collect();
+        let (first, second) = ("/v2/a/b/manifests/v1", "/v2/c/d/manifests/v1");
+        assert_eq!(asked, [first, "/v2/", first, second], "{status}");
+    }
+}
+
+#[tokio::test]
+async fn who_has_no_login_is_not_introduced() {
+    let double = shy(404).await;
+    let error = fetch_of(&client()).resolve(&image_at(&double.host(), "a/b:v1"), Want::Manifest).await.unwrap_err();
+    assert_eq!((error.kind(), double.asked().len()), (ErrorKind::NotFound, 1));
+    // A 401 that does not say what it wants is asked about, but there is nothing to show.
+    let double = shy(401).await;
+    let error = fetch_of(&client()).resolve(&image_at(&double.host(), "a/b:v1"), Want::Manifest).await.unwrap_err();
+    assert_eq!((error.kind(), double.asked().len()), (ErrorKind::Denied, 2));
+}

@@ -153,7 +153,9 @@ async fn mounting_may_be_refused_in_any_way() {
         let Offer::Want(slot) = offer else { panic!("{status}") };
         slot.fill(blob(&noise(10))).await.unwrap();
         // The mount, the ordinary way, and one question how the registry answers.
-        assert!(double.asked().len() <= 4, "{status}: {:?}", double.asked().len());
+        // A 401 that does not say what it wants is asked about, once.
+        let asked = double.asked().iter().filter(|asked| asked.path != "/v2/").count();
+        assert!(asked <= 4, "{status}: {asked}");
     }
 }
 

@@ -95,7 +95,8 @@ impl RegistrySlot {
             }
             // The token is renewed, so that the engine's next attempt brings a good one.
             StatusCode::UNAUTHORIZED if !foreign => {
-                let again = self.host.challenged(&self.at, &mut ticket, answer.headers(), &mut tried).await?;
+                let again =
+                    self.host.challenged(reached, self.doing(), &mut ticket, answer.headers(), &mut tried).await?;
                 let refused = self.host.refused(self.doing(), answer).await;
                 Err(if again { refused.retry(Retry::Soon) } else { refused })
             }
