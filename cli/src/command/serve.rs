@@ -134,7 +134,9 @@ fn greet(args: &Args, server: &Server, session: &Session) {
     let how = if args.writable { "to pull and push" } else { "to pull" };
     let mut text = format!("{what} of `{}` {how} at {}", args.dir.display(), server.url());
     if let Some(first) = repositories.first() {
-        text += &format!(", such as {}/{first}", server.host());
+        // `0.0.0.0` is where it listens and no host to pull from.
+        let host = if server.addr().ip().is_unspecified() { String::new() } else { server.host() + "/" };
+        text += &format!(", such as {host}{first}");
     }
     session.console.say(&text);
 }
