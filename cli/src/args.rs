@@ -12,7 +12,7 @@ use clap::{
     builder::{OsStringValueParser, TypedValueParser},
 };
 
-use crate::command::{check, copy, demo, explain, load, plan, plugins, run, serve, stage, sync};
+use crate::command::{check, copy, demo, explain, load, ls, plan, plugins, receipt, run, serve, stage, sync, verify};
 
 /// Moves container images: from registry to registry, by a pipeline of plugins.
 #[derive(Debug, Parser)]
@@ -64,7 +64,10 @@ pub(crate) enum Verb {
     Sync(sync::Args),
     Copy(copy::Args),
     Stage(stage::Args),
+    Verify(verify::Args),
+    Ls(ls::Args),
     Load(load::Args),
+    Receipt(receipt::Args),
     Serve(serve::Args),
     Plugins(plugins::Args),
     Explain(explain::Args),

@@ -23,6 +23,14 @@ pub(crate) fn watch(cancel: Cancel, console: Console, grace_s: u64) -> JoinHandl
     })
 }
 
+/// Waits until somebody wants it to end. For what has nothing to bring to an end.
+pub(crate) async fn asked() {
+    match Signals::new() {
+        Ok(mut signals) => signals.next().await,
+        Err(_) => std::future::pending().await,
+    }
+}
+
 /// Those who want the process to end.
 #[cfg(unix)]
 pub(crate) struct Signals {

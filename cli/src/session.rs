@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use sealift_core::{
     diagnostic::Diagnostic,
+    error::Error,
     plugin::Purpose,
     spec::{self, Loaded, Settings},
 };
@@ -31,6 +32,16 @@ pub(crate) struct Refused(pub(crate) Vec<Diagnostic>);
 impl From<Diagnostic> for Refused {
     fn from(diagnostic: Diagnostic) -> Self {
         Self(vec![diagnostic])
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        let diagnostic = Diagnostic::error(error.message());
+        match error.hint_text() {
+            Some(hint) => diagnostic.hint(hint).into(),
+            None => diagnostic.into(),
+        }
     }
 }
 

@@ -23,22 +23,15 @@ fn refused(words: &[&str]) -> String {
 
 #[test]
 fn help_is_what_users_read_first() {
-    for verb in [
-        &[][..],
-        &["run"],
-        &["plan"],
-        &["check"],
-        &["sync"],
-        &["copy"],
-        &["stage"],
-        &["load"],
-        &["plugins"],
-        &["explain"],
-        &["demo"],
-    ] {
-        let (code, stdout, _) = outcome(&[verb, &["--help"]].concat());
+    let verbs = [
+        "run", "plan", "check", "sync", "copy", "stage", "verify", "ls", "load", "receipt", "serve", "plugins",
+        "explain", "demo",
+    ];
+    for verb in verbs.map(Some).into_iter().chain([None]) {
+        let words: Vec<_> = verb.into_iter().chain(["--help"]).collect();
+        let (code, stdout, _) = outcome(&words);
         assert_eq!(code, 0);
-        insta::assert_snapshot!(format!("help_{}", verb.first().unwrap_or(&"sealift")), stdout);
+        insta::assert_snapshot!(format!("help_{}", verb.unwrap_or("sealift")), stdout);
     }
 }
 

@@ -6,13 +6,16 @@ pub(crate) mod demo;
 pub(crate) mod explain;
 mod file;
 pub(crate) mod load;
+pub(crate) mod ls;
 mod perform;
 pub(crate) mod plan;
 pub(crate) mod plugins;
+pub(crate) mod receipt;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod stage;
 pub(crate) mod sync;
+pub(crate) mod verify;
 
 use std::process::ExitCode;
 
@@ -49,6 +52,9 @@ fn dispatch(verb: &Verb, session: &Session) -> Result<u8, Refused> {
         Verb::Copy(args) => block_on(copy::execute(args, session)),
         Verb::Stage(args) => block_on(stage::execute(args, session)),
         Verb::Load(args) => block_on(load::execute(args, session)),
+        Verb::Verify(args) => block_on(verify::execute(args, session)),
+        Verb::Ls(args) => block_on(ls::execute(args, session)),
+        Verb::Receipt(args) => block_on(receipt::execute(args, session)),
         Verb::Plugins(args) => Ok(plugins::execute(args, session)),
         Verb::Explain(args) => explain::execute(args, session),
         Verb::Serve(args) => block_on(serve::execute(args, session)),

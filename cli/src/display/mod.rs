@@ -8,6 +8,7 @@ mod board;
 mod causes;
 mod console;
 pub(crate) mod diagnostics;
+pub(crate) mod inventory;
 mod json;
 mod keys;
 mod lines;
@@ -16,6 +17,7 @@ mod plan;
 mod show;
 mod summary;
 mod totals;
+pub(crate) mod verification;
 mod words;
 
 #[cfg(test)]
@@ -24,4 +26,5 @@ mod script;
 pub(crate) use console::Console;
 pub(crate) use out::Out;
 pub(crate) use show::{Mode, Show};
+pub(crate) use summary::failures;
 pub(crate) use words::{bytes, number, of_io};

@@ -72,7 +72,7 @@ fn headline(report: &Report, totals: &Totals, colour: bool) -> String {
 }
 
 /// Everything that failed; the same cause for many is said once.
-pub(super) fn failures(report: &Report, all: bool, colour: bool) -> String {
+pub(crate) fn failures(report: &Report, all: bool, colour: bool) -> String {
     let mut text = String::new();
     for group in groups(&report.failures) {
         let (what, cause) = match group.failures[..] {

@@ -6,6 +6,7 @@
 mod copy;
 mod load;
 mod oci_dir;
+mod receipt;
 mod stage;
 mod sync;
 

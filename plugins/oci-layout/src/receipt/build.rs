@@ -1,6 +1,6 @@
 //! Putting a receipt together, in any order.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sealift_core::{
     content::{Descriptor, Digest, ImageRef},
@@ -9,7 +9,7 @@ use sealift_core::{
 
 use super::{Receipt, ReceiptBlob, ReceiptImage};
 use crate::{
-    catalog::Catalog,
+    catalog::{self, Catalog},
     graph::{Graph, Part, RootOf, Walker},
     layout::Layout,
 };
@@ -51,6 +51,15 @@ impl ReceiptBuilder {
         self.images.insert(name, Image { digest, targets, blobs: digests });
     }
 
+    /// Adds everything that another receipt lists.
+    pub fn add_all(&mut self, other: &Receipt) {
+        for image in &other.images {
+            let blobs = image.blobs.iter().map(|at| &other.blobs[*at as usize]);
+            let blobs = blobs.map(|blob| (blob.digest.clone(), blob.size.unwrap_or(Descriptor::UNSIZED)));
+            self.add(image.name.clone(), image.digest.clone(), image.targets.clone(), blobs);
+        }
+    }
+
     /// The receipt.
     pub fn finish(self) -> Receipt {
         let mut blobs: Vec<ReceiptBlob> = self
@@ -80,18 +89,36 @@ impl Receipt {
         let catalog = Catalog::read(layout).await?;
         let graph = Graph::read(layout, &catalog).await?;
         let mut builder = ReceiptBuilder::new([layout.path().display().to_string()]);
+        let subjects: HashSet<&Digest> = catalog.about_others().map(|(subject, _)| subject).collect();
+        let mut image_of: HashMap<&Digest, &catalog::Image> = HashMap::new();
         let mut walker = Walker::default();
         for root in graph.roots() {
-            let RootOf::Image(at) = root.of else { continue };
             let mut blobs = Vec::new();
+            let image = match &root.of {
+                RootOf::Image(at) => Some(&catalog.images()[*at]),
+                RootOf::About(subject) => image_of.get(subject).copied(),
+            };
             graph.walk(root.node, &mut walker, |at| {
                 let node = graph.node(at);
                 if matches!(node.part, Part::Config | Part::Layer) {
                     blobs.push((node.digest.clone(), node.size));
                 }
+                if let Some(image) = image.filter(|_| subjects.contains(&node.digest)) {
+                    image_of.entry(&node.digest).or_insert(image);
+                }
             });
-            let image = &catalog.images()[at];
-            builder.add(image.source.clone(), image.entry.digest.clone(), image.targets.clone(), blobs);
+            let digest = &graph.node(root.node).digest;
+            match (&root.of, image) {
+                (RootOf::Image(_), Some(image)) => {
+                    builder.add(image.source.clone(), digest.clone(), image.targets.clone(), blobs);
+                }
+                // It goes where what it is about goes.
+                (RootOf::About(_), Some(image)) => {
+                    let targets = image.targets.iter().map(|target| target.repository.at(digest)).collect();
+                    builder.add(image.source.repository.at(digest), digest.clone(), targets, blobs);
+                }
+                (_, None) => {} // what it is about is not in this layout
+            }
         }
         Ok(builder.finish())
     }

@@ -1,0 +1,43 @@
+//! `sealift verify`: proves that a layout is whole, or says exactly what is not.
+
+use std::{path::PathBuf, sync::Arc};
+
+use sealift_oci_layout::{Progress, verify};
+
+use crate::{
+    display::verification,
+    interrupt,
+    session::{Refused, Session},
+};
+
+/// Prove that a directory of images is whole: read every blob, walk every image
+///
+/// Every file is read and compared with its name. What is missing or damaged is told with the names of all images
+/// that need it. Nothing is changed. Exit code: 0 whole, 1 damaged, 2 there is no such directory.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The directory
+    #[arg(value_name = "DIR")]
+    path: PathBuf,
+}
+
+pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
+    let progress = Arc::new(Progress::default());
+    let watch = verification::Watch::start(session, &progress);
+    let found = tokio::select! {
+        found = verify(&args.path, progress) => found,
+        () = interrupt::asked() => {
+            watch.stop();
+            session.console.say("stopped");
+            return Ok(130);
+        }
+    };
+    watch.stop();
+    let found = found?;
+    if session.global.json {
+        session.out.json(&verification::Object::of(&found));
+    } else {
+        session.out.text(&verification::text(&found, session.global.quiet, session.global.verbose > 0));
+    }
+    Ok(u8::from(!found.is_whole()))
+}

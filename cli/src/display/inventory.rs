@@ -1,0 +1,77 @@
+//! The images of a layout as a table.
+
+use std::fmt::Write;
+
+use sealift_oci_layout::{Inventory, InventoryImage};
+use serde::Serialize;
+
+use super::words::{bytes, grouped, number};
+
+/// How many platforms are named before they are only counted.
+const PLATFORMS: usize = 3;
+
+/// What programs read.
+#[derive(Serialize)]
+pub(crate) struct Object<'a> {
+    event: &'static str,
+    #[serde(flatten)]
+    inventory: &'a Inventory,
+}
+
+impl<'a> Object<'a> {
+    pub(crate) fn of(inventory: &'a Inventory) -> Self {
+        Self { event: "inventory", inventory }
+    }
+}
+
+/// What people read; `all` adds where the images shall go.
+pub(crate) fn text(inventory: &Inventory, all: bool) -> String {
+    if inventory.images.is_empty() {
+        return "no images\n".to_owned();
+    }
+    let mut images: Vec<&InventoryImage> = inventory.images.iter().collect();
+    images.sort_by(|one, two| one.name.cmp(&two.name));
+    let mut rows = vec![["IMAGE", "PLATFORMS", "SIZE", "OWN", "DIGEST", ""].map(str::to_owned)];
+    rows.extend(images.iter().map(|image| row(image)));
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let widths: [usize; 6] = std::array::from_fn(width);
+    let mut text = String::new();
+    for (at, row) in rows.iter().enumerate() {
+        let [name, platforms, size, own, digest, notes] = row;
+        let [wide_name, wide_platforms, wide_size, wide_own, ..] = widths;
+        let line = format!(
+            "{name:<wide_name$}  {platforms:<wide_platforms$}  {size:>wide_size$}  {own:>wide_own$}  {digest}  {notes}"
+        );
+        let _ = writeln!(text, "{}", line.trim_end());
+        if all && at > 0 {
+            for target in &images[at - 1].targets {
+                let _ = writeln!(text, "  → {target}");
+            }
+        }
+    }
+    let (images, blobs) = (number(images.len() as u64, "image"), number(inventory.blobs, "blob"));
+    let _ = writeln!(text, "\n{images} of {blobs}, {} in all", bytes(inventory.bytes));
+    text
+}
+
+fn row(image: &InventoryImage) -> [String; 6] {
+    let platforms = match image.platforms.len() {
+        0 => "-".to_owned(),
+        few if few <= PLATFORMS => image.platforms.join(", "),
+        many => format!("{} platforms", grouped(many as u64)),
+    };
+    let mut notes = Vec::new();
+    for (count, word) in [(image.missing, "MISSING"), (image.left_out, "left out"), (image.referrers, "referring")] {
+        if count > 0 {
+            notes.push(format!("{} {word}", grouped(count)));
+        }
+    }
+    let (name, digest) = match image.name.starts_with('@') {
+        true => ("(no name)".to_owned(), image.digest.to_string()), // that is how to ask for it
+        false => (image.name.clone(), format!("{}:{}", image.digest.algorithm().name(), image.digest.short())),
+    };
+    [name, platforms, bytes(image.size), bytes(image.own), digest, notes.join(", ")]
+}
+
+#[cfg(test)]
+mod tests;

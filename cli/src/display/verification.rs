@@ -1,0 +1,213 @@
+//! What became of a verification, for whoever has to decide at night what to carry again.
+
+use std::{
+    fmt::Write,
+    sync::{Arc, mpsc},
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use sealift_oci_layout::{Damage, DamageKind, Extra, Progress, Verification};
+use serde::Serialize;
+
+use super::{
+    totals::Speed,
+    words::{bytes, clock, grouped, number},
+};
+use crate::session::Session;
+
+/// How many names of images are told beside one file.
+const NAMES: usize = 3;
+
+/// How many files are told of one kind, unless all are asked for.
+const FILES: usize = 20;
+
+/// What programs read.
+#[derive(Serialize)]
+pub(crate) struct Object<'a> {
+    event: &'static str,
+    whole: bool,
+    #[serde(flatten)]
+    found: &'a Verification,
+}
+
+impl<'a> Object<'a> {
+    pub(crate) fn of(found: &'a Verification) -> Self {
+        Self { event: "verified", whole: found.is_whole(), found }
+    }
+}
+
+/// What people read. If it shall be `quiet`, only damage is worth a word; `all` leaves nothing out.
+pub(crate) fn text(found: &Verification, quiet: bool, all: bool) -> String {
+    let shown = if all { usize::MAX } else { FILES };
+    let has_index = has_index(found);
+    let mut text = String::new();
+    for (at, one) in found.damages.iter().enumerate() {
+        if at == shown {
+            let more = found.damages.len() - shown;
+            let _ = writeln!(text, "and {} more like these (-v tells all)", grouped(more as u64));
+            break;
+        }
+        text.push_str(&damage(one, has_index));
+    }
+    if !found.is_whole() {
+        text.push('\n');
+    }
+    if !found.broken.is_empty() {
+        let images = number(found.images as u64, "image");
+        let _ = writeln!(text, "not whole, of {images}:");
+        for name in &found.broken {
+            let _ = writeln!(text, "  {name}");
+        }
+        text.push('\n');
+    }
+    if !quiet {
+        text.push_str(&extras(found, all));
+    }
+    if !quiet || !found.is_whole() {
+        text.push_str(&verdict(found));
+    }
+    text
+}
+
+fn damage(one: &Damage, has_index: bool) -> String {
+    let file = one.file.display();
+    let size = one.size.map(|size| format!(" ({})", bytes(size))).unwrap_or_default();
+    let mut text = match one.kind {
+        DamageKind::Missing => format!("missing: {file}{size}\n"),
+        kind => format!("{}: {file}{size}\n  {}\n", word(kind), one.what),
+    };
+    let names: Vec<&str> = one.images.iter().take(NAMES).map(|name| &**name).collect();
+    let more = match one.images.len() - names.len() {
+        0 => String::new(),
+        more => format!(" and {} more", grouped(more as u64)),
+    };
+    if !names.is_empty() {
+        let _ = writeln!(text, "  needed by {}{more}", names.join(", "));
+    } else if one.digest.is_some() && has_index {
+        text.push_str("  no image needs it\n");
+    }
+    text
+}
+
+/// Whether it is known which images there are.
+fn has_index(found: &Verification) -> bool {
+    found.damages.iter().all(|damage| damage.kind != DamageKind::Index)
+}
+
+fn word(kind: DamageKind) -> &'static str {
+    match kind {
+        DamageKind::Layout | DamageKind::Index | DamageKind::Entry => "broken",
+        DamageKind::Missing => "missing",
+        DamageKind::Corrupt => "corrupt",
+        DamageKind::Inconsistent => "inconsistent",
+        DamageKind::Unreadable => "unreadable",
+    }
+}
+
+/// What is no damage, and still worth a line.
+fn extras(found: &Verification, all: bool) -> String {
+    let mut text = String::new();
+    let mut files = |what: &str, extra: &Extra| {
+        if extra.files.is_empty() {
+            return;
+        }
+        let _ = writeln!(text, "{} ({}) {what}", number(extra.files.len() as u64, "file"), bytes(extra.bytes));
+        let shown = if all { extra.files.len() } else { NAMES };
+        for file in extra.files.iter().take(shown) {
+            let _ = writeln!(text, "  {}", file.display());
+        }
+        if let Some(more @ 1..) = extra.files.len().checked_sub(shown) {
+            let _ = writeln!(text, "  and {} more (-v tells all)", grouped(more as u64));
+        }
+    };
+    files("that no image needs; they do no harm", &found.orphans);
+    files("that an interrupted writer left; the next one removes them", &found.leftovers);
+    if found.left_out.blobs > 0 {
+        let (blobs, size) = (number(found.left_out.blobs, "blob"), bytes(found.left_out.bytes));
+        let _ = writeln!(text, "{blobs} ({size}) left out on purpose: the receipt says that the other side has them");
+    }
+    for note in &found.notes {
+        let _ = writeln!(text, "note: {note}");
+    }
+    text
+}
+
+fn verdict(found: &Verification) -> String {
+    let path = found.path.display();
+    let read = format!("{}, {}", number(found.files, "file"), bytes(found.bytes));
+    let images = number(found.images as u64, "image");
+    if found.is_whole() {
+        return format!("{path}: whole ({images}; {read} read, all are what their names say)\n");
+    }
+    let problems = number(found.damages.len() as u64, "problem");
+    let has_index = has_index(found);
+    let broken = match (has_index, found.broken.len()) {
+        (false, _) => "nobody can tell which images it has".to_owned(),
+        (true, 0) => format!("all {images} are whole all the same"),
+        (true, broken) => format!("{} not whole", number(broken as u64, "image")),
+    };
+    let hint = match (has_index, found.damages.iter().all(|damage| damage.digest.is_some())) {
+        (false, _) => "bring `index.json` again from where the directory was written",
+        (true, true) if found.broken.is_empty() => "no image needs what is told above",
+        (true, _) => "bring the files above again, or stage those images again into this directory",
+    };
+    format!("{path}: DAMAGED ({problems}: {broken}; {read} read)\nhint: {hint}\n")
+}
+
+/// Shows how far it is: a live line on a terminal, now and then a line elsewhere.
+pub(crate) struct Watch(Option<(mpsc::Sender<()>, JoinHandle<()>)>);
+
+impl Watch {
+    pub(crate) fn start(session: &Session, progress: &Arc<Progress>) -> Self {
+        if session.global.quiet || session.global.json {
+            return Self(None);
+        }
+        let (stop, stopped) = mpsc::channel();
+        let (console, progress) = (session.console.clone(), Arc::clone(progress));
+        let thread = std::thread::spawn(move || {
+            let since = Instant::now();
+            let mut speed = Speed::new(since);
+            let live = console.live().map(|live| {
+                let style = ProgressStyle::with_template("{msg}").expect("the template is right");
+                live.add(ProgressBar::new_spinner().with_style(style))
+            });
+            let tick = Duration::from_millis(if live.is_some() { 100 } else { 15_000 });
+            while stopped.recv_timeout(tick) == Err(mpsc::RecvTimeoutError::Timeout) {
+                let now = Instant::now();
+                speed.sample(progress.bytes(), now);
+                let line = line(&progress, &speed, now - since);
+                match &live {
+                    Some(live) => live.set_message(line),
+                    None => console.say(&format!("progress   {line}")),
+                }
+            }
+            if let Some(live) = live {
+                live.finish_and_clear();
+            }
+        });
+        Self(Some((stop, thread)))
+    }
+
+    /// Takes the live line away.
+    pub(crate) fn stop(self) {
+        if let Some((stop, thread)) = self.0 {
+            drop(stop);
+            let _ = thread.join();
+        }
+    }
+}
+
+fn line(progress: &Progress, speed: &Speed, time: Duration) -> String {
+    let (read, total) = (progress.bytes(), progress.total());
+    if total == 0 {
+        return format!("reading manifests · {}", clock(time));
+    }
+    let left = speed.time_for(total.saturating_sub(read)).map(|left| format!(" · {} left", clock(left)));
+    let (amount, speed) = (format!("{} of {}", bytes(read), bytes(total)), bytes(speed.per_second()));
+    format!("{amount} read at {speed}/s · {}{}", clock(time), left.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+use std::path::PathBuf;
+
+use sealift_core::content::Digest;
+use sealift_oci_layout::LeftOut;
+
+use super::*;
+
+fn found() -> Verification {
+    Verification {
+        path: "/media/usb/bundle".into(),
+        images: 5000,
+        broken: Vec::new(),
+        files: 6120,
+        bytes: 51_539_607_552,
+        damages: Vec::new(),
+        left_out: LeftOut::default(),
+        notes: Vec::new(),
+        orphans: Extra::default(),
+        leftovers: Extra::default(),
+    }
+}
+
+fn damage(kind: DamageKind, content: &[u8], what: &str, images: &[&str]) -> Damage {
+    let digest = Digest::of(content);
+    Damage {
+        kind,
+        file: PathBuf::from(format!("blobs/sha256/{}…", digest.short())),
+        digest: Some(digest),
+        size: Some(30_000_000),
+        what: what.to_owned(),
+        images: images.iter().map(|name| Arc::from(*name)).collect(),
+    }
+}
+
+#[test]
+fn a_whole_directory_is_one_line() {
+    insta::assert_snapshot!(text(&found(), false, false));
+    assert_eq!(text(&found(), true, false), "");
+}
+
+#[test]
+fn what_is_there_for_nothing_is_told_before_the_verdict() {
+    let files = |count: usize| (0..count).map(|at| PathBuf::from(format!("blobs/sha256/{at}"))).collect();
+    let found = Verification {
+        orphans: Extra { files: files(5), bytes: 1_200_000 },
+        leftovers: Extra { files: files(1), bytes: 12 },
+        left_out: LeftOut { blobs: 40, bytes: 1 << 30 },
+        notes: vec!["`readme` is no image reference; it goes by its digest".into()],
+        ..found()
+    };
+    insta::assert_snapshot!(text(&found, false, false));
+}
+
+#[test]
+fn damage_is_told_with_files_and_images() {
+    let names = ["docker.io/library/nginx:1.27", "docker.io/library/redis:7", "quay.io/a:1", "quay.io/b:1"];
+    let found = Verification {
+        broken: names.iter().map(|name| Arc::from(*name)).collect(),
+        damages: vec![
+            damage(DamageKind::Missing, b"1", "it is not there", &names),
+            damage(DamageKind::Corrupt, b"2", "its 5 bytes have the digest `sha256:0`", &names[..1]),
+            damage(DamageKind::Corrupt, b"3", "its 0 bytes have the digest `sha256:0`", &[]),
+        ],
+        ..found()
+    };
+    insta::assert_snapshot!(text(&found, false, false));
+    assert!(text(&found, true, false).contains("DAMAGED"));
+}
+
+#[test]
+fn without_an_index_nobody_knows_the_images() {
+    let index = Damage {
+        file: "index.json".into(),
+        digest: None,
+        size: None,
+        ..damage(DamageKind::Index, b"", "`/media/usb/bundle/index.json` is missing", &[])
+    };
+    insta::assert_snapshot!(text(&Verification { images: 0, damages: vec![index], ..found() }, false, false));
+}
+
+#[test]
+fn a_lost_stick_is_told_in_a_screen_and_all_of_it_on_demand() {
+    let damages = (0..100_u8).map(|at| damage(DamageKind::Missing, &[at], "it is not there", &["q.io/a:1"])).collect();
+    let found = Verification { broken: vec!["q.io/a:1".into()], damages, ..found() };
+    let told = text(&found, false, false);
+    assert!(told.contains("and 80 more like these (-v tells all)\n"), "{told}");
+    assert!(told.lines().count() < 60);
+    let all = text(&found, false, true);
+    assert_eq!(all.matches("missing: ").count(), 100);
+}
+
+#[test]
+fn programs_are_told_in_one_object() {
+    let object = serde_json::to_value(Object::of(&found())).unwrap();
+    assert_eq!(
+        (&object["event"], &object["whole"], &object["images"]),
+        (&"verified".into(), &true.into(), &5000.into())
+    );
+}
