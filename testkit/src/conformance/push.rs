@@ -228,7 +228,7 @@ async fn knows_what_it_has(given: Arc<Given>) -> Result<(), Violation> {
     let overview = push.overview(&at.repository, 1).await.map_err(told("overview"))?;
     for (doing, known) in [("survey", known), ("overview", overview)] {
         let is_right = match &known {
-            Known::All(tags) => tags.get(tag) == Some(digest),
+            Known::All(tags) | Known::Images(tags) => tags.get(tag) == Some(digest),
             Known::Names(names) => names.contains(tag),
             Known::Nothing => false,
             Known::Ask => true,
