@@ -42,6 +42,7 @@ impl LeftOut {
     /// Keeps the receipt in the directory, before the first image that counts on it is listed there.
     pub(crate) async fn note(&self, writer: &Writer) -> Result<()> {
         let Some(base) = self.base().await? else { return Ok(()) };
-        self.noted.get_or_try_init(|| writer.note_base(&base)).await.map(|()| ())
+        self.noted.get_or_try_init(|| writer.note_base(&base)).await?;
+        Ok(())
     }
 }

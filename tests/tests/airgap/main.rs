@@ -4,6 +4,7 @@ mod carrying;
 mod crashing;
 mod delta;
 mod foreign;
+mod harbor;
 mod room;
 
 use std::{
