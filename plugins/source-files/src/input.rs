@@ -125,7 +125,7 @@ fn reason(error: &io::Error) -> String {
     }
 }
 
-/// Says of the files that the user named that nothing is in them: perhaps another file was meant.
+/// Says of the files that the user named that nothing is in them, not even a mistake: perhaps another file was meant.
 pub(crate) fn warn_of_nothing(input: &Input, found: usize, cx: &BuildContext<'_>) {
     if found == 0 && input.named {
         cx.warn_at("files", Diagnostic::warning(format!("`{}` names no image", input.name)));

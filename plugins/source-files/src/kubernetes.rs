@@ -37,9 +37,9 @@ impl StageConfig<dyn List> for Kubernetes {
     fn build(self, cx: &BuildContext<'_>) -> Result<Box<dyn List>, ConfigError> {
         let mut finder = Finder::default();
         for input in input::read(&self.files, manifests_in, cx)? {
-            let before = finder.mentions.len();
+            let before = finder.found();
             finder.read(&input);
-            input::warn_of_nothing(&input, finder.mentions.len() - before, cx);
+            input::warn_of_nothing(&input, finder.found() - before, cx);
         }
         finder.warnings.into_iter().for_each(|warning| cx.warn(warning));
         if !finder.errors.is_empty() {
@@ -82,6 +82,11 @@ struct Finder {
 }
 
 impl Finder {
+    /// How much was found, right or wrong.
+    fn found(&self) -> usize {
+        self.mentions.len() + self.errors.len()
+    }
+
     fn read(&mut self, input: &Input) {
         let (documents, error) = Documents::parse(input);
         for root in &documents.roots {

@@ -33,9 +33,9 @@ impl StageConfig<dyn List> for Text {
         let mut errors = Vec::new();
         let mut mentions = Vec::new();
         for input in input::read(&self.files, no_directories, cx)? {
-            let found = mentions.len();
+            let found = mentions.len() + errors.len();
             read(&input, &mut mentions, &mut errors);
-            input::warn_of_nothing(&input, mentions.len() - found, cx);
+            input::warn_of_nothing(&input, mentions.len() + errors.len() - found, cx);
         }
         if !errors.is_empty() {
             return Err(errors.into());
