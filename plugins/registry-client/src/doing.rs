@@ -11,6 +11,8 @@ pub(crate) enum Doing<'a> {
     ReadManifest(&'a ImageRef),
     /// Page through tags.
     ListTags(&'a Repository),
+    /// List the repositories of a registry, with the login for this one.
+    ListCatalog(&'a Repository),
     /// List what is about a manifest.
     ListReferrers(&'a Repository, &'a Digest),
     /// Read a blob.
@@ -33,6 +35,7 @@ impl Doing<'_> {
         match self {
             Self::ReadManifest(image) | Self::Look(image) | Self::PushManifest(image) => &image.repository,
             Self::ListTags(repository)
+            | Self::ListCatalog(repository)
             | Self::ListReferrers(repository, _)
             | Self::ReadBlob(repository, _)
             | Self::LookForBlob(repository, _)
@@ -52,6 +55,7 @@ impl fmt::Display for Doing<'_> {
         match self {
             Self::ReadManifest(image) => write!(f, "cannot read `{image}`"),
             Self::ListTags(repository) => write!(f, "cannot list the tags of `{repository}`"),
+            Self::ListCatalog(repository) => write!(f, "cannot list the repositories of `{}`", repository.registry()),
             Self::ListReferrers(repository, subject) => {
                 write!(f, "cannot list what refers to `{}` in `{repository}`", subject.short())
             }

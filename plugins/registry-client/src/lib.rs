@@ -36,7 +36,7 @@ mod write;
 pub use config::{Config, Registry};
 pub use credentials::{Config as CredentialsConfig, Credentials};
 pub use error::Reason;
-pub use read::{RegistryFetch, Tags};
+pub use read::{Catalog, CatalogPage, RegistryFetch, Tags};
 pub use registries::Registries;
 pub use request::{ApiAnswer, ApiCall};
 pub use stats::Stats;

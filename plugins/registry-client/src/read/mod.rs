@@ -1,6 +1,7 @@
-//! Reading from registries: names, manifests, tags, blobs, referrers.
+//! Reading from registries: names, manifests, tags, blobs, referrers, catalogs.
 
 mod blob;
+mod catalog;
 mod fetch;
 mod idle;
 mod link;
@@ -9,6 +10,7 @@ mod range;
 mod referrers;
 mod tags;
 
+pub use catalog::{Catalog, CatalogPage};
 pub use fetch::RegistryFetch;
 #[cfg(test)]
 pub(crate) use link::next as next_link;
