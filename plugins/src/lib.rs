@@ -19,6 +19,8 @@ use sealift_dest_registry as _;
 use sealift_filter_platform as _;
 #[cfg(feature = "filter-tag")]
 use sealift_filter_tag as _;
+#[cfg(feature = "source-catalog")]
+use sealift_source_catalog as _;
 #[cfg(feature = "source-files")]
 use sealift_source_files as _;
 #[cfg(feature = "source-oci-dir")]

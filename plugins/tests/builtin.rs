@@ -3,6 +3,7 @@
     feature = "source-registry",
     feature = "source-oci-dir",
     feature = "source-files",
+    feature = "source-catalog",
     feature = "dest-registry",
     feature = "dest-harbor",
     feature = "dest-oci-dir",
@@ -18,6 +19,7 @@ fn the_built_in_plugins_are_these() {
     let found: Vec<String> =
         linked().iter().map(|plugin| format!("{} {} {}", plugin.role(), plugin.kind(), plugin.defined_in())).collect();
     insta::assert_snapshot!(found.join("\n"), @r"
+    list catalog sealift_source_catalog
     list compose sealift_source_files
     list kubernetes sealift_source_files
     list oci-dir sealift_source_oci_dir

@@ -1,0 +1,109 @@
+//! `list "catalog"`: page by page, and of each repository the tags.
+
+use std::{collections::HashSet, sync::Arc};
+
+use futures::{Stream, StreamExt, TryStreamExt, stream};
+use sealift_core::{
+    async_trait,
+    content::{Repository, Version},
+    error::{Error, ErrorKind, Result},
+    job::{Candidate, Listing},
+    outlet::Outlet,
+    stage::List,
+};
+use sealift_registry_client::{Registries, Tags};
+
+use crate::wanted::Wanted;
+
+/// Tag lists that are read ahead of the repository whose turn it is.
+const AHEAD: usize = 8;
+
+/// Lists what a catalog has.
+pub(crate) struct CatalogList {
+    registries: Arc<Registries>,
+    at: Repository,
+    wanted: Wanted,
+    rule: Arc<str>,
+}
+
+/// What is told at the end, because each of it alone would be noise.
+#[derive(Default)]
+struct Noted {
+    found: usize,
+    without_tags: usize,
+}
+
+impl CatalogList {
+    pub(crate) fn new(registries: Arc<Registries>, at: Repository, wanted: Wanted) -> Self {
+        let rule = format!("catalog of {}", at.registry()).into();
+        Self { registries, at, wanted, rule }
+    }
+
+    /// The repositories that are wanted, each once; the next page is read when this one is through.
+    fn repositories<'a>(&'a self, out: &'a Outlet) -> impl Stream<Item = Result<Repository>> + Send + 'a {
+        let state = (self.registries.catalog(&self.at), HashSet::new());
+        let pages = stream::try_unfold(state, move |(mut catalog, mut seen)| async move {
+            let Some(page) = catalog.page().await? else { return Ok::<_, Error>(None) };
+            if page.skipped > 0 {
+                let (skipped, registry) = (page.skipped, self.at.registry());
+                out.warn(format!("{skipped} entries in the catalog of `{registry}` name no repository")).await?;
+            }
+            let mut wanted = page.repositories;
+            wanted.retain(|found| self.wanted.wants(found.path()) && seen.insert(found.clone()));
+            Ok(Some((stream::iter(wanted.into_iter().map(Ok)), (catalog, seen))))
+        });
+        pages.try_flatten()
+    }
+
+    async fn hand_out(&self, repository: &Repository, tags: Tags, out: &Outlet) -> Result<bool> {
+        if tags.skipped > 0 {
+            out.warn(format!("{} entries in the tag list of `{repository}` are no tags", tags.skipped)).await?;
+        }
+        if tags.tags.is_empty() {
+            return Ok(false);
+        }
+        let candidates = tags.tags.into_iter().map(|tag| Candidate::new(Version::Tag(tag))).collect();
+        let listing = Listing::new(repository.clone(), candidates, Arc::clone(&self.rule));
+        // Paths are unique in a registry, and there is no other list.
+        out.send(Listing { exclusive: true, ..listing }).await?;
+        Ok(true)
+    }
+}
+
+#[async_trait]
+impl List for CatalogList {
+    async fn list(&self, out: &Outlet) -> Result<()> {
+        let mut noted = Noted::default();
+        let read = |repository: Repository| async move {
+            let tags = self.registries.tags(&repository).await;
+            Ok((repository, tags))
+        };
+        let mut turns = self.repositories(out).map_ok(read).try_buffered(AHEAD).boxed();
+        while let Some((repository, tags)) = turns.try_next().await? {
+            noted.found += 1;
+            let has_tags = match tags {
+                Ok(tags) => self.hand_out(&repository, tags, out).await?,
+                // distribution goes on naming repositories that lost everything.
+                Err(error) if error.kind() == ErrorKind::NotFound => false,
+                Err(error) => {
+                    out.failed(&repository, error).await?;
+                    true
+                }
+            };
+            noted.without_tags += usize::from(!has_tags);
+        }
+        let registry = self.at.registry();
+        if noted.found == 0 {
+            return out.warn(format!("no repository in the catalog of `{registry}` is wanted")).await;
+        }
+        if noted.without_tags > 0 {
+            return out.warn(format!("{} repositories of `{registry}` have no tags", noted.without_tags)).await;
+        }
+        Ok(())
+    }
+
+    async fn list_again(&self, repository: &Repository, out: &Outlet) -> Result<()> {
+        let tags = self.registries.tags(repository).await?;
+        self.hand_out(repository, tags, out).await.map(drop)
+    }
+}
