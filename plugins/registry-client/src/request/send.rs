@@ -93,8 +93,10 @@ impl Host {
         if let Some(wait) = wait {
             tracing::info!(host = %self.name, wait_ms = wait.as_millis(), "the host asked us to wait");
         }
-        let (harbor, login) = (self.is_harbor(), answer.login.clone());
-        let unchallenged = answer.header(http::header::WWW_AUTHENTICATE).is_none_or(str::is_empty);
+        // A challenge that is there and empty is Harbor's way to say that a project is not.
+        let challenge = answer.header(http::header::WWW_AUTHENTICATE);
+        let (harbor, login) = (self.is_harbor() || challenge == Some(""), answer.login.clone());
+        let unchallenged = challenge.is_none_or(str::is_empty);
         let said = answer.said().await;
         refusal(&Refusal { doing, status, said, foreign, harbor, unchallenged, login, wait })
     }

@@ -2,6 +2,7 @@
 
 mod catalog;
 mod double;
+mod harbor;
 mod logging_in;
 mod names;
 mod nonsense;

@@ -48,6 +48,10 @@ impl Host {
         match answer {
             Some(answer) if answer.status() == StatusCode::CREATED => {
                 answer.discard().await;
+                // This first request to the host may have been the one that told that it is a Harbor.
+                if self.is_harbor() && presence != Presence::ByHead && !self.has_blob(at, item).await? {
+                    return self.begin(at, item).await;
+                }
                 self.remember_mountable(item, at);
                 if asks_itself {
                     self.quirks.learn_presence(Presence::ByMount);
