@@ -84,18 +84,24 @@ async fn a_blob_that_garbage_collection_marked_is_sent_again_and_survives_it() {
 async fn blobs_are_asked_for_by_head_and_mounted_only_from_where_this_run_was() {
     let Some(harbor) = Harbor::start().await else { return };
     harbor.add_project("team");
-    let app = image("linux/amd64", &["shared by all"]);
-    let bench = Bench::new(&harbor).image("app:v1", &app, "team/a:v1").image("app2:v1", &app, "team/b:v1");
+    let (app, other) = (image("linux/amd64", &["shared by all"]), image("linux/arm64", &["of one"]));
+    // With two tags the API is asked first, so that the registry has not yet said that it is a Harbor's.
+    let bench = ["a", "b"].into_iter().fold(Bench::new(&harbor), |bench, name| {
+        let tag = |tag: &str| (format!("{name}:{tag}"), format!("team/{name}:{tag}"));
+        let ((first, to_first), (second, to_second)) = (tag("v1"), tag("v2"));
+        bench.image(&first, &app, &to_first).image(&second, &other, &to_second)
+    });
     let report = bench.run().await;
-    assert_eq!((report.copied, report.moved.blobs), (2, 2), "{:?}", report.failures);
+    assert_eq!((report.copied, report.moved.blobs), (4, 4), "{:?}", report.failures);
     let journal = harbor.requests();
     let mounts: Vec<&str> =
         journal.iter().map(|request| request.path.as_str()).filter(|path| path.contains("mount=")).collect();
-    assert_eq!(mounts.len(), 2, "config and layer, from the repository that came first: {mounts:?}");
+    assert_eq!(mounts.len(), 4, "configs and layers, from the repository that came first: {mounts:?}");
     for path in mounts {
         let (_, at) = path.split_once("/v2/").unwrap();
         let at = at.split_once("/blobs").unwrap().0.replace('/', "%2F");
         assert!(!path.ends_with(&format!("from={at}")), "a mount from itself would believe a marked blob: {path}");
     }
-    assert_eq!(journal.count("HEAD", Kind::Blob), 4, "{journal}");
+    // One more, because the first request learns who wants a token.
+    assert!((8..=9).contains(&journal.count("HEAD", Kind::Blob)), "{journal}");
 }
