@@ -6,7 +6,6 @@
 use std::io::Write;
 
 use bytes::Bytes;
-use futures::{StreamExt, stream};
 use sealift_core::content::{Descriptor, Manifest, MediaType, well_known};
 use sealift_testkit::{content::Content, images::Image};
 use serde::Serialize;
@@ -82,15 +81,10 @@ impl Shape {
         for repository in 0..recipe.repositories {
             let name = format!("bench/repo{repository}");
             let tags: Vec<String> = (0..recipe.tags).map(|tag| format!("v1.{tag}")).collect();
-            stream::iter(tags.iter().enumerate())
-                .map(|(number, tag)| {
-                    let image = recipe.image(self, repository, number);
-                    let (registry, name) = (registry.clone(), name.clone());
-                    async move { registry.put(&name, tag, &image).await }
-                })
-                .buffer_unordered(2)
-                .collect::<Vec<()>>()
-                .await;
+            // One after the other: distribution 2.8 may lose a blob that two uploads bring to a repository at once.
+            for (number, tag) in tags.iter().enumerate() {
+                registry.put(&name, tag, &recipe.image(self, repository, number)).await;
+            }
             corpus.repositories.push((name, tags));
         }
         corpus

@@ -1,6 +1,6 @@
 //! Side by side: fills a real registry, lets each contender copy it, and counts.
 //!
-//! Requests come from the registries' own access logs, processor time and memory from the operating system. Each
+//! Requests come from the registries' own access logs, processor time from the operating system. Each
 //! contender starts with an empty destination, in turn, several rounds; medians and ratios are printed, because the
 //! seconds of one machine say little.
 

@@ -1,4 +1,6 @@
 //! What a finished process used, as the operating system counted it.
+//!
+//! Peak memory is not among it: the count of a child begins with what this program held when it was started.
 
 use std::{
     mem::MaybeUninit,
@@ -16,8 +18,6 @@ pub(crate) struct Used {
     pub(crate) wall_s: f64,
     /// Seconds of processor time, in user mode and in the kernel.
     pub(crate) cpu_s: f64,
-    /// The most memory that it held, in MiB; of several processes the largest.
-    pub(crate) peak_mib: f64,
 }
 
 /// Runs commands one after the other and adds up what they used.
@@ -27,7 +27,6 @@ pub(crate) fn run(commands: &mut [Command], log: &std::path::Path) -> Result<Use
     for command in commands {
         let one = run_one(command, log)?;
         used.cpu_s += one.cpu_s;
-        used.peak_mib = used.peak_mib.max(one.peak_mib);
     }
     used.wall_s = started.elapsed().as_secs_f64();
     Ok(used)
@@ -48,9 +47,5 @@ fn run_one(command: &mut Command, log: &std::path::Path) -> Result<Used> {
     let time = |time: libc::timeval| {
         Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_usec).unwrap_or(0) * 1000).as_secs_f64()
     };
-    Ok(Used {
-        wall_s: 0.0,
-        cpu_s: time(usage.ru_utime) + time(usage.ru_stime),
-        peak_mib: usage.ru_maxrss as f64 / 1024.0,
-    })
+    Ok(Used { wall_s: 0.0, cpu_s: time(usage.ru_utime) + time(usage.ru_stime) })
 }

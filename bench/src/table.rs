@@ -10,8 +10,8 @@ pub(crate) fn print(scenario: &Scenario, all: &[Results]) {
         delay.as_millis(),
         if *bytes_per_second == 0 { "any".to_owned() } else { bytes_per_second.to_string() },
     ));
-    say("| | run | wall s | CPU s | peak MiB | requests source / target | MB from source |");
-    say("|---|---|--:|--:|--:|--:|--:|");
+    say("| | run | wall s | CPU s | requests source / target | MB from source |");
+    say("|---|---|--:|--:|--:|--:|");
     let ours = all.iter().find(|results| results.name == "sealift");
     for results in all {
         row(&results.name, "cold", &results.cold, ours.map(|ours| &ours.cold[..]));
@@ -27,12 +27,11 @@ fn row(name: &str, which: &str, runs: &[Run], ours: Option<&[Run]>) {
             None => format!("{mine:.2}"),
         }
     };
-    let (wall, cpu, peak) =
-        (figure(|run| run.used.wall_s), figure(|run| run.used.cpu_s), figure(|run| run.used.peak_mib));
+    let (wall, cpu) = (figure(|run| run.used.wall_s), figure(|run| run.used.cpu_s));
     let requests = |pick: fn(&Run) -> f64| median(runs, pick) as u64;
     let (source, target) = (requests(|run| run.source as f64), requests(|run| run.target as f64));
     let megabytes = median(runs, |run| run.source_bytes as f64) / 1e6;
-    say(&format!("| {name} | {which} | {wall} | {cpu} | {peak} | {source} / {target} | {megabytes:.1} |"));
+    say(&format!("| {name} | {which} | {wall} | {cpu} | {source} / {target} | {megabytes:.1} |"));
 }
 
 fn median(runs: &[Run], pick: fn(&Run) -> f64) -> f64 {
