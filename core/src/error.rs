@@ -5,6 +5,7 @@
 
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::content::{DigestError, ManifestError, ReferenceError};
@@ -13,7 +14,7 @@ use crate::content::{DigestError, ManifestError, ReferenceError};
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Sorts errors by what the reader can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
     /// It is not there: check the name.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -94,13 +95,15 @@ pub enum Outcome {
 }
 
 /// What a copy to one target took.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Moved {
     /// Digest of the root that was written.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub digest: Option<Digest>,
     /// Digest of the root at the source, where the written one differs because a filter dropped entries.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub changed_from: Option<Digest>,
     /// Blobs that were sent.
     pub blobs: u64,
@@ -108,7 +111,9 @@ pub struct Moved {
     pub bytes: u64,
     /// Bytes of blobs that the destination took from another of its repositories.
     pub mounted: u64,
-    /// Bytes of blobs that were there already.
+    /// Bytes of blobs that this run had sent to the same repository for another image: saved by sharing.
+    pub shared: u64,
+    /// Bytes of blobs that were there before the run.
     pub present: u64,
     /// Foreign layers, which stay where their `urls` say.
     pub foreign: u64,

@@ -11,7 +11,7 @@
 //! * [`job`]: what moves between stages; [`blob`]: a byte stream that verifies itself
 //! * [`stage`]: the four traits; [`outlet`]: where a list hands out what it finds
 //! * [`plugin`]: how stages register themselves; [`spec`]: from pipeline TOML to a [`spec::Pipeline`]
-//! * [`engine`]: run and plan; [`event`] and [`report`]: what happened
+//! * [`engine`]: run and plan; [`event`], [`report`] and [`tally`]: what happened
 //! * [`error`], [`diagnostic`], [`secret`]: what goes wrong, in files and in runs, and what must not be shown
 //!
 //! Nothing in here knows of HTTP, disks, terminals or the environment.
@@ -29,6 +29,7 @@ pub mod report;
 pub mod secret;
 pub mod spec;
 pub mod stage;
+pub mod tally;
 
 pub use async_trait::async_trait;
 pub use bytes::Bytes;

@@ -1,17 +1,19 @@
 //! What came of a run.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    content::{ImageRef, Repository},
+    content::{Digest, ImageRef, Repository},
     error::{Error, ErrorKind},
     job::Moved,
+    tally::Tally,
 };
 
 /// What came of a run: counts, sums and every failure. Nothing is kept of images that went well.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Report {
     /// The name of the pipeline.
     pub name: String,
@@ -33,13 +35,82 @@ pub struct Report {
     pub interrupted: bool,
     /// What failed, in the order of the rules.
     pub failures: Vec<Failure>,
+    /// How often a blob was started again, because one of its two ends failed.
+    pub restarts: u64,
+    /// What the filters dropped, in their order.
+    pub filters: Vec<Filtered>,
+    /// What took longest.
+    pub slowest: Slowest,
+    /// What the sections of the pipeline counted, by the name of their table: `registries` tells the requests to each
+    /// host.
+    pub tallies: BTreeMap<String, Vec<Tally>>,
     /// How long it took, in seconds.
     #[serde(rename = "elapsed_s", serialize_with = "seconds")]
+    #[schemars(with = "f64")]
     pub elapsed: Duration,
 }
 
+/// What one filter dropped.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Filtered {
+    /// Its kind.
+    pub filter: String,
+    /// What it keeps, in its own words; empty if it does not say.
+    pub keeps: String,
+    /// Versions that it dropped from listings, before anything was read.
+    pub versions: u64,
+    /// Targets that it dropped after it saw the image.
+    pub images: u64,
+    /// Why it dropped those: its words, and how often it said them. No more than 16 of them are kept.
+    pub reasons: BTreeMap<String, u64>,
+}
+
+/// What took longest: a few of each kind, the slowest first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+pub struct Slowest {
+    /// Images, from the first question to the last answer; those where nothing had to be done are not among them.
+    pub images: Vec<SlowImage>,
+    /// Blobs, while their bytes moved.
+    pub blobs: Vec<SlowBlob>,
+}
+
+/// An image that took long.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct SlowImage {
+    /// Which one.
+    #[schemars(with = "String")]
+    pub source: ImageRef,
+    /// Bytes that were sent for it.
+    pub bytes: u64,
+    /// How long it took, in seconds.
+    #[serde(rename = "elapsed_s", serialize_with = "seconds")]
+    #[schemars(with = "f64")]
+    pub elapsed: Duration,
+    /// Whether it failed, or was tried again later.
+    pub failed: bool,
+}
+
+/// A blob that took long.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct SlowBlob {
+    /// The image that it was moved for.
+    #[schemars(with = "String")]
+    pub source: ImageRef,
+    /// Which one.
+    #[schemars(with = "String")]
+    pub digest: Digest,
+    /// Bytes that passed.
+    pub bytes: u64,
+    /// How long that took, in seconds.
+    #[serde(rename = "elapsed_s", serialize_with = "seconds")]
+    #[schemars(with = "f64")]
+    pub elapsed: Duration,
+    /// Whether it failed in the end.
+    pub failed: bool,
+}
+
 /// Something that failed for good.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Failure {
     /// What it was.
     #[serde(flatten)]
@@ -54,19 +125,22 @@ pub struct Failure {
 }
 
 /// What it was that failed.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "what")]
 pub enum Failed {
     /// An image on its way to one target.
     Image {
         /// From.
+        #[schemars(with = "String")]
         source: ImageRef,
         /// To; none if it failed before there was a target.
+        #[schemars(with = "Option<String>")]
         target: Option<ImageRef>,
     },
     /// The listing of a repository; none if the list as a whole failed.
     Listing {
         /// Which one.
+        #[schemars(with = "Option<String>")]
         repository: Option<Repository>,
     },
     /// The end of a destination, which could not make lasting what was written.
@@ -91,6 +165,13 @@ impl Report {
         self.moved.add(moved);
     }
 
+    /// Counts a target that a filter of this kind dropped.
+    pub(crate) fn dropped(&mut self, filter: &str, reason: &str) {
+        if let Some(filtered) = self.filters.iter_mut().find(|filtered| filtered.filter == filter) {
+            filtered.dropped(reason);
+        }
+    }
+
     /// The exit code that scripts may rely on: 0 all there, 1 something failed, 130 stopped.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -107,6 +188,7 @@ impl Moved {
         self.blobs += other.blobs;
         self.bytes += other.bytes;
         self.mounted += other.mounted;
+        self.shared += other.shared;
         self.present += other.present;
         self.foreign += other.foreign;
     }
@@ -114,4 +196,17 @@ impl Moved {
 
 fn seconds<S: serde::Serializer>(elapsed: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64((elapsed.as_secs_f64() * 1000.0).round() / 1000.0)
+}
+
+impl Filtered {
+    /// How many different reasons are kept.
+    const REASONS: usize = 16;
+
+    /// Notes a target that was dropped for this reason.
+    pub(crate) fn dropped(&mut self, reason: &str) {
+        self.images += 1;
+        if self.reasons.len() < Self::REASONS || self.reasons.contains_key(reason) {
+            *self.reasons.entry(reason.to_owned()).or_default() += 1;
+        }
+    }
 }

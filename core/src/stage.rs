@@ -78,6 +78,11 @@ pub trait Filter: Send + Sync {
         true
     }
 
+    /// What it keeps, in a few words for a plan and a report: `linux/amd64`, `v1.*`. Default: it does not say.
+    fn summary(&self) -> Option<String> {
+        None
+    }
+
     /// Says yes or no to an image. It may read through `from`; what it reads is kept for the copy.
     ///
     /// # Errors

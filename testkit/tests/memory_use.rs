@@ -19,6 +19,7 @@ use sealift_core::{
     outlet::Outlet,
     spec::{Named, Pipeline, RunOptions},
     stage::{Fetch, List, Offer, Push, Slot, StoreId, Want},
+    tally::Tallies,
 };
 use sealift_testkit::images::{Image, image};
 
@@ -132,6 +133,7 @@ async fn peak_of(repositories: usize) -> usize {
         filters: Vec::new(),
         fetch: Named::new("endless", endless as Arc<dyn Fetch>),
         pushes: vec![Named::new("forgetful", Arc::new(Forgetful) as Arc<dyn Push>)],
+        tallies: Tallies::default(),
     };
     let nobody: Arc<dyn Observer> = Arc::new(());
     let before = NOW.load(Ordering::Relaxed);

@@ -1,27 +1,39 @@
 //! One ordered stream of events, whoever speaks.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Instant,
+};
 
-use super::state::lock;
-use crate::event::{Event, Observer};
+use super::{state::lock, stopwatch::Stopwatch};
+use crate::{
+    event::{Event, Observer},
+    report::Slowest,
+};
 
-/// Hands events to the observer, one at a time.
+/// Hands events to the observer, one at a time. The first to see each of them is the stopwatch.
 pub(super) struct Events {
     observer: Arc<dyn Observer>,
-    turn: Mutex<()>,
+    turn: Mutex<Stopwatch>,
 }
 
 impl Events {
     pub(super) fn new(observer: &Arc<dyn Observer>) -> Self {
-        Self { observer: Arc::clone(observer), turn: Mutex::new(()) }
+        Self { observer: Arc::clone(observer), turn: Mutex::default() }
     }
 
     pub(super) fn tell(&self, event: &Event) {
-        let _turn = lock(&self.turn);
+        let mut turn = lock(&self.turn);
+        turn.take(event, Instant::now());
         self.observer.on(event);
     }
 
     pub(super) fn warn(&self, message: impl Into<String>) {
         self.tell(&Event::Warning { message: message.into() });
+    }
+
+    /// What took longest so far, and how often a blob was started again.
+    pub(super) fn slowest(&self) -> (Slowest, u64) {
+        lock(&self.turn).read()
     }
 }

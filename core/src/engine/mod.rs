@@ -21,6 +21,7 @@ mod referrers;
 mod rounds;
 mod select;
 mod state;
+mod stopwatch;
 mod transfer;
 mod tree;
 

@@ -38,6 +38,8 @@ struct Store {
 /// Who has a blob. Kept small: there is one for each unique blob of a run and store, and most have one repository.
 struct There {
     first: u32,
+    /// Whether this run brought it.
+    sent: bool,
     #[expect(
         clippy::box_collection,
         reason = "8 bytes instead of 24 where there are no others, which is most of the time"
@@ -54,8 +56,8 @@ struct Coming {
 
 /// What somebody who needs a blob in a repository shall do.
 pub(super) enum Turn {
-    /// Nothing: it is there.
-    Have,
+    /// Nothing: it is there; `sent` if this run brought it.
+    Have { sent: bool },
     /// Move it, and say how that went.
     Go(Claim),
     /// Wait for who is moving it, then ask again.
@@ -84,8 +86,8 @@ impl OnceMap {
             return Turn::Spent(error.clone());
         }
         let there = known.there.get(digest);
-        if there.is_some_and(|there| there.has(known, repository, name)) {
-            return Turn::Have;
+        if let Some(there) = there.filter(|there| there.has(known, repository, name)) {
+            return Turn::Have { sent: there.sent };
         }
         if let Some(coming) = known.coming.get(digest) {
             // The first upload to a store is waited for: afterwards the blob can be mounted.
@@ -116,7 +118,7 @@ impl There {
 
 impl Store {
     /// Notes that a repository has a blob.
-    fn note(&mut self, digest: &Digest, repository: &Repository, name: u64) {
+    fn note(&mut self, digest: &Digest, repository: &Repository, name: u64, sent: bool) {
         if let Some(there) = self.there.get_mut(digest) {
             return there.others.get_or_insert_default().push(name);
         }
@@ -125,15 +127,15 @@ impl Store {
             self.firsts.push(repository.clone());
         }
         let first = u32::try_from(self.firsts.len() - 1).expect("fewer than four billion repositories");
-        self.there.insert(digest.clone(), There { first, others: None });
+        self.there.insert(digest.clone(), There { first, sent, others: None });
     }
 }
 
 impl Claim {
-    /// The repository has it now.
-    pub(super) fn done(self) {
+    /// The repository has it now; `sent` if that is this run's work.
+    pub(super) fn done(self, sent: bool) {
         let name = self.name();
-        self.change(|store| store.note(&self.digest, &self.repository, name));
+        self.change(|store| store.note(&self.digest, &self.repository, name, sent));
     }
 
     /// It cannot be moved in this round.

@@ -17,9 +17,9 @@ use crate::{
     content::{ImageRef, Repository},
     error::{Error, ErrorKind, Result, Retry},
     event::Event,
-    job::{Candidate, Job, Listing, Outcome},
+    job::{Candidate, Job, Listing, Outcome, Skip},
     outlet::{Found, Outlet},
-    report::{Failed, Failure, Report},
+    report::{Failed, Failure, Filtered, Report},
     stage::Filter,
 };
 
@@ -82,7 +82,12 @@ struct Run {
 
 impl Run {
     fn new(engine: Arc<Engine>) -> Self {
-        let report = Report { name: engine.pipeline.name.clone(), ..Report::default() };
+        let filters = engine.pipeline.filters.iter().map(|filter| Filtered {
+            filter: filter.kind.to_string(),
+            keeps: filter.stage.summary().unwrap_or_default(),
+            ..Filtered::default()
+        });
+        let report = Report { name: engine.pipeline.name.clone(), filters: filters.collect(), ..Report::default() };
         Self {
             engine,
             round: 0,
@@ -211,6 +216,7 @@ impl Run {
         drop(whole);
         let Listing { repository, candidates, rule, exclusive } = listing;
         let kept = candidates.len();
+        let dropped = self.count_dropped(&dropped);
         self.engine.events.tell(&Event::Listed { repository: repository.clone(), kept, dropped });
         let batch = Batch::of(kept, exclusive);
         for Candidate { version, targets } in candidates {
@@ -222,16 +228,26 @@ impl Run {
         }
     }
 
+    /// Notes what each filter dropped, now that all of them had their say; gives the counts with the kinds.
+    fn count_dropped(&mut self, dropped: &[(usize, usize)]) -> Vec<(String, usize)> {
+        let named = dropped.iter().map(|(filter, count)| {
+            let filtered = &mut self.report.filters[*filter];
+            filtered.versions += *count as u64;
+            (filtered.filter.clone(), *count)
+        });
+        named.collect()
+    }
+
     /// Asks all filters which versions are wanted, and counts what each of them drops.
-    async fn filter(&mut self, listing: &mut Listing) -> Result<Vec<(String, usize)>> {
+    async fn filter(&mut self, listing: &mut Listing) -> Result<Vec<(usize, usize)>> {
         let mut dropped = Vec::new();
-        for filter in self.engine.pipeline.filters.clone() {
+        for (at, filter) in self.engine.pipeline.filters.clone().into_iter().enumerate() {
             let before = listing.candidates.len();
             filter.stage.versions(listing);
             self.choose(&*filter.stage, listing).await?;
             let fewer = before.saturating_sub(listing.candidates.len());
             if fewer > 0 {
-                dropped.push((filter.kind.to_string(), fewer));
+                dropped.push((at, fewer));
             }
         }
         Ok(dropped)
@@ -376,7 +392,12 @@ impl Run {
                 let what = Failed::Image { source: work.job.source.clone(), target };
                 self.note_failure(work.job.id, what, error);
             }
-            Outcome::Skipped(_) => self.report.skipped += 1,
+            Outcome::Skipped(skip) => {
+                self.report.skipped += 1;
+                if let Skip::Filtered { filter, reason } = skip {
+                    self.report.dropped(filter, reason);
+                }
+            }
             Outcome::Copied(moved) => self.report.copied(moved),
         }
     }
@@ -415,6 +436,8 @@ impl Run {
         self.report.failed = self.failures.len() as u64;
         self.report.failures = self.failures.into_iter().map(|(_, failure)| failure).collect();
         self.report.interrupted = self.engine.cancel.is_stopping();
+        (self.report.slowest, self.report.restarts) = self.engine.events.slowest();
+        self.report.tallies = self.engine.pipeline.tallies.read();
         self.report
     }
 }

@@ -61,7 +61,8 @@ impl Transfer<'_> {
             let (mut go, mut waiting, mut news) = (Vec::new(), Vec::new(), Vec::new());
             for site in todo.drain(..).filter(|site| !site.is_over()) {
                 match OnceMap::turn(self.engine, &site.store, &site.repository, &self.item.digest) {
-                    Turn::Have => site.count(|moved| moved.present += self.size()),
+                    Turn::Have { sent: true } => site.count(|moved| moved.shared += self.size()),
+                    Turn::Have { sent: false } => site.count(|moved| moved.present += self.size()),
                     Turn::Go(claim) => go.push(Move { site, claim }),
                     Turn::Spent(error) => site.fail(error),
                     Turn::Wait(until) => {
@@ -121,12 +122,12 @@ impl Transfer<'_> {
         let (error, by_source) = match went {
             Went::Have => {
                 site.count(|moved| moved.present += size);
-                claim.done();
+                claim.done(false);
                 return None;
             }
             Went::Mounted => {
                 site.count(|moved| moved.mounted += size);
-                claim.done();
+                claim.done(true);
                 return None;
             }
             Went::Sent => {
@@ -134,7 +135,7 @@ impl Transfer<'_> {
                     moved.bytes += size;
                     moved.blobs += 1;
                 });
-                claim.done();
+                claim.done(true);
                 return None;
             }
             Went::Left => {

@@ -10,6 +10,7 @@ use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{BuildContext, ConfigError, Problem, Table};
+use crate::tally::{Counts, Tallies, Tally};
 
 /// Something that stages share and that a top-level table configures: credentials, connections, pacing.
 pub trait Section: Any + Send + Sync + Sized {
@@ -24,6 +25,18 @@ pub trait Section: Any + Send + Sync + Sized {
     /// # Errors
     /// Whatever is wrong with the values, all of it at once.
     fn build(config: Option<Self::Config>, cx: &BuildContext<'_>) -> Result<Self, ConfigError>;
+
+    /// What it counted so far, for the report: one for each thing that is counted apart, such as a host. Default:
+    /// nothing.
+    fn tallies(&self) -> Vec<Tally> {
+        Vec::new()
+    }
+}
+
+impl<S: Section> Counts for S {
+    fn tallies(&self) -> Vec<Tally> {
+        Section::tallies(self)
+    }
 }
 
 type Boxed = Box<dyn Any + Send>;
@@ -107,7 +120,7 @@ enum State {
     /// Somebody is building it.
     InTheMaking,
     /// It stands.
-    Built(Arc<dyn Any + Send + Sync>),
+    Built(Arc<dyn Counts>),
     /// It cannot be had; the reason was or will be told.
     Failed,
 }
@@ -125,6 +138,15 @@ impl Sections {
     /// What the sections said while they were built, taken out.
     pub fn take_reports(&self) -> Vec<SectionReport> {
         std::mem::take(&mut lock(&self.reports))
+    }
+
+    /// Those that stand, to be asked what they counted.
+    pub(crate) fn tallies(&self) -> Tallies {
+        let states = lock(&self.states);
+        Tallies::new(states.iter().filter_map(|(table, state)| match state {
+            State::Built(section) => Some((*table, Arc::clone(section))),
+            _ => None,
+        }))
     }
 
     pub(super) fn get<S: Section>(&self, cx: &BuildContext<'_>) -> Result<Arc<S>, ConfigError> {
@@ -145,7 +167,8 @@ impl Sections {
         if !problems.is_empty() {
             lock(&self.reports).push(SectionReport { table: S::TABLE, problems });
         }
-        result.map(|section| section.downcast().expect("no two sections have the same table"))
+        let section: Arc<dyn Any + Send + Sync> = result?;
+        Ok(section.downcast().expect("no two sections have the same table"))
     }
 }
 
@@ -153,7 +176,7 @@ impl Sections {
 fn make<S: Section>(
     config: Option<S::Config>,
     cx: &BuildContext<'_>,
-) -> (Result<Arc<dyn Any + Send + Sync>, ConfigError>, Vec<Problem>) {
+) -> (Result<Arc<dyn Counts>, ConfigError>, Vec<Problem>) {
     let (result, warnings) = cx.apart(|cx| S::build(config, cx));
     match result {
         Ok(section) => (Ok(Arc::new(section)), warnings),

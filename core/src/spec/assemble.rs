@@ -20,6 +20,7 @@ use super::{
 use crate::{
     plugin::{BuildContext, KeyPath, Problem, Role, SectionPlugin, SectionReport, Sections, Stage},
     stage::{Fetch, Filter, List, Push},
+    tally::Tallies,
 };
 
 /// The tables of the stages of a pipeline, read.
@@ -38,6 +39,7 @@ pub(super) struct Built {
     filters: Option<Vec<Named<dyn Filter>>>,
     fetch: Option<Named<dyn Fetch>>,
     pushes: Option<Vec<Named<dyn Push>>>,
+    tallies: Tallies,
 }
 
 /// What becomes of stages that a file does not have.
@@ -77,14 +79,15 @@ pub(super) fn assemble(
     for report in sections.take_reports() {
         add_report(report, &tables, findings);
     }
-    Built { name, run, list, filters, fetch, pushes }
+    Built { name, run, list, filters, fetch, pushes, tallies: sections.tallies() }
 }
 
 impl Built {
     /// The pipeline, if nothing is missing.
     pub(super) fn pipeline(self) -> Option<Pipeline> {
-        let Self { name, run, list, filters, fetch, pushes } = self;
-        Some(Pipeline { name, run: run?, list: list?, filters: filters?, fetch: fetch?, pushes: pushes? })
+        let Self { name, run, list, filters, fetch, pushes, tallies } = self;
+        let (list, filters, fetch, pushes) = (list?, filters?, fetch?, pushes?);
+        Some(Pipeline { name, run: run?, list, filters, fetch, pushes, tallies })
     }
 
     /// The stages that are there.

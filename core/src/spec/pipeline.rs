@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::RunOptions;
-use crate::stage::{Fetch, Filter, List, Push};
+use crate::{
+    stage::{Fetch, Filter, List, Push},
+    tally::Tallies,
+};
 
 /// A stage and the kind of plugin that it was made by.
 pub struct Named<S: ?Sized> {
@@ -41,4 +44,6 @@ pub struct Pipeline {
     pub fetch: Named<dyn Fetch>,
     /// Write images; several of them share each read.
     pub pushes: Vec<Named<dyn Push>>,
+    /// What its sections count, for the report.
+    pub tallies: Tallies,
 }

@@ -41,6 +41,10 @@ impl Platforms {
 
 #[async_trait]
 impl Filter for Platforms {
+    fn summary(&self) -> Option<String> {
+        Some(self.wanted.to_string())
+    }
+
     fn entries(&self, entries: &mut Vec<Descriptor>) {
         let is_image = |entry: &Descriptor| entry.platform.as_ref().is_some_and(|platform| !platform.is_unknown());
         let had_images = entries.iter().any(is_image);

@@ -1,5 +1,7 @@
 //! What is wanted, and whether something is that.
 
+use std::fmt;
+
 use sealift_core::{content::Platform, plugin::ConfigError};
 
 /// Which platforms are wanted.
@@ -36,6 +38,30 @@ impl Wanted {
             }
         }
     }
+}
+
+/// In the words of the pipeline.
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all: Vec<String> = match self {
+            Self::Pairs(pairs) => {
+                let pair = |(os, arch): &(Os, Arch)| {
+                    let arch_and_variant = joined(&arch.name, "/", arch.variant.as_deref());
+                    format!("{}/{arch_and_variant}", joined(&os.name, ":", os.version.as_deref()))
+                };
+                pairs.iter().map(pair).collect()
+            }
+            Self::Lists { os, arch } => {
+                let os = os.iter().map(|os| joined(&os.name, ":", os.version.as_deref()));
+                os.chain(arch.iter().map(|arch| joined(&arch.name, ":", arch.variant.as_deref()))).collect()
+            }
+        };
+        f.write_str(&all.join(", "))
+    }
+}
+
+fn joined(name: &str, by: &str, detail: Option<&str>) -> String {
+    detail.map_or_else(|| name.to_owned(), |detail| format!("{name}{by}{detail}"))
 }
 
 impl Os {

@@ -9,6 +9,7 @@ use sealift_core::{
     report::Report,
     spec::{Named, Pipeline, RunOptions},
     stage::{Fetch, Filter, List, Push},
+    tally::Tallies,
 };
 use sealift_filter_platform::Config;
 use sealift_testkit::{
@@ -33,6 +34,7 @@ async fn copy(source: &Memory, target: &Memory, keep: &[&str]) -> Report {
         filters: vec![Named::new("platform", Arc::<dyn Filter>::from(filter))],
         fetch: Named::new("memory", Arc::new(source.clone()) as Arc<dyn Fetch>),
         pushes: vec![Named::new("memory", Arc::new(target.clone()) as Arc<dyn Push>)],
+        tallies: Tallies::default(),
     };
     engine::run(&pipeline, &Cancel::new(), &(Arc::new(Deaf) as Arc<dyn Observer>)).await
 }

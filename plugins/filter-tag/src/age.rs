@@ -102,6 +102,12 @@ impl Filter for Ages {
         Ok(self.judge(created.map_err(cannot_tell(&image.image))?))
     }
 
+    fn summary(&self) -> Option<String> {
+        let least = self.config.at_least.map(|least| format!("at least {least} old"));
+        let most = self.config.at_most.map(|most| format!("at most {most} old"));
+        Some(least.into_iter().chain(most).collect::<Vec<_>>().join(" and "))
+    }
+
     fn rewrites(&self) -> bool {
         false
     }

@@ -131,6 +131,12 @@ impl Filter for Newest {
         Ok(())
     }
 
+    fn summary(&self) -> Option<String> {
+        let by = if self.by == By::Time { "time" } else { "version" };
+        let of = if self.each_variant { " of each variant" } else { "" };
+        Some(format!("the newest {} by {by}{of}", self.keep))
+    }
+
     fn rewrites(&self) -> bool {
         false
     }

@@ -39,6 +39,7 @@ struct Tags {
     include: Vec<Pattern>,
     exclude: Vec<Pattern>,
     range: Option<Range>,
+    summary: String,
 }
 
 impl StageConfig<dyn Filter> for TagFilter {
@@ -54,7 +55,22 @@ impl StageConfig<dyn Filter> for TagFilter {
             let alone = ConfigError::new("`prereleases` says something about `semver`, which is left out");
             errors = errors.and(alone.at("prereleases"));
         }
-        errors.or_ok(Box::new(Tags { include, exclude, range }))
+        errors.or_ok(Box::new(Tags { include, exclude, range, summary: self.summary() }))
+    }
+}
+
+impl TagFilter {
+    /// What it keeps, in the words of the pipeline.
+    fn summary(&self) -> String {
+        let kept = if self.include.is_empty() { "all".to_owned() } else { self.include.join(", ") };
+        let kept = match &self.semver {
+            Some(range) => format!("{kept} in {range}"),
+            None => kept,
+        };
+        match &self.exclude[..] {
+            [] => kept,
+            excluded => format!("{kept} without {}", excluded.join(", ")),
+        }
     }
 }
 
@@ -92,6 +108,10 @@ impl Tags {
 impl Filter for Tags {
     fn versions(&self, listing: &mut Listing) {
         listing.retain(|candidate| candidate.tag().is_none_or(|tag| self.wants(tag)));
+    }
+
+    fn summary(&self) -> Option<String> {
+        Some(self.summary.clone())
     }
 
     fn rewrites(&self) -> bool {

@@ -10,6 +10,7 @@ use std::{
 use sealift_core::{
     content::Repository,
     plugin::{BuildContext, ConfigError, Section, SectionPlugin},
+    tally::Tally,
 };
 
 use crate::{
@@ -38,6 +39,10 @@ impl Section for Registries {
 
     fn build(config: Option<Config>, cx: &BuildContext<'_>) -> Result<Self, ConfigError> {
         Self::with(config.unwrap_or_default(), cx, Timing::default(), Path::new("/etc/docker/certs.d"))
+    }
+
+    fn tallies(&self) -> Vec<Tally> {
+        self.shared.counters.tallies()
     }
 }
 

@@ -1,29 +1,70 @@
-//! How many requests were made: what a report says, and what tests count.
+//! What was asked of each host: what a report says, and what tests count.
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use http::Method;
+use sealift_core::tally::Tally;
 use url::Url;
 
 use crate::redact::authority;
 
-/// Requests by host and method.
+/// What happened so far, by host and port as they stand in URLs.
 #[derive(Debug, Default)]
-pub(crate) struct Counters(Mutex<BTreeMap<(String, String), u64>>);
+pub(crate) struct Counters(Mutex<BTreeMap<String, Counts>>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    requests: BTreeMap<String, u64>,
+    retries: u64,
+    throttled: u64,
+}
 
 impl Counters {
     /// Counts a request that is about to be sent.
     pub(crate) fn count(&self, method: &Method, url: &Url) {
-        let host = authority(url).to_owned();
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry((host, method.to_string())).or_default() += 1;
+        let mut hosts = self.hosts();
+        let counts = hosts.entry(authority(url).to_owned()).or_default();
+        *counts.requests.entry(method.to_string()).or_default() += 1;
+    }
+
+    /// Counts that a request will be sent again, because it had no answer or was told to come later.
+    pub(crate) fn retry(&self, host: &str) {
+        self.hosts().entry(host.to_owned()).or_default().retries += 1;
+    }
+
+    /// Counts that a host asked for fewer requests.
+    pub(crate) fn throttled(&self, host: &str) {
+        self.hosts().entry(host.to_owned()).or_default().throttled += 1;
     }
 
     pub(crate) fn snapshot(&self) -> Stats {
-        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Stats(counts.iter().map(|((host, method), count)| (host.clone(), method.clone(), *count)).collect())
+        let mut all = Vec::new();
+        for (host, counts) in &*self.hosts() {
+            all.extend(counts.requests.iter().map(|(method, count)| (host.clone(), method.clone(), *count)));
+        }
+        Stats(all)
+    }
+
+    /// One tally for each host.
+    pub(crate) fn tallies(&self) -> Vec<Tally> {
+        self.hosts().iter().map(|(host, counts)| counts.tally(host)).collect()
+    }
+
+    fn hosts(&self) -> MutexGuard<'_, BTreeMap<String, Counts>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Counts {
+    fn tally(&self, host: &str) -> Tally {
+        let methods: Vec<_> = self.requests.iter().map(|(method, count)| (method.to_lowercase(), *count)).collect();
+        let of_methods = methods.iter().map(|(method, count)| (method.as_str(), *count));
+        let sums =
+            [("requests", self.requests.values().sum()), ("retries", self.retries), ("throttled", self.throttled)];
+        Tally::new(host, sums.into_iter().chain(of_methods))
     }
 }
 

@@ -15,6 +15,7 @@ use sealift_core::{
     report::Report,
     spec::{Named, Pipeline, RunOptions},
     stage::{Fetch, Filter, List, Push},
+    tally::Tallies,
 };
 use sealift_testkit::memory::{Memory, Wanted};
 
@@ -34,6 +35,7 @@ impl Bench {
             filters: Vec::new(),
             fetch: Named::new("memory", Arc::new(from.clone()) as Arc<dyn Fetch>),
             pushes: to.iter().map(|to| Named::new("memory", Arc::new((*to).clone()) as Arc<dyn Push>)).collect(),
+            tallies: Tallies::default(),
         };
         Self { pipeline, cancel: Cancel::new(), events: Arc::default() }
     }

@@ -8,6 +8,7 @@ use sealift_core::{
     report::Report,
     spec::{Named as Kind, Pipeline, RunOptions},
     stage::{Fetch, List},
+    tally::Tallies,
 };
 use sealift_oci_layout::{CONTAINERD_NAME, REF_NAME, Receipt, RefStyle, SOURCE, TARGETS};
 use sealift_testkit::{
@@ -53,6 +54,7 @@ fn pipeline(from: &Memory, wanted: &Wanted, dir: &Path) -> Pipeline {
         filters: Vec::new(),
         fetch: Kind::new("memory", Arc::new(from.clone()) as Arc<dyn Fetch>),
         pushes: vec![Kind::new("oci-dir", Arc::new(plain(dir)) as Arc<dyn Push>)],
+        tallies: Tallies::default(),
     }
 }
 

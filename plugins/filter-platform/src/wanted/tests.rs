@@ -86,3 +86,11 @@ fn a_pair_is_kept_as_a_pair() {
     assert!(wanted.matches(&platform("windows", "arm64", None, None)));
     assert!(!wanted.matches(&platform("linux", "arm64", None, None)));
 }
+
+#[test]
+fn a_plan_says_what_is_kept() {
+    let arm = (Os::parse("linux").unwrap(), Arch::new("arm", Some("v7")).unwrap());
+    let windows = (Os::parse("windows:10.0.17763.1").unwrap(), Arch::parse("amd64").unwrap());
+    assert_eq!(Wanted::Pairs(vec![arm, windows]).to_string(), "linux/arm/v7, windows:10.0.17763.1/amd64");
+    assert_eq!(lists(&["linux"], &["amd64", "arm:v7"]).to_string(), "linux, amd64, arm:v7");
+}

@@ -93,6 +93,17 @@ fn a_filter_that_can_drop_nothing_is_a_mistake() {
     );
 }
 
+#[test]
+fn a_plan_says_what_it_keeps() {
+    let config = TagFilter {
+        include: texts(&["v1.*", "v2.*"]),
+        exclude: texts(&["*-rc*"]),
+        semver: Some(">=1.2".to_owned()),
+        prereleases: false,
+    };
+    assert_eq!(build(config).unwrap().summary().as_deref(), Some("v1.*, v2.* in >=1.2 without *-rc*"));
+}
+
 proptest! {
     #[test]
     fn no_config_makes_it_panic(include in ".{0,12}", exclude in "[/^*?{}\\[\\]a-z0-9.\\\\-]{0,12}", semver in "[<>=~^*0-9., |a-z-]{0,12}", tag in "[A-Za-z0-9_][A-Za-z0-9_.-]{0,12}") {

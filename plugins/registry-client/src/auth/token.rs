@@ -67,6 +67,7 @@ impl Host {
             };
             let pause = backoff.next().filter(|_| self.pace.spend());
             let Some(pause) = pause else { return Err(NoToken::Other(failed)) };
+            self.shared.counters.retry(authority(&realm));
             tokio::time::sleep(pause.max(asked)).await;
         }
     }

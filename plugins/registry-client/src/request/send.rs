@@ -15,6 +15,7 @@ use crate::{
     doing::Doing,
     error::{Refusal, is_transient, refusal},
     host::Host,
+    names::api_host,
 };
 
 /// How often a request is sent at most.
@@ -44,6 +45,7 @@ impl Host {
             let Some(pause) = pause else { return Err(failed) };
             // A wait that the host asked for is kept by its gate.
             let pause = if matches!(failed.retry_advice(), Retry::After(_)) { Duration::ZERO } else { pause };
+            self.shared.counters.retry(api_host(&self.name));
             tracing::debug!(host = %self.name, pause_ms = pause.as_millis(), error = %failed, "asking again");
             tokio::time::sleep(pause).await;
         }
@@ -85,6 +87,9 @@ impl Host {
         let (status, foreign) = (answer.status(), answer.foreign);
         let asked = retry_after::read(answer.headers(), SystemTime::now());
         let longest = self.shared.timing.patience_max;
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            self.shared.counters.throttled(answer.host());
+        }
         let wait = match status {
             StatusCode::TOO_MANY_REQUESTS if !foreign => Some(self.pace.close(asked, longest)),
             StatusCode::SERVICE_UNAVAILABLE if !foreign => asked.map(|asked| self.pace.close(Some(asked), longest)),

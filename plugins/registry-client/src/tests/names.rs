@@ -196,4 +196,7 @@ async fn requests_are_counted_by_host_and_method() {
     assert!(stats.iter().any(|one| one == (host.as_str(), "PUT", 1)), "{stats:?}");
     assert_eq!(stats.total(), u64::try_from(registry.requests().total()).unwrap());
     assert_eq!(registry.requests().of_kind(Kind::Ping), 0, "nobody is asked beforehand");
+    let tallies = sealift_core::plugin::Section::tallies(&*client);
+    let [tally] = &tallies[..] else { panic!("{tallies:?}") };
+    assert_eq!((tally.of.as_str(), tally.get("put"), tally.get("requests")), (host.as_str(), 1, stats.total()));
 }

@@ -7,6 +7,7 @@ use sealift_core::{
     report::Report,
     spec::{Named, Pipeline, RunOptions},
     stage::Push,
+    tally::Tallies,
 };
 use sealift_testkit::{
     images::{artifact, image, index},
@@ -25,6 +26,7 @@ pub(super) async fn load(config: Value, path: &Path, into: &Memory) -> Report {
         filters: Vec::new(),
         fetch: Named::new("oci-dir", fetch.into()),
         pushes: vec![Named::new("memory", Arc::new(into.clone()) as Arc<dyn Push>)],
+        tallies: Tallies::default(),
     };
     let observer: Arc<dyn Observer> = Arc::new(|_: &Event| {});
     engine::run(&pipeline, &Cancel::new(), &observer).await

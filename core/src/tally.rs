@@ -1,0 +1,55 @@
+//! Counters with names: what sections count while a run goes on, and tell at its end.
+//!
+//! The engine knows no registries and no requests. Whoever shares something among stages may count there, and the
+//! report shows it under the section's table.
+
+use std::{any::Any, collections::BTreeMap, sync::Arc};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// What was counted for one thing, such as one host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Tally {
+    /// What it was counted for.
+    pub of: String,
+    /// The counters by name, such as `requests` and `retries`. More names may be added.
+    pub counts: BTreeMap<String, u64>,
+}
+
+impl Tally {
+    /// Counters of one thing; those that are 0 are left out.
+    pub fn new<'a>(of: impl Into<String>, counts: impl IntoIterator<Item = (&'a str, u64)>) -> Self {
+        let counts = counts.into_iter().filter(|(_, count)| *count > 0);
+        Self { of: of.into(), counts: counts.map(|(name, count)| (name.to_owned(), count)).collect() }
+    }
+
+    /// A counter; 0 if it is not there.
+    pub fn get(&self, name: &str) -> u64 {
+        self.counts.get(name).copied().unwrap_or_default()
+    }
+}
+
+/// Something that counts.
+pub(crate) trait Counts: Any + Send + Sync {
+    /// What was counted so far.
+    fn tallies(&self) -> Vec<Tally>;
+}
+
+/// Everybody who counts in a pipeline, by the name of the section's table.
+#[derive(Clone, Default)]
+pub struct Tallies(Vec<(&'static str, Arc<dyn Counts>)>);
+
+impl Tallies {
+    pub(crate) fn new(counts: impl IntoIterator<Item = (&'static str, Arc<dyn Counts>)>) -> Self {
+        let mut all: Vec<_> = counts.into_iter().collect();
+        all.sort_by_key(|(table, _)| *table);
+        Self(all)
+    }
+
+    /// What was counted so far. Who counted nothing is not in it.
+    pub fn read(&self) -> BTreeMap<String, Vec<Tally>> {
+        let told = self.0.iter().map(|(table, counts)| ((*table).to_owned(), counts.tallies()));
+        told.filter(|(_, tallies)| !tallies.is_empty()).collect()
+    }
+}
