@@ -12,7 +12,11 @@ use clap::{
     builder::{OsStringValueParser, TypedValueParser},
 };
 
-use crate::command::{check, copy, demo, explain, load, ls, plan, plugins, receipt, run, serve, stage, sync, verify};
+use crate::{
+    command::{check, copy, demo, explain, load, ls, plan, plugins, receipt, run, serve, stage, sync, verify},
+    report_file::ReportFile,
+    session::Refused,
+};
 
 /// Moves container images: from registry to registry, by a pipeline of plugins.
 #[derive(Debug, Parser)]
@@ -141,6 +145,22 @@ impl Platforms {
 /// What was said without what is empty: scripts write `--os "$OS"`.
 pub(crate) fn said(values: &[String]) -> Vec<&str> {
     values.iter().map(|value| value.trim()).filter(|value| !value.is_empty()).collect()
+}
+
+/// What is kept of a run.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Kept {
+    /// Write what came of the run to this file, as JSON, also if it fails or is stopped
+    #[arg(long, value_name = "FILE", value_parser = maybe_file(), help_heading = "Output")]
+    report: Option<PathBuf>,
+}
+
+impl Kept {
+    /// The file of the report, if there shall be one.
+    pub(crate) fn report(&self) -> Result<Option<ReportFile>, Refused> {
+        let named = self.report.as_deref().filter(|path| !path.as_os_str().is_empty());
+        named.map(ReportFile::new).transpose()
+    }
 }
 
 /// What to do instead of a run.

@@ -10,7 +10,7 @@ use sealift_serve::{
 };
 use tempfile::TempDir;
 
-use super::perform::perform;
+use super::perform::{Beside, perform};
 use crate::{
     display::{Mode, number},
     session::{Refused, Session, load},
@@ -50,7 +50,7 @@ pub(super) async fn execute(_: &Args, session: &Session) -> Result<u8, Refused> 
 /// Runs the pipeline, built anew: what the first run knew is forgotten.
 async fn run(pipeline: &str, session: &Session) -> Result<u8, Refused> {
     let loaded = load(pipeline, "demo.toml", PathBuf::new(), Purpose::Run)?;
-    Ok(perform(&loaded.pipeline, Mode::Run, session, None).await)
+    Ok(perform(&loaded.pipeline, Mode::Run, session, Beside::default()).await)
 }
 
 impl Stage {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::perform::translated;
 use crate::{
-    args::{Instead, Pace, Platforms, Referrers},
+    args::{Instead, Kept, Pace, Platforms, Referrers},
     session::{Refused, Session},
     translate::Translation,
 };
@@ -46,9 +46,12 @@ pub(crate) struct Args {
     pub(crate) referrers: Referrers,
 
     #[command(flatten)]
+    kept: Kept,
+
+    #[command(flatten)]
     instead: Instead,
 }
 
 pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
-    translated(&Translation::try_from(args)?, args.instead, session).await
+    translated(&Translation::try_from(args)?, args.instead, &args.kept, session).await
 }

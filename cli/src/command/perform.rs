@@ -10,9 +10,10 @@ use sealift_core::{
 };
 
 use crate::{
-    args::Instead,
+    args::{Instead, Kept},
     display::{Mode, Show},
     interrupt,
+    report_file::ReportFile,
     session::{Refused, Session, load},
     translate::Translation,
 };
@@ -20,13 +21,29 @@ use crate::{
 /// Seconds that running transfers get where the pipeline does not say.
 const GRACE_S: u64 = 20;
 
-/// Runs or plans a pipeline, shows it, and gives the exit code. `also` sees every event as well.
-pub(super) async fn perform(pipeline: &Pipeline, mode: Mode, session: &Session, also: Option<Arc<dyn Observer>>) -> u8 {
+/// What becomes of a run beside what is shown.
+#[derive(Default)]
+pub(super) struct Beside {
+    /// Where the report goes.
+    pub(super) report: Option<ReportFile>,
+    /// Who sees every event as well.
+    pub(super) observer: Option<Arc<dyn Observer>>,
+}
+
+impl Beside {
+    /// What was asked for.
+    pub(super) fn of(kept: &Kept) -> Result<Self, Refused> {
+        Ok(Self { report: kept.report()?, observer: None })
+    }
+}
+
+/// Runs or plans a pipeline, shows it, and gives the exit code.
+pub(super) async fn perform(pipeline: &Pipeline, mode: Mode, session: &Session, beside: Beside) -> u8 {
     let cancel = Cancel::new();
     let grace = pipeline.run.grace_s.unwrap_or(GRACE_S);
     let watch = interrupt::watch(cancel.clone(), session.console.clone(), grace);
     let show = Show::start(session, mode);
-    let observer: Arc<dyn Observer> = match also {
+    let observer: Arc<dyn Observer> = match beside.observer {
         Some(also) => {
             let show = Arc::clone(&show);
             Arc::new(move |event: &Event| {
@@ -42,11 +59,22 @@ pub(super) async fn perform(pipeline: &Pipeline, mode: Mode, session: &Session, 
     };
     watch.abort();
     show.finish(session, &report);
-    report.exit_code()
+    match beside.report.map(|file| file.write(&report, mode)) {
+        Some(Err(Refused(cannot))) => {
+            session.show(&cannot);
+            report.exit_code().max(1)
+        }
+        _ => report.exit_code(),
+    }
 }
 
 /// Runs what flags stand for, or shows it instead.
-pub(super) async fn translated(translation: &Translation, instead: Instead, session: &Session) -> Result<u8, Refused> {
+pub(super) async fn translated(
+    translation: &Translation,
+    instead: Instead,
+    kept: &Kept,
+    session: &Session,
+) -> Result<u8, Refused> {
     if instead.print_pipeline {
         session.out.text(translation.text());
         return Ok(0);
@@ -55,5 +83,5 @@ pub(super) async fn translated(translation: &Translation, instead: Instead, sess
         .map_err(|Refused(diagnostics)| translation.explain(diagnostics))?;
     session.show(&translation.explain(loaded.warnings));
     let mode = if instead.plan { Mode::Plan } else { Mode::Run };
-    Ok(perform(&loaded.pipeline, mode, session, None).await)
+    Ok(perform(&loaded.pipeline, mode, session, Beside::of(kept)?).await)
 }

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use sealift_core::plugin::Purpose;
 
-use super::{file, perform::perform};
+use super::{
+    file,
+    perform::{Beside, perform},
+};
 use crate::{
     args::Referrers,
     display::Mode,
@@ -25,5 +28,5 @@ pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refuse
     let mut loaded = file::pipeline(&args.file, Purpose::Run)?;
     session.show(&loaded.warnings);
     loaded.pipeline.run.referrers = args.referrers.choice().or(loaded.pipeline.run.referrers);
-    Ok(perform(&loaded.pipeline, Mode::Plan, session, None).await)
+    Ok(perform(&loaded.pipeline, Mode::Plan, session, Beside::default()).await)
 }

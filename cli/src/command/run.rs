@@ -4,9 +4,12 @@ use std::path::PathBuf;
 
 use sealift_core::plugin::Purpose;
 
-use super::{file, perform::perform};
+use super::{
+    file,
+    perform::{Beside, perform},
+};
 use crate::{
-    args::Referrers,
+    args::{Kept, Referrers},
     display::Mode,
     session::{Refused, Session},
 };
@@ -19,11 +22,14 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(crate) referrers: Referrers,
+
+    #[command(flatten)]
+    kept: Kept,
 }
 
 pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
     let mut loaded = file::pipeline(&args.file, Purpose::Run)?;
     session.show(&loaded.warnings);
     loaded.pipeline.run.referrers = args.referrers.choice().or(loaded.pipeline.run.referrers);
-    Ok(perform(&loaded.pipeline, Mode::Run, session, None).await)
+    Ok(perform(&loaded.pipeline, Mode::Run, session, Beside::of(&args.kept)?).await)
 }

@@ -8,9 +8,9 @@ use std::{
 
 use sealift_core::{diagnostic::Diagnostic, event::Observer, plugin::Purpose};
 
-use super::perform::perform;
+use super::perform::{Beside, perform};
 use crate::{
-    args::{Referrers, at_least_one, at_least_zero, maybe_file, said},
+    args::{Kept, Referrers, at_least_one, at_least_zero, maybe_file, said},
     display::{Mode, of_io},
     session::{Refused, Session, load},
     success_list::{Format, SuccessList},
@@ -63,6 +63,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(crate) referrers: Referrers,
+
+    #[command(flatten)]
+    kept: Kept,
 
     /// Print what would be done, image by image; nothing is written
     #[arg(long)]
@@ -129,18 +132,20 @@ pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refuse
     let loaded = load(translation.text(), Translation::FILE, PathBuf::new(), Purpose::Run)
         .map_err(|Refused(diagnostics)| translation.explain(diagnostics))?;
     session.show(&translation.explain(loaded.warnings));
+    let beside = Beside::of(&args.kept)?;
     if args.plan {
-        return Ok(perform(&loaded.pipeline, Mode::Plan, session, None).await);
+        return Ok(perform(&loaded.pipeline, Mode::Plan, session, beside).await);
     }
     let Some(path) = named(&args.output_success_images) else {
-        return Ok(perform(&loaded.pipeline, Mode::Run, session, None).await);
+        return Ok(perform(&loaded.pipeline, Mode::Run, session, beside).await);
     };
     let cannot = |error: &std::io::Error| {
         Diagnostic::error(format!("cannot write to `{}`: {}", path.display(), of_io(error)))
             .note("from `--output-success-images`")
     };
     let list = Arc::new(SuccessList::create(path, args.output_images_format).map_err(|error| cannot(&error))?);
-    let code = perform(&loaded.pipeline, Mode::Run, session, Some(Arc::clone(&list) as Arc<dyn Observer>)).await;
+    let beside = Beside { observer: Some(Arc::clone(&list) as Arc<dyn Observer>), ..beside };
+    let code = perform(&loaded.pipeline, Mode::Run, session, beside).await;
     match list.finish() {
         Ok(()) => Ok(code),
         Err(error) => {

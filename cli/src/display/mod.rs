@@ -8,6 +8,7 @@ mod board;
 mod causes;
 mod console;
 pub(crate) mod diagnostics;
+mod effort;
 pub(crate) mod inventory;
 mod json;
 mod keys;
@@ -21,7 +22,7 @@ pub(crate) mod verification;
 mod words;
 
 #[cfg(test)]
-mod script;
+pub(crate) mod script;
 
 pub(crate) use console::Console;
 pub(crate) use out::Out;

@@ -13,7 +13,8 @@ use sealift_core::{
     error::{Error, ErrorKind},
     event::{Event, PlannedImage, PlannedTarget},
     job::{Moved, Outcome, Skip},
-    report::{Failed, Failure, Report},
+    report::{Failed, Failure, Filtered, Report, SlowBlob, SlowImage},
+    tally::Tally,
 };
 
 pub(super) fn image(text: &str) -> ImageRef {
@@ -120,11 +121,41 @@ pub(super) fn everything() -> Vec<Event> {
 }
 
 /// A run in which many things failed for few reasons.
-pub(super) fn bad_night() -> Report {
+pub(crate) fn bad_night() -> Report {
     let mut report =
         Report { name: "mirror".into(), copied: 1234, skipped: 40_100, rewritten: 2, rounds: 2, ..Report::default() };
     report.moved = Moved { mounted: 300 << 20, present: 2 << 30, foreign: 1, ..moved() };
+    report.moved.shared = 90 << 20;
     report.elapsed = Duration::from_secs(125);
+    report.restarts = 3;
+    report.filters = vec![
+        Filtered { filter: "tag".into(), keeps: "v1.*".into(), versions: 1200, ..Filtered::default() },
+        Filtered {
+            filter: "platform".into(),
+            keeps: "linux/amd64".into(),
+            images: 2,
+            reasons: [("it is for `linux/arm64`, which is not wanted".to_owned(), 2)].into(),
+            ..Filtered::default()
+        },
+    ];
+    report.slowest.images = vec![SlowImage {
+        source: image("q.io/a/b:1"),
+        bytes: 700 << 20,
+        elapsed: Duration::from_secs(70),
+        failed: false,
+    }];
+    report.slowest.blobs = vec![SlowBlob {
+        source: image("q.io/a/b:5"),
+        digest: Digest::of(b"slow"),
+        bytes: 0,
+        elapsed: Duration::from_secs(60),
+        failed: true,
+    }];
+    let hosts = vec![
+        Tally::new("h.io", [("requests", 1300), ("retries", 12), ("throttled", 2), ("put", 1000), ("head", 300)]),
+        Tally::new("q.io", [("requests", 41_000), ("retries", 1), ("get", 1000), ("head", 40_000)]),
+    ];
+    report.tallies = [("registries".to_owned(), hosts)].into();
     let mut fail = |what, error: &Error| report.failures.push(Failure::new(what, error));
     for tag in ["1", "2", "3", "4", "5"] {
         let (source, target) = (image(&format!("q.io/a/b:{tag}")), image(&format!("h.io/x/b:{tag}")));

@@ -8,7 +8,7 @@ use sealift_core::{
 };
 
 use super::{
-    causes,
+    causes, effort,
     lines::way,
     totals::Totals,
     words::{self, Paint, bytes, number, paint},
@@ -21,10 +21,13 @@ const NAMES: usize = 3;
 pub(super) fn run(report: &Report, totals: &Totals, all: bool, colour: bool) -> String {
     let mut text = headline(report, totals, colour);
     let moved = &report.moved;
-    if moved.blobs > 0 || moved.mounted > 0 || moved.present > 0 {
+    if moved.blobs > 0 || moved.mounted > 0 || moved.shared > 0 || moved.present > 0 {
         let _ = write!(text, "\n  {} sent in {}", bytes(moved.bytes), number(moved.blobs, "blob"));
         if moved.mounted > 0 {
             let _ = write!(text, ", {} mounted from other repositories", bytes(moved.mounted));
+        }
+        if moved.shared > 0 {
+            let _ = write!(text, ", {} shared by several images", bytes(moved.shared));
         }
         if moved.present > 0 {
             let _ = write!(text, ", {} already there", bytes(moved.present));
@@ -38,10 +41,7 @@ pub(super) fn run(report: &Report, totals: &Totals, all: bool, colour: bool) -> 
         let what = number(moved.foreign, "foreign layer");
         let _ = write!(text, "\n  {what} left out: the urls in the manifest say where to get them");
     }
-    if report.rounds > 0 {
-        let _ = write!(text, "\n  {} over what failed", number(report.rounds.into(), "further round"));
-    }
-    text + &failures(report, all, colour)
+    text + &effort::told(report, all) + &failures(report, all, colour)
 }
 
 fn headline(report: &Report, totals: &Totals, colour: bool) -> String {
