@@ -3,6 +3,7 @@
 mod counting;
 mod failing;
 mod migrating;
+mod shapes;
 mod stopping;
 mod wrong_input;
 
