@@ -31,6 +31,7 @@ pub struct Blob {
     descriptor: Descriptor,
     source: Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>,
     check: Option<Hasher>,
+    hashed: bool,
     seen: u64,
     held: Option<Bytes>,
     ended: bool,
@@ -49,6 +50,7 @@ impl Blob {
             descriptor,
             source: Box::pin(source),
             check,
+            hashed: true,
             seen: 0,
             held: None,
             ended: false,
@@ -63,9 +65,21 @@ impl Blob {
         Self::new(descriptor, stream::once(async { Ok(bytes) }))
     }
 
-    /// A blob of bytes that were verified before: sizes are counted, the digest is not computed again.
-    fn verified(descriptor: Descriptor, source: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Self {
-        Self { check: None, ..Self::new(descriptor, source) }
+    /// One side of a tee: whoever reads for all sides computes the digest, if anybody does. Sizes are counted.
+    fn side(descriptor: Descriptor, source: impl Stream<Item = Result<Bytes>> + Send + 'static, hashed: bool) -> Self {
+        Self { check: None, hashed, ..Self::new(descriptor, source) }
+    }
+
+    /// The same without a digest of our own: for destinations that compute and confirm it. Its size still counts, and
+    /// the last chunk is still kept back until there is no more.
+    #[must_use]
+    pub fn unhashed(self) -> Self {
+        Self { check: None, hashed: false, ..self }
+    }
+
+    /// Whether it fails if its digest is wrong. If not, whoever takes it must hear from the other side that it is right.
+    pub fn is_hashed(&self) -> bool {
+        self.hashed
     }
 
     /// What it is.

@@ -209,6 +209,14 @@ pub trait Push: Send + Sync {
     /// If it can do neither.
     async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer>;
 
+    /// Asks to send a blob whatever stands there under its digest, because that is in doubt.
+    ///
+    /// # Errors
+    /// If it is not taken.
+    async fn renew(&self, at: &Repository, item: &Descriptor) -> Result<Offer> {
+        self.offer(at, item, None).await
+    }
+
     /// Writes a manifest without a tag: a child of an index, or a root that goes by digest.
     ///
     /// # Errors
@@ -294,4 +302,10 @@ pub trait Slot: Send {
     /// # Errors
     /// If the blob cannot be read or not be written. The slot is used up either way.
     async fn fill(self: Box<Self>, blob: Blob) -> Result<()>;
+
+    /// Whether the other side computes the digest of what it takes, and said so of another blob in this run. Then
+    /// [`Slot::fill`] may get a blob that [is not hashed](Blob::is_hashed), and must fail unless its digest is confirmed.
+    fn confirms(&self) -> bool {
+        false
+    }
 }

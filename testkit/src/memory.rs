@@ -15,7 +15,7 @@ use futures::{StreamExt, stream};
 use sealift_core::{
     blob::Blob,
     content::{Descriptor, Digest, ImageRef, Manifest, Repository, Tag, Version},
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Result, Retry},
     job::{Candidate, Job, Listing, Resolved},
     outlet::Outlet,
     stage::{Fetch, Known, List, Offer, Push, Slot, StoreId, Want},
@@ -38,6 +38,7 @@ pub enum Op {
     Has,
     Prepare,
     Offer,
+    Renew,
     Fill,
     PutManifest,
     Tag,
@@ -66,6 +67,8 @@ pub enum Fault {
     Slow(Duration),
     /// The bytes have a wrong last one.
     Corrupt,
+    /// A blob is taken as it comes, and its digest is not confirmed.
+    Unconfirmed,
     /// The plugin panics.
     Panic,
 }
@@ -85,10 +88,22 @@ struct Inner {
 #[derive(Default)]
 struct State {
     overviews: bool,
+    /// Whether it names the digest of what it took: not asked for, from now on, seen, or no longer.
+    confirming: Confirming,
+    /// For each fill whether its blob was hashed on the way.
+    hashed: Vec<bool>,
     repositories: BTreeMap<String, Members>,
     blobs: HashMap<Digest, Bytes>,
     calls: Vec<Call>,
     counts: HashMap<(Op, String, String), usize>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Confirming {
+    #[default]
+    Never,
+    Unseen,
+    Seen,
 }
 
 #[derive(Default)]
@@ -131,6 +146,18 @@ impl Memory {
     pub fn with_overview(self) -> Self {
         self.state().overviews = true;
         self
+    }
+
+    /// From now on it computes the digest of every blob that it takes, refuses a wrong one and confirms a right one.
+    #[must_use]
+    pub fn confirming(self) -> Self {
+        self.state().confirming = Confirming::Unseen;
+        self
+    }
+
+    /// Of each blob that it was sent, whether that was hashed on the way.
+    pub fn hashed(&self) -> Vec<bool> {
+        self.state().hashed.clone()
     }
 
     /// From now on nothing goes wrong.
@@ -343,6 +370,11 @@ impl Push for Memory {
         Ok(Offer::Want(Box::new(MemorySlot { registry: self.clone(), at: at.clone(), item: item.clone() })))
     }
 
+    async fn renew(&self, at: &Repository, item: &Descriptor) -> Result<Offer> {
+        self.call(Op::Renew, at, &item.digest).await?;
+        Ok(Offer::Want(Box::new(MemorySlot { registry: self.clone(), at: at.clone(), item: item.clone() })))
+    }
+
     async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()> {
         self.call(Op::PutManifest, at, manifest.digest()).await?;
         self.put(at, manifest)
@@ -395,6 +427,8 @@ struct MemorySlot {
 impl Slot for MemorySlot {
     async fn fill(self: Box<Self>, mut blob: Blob) -> Result<()> {
         let fault = self.registry.call(Op::Fill, &self.at, &self.item.digest).await?;
+        let hashed = blob.is_hashed();
+        self.registry.state().hashed.push(hashed);
         let mut bytes = Vec::new();
         while let Some(chunk) = blob.next().await {
             if let Some(Fault::Slow(wait)) = fault {
@@ -403,9 +437,19 @@ impl Slot for MemorySlot {
             bytes.extend_from_slice(&chunk.map_err(|_| Error::new(ErrorKind::Unavailable, "the body broke off"))?);
         }
         let mut state = self.registry.state();
+        let confirms = state.confirming != Confirming::Never && !matches!(fault, Some(Fault::Unconfirmed));
+        let corrupt = |what: &str| Err(Error::new(ErrorKind::Corrupt, what).retry(Retry::Soon));
+        if confirms && !self.item.digest.matches(&bytes) {
+            return corrupt("the registry refuses bytes with another digest");
+        }
+        state.confirming = if confirms { Confirming::Seen } else { Confirming::Never };
         state.blobs.insert(self.item.digest.clone(), bytes.into());
         state.repositories.entry(self.at.path().to_owned()).or_default().blobs.insert(self.item.digest);
-        Ok(())
+        if confirms || hashed { Ok(()) } else { corrupt("the registry did not confirm the digest") }
+    }
+
+    fn confirms(&self) -> bool {
+        self.registry.state().confirming == Confirming::Seen
     }
 }
 

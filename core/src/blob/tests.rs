@@ -101,3 +101,17 @@ async fn a_taker_that_is_dropped_holds_nobody() {
     drop(ends.pop());
     assert_eq!(ends.pop().unwrap().blob.read_to_end(100).await.unwrap().len(), 11);
 }
+
+#[tokio::test]
+async fn without_hashing_wrong_bytes_pass_but_a_wrong_length_does_not() {
+    let wrong = || vec![chunk(b"hello"), chunk(b" worlD")];
+    let blob = blob_of(b"hello world", wrong()).unhashed();
+    assert!(!blob.is_hashed());
+    assert_eq!(drain(blob).await.0, 11);
+    for side in blob_of(b"hello world", wrong()).unhashed().tee(2, TeeOptions::default()) {
+        assert!(!side.blob.is_hashed(), "nobody hashed it for this side");
+    }
+    let (got, error) = drain(blob_of(b"hello world!", wrong()).unhashed()).await;
+    assert_eq!(got, 5, "the last chunk is kept back all the same");
+    assert!(error.unwrap().message().contains("ended after 11 of 12 bytes"));
+}

@@ -5,7 +5,7 @@
 //! attempts are used up is not started again in the same round.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     future::Future,
     hash::{BuildHasher, RandomState},
     sync::{Arc, Mutex},
@@ -31,6 +31,8 @@ struct Store {
     there: HashMap<Digest, There>,
     coming: HashMap<Digest, Coming>,
     spent: HashMap<Digest, Error>,
+    /// Blobs that somebody took without saying that they are right.
+    doubted: HashSet<Digest>,
     /// Repositories that got some blob first; all that a mount can be asked from.
     firsts: Vec<Repository>,
 }
@@ -74,6 +76,8 @@ pub(super) struct Claim {
     digest: Digest,
     /// A repository of the same store that has the blob.
     pub(super) known_in: Option<Repository>,
+    /// Bytes that nobody vouches for may stand there under this digest: what is there counts for nothing.
+    pub(super) in_doubt: bool,
 }
 
 impl OnceMap {
@@ -96,11 +100,12 @@ impl OnceMap {
             }
         }
         let known_in = there.map(|there| known.firsts[there.first as usize].clone());
+        let in_doubt = known.doubted.contains(digest);
         known.coming.entry(digest.clone()).or_default().to.push(name);
         drop(stores);
         let engine = Arc::clone(engine);
         let (store, repository, digest) = (store.clone(), repository.clone(), digest.clone());
-        Turn::Go(Claim { engine, store, repository, digest, known_in })
+        Turn::Go(Claim { engine, store, repository, digest, known_in, in_doubt })
     }
 
     /// A new round: what was used up may be tried again.
@@ -135,7 +140,16 @@ impl Claim {
     /// The repository has it now; `sent` if that is this run's work.
     pub(super) fn done(self, sent: bool) {
         let name = self.name();
-        self.change(|store| store.note(&self.digest, &self.repository, name, sent));
+        self.change(|store| {
+            store.doubted.remove(&self.digest);
+            store.note(&self.digest, &self.repository, name, sent);
+        });
+    }
+
+    /// It took what nobody vouches for, so it gets it again, by us or by whoever comes next.
+    pub(super) fn doubt(&mut self) {
+        self.in_doubt = true;
+        self.change(|store| _ = store.doubted.insert(self.digest.clone()));
     }
 
     /// It cannot be moved in this round.

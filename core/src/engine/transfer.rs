@@ -22,6 +22,7 @@ use crate::{
     error::{Error, Result, Retry},
     event::Event,
     job::Job,
+    spec::Verify,
     stage::{Fetch, Offer, Slot},
 };
 
@@ -49,6 +50,8 @@ enum Went {
     Left,
     /// The destination failed.
     Failed(Error),
+    /// It took what we did not hash, and did not say that it is right.
+    Unconfirmed(Error),
     /// The source failed, which it would for every site.
     SourceFailed(Error),
 }
@@ -117,7 +120,7 @@ impl Transfer<'_> {
 
     /// Notes how an attempt went; gives back what shall be tried again.
     fn settle<'s>(&self, one: Move<'s>, went: Went, attempt: u32) -> Option<(Move<'s>, Error)> {
-        let Move { site, claim } = one;
+        let Move { site, mut claim } = one;
         let size = self.size();
         let (error, by_source) = match went {
             Went::Have => {
@@ -143,6 +146,10 @@ impl Transfer<'_> {
                 return None;
             }
             Went::Failed(error) => (error, false),
+            Went::Unconfirmed(error) => {
+                claim.doubt();
+                (error, false)
+            }
             Went::SourceFailed(error) => (error, true),
         };
         if error.is_retryable() && attempt < ATTEMPTS && !self.engine.cancel.is_stopping() {
@@ -167,7 +174,10 @@ impl Transfer<'_> {
         let offers = moves.iter().map(|Move { site, claim }| {
             let in_this_store = |at: &&Repository| **at != site.repository && site.stage.store(at) == site.store;
             let known_in = claim.known_in.as_ref().or_else(|| elsewhere.iter().find(in_this_store));
-            site.stage.offer(&site.repository, self.item, known_in)
+            match claim.in_doubt {
+                true => site.stage.renew(&site.repository, self.item),
+                false => site.stage.offer(&site.repository, self.item, known_in),
+            }
         });
         let mut went: Vec<Option<Went>> = Vec::with_capacity(moves.len());
         let mut slots = Vec::new();
@@ -182,14 +192,24 @@ impl Transfer<'_> {
                 Err(error) => Some(Went::Failed(error)),
             });
         }
-        let mut filled = if slots.is_empty() { Vec::new() } else { self.fill(slots).await }.into_iter();
+        let hashed = self.must_hash(moves, &slots);
+        let mut filled = if slots.is_empty() { Vec::new() } else { self.fill(slots, hashed).await }.into_iter();
         went.into_iter().map(|went| went.or_else(|| filled.next()).expect("one answer for each slot")).collect()
     }
 
-    async fn fill(&self, slots: Vec<Box<dyn Slot>>) -> Vec<Went> {
+    /// Whether we compute the digest: unless the user trusts the destinations, and each of them is known to do it. A
+    /// blob that failed once without is hashed, so that the error says whose fault it is.
+    fn must_hash(&self, moves: &[Move<'_>], slots: &[Box<dyn Slot>]) -> bool {
+        self.engine.options().verify == Verify::Passing
+            || moves.iter().any(|one| one.claim.in_doubt)
+            || !slots.iter().all(|slot| slot.confirms())
+    }
+
+    async fn fill(&self, slots: Vec<Box<dyn Slot>>, hashed: bool) -> Vec<Went> {
         let trouble = Arc::new(OnceLock::new());
         let blob = match self.kept.stream(&self.job.source.repository, self.item).await {
-            Ok(blob) => blob,
+            Ok(blob) if hashed => blob,
+            Ok(blob) => blob.unhashed(),
             Err(error) => return slots.iter().map(|_| Went::SourceFailed(error.clone())).collect(),
         };
         let passed = Arc::new(AtomicU64::new(0));
@@ -210,11 +230,12 @@ impl Transfer<'_> {
                 (None, _) => Went::Left,
                 (Some(Ok(())), _) => Went::Sent,
                 (Some(Err(_)), Some(cause)) => Went::SourceFailed(cause.clone()),
-                (Some(Err(error)), None) => Went::Failed(error),
+                (Some(Err(error)), None) if hashed => Went::Failed(error),
+                (Some(Err(error)), None) => Went::Unconfirmed(error),
             })
             .collect();
         let error = went.iter().find_map(|went| match went {
-            Went::Failed(error) | Went::SourceFailed(error) => Some(error.clone()),
+            Went::Failed(error) | Went::Unconfirmed(error) | Went::SourceFailed(error) => Some(error.clone()),
             Went::Left => Some(laggard(self.engine.tee)),
             _ => None,
         });

@@ -22,7 +22,7 @@ mod words;
 mod written;
 
 pub use load::{Loaded, Parts, Settings, load, load_parts};
-pub use options::{IndexMode, RunOptions};
+pub use options::{IndexMode, RunOptions, Verify};
 pub use pipeline::{Named, Pipeline};
 
 #[cfg(test)]

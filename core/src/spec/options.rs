@@ -16,6 +16,8 @@ pub struct RunOptions {
     pub retries: Option<u32>,
     /// What becomes of an index that lost entries to a filter. Default: `rewrite`.
     pub index: IndexMode,
+    /// Who computes the digests of blobs on their way. Default: `passing`.
+    pub verify: Verify,
     /// Push manifests and tags even where the destination already has them. Default: false.
     pub force: bool,
     /// Whether signatures, SBOMs and other referrers travel along. Default: true.
@@ -23,6 +25,21 @@ pub struct RunOptions {
     /// Seconds that running transfers get to end after the first interrupt; 0 to drop them at once. Default: 20.
     #[schemars(range(min = 0, max = 3600))]
     pub grace_s: Option<u64>,
+}
+
+/// Who computes the digests of blobs on their way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Verify {
+    /// Every blob is hashed while it passes. Nothing of a blob that is not what its name says is ever whole at a
+    /// destination.
+    #[default]
+    Passing,
+    /// A destination that says which digest it stored is believed: this saves hashing a second time what it hashes
+    /// anyway. It gives up the check on our side, so it is for destinations that are trusted. Each of them is hashed for
+    /// until it confirmed one blob in this run; if it leaves one confirmation out, that blob is sent again, and hashed
+    /// from then on.
+    Destination,
 }
 
 /// What becomes of an index that lost entries to a filter.

@@ -39,6 +39,17 @@ impl HarborPush {
         self.projects.ready(self.api(at)).await?;
         write.await.map_err(|error| self.projects.heed(at, error))
     }
+
+    /// The same offer, with an ear for what is refused later.
+    fn watched(&self, at: &Repository, offer: Offer) -> Offer {
+        match offer {
+            Offer::Want(slot) => {
+                let (projects, at) = (Arc::clone(&self.projects), at.clone());
+                Offer::Want(Box::new(HarborSlot { slot, projects, at }))
+            }
+            offer => offer,
+        }
+    }
 }
 
 #[async_trait]
@@ -106,13 +117,11 @@ impl Push for HarborPush {
     }
 
     async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer> {
-        Ok(match self.write(at, self.push.offer(at, item, known_in)).await? {
-            Offer::Want(slot) => {
-                let (projects, at) = (Arc::clone(&self.projects), at.clone());
-                Offer::Want(Box::new(HarborSlot { slot, projects, at }))
-            }
-            offer => offer,
-        })
+        self.write(at, self.push.offer(at, item, known_in)).await.map(|offer| self.watched(at, offer))
+    }
+
+    async fn renew(&self, at: &Repository, item: &Descriptor) -> Result<Offer> {
+        self.write(at, self.push.renew(at, item)).await.map(|offer| self.watched(at, offer))
     }
 
     async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()> {
@@ -139,6 +148,10 @@ struct HarborSlot {
 impl Slot for HarborSlot {
     async fn fill(self: Box<Self>, blob: Blob) -> Result<()> {
         self.slot.fill(blob).await.map_err(|error| self.projects.heed(&self.at, error))
+    }
+
+    fn confirms(&self) -> bool {
+        self.slot.confirms()
     }
 }
 

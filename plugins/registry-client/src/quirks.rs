@@ -23,6 +23,7 @@ pub(crate) struct Quirks {
     pub(crate) no_referrers: AtomicBool,
     presence: AtomicU8,
     asked_for_presence: AtomicBool,
+    confirms: AtomicU8,
     /// Only for Harbor: what is known to stand, seen or brought in this run.
     mountable: Mutex<HashSet<(Repository, Digest)>>,
 }
@@ -61,6 +62,16 @@ impl Quirks {
     /// Whether nobody knows yet, and nobody is finding out.
     pub(crate) fn may_ask_for_presence(&self) -> bool {
         self.presence() == Presence::Unknown && !self.asked_for_presence.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether it named the digest of every blob that it took so far, and took one.
+    pub(crate) fn confirms(&self) -> bool {
+        self.confirms.load(Ordering::Relaxed) == 1
+    }
+
+    /// It took a blob, and confirmed its digest or did not. One time that it did not weighs more than all others.
+    pub(crate) fn learn_confirms(&self, confirmed: bool) {
+        self.confirms.fetch_max(if confirmed { 1 } else { 2 }, Ordering::Relaxed);
     }
 
     pub(crate) fn is_set(flag: &AtomicBool) -> bool {

@@ -6,6 +6,7 @@ mod failing;
 mod fan_out;
 mod filtering;
 mod stopping;
+mod verifying;
 
 use std::sync::{Arc, Mutex};
 

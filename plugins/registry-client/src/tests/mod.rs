@@ -1,6 +1,7 @@
 //! The protocol against real registries, and against odd ones of our own.
 
 mod catalog;
+mod confirming;
 mod double;
 mod harbor;
 mod logging_in;

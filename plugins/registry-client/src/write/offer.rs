@@ -107,7 +107,7 @@ impl Host {
     }
 
     /// Starts an upload without asking for anything else.
-    async fn begin(self: &Arc<Self>, at: &Repository, item: &Descriptor) -> Result<Offer> {
+    pub(super) async fn begin(self: &Arc<Self>, at: &Repository, item: &Descriptor) -> Result<Offer> {
         // Without the slash at the end distribution redirects, and a redirected POST may become a GET.
         let to = To::Path(format!("{}/blobs/uploads/", at.path()));
         let doing = Doing::PushBlob(at, &item.digest);

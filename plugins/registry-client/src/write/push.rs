@@ -87,6 +87,10 @@ impl Push for RegistryPush {
         self.host(at).offer(at, item, known_in).await
     }
 
+    async fn renew(&self, at: &Repository, item: &Descriptor) -> Result<Offer> {
+        self.host(at).begin(at, item).await
+    }
+
     async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()> {
         self.host(at).put_manifest(&at.at(manifest.digest()), manifest).await
     }

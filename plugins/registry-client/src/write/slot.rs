@@ -53,7 +53,7 @@ impl RegistrySlot {
 
     /// Sends the bytes and waits for the answer.
     async fn put(&self, blob: Blob, watch: &Arc<Watch>) -> Result<()> {
-        let size = blob.size();
+        let (size, hashed) = (blob.size(), blob.is_hashed());
         let scopes = Scopes::push(&self.at);
         let reached = self.host.reached().await?;
         let mut tried = Tried::default();
@@ -91,7 +91,7 @@ impl RegistrySlot {
                 let stored = answer.header(HeaderName::from_static("docker-content-digest"));
                 let stored = stored.and_then(|text| text.parse().ok());
                 answer.discard().await;
-                self.check(stored)
+                self.check(stored, hashed)
             }
             // The token is renewed, so that the engine's next attempt brings a good one.
             StatusCode::UNAUTHORIZED if !foreign => {
@@ -104,18 +104,26 @@ impl RegistrySlot {
         }
     }
 
-    /// distribution 2.8 names a sha256 digest for what was uploaded by sha512, so only like is compared with like.
-    fn check(&self, stored: Option<Digest>) -> Result<()> {
+    /// What the registry says it stored. distribution 2.8 names a sha256 digest for what was uploaded by sha512, so only
+    /// like is compared with like; of what we did not hash, nothing but the very digest will do.
+    fn check(&self, stored: Option<Digest>, hashed: bool) -> Result<()> {
+        let confirmed = stored.as_ref() == Some(&self.item.digest);
+        self.host.quirks.learn_confirms(confirmed);
         match stored {
-            Some(stored) if stored.algorithm() == self.item.digest.algorithm() && stored != self.item.digest => {
+            Some(stored) if stored.algorithm() == self.item.digest.algorithm() && !confirmed => {
                 let what = format!("{}: the registry stored `{stored}`", self.doing());
                 Err(Error::new(ErrorKind::Corrupt, what).retry(Retry::Soon))
             }
-            _ => Ok(()),
+            _ if confirmed || hashed => Ok(()),
+            _ => {
+                let what = format!("{}: the registry did not confirm its digest, so it is sent again", self.doing());
+                Err(Error::new(ErrorKind::Corrupt, what).retry(Retry::Soon))
+            }
         }
     }
 
-    /// Whether the blob arrived although its answer did not.
+    /// Whether the blob arrived although its answer did not. That it stands there says nothing of bytes that nobody
+    /// hashed.
     async fn arrived(&self, failed: &Error) -> bool {
         failed.kind() == ErrorKind::Unavailable && self.host.has_blob(&self.at, &self.item).await.unwrap_or(false)
     }
@@ -128,7 +136,7 @@ impl Slot for RegistrySlot {
             let what = format!("{}: its length is not known, and uploads must announce it", self.doing());
             Error::new(ErrorKind::Unsupported, what)
         })?;
-        let watch = Watch::new(size);
+        let (watch, hashed) = (Watch::new(size), blob.is_hashed());
         let failed = match self.put(blob, &watch).await {
             Ok(()) => {
                 self.host.remember_mountable(&self.item, &self.at);
@@ -140,12 +148,16 @@ impl Slot for RegistrySlot {
         if let Some(error) = watch.source_failed() {
             return Err(error);
         }
-        if watch.all_sent() && self.arrived(&failed).await {
+        if hashed && watch.all_sent() && self.arrived(&failed).await {
             return Ok(());
         }
         // Errors of the exchange do not say yet what they are about.
         let doing = self.doing().to_string();
         Err(if failed.message().starts_with(&doing) { failed } else { failed.context(doing) })
+    }
+
+    fn confirms(&self) -> bool {
+        self.host.quirks.confirms()
     }
 }
 
