@@ -77,7 +77,8 @@ impl Layout {
         .await
     }
 
-    /// As [`Layout::open`], but none if there is no directory, or nothing of a layout in it.
+    /// As [`Layout::open`], but none if there is no directory, or nothing of a layout in it, or no more than a writer
+    /// makes before the first image.
     ///
     /// # Errors
     /// If there is one and it cannot be opened.
@@ -89,7 +90,10 @@ impl Layout {
                 return Ok(None);
             }
             check_marker(&root)?;
-            Self::read(root).map(Some)
+            match is_unborn(&root)? {
+                true => Ok(None),
+                false => Self::read(root).map(Some),
+            }
         })
         .await
     }
@@ -284,6 +288,16 @@ impl Inner {
     pub(crate) fn blob_path(&self, digest: &Digest) -> PathBuf {
         self.root.file_path("blobs").join(digest.algorithm().name()).join(digest.hex())
     }
+}
+
+/// Whether making this layout was interrupted before its first `index.json`: there are no blobs, so no image can have
+/// been lost.
+pub(crate) fn is_unborn(root: &Dir) -> Result<bool> {
+    if root.has(index::FILE) {
+        return Ok(false);
+    }
+    let blobs = root.sub("blobs")?.map_or(Ok(None), |blobs| blobs.sub(Algorithm::Sha256.name()))?;
+    blobs.map_or(Ok(true), |blobs| blobs.is_empty())
 }
 
 pub(crate) fn read_index(root: &Dir) -> Result<(Index, Stamp)> {

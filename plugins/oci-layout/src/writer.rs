@@ -25,7 +25,7 @@ use crate::{
     fault::broken,
     incoming::Incoming,
     index::{self, Change, Index},
-    layout::{Layout, MARKER, MARKER_TEXT},
+    layout::{Layout, MARKER, MARKER_TEXT, is_unborn},
     lock::Lock,
     name::Named,
     place::check_kind,
@@ -95,8 +95,7 @@ impl Writer {
             root.replace(MARKER, MARKER_TEXT, options.sync)?;
         }
         let blobs = root.make_sub("blobs")?.make_sub(Algorithm::Sha256.name())?;
-        // An empty directory of blobs means that making this layout was interrupted: no image can have been lost.
-        if !root.has(index::FILE) && blobs.is_empty()? {
+        if is_unborn(&root)? {
             root.replace(index::FILE, Index::empty().render().as_bytes(), options.sync)?;
         }
         root.remove_parts()?;

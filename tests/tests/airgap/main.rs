@@ -6,6 +6,8 @@ mod delta;
 mod foreign;
 mod harbor;
 mod room;
+#[cfg(target_os = "linux")]
+mod sweeping;
 
 use std::{
     collections::BTreeMap,
