@@ -1,7 +1,9 @@
 //! Tiny images, in-memory stages and conformance suites for plugin authors.
 
+pub mod canary;
 pub mod conformance;
 pub mod content;
+pub mod fault;
 pub mod harbor;
 pub mod images;
 pub mod memory;

@@ -1,0 +1,215 @@
+//! The registry as tests hold it.
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use sealift_serve::{ServeOptions, Server};
+use tempfile::TempDir;
+use tokio::{net::TcpListener, task::JoinHandle};
+
+use super::{
+    Act, Fault, Guard, Journal, Weather,
+    connection::converse,
+    journal::{Note, Notes},
+    weather::Forecast,
+};
+
+/// A running registry with faults.
+pub struct FaultRegistry {
+    addr: SocketAddr,
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+    behind: Option<(Server, TempDir)>,
+}
+
+/// What all connections share.
+pub(super) struct Shared {
+    pub(super) upstream: SocketAddr,
+    pub(super) host: String,
+    pub(super) weather: Forecast,
+    notes: Notes,
+    connections: AtomicU64,
+    script: Mutex<Vec<Scripted>>,
+    guard: Mutex<Option<Guard>>,
+}
+
+struct Scripted {
+    fault: Fault,
+    seen: u64,
+    fired: Arc<AtomicU64>,
+}
+
+/// A fault that is due, and where to note that it took effect.
+pub(super) struct Due {
+    pub(super) act: Act,
+    fired: Arc<AtomicU64>,
+}
+
+impl Due {
+    pub(super) fn fired(&self, note: &Note) {
+        let mut exchange = note.get();
+        if exchange.fault.is_none() {
+            self.fired.fetch_add(1, Ordering::Relaxed);
+            exchange.fault = Some(format!("{:?}", self.act));
+        }
+    }
+}
+
+impl FaultRegistry {
+    /// Starts one over an empty temporary directory.
+    ///
+    /// # Panics
+    /// If loopback or temporary files are not to be had.
+    pub async fn start() -> Self {
+        let dir = tempfile::tempdir().expect("there is room for temporary files");
+        let server = Server::start(ServeOptions::new(dir.path()).writable().throwaway()).await;
+        let server = server.expect("the embedded registry starts");
+        let mut registry = Self::before(server.addr()).await;
+        registry.behind = Some((server, dir));
+        registry
+    }
+
+    /// Starts one in front of another registry that speaks plain HTTP.
+    ///
+    /// # Panics
+    /// If loopback cannot be listened on.
+    pub async fn before(upstream: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback can be listened on");
+        let addr = listener.local_addr().expect("a bound socket has an address");
+        let shared = Arc::new(Shared {
+            upstream,
+            host: addr.to_string(),
+            weather: Forecast::new(),
+            notes: Notes::default(),
+            connections: AtomicU64::new(0),
+            script: Mutex::default(),
+            guard: Mutex::default(),
+        });
+        let task = tokio::spawn(accept(listener, Arc::clone(&shared)));
+        Self { addr, shared, task, behind: None }
+    }
+
+    /// Host and port, as they stand in references.
+    pub fn host(&self) -> String {
+        self.shared.host.clone()
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The base of its URLs, without a slash at the end.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// The base of the URLs of the registry behind, where no fault, guard or journal is.
+    pub fn url_behind(&self) -> String {
+        format!("http://{}", self.shared.upstream)
+    }
+
+    /// The image layout that the registry keeps its content in.
+    ///
+    /// # Panics
+    /// If the registry behind is another one's.
+    pub fn dir(&self) -> &Path {
+        self.behind.as_ref().expect("the registry behind is our own").1.path()
+    }
+
+    /// Adds a fault. Of several that are due for a request the first one happens; all of them count it.
+    pub fn will(&self, fault: Fault) {
+        self.shared.script().push(Scripted { fault, seen: 0, fired: Arc::default() });
+    }
+
+    /// Lets nobody in without the guard's token from now on.
+    pub fn guard(&self, guard: Guard) {
+        *self.shared.guard.lock().unwrap_or_else(PoisonError::into_inner) = Some(guard);
+    }
+
+    /// Forgets all faults, and the weather is fine. The guard stays.
+    pub fn heal(&self) {
+        self.shared.script().clear();
+        self.weather(Weather::Fine);
+    }
+
+    /// Changes the network as a whole.
+    pub fn weather(&self, weather: Weather) {
+        self.shared.weather.set(weather);
+    }
+
+    /// What was asked so far, or since [`FaultRegistry::forget`].
+    pub fn journal(&self) -> Journal {
+        self.shared.notes.journal()
+    }
+
+    /// Forgets the journal so far.
+    pub fn forget(&self) {
+        self.shared.notes.forget();
+    }
+
+    /// Faults of the script that took effect, each as often as it did.
+    pub fn fired(&self) -> u64 {
+        self.shared.script().iter().map(|scripted| scripted.fired.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Asserts that each fault of the script took effect at least once.
+    ///
+    /// # Panics
+    /// If one did not; the journal is in the message.
+    #[track_caller]
+    pub fn assert_all_fired(&self) {
+        let script = self.shared.script();
+        let idle: Vec<_> =
+            script.iter().filter(|it| it.fired.load(Ordering::Relaxed) == 0).map(|it| &it.fault).collect();
+        assert!(idle.is_empty(), "these faults never took effect: {idle:?}\n{}", self.journal());
+    }
+}
+
+impl Drop for FaultRegistry {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Shared {
+    /// What shall go wrong with this request.
+    pub(super) fn due(&self, method: &str, path: &str) -> Option<Due> {
+        let mut due = None;
+        for scripted in self.script().iter_mut().filter(|scripted| scripted.fault.matches(method, path)) {
+            scripted.seen += 1;
+            if due.is_none() && scripted.fault.is_due(scripted.seen) {
+                due = Some(Due { act: scripted.fault.what().clone(), fired: Arc::clone(&scripted.fired) });
+            }
+        }
+        due
+    }
+
+    pub(super) fn guard(&self) -> Option<Guard> {
+        self.guard.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn notes(&self) -> &Notes {
+        &self.notes
+    }
+
+    fn script(&self) -> MutexGuard<'_, Vec<Scripted>> {
+        self.script.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    let mut connections = tokio::task::JoinSet::new(); // they end with the registry
+    while let Ok((stream, _)) = listener.accept().await {
+        let _ = stream.set_nodelay(true); // only slower without
+        let number = shared.connections.fetch_add(1, Ordering::Relaxed) + 1;
+        connections.spawn(converse(stream, Arc::clone(&shared), number));
+        while connections.try_join_next().is_some() {}
+    }
+}
