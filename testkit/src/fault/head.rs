@@ -12,8 +12,11 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// None: the other side has nothing more to say.
+    /// None: the other side has nothing more to say, or no HTTP. Who tries TLS must not wait for an answer.
     pub(super) async fn read(from: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Option<Self>> {
+        if !from.fill_buf().await?.first().is_some_and(u8::is_ascii_alphabetic) {
+            return Ok(None);
+        }
         let Some(start) = line(from).await?.filter(|start| !start.is_empty()) else { return Ok(None) };
         let mut headers = Vec::new();
         while let Some(text) = line(from).await? {

@@ -3,7 +3,7 @@
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url, header, redirect};
 use sealift_core::content::{Descriptor, Digest, MediaType, well_known};
 use sealift_serve::{ServeOptions, Server, sample::Image};
-use sealift_testkit::registry::Registry;
+use sealift_testkit::{fault::FaultRegistry, registry::Registry};
 use serde_json::Value;
 
 use crate::deviations::Point;
@@ -15,12 +15,15 @@ pub(crate) struct Subject {
     client: Client,
 }
 
-/// Asks both registries. Each test starts its own, so repositories can have any name.
+/// Asks both registries, and the first one through the proxy that can break. Each test starts its own, so repositories can have any name.
 pub(crate) async fn both(question: impl AsyncFn(&Subject)) {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(ServeOptions::new(dir.path()).writable().throwaway()).await.unwrap();
     question(&Subject::new(&server.url(), false)).await;
     server.shutdown().await.unwrap();
+    // The one that breaks on cue must be this one as long as nothing is to break.
+    let faultless = FaultRegistry::start().await;
+    question(&Subject::new(&faultless.url(), false)).await;
     if let Some(registry) = Registry::start() {
         question(&Subject::new(&registry.url(), true)).await;
     }

@@ -1,0 +1,151 @@
+//! A source and a destination that misbehave on cue, and the program between them.
+
+use std::path::{Path, PathBuf};
+
+use sealift_core::content::Digest;
+use sealift_e2e::program::{Folder, Ran};
+use sealift_testkit::{
+    canary::Canaries,
+    content::Content,
+    fault::{FaultRegistry, Guard},
+    images::Image,
+};
+use serde_json::Value;
+
+use crate::invariants;
+
+/// Where images go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum To {
+    Registry,
+    Directory,
+}
+
+/// One image that a run shall bring.
+pub(crate) struct Wanted {
+    pub(crate) repository: String,
+    pub(crate) tag: String,
+    pub(crate) digest: Digest,
+}
+
+/// Two registries behind logins whose secrets are canaries; where images go to a directory the second one is idle.
+pub(crate) struct Scene {
+    pub(crate) from: FaultRegistry,
+    pub(crate) to: FaultRegistry,
+    pub(crate) folder: Folder,
+    pub(crate) canaries: Canaries,
+    pub(crate) wanted: Vec<Wanted>,
+    /// Further rounds over what failed.
+    pub(crate) retries: u32,
+    kind: To,
+}
+
+impl Scene {
+    /// Between two registries.
+    pub(crate) async fn new() -> Self {
+        Self::to(To::Registry).await
+    }
+
+    pub(crate) async fn to(kind: To) -> Self {
+        let canaries = Canaries::default();
+        let (from, to) = (FaultRegistry::start().await, FaultRegistry::start().await);
+        for registry in [&from, &to] {
+            registry.guard(Guard {
+                username: "miner".to_owned(),
+                password: canaries.password.clone(),
+                token: canaries.token.clone(),
+            });
+        }
+        let folder = Folder::new(env!("CARGO_BIN_EXE_sealift-under-test")).var("CANARY", &canaries.password);
+        std::fs::create_dir(folder.path("tmp")).unwrap();
+        let folder = {
+            let tmp = folder.path("tmp");
+            folder.var("TMPDIR", tmp.to_str().unwrap())
+        };
+        Self { from, to, folder, canaries, wanted: Vec::new(), retries: 0, kind }
+    }
+
+    /// Puts an image into the source; a run shall bring it.
+    pub(crate) async fn wants(&mut self, repository: &str, tag: &str, image: &Image) {
+        Content::at(&self.from.url_behind()).put(repository, tag, image).await;
+        let (repository, tag) = (repository.to_owned(), tag.to_owned());
+        self.wanted.push(Wanted { repository, tag, digest: image.manifest.digest().clone() });
+    }
+
+    /// Runs the program over everything that is wanted; it logs all that it can.
+    pub(crate) fn run(&self) -> Ran {
+        self.write_pipeline("");
+        let arguments = ["run", "scene.toml", "--json", "-vvv", "--log", "run.log"];
+        // The registries live on the other threads of the test.
+        tokio::task::block_in_place(|| self.folder.run(&arguments))
+    }
+
+    /// The pipeline of this scene, with more at its end.
+    pub(crate) fn write_pipeline(&self, more: &str) {
+        let (from, to) = (self.from.host(), self.to.host());
+        let mut text = format!("name = \"scene\"\n\n[run]\nretries = {}\n", self.retries);
+        text += "\n[list]\nuse = \"registry\"\nimages = [\n";
+        for Wanted { repository, tag, .. } in &self.wanted {
+            text += &format!("    {{ from = \"{from}/{repository}:{tag}\", to = [\"{to}/{repository}\"] }},\n");
+        }
+        text += "]\n\n[[push]]\n";
+        text += match self.kind {
+            To::Registry => "use = \"registry\"\n",
+            To::Directory => "use = \"oci-dir\"\npath = \"bundle\"\n",
+        };
+        for host in [from, to] {
+            text += &format!("\n[registries.\"{host}\"]\nusername = \"miner\"\npassword = {{ env = \"CANARY\" }}\n");
+        }
+        self.folder.write("scene.toml", &(text + more));
+    }
+
+    /// The layout in which the destination keeps its content.
+    pub(crate) fn layout(&self) -> PathBuf {
+        match self.kind {
+            To::Registry => self.to.dir().to_owned(),
+            To::Directory => self.folder.path("bundle"),
+        }
+    }
+
+    /// The names that an image may have in that layout.
+    pub(crate) fn names(&self, wanted: &Wanted) -> [String; 2] {
+        let Wanted { repository, tag, .. } = wanted;
+        [format!("{repository}:{tag}"), format!("{}/{repository}:{tag}", self.from.host())]
+    }
+
+    /// What the program logged.
+    #[expect(dead_code, reason = "the cases that look into it are to come")]
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path("run.log")).unwrap_or_default()
+    }
+
+    pub(crate) fn tmp(&self) -> PathBuf {
+        self.folder.path("tmp")
+    }
+
+    pub(crate) fn writes_a_directory(&self) -> bool {
+        self.kind == To::Directory
+    }
+
+    /// Everything that must be true after a run, whatever went wrong in it; ends the faults.
+    #[track_caller]
+    pub(crate) fn assert_invariants(&self, ran: &Ran) {
+        invariants::assert_invariants(self, ran);
+    }
+}
+
+/// The last object that the program printed.
+#[track_caller]
+pub(crate) fn report(ran: &Ran) -> Value {
+    let line = ran.stdout.lines().last().unwrap_or_else(|| panic!("nothing was printed: {}", ran.all()));
+    let report: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {}", ran.all()));
+    assert_eq!(report["event"], "report", "{}", ran.all());
+    report
+}
+
+/// The files below a folder, hidden ones too.
+pub(crate) fn files(below: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(below) else { return Vec::new() };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}

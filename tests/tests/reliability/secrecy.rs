@@ -1,0 +1,1 @@
+//! Group D: logins, and that nothing secret comes out.
