@@ -159,7 +159,8 @@ impl Transfer<'_> {
             return Some((Move { site, claim }, error));
         }
         site.fail(error.clone());
-        if by_source {
+        // What one repository of the source does not have, another may have, or the destination.
+        if by_source && error.is_retryable() {
             claim.spent(error);
         }
         None
@@ -171,14 +172,7 @@ impl Transfer<'_> {
             true => Vec::new(),
             false => self.kept.elsewhere(self.item).await,
         };
-        let offers = moves.iter().map(|Move { site, claim }| {
-            let in_this_store = |at: &&Repository| **at != site.repository && site.stage.store(at) == site.store;
-            let known_in = claim.known_in.as_ref().or_else(|| elsewhere.iter().find(in_this_store));
-            match claim.in_doubt {
-                true => site.stage.renew(&site.repository, self.item),
-                false => site.stage.offer(&site.repository, self.item, known_in),
-            }
-        });
+        let offers = moves.iter().map(|one| self.offer(one, &elsewhere));
         let mut went: Vec<Option<Went>> = Vec::with_capacity(moves.len());
         let mut slots = Vec::new();
         for offer in join_all(offers).await {
@@ -195,6 +189,24 @@ impl Transfer<'_> {
         let hashed = self.must_hash(moves, &slots);
         let mut filled = if slots.is_empty() { Vec::new() } else { self.fill(slots, hashed).await }.into_iter();
         went.into_iter().map(|went| went.or_else(|| filled.next()).expect("one answer for each slot")).collect()
+    }
+
+    /// Offers the blob to one site, and names it repositories to take it from.
+    async fn offer(&self, Move { site, claim }: &Move<'_>, elsewhere: &[Repository]) -> Result<Offer> {
+        if claim.in_doubt {
+            return site.stage.renew(&site.repository, self.item).await;
+        }
+        let in_this_store = |at: &&Repository| **at != site.repository && site.stage.store(at) == site.store;
+        let mut places = claim.known_in.iter().chain(elsewhere.iter().filter(in_this_store));
+        let mut offer = site.stage.offer(&site.repository, self.item, places.next()).await?;
+        // What was left out of the source can come from nowhere else, so each place is worth a question.
+        for place in places.take_while(|_| !elsewhere.is_empty()) {
+            if !matches!(offer, Offer::Want(_)) {
+                break;
+            }
+            offer = site.stage.offer(&site.repository, self.item, Some(place)).await?;
+        }
+        Ok(offer)
     }
 
     /// Whether we compute the digest: unless the user trusts the destinations, and each of them is known to do it. A

@@ -61,6 +61,27 @@ async fn a_broken_layer_that_many_images_share_is_not_tried_once_for_each() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_layer_that_one_repository_lost_may_come_from_another() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
+    let mut wanted = Wanted::new();
+    for repository in ["lost", "kept"] {
+        from.add(&format!("{repository}:v1"), &image("linux/amd64", &["shared", repository]));
+        wanted = wanted.image(&format!("from.io/{repository}:v1"), &[]);
+    }
+    let shared = sealift_core::content::Digest::of(b"shared").to_string();
+    from.script(move |call| match call.op {
+        Op::Blob if call.repository == "lost" && call.what == shared => {
+            Some(Fault::Fail(Error::new(ErrorKind::NotFound, "not here")))
+        }
+        _ => None,
+    });
+    let report = Bench::new(wanted, &from, &[&to]).options(|run| run.retries = Some(0)).run().await;
+    assert_eq!((report.copied, report.failed), (1, 1), "{report:?}");
+    assert!(to.digest_of("kept:v1").is_some());
+    to.assert_whole();
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_one_repository_refuses_another_may_take() {
     let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
     from.add("app:v1", &image("linux/amd64", &["layer"]));

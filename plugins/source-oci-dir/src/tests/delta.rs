@@ -50,6 +50,22 @@ async fn what_was_left_out_is_taken_from_where_the_receipt_says() {
 }
 
 #[tokio::test]
+async fn what_the_first_place_lost_is_taken_from_the_next() {
+    let (old, new) = (image("linux/amd64", &["shared", "1"]), image("linux/amd64", &["shared", "2"]));
+    let mut builder = ReceiptBuilder::new(["h.io/lib"]);
+    for name in ["h.io/lib/cleaned:v0", "h.io/lib/old:v0"] {
+        let blobs = old.blobs.iter().map(|(item, _)| (item.digest.clone(), item.size));
+        builder.add(name.parse().unwrap(), old.manifest.digest().clone(), Vec::new(), blobs);
+    }
+    let made = delta(&new, builder.finish()).await;
+    let registry = Memory::new("h.io");
+    registry.add("lib/old:v0", &old);
+    let report = load(json!({ "to": "h.io" }), &made.path(), &registry).await;
+    assert_eq!((report.exit_code(), report.copied), (0, 2), "{report:?}");
+    registry.assert_whole();
+}
+
+#[tokio::test]
 async fn what_the_other_side_does_not_have_after_all_is_told_exactly() {
     let (old, new) = (image("linux/amd64", &["shared", "1"]), image("linux/amd64", &["shared", "2"]));
     let made = delta(&new, receipt("h.io/lib/old", "h.io/lib/old:v0", &old, &[])).await;
