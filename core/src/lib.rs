@@ -22,6 +22,9 @@ pub mod diagnostic;
 pub mod engine;
 pub mod error;
 pub mod event;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod job;
 pub mod outlet;
 pub mod plugin;

@@ -22,6 +22,9 @@ mod auth;
 mod config;
 mod document;
 mod findings;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzz;
 mod read;
 mod rule;
 mod rules;

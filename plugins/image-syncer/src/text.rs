@@ -2,7 +2,7 @@
 
 use std::{ops::Range, sync::Arc};
 
-use sealift_core::diagnostic::{Diagnostic, Place};
+use sealift_core::diagnostic::{Diagnostic, Place, printable};
 
 /// Files of people are small; this bounds what parsing can cost.
 pub(crate) const MAX_BYTES: u64 = 4 << 20;
@@ -74,7 +74,7 @@ impl<'t> Text<'t> {
 
     /// The text of a line with a star for every character that may belong to a password.
     fn showable(&self, start: usize, line: &str) -> String {
-        let Some(shown) = &self.shown else { return line.to_owned() };
+        let Some(shown) = &self.shown else { return printable(line) };
         let mut colon_from = None;
         let mut show = |at: usize, character: char| {
             let before = shown.partition_point(|span| span.start <= at);
@@ -85,6 +85,6 @@ impl<'t> Text<'t> {
             // The colon after a key is its own.
             character.is_whitespace() || (character == ':' && colon_from == Some(at))
         };
-        line.char_indices().map(|(at, c)| if show(start + at, c) { c } else { '*' }).collect()
+        printable(&line.char_indices().map(|(at, c)| if show(start + at, c) { c } else { '*' }).collect::<String>())
     }
 }

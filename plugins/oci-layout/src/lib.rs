@@ -18,6 +18,9 @@ mod catalog;
 mod checked;
 mod dir;
 mod fault;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzz;
 mod graph;
 mod incoming;
 mod index;

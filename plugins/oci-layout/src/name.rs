@@ -7,7 +7,7 @@
 //! Tags that Docker allows and the grammar of `ref.name` does not (`a__b`, `x-`) stand in the second annotation as they
 //! are, and the first one names the digest instead: skopeo and umoci refuse other texts there.
 
-use sealift_core::content::{Descriptor, Digest, ImageRef, Repository, Tag, Version};
+use sealift_core::content::{Descriptor, Digest, ImageRef, Tag, Version};
 
 /// What most tools look for.
 pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -120,13 +120,6 @@ impl Name {
         let tag: Tag = tag.parse().ok()?;
         Some(Self { repository: repository.to_owned(), version: Version::Tag(tag) })
     }
-
-    /// As a reference with a registry, if it is one.
-    pub fn image(&self) -> Option<ImageRef> {
-        let (registry, path) = self.repository.split_once('/')?;
-        let repository = Repository::new(registry, path).ok()?;
-        Some(ImageRef { repository, version: self.version.clone() })
-    }
 }
 
 /// Whether a text may stand in `ref.name` (image-spec, "Pre-Defined Annotation Keys"); skopeo and umoci insist on it.
@@ -199,9 +192,5 @@ mod tests {
         }
         assert_eq!(Name::parse("a@sha256:x"), None);
         assert_eq!(Name::parse("a:-x"), None);
-        assert_eq!(
-            Name::parse("docker.io/library/nginx:1").unwrap().image().unwrap().to_string(),
-            "docker.io/library/nginx:1"
-        );
     }
 }

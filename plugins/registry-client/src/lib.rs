@@ -18,6 +18,9 @@ mod config;
 mod credentials;
 mod doing;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzz;
 mod host;
 mod names;
 mod net;

@@ -16,7 +16,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use challenge::Challenges;
 pub(crate) use scope::Scopes;
 pub(crate) use ticket::Tried;

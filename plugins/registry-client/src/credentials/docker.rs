@@ -217,5 +217,16 @@ fn decode(auth: &str) -> Option<(String, String)> {
     Some((username.to_owned(), password.trim_end_matches('\0').to_owned()))
 }
 
+/// Whether a file can be read; if so, looks everything up in it that may be asked for a repository.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn any_file(bytes: &[u8], repository: &Repository) -> bool {
+    let Ok(file) = serde_json::from_slice::<File>(bytes) else { return false };
+    for key in keys(repository) {
+        let _ = file.helper(&key);
+        let _ = file.entry(&key).map(|entry| entry.login(key.clone()));
+    }
+    true
+}
+
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,9 @@ pub(crate) use login::{Login, Trial, sensitive};
 use sealift_core::{content::Repository, error::Result, plugin::Environment};
 pub use section::{Config, Credentials};
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use docker::any_file as any_docker_file;
+
 use docker::DockerFiles;
 
 /// Finds logins.

@@ -12,9 +12,9 @@ mod tags;
 
 pub use catalog::{Catalog, CatalogPage};
 pub use fetch::RegistryFetch;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use link::next as next_link;
 pub(crate) use manifest::Head;
-#[cfg(test)]
-pub(crate) use range::judge as judge_range;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use range::{Part, judge as judge_range};
 pub use tags::Tags;

@@ -1,0 +1,13 @@
+//! Pipeline files, with all built-in plugins. Nothing is asked of any network, and no file is there to be read.
+
+#![no_main]
+
+use std::sync::Arc;
+
+use sealift_core::{fuzz, plugin::Purpose, spec::Settings};
+use sealift_plugins as _;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let settings = Settings { base: "/nowhere".into(), environment: Arc::new(|_| None), purpose: Purpose::Check };
+    fuzz::pipeline(bytes, &settings);
+});

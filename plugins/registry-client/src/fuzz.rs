@@ -1,0 +1,99 @@
+//! What must hold for any bytes that a server sends, or that stand in a file of logins.
+//!
+//! Fuzzers look for bytes that break it without end (`fuzz/`), property tests for a moment in every run.
+
+use std::time::SystemTime;
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use sealift_core::content::Repository;
+use url::Url;
+
+use crate::{
+    address::Reach,
+    auth::Challenges,
+    error::Said,
+    read,
+    url_policy::{Home, Use},
+};
+
+fn headers(name: &'static str, value: &[u8]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    // Each line is a header of its own: several of one name are allowed.
+    for value in value.split(|byte| *byte == b'\n').filter_map(|line| HeaderValue::from_bytes(line).ok()) {
+        headers.append(HeaderName::from_static(name), value);
+    }
+    headers
+}
+
+/// `WWW-Authenticate`: a token service has an address, which the policy has judged before anybody is asked there.
+pub fn challenge(bytes: &[u8]) {
+    let found = Challenges::read(&headers("www-authenticate", bytes));
+    if let Some(bearer) = found.bearer {
+        assert!(!bearer.realm.is_empty());
+        url(Use::Realm, &bearer.realm);
+    }
+}
+
+/// `Link`: the next page is one that was named, and at the registry.
+pub fn link(bytes: &[u8]) {
+    if let Ok(Some(next)) = read::next_link(&headers("link", bytes)) {
+        assert!(bytes.windows(next.len().max(1)).any(|there| there == next.as_bytes()) || next.is_empty());
+        if let Some(url) = url(Use::Page, &next) {
+            assert_eq!(url.host_str(), Some("registry.example.com"));
+        }
+    }
+}
+
+/// `Content-Range`: a part that is joined begins where we stopped, and is no part of something larger.
+pub fn content_range(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    for offset in [0, 5, 1 << 40] {
+        for size in [None, Some(10), Some(u64::MAX)] {
+            if let read::Part::From { skip } = read::judge_range(StatusCode::PARTIAL_CONTENT, Some(text), offset, size)
+            {
+                assert_eq!(skip, 0);
+                assert!(text.contains(&offset.to_string()), "{text:?} does not begin at {offset}");
+            }
+        }
+    }
+}
+
+/// `Retry-After`: any wait can be added to any other.
+pub fn retry_after(bytes: &[u8]) {
+    let wait = crate::request::retry_after(&headers("retry-after", bytes), SystemTime::UNIX_EPOCH);
+    assert!(wait.is_none_or(|wait| SystemTime::UNIX_EPOCH.checked_add(wait).is_some()));
+}
+
+/// The body of an error: one line that can be shown.
+pub fn error_body(bytes: &[u8]) {
+    let said = Said::of(bytes);
+    assert!(!said.text.chars().any(char::is_control), "{said:?}");
+    assert!(said.text.chars().count() <= 201, "{said:?}");
+}
+
+/// A URL of a server: we are not sent to plain http, further inside, or with somebody's name.
+pub fn location(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    for usage in [Use::Realm, Use::Upload, Use::Redirect, Use::Page] {
+        url(usage, text);
+    }
+}
+
+fn url(usage: Use, text: &str) -> Option<Url> {
+    let registry = Url::parse("https://registry.example.com").expect("it is a URL");
+    let home = Home { url: &registry, reach: Some(Reach::Public), trusted: &[] };
+    let url = home.judge(usage, &registry, text).ok()?;
+    assert_eq!(url.scheme(), "https", "{text:?}");
+    assert!(url.username().is_empty() && url.password().is_none(), "{text:?}");
+    let inner = url.host().as_ref().and_then(Reach::of_host).is_some_and(|reach| reach != Reach::Public);
+    assert!(!inner, "{text:?}");
+    Some(url)
+}
+
+/// A credential file of Docker or Podman: read or refused, with whatever it holds.
+pub fn docker_config(bytes: &[u8]) {
+    for repository in ["docker.io/library/nginx", "quay.io/a/b/c"] {
+        let repository: Repository = repository.parse().expect("it is a repository");
+        crate::credentials::any_docker_file(bytes, &repository);
+    }
+}
