@@ -2,6 +2,9 @@
 //!
 //! Data flows one way: a [`List`] finds versions, [`Filter`]s drop some, a [`Fetch`] reads manifests and blobs,
 //! [`Push`]es write them. Stages say what happened; the engine decides what to do about it.
+//!
+//! The engine wraps each stage (`engine/fence.rs`, `engine/kept.rs`), so a new method, defaulted or not, is passed on
+//! there too.
 
 use std::{
     collections::{HashMap, HashSet},

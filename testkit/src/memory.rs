@@ -71,6 +71,8 @@ pub enum Fault {
     Unconfirmed,
     /// The plugin panics.
     Panic,
+    /// The plugin neither answers nor fails.
+    Hang,
 }
 
 type Script = Box<dyn Fn(&Call) -> Option<Fault> + Send + Sync>;
@@ -221,6 +223,7 @@ impl Memory {
         match fault {
             Some(Fault::Fail(error)) => Err(error),
             Some(Fault::Panic) => panic!("told to"),
+            Some(Fault::Hang) => std::future::pending().await,
             Some(Fault::Slow(wait)) if op != Op::Fill => {
                 tokio::time::sleep(wait).await;
                 Ok(None)

@@ -13,6 +13,7 @@ mod cancel;
 mod claims;
 mod copy;
 mod events;
+mod fence;
 mod job;
 mod kept;
 mod once;

@@ -1,6 +1,11 @@
 //! A run: everything once, then further rounds over what failed.
 
-use std::{any::Any, mem, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Instant,
+};
 
 use futures::FutureExt;
 use tokio::{
@@ -9,6 +14,7 @@ use tokio::{
 };
 
 use super::{
+    fence,
     job::{self, End, Ended, Place, Work},
     presence::Batch,
     state::{Engine, Mode},
@@ -67,7 +73,7 @@ enum Unlisted {
     Chosen(Listing),
 }
 
-type Done = (Work, Result<Ended, String>);
+type Done = (Work, Result<Ended>);
 
 struct Run {
     engine: Arc<Engine>,
@@ -146,7 +152,15 @@ impl Run {
                 None => list.list(&outlet).await,
             }
         });
-        while let Some(found) = self.next_found(&mut inbox).await {
+        loop {
+            // While the engine works on what was found the list waits, so only its own time counts.
+            let Ok(found) = tokio::time::timeout(fence::LIMIT, self.next_found(&mut inbox)).await else {
+                lister.abort(); // and nobody waits for it: it may not even notice
+                let kind = &self.engine.pipeline.list.kind;
+                let error = fence::hung(format_args!("the list `{kind}` handed out nothing, and did not end,"));
+                return self.listing_failed(only, error);
+            };
+            let Some(found) = found else { break };
             match found {
                 Found::Listing(listing) => self.take_listing(listing).await,
                 Found::Warning(message) => self.engine.events.warn(message),
@@ -157,6 +171,11 @@ impl Run {
         let stopped = lister.abort_handle();
         let result = tokio::select! {
             result = lister => result,
+            () = tokio::time::sleep(fence::LIMIT) => {
+                stopped.abort();
+                let kind = &self.engine.pipeline.list.kind;
+                return self.listing_failed(only, fence::hung(format_args!("the list `{kind}` did not end")));
+            }
             () = self.engine.cancel.stopped() => {
                 stopped.abort();
                 return;
@@ -168,8 +187,10 @@ impl Run {
             Ok(Err(error)) => self.listing_failed(only, error),
             Err(panic) => {
                 let kind = &self.engine.pipeline.list.kind;
-                let error = Error::new(ErrorKind::Bug, format!("the list `{kind}` broke: {panic}"));
-                self.listing_failed(None, error);
+                let text =
+                    panic.try_into_panic().map_or_else(|error| error.to_string(), |panic| fence::text_of(&*panic));
+                let error = Error::new(ErrorKind::Bug, format!("the list `{kind}` broke: {text}"));
+                self.listing_failed(only, error);
             }
         }
     }
@@ -243,7 +264,8 @@ impl Run {
         let mut dropped = Vec::new();
         for (at, filter) in self.engine.pipeline.filters.clone().into_iter().enumerate() {
             let before = listing.candidates.len();
-            filter.stage.versions(listing);
+            catch_unwind(AssertUnwindSafe(|| filter.stage.versions(listing)))
+                .map_err(|panic| fence::error_of(&*panic))?;
             self.choose(&*filter.stage, listing).await?;
             let fewer = before.saturating_sub(listing.candidates.len());
             if fewer > 0 {
@@ -256,13 +278,12 @@ impl Run {
     /// Lets a filter read what it must, and takes in what ends meanwhile.
     async fn choose(&mut self, filter: &dyn Filter, listing: &mut Listing) -> Result<()> {
         let engine = Arc::clone(&self.engine);
-        let choice = AssertUnwindSafe(filter.choose(listing, &*engine.pipeline.fetch.stage)).catch_unwind();
-        let mut choice = std::pin::pin!(choice);
+        let mut choice = std::pin::pin!(filter.choose(listing, &*engine.pipeline.fetch.stage));
         loop {
             tokio::select! {
                 biased;
                 () = engine.cancel.stopping() => return Err(Error::cancelled()),
-                chosen = &mut choice => return chosen.unwrap_or_else(|panic| Err(broken_filter(&*panic))),
+                chosen = &mut choice => return chosen,
                 Some(done) = self.running.join_next() => self.absorb(done),
             }
         }
@@ -340,7 +361,7 @@ impl Run {
     /// Takes in how a job ended.
     fn absorb(&mut self, done: Result<Done, tokio::task::JoinError>) {
         let Ok((work, ended)) = done else { return }; // aborted: the user stopped the run for good
-        let Ended { ends, deferred } = ended.unwrap_or_else(|panic| broken(&work, &panic));
+        let Ended { ends, deferred } = ended.unwrap_or_else(|error| broken(&work, &error));
         if !deferred.is_empty() {
             self.start_slowly(Work { only: Some(deferred), slow: true, ..work.clone() });
         }
@@ -449,20 +470,10 @@ async fn wait_for(jobs: Arc<Semaphore>) -> OwnedSemaphorePermit {
 /// Does a job; a plugin that panics takes down its image, not the run.
 async fn do_work(engine: &Arc<Engine>, work: Work) -> Done {
     let ended = AssertUnwindSafe(job::run(engine, &work)).catch_unwind().await;
-    (work, ended.map_err(|panic| panic_text(&*panic)))
+    (work, ended.map_err(|panic| fence::error_of(&*panic)))
 }
 
-fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
-}
-
-fn broken_filter(panic: &(dyn Any + Send)) -> Error {
-    Error::new(ErrorKind::Bug, format!("a filter broke while it chose versions: {}", panic_text(panic)))
-}
-
-fn broken(work: &Work, panic: &str) -> Ended {
-    let error = Error::new(ErrorKind::Bug, format!("a stage broke while it worked on this image: {panic}"));
+fn broken(work: &Work, error: &Error) -> Ended {
     let places = match &work.only {
         Some(places) => places.iter().cloned().map(Some).collect(),
         None => vec![None],

@@ -70,7 +70,7 @@ impl Engine {
     pub(super) fn new(pipeline: &Pipeline, cancel: &Cancel, observer: &Arc<dyn Observer>, mode: Mode) -> Arc<Self> {
         let transfers = pipeline.run.transfers.map_or(TRANSFERS, std::num::NonZero::get);
         Arc::new(Self {
-            pipeline: pipeline.clone(),
+            pipeline: super::fence::around(pipeline),
             mode,
             cancel: cancel.clone(),
             events: Events::new(observer),

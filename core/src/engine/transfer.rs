@@ -12,6 +12,7 @@ use futures::future::{join_all, select_all};
 
 use super::{
     copy::Site,
+    fence,
     kept::Kept,
     once::{Claim, OnceMap, Turn},
     state::{ATTEMPTS, Engine, Lane},
@@ -234,8 +235,16 @@ impl Transfer<'_> {
             size: self.item.known_size(),
             passed: Arc::clone(&passed),
         });
+        let watched = Arc::clone(&passed);
         let blob = blob.counted(passed).watched(Arc::clone(&trouble));
-        let results = self.pour(blob, slots).await;
+        let takers = slots.len();
+        let what = format!("blob `{}`", self.item.digest.short());
+        let results = tokio::select! {
+            results = self.pour(blob, slots) => results,
+            error = fence::standing_still(&watched, what) => {
+                vec![Some(Err(error)); takers]
+            }
+        };
         let went: Vec<Went> = results
             .into_iter()
             .map(|result| match (result, trouble.get()) {

@@ -1,5 +1,6 @@
 //! The engine, run on registries in memory.
 
+mod breaking;
 mod choosing;
 mod copying;
 mod failing;

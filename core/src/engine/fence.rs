@@ -1,0 +1,263 @@
+//! What keeps a broken plugin to itself.
+//!
+//! Around each stage stands a fence: a call that panics, or that neither answers nor fails for half an hour, becomes an
+//! error that names the stage and what it was asked. Then it fails an image, a repository or a destination like any
+//! other error does, and the run goes on. What a fence cannot do is take a thread back from a plugin that blocks it.
+
+use std::{
+    any::Any,
+    fmt::Display,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use futures::FutureExt;
+
+use crate::{
+    blob::Blob,
+    content::{Descriptor, Digest, ImageRef, Manifest, Repository},
+    error::{Error, ErrorKind, Result},
+    job::{Job, Listing, Resolved},
+    spec::{Named, Pipeline},
+    stage::{Fetch, Filter, Known, Offer, Push, Slot, StoreId, Verdict, Want},
+};
+
+/// Longer than everything that a stage may wait for: the commit of a blob at an object store, pauses that a registry
+/// asks for, and a few tries of those.
+pub(super) const LIMIT: Duration = Duration::from_secs(30 * 60);
+
+/// The pipeline with a fence around its filters, its fetch and its pushes. The list has a task of its own instead.
+pub(super) fn around(pipeline: &Pipeline) -> Pipeline {
+    let Pipeline { filters, fetch, pushes, .. } = pipeline.clone();
+    Pipeline {
+        filters: filters
+            .into_iter()
+            .map(|filter| Fence::new("filter", filter).named(|fence| Arc::new(fence)))
+            .collect(),
+        fetch: Fence::new("fetch", fetch).named(|fence| Arc::new(fence)),
+        pushes: pushes.into_iter().map(|push| Fence::new("push", push).named(|fence| Arc::new(fence))).collect(),
+        ..pipeline.clone()
+    }
+}
+
+/// What a panic becomes that passes on where no error can be returned.
+struct Broken(Error);
+
+/// The error that a panic is, whoever catches it.
+pub(super) fn error_of(panic: &(dyn Any + Send)) -> Error {
+    match panic.downcast_ref::<Broken>() {
+        Some(Broken(error)) => error.clone(),
+        None => Error::new(ErrorKind::Bug, format!("a stage broke while it worked on this image: {}", text_of(panic))),
+    }
+}
+
+pub(super) fn text_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+}
+
+/// Ends with an error when no byte passed for a long time.
+pub(super) async fn standing_still(passed: &AtomicU64, what: impl Display) -> Error {
+    let mut before = passed.load(Ordering::Relaxed);
+    loop {
+        tokio::time::sleep(LIMIT).await;
+        let now = passed.load(Ordering::Relaxed);
+        if now == before {
+            return hung(format_args!("no byte of {what} passed"));
+        }
+        before = now;
+    }
+}
+
+/// Nothing came of something for as long as anybody waits.
+pub(super) fn hung(what: impl Display) -> Error {
+    Error::new(ErrorKind::Bug, format!("{what} for {} minutes", LIMIT.as_secs() / 60))
+        .hint("a plugin must answer or fail; its own limits should be shorter than this one")
+}
+
+/// A slot whose panic fails the blob. How long it may stand still is judged by the bytes that pass.
+struct FencedSlot {
+    push: Arc<str>,
+    inner: Box<dyn Slot>,
+}
+
+#[async_trait]
+impl Slot for FencedSlot {
+    async fn fill(self: Box<Self>, blob: Blob) -> Result<()> {
+        let Self { push, inner } = *self;
+        // Reading is done within: the source may be the one that broke.
+        AssertUnwindSafe(inner.fill(blob)).catch_unwind().await.unwrap_or_else(|panic| {
+            let text = text_of(&*panic);
+            Err(Error::new(ErrorKind::Bug, format!("a stage broke while a blob went to the push `{push}`: {text}")))
+        })
+    }
+
+    fn confirms(&self) -> bool {
+        self.inner.confirms()
+    }
+}
+
+impl Fence<dyn Push> {
+    fn around_slot(&self, offer: Offer) -> Offer {
+        match offer {
+            Offer::Want(inner) => Offer::Want(Box::new(FencedSlot { push: Arc::clone(&self.inner.kind), inner })),
+            other => other,
+        }
+    }
+}
+
+struct Fence<S: ?Sized> {
+    role: &'static str,
+    inner: Named<S>,
+}
+
+impl<S: ?Sized> Fence<S> {
+    fn new(role: &'static str, inner: Named<S>) -> Self {
+        Self { role, inner }
+    }
+
+    fn named(self, stage: impl FnOnce(Self) -> Arc<S>) -> Named<S> {
+        Named { kind: Arc::clone(&self.inner.kind), stage: stage(self) }
+    }
+
+    fn stage(&self) -> &S {
+        &self.inner.stage
+    }
+
+    fn broke(&self, doing: &str, panic: &(dyn Any + Send)) -> Error {
+        let message = format!("the {} `{}` broke while it {doing}: {}", self.role, self.inner.kind, text_of(panic));
+        Error::new(ErrorKind::Bug, message)
+    }
+
+    /// A call that may wait.
+    async fn call<T>(&self, doing: &str, answer: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        match tokio::time::timeout(LIMIT, AssertUnwindSafe(answer).catch_unwind()).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(panic)) => Err(self.broke(doing, &*panic)),
+            Err(_) => Err(hung(format_args!("the {} `{}` {doing}, without an answer,", self.role, self.inner.kind))),
+        }
+    }
+
+    /// A call that answers at once.
+    fn ask<T>(&self, doing: &str, answer: impl FnOnce() -> T) -> Result<T> {
+        catch_unwind(AssertUnwindSafe(answer)).map_err(|panic| self.broke(doing, &*panic))
+    }
+
+    /// The same where no error can be returned: who catches the panic learns by [`error_of`] what it was.
+    fn or_pass_on<T>(&self, doing: &str, answer: impl FnOnce() -> T) -> T {
+        self.ask(doing, answer).unwrap_or_else(|error| resume_unwind(Box::new(Broken(error))))
+    }
+}
+
+#[async_trait]
+impl Filter for Fence<dyn Filter> {
+    fn versions(&self, listing: &mut Listing) {
+        self.or_pass_on("looked at names", || self.stage().versions(listing));
+    }
+
+    async fn choose(&self, listing: &mut Listing, from: &dyn Fetch) -> Result<()> {
+        self.call("chose versions", self.stage().choose(listing, from)).await
+    }
+
+    fn entries(&self, entries: &mut Vec<Descriptor>) {
+        self.or_pass_on("looked at the entries of an index", || self.stage().entries(entries));
+    }
+
+    fn rewrites(&self) -> bool {
+        self.ask("said whether it rewrites", || self.stage().rewrites()).unwrap_or(true)
+    }
+
+    fn summary(&self) -> Option<String> {
+        self.ask("said what it keeps", || self.stage().summary()).unwrap_or_default()
+    }
+
+    async fn admit(&self, image: &Resolved, from: &dyn Fetch) -> Result<Verdict> {
+        self.call("judged an image", self.stage().admit(image, from)).await
+    }
+}
+
+#[async_trait]
+impl Fetch for Fence<dyn Fetch> {
+    async fn resolve(&self, image: &ImageRef, want: Want) -> Result<Resolved> {
+        self.call("resolved a name", self.stage().resolve(image, want)).await
+    }
+
+    async fn manifest(&self, repository: &Repository, item: &Descriptor) -> Result<Manifest> {
+        self.call("read a manifest", self.stage().manifest(repository, item)).await
+    }
+
+    async fn blob(&self, repository: &Repository, item: &Descriptor) -> Result<Blob> {
+        self.call("opened a blob", self.stage().blob(repository, item)).await
+    }
+
+    async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Descriptor>> {
+        self.call("listed referrers", self.stage().referrers(repository, subject)).await
+    }
+
+    async fn elsewhere(&self, item: &Descriptor) -> Vec<Repository> {
+        let answer = async { Ok(self.stage().elsewhere(item).await) };
+        self.call("said where a blob is", answer).await.unwrap_or_default()
+    }
+}
+
+#[async_trait]
+impl Push for Fence<dyn Push> {
+    fn place(&self, job: &Job) -> Result<Vec<ImageRef>> {
+        self.ask("named an image", || self.stage().place(job)).and_then(|places| places)
+    }
+
+    fn store(&self, at: &Repository) -> StoreId {
+        self.or_pass_on("named its store", || self.stage().store(at))
+    }
+
+    async fn overview(&self, at: &Repository, wanted: usize) -> Result<Known> {
+        self.call("looked a repository over", self.stage().overview(at, wanted)).await
+    }
+
+    async fn survey(&self, at: &Repository) -> Result<Known> {
+        self.call("listed what a repository has", self.stage().survey(at)).await
+    }
+
+    async fn current(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
+        self.call("looked a name up", self.stage().current(at)).await
+    }
+
+    async fn has(&self, at: &Repository, item: &Descriptor) -> Result<bool> {
+        self.call("looked for a blob", self.stage().has(at, item)).await
+    }
+
+    async fn prepare(&self, at: &ImageRef, replaces: Option<&Digest>) -> Result<()> {
+        self.call("prepared for an image", self.stage().prepare(at, replaces)).await
+    }
+
+    async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer> {
+        let offer = self.call("was offered a blob", self.stage().offer(at, item, known_in)).await?;
+        Ok(self.around_slot(offer))
+    }
+
+    async fn renew(&self, at: &Repository, item: &Descriptor) -> Result<Offer> {
+        let offer = self.call("was offered a blob again", self.stage().renew(at, item)).await?;
+        Ok(self.around_slot(offer))
+    }
+
+    async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()> {
+        self.call("wrote a manifest", self.stage().put_manifest(at, manifest)).await
+    }
+
+    async fn tag(&self, at: &ImageRef, manifest: &Manifest) -> Result<()> {
+        self.call("wrote a tag", self.stage().tag(at, manifest)).await
+    }
+
+    async fn root(&self, job: &Job, at: &ImageRef, manifest: &Manifest) -> Result<()> {
+        self.call("wrote a root", self.stage().root(job, at, manifest)).await
+    }
+
+    async fn finish(&self) -> Result<()> {
+        self.call("finished", self.stage().finish()).await
+    }
+}
