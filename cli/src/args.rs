@@ -11,9 +11,11 @@ use clap::{
     Parser, Subcommand,
     builder::{OsStringValueParser, TypedValueParser},
 };
+use sealift_core::{notes::Notes, spec::Verify};
 
 use crate::{
     command::{check, copy, demo, explain, load, ls, plan, plugins, receipt, run, serve, stage, sync, verify},
+    notebook,
     report_file::ReportFile,
     session::Refused,
 };
@@ -116,6 +118,50 @@ pub(crate) struct Pace {
     /// Push manifests and tags even where the destination already has them
     #[arg(long)]
     pub(crate) force: bool,
+}
+
+/// What may be saved.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Savings {
+    /// Who computes the digests of blobs on their way: `passing` (always here), or `destination` where it confirms them
+    #[arg(long, value_name = "WHO", value_parser = WHO)]
+    verify: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) memory: Memory,
+}
+
+const WHO: [&str; 2] = ["passing", "destination"];
+
+impl Savings {
+    /// Who computes digests, as a pipeline says it; none if nothing was said.
+    pub(crate) fn verify(&self) -> Option<&str> {
+        self.verify.as_deref()
+    }
+
+    /// The same as an option of a run.
+    pub(crate) fn verifier(&self) -> Option<Verify> {
+        self.verify().map(|who| if who == WHO[1] { Verify::Destination } else { Verify::Passing })
+    }
+}
+
+/// What is remembered between runs.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Memory {
+    /// Use nothing that earlier runs found out, and note nothing for later ones
+    #[arg(long)]
+    no_cache: bool,
+
+    /// Where that is kept, instead of `sealift` in the user's directory for caches
+    #[arg(long, value_name = "DIR", conflicts_with = "no_cache")]
+    cache_dir: Option<PathBuf>,
+}
+
+impl Memory {
+    /// The notes of earlier runs, and for later ones.
+    pub(crate) fn notes(&self) -> Notes {
+        if self.no_cache { Notes::default() } else { notebook::open(self.cache_dir.as_deref()) }
+    }
 }
 
 /// Which platforms of an image stay; an index that loses some is rewritten.

@@ -20,6 +20,7 @@ mod command;
 mod display;
 mod interrupt;
 mod logging;
+mod notebook;
 mod report_file;
 mod session;
 mod success_list;

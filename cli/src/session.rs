@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use sealift_core::{
     diagnostic::Diagnostic,
     error::Error,
+    notes::Notes,
     plugin::Purpose,
     spec::{self, Loaded, Settings},
 };
@@ -81,7 +82,7 @@ impl Session {
 }
 
 /// Builds a pipeline from its text. `file` is its name in diagnostics.
-pub(crate) fn load(text: &str, file: &str, base: PathBuf, purpose: Purpose) -> Result<Loaded, Refused> {
+pub(crate) fn load(text: &str, file: &str, base: PathBuf, purpose: Purpose, notes: Notes) -> Result<Loaded, Refused> {
     let environment: sealift_core::plugin::Environment = Arc::new(|name: &str| std::env::var(name).ok());
-    Ok(spec::load(text, file, &Settings { base, environment, purpose })?)
+    Ok(spec::load(text, file, &Settings { base, environment, purpose, notes })?)
 }

@@ -12,6 +12,7 @@
 //! * [`stage`]: the four traits; [`outlet`]: where a list hands out what it finds
 //! * [`plugin`]: how stages register themselves; [`spec`]: from pipeline TOML to a [`spec::Pipeline`]
 //! * [`engine`]: run and plan; [`event`], [`report`] and [`tally`]: what happened
+//! * [`notes`]: what is remembered between runs, by whoever has a place for it
 //! * [`error`], [`diagnostic`], [`secret`]: what goes wrong, in files and in runs, and what must not be shown
 //!
 //! Nothing in here knows of HTTP, disks, terminals or the environment.
@@ -26,6 +27,7 @@ pub mod event;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod job;
+pub mod notes;
 pub mod outlet;
 pub mod plugin;
 pub mod report;

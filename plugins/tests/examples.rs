@@ -7,6 +7,7 @@ use std::{
 };
 
 use sealift_core::{
+    notes::Notes,
     plugin::Purpose,
     spec::{Settings, load},
 };
@@ -29,6 +30,7 @@ fn every_example_loads_without_a_complaint() {
             base: file.parent().expect("a directory").to_owned(),
             environment: Arc::new(|_| Some("set".to_owned())),
             purpose: Purpose::Check,
+            notes: Notes::default(),
         };
         match load(&text, &name, &settings) {
             Ok(loaded) => assert!(loaded.warnings.is_empty(), "{name}: {:#?}", loaded.warnings),

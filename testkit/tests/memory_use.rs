@@ -16,6 +16,7 @@ use sealift_core::{
     error::Result,
     event::Observer,
     job::{Candidate, Job, Listing, Resolved},
+    notes::Notes,
     outlet::Outlet,
     spec::{Named, Pipeline, RunOptions},
     stage::{Fetch, List, Offer, Push, Slot, StoreId, Want},
@@ -134,6 +135,7 @@ async fn peak_of(repositories: usize) -> usize {
         fetch: Named::new("endless", endless as Arc<dyn Fetch>),
         pushes: vec![Named::new("forgetful", Arc::new(Forgetful) as Arc<dyn Push>)],
         tallies: Tallies::default(),
+        notes: Notes::default(),
     };
     let nobody: Arc<dyn Observer> = Arc::new(());
     let before = NOW.load(Ordering::Relaxed);

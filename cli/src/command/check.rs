@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use sealift_core::{diagnostic::Diagnostic, plugin::Purpose, spec::Pipeline};
+use sealift_core::{diagnostic::Diagnostic, notes::Notes, plugin::Purpose, spec::Pipeline};
 use serde::Serialize;
 
 use super::file;
@@ -31,7 +31,7 @@ struct Checked<'a> {
 pub(super) fn execute(args: &Args, session: &Session) -> u8 {
     let mut worst = 0;
     for path in &args.files {
-        let (diagnostics, stages) = match file::pipeline(path, Purpose::Check) {
+        let (diagnostics, stages) = match file::pipeline(path, Purpose::Check, Notes::default()) {
             Ok(loaded) => (loaded.warnings, stages(&loaded.pipeline)),
             Err(Refused(diagnostics)) => (diagnostics, String::new()),
         };

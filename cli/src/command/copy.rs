@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::perform::translated;
 use crate::{
-    args::{Instead, Kept, Referrers},
+    args::{Instead, Kept, Referrers, Savings},
     session::{Refused, Session},
     translate::Translation,
 };
@@ -40,6 +40,9 @@ pub(crate) struct Args {
     pub(crate) referrers: Referrers,
 
     #[command(flatten)]
+    pub(crate) savings: Savings,
+
+    #[command(flatten)]
     kept: Kept,
 
     #[command(flatten)]
@@ -47,5 +50,5 @@ pub(crate) struct Args {
 }
 
 pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
-    translated(&Translation::try_from(args)?, args.instead, &args.kept, session).await
+    translated(&Translation::try_from(args)?, args.instead, &args.kept, &args.savings.memory, session).await
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, path::PathBuf};
 
-use sealift_core::{diagnostic::Diagnostic, error::Error, plugin::Purpose};
+use sealift_core::{diagnostic::Diagnostic, error::Error, notes::Notes, plugin::Purpose};
 use sealift_oci_layout::{Writer, WriterOptions};
 use sealift_serve::{
     ServeOptions, Server,
@@ -49,7 +49,7 @@ pub(super) async fn execute(_: &Args, session: &Session) -> Result<u8, Refused> 
 
 /// Runs the pipeline, built anew: what the first run knew is forgotten.
 async fn run(pipeline: &str, session: &Session) -> Result<u8, Refused> {
-    let loaded = load(pipeline, "demo.toml", PathBuf::new(), Purpose::Run)?;
+    let loaded = load(pipeline, "demo.toml", PathBuf::new(), Purpose::Run, Notes::default())?;
     Ok(perform(&loaded.pipeline, Mode::Run, session, Beside::default()).await)
 }
 

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sealift_core::{diagnostic::Diagnostic, plugin::Purpose, spec::Loaded};
+use sealift_core::{diagnostic::Diagnostic, notes::Notes, plugin::Purpose, spec::Loaded};
 
 use crate::{
     display::{bytes, of_io},
@@ -17,7 +17,7 @@ use crate::{
 const MAX_BYTES: u64 = 4 << 20;
 
 /// Reads and builds the pipeline in a file; `-` is stdin. Relative paths in it start from its directory.
-pub(super) fn pipeline(file: &Path, purpose: Purpose) -> Result<Loaded, Refused> {
+pub(super) fn pipeline(file: &Path, purpose: Purpose, notes: Notes) -> Result<Loaded, Refused> {
     let (text, base) = if file == Path::new("-") {
         (read(io::stdin().lock(), file)?, PathBuf::new())
     } else {
@@ -25,7 +25,7 @@ pub(super) fn pipeline(file: &Path, purpose: Purpose) -> Result<Loaded, Refused>
         (read(opened, file)?, file.parent().map(Path::to_owned).unwrap_or_default())
     };
     let name = if file == Path::new("-") { "stdin".into() } else { file.to_string_lossy() };
-    load(&text, &name, base, purpose)
+    load(&text, &name, base, purpose, notes)
 }
 
 fn read(from: impl Read, file: &Path) -> Result<String, Refused> {

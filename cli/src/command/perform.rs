@@ -10,7 +10,7 @@ use sealift_core::{
 };
 
 use crate::{
-    args::{Instead, Kept},
+    args::{Instead, Kept, Memory},
     display::{Mode, Show},
     interrupt,
     report_file::ReportFile,
@@ -73,13 +73,14 @@ pub(super) async fn translated(
     translation: &Translation,
     instead: Instead,
     kept: &Kept,
+    memory: &Memory,
     session: &Session,
 ) -> Result<u8, Refused> {
     if instead.print_pipeline {
         session.out.text(translation.text());
         return Ok(0);
     }
-    let loaded = load(translation.text(), Translation::FILE, PathBuf::new(), Purpose::Run)
+    let loaded = load(translation.text(), Translation::FILE, PathBuf::new(), Purpose::Run, memory.notes())
         .map_err(|Refused(diagnostics)| translation.explain(diagnostics))?;
     session.show(&translation.explain(loaded.warnings));
     let mode = if instead.plan { Mode::Plan } else { Mode::Run };

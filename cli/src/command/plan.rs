@@ -9,7 +9,7 @@ use super::{
     perform::{Beside, perform},
 };
 use crate::{
-    args::Referrers,
+    args::{Memory, Referrers},
     display::Mode,
     session::{Refused, Session},
 };
@@ -22,10 +22,13 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     referrers: Referrers,
+
+    #[command(flatten)]
+    memory: Memory,
 }
 
 pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
-    let mut loaded = file::pipeline(&args.file, Purpose::Run)?;
+    let mut loaded = file::pipeline(&args.file, Purpose::Run, args.memory.notes())?;
     session.show(&loaded.warnings);
     loaded.pipeline.run.referrers = args.referrers.choice().or(loaded.pipeline.run.referrers);
     Ok(perform(&loaded.pipeline, Mode::Plan, session, Beside::default()).await)

@@ -8,6 +8,7 @@ use std::{
 use sealift_core::{
     engine::{self, Cancel},
     event::{Event, Observer},
+    notes::Notes,
     plugin::Purpose,
     spec::Named,
     stage::Push,
@@ -76,7 +77,7 @@ pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refuse
 /// Runs a pipeline that ends in a recorder instead of a destination.
 async fn of_registries(args: &Args, session: &Session) -> Result<(Receipt, u8), Refused> {
     let translation = Translation::try_from(args)?;
-    let loaded = load(translation.text(), Translation::FILE, PathBuf::new(), Purpose::Run)
+    let loaded = load(translation.text(), Translation::FILE, PathBuf::new(), Purpose::Run, Notes::default())
         .map_err(|Refused(diagnostics)| translation.explain(diagnostics))?;
     session.show(&translation.explain(loaded.warnings));
     let recorder = Arc::new(Recorder::default());

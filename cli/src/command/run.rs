@@ -9,7 +9,7 @@ use super::{
     perform::{Beside, perform},
 };
 use crate::{
-    args::{Kept, Referrers},
+    args::{Kept, Referrers, Savings},
     display::Mode,
     session::{Refused, Session},
 };
@@ -24,12 +24,16 @@ pub(crate) struct Args {
     pub(crate) referrers: Referrers,
 
     #[command(flatten)]
+    savings: Savings,
+
+    #[command(flatten)]
     kept: Kept,
 }
 
 pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
-    let mut loaded = file::pipeline(&args.file, Purpose::Run)?;
+    let mut loaded = file::pipeline(&args.file, Purpose::Run, args.savings.memory.notes())?;
     session.show(&loaded.warnings);
     loaded.pipeline.run.referrers = args.referrers.choice().or(loaded.pipeline.run.referrers);
+    loaded.pipeline.run.verify = args.savings.verifier().unwrap_or(loaded.pipeline.run.verify);
     Ok(perform(&loaded.pipeline, Mode::Run, session, Beside::of(&args.kept)?).await)
 }

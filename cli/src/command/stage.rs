@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::perform::translated;
 use crate::{
-    args::{Instead, Kept, Pace, Platforms, Referrers, maybe_file},
+    args::{Instead, Kept, Pace, Platforms, Referrers, Savings, maybe_file},
     session::{Refused, Session},
     translate::Translation,
 };
@@ -50,6 +50,9 @@ pub(crate) struct Args {
     pub(crate) referrers: Referrers,
 
     #[command(flatten)]
+    pub(crate) savings: Savings,
+
+    #[command(flatten)]
     kept: Kept,
 
     #[command(flatten)]
@@ -73,5 +76,5 @@ fn named(file: &Option<PathBuf>) -> Option<&Path> {
 }
 
 pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
-    translated(&Translation::try_from(args)?, args.instead, &args.kept, session).await
+    translated(&Translation::try_from(args)?, args.instead, &args.kept, &args.savings.memory, session).await
 }

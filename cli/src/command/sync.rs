@@ -10,7 +10,7 @@ use sealift_core::{diagnostic::Diagnostic, event::Observer, plugin::Purpose};
 
 use super::perform::{Beside, perform};
 use crate::{
-    args::{Kept, Referrers, at_least_one, at_least_zero, maybe_file, said},
+    args::{Kept, Referrers, Savings, at_least_one, at_least_zero, maybe_file, said},
     display::{Mode, of_io},
     session::{Refused, Session, load},
     success_list::{Format, SuccessList},
@@ -63,6 +63,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(crate) referrers: Referrers,
+
+    #[command(flatten)]
+    pub(crate) savings: Savings,
 
     #[command(flatten)]
     kept: Kept,
@@ -129,7 +132,7 @@ pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refuse
         session.out.text(translation.text());
         return Ok(0);
     }
-    let loaded = load(translation.text(), Translation::FILE, PathBuf::new(), Purpose::Run)
+    let loaded = load(translation.text(), Translation::FILE, PathBuf::new(), Purpose::Run, args.savings.memory.notes())
         .map_err(|Refused(diagnostics)| translation.explain(diagnostics))?;
     session.show(&translation.explain(loaded.warnings));
     let beside = Beside::of(&args.kept)?;

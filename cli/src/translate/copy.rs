@@ -14,7 +14,7 @@ impl TryFrom<&Args> for Translation {
 
     fn try_from(args: &Args) -> Result<Self, Refused> {
         let mut pipeline = Self::new("copy");
-        if args.force || args.referrers.choice().is_some() {
+        if args.force || args.referrers.choice().is_some() || args.savings.verify().is_some() {
             pipeline.table("[run]");
         }
         if args.force {
@@ -23,6 +23,7 @@ impl TryFrom<&Args> for Translation {
         if let Some(choice) = args.referrers.choice() {
             pipeline.key("referrers", choice.into(), "");
         }
+        pipeline.verify(&args.savings);
         pipeline.credentials(args.auth.as_deref())?;
 
         let destinations = Destinations::of(args)?;

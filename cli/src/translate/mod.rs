@@ -16,7 +16,7 @@ use sealift_core::diagnostic::Diagnostic;
 use toml::Value;
 
 use crate::{
-    args::{Pace, Platforms},
+    args::{Pace, Platforms, Savings},
     session::Refused,
 };
 
@@ -63,7 +63,7 @@ impl Translation {
     }
 
     /// `[run]`.
-    fn run(&mut self, pace: Pace, referrers: Option<bool>) {
+    fn run(&mut self, pace: Pace, savings: &Savings, referrers: Option<bool>) {
         self.table("[run]");
         if let Some(count) = pace.transfers {
             self.key("transfers", i64::from(count.get().min(MOST_TRANSFERS)).into(), &format!("--proc {count}"));
@@ -74,6 +74,14 @@ impl Translation {
         }
         if let Some(choice) = referrers {
             self.key("referrers", choice.into(), "");
+        }
+        self.verify(savings);
+    }
+
+    /// Who computes digests, if that was said.
+    fn verify(&mut self, savings: &Savings) {
+        if let Some(who) = savings.verify() {
+            self.key("verify", who.into(), &format!("--verify {who}"));
         }
     }
 

@@ -10,7 +10,7 @@ impl TryFrom<&Args> for Translation {
 
     fn try_from(args: &Args) -> Result<Self, Refused> {
         let mut pipeline = Self::new("stage");
-        pipeline.run(args.pace, args.referrers.choice());
+        pipeline.run(args.pace, &args.savings, args.referrers.choice());
         pipeline.credentials(args.auth())?;
         what(&mut pipeline, args)?;
         pipeline.platforms(&args.platforms);

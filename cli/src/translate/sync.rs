@@ -19,6 +19,7 @@ impl TryFrom<&Args> for Translation {
             pipeline.key("force", true.into(), "--force");
         }
         pipeline.key("referrers", args.referrers.choice().unwrap_or(false).into(), "");
+        pipeline.verify(&args.savings);
 
         let (credentials, rules) = match args.files()? {
             (Some(config), _, _) => (Some(("--config", config)), ("--config", config)),

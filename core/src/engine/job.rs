@@ -83,7 +83,10 @@ pub(super) async fn run(engine: &Arc<Engine>, work: &Work) -> Ended {
         return ended;
     }
     engine.events.tell(&Event::JobStarted { job: work.job.id, source: work.job.source.clone() });
-    let doing = Doing { engine, work, kept: Kept::new(&*engine.pipeline.fetch.stage) };
+    // Only a filter that may cut an index makes one worth looking at again.
+    let rewrites = engine.pipeline.filters.iter().any(|filter| filter.stage.rewrites());
+    let notes = rewrites.then_some(&engine.pipeline.notes);
+    let doing = Doing { engine, work, rewrites, kept: Kept::new(&*engine.pipeline.fetch.stage, notes) };
     doing.run(places, ended).await
 }
 
@@ -140,6 +143,8 @@ fn leave_to_slow_lane(engine: &Engine, work: &Work, places: Vec<Place>, ended: &
 struct Doing<'a> {
     engine: &'a Arc<Engine>,
     work: &'a Work,
+    /// Whether some filter may cut an index, so that another digest is written than is read.
+    rewrites: bool,
     kept: Kept<'a>,
 }
 
@@ -200,7 +205,7 @@ impl<'a> Doing<'a> {
         if goals.iter().all(|goal| goal.presence == Presence::Absent) {
             return fetch.resolve(source, Want::Manifest).await.map(Some);
         }
-        let rewrites = self.engine.pipeline.filters.iter().any(|filter| filter.stage.rewrites());
+        let rewrites = self.rewrites;
         // A digest is its own answer; only a filter needs to know whether it is that of an index.
         let pinned = source.version.digest().filter(|_| !rewrites);
         let ask_source = OptionFuture::from(pinned.is_none().then(|| fetch.resolve(source, Want::Digest)));
@@ -260,6 +265,12 @@ impl<'a> Doing<'a> {
             }
         }
         let reader = Reader::new(source, &self.kept, filters, self.engine.options().index);
+        if let Some(digest) = reader.foretell(&root)?.filter(|_| !self.engine.options().force) {
+            skip_same(goals, &digest, ended);
+            if goals.is_empty() {
+                return Ok(None);
+            }
+        }
         let tree = reader.read(root).await?;
         if tree.is_none() {
             let kind = reader.emptied_by().unwrap_or_else(|| "index".into());

@@ -1,4 +1,5 @@
-//! A fetch that remembers what a filter read, so that the copy does not read it again.
+//! A fetch that remembers what a filter read, so that the copy does not read it again, and indexes that earlier runs
+//! read.
 
 use std::{collections::HashMap, sync::Mutex};
 
@@ -11,6 +12,7 @@ use crate::{
     content::{Descriptor, Digest, ImageRef, Manifest, Repository},
     error::Result,
     job::Resolved,
+    notes::Notes,
     stage::{Fetch, Want},
 };
 
@@ -20,18 +22,30 @@ const KEEP: u64 = 1 << 20;
 /// Reads through to the real fetch, and keeps manifests and small blobs of one image.
 pub(super) struct Kept<'a> {
     fetch: &'a dyn Fetch,
+    /// Where indexes are noted; none where nobody would look them up.
+    notes: Option<&'a Notes>,
     manifests: Mutex<HashMap<Digest, Manifest>>,
     blobs: Mutex<HashMap<Digest, Bytes>>,
 }
 
 impl<'a> Kept<'a> {
-    pub(super) fn new(fetch: &'a dyn Fetch) -> Self {
-        Self { fetch, manifests: Mutex::default(), blobs: Mutex::default() }
+    pub(super) fn new(fetch: &'a dyn Fetch, notes: Option<&'a Notes>) -> Self {
+        Self { fetch, notes, manifests: Mutex::default(), blobs: Mutex::default() }
     }
 
     /// Keeps a manifest that was read on another way.
     pub(super) fn keep(&self, manifest: &Manifest) {
+        let new = lock(&self.manifests).insert(manifest.digest().clone(), manifest.clone()).is_none();
+        if let Some(notes) = self.notes.filter(|_| new && manifest.media_type().is_index()) {
+            notes.put_manifest(manifest);
+        }
+    }
+
+    /// An index that an earlier run read.
+    fn noted(&self, item: &Descriptor) -> Option<Manifest> {
+        let manifest = self.notes.filter(|_| item.media_type.is_index())?.manifest(&item.digest)?;
         lock(&self.manifests).insert(manifest.digest().clone(), manifest.clone());
+        Some(manifest)
     }
 
     /// Opens a blob for a copy: from memory if a filter read it, else from the source without keeping it.
@@ -52,7 +66,7 @@ impl Fetch for Kept<'_> {
 
     async fn manifest(&self, repository: &Repository, item: &Descriptor) -> Result<Manifest> {
         let kept = lock(&self.manifests).get(&item.digest).cloned();
-        if let Some(manifest) = kept {
+        if let Some(manifest) = kept.or_else(|| self.noted(item)) {
             return Ok(manifest);
         }
         let manifest = self.fetch.manifest(repository, item).await?;

@@ -25,6 +25,7 @@ mod state;
 mod stopwatch;
 mod transfer;
 mod tree;
+mod whereabouts;
 
 use std::sync::Arc;
 

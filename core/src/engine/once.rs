@@ -13,10 +13,11 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::state::lock;
+use super::{state::lock, whereabouts::Whereabouts};
 use crate::{
     content::{Digest, Repository},
     error::Error,
+    notes::Notes,
     stage::StoreId,
 };
 
@@ -35,6 +36,8 @@ struct Store {
     doubted: HashSet<Digest>,
     /// Repositories that got some blob first; all that a mount can be asked from.
     firsts: Vec<Repository>,
+    /// What earlier runs say, looked up when it is needed first.
+    hearsay: Option<Whereabouts>,
 }
 
 /// Who has a blob. Kept small: there is one for each unique blob of a run and store, and most have one repository.
@@ -76,6 +79,8 @@ pub(super) struct Claim {
     digest: Digest,
     /// A repository of the same store that has the blob.
     pub(super) known_in: Option<Repository>,
+    /// Whether only an earlier run says so.
+    pub(super) by_hearsay: bool,
     /// Bytes that nobody vouches for may stand there under this digest: what is there counts for nothing.
     pub(super) in_doubt: bool,
 }
@@ -99,18 +104,33 @@ impl OnceMap {
                 return Turn::Wait(Box::pin(Arc::clone(&coming.news).notified_owned()));
             }
         }
-        let known_in = there.map(|there| known.firsts[there.first as usize].clone());
+        let seen_in = there.map(|there| known.firsts[there.first as usize].clone());
+        let hearsay = known.hearsay.get_or_insert_with(|| Whereabouts::read(&engine.pipeline.notes, store));
+        let by_hearsay = seen_in.is_none();
+        let known_in = seen_in.or_else(|| hearsay.of(digest, repository).cloned());
         let in_doubt = known.doubted.contains(digest);
         known.coming.entry(digest.clone()).or_default().to.push(name);
         drop(stores);
         let engine = Arc::clone(engine);
         let (store, repository, digest) = (store.clone(), repository.clone(), digest.clone());
-        Turn::Go(Claim { engine, store, repository, digest, known_in, in_doubt })
+        Turn::Go(Claim { engine, store, repository, digest, known_in, by_hearsay, in_doubt })
     }
 
     /// A new round: what was used up may be tried again.
     pub(super) fn forgive(&self) {
         lock(&self.stores).values_mut().for_each(|store| store.spent.clear());
+    }
+}
+
+impl OnceMap {
+    /// Notes which repositories have which blobs, for later runs.
+    pub(super) fn write_down(&self, notes: &Notes) {
+        for (id, store) in lock(&self.stores).iter() {
+            let seen = store.there.iter().map(|(digest, there)| (&store.firsts[there.first as usize], digest));
+            if let Some(hearsay) = &store.hearsay {
+                hearsay.write(notes, id, seen);
+            }
+        }
     }
 }
 
@@ -150,6 +170,13 @@ impl Claim {
     pub(super) fn doubt(&mut self) {
         self.in_doubt = true;
         self.change(|store| _ = store.doubted.insert(self.digest.clone()));
+    }
+
+    /// The repository that was said to have it did not, as far as one could see: it is not asked again.
+    pub(super) fn mistrust_hearsay(&self) {
+        if let Some(repository) = self.known_in.as_ref().filter(|_| self.by_hearsay) {
+            self.change(|store| store.hearsay.iter_mut().for_each(|hearsay| hearsay.mistrust(repository)));
+        }
     }
 
     /// It cannot be moved in this round.

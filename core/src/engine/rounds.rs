@@ -440,6 +440,7 @@ impl Run {
         if self.engine.mode == Mode::Plan {
             return;
         }
+        self.engine.once.write_down(&self.engine.pipeline.notes);
         let pushes = self.engine.pipeline.pushes.clone();
         for push in &pushes {
             let result = tokio::select! {

@@ -123,6 +123,9 @@ impl Transfer<'_> {
     fn settle<'s>(&self, one: Move<'s>, went: Went, attempt: u32) -> Option<(Move<'s>, Error)> {
         let Move { site, mut claim } = one;
         let size = self.size();
+        if !matches!(went, Went::Have | Went::Mounted) {
+            claim.mistrust_hearsay();
+        }
         let (error, by_source) = match went {
             Went::Have => {
                 site.count(|moved| moved.present += size);

@@ -73,6 +73,27 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The digest that `root` will have after the filters, if its own bytes tell: nothing below it is read.
+    pub(super) fn foretell(&self, root: &Manifest) -> Result<Option<Digest>> {
+        let Links::Index(entries) = root.links() else { return Ok(None) };
+        let kept = select(entries, self.filters)?.kept;
+        let left: Vec<&Descriptor> =
+            entries.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(entry, _)| entry).collect();
+        // A nested index may lose entries of its own, and be left out if it loses all of them.
+        let plain = |entry: &&Descriptor| entry.media_type.is_manifest() && !entry.media_type.is_index();
+        if left.is_empty() || !left.iter().all(plain) {
+            return Ok(None);
+        }
+        let is_image = |entry: &Descriptor| entry.platform.as_ref().is_some_and(|platform| !platform.is_unknown());
+        Ok(match (self.index, &left[..]) {
+            (IndexMode::Sparse, _) => Some(root.digest().clone()),
+            (_, all) if all.len() == entries.len() => Some(root.digest().clone()),
+            (IndexMode::Rewrite, _) => Some(root.keeping(|at, _| kept[at]).digest().clone()),
+            (IndexMode::Single, [only]) if is_image(only) => Some(only.digest.clone()),
+            (IndexMode::Single, _) => None,
+        })
+    }
+
     /// The filter that left nothing of an index.
     pub(super) fn emptied_by(&self) -> Option<Arc<str>> {
         self.emptied_by.get().cloned()

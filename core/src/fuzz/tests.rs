@@ -86,7 +86,7 @@ proptest! {
 
     #[test]
     fn pipelines_are_read_or_refused(text in of(TOML)) {
-        let settings = Settings { base: "/nowhere".into(), environment: Arc::new(|_| None), purpose: Purpose::Check };
+        let settings = Settings { base: "/nowhere".into(), environment: Arc::new(|_| None), purpose: Purpose::Check, notes: crate::notes::Notes::default() };
         pipeline(text.as_bytes(), &settings);
     }
 }

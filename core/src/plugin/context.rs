@@ -13,6 +13,7 @@ use parking::Lock;
 use super::{ConfigError, Problem, Section, Sections};
 use crate::{
     diagnostic::Diagnostic,
+    notes::Notes,
     secret::{Secret, Value},
 };
 
@@ -34,6 +35,7 @@ pub struct BuildContext<'a> {
     environment: Environment,
     base: PathBuf,
     purpose: Purpose,
+    notes: Notes,
     targets_claimed: AtomicBool,
     warnings: Lock<Vec<Problem>>,
 }
@@ -46,6 +48,7 @@ impl<'a> BuildContext<'a> {
             environment,
             base: base.into(),
             purpose,
+            notes: Notes::default(),
             targets_claimed: AtomicBool::new(false),
             warnings: Lock::default(),
         }
@@ -55,6 +58,17 @@ impl<'a> BuildContext<'a> {
     #[must_use]
     pub fn with_sections(self, sections: &'a Sections) -> Self {
         Self { sections: Some(sections), ..self }
+    }
+
+    /// The same with what is remembered between runs.
+    #[must_use]
+    pub fn with_notes(self, notes: Notes) -> Self {
+        Self { notes, ..self }
+    }
+
+    /// What is remembered between runs.
+    pub fn notes(&self) -> &Notes {
+        &self.notes
     }
 
     /// What the pipeline is built for.

@@ -18,6 +18,7 @@ use super::{
     written::{SpannedTable, Written, missing_list},
 };
 use crate::{
+    notes::Notes,
     plugin::{BuildContext, KeyPath, Problem, Role, SectionPlugin, SectionReport, Sections, Stage},
     stage::{Fetch, Filter, List, Push},
     tally::Tallies,
@@ -70,7 +71,8 @@ pub(super) fn assemble(
 
     let sections = Sections::default();
     let environment = Arc::clone(&settings.environment);
-    let cx = BuildContext::new(environment, &settings.base, settings.purpose).with_sections(&sections);
+    let cx = BuildContext::new(environment, &settings.base, settings.purpose);
+    let cx = cx.with_sections(&sections).with_notes(settings.notes.clone());
     build_sections(&tables, &sections, &cx, findings);
     let list = build(stages.list, Stage::list, &cx, findings);
     let filters = build_all(stages.filters, Stage::filter, &cx, findings);
@@ -84,10 +86,11 @@ pub(super) fn assemble(
 
 impl Built {
     /// The pipeline, if nothing is missing.
-    pub(super) fn pipeline(self) -> Option<Pipeline> {
+    pub(super) fn pipeline(self, notes: &Notes) -> Option<Pipeline> {
         let Self { name, run, list, filters, fetch, pushes, tallies } = self;
         let (list, filters, fetch, pushes) = (list?, filters?, fetch?, pushes?);
-        Some(Pipeline { name, run: run?, list, filters, fetch, pushes, tallies })
+        let notes = notes.clone();
+        Some(Pipeline { name, run: run?, list, filters, fetch, pushes, tallies, notes })
     }
 
     /// The stages that are there.

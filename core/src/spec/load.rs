@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     diagnostic::Diagnostic,
+    notes::Notes,
     plugin::{self, Environment, Purpose},
     stage::{Fetch, Filter, List, Push},
 };
@@ -33,6 +34,8 @@ pub struct Settings {
     pub environment: Environment,
     /// What the pipeline is built for.
     pub purpose: Purpose,
+    /// What is remembered between runs.
+    pub notes: Notes,
 }
 
 /// A pipeline, and what should be said about it all the same.
@@ -63,7 +66,7 @@ pub struct Parts {
 /// Everything that is wrong with it, and the warnings, in the order of the text.
 pub fn load(text: &str, file: &str, settings: &Settings) -> Result<Loaded, Vec<Diagnostic>> {
     let (built, diagnostics) = read(text, file, settings, LeftOut::Default)?;
-    match built.pipeline() {
+    match built.pipeline(&settings.notes) {
         Some(pipeline) if !diagnostics.iter().any(Diagnostic::is_error) => {
             Ok(Loaded { pipeline, warnings: diagnostics })
         }

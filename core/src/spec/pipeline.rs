@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::RunOptions;
 use crate::{
+    notes::Notes,
     stage::{Fetch, Filter, List, Push},
     tally::Tallies,
 };
@@ -46,4 +47,6 @@ pub struct Pipeline {
     pub pushes: Vec<Named<dyn Push>>,
     /// What its sections count, for the report.
     pub tallies: Tallies,
+    /// What is remembered from earlier runs, and noted for later ones.
+    pub notes: Notes,
 }

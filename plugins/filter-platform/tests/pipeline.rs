@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sealift_core::{
     engine::{self, Cancel},
     event::{Event, Observer},
+    notes::Notes,
     plugin::{BuildContext, Purpose, StageConfig},
     report::Report,
     spec::{Named, Pipeline, RunOptions},
@@ -35,6 +36,7 @@ async fn copy(source: &Memory, target: &Memory, keep: &[&str]) -> Report {
         fetch: Named::new("memory", Arc::new(source.clone()) as Arc<dyn Fetch>),
         pushes: vec![Named::new("memory", Arc::new(target.clone()) as Arc<dyn Push>)],
         tallies: Tallies::default(),
+        notes: Notes::default(),
     };
     engine::run(&pipeline, &Cancel::new(), &(Arc::new(Deaf) as Arc<dyn Observer>)).await
 }

@@ -3,7 +3,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use sealift_core::{error::Result, secret::Secret};
+use sealift_core::{error::Result, notes::Notes, secret::Secret};
 use tokio::sync::OnceCell;
 use url::Url;
 
@@ -27,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) proxies: Proxies,
     pub(crate) certs_d: PathBuf,
     pub(crate) counters: Counters,
+    /// What is remembered between runs.
+    pub(crate) notes: Notes,
 }
 
 /// What is configured for one registry.
@@ -87,6 +89,11 @@ impl Host {
             login,
             reached: OnceCell::new(),
         }
+    }
+
+    /// Whether it is believed without proof who it is.
+    pub(crate) fn is_insecure(&self) -> bool {
+        self.settings.insecure
     }
 
     /// The login of its entry in `[registries]`.

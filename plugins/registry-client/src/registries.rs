@@ -80,6 +80,7 @@ impl Registries {
             proxies,
             certs_d: certs_d.into(),
             counters: Counters::default(),
+            notes: cx.notes().clone(),
         };
         problems.or_ok(Self { settings, auth_file, shared: Arc::new(shared), hosts: Mutex::default() })
     }

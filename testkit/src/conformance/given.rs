@@ -4,6 +4,7 @@ use std::{any::Any, collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use sealift_core::{
     diagnostic::Diagnostic,
+    notes::Notes,
     plugin::{Plugin, Purpose, Role, linked},
     spec::{Named, Parts, Settings, load_parts},
     stage::{Fetch, Filter, List, Push},
@@ -119,6 +120,7 @@ impl Given {
             base: self.directory.path().to_owned(),
             environment: Arc::new(move |name| environment.get(name).cloned()),
             purpose: Purpose::Run,
+            notes: Notes::default(),
         };
         load_parts(text, "conformance.toml", &settings)
     }

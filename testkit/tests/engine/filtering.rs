@@ -17,7 +17,7 @@ use sealift_testkit::{
 use crate::Bench;
 
 /// Keeps the entries for one architecture, and single images whose config names it.
-struct Only(&'static str);
+pub(crate) struct Only(pub(crate) &'static str);
 
 #[async_trait]
 impl Filter for Only {
@@ -35,7 +35,7 @@ impl Filter for Only {
     }
 }
 
-fn two_platforms() -> Image {
+pub(crate) fn two_platforms() -> Image {
     index(&[
         ("linux/amd64", &image("linux/amd64", &["base", "amd"])),
         ("linux/arm64", &image("linux/arm64", &["base", "arm"])),

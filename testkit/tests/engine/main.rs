@@ -6,6 +6,7 @@ mod copying;
 mod failing;
 mod fan_out;
 mod filtering;
+mod remembering;
 mod stopping;
 mod verifying;
 
@@ -14,6 +15,7 @@ use std::sync::{Arc, Mutex};
 use sealift_core::{
     engine::{self, Cancel},
     event::{Event, Observer},
+    notes::Notes,
     report::Report,
     spec::{Named, Pipeline, RunOptions},
     stage::{Fetch, Filter, List, Push},
@@ -38,12 +40,18 @@ impl Bench {
             fetch: Named::new("memory", Arc::new(from.clone()) as Arc<dyn Fetch>),
             pushes: to.iter().map(|to| Named::new("memory", Arc::new((*to).clone()) as Arc<dyn Push>)).collect(),
             tallies: Tallies::default(),
+            notes: Notes::default(),
         };
         Self { pipeline, cancel: Cancel::new(), events: Arc::default() }
     }
 
     fn filter(mut self, kind: &str, filter: impl Filter + 'static) -> Self {
         self.pipeline.filters.push(Named::new(kind, Arc::new(filter) as Arc<dyn Filter>));
+        self
+    }
+
+    fn notes(mut self, notes: Notes) -> Self {
+        self.pipeline.notes = notes;
         self
     }
 

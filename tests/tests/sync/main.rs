@@ -3,6 +3,7 @@
 mod counting;
 mod failing;
 mod migrating;
+mod remembering;
 mod shapes;
 mod stopping;
 mod wrong_input;

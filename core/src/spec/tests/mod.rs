@@ -21,6 +21,7 @@ fn settings(purpose: Purpose) -> Settings {
         base: "/base".into(),
         environment: Arc::new(|name| (name == "SET").then(|| "value".to_owned())),
         purpose,
+        notes: crate::notes::Notes::default(),
     }
 }
 

@@ -15,6 +15,7 @@ use std::{
 use sealift_core::{
     engine::{self, Cancel},
     event::{Event, Observer},
+    notes::Notes,
     plugin::{BuildContext, ConfigError, Plugin, Purpose, StageConfig},
     report::Report,
     schemars::JsonSchema,
@@ -119,7 +120,8 @@ impl<'a> Bench<'a> {
             login.unwrap_or_default()
         );
         let environment = Arc::new(|name: &str| (name == "HOME").then(|| "/nonexistent".to_owned()));
-        let settings = Settings { base: PathBuf::from("."), environment, purpose: Purpose::Run };
+        let settings =
+            Settings { base: PathBuf::from("."), environment, purpose: Purpose::Run, notes: Notes::default() };
         let mut pipeline = match spec::load(&text, "test.toml", &settings) {
             Ok(loaded) => loaded.pipeline,
             Err(found) => panic!("{found:?}"),

@@ -4,6 +4,7 @@ use sealift_core::{
     engine::{self, Cancel},
     error::ErrorKind,
     event::Observer,
+    notes::Notes,
     plugin::{BuildContext, Purpose, StageConfig},
     report::Report,
     spec::{Named as Kind, Pipeline, RunOptions},
@@ -55,6 +56,7 @@ fn pipeline(from: &Memory, wanted: &Wanted, dir: &Path) -> Pipeline {
         fetch: Kind::new("memory", Arc::new(from.clone()) as Arc<dyn Fetch>),
         pushes: vec![Kind::new("oci-dir", Arc::new(plain(dir)) as Arc<dyn Push>)],
         tallies: Tallies::default(),
+        notes: Notes::default(),
     }
 }
 

@@ -39,7 +39,7 @@ impl Host {
             // Without an answer there is nothing to learn; the request that led here has its own.
             if let Ok(answer) = self.exchange(at, &ask, None).await {
                 if !answer.foreign {
-                    self.learn(&Challenges::read(answer.headers()));
+                    self.learn(at, &Challenges::read(answer.headers()));
                 }
                 answer.discard().await;
             }

@@ -2,9 +2,10 @@
 //!
 //! Nobody is asked beforehand (`GET /v2/`): the first real request is sent bare, its 401 says what the host wants, and
 //! that is remembered. From then on requests bring what is wanted from the start. Only where answers do not say enough
-//! is the root of the API [asked](introduction).
+//! is the root of the API [asked](introduction). What an earlier run learned [is tried first](hearsay).
 
 mod challenge;
+mod hearsay;
 mod introduction;
 mod scope;
 mod ticket;
@@ -27,6 +28,9 @@ use self::{challenge::Bearer, tokens::Tokens};
 #[derive(Default)]
 pub(crate) struct Auth {
     wanted: Mutex<Wanted>,
+    /// Whether only an earlier run says so.
+    hearsay: AtomicBool,
+    looked_up: AtomicBool,
     met: AtomicBool,
     first: tokio::sync::Mutex<()>,
     introduced: tokio::sync::OnceCell<()>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderValue};
 use sealift_core::{
     content::Repository,
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Result, Retry},
 };
 
 use super::{
@@ -24,6 +24,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Tried {
     introduced: bool,
+    doubted: bool,
     renewed: bool,
     changed: bool,
     demanded: Option<String>,
@@ -37,6 +38,8 @@ fn once(tried: &mut bool) -> bool {
 /// What goes with one request.
 pub(crate) struct Ticket {
     sent: Sent,
+    /// Whether what is sent is what an earlier run said.
+    hearsay: bool,
     login: Option<Arc<Login>>,
 }
 
@@ -59,9 +62,15 @@ enum Sent {
     Given(HeaderValue),
 }
 
+impl Sent {
+    fn is_nothing(&self) -> bool {
+        matches!(self, Self::Nothing)
+    }
+}
+
 impl Ticket {
     fn new(sent: Sent, login: Option<Arc<Login>>) -> Self {
-        Self { sent, login }
+        Self { sent, login, hearsay: false }
     }
 
     /// The `Authorization` header.
@@ -83,7 +92,10 @@ impl Ticket {
     }
 
     /// The host answered with something else than 401.
-    pub(crate) fn accepted(self) {
+    pub(crate) fn accepted(self, host: &Host) {
+        if !matches!(self.sent, Sent::Bare | Sent::Nothing) {
+            host.auth.is_certain();
+        }
         if let Sent::Basic { trial: Some(trial), .. } = self.sent {
             trial.accepted();
         }
@@ -93,6 +105,24 @@ impl Ticket {
 impl Host {
     /// What to send with a request, as far as it is known what the host wants.
     pub(crate) async fn ticket(
+        &self,
+        at: &Reached,
+        repository: &Repository,
+        scopes: &Scopes,
+        tried: &Tried,
+    ) -> Result<Ticket> {
+        self.look_up(at);
+        let hearsay = self.auth.is_hearsay();
+        let ticket = self.ticket_as_known(at, repository, scopes, tried).await;
+        let nothing = ticket.as_ref().map_or(true, |ticket| ticket.sent.is_nothing());
+        if hearsay && nothing && matches!(*self.auth.wanted(), Wanted::Bearer(_)) {
+            self.auth.drop_hearsay();
+            return Ok(Ticket::new(Sent::Bare, None));
+        }
+        ticket.map(|ticket| Ticket { hearsay, ..ticket })
+    }
+
+    async fn ticket_as_known(
         &self,
         at: &Reached,
         repository: &Repository,
@@ -147,6 +177,7 @@ impl Host {
                     trial.into_iter().for_each(Trial::accepted);
                     Ok(fresh)
                 }
+                Err(NoToken::WrongLogin(error)) if self.auth.is_hearsay() => Err(error.retry(Retry::Soon)),
                 Err(NoToken::WrongLogin(error)) => {
                     trial.into_iter().for_each(|trial| trial.refused(error.clone()));
                     Err(error)
@@ -181,7 +212,17 @@ impl Host {
         tried: &mut Tried,
     ) -> Result<bool> {
         let challenges = Challenges::read(headers);
-        self.learn(&challenges);
+        // A host that wants something else than an earlier run said: only what it says now counts.
+        let other = match ticket.sent {
+            Sent::Bearer { .. } => challenges.bearer.is_none(),
+            _ => ticket.sent.is_nothing(),
+        };
+        if ticket.hearsay && other && once(&mut tried.doubted) {
+            self.auth.drop_hearsay();
+            self.learn(at, &challenges);
+            return Ok(true);
+        }
+        self.learn(at, &challenges);
         match &mut ticket.sent {
             Sent::Bare if once(&mut tried.introduced) => {
                 let known = *self.auth.wanted() != Wanted::Nothing;
@@ -221,14 +262,23 @@ impl Host {
     }
 
     /// Remembers what a challenge asks for.
-    pub(super) fn learn(&self, challenges: &Challenges) {
-        let mut wanted = self.auth.wanted();
-        match (&challenges.bearer, &*wanted) {
-            (Some(bearer), _) => *wanted = Wanted::Bearer(bearer.clone()),
-            // Harbor answers an expired bearer token with a Basic challenge, so the remembered one stays.
-            (None, Wanted::Nothing) if challenges.basic => *wanted = Wanted::Basic,
-            _ => {}
-        }
+    pub(super) fn learn(&self, at: &Reached, challenges: &Challenges) {
+        let news = {
+            let mut wanted = self.auth.wanted();
+            let news = match (&challenges.bearer, &*wanted) {
+                (Some(bearer), _) => Wanted::Bearer(bearer.clone()),
+                // Harbor answers an expired bearer token with a Basic challenge, so the remembered one stays.
+                (None, Wanted::Nothing) if challenges.basic => Wanted::Basic,
+                _ => return,
+            };
+            self.auth.is_certain();
+            if *wanted == news {
+                return;
+            }
+            *wanted = news.clone();
+            news
+        };
+        self.note_wanted(at, &news);
     }
 
     /// Whether there is something to send now that the host said what it wants. A bearer token may be had by nobody in

@@ -54,7 +54,9 @@ impl Host {
         let realm = at.clients.whereabouts().home().judge(Use::Realm, &at.root, &bearer.realm);
         let realm = realm.map_err(|why| NoToken::Other(refused(why)))?;
         let timing = &self.shared.timing;
-        let mut backoff = Backoff::new(timing.backoff, timing.backoff_max, ATTEMPTS);
+        // A service that only an earlier run knows is worth one question.
+        let attempts = if self.auth.is_hearsay() { 1 } else { ATTEMPTS };
+        let mut backoff = Backoff::new(timing.backoff, timing.backoff_max, attempts);
         loop {
             let failed = match self.fetch_token_once(at, &realm, bearer, scopes, login).await {
                 Err(NoToken::Other(error)) if error.is_retryable() => error,

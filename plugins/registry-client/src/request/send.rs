@@ -73,7 +73,7 @@ impl Host {
             answer.discard().await;
             return Ok(None);
         }
-        ticket.accepted();
+        ticket.accepted(self);
         let later = is_transient(answer.status());
         if !later || !(ask.insists || answer.status() == StatusCode::TOO_MANY_REQUESTS) {
             self.pace.went_well();

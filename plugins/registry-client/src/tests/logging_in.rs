@@ -20,7 +20,7 @@ use sealift_testkit::{
 
 use super::{double::*, setting::*};
 
-async fn behind_tokens(users: &[(&str, &str)]) -> Option<(Registry, TokenService)> {
+pub(super) async fn behind_tokens(users: &[(&str, &str)]) -> Option<(Registry, TokenService)> {
     let service = TokenService::start(users).await;
     let token = TokenAuth {
         realm: service.realm(),

@@ -4,6 +4,7 @@ mod catalog;
 mod confirming;
 mod double;
 mod harbor;
+mod hearsay;
 mod logging_in;
 mod names;
 mod nonsense;

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use sealift_core::{
     blob::Blob,
     content::{Descriptor, Digest, ImageRef, Manifest, Repository, well_known},
+    notes::Notes,
     plugin::{BuildContext, Purpose},
     stage::{Fetch, Offer, Push},
 };
@@ -44,9 +45,18 @@ pub(super) fn client_in(
 ) -> Arc<Registries> {
     let env: Vec<(String, String)> = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     let lookup = move |name: &str| env.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
-    let cx = BuildContext::new(Arc::new(lookup), ".", Purpose::Run);
+    build(entries, timing, certs_d, &BuildContext::new(Arc::new(lookup), ".", Purpose::Run))
+}
+
+/// The same with notes of earlier runs.
+pub(super) fn client_noting(entries: &[(&str, Registry)], notes: Notes) -> Arc<Registries> {
+    let cx = BuildContext::new(Arc::new(|_: &str| None), ".", Purpose::Run).with_notes(notes);
+    build(entries, hasty(), Path::new("/nonexistent"), &cx)
+}
+
+fn build(entries: &[(&str, Registry)], timing: Timing, certs_d: &Path, cx: &BuildContext<'_>) -> Arc<Registries> {
     let hosts = entries.iter().map(|(host, entry)| ((*host).to_owned(), entry.clone())).collect();
-    Arc::new(Registries::with(Config { hosts }, &cx, timing, certs_d).expect("the entries are valid"))
+    Arc::new(Registries::with(Config { hosts }, cx, timing, certs_d).expect("the entries are valid"))
 }
 
 pub(super) fn client() -> Arc<Registries> {

@@ -87,7 +87,7 @@ impl RegistrySlot {
         let answer = Answer::new(response, url, foreign, ticket.login());
         match answer.status() {
             StatusCode::CREATED | StatusCode::NO_CONTENT | StatusCode::OK => {
-                ticket.accepted();
+                ticket.accepted(&self.host);
                 let stored = answer.header(HeaderName::from_static("docker-content-digest"));
                 let stored = stored.and_then(|text| text.parse().ok());
                 answer.discard().await;

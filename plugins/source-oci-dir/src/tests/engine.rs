@@ -4,6 +4,7 @@ use sealift_core::{
     content::well_known,
     engine::{self, Cancel},
     event::{Event, Observer},
+    notes::Notes,
     report::Report,
     spec::{Named, Pipeline, RunOptions},
     stage::Push,
@@ -27,6 +28,7 @@ pub(super) async fn load(config: Value, path: &Path, into: &Memory) -> Report {
         fetch: Named::new("oci-dir", fetch.into()),
         pushes: vec![Named::new("memory", Arc::new(into.clone()) as Arc<dyn Push>)],
         tallies: Tallies::default(),
+        notes: Notes::default(),
     };
     let observer: Arc<dyn Observer> = Arc::new(|_: &Event| {});
     engine::run(&pipeline, &Cancel::new(), &observer).await

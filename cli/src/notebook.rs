@@ -1,0 +1,167 @@
+//! The notebook on disk: what is remembered between runs, one small file for each note.
+//!
+//! A note is written beside and renamed into place, so two runs at once do not disturb each other and the last one
+//! wins. Each carries a digest of itself: one that is broken is dropped, and a log line says so. Notes that nobody used
+//! for a month go, and then the oldest ones as far as there are too many. Nothing secret is in there; other users are
+//! kept out all the same, because the names of images are nobody's business.
+
+use std::{
+    fs,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use sealift_core::{
+    Bytes,
+    content::Digest,
+    notes::{Notebook, Notes, Room},
+};
+
+/// Another version keeps its notes elsewhere, and finds none of ours.
+const VERSION: &str = "v1";
+
+/// No note is larger; what claims to be is broken.
+const LARGEST: u64 = 4 << 20;
+
+/// What all of them may take.
+const MOST_BYTES: u64 = 128 << 20;
+const MOST_NOTES: usize = 20_000;
+
+/// Notes that nobody used for so long are of no use.
+const UNUSED: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// A note that was used is young again; once a day is often enough to say so.
+const TOUCH_AFTER: Duration = Duration::from_secs(24 * 3600);
+
+/// Notes in a directory.
+struct Directory {
+    root: PathBuf,
+    /// Nobody's fault if they cannot be kept; it is told once.
+    failed: std::sync::Once,
+}
+
+/// Notes in this directory, or in the one that is usual; none if there is no place for them.
+pub(crate) fn open(directory: Option<&Path>) -> Notes {
+    let usual = || usual_directory(&|name| std::env::var_os(name).map(PathBuf::from));
+    let Some(root) = directory.map(Path::to_owned).or_else(usual) else { return Notes::default() };
+    Notes::in_book(Arc::new(Directory { root: root.join(VERSION), failed: std::sync::Once::new() }))
+}
+
+/// `$XDG_CACHE_HOME/sealift`, else `~/.cache/sealift` (XDG Base Directory Specification: relative paths are ignored).
+fn usual_directory(variable: &dyn Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+    let absolute = |path: &PathBuf| path.is_absolute();
+    let caches = variable("XDG_CACHE_HOME").filter(absolute);
+    let caches = caches.or_else(|| variable("HOME").filter(absolute).map(|home| home.join(".cache")));
+    caches.map(|caches| caches.join("sealift"))
+}
+
+impl Directory {
+    fn file(&self, room: Room, key: &str) -> PathBuf {
+        self.root.join(room.name()).join(Digest::of(key.as_bytes()).hex())
+    }
+
+    fn write(&self, path: &Path, key: &str, note: &[u8]) -> io::Result<()> {
+        let folder = path.parent().unwrap_or(&self.root);
+        make_private(folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(seal(key, note).as_bytes())?;
+        file.write_all(note)?;
+        file.persist(path)?;
+        Ok(())
+    }
+}
+
+impl Notebook for Directory {
+    fn get(&self, room: Room, key: &str) -> Option<Bytes> {
+        let path = self.file(room, key);
+        let mut whole = Vec::new();
+        let read = fs::File::open(&path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut whole));
+        if let Err(error) = read {
+            if error.kind() != io::ErrorKind::NotFound {
+                tracing::warn!(file = %path.display(), %error, "a note of an earlier run cannot be read");
+            }
+            return None;
+        }
+        let note = opened(key, whole);
+        if note.is_none() {
+            tracing::warn!(file = %path.display(), "a note of an earlier run is broken and was dropped");
+            let _ = fs::remove_file(&path); // the next one takes its place in any case
+        } else {
+            touch(&path);
+        }
+        note
+    }
+
+    fn put(&self, room: Room, key: &str, note: &[u8]) {
+        if note.len() as u64 > LARGEST / 2 {
+            return;
+        }
+        let path = self.file(room, key);
+        if let Err(error) = self.write(&path, key, note) {
+            self.failed.call_once(|| {
+                tracing::warn!(directory = %self.root.display(), %error, "nothing can be noted for the next run");
+            });
+        }
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        tidy(&self.root, SystemTime::now(), MOST_NOTES, MOST_BYTES);
+    }
+}
+
+/// What stands before a note: the digest of key and note, which tells whether the file is whole and is about that key.
+fn seal(key: &str, note: &[u8]) -> String {
+    format!("{}\n", Digest::of(&[key.as_bytes(), b"\n", note].concat()))
+}
+
+fn opened(key: &str, whole: Vec<u8>) -> Option<Bytes> {
+    let whole = Bytes::from(whole);
+    let end = whole.iter().position(|byte| *byte == b'\n')? + 1;
+    let note = whole.slice(end..);
+    (whole[..end] == *seal(key, &note).as_bytes()).then_some(note)
+}
+
+/// Says that a note was used.
+fn touch(path: &Path) {
+    let Ok(file) = fs::File::options().append(true).open(path) else { return };
+    let age = file.metadata().and_then(|meta| meta.modified()).ok().and_then(|at| at.elapsed().ok());
+    if age.is_some_and(|age| age > TOUCH_AFTER) {
+        let _ = file.set_modified(SystemTime::now()); // it only goes a little earlier then
+    }
+}
+
+/// Throws away what nobody used for long, and the oldest notes as far as there are too many.
+fn tidy(root: &Path, now: SystemTime, most_notes: usize, most_bytes: u64) {
+    let mut notes = Vec::new();
+    for folder in Room::ALL.map(|room| root.join(room.name())) {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let Ok(meta) = entry.metadata() else { continue };
+            notes.push((meta.modified().unwrap_or(SystemTime::UNIX_EPOCH), meta.len(), entry.path()));
+        }
+    }
+    notes.sort_by_key(|(used, ..)| std::cmp::Reverse(*used));
+    let (mut count, mut bytes) = (0, 0);
+    for (used, length, path) in notes {
+        count += 1;
+        bytes += length;
+        let unused = now.duration_since(used).is_ok_and(|since| since > UNUSED);
+        if unused || count > most_notes || bytes > most_bytes {
+            let _ = fs::remove_file(path); // another run may have been quicker
+        }
+    }
+}
+
+fn make_private(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+#[cfg(test)]
+mod tests;

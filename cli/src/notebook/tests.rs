@@ -1,0 +1,140 @@
+use std::thread;
+
+use super::*;
+
+fn book(root: &Path) -> Notes {
+    open(Some(root))
+}
+
+/// The only file of a room.
+fn file_in(root: &Path, room: Room) -> PathBuf {
+    let folder = root.join(VERSION).join(room.name());
+    let files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    files[0].clone()
+}
+
+#[test]
+fn what_one_run_notes_another_one_reads() {
+    let root = tempfile::tempdir().unwrap();
+    let notes = book(root.path());
+    assert_eq!(notes.get(Room::Blobs, "a.io"), None);
+    notes.put(Room::Blobs, "a.io", b"first");
+    notes.put(Room::Blobs, "a.io", b"second");
+    notes.put(Room::Blobs, "../../b.io", b"\n\xff");
+    drop(notes);
+    let notes = book(root.path());
+    assert_eq!(notes.get(Room::Blobs, "a.io").unwrap(), "second");
+    assert_eq!(notes.get(Room::Blobs, "../../b.io").unwrap(), &b"\n\xff"[..]);
+    assert_eq!(notes.get(Room::Challenges, "a.io"), None);
+}
+
+#[test]
+fn a_broken_note_is_dropped_and_can_be_written_again() {
+    let root = tempfile::tempdir().unwrap();
+    for damage in [&b""[..], b"sha256:00\nfirst", b"no line at all", &[0xff; 100]] {
+        let notes = book(root.path());
+        notes.put(Room::Blobs, "a.io", b"first");
+        let file = file_in(root.path(), Room::Blobs);
+        fs::write(&file, damage).unwrap();
+        assert_eq!(notes.get(Room::Blobs, "a.io"), None);
+        assert!(!file.exists());
+        notes.put(Room::Blobs, "a.io", b"second");
+        assert_eq!(notes.get(Room::Blobs, "a.io").unwrap(), "second");
+    }
+}
+
+#[test]
+fn a_note_about_something_else_is_not_taken_for_this_one() {
+    let root = tempfile::tempdir().unwrap();
+    let notes = book(root.path());
+    notes.put(Room::Challenges, "https://a.io/", b"basic");
+    let folder = root.path().join(VERSION).join(Room::Challenges.name());
+    fs::rename(file_in(root.path(), Room::Challenges), folder.join(Digest::of(b"https://b.io/").hex())).unwrap();
+    assert_eq!(notes.get(Room::Challenges, "https://b.io/"), None);
+}
+
+#[test]
+fn runs_at_the_same_time_do_not_disturb_each_other() {
+    let root = tempfile::tempdir().unwrap();
+    thread::scope(|scope| {
+        for run in 0..4 {
+            let root = root.path();
+            scope.spawn(move || {
+                let notes = book(root);
+                for _ in 0..100 {
+                    notes.put(Room::Blobs, "a.io", format!("of run {run}").repeat(1000).as_bytes());
+                    // Somebody's note, whole; never two in one, never half of one.
+                    let note = notes.get(Room::Blobs, "a.io").expect("it is never broken");
+                    let text = std::str::from_utf8(&note).unwrap();
+                    assert_eq!(text, text[..8].repeat(1000));
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn what_nobody_used_for_long_goes_and_so_do_the_oldest_of_too_many() {
+    let root = tempfile::tempdir().unwrap();
+    let now = SystemTime::now();
+    let notes = book(root.path());
+    let day = Duration::from_secs(24 * 3600);
+    for (key, age) in [("new", 0), ("a week old", 7), ("two weeks old", 14), ("forgotten", 31)] {
+        notes.put(Room::Manifests, key, b"note");
+        let name = Digest::of(key.as_bytes());
+        let file = fs::File::options().append(true).open(root.path().join(VERSION).join("manifests").join(name.hex()));
+        file.unwrap().set_modified(now - age * day).unwrap();
+    }
+    tidy(&root.path().join(VERSION), now, 2, u64::MAX);
+    let left = ["new", "a week old", "two weeks old", "forgotten"].map(|key| notes.get(Room::Manifests, key).is_some());
+    assert_eq!(left, [true, true, false, false]);
+    tidy(&root.path().join(VERSION), now, 2, 10);
+    assert_eq!(notes.get(Room::Manifests, "new"), None, "a single one that is too large goes as well");
+}
+
+#[test]
+fn a_note_that_is_used_stays() {
+    let root = tempfile::tempdir().unwrap();
+    let notes = book(root.path());
+    notes.put(Room::Blobs, "a.io", b"note");
+    let file = fs::File::options().append(true).open(file_in(root.path(), Room::Blobs)).unwrap();
+    file.set_modified(SystemTime::now() - UNUSED).unwrap();
+    notes.get(Room::Blobs, "a.io").unwrap();
+    drop(notes);
+    assert!(book(root.path()).get(Room::Blobs, "a.io").is_some());
+}
+
+#[cfg(unix)]
+#[test]
+fn other_users_cannot_look() {
+    use std::os::unix::fs::PermissionsExt;
+    let root = tempfile::tempdir().unwrap();
+    let notes = book(&root.path().join("caches"));
+    notes.put(Room::Blobs, "a.io", b"note");
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o077;
+    assert_eq!(mode(&root.path().join("caches")), 0);
+    assert_eq!(mode(&file_in(&root.path().join("caches"), Room::Blobs)), 0);
+}
+
+#[test]
+fn without_a_place_for_notes_nothing_is_noted_and_nothing_fails() {
+    let root = tempfile::tempdir().unwrap();
+    let blocked = root.path().join("a file");
+    fs::write(&blocked, "").unwrap();
+    let notes = book(&blocked);
+    notes.put(Room::Blobs, "a.io", b"note");
+    assert_eq!(notes.get(Room::Blobs, "a.io"), None);
+}
+
+#[test]
+fn the_usual_place_is_where_the_system_says_that_caches_are() {
+    let place = |set: &'static [(&'static str, &'static str)]| {
+        usual_directory(&move |name| set.iter().find(|(key, _)| *key == name).map(|(_, value)| PathBuf::from(value)))
+    };
+    assert_eq!(place(&[("XDG_CACHE_HOME", "/x"), ("HOME", "/h")]), Some("/x/sealift".into()));
+    assert_eq!(place(&[("XDG_CACHE_HOME", "relative"), ("HOME", "/h")]), Some("/h/.cache/sealift".into()));
+    assert_eq!(place(&[("HOME", "/h")]), Some("/h/.cache/sealift".into()));
+    assert_eq!(place(&[("HOME", "")]), None);
+    assert_eq!(place(&[]), None);
+}

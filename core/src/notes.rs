@@ -1,0 +1,95 @@
+//! What is remembered between runs, so that the next one has to ask less.
+//!
+//! Core knows no disk: whoever has one keeps the notes in a [`Notebook`]. A note is hearsay. It may be old, wrong or
+//! gone, so it is used only where being wrong costs a request and nothing else: a manifest is found by its digest and
+//! checked against it, a repository that is said to have a blob is only asked whether it can be mounted from, a way to
+//! log in is dropped when it does not work. Nothing secret is noted.
+
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
+
+use crate::content::{Digest, Manifest, MediaType};
+
+/// Keeps notes between runs.
+pub trait Notebook: Send + Sync {
+    /// What was noted under a key; none if nothing was, or if it cannot be read.
+    fn get(&self, room: Room, key: &str) -> Option<Bytes>;
+
+    /// Notes something, in place of what was noted before. It may be forgotten at any time.
+    fn put(&self, room: Room, key: &str, note: &[u8]);
+}
+
+/// What a note is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Room {
+    /// Indexes at sources, by digest: what filters would make of one that is known needs no request.
+    Manifests,
+    /// Which repositories of a store have which blobs, by store.
+    Blobs,
+    /// How registries want to be logged in to, by URL.
+    Challenges,
+}
+
+impl Room {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Manifests, Self::Blobs, Self::Challenges];
+
+    /// Its name, fit for a file or folder.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Manifests => "manifests",
+            Self::Blobs => "blobs",
+            Self::Challenges => "challenges",
+        }
+    }
+}
+
+/// A notebook, or none: then nothing is remembered.
+#[derive(Clone, Default)]
+pub struct Notes(Option<Arc<dyn Notebook>>);
+
+impl Notes {
+    /// Notes in this book.
+    pub fn in_book(book: Arc<dyn Notebook>) -> Self {
+        Self(Some(book))
+    }
+
+    /// What was noted under a key.
+    pub fn get(&self, room: Room, key: &str) -> Option<Bytes> {
+        self.0.as_ref()?.get(room, key)
+    }
+
+    /// Notes something.
+    pub fn put(&self, room: Room, key: &str, note: &[u8]) {
+        if let Some(book) = &self.0 {
+            book.put(room, key, note);
+        }
+    }
+
+    /// A manifest that was noted, if it is what its digest says.
+    pub(crate) fn manifest(&self, digest: &Digest) -> Option<Manifest> {
+        let note = self.get(Room::Manifests, &digest.to_string())?;
+        let at = note.iter().position(|byte| *byte == b'\n')?;
+        let served_as = MediaType::from_header(std::str::from_utf8(&note[..at]).ok()?);
+        Manifest::parse_expecting(note.slice(at + 1..), &served_as, digest).ok()
+    }
+
+    /// Notes a manifest.
+    pub(crate) fn put_manifest(&self, manifest: &Manifest) {
+        if self.0.is_some() {
+            let served_as = manifest.media_type().as_str().as_bytes();
+            let note = [served_as, b"\n", manifest.bytes()].concat();
+            self.put(Room::Manifests, &manifest.digest().to_string(), &note);
+        }
+    }
+}
+
+impl fmt::Debug for Notes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Notes({})", if self.0.is_some() { "kept" } else { "none" })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+//! A notebook in memory, with pages that a test can spoil.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+use sealift_core::notes::{Notebook, Notes, Room};
+
+type Pages = BTreeMap<(&'static str, String), Bytes>;
+
+/// A notebook in memory. Clones are the same book.
+#[derive(Clone, Default)]
+pub struct Book(Arc<Mutex<Pages>>);
+
+impl Book {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// It, as a pipeline takes it.
+    pub fn notes(&self) -> Notes {
+        Notes::in_book(Arc::new(self.clone()))
+    }
+
+    /// What is noted in a room, by key.
+    pub fn read(&self, room: Room) -> BTreeMap<String, Bytes> {
+        let pages = self.pages();
+        pages
+            .iter()
+            .filter(|((name, _), _)| *name == room.name())
+            .map(|((_, key), note)| (key.clone(), note.clone()))
+            .collect()
+    }
+
+    /// Changes every note of a room; gives how many there were.
+    pub fn spoil(&self, room: Room, change: impl Fn(&str) -> String) -> usize {
+        let mut pages = self.pages();
+        let notes = pages.iter_mut().filter(|((name, _), _)| *name == room.name());
+        notes.map(|(_, note)| *note = change(&String::from_utf8_lossy(note)).into()).count()
+    }
+
+    fn pages(&self) -> MutexGuard<'_, Pages> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Notebook for Book {
+    fn get(&self, room: Room, key: &str) -> Option<Bytes> {
+        self.pages().get(&(room.name(), key.to_owned())).cloned()
+    }
+
+    fn put(&self, room: Room, key: &str, note: &[u8]) {
+        self.pages().insert((room.name(), key.to_owned()), Bytes::copy_from_slice(note));
+    }
+}
