@@ -9,7 +9,7 @@ use http::Method;
 use sealift_core::tally::Tally;
 use url::Url;
 
-use crate::redact::authority;
+use crate::{redact::authority, request::Quota};
 
 /// What happened so far, by host and port as they stand in URLs.
 #[derive(Debug, Default)]
@@ -20,6 +20,7 @@ struct Counts {
     requests: BTreeMap<String, u64>,
     retries: u64,
     throttled: u64,
+    quota: Option<Quota>,
 }
 
 impl Counters {
@@ -38,6 +39,11 @@ impl Counters {
     /// Counts that a host asked for fewer requests.
     pub(crate) fn throttled(&self, host: &str) {
         self.hosts().entry(host.to_owned()).or_default().throttled += 1;
+    }
+
+    /// Notes what a host said of a quota.
+    pub(crate) fn quota(&self, host: &str, quota: Quota) {
+        self.hosts().entry(host.to_owned()).or_default().quota = Some(quota);
     }
 
     pub(crate) fn snapshot(&self) -> Stats {
@@ -64,7 +70,11 @@ impl Counts {
         let of_methods = methods.iter().map(|(method, count)| (method.as_str(), *count));
         let sums =
             [("requests", self.requests.values().sum()), ("retries", self.retries), ("throttled", self.throttled)];
-        Tally::new(host, sums.into_iter().chain(of_methods))
+        // Counters that are 0 are left out, so it is told what is used and not what is left.
+        let limit = self.quota.and_then(|quota| quota.limit);
+        let used = self.quota.zip(limit).map(|(quota, limit)| limit.saturating_sub(quota.left));
+        let quota = [("quota_limit", limit.unwrap_or_default()), ("quota_used", used.unwrap_or_default())];
+        Tally::new(host, sums.into_iter().chain(quota).chain(of_methods))
     }
 }
 

@@ -30,6 +30,9 @@ pub(crate) struct Timing {
     pub(crate) backoff: Duration,
     /// The longest of these pauses.
     pub(crate) backoff_max: Duration,
+    /// How long a host that answered before may be away: so long its requests are sent again and again, however often
+    /// that is.
+    pub(crate) outage: Duration,
     /// The longest wait that a host may ask for within a request; if it asks for more, the request fails with that
     /// advice and the engine decides.
     pub(crate) patience: Duration,
@@ -56,6 +59,7 @@ impl Default for Timing {
             helper: seconds(60),
             backoff: Duration::from_millis(500),
             backoff_max: seconds(20),
+            outage: seconds(45),
             patience: seconds(120),
             patience_max: seconds(3600),
         }

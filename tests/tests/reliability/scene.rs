@@ -1,6 +1,9 @@
 //! A source and a destination that misbehave on cue, and the program between them.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use sealift_core::content::Digest;
 use sealift_e2e::program::{Folder, Ran};
@@ -82,7 +85,12 @@ impl Scene {
 
     /// The pipeline of this scene, with more at its end.
     pub(crate) fn write_pipeline(&self, more: &str) {
-        let (from, to) = (self.from.host(), self.to.host());
+        self.write_pipeline_to(&self.to.host(), more);
+    }
+
+    /// The same with another destination.
+    pub(crate) fn write_pipeline_to(&self, to: &str, more: &str) {
+        let (from, to) = (self.from.host(), to.to_owned());
         let mut text = format!("name = \"scene\"\n\n[run]\nretries = {}\n", self.retries);
         text += "\n[list]\nuse = \"registry\"\nimages = [\n";
         for Wanted { repository, tag, .. } in &self.wanted {
@@ -111,12 +119,6 @@ impl Scene {
     pub(crate) fn names(&self, wanted: &Wanted) -> [String; 2] {
         let Wanted { repository, tag, .. } = wanted;
         [format!("{repository}:{tag}"), format!("{}/{repository}:{tag}", self.from.host())]
-    }
-
-    /// What the program logged.
-    #[expect(dead_code, reason = "the cases that look into it are to come")]
-    pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path("run.log")).unwrap_or_default()
     }
 
     pub(crate) fn tmp(&self) -> PathBuf {
@@ -148,4 +150,13 @@ pub(crate) fn files(below: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(below) else { return Vec::new() };
     let paths = entries.map(|entry| entry.unwrap().path());
     paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// Waits until something is so, for half a minute at most.
+pub(crate) async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !so().await {
+        assert!(Instant::now() < deadline, "{what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

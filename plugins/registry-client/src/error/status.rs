@@ -9,7 +9,10 @@ use http::StatusCode;
 use sealift_core::error::{Error, ErrorKind, Retry};
 
 use super::{Reason, Said, harbor};
-use crate::doing::Doing;
+use crate::{
+    doing::Doing,
+    request::{Quota, time_words},
+};
 
 /// An answer that is no success.
 #[derive(Debug)]
@@ -27,6 +30,8 @@ pub(crate) struct Refusal<'a> {
     pub(crate) login: Option<String>,
     /// What `Retry-After` said.
     pub(crate) wait: Option<Duration>,
+    /// What the host last said of a quota.
+    pub(crate) quota: Option<Quota>,
 }
 
 /// Whether the same request may well succeed a little later.
@@ -118,7 +123,14 @@ fn meaning(refusal: &Refusal<'_>) -> Meaning {
         // The project asked to be throttled by some registries with 403, but those cannot be told apart.
         429 => {
             let after = refusal.wait.map_or(Retry::Soon, Retry::After);
-            let meaning = Meaning::new(Throttled, "`{registry}` asks for fewer requests").retry(after);
+            let mut what = "`{registry}` asks for fewer requests".to_owned();
+            if let Some(quota) = &refusal.quota {
+                what += &format!("; of its quota {}", quota.words());
+            }
+            if let Some(wait) = refusal.wait {
+                what += &format!(", it opens again in {}", time_words(wait));
+            }
+            let meaning = Meaning::new(Throttled, what).retry(after);
             match refusal.login {
                 // Docker Hub and others count by login, and anonymous ones by address.
                 None => meaning.hint("most registries allow more requests to those who log in"),

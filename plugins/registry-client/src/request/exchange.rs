@@ -65,6 +65,9 @@ impl Host {
             .await
             .map_err(|_| side.silent(ask.limit))?
             .map_err(|error| transport(error, side))?;
+        if !foreign {
+            self.pace.heard(None);
+        }
         tracing::debug!(
             method = %ask.method, url = %Redacted(url), status = response.status().as_u16(), "asked"
         );

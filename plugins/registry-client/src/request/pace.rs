@@ -11,6 +11,8 @@ use std::{
 
 use tokio::time::Instant;
 
+use super::quota::Quota;
+
 /// The gate and the budget of one host.
 #[derive(Debug)]
 pub(crate) struct Pace(Mutex<State>);
@@ -22,6 +24,10 @@ struct State {
     refusals: u32,
     budget: u64,
     counted_at: Instant,
+    /// When the host last answered, whatever it said.
+    heard_at: Option<Instant>,
+    /// What it last said of a quota.
+    quota: Option<Quota>,
 }
 
 /// What a repeat costs. A request that went well earns 1, and so does a second, so that a host that was down is found
@@ -32,7 +38,14 @@ const CREDIT: u64 = 30 * REPEAT;
 
 impl Pace {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(State { closed_until: None, refusals: 0, budget: CREDIT, counted_at: Instant::now() }))
+        Self(Mutex::new(State {
+            closed_until: None,
+            refusals: 0,
+            budget: CREDIT,
+            counted_at: Instant::now(),
+            heard_at: None,
+            quota: None,
+        }))
     }
 
     /// Waits until the host may be asked.
@@ -74,6 +87,24 @@ impl Pace {
         let until = now + wait;
         state.closed_until = Some(state.closed_until.map_or(until, |old| old.max(until)));
         wait
+    }
+
+    /// The host answered, and may have said what is left of a quota.
+    pub(crate) fn heard(&self, quota: Option<Quota>) {
+        let mut state = self.state();
+        state.heard_at = Some(Instant::now());
+        state.quota = quota.or(state.quota);
+    }
+
+    /// What the host last said of a quota.
+    pub(crate) fn quota(&self) -> Option<Quota> {
+        self.state().quota
+    }
+
+    /// Whether a host that did not answer since `began` is away rather than dead: it answered before, not longer than
+    /// `outage` ago.
+    pub(crate) fn is_away(&self, began: Instant, outage: Duration) -> bool {
+        self.state().heard_at.is_some_and(|at| at < began && at.elapsed() < outage)
     }
 
     /// The host did what it was asked.
@@ -149,5 +180,21 @@ mod tests {
         assert_eq!((0..100).filter(|_| pace.spend()).count(), 2);
         (0..50).for_each(|_| pace.went_well());
         assert_eq!((0..100).filter(|_| pace.spend()).count(), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_that_answered_a_moment_ago_is_away_and_not_dead() {
+        let pace = Pace::new();
+        let outage = MINUTE;
+        assert!(!pace.is_away(Instant::now(), outage), "it never answered");
+        pace.heard(None);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let began = Instant::now();
+        assert!(pace.is_away(began, outage));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        pace.heard(None);
+        assert!(!pace.is_away(began, outage), "somebody else got an answer meanwhile");
+        tokio::time::advance(outage).await;
+        assert!(!pace.is_away(Instant::now(), outage), "too long ago");
     }
 }

@@ -8,8 +8,9 @@ use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
 use sealift_core::error::{Error, ErrorKind, Result, Retry};
+use tokio::time::Instant;
 
-use super::{Answer, Ask, backoff::Backoff, retry_after};
+use super::{Answer, Ask, backoff::Backoff, quota, retry_after};
 use crate::{
     auth::Tried,
     doing::Doing,
@@ -31,6 +32,7 @@ impl Host {
         let mut backoff = Backoff::new(timing.backoff, timing.backoff_max, ATTEMPTS);
         let mut tried = Tried::default();
         loop {
+            let began = Instant::now();
             let failed = match self.send_once(ask, &mut tried).await {
                 Ok(Some(answer)) => return Ok(answer),
                 Ok(None) => continue,
@@ -41,7 +43,12 @@ impl Host {
                 Retry::Soon => true,
                 Retry::After(wait) => wait <= timing.patience,
             };
-            let pause = backoff.next().filter(|_| worth && self.pace.spend());
+            // The network is away, and so is everybody who asks by it: that is no reason to give up one after the other.
+            let away = worth && self.pace.is_away(began, timing.outage);
+            let pause = match away {
+                true => Some(timing.backoff.mul_f64(2.0 + 2.0 * fastrand::f64())),
+                false => backoff.next().filter(|_| worth && self.pace.spend()),
+            };
             let Some(pause) = pause else { return Err(failed) };
             // A wait that the host asked for is kept by its gate.
             let pause = if matches!(failed.retry_advice(), Retry::After(_)) { Duration::ZERO } else { pause };
@@ -59,6 +66,7 @@ impl Host {
         let first = self.auth.first_request().await;
         let mut ticket = self.ticket(at, ask.doing.repository(), &ask.scopes, tried).await.map_err(doing)?;
         let mut answer = self.exchange(at, ask, ticket.header()).await.map_err(doing)?;
+        self.note_quota(&answer);
         answer.login = ticket.login();
         drop(first);
         if answer.status() == StatusCode::UNAUTHORIZED && !answer.foreign {
@@ -103,12 +111,31 @@ impl Host {
         let (harbor, login) = (self.is_harbor() || challenge == Some(""), answer.login.clone());
         let unchallenged = challenge.is_none_or(str::is_empty);
         let said = answer.said().await;
-        refusal(&Refusal { doing, status, said, foreign, harbor, unchallenged, login, wait })
+        let quota = self.pace.quota().filter(|_| !foreign);
+        refusal(&Refusal { doing, status, said, foreign, harbor, unchallenged, login, wait, quota })
+    }
+
+    /// Remembers what is left of a quota. Where nothing is left, and it is known when there will be, everybody waits:
+    /// what would be refused is not asked for.
+    fn note_quota(&self, answer: &Answer) {
+        let quota = quota::read(answer.headers(), SystemTime::now()).filter(|_| !answer.foreign);
+        let Some(quota) = quota else { return };
+        self.pace.heard(Some(quota));
+        self.shared.counters.quota(api_host(&self.name), quota);
+        if let Some(reset) = quota.reset.filter(|reset| quota.left == 0 && !reset.is_zero())
+            && answer.status() != StatusCode::TOO_MANY_REQUESTS
+        {
+            let wait = self.pace.close(Some(reset), self.shared.timing.patience_max);
+            tracing::info!(host = %self.name, wait_ms = wait.as_millis(), "the quota of the host is used up");
+        }
     }
 
     pub(super) async fn wait_for_gate(&self) -> Result<()> {
         self.pace.pass(self.shared.timing.patience).await.map_err(|left| {
-            let what = format!("`{}` asked us to wait for {} s more", self.name, left.as_secs());
+            let mut what = format!("`{}` asked us to wait for {} s more", self.name, left.as_secs());
+            if let Some(quota) = self.pace.quota().filter(|quota| quota.left == 0) {
+                what += &format!(": of its quota {}", quota.words());
+            }
             Error::new(ErrorKind::Throttled, what).retry(Retry::After(left))
         })
     }

@@ -136,3 +136,54 @@ async fn an_immutable_tag_that_is_what_we_write_is_no_failure() {
     let error = push_of(&client()).tag(&image_at(&double.host(), "a/b:v1"), &other).await.unwrap_err();
     assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Conflict, false), "{error}");
 }
+
+#[tokio::test]
+async fn a_quota_that_is_used_up_is_not_asked_for_more() {
+    let double = Double::start(|_| {
+        index()
+            .header("ratelimit-limit", "100;w=21600")
+            .header("ratelimit-remaining", 0)
+            .header("ratelimit-reset", 1000)
+    })
+    .await;
+    let fetch = fetch_of(&client());
+    let image = image_at(&double.host(), "a/b:v1");
+    fetch.resolve(&image, Want::Manifest).await.unwrap();
+    let error = fetch.resolve(&image, Want::Manifest).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Throttled);
+    assert!(matches!(error.retry_advice(), Retry::After(wait) if wait > Duration::from_secs(990)), "{error:?}");
+    assert!(error.message().contains(&double.host()), "{error}");
+    assert!(error.message().contains("of its quota 0 of 100 in 6 h are left, more in 17 min"), "{error}");
+    assert_eq!(double.asked().len(), 1, "what would be refused is not asked for");
+}
+
+#[tokio::test]
+async fn a_quota_without_an_end_is_named_when_it_bites() {
+    let double = Double::start(|_| {
+        let told =
+            |reply: Reply| reply.header("ratelimit-limit", "100;w=21600").header("ratelimit-remaining", "0;w=21600");
+        told(reply(429).header("retry-after", 600).body("<html>slow down</html>"))
+    })
+    .await;
+    let error = fetch_of(&client()).resolve(&image_at(&double.host(), "a/b:v1"), Want::Manifest).await.unwrap_err();
+    let said = error.message();
+    assert!(said.contains("127.0.0.1") && said.contains("asks for fewer requests"), "{said}");
+    assert!(said.contains("of its quota 0 of 100 in 6 h are left, it opens again in 10 min"), "{said}");
+    assert!(error.hint_text().unwrap().contains("log in"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_host_that_is_away_for_a_while_is_waited_for_by_all_who_ask() {
+    let start = Instant::now();
+    let away = move || (Duration::from_millis(100)..Duration::from_millis(1100)).contains(&start.elapsed());
+    let double = Double::start(move |_| if away() { hang_up() } else { index() }).await;
+    let timing = Timing { outage: Duration::from_secs(20), backoff: Duration::from_millis(50), ..hasty() };
+    let fetch = fetch_of(&client_with(&[], timing));
+    let image = image_at(&double.host(), "a/b:v1");
+    fetch.resolve(&image, Want::Manifest).await.unwrap();
+    tokio::time::sleep_until((start + Duration::from_millis(200)).into()).await;
+    // Many more repeats than one request or the budget of a dead host would allow.
+    let all = futures::future::join_all((0..50).map(|_| fetch.resolve(&image, Want::Manifest))).await;
+    assert!(all.iter().all(Result::is_ok), "{:?}", all.iter().find(|one| one.is_err()));
+    assert!(double.asked().len() > 150, "{}", double.asked().len());
+}

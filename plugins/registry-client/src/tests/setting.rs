@@ -27,6 +27,7 @@ pub(super) fn hasty() -> Timing {
         backoff_max: Duration::from_millis(10),
         response: Duration::from_secs(5),
         slow_response: Duration::from_secs(5),
+        outage: Duration::ZERO,
         ..Timing::default()
     }
 }

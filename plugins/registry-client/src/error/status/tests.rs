@@ -34,6 +34,7 @@ fn answer<'a>(doing: Doing<'a>, status: u16, body: &str) -> Refusal<'a> {
         unchallenged: false,
         login: Some("`auth.yaml`".to_owned()),
         wait: None,
+        quota: None,
     }
 }
 
