@@ -46,6 +46,11 @@ impl Canaries {
         }
     }
 
+    /// A secret as it stands in a URL.
+    pub fn in_urls(secret: &str) -> String {
+        url::form_urlencoded::byte_serialize(secret.as_bytes()).collect()
+    }
+
     fn all(&self) -> [(&'static str, &str); 5] {
         [
             ("password", &self.password),
@@ -60,7 +65,7 @@ impl Canaries {
 /// How a secret looks in different clothes.
 fn forms(secret: &str) -> Vec<String> {
     let mut forms = vec![secret.to_owned(), secret.replace('/', "\\/")];
-    forms.push(url::form_urlencoded::byte_serialize(secret.as_bytes()).collect());
+    forms.push(Canaries::in_urls(secret));
     for alphabet in [alphabet::STANDARD, alphabet::URL_SAFE] {
         let engine = GeneralPurpose::new(&alphabet, NO_PAD);
         // Three bytes become four letters, so it matters how many bytes stand before it: the letters that they take

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sealift_e2e::program::Ran;
 use sealift_testkit::{
     content::Content,
-    fault::{Act, Answer, End, Fault, FaultRegistry},
+    fault::{Act, Answer, End, Fault, FaultRegistry, Weather},
     images::image,
     registry::Registry,
 };
@@ -262,4 +262,44 @@ async fn case_28_what_is_too_large_for_a_proxy_is_sent_once_and_said() {
     assert!(cause(&ran).contains("too large") && cause(&ran).contains("client_max_body_size"), "{}", cause(&ran));
     assert!(scene.to.journal().count("PUT", "/blobs/uploads/") <= 2, "config and layer, each once");
     scene.assert_invariants(&ran);
+}
+
+/// 50 images, and a network that goes away while they are on their way.
+async fn a_network_that_goes_away(weather: Weather, away: Duration) {
+    let mut scene = Scene::new().await;
+    for at in 0..50 {
+        let layer = format!("layer {at} ").repeat(10_000);
+        scene.wants(&format!("shop/app{at}"), "v1", &image("linux/amd64", &[&layer])).await;
+    }
+    scene.retries = 2;
+    scene.from.will(Fault::on("GET", "/blobs/").act(Act::Throttle { bytes_per_second: 200_000 }));
+    scene.write_pipeline("");
+    let child = scene.folder.start(&["run", "scene.toml", "--json", "-vvv", "--log", "run.log"]);
+    let ran = tokio::task::spawn_blocking(move || Ran::of(child));
+    until("blobs move", async || scene.from.journal().count("GET", "/blobs/") >= 8).await;
+    for side in [&scene.from, &scene.to] {
+        side.weather(weather);
+    }
+    let on_their_way = scene.from.journal().count("GET", "/blobs/");
+    tokio::time::sleep(away).await; // this is what goes wrong
+    assert!(on_their_way < 100, "it went away too late");
+    for side in [&scene.from, &scene.to] {
+        side.weather(Weather::Fine);
+    }
+    let ran = ran.await.unwrap().expect(0);
+    assert!(scene.from.journal().count("GET", "/blobs/") > on_their_way, "most came after it");
+    scene.assert_invariants(&ran);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_32_a_network_that_goes_away_and_comes_back_loses_nothing() {
+    a_network_that_goes_away(Weather::Down, Duration::from_secs(4)).await;
+    a_network_that_goes_away(Weather::Frozen, Duration::from_secs(2)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes more than a minute"]
+async fn case_32_the_network_may_be_away_for_half_a_minute() {
+    a_network_that_goes_away(Weather::Down, Duration::from_secs(30)).await;
+    a_network_that_goes_away(Weather::Frozen, Duration::from_secs(30)).await;
 }

@@ -59,12 +59,13 @@ impl Scene {
                 token: canaries.token.clone(),
             });
         }
-        let folder = Folder::new(env!("CARGO_BIN_EXE_sealift-under-test")).var("CANARY", &canaries.password);
-        std::fs::create_dir(folder.path("tmp")).unwrap();
-        let folder = {
-            let tmp = folder.path("tmp");
-            folder.var("TMPDIR", tmp.to_str().unwrap())
-        };
+        let folder = Folder::new(env!("CARGO_BIN_EXE_sealift-under-test"));
+        let tmp = folder.path("tmp");
+        std::fs::create_dir(&tmp).unwrap();
+        // Nothing on this machine is reached through a proxy; its password is there to come out.
+        let proxy = format!("http://miner:{}@127.0.0.1:1", Canaries::in_urls(&canaries.proxy_password));
+        let folder = folder.var("CANARY", &canaries.password).var("TMPDIR", tmp.to_str().unwrap());
+        let folder = folder.var("HTTPS_PROXY", &proxy).var("HTTP_PROXY", &proxy);
         Self { from, to, folder, canaries, wanted: Vec::new(), retries: 0, kind }
     }
 

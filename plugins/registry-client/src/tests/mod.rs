@@ -3,6 +3,7 @@
 mod catalog;
 mod confirming;
 mod double;
+mod h2;
 mod harbor;
 mod hearsay;
 mod logging_in;

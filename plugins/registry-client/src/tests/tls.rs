@@ -18,23 +18,27 @@ use super::{double::*, setting::*};
 use crate::{Registry, timing::Timing};
 
 /// A private CA, and what it signs.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    fn pem(&self) -> String {
+    pub(super) fn pem(&self) -> String {
         self.0.pem()
     }
 
     /// A certificate for `name`, and its key.
-    fn sign(&self, name: &str) -> (String, String) {
+    pub(super) fn sign(&self, name: &str) -> (String, String) {
+        self.sign_as(CertificateParams::new(vec![name.to_owned()]).unwrap())
+    }
+
+    fn sign_as(&self, params: CertificateParams) -> (String, String) {
         let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.0).unwrap();
+        let certificate = params.signed_by(&key, &self.0).unwrap();
         (certificate.pem(), key.serialize_pem())
     }
 
@@ -44,7 +48,7 @@ impl Authority {
     }
 }
 
-fn file(dir: &Path, name: &str, text: &str) -> String {
+pub(super) fn file(dir: &Path, name: &str, text: &str) -> String {
     let path = dir.join(name);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(&path, text).unwrap();
@@ -126,7 +130,7 @@ async fn a_registry_with_tls_does_not_lead_down_to_plain_http() {
     let plain = Double::start(|_| reply(200)).await;
     let location = plain.url("/x");
     let (port, _server) =
-        tls_server(&ca, None, move || format!("HTTP/1.1 307 x\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n"));
+        tls_server(&ca, None, move |_| format!("HTTP/1.1 307 x\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n"));
     let host = format!("127.0.0.1:{port}");
     let entry = Registry { ca_file: Some(file(dir.path(), "ca.pem", &ca.pem())), ..Registry::default() };
     let error = resolve(&client_with(&[(&host, entry)], hasty()), &host).await;
@@ -138,7 +142,7 @@ async fn a_registry_with_tls_does_not_lead_down_to_plain_http() {
 async fn our_own_certificate_is_shown_to_who_asks_for_it() {
     let (ca, dir) = (Authority::new(), tempfile::tempdir().unwrap());
     let (certificate, key) = ca.sign("client.example.com");
-    let (port, _server) = tls_server(&ca, Some(&ca), || "HTTP/1.1 404 x\r\ncontent-length: 0\r\n\r\n".to_owned());
+    let (port, _server) = tls_server(&ca, Some(&ca), |_| "HTTP/1.1 404 x\r\ncontent-length: 0\r\n\r\n".to_owned());
     let host = format!("127.0.0.1:{port}");
     let without = Registry { ca_file: Some(file(dir.path(), "ca.pem", &ca.pem())), ..Registry::default() };
     let with = Registry {
@@ -160,10 +164,19 @@ async fn our_own_certificate_is_shown_to_who_asks_for_it() {
 fn tls_server(
     ca: &Authority,
     clients: Option<&Authority>,
-    answer: impl Fn() -> String + Send + 'static,
+    answer: impl Fn(&str) -> String + Send + 'static,
+) -> (u16, std::thread::JoinHandle<()>) {
+    let certificate = ca.sign("127.0.0.1");
+    tls_server_as(certificate, clients, answer)
+}
+
+/// The same with this certificate and key.
+fn tls_server_as(
+    (certificate, key): (String, String),
+    clients: Option<&Authority>,
+    answer: impl Fn(&str) -> String + Send + 'static,
 ) -> (u16, std::thread::JoinHandle<()>) {
     crate::net::install_crypto();
-    let (certificate, key) = ca.sign("127.0.0.1");
     let builder = match clients {
         Some(clients) => {
             let mut roots = RootCertStore::empty();
@@ -182,8 +195,9 @@ fn tls_server(
         for stream in listener.incoming().map_while(Result::ok) {
             let mut stream = StreamOwned::new(ServerConnection::new(Arc::clone(&config)).unwrap(), stream);
             let mut request = [0; 4096];
-            if std::io::Read::read(&mut stream, &mut request).is_ok_and(|read| read > 0) {
-                let _ = stream.write_all(answer().as_bytes());
+            if let Ok(read @ 1..) = std::io::Read::read(&mut stream, &mut request) {
+                let asked = String::from_utf8_lossy(&request[..read]).into_owned();
+                let _ = stream.write_all(answer(&asked).as_bytes());
                 stream.conn.send_close_notify();
                 let _ = stream.flush();
             }
@@ -209,4 +223,73 @@ async fn a_registry_is_reached_through_the_proxy_of_the_given_environment() {
     assert_eq!((asked[0].method.as_str(), asked[0].path.as_str()), ("CONNECT", "registry.example.com:443"));
     assert!(asked[0].header("proxy-authorization").is_some());
     assert_eq!(asked.len(), 1, "{error:?}");
+}
+
+#[tokio::test]
+async fn the_login_of_a_proxy_stays_with_the_proxy() {
+    let (ca, dir) = (Authority::new(), tempfile::tempdir().unwrap());
+    let asked = Arc::new(std::sync::Mutex::new(String::new()));
+    let heard = Arc::clone(&asked);
+    let (port, _server) = tls_server_as(ca.sign("registry.example.com"), None, move |request| {
+        request.clone_into(&mut heard.lock().unwrap());
+        "HTTP/1.1 404 x\r\ncontent-length: 0\r\n\r\n".to_owned()
+    });
+    let (proxy, connects) = tunnel(port).await;
+    let entry = Registry { ca_file: Some(file(dir.path(), "ca.pem", &ca.pem())), ..Registry::default() };
+    let env = [("HTTPS_PROXY", &*format!("http://user:CANARY@127.0.0.1:{proxy}")), ("NO_PROXY", "other.example.com")];
+    let client = client_in(&[("registry.example.com", entry)], hasty(), Path::new("/nonexistent"), &env);
+    assert_eq!(resolve(&client, "registry.example.com").await.kind(), ErrorKind::NotFound);
+    let connects = connects.lock().unwrap().clone();
+    assert!(connects[0].starts_with("CONNECT registry.example.com:443 "), "{connects:?}");
+    assert!(connects[0].to_ascii_lowercase().contains("proxy-authorization: basic"), "{connects:?}");
+    let asked = asked.lock().unwrap().to_ascii_lowercase();
+    assert!(asked.starts_with("head ") || asked.starts_with("get "), "{asked}");
+    assert!(!asked.contains("proxy-authorization") && !asked.contains("canary"), "{asked}");
+}
+
+/// A proxy that leads every CONNECT to this port, and the heads that it was asked with.
+async fn tunnel(to: u16) -> (u16, Arc<std::sync::Mutex<Vec<String>>>) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (port, heads) = (listener.local_addr().unwrap().port(), Arc::new(std::sync::Mutex::new(Vec::new())));
+    let kept = Arc::clone(&heads);
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(client.read_u8().await.unwrap());
+            }
+            kept.lock().unwrap().push(String::from_utf8(head).unwrap());
+            client.write_all(b"HTTP/1.1 200 tunnel\r\n\r\n").await.unwrap();
+            let mut server = tokio::net::TcpStream::connect(("127.0.0.1", to)).await.unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut client, &mut server).await });
+        }
+    });
+    (port, heads)
+}
+
+#[tokio::test]
+async fn a_certificate_that_ran_out_is_not_trusted() {
+    let (ca, dir) = (Authority::new(), tempfile::tempdir().unwrap());
+    let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(2001, 1, 1);
+    let (port, _server) = tls_server_as(ca.sign_as(params), None, |_| "HTTP/1.1 404 x\r\n\r\n".to_owned());
+    let host = format!("127.0.0.1:{port}");
+    let entry = Registry { ca_file: Some(file(dir.path(), "ca.pem", &ca.pem())), ..Registry::default() };
+    let error = resolve(&client_with(&[(&host, entry)], hasty()), &host).await;
+    assert!(error.message().contains("is not trusted") && error.message().contains("expired"), "{error}");
+    assert!(!error.is_retryable());
+}
+
+#[tokio::test]
+async fn a_handshake_that_stands_still_is_left() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let location = format!("https://{}/blob", silent.local_addr().unwrap());
+    let registry = Double::start(move |_| reply(307).header("location", &location)).await;
+    let timing = Timing { connect: std::time::Duration::from_millis(100), ..hasty() };
+    let content = noise(10);
+    let fetch = fetch_of(&client_with(&[], timing));
+    let error = read(&fetch, &repository(&registry.host(), "a/b"), &layer(&content)).await.unwrap_err();
+    assert!(error.message().contains("no connection in time"), "{error}");
+    assert!(registry.asked().len() > 1, "it was tried again");
 }
