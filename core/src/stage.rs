@@ -144,6 +144,17 @@ pub trait Fetch: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// The tags of a repository that are about `subject` by their name ([`Tag::about`]), apart from the fallback tag of
+    /// [`Fetch::referrers`]: cosign's `sha256-<hex>.sig`, `.att` and `.sbom`. For sources whose list hands out such
+    /// tags with the images that they are about there is nothing to do here.
+    ///
+    /// # Errors
+    /// If that cannot be found out.
+    async fn tags_about(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Tag>> {
+        let _ = (repository, subject);
+        Ok(Vec::new())
+    }
+
     /// Where the other side is said to have a blob that cannot be read here, because it was left out of what was
     /// carried. A destination that has those repositories, too, may take it from there.
     async fn elsewhere(&self, item: &Descriptor) -> Vec<Repository> {
@@ -243,6 +254,17 @@ pub trait Push: Send + Sync {
             Version::Tag(_) => self.tag(at, manifest).await,
             Version::Digest(_) => self.put_manifest(&at.repository, manifest).await,
         }
+    }
+
+    /// Makes manifests that were just written findable by what they are about, where the destination does not do so by
+    /// itself: a registry without the referrers API needs the fallback tag (distribution-spec v1.1, "Referrers tag
+    /// schema").
+    ///
+    /// # Errors
+    /// If they would not be found.
+    async fn relate(&self, at: &Repository, subject: &Digest, referrers: &[&Manifest]) -> Result<()> {
+        let _ = (at, subject, referrers);
+        Ok(())
     }
 
     /// Called once, after the last job.

@@ -5,6 +5,8 @@
 //! index and changes nothing else.
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -189,6 +191,22 @@ impl Manifest {
             Links::Image { config: Some(config), .. } => Some(config.media_type.as_str()),
             _ => None,
         })
+    }
+
+    /// A pointer to this manifest as lists of referrers have them: with its kind and annotations (distribution-spec
+    /// v1.1, "Listing Referrers").
+    pub fn as_referrer(&self) -> Descriptor {
+        #[derive(Default, Deserialize)]
+        struct Annotated {
+            #[serde(default)]
+            annotations: Option<BTreeMap<String, String>>,
+        }
+        let annotated: Annotated = serde_json::from_slice(&self.bytes).unwrap_or_default();
+        Descriptor {
+            artifact_type: self.artifact_type().map(str::to_owned),
+            annotations: annotated.annotations.unwrap_or_default(),
+            ..self.descriptor()
+        }
     }
 
     /// The manifests that it points to; none unless it is an index.

@@ -150,6 +150,12 @@ impl Tag {
         &self.0
     }
 
+    /// The tag that lists the referrers of a digest where there is no API for that (distribution-spec v1.1, "Referrers
+    /// tag schema"). None if the digest is longer than a tag may be, as that of sha512 is.
+    pub fn of_referrers(subject: &Digest) -> Option<Self> {
+        format!("{}-{}", subject.algorithm().name(), subject.hex()).parse().ok()
+    }
+
     /// The digest that it is about, if its name says so: the fallback tag of referrers (`sha256-<hex>`,
     /// distribution-spec v1.1), or cosign's (`sha256-<hex>.sig`, `.att`, `.sbom`).
     pub fn about(&self) -> Option<Digest> {

@@ -133,6 +133,9 @@ impl Copy<'_> {
         for target in &site.targets {
             site.stage.root(self.job, target, &tree.manifest).await?;
         }
+        if let Some(subject) = tree.manifest.subject() {
+            site.stage.relate(&site.repository, &subject.digest, &[&tree.manifest]).await?;
+        }
         Ok(())
     }
 

@@ -105,6 +105,7 @@ fn places(engine: &Engine, work: &Work, ended: &mut Ended) -> Vec<Place> {
         for at in targets {
             let place = Place { push, at };
             let claim = match batch.exclusive {
+                _ if batch.carried(push, &place.at) => Claim::Again,
                 true => Claim::Free,
                 false => engine.claims.claim(push, &place.at, &job.source, &job.rule),
             };

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::state::lock;
 use crate::{
     blob::Blob,
-    content::{Descriptor, Digest, ImageRef, Manifest, Repository},
+    content::{Descriptor, Digest, ImageRef, Manifest, Repository, Tag},
     error::Result,
     job::Resolved,
     notes::Notes,
@@ -89,6 +89,10 @@ impl Fetch for Kept<'_> {
 
     async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Descriptor>> {
         self.fetch.referrers(repository, subject).await
+    }
+
+    async fn tags_about(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Tag>> {
+        self.fetch.tags_about(repository, subject).await
     }
 
     async fn elsewhere(&self, item: &Descriptor) -> Vec<Repository> {

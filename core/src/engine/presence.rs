@@ -7,7 +7,10 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, Weak},
+    sync::{
+        Arc, Mutex, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use tokio::sync::OnceCell;
@@ -45,6 +48,9 @@ pub(super) struct Batch {
     pub(super) exclusive: bool,
     surveys: Mutex<HashMap<(usize, Repository), Arc<Survey>>>,
     written: Mutex<HashMap<(usize, Repository), HashSet<Digest>>>,
+    carried: Mutex<HashSet<(usize, ImageRef)>>,
+    /// Jobs that run in the main lane.
+    running: AtomicUsize,
 }
 
 impl Batch {
@@ -60,6 +66,29 @@ impl Batch {
     /// Remembers a child manifest that was written.
     pub(super) fn remember(&self, push: usize, at: &Repository, digest: &Digest) {
         lock(&self.written).entry((push, at.clone())).or_default().insert(digest.clone());
+    }
+
+    /// Whether a name that is about an image was written along with the image.
+    pub(super) fn carried(&self, push: usize, at: &ImageRef) -> bool {
+        lock(&self.carried).contains(&(push, at.clone()))
+    }
+
+    /// Remembers a name that was written along with the image that it is about.
+    pub(super) fn carry(&self, push: usize, at: ImageRef) {
+        lock(&self.carried).insert((push, at));
+    }
+
+    /// Counts a job that starts, or one that ended.
+    pub(super) fn count_running(&self, starts: bool) {
+        match starts {
+            true => self.running.fetch_add(1, Ordering::Relaxed),
+            false => self.running.fetch_sub(1, Ordering::Relaxed),
+        };
+    }
+
+    /// Whether some of its jobs run.
+    pub(super) fn is_running(&self) -> bool {
+        self.running.load(Ordering::Relaxed) > 0
     }
 
     fn survey(&self, engine: &Engine, push: usize, repository: &Repository) -> Arc<Survey> {

@@ -240,7 +240,14 @@ impl Run {
         let dropped = self.count_dropped(&dropped);
         self.engine.events.tell(&Event::Listed { repository: repository.clone(), kept, dropped });
         let batch = Batch::of(kept, exclusive);
-        for Candidate { version, targets } in candidates {
+        // What is about an image by its name comes after the image: Harbor makes an accessory of it only then.
+        let is_about = |candidate: &Candidate| candidate.tag().is_some_and(|tag| tag.about().is_some());
+        let (about, images): (Vec<_>, Vec<_>) = candidates.into_iter().partition(is_about);
+        let last = images.len();
+        for (number, Candidate { version, targets }) in images.into_iter().chain(about).enumerate() {
+            if number == last {
+                self.settle(&batch).await;
+            }
             let Some(place) = self.place_for_a_job().await else { return };
             let source = ImageRef { repository: repository.clone(), version };
             let job = Job { id: self.next_job, source, targets, rule: Arc::clone(&rule) };
@@ -257,6 +264,18 @@ impl Run {
             (filtered.filter.clone(), *count)
         });
         named.collect()
+    }
+
+    /// Lets the jobs of a listing come to their end.
+    async fn settle(&mut self, batch: &Batch) {
+        while batch.is_running() {
+            tokio::select! {
+                biased;
+                () = self.engine.cancel.stopping() => return,
+                Some(done) = self.running.join_next() => self.absorb(done),
+                else => return,
+            }
+        }
     }
 
     /// Asks all filters which versions are wanted, and counts what each of them drops.
@@ -308,8 +327,10 @@ impl Run {
 
     fn start(&mut self, work: Work, place: OwnedSemaphorePermit) {
         let engine = Arc::clone(&self.engine);
+        work.batch.count_running(true);
         self.running.spawn(async move {
             let done = Box::pin(do_work(&engine, work)).await;
+            done.0.batch.count_running(false);
             drop(place);
             done
         });

@@ -15,9 +15,11 @@ use crate::{
     names::api_host,
     net::{Clients, Proxies, Spoken, Trust, Whereabouts, from_certs_d, sniff},
     quirks::Quirks,
+    read::TagsAbout,
     request::Pace,
     stats::Counters,
     timing::Timing,
+    write::Relating,
 };
 
 /// What all registries of a run share.
@@ -49,6 +51,8 @@ pub(crate) struct Host {
     pub(crate) auth: Auth,
     pub(crate) pace: Pace,
     pub(crate) quirks: Quirks,
+    pub(crate) about: TagsAbout,
+    pub(crate) relating: Relating,
     settings: Settings,
     login: Option<Arc<Login>>,
     reached: OnceCell<Reached>,
@@ -85,6 +89,8 @@ impl Host {
             auth: Auth::default(),
             pace: Pace::new(),
             quirks: Quirks::default(),
+            about: TagsAbout::default(),
+            relating: Relating::default(),
             settings,
             login,
             reached: OnceCell::new(),

@@ -21,6 +21,8 @@ pub(crate) struct Quirks {
     pub(crate) harbor: AtomicBool,
     /// There is no referrers API; the fallback tags are looked at instead.
     pub(crate) no_referrers: AtomicBool,
+    /// A manifest with a subject was taken without a word of it (`OCI-Subject`): the fallback tags are ours to keep.
+    pub(crate) no_subjects: AtomicBool,
     presence: AtomicU8,
     asked_for_presence: AtomicBool,
     confirms: AtomicU8,

@@ -151,9 +151,7 @@ impl Content {
         if let Some(subject) = &subject {
             self.referrers.entry(subject.clone()).or_default().insert(digest.clone());
         }
-        let mut descriptor = manifest.descriptor();
-        descriptor.artifact_type = manifest.artifact_type().map(str::to_owned);
-        descriptor.annotations = annotations(manifest);
+        let descriptor = manifest.as_referrer();
         self.manifests.insert(digest.clone(), Held { descriptor, children: children.into_iter().collect(), subject });
     }
 
@@ -200,17 +198,6 @@ impl Content {
     fn unlist(&mut self, version: &Version) -> Option<IndexChange> {
         self.listed.remove(version).map(IndexChange::Remove)
     }
-}
-
-/// The annotations of a manifest itself.
-fn annotations(manifest: &Manifest) -> BTreeMap<String, String> {
-    #[derive(serde::Deserialize)]
-    struct Annotated {
-        #[serde(default)]
-        annotations: Option<BTreeMap<String, String>>,
-    }
-    let read: Option<Annotated> = serde_json::from_slice(manifest.bytes()).ok();
-    read.and_then(|read| read.annotations).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod delta;
 mod foreign;
 mod harbor;
 mod room;
+mod signing;
 #[cfg(target_os = "linux")]
 mod sweeping;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sealift_core::{
     async_trait,
     blob::Blob,
-    content::{Descriptor, Digest, ImageRef, Manifest, Repository},
+    content::{Descriptor, Digest, ImageRef, Manifest, Repository, Tag},
     error::Result,
     job::Resolved,
     stage::{Fetch, Want},
@@ -58,6 +58,10 @@ impl Fetch for RegistryFetch {
 
     async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Descriptor>> {
         self.registries.host(repository).referrers(repository, subject, Scopes::pull(repository)).await
+    }
+
+    async fn tags_about(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Tag>> {
+        self.registries.host(repository).cosign_tags(repository, subject).await
     }
 }
 

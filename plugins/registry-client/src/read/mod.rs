@@ -1,5 +1,6 @@
 //! Reading from registries: names, manifests, tags, blobs, referrers, catalogs.
 
+mod about;
 mod blob;
 mod catalog;
 mod fetch;
@@ -10,6 +11,7 @@ mod range;
 mod referrers;
 mod tags;
 
+pub(crate) use about::TagsAbout;
 pub use catalog::{Catalog, CatalogPage};
 pub use fetch::RegistryFetch;
 #[cfg(any(test, feature = "fuzzing"))]

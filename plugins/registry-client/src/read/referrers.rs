@@ -80,9 +80,10 @@ impl Host {
         subject: &Digest,
         scopes: Scopes,
     ) -> Result<Vec<Descriptor>> {
-        let Ok(tag) = format!("{}-{}", subject.algorithm().name(), subject.hex()).parse::<Tag>() else {
-            return Ok(Vec::new()); // sha512 is longer than a tag may be
-        };
+        let Some(tag) = Tag::of_referrers(subject) else { return Ok(Vec::new()) };
+        if self.tags_about(repository).await.is_some_and(|tags| !tags.contains(&tag)) {
+            return Ok(Vec::new());
+        }
         let image = ImageRef { repository: repository.clone(), version: Version::Tag(tag) };
         match self.get_manifest(&image, Doing::ReadManifest(&image), scopes).await {
             // Something else than an index has the name by chance, or because of somebody's habits.

@@ -79,7 +79,9 @@ impl Host {
             }
             idle = if tags.len() > before { 0 } else { idle + 1 };
             let Some(next) = link::next(&whole.headers).map_err(fail)? else {
-                return Ok(Tags { tags: tags.into_iter().collect(), skipped });
+                let tags: Vec<Tag> = tags.into_iter().collect();
+                self.about.note(repository, &tags);
+                return Ok(Tags { tags, skipped });
             };
             let home = self.reached().await?.clients.whereabouts().clone();
             let next = home.home().judge(Use::Page, &whole.url, &next).map_err(|why| refused(why).context(doing))?;

@@ -4,9 +4,11 @@ mod offer;
 mod place;
 mod push;
 mod put_manifest;
+mod relate;
 mod session;
 mod slot;
 mod watch;
 
 pub use place::Place;
 pub use push::RegistryPush;
+pub(crate) use relate::Relating;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sealift_core::{
     async_trait,
-    content::{Descriptor, ImageRef, Manifest, Repository},
+    content::{Descriptor, Digest, ImageRef, Manifest, Repository},
     error::{ErrorKind, Result},
     job::Job,
     stage::{Known, Offer, Push, StoreId},
@@ -97,5 +97,9 @@ impl Push for RegistryPush {
 
     async fn tag(&self, at: &ImageRef, manifest: &Manifest) -> Result<()> {
         self.host(&at.repository).put_manifest(at, manifest).await
+    }
+
+    async fn relate(&self, at: &Repository, subject: &Digest, referrers: &[&Manifest]) -> Result<()> {
+        self.host(at).relate(at, subject, referrers).await
     }
 }

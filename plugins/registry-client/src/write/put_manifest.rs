@@ -10,6 +10,7 @@ use crate::{
     auth::Scopes,
     doing::Doing,
     host::Host,
+    quirks::Quirks,
     read::Head,
     request::{Ask, To},
 };
@@ -28,6 +29,9 @@ impl Host {
         if answer.status().is_success() {
             let said = answer.header(HeaderName::from_static("docker-content-digest"));
             let said = said.and_then(|text| text.parse::<Digest>().ok());
+            if manifest.subject().is_some() && answer.header(HeaderName::from_static("oci-subject")).is_none() {
+                Quirks::set(&self.quirks.no_subjects);
+            }
             answer.discard().await;
             return check(doing, manifest, said);
         }
