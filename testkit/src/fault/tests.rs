@@ -125,6 +125,7 @@ async fn a_frozen_network_goes_on_where_it_stood_and_one_that_is_down_resets() {
 
 #[tokio::test]
 async fn who_tries_tls_is_not_kept_waiting() {
+    let _ = rustls::crypto::ring::default_provider().install_default(); // another test may have done so
     let registry = FaultRegistry::start().await;
     let answer = reqwest::get(format!("https://{}/v2/", registry.host()));
     assert!(tokio::time::timeout(Duration::from_secs(5), answer).await.expect("an end").is_err());

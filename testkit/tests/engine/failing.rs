@@ -73,6 +73,8 @@ async fn a_layer_that_one_repository_lost_may_come_from_another() {
         Op::Blob if call.repository == "lost" && call.what == shared => {
             Some(Fault::Fail(Error::new(ErrorKind::NotFound, "not here")))
         }
+        // The other way round the first one would take the layer from where the second brought it.
+        Op::ResolveManifest if call.repository == "kept" => Some(Fault::Slow(Duration::from_secs(1))),
         _ => None,
     });
     let report = Bench::new(wanted, &from, &[&to]).options(|run| run.retries = Some(0)).run().await;
