@@ -110,14 +110,22 @@ impl Blob {
         Self { explain: Some(Box::new(explain)), ..self }
     }
 
+    /// The next chunk; none once everything came and was verified. A blob is a stream as well: this is for those who
+    /// read it in a loop and need nothing else of streams.
+    ///
+    /// # Errors
+    /// If it cannot be read or is not what its name says.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
+        self.next().await.transpose()
+    }
+
     /// Reads all of it into memory, for small blobs such as configs.
     ///
     /// # Errors
     /// If it cannot be read, is not what its name says, or is longer than `limit` bytes.
     pub async fn read_to_end(mut self, limit: u64) -> Result<Bytes> {
         let mut all = Vec::new(); // never sized by what a descriptor claims
-        while let Some(chunk) = self.next().await {
-            let chunk = chunk?;
+        while let Some(chunk) = self.chunk().await? {
             if all.len() as u64 + chunk.len() as u64 > limit {
                 let digest = &self.descriptor.digest;
                 return Err(Error::new(ErrorKind::Unsupported, format!("`{digest}` is longer than {limit} bytes")));

@@ -31,6 +31,13 @@ async fn good_bytes_come_through_whole() {
 }
 
 #[tokio::test]
+async fn chunks_can_be_asked_for_one_by_one() {
+    let mut blob = blob_of(b"hello world", vec![chunk(b"hello"), chunk(b" worlD")]);
+    assert_eq!(blob.chunk().await.unwrap().unwrap(), "hello");
+    assert_eq!(blob.chunk().await.unwrap_err().kind(), ErrorKind::Corrupt);
+}
+
+#[tokio::test]
 async fn a_wrong_last_byte_is_noticed_while_bytes_are_missing() {
     let (got, error) = drain(blob_of(b"hello world", vec![chunk(b"hello"), chunk(b" worlD")])).await;
     assert_eq!(got, 5, "the last chunk must be kept back");

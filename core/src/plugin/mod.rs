@@ -6,7 +6,7 @@
 //! use sealift_core::{
 //!     job::Listing,
 //!     plugin::{BuildContext, ConfigError, Plugin, StageConfig},
-//!     schemars::{self, JsonSchema},
+//!     schemars::JsonSchema,
 //!     serde::Deserialize,
 //!     stage::Filter,
 //! };

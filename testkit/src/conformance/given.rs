@@ -105,6 +105,14 @@ impl Given {
         self.directory.path()
     }
 
+    /// What the TOML means, for tests of one's own: the stages, or what is wrong with it.
+    ///
+    /// # Errors
+    /// All that is wrong, as a user would hear it.
+    pub fn loaded(&self) -> Result<Parts, Vec<Diagnostic>> {
+        self.load(&self.stage)
+    }
+
     pub(super) fn text(&self) -> &str {
         &self.stage
     }

@@ -1,0 +1,117 @@
+//! The binary knows its own plugins as well as the built-in ones, and a pipeline that uses them works.
+
+use std::{path::Path, process::Output};
+
+use axum::{Json, Router, routing::post};
+use sealift_testkit::{content::Content, images::image, program::skopeo_ok, registry::Registry};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+/// A policy that wants images which do not run as root; where it listens.
+async fn policy() -> String {
+    async fn answer(Json(question): Json<Value>) -> Json<Value> {
+        match question["input"]["config"]["layers"][0].as_str() {
+            Some("bad") => Json(json!({ "result": { "allow": false, "reason": "it has a bad layer" } })),
+            _ => Json(json!({ "result": true })),
+        }
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let app = Router::new().route("/v1/data/images/admit", post(answer));
+    tokio::spawn(async move { drop(axum::serve(listener, app).await) });
+    address.to_string()
+}
+
+/// Runs the binary in a folder; the runtime goes on meanwhile, because the policy lives in it.
+async fn run(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("example-custom-binary"));
+    command.args(arguments).current_dir(folder).env("POLICY_TOKEN", "s3cret").env("HOME", folder);
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
+async fn succeeds(folder: &Path, arguments: &[&str]) -> String {
+    let output = run(folder, arguments).await;
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}\n{stdout}\n{stderr}");
+    format!("{stdout}\n{stderr}")
+}
+
+/// The pipeline that the README shows, with a policy that is there.
+fn pipeline(policy: &str) -> String {
+    include_str!("../pipeline.toml").replace("127.0.0.1:8181", policy)
+}
+
+#[tokio::test]
+async fn its_own_plugins_explain_themselves_like_the_built_in_ones() {
+    let folder = TempDir::new().unwrap();
+    let plugins = succeeds(folder.path(), &["plugins"]).await;
+    for line in [
+        ["filter", "suffix", "example_custom_filter"],
+        ["filter", "policy", "example_policy_filter"],
+        ["push", "archive", "example_custom_destination"],
+        ["push", "registry", "sealift_dest_registry"],
+    ] {
+        assert!(plugins.lines().any(|found| found.split_whitespace().take(3).eq(line)), "{line:?}:\n{plugins}");
+    }
+    let explained = succeeds(folder.path(), &["explain", "filter", "suffix"]).await;
+    assert!(explained.contains("Keeps the tags that end with one of the given texts"), "{explained}");
+    std::fs::write(folder.path().join("mirror.toml"), pipeline("127.0.0.1:1").replace("suffix", "sufix")).unwrap();
+    std::fs::write(folder.path().join("images.txt"), "quay.io/acme/app:v1-alpine\n").unwrap();
+    let output = run(folder.path(), &["check", "mirror.toml"]).await;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(2) && said.contains("suffix"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipeline_of_its_own_plugins_writes_what_is_allowed() {
+    let Some(registry) = Registry::start() else { return };
+    let (host, policy) = (registry.host(), policy().await);
+    let content = Content::at(&registry.url());
+    let good = image("linux/amd64", &["good"]);
+    content.put("acme/app", "v1", &good).await;
+    content.put("acme/app", "v1-alpine", &good).await;
+    content.put("acme/tool", "v2-alpine", &image("linux/amd64", &["bad"])).await;
+
+    let folder = TempDir::new().unwrap();
+    let images = format!("{host}/acme/app:v1\n{host}/acme/app:v1-alpine\n{host}/acme/tool:v2-alpine\n");
+    std::fs::write(folder.path().join("images.txt"), images).unwrap();
+    std::fs::write(folder.path().join("mirror.toml"), pipeline(&policy)).unwrap();
+
+    succeeds(folder.path(), &["check", "mirror.toml"]).await;
+    let plan = succeeds(folder.path(), &["plan", "mirror.toml"]).await;
+    assert!(plan.contains("acme/app:v1-alpine") && plan.contains("it has a bad layer"), "{plan}");
+    assert!(!folder.path().join("images").exists(), "a plan writes nothing");
+
+    let ran = succeeds(folder.path(), &["run", "mirror.toml"]).await;
+    assert!(ran.contains("1 copied"), "{ran}");
+    let files = files(&folder.path().join("images"));
+    let expected = format!("images/{}/acme/app/v1-alpine.tar", host.replace(':', "_"));
+    let file = folder.path().join(&expected);
+    assert_eq!(files, std::slice::from_ref(&file), "one image, and nothing that was on its way");
+    let archive = format!("oci-archive:{}", file.display());
+    if let Some(manifest) = skopeo_ok(&["inspect", "--raw", &archive]) {
+        assert_eq!(manifest.as_bytes(), good.manifest.bytes(), "skopeo reads the bytes that the registry served");
+    }
+    if let Some(copied) = skopeo_ok(&["copy", &archive, &format!("dir:{}", folder.path().join("copy").display())]) {
+        assert!(!copied.is_empty());
+    }
+
+    let before = std::fs::metadata(&file).unwrap().modified().unwrap();
+    let again = succeeds(folder.path(), &["run", "mirror.toml"]).await;
+    assert!(!again.contains("1 copied"), "{again}");
+    assert_eq!(std::fs::metadata(&file).unwrap().modified().unwrap(), before);
+}
+
+/// All files below a folder, hidden ones too.
+fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => files.extend(self::files(&path)),
+            false => files.push(path),
+        }
+    }
+    files
+}

@@ -1,0 +1,17 @@
+//! A push that writes each image into a file of its own, which `docker load`, `podman load`, `ctr images import` and
+//! `skopeo` read: for machines that have no registry.
+//!
+//! * `config`: what is written in the pipeline
+//! * `push`: the stage: what the engine asks and hands over
+//! * `incoming`: where blobs wait until their image is complete
+//! * `archive`: the file: an OCI image layout in a tar, written whole or not at all
+
+mod archive;
+mod config;
+mod incoming;
+mod push;
+
+pub use config::Archive;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! The stage: what the engine asks and hands over.
+
+use std::{path::PathBuf, sync::Arc};
+
+use sealift_core::{
+    async_trait,
+    content::{Descriptor, ImageRef, Manifest, Repository, Version},
+    error::Result,
+    job::Job,
+    stage::{Offer, Push, StoreId},
+};
+use tokio::sync::OnceCell;
+
+use crate::{
+    archive,
+    incoming::{Incoming, blocking},
+};
+
+/// A directory of files, one for each image.
+pub(crate) struct Archives {
+    path: PathBuf,
+    /// Made by the first write, so that a plan, which only reads, leaves nothing behind.
+    incoming: OnceCell<Arc<Incoming>>,
+}
+
+impl Archives {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path, incoming: OnceCell::new() }
+    }
+
+    async fn incoming(&self) -> Result<&Arc<Incoming>> {
+        let make = || async {
+            let path = self.path.clone();
+            blocking(move || Incoming::below(&path)).await.map(Arc::new)
+        };
+        self.incoming.get_or_try_init(make).await
+    }
+
+    /// The file of an image. A colon would mean something to those who read the file: `localhost:5000` becomes
+    /// `localhost_5000`, which no host is called.
+    fn file(&self, at: &ImageRef) -> PathBuf {
+        let host = at.repository.registry().replace(':', "_");
+        let name = match &at.version {
+            Version::Tag(tag) => format!("{tag}.tar"),
+            Version::Digest(digest) => format!("@{}.tar", digest.to_string().replace(':', "-")),
+        };
+        self.path.join(host).join(at.repository.path()).join(name)
+    }
+}
+
+#[async_trait]
+impl Push for Archives {
+    fn place(&self, job: &Job) -> Result<Vec<ImageRef>> {
+        Ok(vec![job.source.clone()])
+    }
+
+    /// What arrives for one image is there for all of them.
+    fn store(&self, _: &Repository) -> StoreId {
+        StoreId::new(&format!("archive:{}", self.path.display()))
+    }
+
+    async fn current(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
+        let file = self.file(at);
+        blocking(move || archive::read(&file)).await
+    }
+
+    async fn has(&self, _: &Repository, item: &Descriptor) -> Result<bool> {
+        Ok(self.incoming.get().is_some_and(|incoming| incoming.has(&item.digest)))
+    }
+
+    async fn offer(&self, _: &Repository, item: &Descriptor, _: Option<&Repository>) -> Result<Offer> {
+        let incoming = self.incoming().await?;
+        Ok(match incoming.has(&item.digest) {
+            true => Offer::Have,
+            false => Offer::Want(incoming.slot(item)),
+        })
+    }
+
+    async fn put_manifest(&self, _: &Repository, manifest: &Manifest) -> Result<()> {
+        let (incoming, manifest) = (Arc::clone(self.incoming().await?), manifest.clone());
+        blocking(move || incoming.put(manifest.digest(), manifest.bytes())).await
+    }
+
+    async fn tag(&self, at: &ImageRef, manifest: &Manifest) -> Result<()> {
+        self.put_manifest(&at.repository, manifest).await?;
+        let (incoming, manifest) = (Arc::clone(self.incoming().await?), manifest.clone());
+        let (file, at) = (self.file(at), at.clone());
+        blocking(move || archive::write(&file, &at, &manifest, &incoming)).await
+    }
+
+    /// An image that goes by its digest gets a file like one that has a tag.
+    async fn root(&self, _: &Job, at: &ImageRef, manifest: &Manifest) -> Result<()> {
+        self.tag(at, manifest).await
+    }
+}
