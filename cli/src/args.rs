@@ -14,7 +14,7 @@ use clap::{
 use sealift_core::{notes::Notes, spec::Verify};
 
 use crate::{
-    command::{check, copy, demo, explain, load, ls, plan, plugins, receipt, run, serve, stage, sync, verify},
+    command::{check, copy, demo, explain, load, ls, new, plan, plugins, receipt, run, serve, stage, sync, verify},
     notebook,
     report_file::ReportFile,
     session::Refused,
@@ -77,6 +77,7 @@ pub(crate) enum Verb {
     Serve(serve::Args),
     Plugins(plugins::Args),
     Explain(explain::Args),
+    New(new::Args),
     Demo(demo::Args),
 }
 

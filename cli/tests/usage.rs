@@ -25,7 +25,7 @@ fn refused(words: &[&str]) -> String {
 fn help_is_what_users_read_first() {
     let verbs = [
         "run", "plan", "check", "sync", "copy", "stage", "verify", "ls", "load", "receipt", "serve", "plugins",
-        "explain", "demo",
+        "explain", "new", "demo",
     ];
     for verb in verbs.map(Some).into_iter().chain([None]) {
         let words: Vec<_> = verb.into_iter().chain(["--help"]).collect();

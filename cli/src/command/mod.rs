@@ -7,6 +7,7 @@ pub(crate) mod explain;
 mod file;
 pub(crate) mod load;
 pub(crate) mod ls;
+pub(crate) mod new;
 mod perform;
 pub(crate) mod plan;
 pub(crate) mod plugins;
@@ -57,6 +58,7 @@ fn dispatch(verb: &Verb, session: &Session) -> Result<u8, Refused> {
         Verb::Receipt(args) => block_on(receipt::execute(args, session)),
         Verb::Plugins(args) => Ok(plugins::execute(args, session)),
         Verb::Explain(args) => explain::execute(args, session),
+        Verb::New(args) => new::execute(args, session),
         Verb::Serve(args) => block_on(serve::execute(args, session)),
         Verb::Demo(args) => block_on(demo::execute(args, session)),
     }

@@ -1,7 +1,7 @@
 //! A filter that keeps tags by their endings: the smallest plugin that is worth having.
 //!
-//! The struct is what users write, the trait is what it does, the last line makes it known. The texts that `sealift
-//! plugins` and `sealift explain filter suffix` show are the doc comments of the struct.
+//! The struct is what users write, the trait is what it does, the last line makes it known. The texts
+//! that `sealift plugins` and `sealift explain filter suffix` show are the doc comments of the struct.
 
 use sealift_core::{
     job::{Candidate, Listing},
@@ -17,19 +17,20 @@ use sealift_core::{
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, crate = "sealift_core::serde")]
 #[schemars(crate = "sealift_core::schemars")]
-pub struct Suffix {
+pub struct Config {
     /// The endings, such as `-alpine`. At least one.
     #[schemars(length(min = 1))]
     pub keep: Vec<String>,
 }
 
-impl Suffix {
+impl Config {
     fn wants(&self, candidate: &Candidate) -> bool {
-        candidate.tag().is_none_or(|tag| self.keep.iter().any(|end| tag.ends_with(end)))
+        let ends_well = |tag: &str| self.keep.iter().any(|end| tag.ends_with(end));
+        candidate.tag().is_none_or(|tag| ends_well(tag))
     }
 }
 
-impl Filter for Suffix {
+impl Filter for Config {
     fn versions(&self, listing: &mut Listing) {
         listing.retain(|candidate| self.wants(candidate));
     }
@@ -39,7 +40,7 @@ impl Filter for Suffix {
     }
 }
 
-impl StageConfig<dyn Filter> for Suffix {
+impl StageConfig<dyn Filter> for Config {
     fn build(self, _: &BuildContext<'_>) -> Result<Box<dyn Filter>, ConfigError> {
         match self.keep.iter().position(String::is_empty) {
             None => Ok(Box::new(self)),
@@ -50,7 +51,7 @@ impl StageConfig<dyn Filter> for Suffix {
     }
 }
 
-sealift_core::inventory::submit! { Plugin::filter::<Suffix>("suffix") }
+sealift_core::inventory::submit! { Plugin::filter::<Config>("suffix") }
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use sealift_core::{
     stage::Filter,
 };
 
-use super::Suffix;
+use super::Config;
 
 fn left(keep: &[&str], versions: &[&str]) -> Vec<String> {
     let version = |text: &&str| match text.parse() {
@@ -13,13 +13,15 @@ fn left(keep: &[&str], versions: &[&str]) -> Vec<String> {
     };
     let candidates = versions.iter().map(version).map(Candidate::new).collect();
     let mut listing = Listing::new("quay.io/acme/app".parse().unwrap(), candidates, "test");
-    Suffix { keep: keep.iter().map(ToString::to_string).collect() }.versions(&mut listing);
+    let keep = keep.iter().map(ToString::to_string).collect();
+    Config { keep }.versions(&mut listing);
     listing.candidates.iter().map(|candidate| candidate.version.to_string()).collect()
 }
 
 #[test]
 fn tags_stay_by_their_ending() {
-    assert_eq!(left(&["-alpine", "-slim"], &["1.27", "1.27-alpine", "1.27-slim"]), ["1.27-alpine", "1.27-slim"]);
+    let tags = ["1.27", "1.27-alpine", "1.27-slim"];
+    assert_eq!(left(&["-alpine", "-slim"], &tags), ["1.27-alpine", "1.27-slim"]);
     assert_eq!(left(&["-alpine"], &["1.27", "alpine-1"]), [""; 0]);
 }
 

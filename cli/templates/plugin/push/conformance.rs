@@ -1,0 +1,10 @@
+//! The push keeps the rules that all pushes keep. With a fetch that reads the same directory it would
+//! be read back, too: `.other_end("[fetch]…")`.
+
+use my_plugin as _;
+
+use sealift_testkit::conformance::Given;
+
+sealift_testkit::conformance!(
+    push: Given::new("[[push]]\nuse = \"my-plugin\"\npath = \"store\"\n")
+);
