@@ -67,3 +67,17 @@ fn every_key_has_a_text() {
         }
     }
 }
+
+/// What authors are asked to keep, the built-in plugins keep: each has a line for the suite of its role.
+#[test]
+fn every_plugin_is_run_through_the_suite_of_its_role() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    for plugin in linked() {
+        let folder = plugin.defined_in().trim_start_matches("sealift_").replace('_', "-");
+        let tests = root.join(folder).join("tests/conformance.rs");
+        let text = std::fs::read_to_string(&tests).unwrap_or_else(|error| panic!("{}: {error}", tests.display()));
+        let (role, kind) = (plugin.role(), plugin.kind());
+        let is_run = text.contains(&format!("{role}: ")) && text.contains(&format!("use = \\\"{kind}\\\""));
+        assert!(is_run, "{} does not run {role} `{kind}` through its suite", tests.display());
+    }
+}

@@ -17,11 +17,11 @@ use crate::images::Image;
 
 rules!(
     Role::Fetch;
-    tag_and_digest_lead_to_the_same,
-    bytes_are_verbatim,
-    reads_an_empty_blob,
-    two_tags_share_a_manifest,
-    what_is_not_there_is_not_found,
+    tag_and_digest_lead_to_the_same: "resolve tags and digests alike, for `Want::Digest` and for `Want::Manifest`",
+    bytes_are_verbatim: "hand on manifests and blobs as they were read, and parse only to look",
+    reads_an_empty_blob: "a blob without bytes is one: give a stream that ends at once",
+    two_tags_share_a_manifest: "let any number of tags point to one digest",
+    what_is_not_there_is_not_found: "answer `ErrorKind::NotFound` where nothing is",
 );
 
 /// Enough for every blob of the samples.

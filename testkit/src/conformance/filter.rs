@@ -16,7 +16,13 @@ use crate::{
     memory::Memory,
 };
 
-rules!(Role::Filter; only_drops, keeps_the_order, twice_is_once, says_whether_it_rewrites);
+rules!(
+    Role::Filter;
+    only_drops: "take away, and change nothing of what stays: no version, target or entry is new",
+    keeps_the_order: "use `retain`, and sort nothing but a copy",
+    twice_is_once: "decide by what a version or an image is, not by what was asked before",
+    says_whether_it_rewrites: "let `rewrites` say yes if `entries` ever drops one",
+);
 
 /// Tags of every kind that is seen, in an order that no sorting gives.
 const TAGS: [&str; 16] = [

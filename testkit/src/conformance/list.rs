@@ -13,7 +13,13 @@ use tokio::{sync::mpsc::Receiver, task::JoinHandle};
 
 use super::{Given, Violation, rules};
 
-rules!(Role::List; stops_when_nobody_wants_more, waits_while_nobody_takes, can_be_asked_twice, lists_one_repository_again);
+rules!(
+    Role::List;
+    stops_when_nobody_wants_more: "return the error of the outlet, with `?`, and send nothing more",
+    waits_while_nobody_takes: "await each `send`, and start no task that sends for you",
+    can_be_asked_twice: "keep nothing from one call of `list` to the next that changes what is found",
+    lists_one_repository_again: "let `list_again` find that repository and no other, or leave the method out",
+);
 
 /// How long a list may take to notice that it shall stop.
 const SOON: Duration = Duration::from_secs(10);

@@ -42,6 +42,8 @@ pub type Violation = String;
 pub struct Rule {
     /// Its name, which is that of the test.
     pub name: &'static str,
+    /// How a plugin keeps it, for an author who broke it.
+    pub advice: &'static str,
     /// Looks whether it is kept.
     pub check: fn(Arc<Given>) -> BoxFuture<'static, Result<(), Violation>>,
 }
@@ -82,28 +84,35 @@ pub fn test<G: Into<Option<Given>>>(rules: &[Rule], name: &str, given: impl Futu
         }
     });
     if let Err(violation) = result {
-        panic!("the rule `{name}` is broken: {violation}");
+        panic!("the rule `{name}` is broken: {violation}\nhow to keep it: {}", rule.advice);
     }
 }
 
 /// The rules of a role: those about the configuration, and its own.
 macro_rules! rules {
-    ($role:expr; $($name:ident),* $(,)?) => {
+    ($role:expr; $($name:ident: $advice:literal),* $(,)?) => {
         /// The rules.
         pub const RULES: &[$crate::conformance::Rule] = &[
             $crate::conformance::Rule {
                 name: "every_field_is_described",
+                advice: "write a doc comment for the config struct and for each field, also of the structs in it",
                 check: |given| Box::pin(async move { $crate::conformance::config::every_field_is_described($role, &given) }),
             },
             $crate::conformance::Rule {
                 name: "unknown_keys_are_refused",
+                advice: "put `#[serde(deny_unknown_fields)]` on the config struct",
                 check: |given| Box::pin(async move { $crate::conformance::config::unknown_keys_are_refused($role, &given) }),
             },
             $crate::conformance::Rule {
                 name: "secrets_never_print",
+                advice: "make a password or token a `sealift_core::secret::Value`, and never print what `reveal` gives",
                 check: |given| Box::pin(async move { $crate::conformance::config::secrets_never_print($role, &given) }),
             },
-            $($crate::conformance::Rule { name: stringify!($name), check: |given| Box::pin($name(given)) },)*
+            $($crate::conformance::Rule {
+                name: stringify!($name),
+                advice: $advice,
+                check: |given| Box::pin($name(given)),
+            },)*
         ];
     };
 }
@@ -129,7 +138,7 @@ macro_rules! conformance {
     (push: $given:expr $(,)?) => {
         $crate::conformance_tests!(push, $given; every_field_is_described unknown_keys_are_refused secrets_never_print
             place_is_pure a_blob_is_there_whole_or_not_at_all ten_may_write_one_blob takes_an_empty_blob
-            bytes_are_verbatim two_tags_share_a_manifest a_tag_can_move knows_what_it_has);
+            bytes_are_verbatim two_tags_share_a_manifest a_tag_can_move twice_is_once knows_what_it_has);
     };
 }
 

@@ -19,14 +19,15 @@ use super::{
 
 rules!(
     Role::Push;
-    place_is_pure,
-    a_blob_is_there_whole_or_not_at_all,
-    ten_may_write_one_blob,
-    takes_an_empty_blob,
-    bytes_are_verbatim,
-    two_tags_share_a_manifest,
-    a_tag_can_move,
-    knows_what_it_has,
+    place_is_pure: "let `place` look at the job and the config alone, and remember nothing",
+    a_blob_is_there_whole_or_not_at_all: "write beside, rename after the last chunk, and return every error of the blob",
+    ten_may_write_one_blob: "give each writer a temporary file of its own, and let the last one win",
+    takes_an_empty_blob: "a blob without bytes is one: write it like every other",
+    bytes_are_verbatim: "write manifests and blobs as they come, and parse only to look",
+    two_tags_share_a_manifest: "let any number of tags point to one digest",
+    a_tag_can_move: "replace what a tag points to, and answer `current` from what stands there now",
+    twice_is_once: "take an image that is there already once more, without an error and without a change",
+    knows_what_it_has: "let `current`, `has`, `offer` and `survey` tell what was written; nothing there is no error",
 );
 
 /// A layer that is larger than a few chunks.
@@ -201,6 +202,16 @@ async fn a_tag_can_move(given: Arc<Given>) -> Result<(), Violation> {
     }
     push.finish().await.map_err(told("finish"))?;
     expect(&*push, &at, new.manifest.digest()).await
+}
+
+/// An image that is pushed again stays what it was: another rule, another run or another program may want it, too.
+async fn twice_is_once(given: Arc<Given>) -> Result<(), Violation> {
+    let (push, image) = (given.push()?, image("linux/amd64", "again"));
+    for _ in 0..2 {
+        let at = put(&*push, "kit/app:v1", &image).await?;
+        expect(&*push, &at, image.manifest.digest()).await?;
+    }
+    push.finish().await.map_err(told("finish"))
 }
 
 /// What is not there is no error, and what is there is told by all that can be asked.
