@@ -328,6 +328,10 @@ pub trait Slot: Send {
     /// If the blob cannot be read or not be written. The slot is used up either way.
     async fn fill(self: Box<Self>, blob: Blob) -> Result<()>;
 
+    /// Waits for its turn, where a destination takes only so many at once. Called before the blob is opened, and for one
+    /// slot after the other: nobody holds up a read that others share.
+    async fn ready(&mut self) {}
+
     /// Whether the other side computes the digest of what it takes, and said so of another blob in this run. Then
     /// [`Slot::fill`] may get a blob that [is not hashed](Blob::is_hashed), and must fail unless its digest is confirmed.
     fn confirms(&self) -> bool {

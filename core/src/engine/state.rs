@@ -35,8 +35,9 @@ pub(super) struct Lane {
     pub(super) transfers: Semaphore,
 }
 
-/// Transfers at once where the pipeline does not say.
-const TRANSFERS: usize = 16;
+/// Transfers at once, at most, where the pipeline does not say. How many of them a host takes is found out by who speaks
+/// with it.
+const TRANSFERS: usize = 32;
 
 /// How often one blob is started in a round. Most faults of a network are over by then; the others get a round.
 pub(super) const ATTEMPTS: u32 = 3;

@@ -221,7 +221,10 @@ impl Transfer<'_> {
             || !slots.iter().all(|slot| slot.confirms())
     }
 
-    async fn fill(&self, slots: Vec<Box<dyn Slot>>, hashed: bool) -> Vec<Went> {
+    async fn fill(&self, mut slots: Vec<Box<dyn Slot>>, hashed: bool) -> Vec<Went> {
+        for slot in &mut slots {
+            slot.ready().await;
+        }
         let trouble = Arc::new(OnceLock::new());
         let blob = match self.kept.stream(&self.job.source.repository, self.item).await {
             Ok(blob) if hashed => blob,

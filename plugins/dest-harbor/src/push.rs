@@ -150,6 +150,10 @@ impl Slot for HarborSlot {
         self.slot.fill(blob).await.map_err(|error| self.projects.heed(&self.at, error))
     }
 
+    async fn ready(&mut self) {
+        self.slot.ready().await;
+    }
+
     fn confirms(&self) -> bool {
         self.slot.confirms()
     }

@@ -14,6 +14,7 @@ use sealift_core::{
 };
 
 use crate::{
+    auth::Access,
     config::{Config, Registry},
     credentials::{Credentials, Logins},
     host::{Host, Settings, Shared},
@@ -97,6 +98,11 @@ impl Registries {
         let host = Arc::new(Host::new(name, settings, Arc::clone(&self.shared)));
         hosts.insert(Arc::clone(&host.name), Arc::clone(&host));
         host
+    }
+
+    /// Says that a repository will be asked for, so that one token may serve it and others of its host.
+    pub fn expect(&self, repository: &Repository, access: Access) {
+        self.host(repository).auth.expect(repository, access);
     }
 
     /// How many requests were made so far.

@@ -19,7 +19,7 @@ use sealift_core::{
     stage::List,
 };
 use sealift_image_syncer::Rule;
-use sealift_registry_client::Registries;
+use sealift_registry_client::{Access, Registries};
 use tokio::sync::OnceCell;
 
 use crate::exclusive::exclusive;
@@ -90,6 +90,7 @@ impl SharedLists {
 #[async_trait]
 impl List for RegistryList {
     async fn list(&self, out: &Outlet) -> Result<()> {
+        self.expect();
         let lists = &SharedLists::over(&self.rules);
         let read = |at: usize| async move { (at, self.read_ahead(&self.rules[at].0, lists).await) };
         let mut turns = stream::iter(0..self.rules.len()).map(read).buffered(AHEAD);
@@ -124,6 +125,16 @@ impl List for RegistryList {
 }
 
 impl RegistryList {
+    /// Says beforehand which repositories will be asked for: one token then serves several of them.
+    fn expect(&self) {
+        for (rule, _) in &self.rules {
+            self.registries.expect(&rule.source, Access::Pull);
+        }
+        for target in self.rules.iter().flat_map(|(rule, _)| &rule.targets) {
+            self.registries.expect(&target.repository, Access::Push);
+        }
+    }
+
     /// The tags for a rule; none, and no request, if it names its versions itself.
     async fn read_ahead(&self, rule: &Rule, lists: &SharedLists) -> Result<Arc<TagList>> {
         let shared = lists.lock().get(&rule.source).filter(|_| rule.needs_tags()).map(Arc::clone);

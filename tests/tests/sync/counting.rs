@@ -64,6 +64,25 @@ async fn one_token_serves_a_repository_for_its_whole_life() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_token_serves_several_repositories_and_what_is_mounted_between_them() {
+    let Some(sites) = Sites::start().await else { return };
+    let source = sites.source();
+    let mut rules = String::new();
+    for app in 0..12 {
+        let layers = ["shared by all", &format!("own {app}")];
+        source.put(&format!("shop/app{app}"), "v1", &image("linux/amd64", &layers)).await;
+        rules += &format!("{}/shop/app{app}: {}/mirror/app{app}\n", sites.from.host(), sites.to.host());
+    }
+    let folder = folder().var("TO_PASSWORD", "t0ken pass");
+    folder.write("auth.yaml", &sites.auth()).write("images.yaml", &rules);
+    folder.run(&["sync", "--auth", "auth.yaml", "--images", "images.yaml"]).expect(0);
+    let asked = sites.tokens.asked();
+    assert_eq!(asked.iter().map(|asked| asked.scopes.len()).collect::<Vec<_>>(), [12], "{asked:?}");
+    let bare = sites.to.requests().iter().filter(|request| request.status == 401).count();
+    assert_eq!(bare, 1, "one request finds out what is wanted: {}", sites.to.requests());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_tags_arrive_and_the_rerun_is_all_skips() {
     let Some((from, to)) = open_sites() else { return };
     let source = Content::at(&from.url());

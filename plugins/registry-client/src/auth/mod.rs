@@ -4,6 +4,7 @@
 //! that is remembered. From then on requests bring what is wanted from the start. Only where answers do not say enough
 //! is the root of the API [asked](introduction). What an earlier run learned [is tried first](hearsay).
 
+mod batch;
 mod challenge;
 mod hearsay;
 mod introduction;
@@ -17,12 +18,15 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+pub use batch::Access;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use challenge::Challenges;
 pub(crate) use scope::Scopes;
 pub(crate) use ticket::Tried;
 
-use self::{challenge::Bearer, tokens::Tokens};
+use sealift_core::content::Repository;
+
+use self::{batch::Batches, challenge::Bearer, tokens::Tokens};
 
 /// What is known of how a host logs in.
 #[derive(Default)]
@@ -35,6 +39,7 @@ pub(crate) struct Auth {
     first: tokio::sync::Mutex<()>,
     introduced: tokio::sync::OnceCell<()>,
     tokens: Tokens,
+    batches: Batches,
 }
 
 /// What a host wants to see.
@@ -55,6 +60,11 @@ impl Auth {
         }
         let turn = self.first.lock().await;
         (!self.met.load(Ordering::Acquire)).then(|| FirstRequest { auth: self, _turn: turn })
+    }
+
+    /// A repository will be asked for: one token may serve it and others.
+    pub(crate) fn expect(&self, repository: &Repository, access: Access) {
+        self.batches.expect(repository, access);
     }
 
     /// Whether its token service is that of Harbor.

@@ -24,6 +24,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Tried {
     introduced: bool,
+    /// Its batch did not open the repository.
+    alone: bool,
     doubted: bool,
     renewed: bool,
     changed: bool,
@@ -57,9 +59,22 @@ enum Sent {
         key: Key,
         serial: u64,
         fresh: bool,
+        /// For the repository alone, or for others as well.
+        batch: Batch,
     },
     /// A token that the user gave; there is no other.
     Given(HeaderValue),
+}
+
+/// How a token came to open a repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Batch {
+    /// It was asked for with others.
+    Together,
+    /// It was asked for by itself.
+    Alone,
+    /// It was asked for by itself, because a token for several did not open it.
+    Apart,
 }
 
 impl Sent {
@@ -95,6 +110,9 @@ impl Ticket {
     pub(crate) fn accepted(self, host: &Host) {
         if !matches!(self.sent, Sent::Bare | Sent::Nothing) {
             host.auth.is_certain();
+        }
+        if matches!(self.sent, Sent::Bearer { batch: Batch::Apart, .. }) {
+            host.auth.batches.refuse();
         }
         if let Sent::Basic { trial: Some(trial), .. } = self.sent {
             trial.accepted();
@@ -141,7 +159,19 @@ impl Host {
         match wanted {
             Wanted::Bearer(bearer) => {
                 let scopes = scopes.clone().and_demanded(tried.demanded.as_deref());
-                self.bearer_ticket(at, bearer, &scopes, login).await
+                let batched = if tried.alone { None } else { self.batched(repository, &scopes).await? };
+                if let Some(batched) = batched {
+                    let ticket = self.bearer_ticket(at, &bearer, &batched, login.clone(), Batch::Together).await;
+                    let opens = matches!(&ticket, Ok(Ticket { sent: Sent::Bearer { .. }, .. }));
+                    let passes = ticket.as_ref().is_err_and(Error::is_retryable);
+                    if opens || passes || self.auth.is_hearsay() {
+                        return ticket;
+                    }
+                    // Not for several, perhaps; what is wrong in any case is told to who asks for one.
+                    self.auth.batches.refuse();
+                }
+                let batch = if tried.alone { Batch::Apart } else { Batch::Alone };
+                self.bearer_ticket(at, &bearer, &scopes, login, batch).await
             }
             Wanted::Basic => self.basic_ticket(login).await,
             _ => Ok(Ticket::new(Sent::Nothing, login)),
@@ -162,10 +192,12 @@ impl Host {
     async fn bearer_ticket(
         &self,
         at: &Reached,
-        bearer: Bearer,
+        bearer: &Bearer,
         scopes: &Scopes,
         login: Option<Arc<Login>>,
+        batch: Batch,
     ) -> Result<Ticket> {
+        let bearer = bearer.clone();
         let key = Key { bearer, login: login.as_ref().map(|login| login.origin.clone()), scopes: scopes.key() };
         let ask = async {
             let trial = match &login {
@@ -187,7 +219,7 @@ impl Host {
         };
         match self.auth.tokens.get(&key, ask).await {
             Ok(token) => {
-                let sent = Sent::Bearer { header: token.header, key, serial: token.serial, fresh: token.fresh };
+                let sent = Sent::Bearer { header: token.header, key, serial: token.serial, fresh: token.fresh, batch };
                 Ok(Ticket::new(sent, login))
             }
             // Some token services have nothing for the anonymous, while the registry shows them what is public.
@@ -243,7 +275,7 @@ impl Host {
                     None => Ok(false),
                 }
             }
-            Sent::Bearer { key, serial, fresh, .. } => {
+            Sent::Bearer { key, serial, fresh, batch, .. } => {
                 if challenges.bearer.as_ref().is_some_and(|bearer| *bearer != key.bearer) {
                     return Ok(once(&mut tried.changed));
                 }
@@ -251,6 +283,11 @@ impl Host {
                 // in their own way.
                 if let Some(scope) = challenges.scope.filter(|scope| adds(&key.scopes, scope)) {
                     return Ok(tried.demanded.replace(scope).is_none());
+                }
+                // Not renewed: a service that looks at the first scope only would give each of them its turn, and no end.
+                if *batch == Batch::Together && once(&mut tried.alone) {
+                    self.auth.batches.set_apart(doing.repository());
+                    return Ok(true);
                 }
                 if *fresh || !once(&mut tried.renewed) {
                     return Ok(false);

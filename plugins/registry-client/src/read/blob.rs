@@ -23,7 +23,7 @@ use crate::{
     doing::Doing,
     host::Host,
     net::Lane,
-    request::{Answer, Ask, Backoff, To},
+    request::{Answer, Ask, Backoff, Place, To},
 };
 
 /// How often a stream is taken up again without getting on.
@@ -42,6 +42,8 @@ struct Reader {
     patience: Backoff,
     whole_only: bool,
     open: Option<Open>,
+    /// A place among the blobs that are read from this host.
+    _place: Place,
 }
 
 struct Open {
@@ -63,6 +65,7 @@ impl Host {
             patience: self.patience(),
             whole_only: false,
             open: None,
+            _place: self.levels.reads.enter().await,
         };
         reader.open().await?;
         // Schema 1 does not say how long its layers are; the answer does.
@@ -109,6 +112,7 @@ impl Reader {
                         continue;
                     }
                     self.at += bytes.len() as u64;
+                    self.host.levels.reads.done(bytes.len() as u64);
                     return Ok(Some(bytes));
                 }
                 // All bytes are there, so whatever comes after them makes no difference.

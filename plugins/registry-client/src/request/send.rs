@@ -17,6 +17,7 @@ use crate::{
     error::{Refusal, is_transient, refusal},
     host::Host,
     names::api_host,
+    net::Lane,
 };
 
 /// How often a request is sent at most.
@@ -63,12 +64,21 @@ impl Host {
         let doing = |error: Error| error.context(ask.doing);
         self.wait_for_gate().await.map_err(doing)?;
         let at = self.reached().await.map_err(doing)?;
+        self.ceilings.keep(ask).await;
+        // Who reads a blob has a place for as long as that takes.
+        let place = match ask.lane {
+            Lane::Small => Some(self.levels.small.enter().await),
+            Lane::Bulk => None,
+        };
         let first = self.auth.first_request().await;
         let mut ticket = self.ticket(at, ask.doing.repository(), &ask.scopes, tried).await.map_err(doing)?;
         let mut answer = self.exchange(at, ask, ticket.header()).await.map_err(doing)?;
         self.note_quota(&answer);
         answer.login = ticket.login();
         drop(first);
+        if place.is_some() {
+            self.levels.small.done(1);
+        }
         if answer.status() == StatusCode::UNAUTHORIZED && !answer.foreign {
             let again = self.challenged(at, ask.doing, &mut ticket, answer.headers(), tried).await;
             if again.map_err(doing)? {
@@ -104,6 +114,7 @@ impl Host {
             _ => None,
         };
         if let Some(wait) = wait {
+            self.levels.refused(doing, wait);
             tracing::info!(host = %self.name, wait_ms = wait.as_millis(), "the host asked us to wait");
         }
         // A challenge that is there and empty is Harbor's way to say that a project is not.

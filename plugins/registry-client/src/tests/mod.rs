@@ -1,5 +1,6 @@
 //! The protocol against real registries, and against odd ones of our own.
 
+mod batches;
 mod catalog;
 mod confirming;
 mod double;

@@ -3,7 +3,7 @@
 //! No PATCH: chunks are the least portable part of the protocol (ECR drops them, GHCR caps them, distribution 2.8
 //! cannot resume them). The body comes from a stream, so it cannot be sent twice; the engine starts again.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use reqwest::Body;
@@ -14,6 +14,7 @@ use sealift_core::{
     error::{Error, ErrorKind, Result, Retry},
     stage::Slot,
 };
+use tokio::time::timeout;
 use url::Url;
 
 use super::{
@@ -27,7 +28,7 @@ use crate::{
     host::Host,
     net::Lane,
     redact::authority,
-    request::Answer,
+    request::{Answer, Place},
     url_policy::same_origin,
 };
 
@@ -37,14 +38,20 @@ pub(super) struct RegistrySlot {
     at: Repository,
     item: Descriptor,
     location: Url,
+    /// A place among the blobs that are written to this host.
+    place: Option<Place>,
 }
+
+/// Nobody waits for a place for longer. Several destinations of one blob wait for each other's, so waiting without end
+/// could be for ever.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl RegistrySlot {
     /// The slot that `answer` opened.
     pub(super) async fn open(host: &Arc<Host>, at: &Repository, item: &Descriptor, answer: &Answer) -> Result<Self> {
         let doing = Doing::PushBlob(at, &item.digest);
         let location = host.upload_url(answer).await.map_err(|error| error.context(doing))?;
-        Ok(Self { host: Arc::clone(host), at: at.clone(), item: item.clone(), location })
+        Ok(Self { host: Arc::clone(host), at: at.clone(), item: item.clone(), location, place: None })
     }
 
     fn doing(&self) -> Doing<'_> {
@@ -139,6 +146,7 @@ impl Slot for RegistrySlot {
         let (watch, hashed) = (Watch::new(size), blob.is_hashed());
         let failed = match self.put(blob, &watch).await {
             Ok(()) => {
+                self.host.levels.writes.done(size);
                 self.host.remember_mountable(&self.item, &self.at);
                 self.host.learn_presence(&self.at, &self.item).await;
                 return Ok(());
@@ -154,6 +162,10 @@ impl Slot for RegistrySlot {
         // Errors of the exchange do not say yet what they are about.
         let doing = self.doing().to_string();
         Err(if failed.message().starts_with(&doing) { failed } else { failed.context(doing) })
+    }
+
+    async fn ready(&mut self) {
+        self.place = timeout(PATIENCE, self.host.levels.writes.enter()).await.ok();
     }
 
     fn confirms(&self) -> bool {
