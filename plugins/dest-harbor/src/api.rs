@@ -12,6 +12,8 @@ use sealift_registry_client::{ApiAnswer, ApiCall, Registries};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 
+use crate::room::Room;
+
 /// Harbor's API, asked with the login for a repository.
 #[derive(Clone, Copy)]
 pub(crate) struct Api<'a> {
@@ -87,6 +89,12 @@ impl Quota {
     pub(crate) fn full(&self) -> Option<String> {
         let (limit, used) = (self.hard.storage?, self.used.storage?);
         (limit > 0 && used >= limit).then(|| format!("{used} of {limit} bytes"))
+    }
+
+    /// What is left; none if there is no limit.
+    pub(crate) fn room(&self) -> Option<Room> {
+        let limit = u64::try_from(self.hard.storage?).ok().filter(|limit| *limit > 0)?;
+        Some(Room::new(limit, u64::try_from(self.used.storage?).unwrap_or_default()))
     }
 }
 

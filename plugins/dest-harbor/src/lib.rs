@@ -7,6 +7,7 @@
 //! config     what was written, and the stage that it becomes
 //! push       the stage: asks for a project before it writes there, and stops at one that refuses
 //! projects   what is known of projects: there or to be made, who may push, how full they are
+//! room       what a quota leaves, and what this run takes of it
 //! refusals   the sentences for what Harbor will not take
 //! overview   tags and digests in pages of a hundred, instead of one question a tag
 //! api        the calls of Harbor's API that this takes, and nothing more
@@ -27,5 +28,6 @@ mod overview;
 mod projects;
 mod push;
 mod refusals;
+mod room;
 
 pub use config::Config;

@@ -6,20 +6,21 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use futures::try_join;
 use sealift_core::{
-    content::Repository,
+    content::{Descriptor, Repository},
     error::{Error, Result},
 };
 use sealift_registry_client::Reason;
 use tokio::sync::OnceCell;
 
 use crate::{
-    api::{Answer, Api, Created, Right},
+    api::{Answer, Api, Created, Quota, Right},
     refusals::{self, refusal},
+    room::Room,
 };
 
 /// How projects are created.
@@ -54,6 +55,8 @@ pub(crate) struct Project {
     /// Whether the login is good. Logins may differ between projects.
     login: Once<()>,
     ready: Once<()>,
+    /// What its quota leaves, if it has one and the login may know.
+    room: OnceLock<Room>,
     without_rules: Once<bool>,
     refused: Mutex<Option<Error>>,
 }
@@ -156,12 +159,37 @@ impl Projects {
             Answer::Is(rights) if id.is_some() && !may_push(&rights) => return Err(refusal(api.at, Reason::NoRight)),
             _ => {}
         }
-        if let Some(full) = quota.and_then(|quota| quota.full()) {
+        if let Some(full) = quota.as_ref().and_then(Quota::full) {
             return Err(refusals::full(api.at, &full));
         }
-        match (id, self.create) {
-            (None, Some(new)) => create(api, new, seen).await,
-            _ => Ok(()),
+        let mut room = quota.and_then(|quota| quota.room());
+        if let (None, Some(new)) = (id, self.create) {
+            create(api, new, seen).await?;
+            // Whether the limit that was asked for holds is Harbor's to say: only an administrator's counts.
+            if new.storage_limit.is_some() {
+                room = api.quota(project_of(api.at)).await?.and_then(|quota| quota.room());
+            }
+        }
+        if let Some(room) = room {
+            let _ = self.of(api.at).room.set(room); // the first look is the one from before anything was sent
+        }
+        Ok(())
+    }
+
+    /// Takes a place for a blob that is about to be sent.
+    ///
+    /// # Errors
+    /// If it would exceed the project's quota.
+    pub(crate) fn take_room(&self, at: &Repository, item: &Descriptor) -> Result<()> {
+        let project = self.of(at);
+        let Some((room, size)) = project.room.get().zip(item.known_size()) else { return Ok(()) };
+        room.take(size).map_err(|why| refusals::no_room(at, item, size, why))
+    }
+
+    /// Gives back what was taken for a blob that was not taken in.
+    pub(crate) fn give_room_back(&self, at: &Repository, item: &Descriptor) {
+        if let Some((room, size)) = self.of(at).room.get().zip(item.known_size()) {
+            room.give_back(size);
         }
     }
 

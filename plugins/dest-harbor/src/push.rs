@@ -40,12 +40,16 @@ impl HarborPush {
         write.await.map_err(|error| self.projects.heed(at, error))
     }
 
-    /// The same offer, with an ear for what is refused later.
-    fn watched(&self, at: &Repository, offer: Offer) -> Offer {
+    /// The same offer, with an eye on the quota and an ear for what is refused later.
+    fn watched(&self, at: &Repository, item: &Descriptor, counted: bool, offer: Offer) -> Offer {
         match offer {
             Offer::Want(slot) => {
-                let (projects, at) = (Arc::clone(&self.projects), at.clone());
-                Offer::Want(Box::new(HarborSlot { slot, projects, at }))
+                let (projects, at, item) = (Arc::clone(&self.projects), at.clone(), item.clone());
+                Offer::Want(Box::new(HarborSlot { slot, projects, at, item, counted }))
+            }
+            Offer::Mounted if !counted => {
+                let _ = self.projects.take_room(at, item); // it is there already, whether it fits or not
+                Offer::Mounted
             }
             offer => offer,
         }
@@ -117,11 +121,15 @@ impl Push for HarborPush {
     }
 
     async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer> {
-        self.write(at, self.push.offer(at, item, known_in)).await.map(|offer| self.watched(at, offer))
+        let offer = self.write(at, self.push.offer(at, item, known_in)).await?;
+        // A project counts a blob once, in however many of its repositories it is.
+        let counted = known_in.is_some_and(|other| have_one_project(at, other));
+        Ok(self.watched(at, item, counted, offer))
     }
 
     async fn renew(&self, at: &Repository, item: &Descriptor) -> Result<Offer> {
-        self.write(at, self.push.renew(at, item)).await.map(|offer| self.watched(at, offer))
+        let offer = self.write(at, self.push.renew(at, item)).await?;
+        Ok(self.watched(at, item, true, offer))
     }
 
     async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()> {
@@ -137,17 +145,28 @@ impl Push for HarborPush {
     }
 }
 
-/// A slot whose refusal is remembered: the quota is asked for when the bytes come.
+/// A slot for what fits into the quota. What is refused all the same is remembered: Harbor looks when the bytes came.
 struct HarborSlot {
     slot: Box<dyn Slot>,
     projects: Arc<Projects>,
     at: Repository,
+    item: Descriptor,
+    /// Whether the project counts the blob already.
+    counted: bool,
 }
 
 #[async_trait]
 impl Slot for HarborSlot {
     async fn fill(self: Box<Self>, blob: Blob) -> Result<()> {
-        self.slot.fill(blob).await.map_err(|error| self.projects.heed(&self.at, error))
+        let Self { slot, projects, at, item, counted } = *self;
+        if !counted {
+            projects.take_room(&at, &item)?;
+        }
+        let filled = slot.fill(blob).await;
+        if !counted && filled.is_err() {
+            projects.give_room_back(&at, &item);
+        }
+        filled.map_err(|error| projects.heed(&at, error))
     }
 
     async fn ready(&mut self) {
@@ -157,6 +176,10 @@ impl Slot for HarborSlot {
     fn confirms(&self) -> bool {
         self.slot.confirms()
     }
+}
+
+fn have_one_project(one: &Repository, other: &Repository) -> bool {
+    one.registry() == other.registry() && project_of(one) == project_of(other)
 }
 
 /// Harbor needs a project and a name in it, and is stricter about the former (`pkg/project/manager.go`).

@@ -1,12 +1,12 @@
 //! The sentences in which a push says that Harbor will not take something.
 
 use sealift_core::{
-    content::Repository,
+    content::{Descriptor, Repository},
     error::{Error, ErrorKind},
 };
 use sealift_registry_client::Reason;
 
-use crate::projects::project_of;
+use crate::{projects::project_of, room::NoRoom};
 
 pub(crate) const MAY_NOT_CREATE: &str =
     "let an administrator create it, or log in as one or as a robot of the system that may create projects";
@@ -18,6 +18,18 @@ pub(crate) fn refusal(at: &Repository, reason: Reason) -> Error {
 
 pub(crate) fn full(at: &Repository, how: &str) -> Error {
     explained(at, Reason::Quota, &format!(" ({how})"))
+}
+
+/// That a blob would exceed the quota of a project. Smaller ones may still fit, so nothing is said about them.
+pub(crate) fn no_room(at: &Repository, item: &Descriptor, size: u64, why: NoRoom) -> Error {
+    let (host, project, digest) = (at.registry(), project_of(at), &item.digest);
+    let NoRoom { limit, used, taken } = why;
+    let left = limit.saturating_sub(used).saturating_sub(taken);
+    let what = format!(
+        "blob `{digest}` of {size} bytes does not fit into the project `{project}` of `{host}`: {left} bytes of its quota \
+         are left ({used} of {limit} were used, and this run takes {taken})"
+    );
+    Error::new(Reason::Quota.kind(), what).hint(Reason::Quota.remedy()).because(Reason::Quota)
 }
 
 fn explained(at: &Repository, reason: Reason, more: &str) -> Error {

@@ -2,7 +2,7 @@
 
 use sealift_serve::access::Kind;
 use sealift_testkit::{
-    harbor::Harbor,
+    harbor::{Account, Harbor, Right},
     images::{Image, image},
 };
 
@@ -90,12 +90,55 @@ async fn nothing_is_sent_to_a_project_that_is_full() {
 }
 
 #[tokio::test]
+async fn what_would_exceed_the_quota_is_not_sent_and_what_fits_is() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_project("team");
+    assert_eq!(Bench::new(&harbor).image("old:v1", &app("old"), "team/old:v1").run().await.copied, 1);
+    let used = harbor.used_storage("team");
+    harbor.limit_storage("team", used + 20_000);
+    let (small, large) = (app(&"s".repeat(6_000)), app(&"l".repeat(16_000)));
+    harbor.reset();
+    let bench =
+        Bench::new(&harbor).image("small:v1", &small, "team/small:v1").image("large:v1", &large, "team/large:v1");
+    let bench = bench.image("again:v1", &small, "team/again:v1").image("tiny:v1", &app("tiny"), "team/tiny:v1");
+    let mut pipeline = bench.pipeline();
+    pipeline.run.transfers = std::num::NonZero::new(1); // else which of them comes first is a matter of luck
+    let report = sealift_core::engine::run(&pipeline, &sealift_core::engine::Cancel::new(), &crate::silent()).await;
+    assert_eq!((report.copied, report.failed), (3, 1), "{:?}", report.failures);
+    let told = told(&report, &harbor);
+    let named = large.blobs.iter().find(|(item, _)| told.contains(&item.digest.to_string()));
+    let blob = &named.expect("a blob of the large image is named").0;
+    let what = format!("blob `{}` of {} bytes does not fit into the project `team`", blob.digest, blob.size);
+    assert!(told.contains(&what), "{told}");
+    assert!(told.contains(&format!("({used} of {} were used, and this run takes", used + 20_000)), "{told}");
+    assert!(told.contains("hint: raise it in Harbor under Project Quotas"), "{told}");
+    let journal = harbor.requests();
+    assert!(journal.iter().all(|request| request.status != 403), "Harbor had nothing to refuse: {journal}");
+    let sent = |digest: &str| journal.iter().any(|request| request.method == "PUT" && request.path.contains(digest));
+    assert!(!sent(&blob.digest.hex()), "{journal}");
+    assert_eq!(harbor.digest_of("team/large:v1"), None);
+}
+
+#[tokio::test]
+async fn a_created_project_is_not_sent_more_than_its_quota() {
+    let Some(harbor) = Harbor::start().await else { return };
+    let large = app(&"l".repeat((1 << 20) + 1));
+    let bench = Bench::new(&harbor).image("a:v1", &app("a"), "new/a:v1").image("large:v1", &large, "new/large:v1");
+    let report = bench.push("create_projects = true\nquota_mib = 1").run().await;
+    assert_eq!((report.copied, report.failed), (1, 1), "{:?}", report.failures);
+    let told = told(&report, &harbor);
+    assert!(told.contains("does not fit into the project `new`") && told.contains("(0 of 1048576 were used"), "{told}");
+}
+
+#[tokio::test]
 async fn a_project_that_becomes_full_gets_no_more() {
     let Some(harbor) = Harbor::start().await else { return };
     harbor.add_project("team");
     harbor.limit_storage("team", 2000);
+    // Who may not read the quota learns of it when Harbor refuses.
+    harbor.add_account(Account::robot("robot$team+push", "s3cret").may("team", &[Right::Pull, Right::Push]));
     let large = "x".repeat(3000);
-    let bench = Bench::new(&harbor).image("a:v1", &app(&large), "team/a:v1");
+    let bench = Bench::new(&harbor).login("robot$team+push", "s3cret").image("a:v1", &app(&large), "team/a:v1");
     // After the refusal, one at a time.
     let bench = (0..20).fold(bench, |bench, number| {
         let name = format!("app{number}:v1");
@@ -113,7 +156,7 @@ async fn a_project_that_becomes_full_gets_no_more() {
         "{told}"
     );
     let journal = harbor.requests();
-    let refused = journal.iter().filter(|request| request.status == 403).count();
+    let refused = journal.iter().filter(|request| request.status == 403 && request.method != "GET").count();
     assert_eq!(refused, 1, "{journal}");
 }
 
