@@ -200,10 +200,14 @@ impl Transfer<'_> {
         if claim.in_doubt {
             return site.stage.renew(&site.repository, self.item).await;
         }
+        // What was left out of the source can come from nowhere else, so each place is worth a question, this one first:
+        // an offer that names another place need not say that the blob is here.
+        if !elsewhere.is_empty() && site.stage.has(&site.repository, self.item).await? {
+            return Ok(Offer::Have);
+        }
         let in_this_store = |at: &&Repository| **at != site.repository && site.stage.store(at) == site.store;
         let mut places = claim.known_in.iter().chain(elsewhere.iter().filter(in_this_store));
         let mut offer = site.stage.offer(&site.repository, self.item, places.next()).await?;
-        // What was left out of the source can come from nowhere else, so each place is worth a question.
         for place in places.take_while(|_| !elsewhere.is_empty()) {
             if !matches!(offer, Offer::Want(_)) {
                 break;

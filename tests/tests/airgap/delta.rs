@@ -1,7 +1,6 @@
 //! What the other side has stays at home, and what is missing is named.
 
 use sealift_core::content::Digest;
-use sealift_oci_layout::{Layout, Receipt};
 use sealift_serve::access::Kind;
 use sealift_testkit::{content::Content, images::image, registry::Registry};
 
@@ -15,27 +14,33 @@ async fn a_delta_is_small_and_loads_where_the_rest_is() {
     let (f, t) = (from.host(), to.host());
     folder.run(&["stage", &format!("{f}/shop/app:v1"), "--to", "january"]).expect(0);
     folder.run(&["load", "january", "--to", &format!("{t}/mirror")]).expect(0);
-    let receipt = Receipt::of_layout(&Layout::open(folder.path("january")).await.unwrap()).await.unwrap();
-    folder.write("receipt.json", &receipt.render());
+    // What the site has: of the directory that was carried, of its registry, and the directory itself.
+    let carried = folder.run(&["receipt", "january"]).expect(0).stdout;
+    let there = folder.run(&["receipt", &format!("{t}/mirror/shop/app")]).expect(0).stdout;
+    folder.write("carried.json", &carried).write("there.json", &there);
 
     source.put("shop/other", "v1", &image("linux/amd64", &["base amd64", "other"])).await;
-    from.reset();
     let new = [format!("{f}/shop/app:v2"), format!("{f}/shop/other:v1")];
-    folder.run(&["stage", &new[0], &new[1], "--to", "february", "--base", "receipt.json"]).expect(0);
-    let read = from.requests();
-    // Of the app a layer that both platforms share and two configs; of the other a layer and a config.
-    assert_eq!(read.count("GET", Kind::Blob), 5, "{read:?}");
-    let base = folder.path("february/blobs/sha256").join(Digest::of(b"base amd64").hex());
-    assert!(!base.exists());
-
-    carry(&folder.path("february"), folder.path("inside"));
-    folder.run(&["load", "inside", "--to", &format!("{t}/mirror")]).expect(0);
     let target = Content::at(&to.url());
-    assert_eq!(target.whole("mirror/shop/app", "v2").await, source.whole("shop/app", "v2").await);
-    assert_eq!(target.whole("mirror/shop/other", "v1").await, source.whole("shop/other", "v1").await);
+    for base in ["carried.json", "there.json", "january"] {
+        from.reset();
+        let delta = format!("february by {base}");
+        folder.run(&["stage", &new[0], &new[1], "--to", &delta, "--base", base]).expect(0);
+        let read = from.requests();
+        // Of the app a layer that both platforms share and two configs; of the other a layer and a config.
+        assert_eq!(read.count("GET", Kind::Blob), 5, "{base}: {read:?}");
+        let left_out = folder.path(&delta).join("blobs/sha256").join(Digest::of(b"base amd64").hex());
+        assert!(!left_out.exists(), "{base}");
+
+        let inside = format!("inside by {base}");
+        carry(&folder.path(&delta), folder.path(&inside));
+        folder.run(&["load", &inside, "--to", &format!("{t}/mirror"), "--force"]).expect(0);
+        assert_eq!(target.whole("mirror/shop/app", "v2").await, source.whole("shop/app", "v2").await, "{base}");
+        assert_eq!(target.whole("mirror/shop/other", "v1").await, source.whole("shop/other", "v1").await, "{base}");
+    }
 
     let Some(elsewhere) = Registry::start() else { return };
-    let ran = folder.run(&["load", "inside", "--to", &elsewhere.host(), "--retries", "0"]).expect(1);
+    let ran = folder.run(&["load", "inside by january", "--to", &elsewhere.host(), "--retries", "0"]).expect(1);
     let missing = Digest::of(b"base amd64").to_string();
     for words in [missing.as_str(), "shop/app:v2", "was left out", "receipt"] {
         assert!(ran.stderr.contains(words), "{words} is not in\n{}", ran.stderr);
