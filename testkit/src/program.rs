@@ -24,6 +24,24 @@ pub fn find(name: &str) -> Option<PathBuf> {
     found
 }
 
+/// Where `podman` is; none if it is not there or cannot run here, as in most containers without rights.
+///
+/// # Panics
+/// If it is missing and `CI` is set.
+#[expect(clippy::print_stderr, reason = "whoever runs the tests must see what was not tested")]
+pub fn podman() -> Option<PathBuf> {
+    let program = find("podman")?;
+    let room = tempfile::tempdir().expect("there is room for temporary files");
+    let mut command = Command::new(&program);
+    command.arg("--root").arg(room.path().join("root")).arg("--runroot").arg(room.path().join("run"));
+    let output = command.args(["--storage-driver", "vfs", "info"]).output().expect("podman can be started");
+    if !output.status.success() {
+        eprintln!("skipped: podman does not run here: {}", String::from_utf8_lossy(&output.stderr).trim());
+        return None;
+    }
+    Some(program)
+}
+
 /// Runs `skopeo` with these arguments; none if it is not there.
 ///
 /// # Panics

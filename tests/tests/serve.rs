@@ -7,10 +7,10 @@ use std::{
 };
 
 use sealift_core::content::{Digest, Version};
-use sealift_e2e::program::Folder;
+use sealift_e2e::program::{Folder, Ran};
 use sealift_oci_layout::{Writer, WriterOptions};
 use sealift_serve::sample::{Dialect, Image, layer};
-use sealift_testkit::program::{find, skopeo, skopeo_ok};
+use sealift_testkit::program::{find, podman, skopeo, skopeo_ok};
 use serde_json::{Value, json};
 
 fn folder() -> Folder {
@@ -118,6 +118,26 @@ async fn skopeo_pulls_an_image_under_each_of_its_names() {
 
     assert_eq!(pull(&Serving::start(&folder, &["theirs"]), "theirs:v9"), digest("nginx"));
     assert_eq!(pull(&Serving::start(&folder, &["theirs", "--name", "web/nginx"]), "web/nginx:v9"), digest("nginx"));
+}
+
+#[tokio::test]
+async fn podman_pulls_an_image_under_each_of_its_names() {
+    let Some(podman) = podman() else { return };
+    let folder = folder();
+    write(&folder.path("bundle"), &[("docker.io/library/nginx", "1.27", "nginx")]).await;
+    let server = Serving::start(&folder, &["bundle"]);
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(&podman);
+        command.arg("--root").arg(folder.path("root")).arg("--runroot").arg(folder.path("run"));
+        command.args(["--storage-driver", "vfs"]).args(arguments);
+        let ran = Ran::from(command.env("HOME", folder.dir()).output().unwrap()).expect(0);
+        ran.stdout.trim().to_owned()
+    };
+    for name in ["library/nginx", "docker.io/library/nginx"] {
+        let name = format!("{}/{name}:1.27", server.host());
+        run(&["pull", "--quiet", "--tls-verify=false", &name]);
+        assert_eq!(run(&["image", "inspect", "--format", "{{.Digest}}", &name]), digest("nginx").to_string());
+    }
 }
 
 #[tokio::test]
