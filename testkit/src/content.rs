@@ -83,7 +83,11 @@ impl Content {
         assert_eq!(answer.status(), StatusCode::CREATED, "{}", answer.text().await.unwrap_or_default());
     }
 
-    async fn put_blob(&self, repository: &str, item: &Descriptor, bytes: bytes::Bytes) {
+    /// Puts a blob there.
+    ///
+    /// # Panics
+    /// If the registry does not take it.
+    pub async fn put_blob(&self, repository: &str, item: &Descriptor, bytes: bytes::Bytes) {
         let begin = self.request(reqwest::Method::POST, &format!("/v2/{repository}/blobs/uploads/")).send().await;
         let begin = begin.expect("the registry answers");
         assert_eq!(begin.status(), StatusCode::ACCEPTED);

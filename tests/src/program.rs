@@ -71,6 +71,11 @@ impl Folder {
         self.dir.path()
     }
 
+    /// The variables of the runs in this folder.
+    pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The program with these arguments, ready to start.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
@@ -78,7 +83,7 @@ impl Folder {
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);
         }
-        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command.envs(self.variables());
         command.stdin(Stdio::null());
         command
     }
