@@ -1,4 +1,18 @@
 //! Whole runs into Harbor's double: the engine, this push, the registry client, a real registry behind.
+//!
+//! The double refuses on its own accord. For each refusal there is a test that fails if the push meets it; that was
+//! seen by breaking the push in the way that stands beside it.
+//!
+//! | refused | what was broken | seen by |
+//! |---|---|---|
+//! | a blob before its project (401) | projects are not looked at before a write | `order::the_project_comes_first…`, `projects::a_missing_project_is_created_once…` |
+//! | an index before its children (404, after it was stored) | the root goes before the children | `order::the_project_comes_first…`, `order::an_index_is_written_whole…` |
+//! | a manifest before its blobs (the registry behind) | manifests go before blobs | most of them |
+//! | a blob that garbage collection marked (404 to HEAD, and a mount that lies) | a mount is believed | `order::a_blob_that_garbage_collection_marked…`, `order::blobs_are_asked_for_by_head…` |
+//! | anything to a proxy cache (403) | it is not looked for | `refusals::nothing_is_sent_to_a_project_that_caches…` |
+//! | anything in read-only mode (403) | it is not asked for | `refusals::nothing_is_sent_in_read_only_mode` |
+//! | what exceeds the quota (403) | the quota is not read, or not counted down | `refusals::nothing_is_sent_to_a_project_that_is_full`, `refusals::what_would_exceed_the_quota…`, `refusals::a_created_project…` |
+//! | an immutable tag (412) | rules are not asked for | `refusals::an_immutable_tag_is_refused_before…`, `refusals::a_changed_tag_costs_one_question…` |
 
 mod names;
 mod order;

@@ -70,9 +70,9 @@ async fn a_blob_that_garbage_collection_marked_is_sent_again_and_survives_it() {
     harbor.delete_artifact("team/app", &old.manifest.digest().to_string());
     harbor.mark_for_gc(&digest);
     harbor.reset();
-    let bench = Bench::new(&harbor).image("app:v2", &new, "team/app:v2").image("app:v2", &new, "team/other:v2");
-    let report = bench.run().await;
-    assert_eq!((report.copied, report.failed), (2, 0), "{:?}", report.failures);
+    // Into the repository that has it, and nowhere else: another one would send it, which saves it by luck.
+    let report = Bench::new(&harbor).image("app:v2", &new, "team/app:v2").run().await;
+    assert_eq!((report.copied, report.failed), (1, 0), "{:?}", report.failures);
     harbor.sweep();
     let registry = harbor.registry().storage();
     let hex = digest.strip_prefix("sha256:").unwrap();
