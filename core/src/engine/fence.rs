@@ -20,7 +20,7 @@ use futures::FutureExt;
 
 use crate::{
     blob::Blob,
-    content::{Descriptor, Digest, ImageRef, Manifest, Repository},
+    content::{Descriptor, Digest, ImageRef, Manifest, Repository, Tag},
     error::{Error, ErrorKind, Result},
     job::{Job, Listing, Resolved},
     spec::{Named, Pipeline},
@@ -95,6 +95,11 @@ impl Slot for FencedSlot {
             let text = text_of(&*panic);
             Err(Error::new(ErrorKind::Bug, format!("a stage broke while a blob went to the push `{push}`: {text}")))
         })
+    }
+
+    async fn ready(&mut self) {
+        // Who broke while it waited breaks or fails when it is filled, too, and there is an answer to that.
+        let _ = AssertUnwindSafe(self.inner.ready()).catch_unwind().await;
     }
 
     fn confirms(&self) -> bool {
@@ -199,6 +204,10 @@ impl Fetch for Fence<dyn Fetch> {
         self.call("listed referrers", self.stage().referrers(repository, subject)).await
     }
 
+    async fn tags_about(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Tag>> {
+        self.call("listed tags about an image", self.stage().tags_about(repository, subject)).await
+    }
+
     async fn elsewhere(&self, item: &Descriptor) -> Vec<Repository> {
         let answer = async { Ok(self.stage().elsewhere(item).await) };
         self.call("said where a blob is", answer).await.unwrap_or_default()
@@ -257,7 +266,14 @@ impl Push for Fence<dyn Push> {
         self.call("wrote a root", self.stage().root(job, at, manifest)).await
     }
 
+    async fn relate(&self, at: &Repository, subject: &Digest, referrers: &[&Manifest]) -> Result<()> {
+        self.call("listed what refers to an image", self.stage().relate(at, subject, referrers)).await
+    }
+
     async fn finish(&self) -> Result<()> {
         self.call("finished", self.stage().finish()).await
     }
 }
+
+#[cfg(test)]
+mod tests;
