@@ -200,6 +200,14 @@ impl Harbor {
         self.shared.state().repositories.get(repository)?.tags.get(tag).cloned()
     }
 
+    /// What Harbor takes an artifact to be about, such as the image of a signature. None if it counts as an image of
+    /// its own: a cosign signature that came before its image stays one.
+    pub fn subject_of(&self, repository: &str, digest: &str) -> Option<String> {
+        let state = self.shared.state();
+        let (subject, _) = state.repositories.get(repository)?.artifacts.get(digest)?.accessory.as_ref()?;
+        Some(subject.clone())
+    }
+
     /// How long tokens live. Default: 30 minutes, as in Harbor.
     pub fn token_lifetime(&self, lifetime: Duration) {
         self.shared.state().token_lifetime = lifetime;
