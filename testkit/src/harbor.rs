@@ -168,6 +168,12 @@ impl Harbor {
         self.shared.state().hides_missing = on;
     }
 
+    /// Knows nothing of referrers, as Harbor before it had their API: a subject is not confirmed, and 404 is the answer
+    /// to who asks for them.
+    pub fn forget_referrers(&self) {
+        self.shared.state().without_referrers = true;
+    }
+
     /// Shows only `/v2/` and the token service to the world, as some do who put a proxy before Harbor.
     pub fn hide_api(&self, on: bool) {
         self.shared.state().hides_api = on;

@@ -140,6 +140,10 @@ impl Push for HarborPush {
         self.write(&at.repository, self.push.tag(at, manifest)).await
     }
 
+    async fn relate(&self, at: &Repository, subject: &Digest, referrers: &[&Manifest]) -> Result<()> {
+        self.write(at, self.push.relate(at, subject, referrers)).await
+    }
+
     async fn finish(&self) -> Result<()> {
         self.push.finish().await
     }

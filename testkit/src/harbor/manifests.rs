@@ -49,7 +49,7 @@ async fn try_put(shared: &Shared, repository: &str, reference: &str, request: Re
     hold(&mut state, repository, &manifest);
     let tag = (!reference.contains(':')).then_some(reference);
     ensure_artifact(&mut state, repository, tag, &manifest);
-    if let Some(subject) = manifest.subject() {
+    if let Some(subject) = manifest.subject().filter(|_| !state.without_referrers) {
         let value = HeaderValue::from_str(&subject.digest.to_string()).expect("digests are ASCII");
         response.headers_mut().insert("oci-subject", value);
     }

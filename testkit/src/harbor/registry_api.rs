@@ -24,6 +24,9 @@ pub(super) async fn answer(shared: &Shared, mut request: Request) -> Response {
     let answered = match (route, request.method().clone()) {
         (Route::Ping, _) => Ok(plain(StatusCode::OK, "{}")),
         (Route::Tags(repository), Method::GET) => artifacts::tags(shared, &repository, request.uri()),
+        (Route::Referrers(..), _) if shared.state().without_referrers => {
+            Ok(plain(StatusCode::NOT_FOUND, "404 page not found"))
+        }
         (Route::Referrers(repository, subject), Method::GET) => Ok(artifacts::referrers(shared, &repository, &subject)),
         (Route::Manifest(repository, reference), Method::GET | Method::HEAD) => {
             match artifacts::find(shared, &repository, &reference) {

@@ -41,6 +41,7 @@ pub(super) struct State {
     pub(super) only_admins_create: bool,
     pub(super) hides_missing: bool,
     pub(super) hides_api: bool,
+    pub(super) without_referrers: bool,
     counter: u64,
 }
 

@@ -10,7 +10,10 @@ use sealift_testkit::{
 
 use serde_json::json;
 
-use crate::{app, folder};
+use crate::{
+    app, folder,
+    signing::{arrived, signed},
+};
 
 /// A signature as cosign makes it, and the tag under which cosign puts it.
 fn cosign(image: &Image) -> (String, Image) {
@@ -69,4 +72,20 @@ async fn a_signature_comes_after_its_image_so_that_harbor_takes_it_for_one() {
         let subject = image.manifest.digest().to_string();
         assert_eq!(harbor.subject_of("mirror/shop/app", &digest), Some(subject), "{}", harbor.requests());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_about_an_image_is_listed_at_a_harbor_that_knows_nothing_of_referrers() {
+    let Some(from) = Registry::start() else { return };
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_project("mirror");
+    harbor.forget_referrers();
+    let image = signed(&Content::at(&from.url())).await;
+    let (folder, f, h) = (folder(), from.host(), harbor.host());
+    folder.write("auth.yaml", &format!("\"{h}\":\n  username: {}\n  password: {}\n", ADMIN.0, ADMIN.1));
+    folder.run(&["stage", &format!("{f}/shop/app:v1"), "--to", "bundle"]).expect(0);
+    let to = format!("{h}/mirror");
+    folder.run(&["load", "bundle", "--harbor", "--auth", "auth.yaml", "--to", &to]).expect(0);
+    let target = Content::at(&harbor.url()).login(ADMIN.0, ADMIN.1);
+    arrived(&target, "mirror/shop/app", &image).await;
 }

@@ -23,7 +23,7 @@ fn listing(subject: &Manifest) -> Tag {
 }
 
 /// An image with an SBOM and a signature of it (found by the fallback tag), and a cosign signature of one platform.
-async fn signed(at: &Content) -> Image {
+pub(crate) async fn signed(at: &Content) -> Image {
     let image = app("v1");
     at.put("shop/app", "v1", &image).await;
     let sbom = about(&image.manifest, "application/x.sbom");
@@ -36,7 +36,7 @@ async fn signed(at: &Content) -> Image {
 }
 
 /// Says that everything arrived, and that the fallback tags list it.
-async fn arrived(at: &Content, repository: &str, image: &Image) {
+pub(crate) async fn arrived(at: &Content, repository: &str, image: &Image) {
     let sbom = about(&image.manifest, "application/x.sbom");
     let signature = about(&sbom.manifest, "application/x.signature");
     for (subject, referrer) in [(image, &sbom), (&sbom, &signature)] {
