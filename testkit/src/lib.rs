@@ -1,5 +1,6 @@
 //! Tiny images, in-memory stages and conformance suites for plugin authors.
 
+pub mod allocations;
 pub mod book;
 pub mod canary;
 pub mod conformance;

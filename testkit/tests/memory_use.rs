@@ -1,12 +1,6 @@
 //! A hundred thousand images need hardly more memory than a thousand.
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use sealift_core::{
@@ -22,27 +16,10 @@ use sealift_core::{
     stage::{Fetch, List, Offer, Push, Slot, StoreId, Want},
     tally::Tallies,
 };
-use sealift_testkit::images::{Image, image};
-
-/// Counts what is allocated, and the most that ever was.
-struct Counting;
-
-static NOW: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: everything is handed on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let now = NOW.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        PEAK.fetch_max(now, Ordering::Relaxed);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        NOW.fetch_sub(layout.size(), Ordering::Relaxed);
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
+use sealift_testkit::{
+    allocations::{self, Counting},
+    images::{Image, image},
+};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -138,11 +115,9 @@ async fn peak_of(repositories: usize) -> usize {
         notes: Notes::default(),
     };
     let nobody: Arc<dyn Observer> = Arc::new(());
-    let before = NOW.load(Ordering::Relaxed);
-    PEAK.store(before, Ordering::Relaxed);
-    let report = engine::run(&pipeline, &Cancel::new(), &nobody).await;
+    let (report, peak) = allocations::peak_of(engine::run(&pipeline, &Cancel::new(), &nobody)).await;
     assert_eq!(report.copied, repositories as u64 * 100);
-    PEAK.load(Ordering::Relaxed) - before
+    peak
 }
 
 #[tokio::test]

@@ -102,21 +102,21 @@ impl Blob {
 /// Gives a chunk to everybody (an empty one says that it is the end); who is gone or too slow is no longer among the ends afterwards.
 async fn hand_round(ends: &mut Vec<End>, chunk: &Bytes, options: TeeOptions) {
     let permits = u32::try_from(chunk.len().min(options.buffer)).unwrap_or(u32::MAX);
-    let mut staying = Vec::with_capacity(ends.len());
-    for mut end in ends.drain(..) {
+    let mut at = 0;
+    while let Some(end) = ends.get_mut(at) {
         if end.room.available_permits() >= options.buffer / 2 {
             end.slow_since = None;
         }
         let at_once = end.room.try_acquire_many(permits).map(|room| room.forget()).is_ok();
         let has_room = at_once || end.wait_for_room(permits, options.patience).await;
         if has_room && end.chunks.send(Ok(chunk.clone())).is_ok() {
-            staying.push(end);
+            at += 1;
         } else {
             let _ = end.chunks.send(Err(laggard(options))); // a taker that is gone needs no news
             end.left.cancel();
+            ends.remove(at);
         }
     }
-    *ends = staying;
 }
 
 impl End {

@@ -1,0 +1,168 @@
+//! What the copy loop allocates: nothing for a chunk, and a bounded number of things for a blob.
+//!
+//! The counts are exact for one machine and compiler, and nearly the same everywhere, so they tell of a needless copy
+//! or box long before a stopwatch would.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+use sealift_core::{
+    blob::Blob,
+    content::{Descriptor, Digest, ImageRef, Manifest, Repository},
+    engine::{self, Cancel},
+    error::Result,
+    event::Observer,
+    job::{Job, Resolved},
+    notes::Notes,
+    spec::{Named, Pipeline, RunOptions},
+    stage::{Fetch, List, Offer, Push, Slot, StoreId, Want},
+    tally::Tallies,
+};
+use sealift_testkit::{
+    allocations::{self, Counting},
+    images::{Image, image},
+    memory::Wanted,
+};
+use tokio::sync::{Mutex, MutexGuard};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Allocations are counted for the whole process, so one test at a time.
+async fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::const_new(());
+    TURN.lock().await
+}
+
+const CHUNK: usize = 1024;
+
+/// One image, read in chunks that are there already.
+struct Source(Image);
+
+#[async_trait]
+impl Fetch for Source {
+    async fn resolve(&self, image: &ImageRef, _: Want) -> Result<Resolved> {
+        let manifest = self.0.manifest.clone();
+        Ok(Resolved { image: image.clone(), descriptor: manifest.descriptor(), manifest: Some(manifest) })
+    }
+
+    async fn manifest(&self, _: &Repository, _: &Descriptor) -> Result<Manifest> {
+        Ok(self.0.manifest.clone())
+    }
+
+    async fn blob(&self, _: &Repository, item: &Descriptor) -> Result<Blob> {
+        let (_, bytes) = self.0.blobs.iter().find(|(known, _)| known.digest == item.digest).expect("one of ours");
+        let bytes: Bytes = bytes.clone();
+        let chunks = (0..bytes.len()).step_by(CHUNK).map(move |at| Ok(bytes.slice(at..bytes.len().min(at + CHUNK))));
+        Ok(Blob::new(item.clone(), stream::iter(chunks)))
+    }
+}
+
+/// Takes everything and keeps nothing.
+struct Sink(&'static str);
+
+#[async_trait]
+impl Push for Sink {
+    fn place(&self, job: &Job) -> Result<Vec<ImageRef>> {
+        let repository = Repository::new(self.0, job.source.repository.path())?;
+        Ok(vec![ImageRef { repository, version: job.source.version.clone() }])
+    }
+
+    fn store(&self, _: &Repository) -> StoreId {
+        StoreId::new(self.0)
+    }
+
+    async fn current(&self, _: &ImageRef) -> Result<Option<Descriptor>> {
+        Ok(Some(Descriptor::new(Default::default(), Digest::of(b"another"), 7)))
+    }
+
+    async fn has(&self, _: &Repository, _: &Descriptor) -> Result<bool> {
+        Ok(false)
+    }
+
+    async fn offer(&self, _: &Repository, _: &Descriptor, _: Option<&Repository>) -> Result<Offer> {
+        Ok(Offer::Want(Box::new(Sink(self.0))))
+    }
+
+    async fn put_manifest(&self, _: &Repository, _: &Manifest) -> Result<()> {
+        Ok(())
+    }
+
+    async fn tag(&self, _: &ImageRef, _: &Manifest) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Slot for Sink {
+    async fn fill(self: Box<Self>, mut blob: Blob) -> Result<()> {
+        while let Some(chunk) = blob.next().await {
+            chunk?;
+        }
+        Ok(())
+    }
+}
+
+/// How often a run allocates that copies this image to so many destinations.
+async fn allocations_of(image: Image, destinations: usize) -> usize {
+    let wanted = Wanted::new().image("from.io/app:v1", &[]);
+    let hosts = ["a.io", "b.io", "c.io"];
+    let pipeline = Pipeline {
+        name: "loop".to_owned(),
+        run: RunOptions { referrers: Some(false), ..RunOptions::default() },
+        list: Named::new("wanted", Arc::new(wanted) as Arc<dyn List>),
+        filters: Vec::new(),
+        fetch: Named::new("source", Arc::new(Source(image)) as Arc<dyn Fetch>),
+        pushes: hosts[..destinations]
+            .iter()
+            .map(|host| Named::new("sink", Arc::new(Sink(host)) as Arc<dyn Push>))
+            .collect(),
+        tallies: Tallies::default(),
+        notes: Notes::default(),
+    };
+    let nobody: Arc<dyn Observer> = Arc::new(());
+    let before = allocations::count();
+    let report = engine::run(&pipeline, &Cancel::new(), &nobody).await;
+    assert_eq!(report.copied, destinations as u64);
+    allocations::count() - before
+}
+
+fn of_chunks(chunks: usize) -> Image {
+    image("linux/amd64", &[&"x".repeat(chunks * CHUNK)])
+}
+
+fn of_layers(layers: usize) -> Image {
+    let layers: Vec<String> = (0..layers).map(|layer| format!("layer {layer}")).collect();
+    image("linux/amd64", &layers.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+#[tokio::test]
+async fn a_chunk_on_its_way_allocates_nothing() {
+    let _turn = alone().await;
+    let (short, long) = (allocations_of(of_chunks(100), 1).await, allocations_of(of_chunks(1100), 1).await);
+    let more = long.saturating_sub(short);
+    assert!(more < 10, "{more} allocations for 1,000 chunks");
+}
+
+#[tokio::test]
+async fn a_chunk_for_three_destinations_allocates_next_to_nothing() {
+    let _turn = alone().await;
+    let (short, long) = (allocations_of(of_chunks(100), 3).await, allocations_of(of_chunks(1100), 3).await);
+    let more = long.saturating_sub(short);
+    // A queue takes memory for 32 chunks at a time, and there are three of them.
+    assert!(more < 3 * 1000 / 32 + 50, "{more} allocations for 1,000 chunks");
+}
+
+#[tokio::test]
+async fn a_blob_allocates_a_bounded_number_of_things() {
+    let _turn = alone().await;
+    let (few, many) = (allocations_of(of_layers(10), 1).await, allocations_of(of_layers(110), 1).await);
+    let each = many.saturating_sub(few) / 100;
+    assert!(each * 10 <= PER_BLOB * 11, "{each} allocations for a blob, {PER_BLOB} are known");
+    assert!(each * 10 >= PER_BLOB * 9, "{each} allocations for a blob: pin the better number instead of {PER_BLOB}");
+}
+
+/// Boxed futures and streams, events, the once-map, a manifest's link: measured, and a tenth more or less is no news.
+const PER_BLOB: usize = 37;
