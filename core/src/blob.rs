@@ -2,7 +2,8 @@
 //!
 //! A destination pulls; nothing is buffered whole. A blob **keeps its last chunk back until everything was
 //! verified**: an HTTP client stops reading a body once `Content-Length` bytes are there, so a failure that comes
-//! after the last byte would be committed all the same. It has to come while bytes are missing.
+//! after the last byte would be committed all the same. It has to come while bytes are missing. Where the length is
+//! known, only the chunk that completes it is kept; where it is not, any chunk may be the last one.
 
 use std::{
     fmt,
@@ -135,7 +136,7 @@ impl Blob {
         Ok(all.into())
     }
 
-    /// Takes a chunk from the source: hands out the one held before, or fails.
+    /// Takes a chunk from the source: hands it out if more must come, else the one held before, or fails.
     fn take(&mut self, chunk: Bytes) -> Result<Option<Bytes>> {
         if chunk.is_empty() {
             return Ok(None);
@@ -147,7 +148,10 @@ impl Blob {
         if let Some(hasher) = &mut self.check {
             hasher.update(&chunk);
         }
-        Ok(self.held.replace(chunk))
+        match self.descriptor.known_size() {
+            Some(size) if self.seen < size => Ok(Some(chunk)),
+            _ => Ok(self.held.replace(chunk)),
+        }
     }
 
     /// Says whether everything that came is what the name says.

@@ -47,8 +47,32 @@ async fn a_wrong_last_byte_is_noticed_while_bytes_are_missing() {
 #[tokio::test]
 async fn a_short_body_is_no_blob() {
     let (got, error) = drain(blob_of(b"hello world", vec![chunk(b"hello"), chunk(b" wor")])).await;
-    assert_eq!(got, 5);
+    assert_eq!(got, 9, "bytes are missing in any case");
     assert!(error.unwrap().message().contains("ended after 9 of 11 bytes"));
+}
+
+#[tokio::test]
+async fn of_an_unknown_length_any_chunk_may_be_the_last_one_and_is_kept_back() {
+    let descriptor = |content: &[u8]| {
+        let known = Descriptor::to(well_known::OCI_LAYER_GZIP, content);
+        Descriptor::new(known.media_type, known.digest, Descriptor::UNSIZED)
+    };
+    let chunks = || stream::iter(vec![chunk(b"hello"), chunk(b" "), chunk(b"world")]);
+    assert_eq!(drain(Blob::new(descriptor(b"hello world"), chunks())).await.0, 11);
+    let (got, error) = drain(Blob::new(descriptor(b"hello there"), chunks())).await;
+    assert_eq!((got, error.unwrap().kind()), (6, ErrorKind::Corrupt));
+}
+
+#[tokio::test]
+async fn only_the_chunk_that_completes_it_waits_for_what_comes_after() {
+    let (sender, receiver) = futures::channel::mpsc::unbounded();
+    let mut blob = Blob::new(Descriptor::to(well_known::OCI_LAYER_GZIP, b"hello world"), receiver);
+    sender.unbounded_send(chunk(b"hello")).unwrap();
+    assert_eq!(blob.next().await.unwrap().unwrap(), "hello", "it does not wait for the next one");
+    sender.unbounded_send(chunk(b" world")).unwrap();
+    assert!(futures::poll!(blob.next()).is_pending(), "this one is kept until the source came to its end");
+    drop(sender);
+    assert_eq!(blob.next().await.unwrap().unwrap(), " world");
 }
 
 #[tokio::test]
@@ -119,6 +143,6 @@ async fn without_hashing_wrong_bytes_pass_but_a_wrong_length_does_not() {
         assert!(!side.blob.is_hashed(), "nobody hashed it for this side");
     }
     let (got, error) = drain(blob_of(b"hello world!", wrong()).unhashed()).await;
-    assert_eq!(got, 5, "the last chunk is kept back all the same");
+    assert_eq!(got, 11);
     assert!(error.unwrap().message().contains("ended after 11 of 12 bytes"));
 }
