@@ -4,12 +4,13 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, header::RETRY_AFTER};
 
-/// How long an answer asks us to wait; none if it does not say, or says nonsense. Not clamped.
+/// How long an answer asks us to wait; none if it does not say, or says nonsense. Clamped to a century or so only.
 pub(crate) fn read(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More digits than fit are a very long time, not nonsense.
-        return Some(Duration::from_secs(text.parse().unwrap_or(u64::from(u32::MAX))));
+        // More digits than fit are a very long time, not nonsense. A time that cannot be added to now is no use.
+        let most = u64::from(u32::MAX);
+        return Some(Duration::from_secs(text.parse().unwrap_or(most).min(most)));
     }
     let date = httpdate::parse_http_date(text).ok()?;
     Some(date.duration_since(now).unwrap_or_default())
@@ -27,6 +28,7 @@ mod tests {
             (" 120 ", Some(120)),
             ("0", Some(0)),
             ("99999999999999999999999", Some(u64::from(u32::MAX))),
+            ("10000000000000000000", Some(u64::from(u32::MAX))),
             ("Sun, 06 Nov 1994 08:50:07 GMT", Some(30)),
             ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
             ("-5", None),
