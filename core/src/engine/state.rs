@@ -37,7 +37,7 @@ pub(super) struct Lane {
 
 /// Transfers at once, at most, where the pipeline does not say. How many of them a host takes is found out by who speaks
 /// with it.
-const TRANSFERS: usize = 24;
+const TRANSFERS: usize = 20;
 
 /// How often one blob is started in a round. Most faults of a network are over by then; the others get a round.
 pub(super) const ATTEMPTS: u32 = 3;
@@ -45,7 +45,7 @@ pub(super) const ATTEMPTS: u32 = 3;
 impl Lane {
     fn new(transfers: usize) -> Self {
         // Twice as many jobs as transfers, because a job also waits for small answers.
-        let jobs = Arc::new(Semaphore::new((transfers * 2).clamp(2, 48)));
+        let jobs = Arc::new(Semaphore::new((transfers * 2).clamp(2, 40)));
         Self { jobs, transfers: Semaphore::new(transfers) }
     }
 }
