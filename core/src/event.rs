@@ -144,6 +144,8 @@ pub struct PlannedImage {
     pub bytes: u64,
     /// Blobs that would be moved at most.
     pub blobs: u64,
+    /// Manifests that must be read at the source; registries that count pulls count these.
+    pub manifests: u64,
     /// Where to, and why not.
     pub targets: Vec<PlannedTarget>,
     /// Foreign layers, which stay where they are.

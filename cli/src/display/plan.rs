@@ -1,10 +1,14 @@
 //! A plan, image by image: what would be copied, where to, and why not.
 
+mod dropped;
+mod quota;
+
 use std::{collections::BTreeMap, fmt::Write};
 
 use sealift_core::{
     event::{Event, PlannedImage, PlannedTarget},
     job::{Outcome, Skip},
+    report::Report,
 };
 
 use super::{
@@ -24,11 +28,24 @@ pub(super) struct Plan {
     unchanged: u64,
     bytes: u64,
     blobs: u64,
+    foreign: u64,
+    /// Whether each listing is told, with what filters dropped of it.
+    listings: bool,
+    /// Entries of indexes that filters drop.
+    dropped: BTreeMap<String, u64>,
+    /// Manifests that a run would read, by source registry.
+    manifests: BTreeMap<String, u64>,
 }
 
 impl Plan {
+    /// A plan that also tells each listing, if that is asked for.
+    pub(super) fn new(listings: bool) -> Self {
+        Self { listings, ..Self::default() }
+    }
+
     /// Takes a fact. What comes back can be told now.
     pub(super) fn take(&mut self, event: &Event) -> String {
+        let mut text = String::new();
         match event {
             Event::Planned { job, image } => {
                 self.add(image);
@@ -40,9 +57,11 @@ impl Plan {
                 self.of(*job).0.push_str(&line);
             }
             Event::JobFinished { job } => self.of(*job).1 = true,
+            Event::Listed { repository, kept, dropped } if self.listings => {
+                text = dropped::listing(repository, *kept, dropped);
+            }
             _ => {}
         }
-        let mut text = String::new();
         while self.waiting.get(&self.next).is_some_and(|(_, through)| *through) {
             text.extend(self.waiting.remove(&self.next).map(|(block, _)| block));
             self.next += 1;
@@ -61,6 +80,11 @@ impl Plan {
         self.unchanged += image.targets.len() as u64 - wanted;
         self.bytes += image.bytes;
         self.blobs += image.blobs;
+        self.foreign += image.foreign.len() as u64;
+        for platform in &image.dropped {
+            *self.dropped.entry(platform.to_string()).or_default() += 1;
+        }
+        *self.manifests.entry(image.source.repository.registry().to_owned()).or_default() += image.manifests;
     }
 
     /// What was not told because the plan was stopped before its end.
@@ -68,8 +92,9 @@ impl Plan {
         std::mem::take(&mut self.waiting).into_values().map(|(text, _)| text).collect()
     }
 
-    /// What all of it would be.
-    pub(super) fn sum(&self, failed: u64) -> String {
+    /// What all of it would be, and what would not be.
+    pub(super) fn sum(&self, report: &Report) -> String {
+        let failed = report.failed;
         let mut text = match self.images {
             0 => "nothing to copy".to_owned(),
             images => format!(
@@ -86,7 +111,12 @@ impl Plan {
         if failed > 0 {
             let _ = write!(text, "; {failed} failed");
         }
-        text + "; nothing was written\n"
+        text += "; nothing was written\n";
+        if self.foreign > 0 {
+            let what = number(self.foreign, "foreign layer");
+            let _ = writeln!(text, "{what} left out: the urls in the manifests say where to get them");
+        }
+        text + &dropped::told(&report.filters, &self.dropped) + &quota::told(&self.manifests, &report.tallies)
     }
 }
 

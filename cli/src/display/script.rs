@@ -63,6 +63,7 @@ pub(super) fn planned() -> PlannedImage {
         dropped: vec!["windows/amd64".parse().unwrap()],
         bytes: 45 << 20,
         blobs: 7,
+        manifests: 3,
         targets: vec![
             PlannedTarget { target: image("h.io/x/b:v1"), push: "registry".into(), current: None, skip: None },
             PlannedTarget {

@@ -101,7 +101,7 @@ impl Show {
             state: Mutex::new(State {
                 totals: Totals::new(Instant::now()),
                 board: Board::default(),
-                plan: Plan::default(),
+                plan: Plan::new(session.global.verbose > 0),
                 said: Said::default(),
                 counters: HashMap::new(),
                 over: false,
@@ -133,7 +133,7 @@ impl Show {
             Mode::Plan => {
                 let text = {
                     let plan = &mut shared.state().plan;
-                    plan.rest() + &plan.sum(report.failed)
+                    plan.rest() + &plan.sum(report)
                 };
                 shared.out.text(&text);
                 let failures = summary::failures(report, all, colour);

@@ -367,6 +367,7 @@ impl<'a> Doing<'a> {
                 dropped: tree.dropped.clone(),
                 bytes: new.iter().filter_map(|blob| blob.known_size()).sum(),
                 blobs: new.len() as u64,
+                manifests: tree.children_first().len() as u64,
                 targets: goals.iter().map(target).collect(),
                 foreign,
             },

@@ -70,11 +70,16 @@ impl Counts {
         let of_methods = methods.iter().map(|(method, count)| (method.as_str(), *count));
         let sums =
             [("requests", self.requests.values().sum()), ("retries", self.retries), ("throttled", self.throttled)];
-        // Counters that are 0 are left out, so it is told what is used and not what is left.
         let limit = self.quota.and_then(|quota| quota.limit);
         let used = self.quota.zip(limit).map(|(quota, limit)| limit.saturating_sub(quota.left));
         let quota = [("quota_limit", limit.unwrap_or_default()), ("quota_used", used.unwrap_or_default())];
-        Tally::new(host, sums.into_iter().chain(quota).chain(of_methods))
+        let mut tally = Tally::new(host, sums.into_iter().chain(quota).chain(of_methods));
+        if let Some(quota) = self.quota {
+            // Counters that are 0 are left out, and that nothing is left must be told.
+            tally.counts.insert("quota_left".to_owned(), quota.left);
+            tally.counts.extend(quota.window.map(|window| ("quota_window_s".to_owned(), window.as_secs())));
+        }
+        tally
     }
 }
 
