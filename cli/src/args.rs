@@ -15,9 +15,11 @@ use sealift_core::{notes::Notes, spec::Verify};
 
 use crate::{
     command::{check, copy, demo, explain, load, ls, new, plan, plugins, receipt, run, serve, stage, sync, verify},
+    display::{Console, diagnostics},
     notebook,
     report_file::ReportFile,
     session::Refused,
+    usage,
 };
 
 /// Moves container images: from registry to registry, by a pipeline of plugins.
@@ -240,7 +242,13 @@ pub(crate) fn maybe_file() -> impl TypedValueParser<Value = PathBuf> {
 /// Reads the arguments; help and usage errors are printed right here.
 pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, ExitCode> {
     Cli::try_parse_from(as_image_syncer(arguments.into_iter().collect())).map_err(|error| {
-        let _ = error.print();
+        match usage::told(&error) {
+            Some(diagnostic) => {
+                let console = Console::of_process();
+                console.say(&diagnostics::draw(&[diagnostic], console.colour(), console.width()));
+            }
+            None => _ = error.print(),
+        }
         ExitCode::from(if error.use_stderr() { 2 } else { 0 })
     })
 }

@@ -25,6 +25,7 @@ mod report_file;
 mod session;
 mod success_list;
 mod translate;
+mod usage;
 
 use std::process::ExitCode;
 

@@ -3,7 +3,7 @@
 //! A stage says what happened: a kind, a sentence, perhaps a hint, and whether trying again can help.
 //! What is done about it (attempts, rounds, giving up) is the engine's alone.
 
-use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, io, sync::Arc, time::Duration};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -141,6 +141,17 @@ impl Error {
     /// Whether the run was stopped.
     pub fn is_cancelled(&self) -> bool {
         self.0.kind == ErrorKind::Cancelled
+    }
+}
+
+/// What the system said, as an error says it: `no such file or directory`, without its number, which helps nobody.
+pub fn of_io(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) => first.to_lowercase().chain(letters).collect(),
+        None => "unknown error".to_owned(),
     }
 }
 

@@ -155,6 +155,15 @@ pub trait Fetch: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// The tags of a repository, for the hint of an error about one that is not there. Default: it does not tell.
+    ///
+    /// # Errors
+    /// If they cannot be listed; the hint is then left out.
+    async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>> {
+        let _ = repository;
+        Ok(Vec::new())
+    }
+
     /// Where the other side is said to have a blob that cannot be read here, because it was left out of what was
     /// carried. A destination that has those repositories, too, may take it from there.
     async fn elsewhere(&self, item: &Descriptor) -> Vec<Repository> {

@@ -12,7 +12,7 @@ use hyper_util::{
     server::conn::auto::Builder,
     service::TowerToHyperService,
 };
-use sealift_core::error::{Error, ErrorKind, Result};
+use sealift_core::error::{Error, ErrorKind, Result, of_io};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpListener,
@@ -122,7 +122,7 @@ impl Server {
         let store = std::sync::Arc::new(Store::open(&options).await?);
         let cannot = |error: std::io::Error| {
             let listen = options.listen;
-            Error::new(ErrorKind::Unavailable, format!("cannot listen on `{listen}`: {}", error.kind())).because(error)
+            Error::new(ErrorKind::Unavailable, format!("cannot listen on `{listen}`: {}", of_io(&error))).because(error)
         };
         let listener = TcpListener::bind(options.listen).await.map_err(cannot)?;
         let addr = listener.local_addr().map_err(cannot)?;

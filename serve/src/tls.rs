@@ -6,7 +6,7 @@ use rustls::{
     ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
-use sealift_core::error::{Error, ErrorKind, Result};
+use sealift_core::error::{Error, ErrorKind, Result, of_io};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
@@ -31,7 +31,7 @@ impl Tls {
         };
         let read = |path: &PathBuf| {
             std::fs::read(path).map_err(|error| {
-                let message = format!("cannot read `{}`: {}", path.display(), error.kind());
+                let message = format!("cannot read `{}`: {}", path.display(), of_io(&error));
                 Error::new(ErrorKind::Storage, message).because(error)
             })
         };
@@ -39,7 +39,7 @@ impl Tls {
             .collect::<Result<_, _>>()
             .map_err(|error| unreadable(&self.certificate, "certificate", &error))?;
         if chain.is_empty() {
-            return Err(unreadable(&self.certificate, "certificate", &"it has none"));
+            return Err(unreadable(&self.certificate, "certificate", &"nothing in it says that it is one"));
         }
         let key = PrivateKeyDer::from_pem_slice(&read(&self.key)?)
             .map_err(|error| unreadable(&self.key, "private key", &error))?;

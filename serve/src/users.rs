@@ -12,7 +12,7 @@ use std::{
 
 use sealift_core::{
     content::Digest,
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Result, of_io},
 };
 use tokio::sync::Semaphore;
 
@@ -33,7 +33,7 @@ impl Users {
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let file = path.display();
         let text = std::fs::read_to_string(path).map_err(|error| {
-            Error::new(ErrorKind::Storage, format!("cannot read `{file}`: {}", error.kind())).because(error)
+            Error::new(ErrorKind::Storage, format!("cannot read `{file}`: {}", of_io(&error))).because(error)
         })?;
         let mut hashes = HashMap::new();
         for (number, line) in (1..).zip(text.lines()) {

@@ -32,6 +32,7 @@ pub enum Op {
     Manifest,
     Blob,
     Referrers,
+    Tags,
     Overview,
     Survey,
     Current,
@@ -297,6 +298,13 @@ impl Fetch for Memory {
         }
         let chunks: Vec<_> = bytes.chunks(1024).map(|chunk| Ok(bytes.slice_ref(chunk))).collect();
         Ok(Blob::new(item.clone(), stream::iter(chunks)))
+    }
+
+    async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>> {
+        self.call(Op::Tags, repository, "").await?;
+        let state = self.state();
+        let members = state.repositories.get(repository.path());
+        Ok(members.map(|members| members.tags.keys().cloned().collect()).unwrap_or_default())
     }
 
     async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Descriptor>> {

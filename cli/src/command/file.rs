@@ -25,7 +25,12 @@ pub(super) fn pipeline(file: &Path, purpose: Purpose, notes: Notes) -> Result<Lo
         (read(opened, file)?, file.parent().map(Path::to_owned).unwrap_or_default())
     };
     let name = if file == Path::new("-") { "stdin".into() } else { file.to_string_lossy() };
-    load(&text, &name, base, purpose, notes)
+    load(&text, &name, base, purpose, notes).map_err(|Refused(mut wrong)| {
+        if let Some(first) = wrong.first_mut().filter(|_| is_of_rules(file)) {
+            first.hint.get_or_insert_with(|| NOT_RULES.to_owned());
+        }
+        Refused(wrong)
+    })
 }
 
 fn read(from: impl Read, file: &Path) -> Result<String, Refused> {
@@ -39,10 +44,12 @@ fn read(from: impl Read, file: &Path) -> Result<String, Refused> {
 
 fn cannot_read(file: &Path, why: &str) -> Refused {
     let diagnostic = Diagnostic::error(format!("cannot read `{}`: {why}", file.display()));
-    match file.extension().and_then(|suffix| suffix.to_str()) {
-        Some("yaml" | "yml" | "json") => {
-            diagnostic.hint("a pipeline is TOML; rules go with `sealift sync --images`").into()
-        }
-        _ => diagnostic.into(),
-    }
+    if is_of_rules(file) { diagnostic.hint(NOT_RULES).into() } else { diagnostic.into() }
+}
+
+/// What to do with a file of image-syncer's that is given as a pipeline.
+const NOT_RULES: &str = "a pipeline is TOML; rules go with `sealift sync --images`";
+
+fn is_of_rules(file: &Path) -> bool {
+    matches!(file.extension().and_then(|suffix| suffix.to_str()), Some("yaml" | "yml" | "json"))
 }

@@ -1,8 +1,9 @@
 //! How numbers, bytes and times read, and what must not reach a terminal.
 
-use std::{borrow::Cow, fmt, io, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use bytesize::ByteSize;
+pub(crate) use sealift_core::error::of_io;
 
 /// Bytes for people: `12.3 MiB`.
 pub(crate) fn bytes(count: u64) -> String {
@@ -50,17 +51,6 @@ pub(super) fn clock(time: Duration) -> String {
     match seconds / 3600 {
         0 => format!("{}:{:02}", seconds / 60, seconds % 60),
         hours => format!("{hours}:{:02}:{:02}", seconds / 60 % 60, seconds % 60),
-    }
-}
-
-/// What the system said, without its number: `no such file or directory`.
-pub(crate) fn of_io(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut letters = text.chars();
-    match letters.next() {
-        Some(first) => first.to_lowercase().chain(letters).collect(),
-        None => "unknown error".to_owned(),
     }
 }
 
@@ -184,6 +174,6 @@ mod tests {
 
     #[test]
     fn the_system_speaks_as_we_do() {
-        assert_eq!(of_io(&io::Error::from_raw_os_error(2)), "no such file or directory");
+        assert_eq!(of_io(&std::io::Error::from_raw_os_error(2)), "no such file or directory");
     }
 }

@@ -52,6 +52,9 @@ pub enum ReferenceError {
     /// The registry part is no host.
     #[error("`{0}` is not a registry host")]
     Host(String),
+    /// There is a URL.
+    #[error("`{0}//` begins a URL, and a name begins with its registry")]
+    Scheme(String),
     /// Paths are lower case: `[a-z0-9]+` joined by `.`, `_`, `__` or dashes, elements separated by `/`.
     #[error("`{0}` is not a repository path: lower-case letters, digits and single separators `.` `_` `-` only")]
     Path(String),
@@ -227,6 +230,11 @@ fn split_host(text: &str) -> (Option<&str>, &str) {
 }
 
 fn check_host(host: &str) -> Result<(), ReferenceError> {
+    match host {
+        "" => return Err(ReferenceError::Empty),
+        "http:" | "https:" | "docker:" => return Err(ReferenceError::Scheme(host.to_owned())),
+        _ => {}
+    }
     let bad = || ReferenceError::Host(host.to_owned());
     let (name, port) = match host.strip_prefix('[') {
         Some(rest) => {

@@ -204,6 +204,10 @@ impl Fetch for Fence<dyn Fetch> {
         self.call("listed referrers", self.stage().referrers(repository, subject)).await
     }
 
+    async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>> {
+        self.call("listed tags", self.stage().tags(repository)).await
+    }
+
     async fn tags_about(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Tag>> {
         self.call("listed tags about an image", self.stage().tags_about(repository, subject)).await
     }

@@ -158,7 +158,7 @@ impl<'a> Doing<'a> {
         let resolved = match self.compare(&mut goals, &mut ended).await {
             Ok(Some(resolved)) => resolved,
             Ok(None) => return ended,
-            Err(error) => return ended.fail_all(goals, &error),
+            Err(error) => return ended.fail_all(goals, &self.explain(error).await),
         };
         let tree = match self.read(resolved, &mut goals, &mut ended).await {
             Ok(Some(tree)) => tree,
@@ -174,6 +174,15 @@ impl<'a> Doing<'a> {
             }
         }
         ended
+    }
+
+    /// The error of a source that could not be resolved, with what may have been meant.
+    async fn explain(&self, error: Error) -> Error {
+        if self.engine.cancel.is_stopping() {
+            return error;
+        }
+        let fetch = &*self.engine.pipeline.fetch.stage;
+        self.engine.nearby.explain(fetch, &self.work.job.source, error).await
     }
 
     fn stage(&self, push: usize) -> &'a dyn Push {

@@ -16,6 +16,7 @@ mod events;
 mod fence;
 mod job;
 mod kept;
+mod nearby;
 mod once;
 mod presence;
 mod referrers;

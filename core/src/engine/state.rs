@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::Semaphore;
 
-use super::{Cancel, claims::Claims, events::Events, once::OnceMap, presence::Surveys};
+use super::{Cancel, claims::Claims, events::Events, nearby::Nearby, once::OnceMap, presence::Surveys};
 use crate::{
     blob::TeeOptions,
     content::Digest,
@@ -61,6 +61,7 @@ pub(super) struct Engine {
     pub(super) once: OnceMap,
     pub(super) surveys: Surveys,
     pub(super) claims: Claims,
+    pub(super) nearby: Nearby,
     pub(super) tee: TeeOptions,
     laggards: Mutex<HashSet<StoreId>>,
     counted: Mutex<HashSet<Digest>>,
@@ -80,6 +81,7 @@ impl Engine {
             once: OnceMap::default(),
             surveys: Surveys::default(),
             claims: Claims::default(),
+            nearby: Nearby::default(),
             tee: TeeOptions::default(),
             laggards: Mutex::default(),
             counted: Mutex::default(),

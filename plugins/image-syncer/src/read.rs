@@ -2,7 +2,7 @@
 
 use std::{fs::File, io::Read, path::Path};
 
-use sealift_core::diagnostic::Diagnostic;
+use sealift_core::{diagnostic::Diagnostic, error::of_io};
 
 use crate::text::MAX_BYTES;
 
@@ -12,10 +12,10 @@ use crate::text::MAX_BYTES;
 /// If it cannot be read, is no UTF-8, or is larger than 4 MiB.
 pub fn read(path: &Path, shown: &str) -> Result<String, Vec<Diagnostic>> {
     let fail = |why: String| vec![Diagnostic::error(format!("cannot read `{shown}`: {why}"))];
-    let file = File::open(path).map_err(|error| fail(error.to_string()))?;
+    let file = File::open(path).map_err(|error| fail(of_io(&error)))?;
     let mut bytes = Vec::new();
     // One byte more than allowed tells "just fits" from "too large", also where the size is not known beforehand.
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| fail(error.to_string()))?;
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| fail(of_io(&error)))?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(fail(format!("it is larger than the {} MiB that are accepted", MAX_BYTES >> 20)));
     }
@@ -37,8 +37,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.yaml");
         let said = |path: &Path| read(path, "x.yaml").unwrap_err()[0].message.clone();
-        assert!(said(&path).starts_with("cannot read `x.yaml`: No such file"), "{}", said(&path));
-        assert!(said(dir.path()).starts_with("cannot read `x.yaml`: Is a directory"), "{}", said(dir.path()));
+        assert!(said(&path).starts_with("cannot read `x.yaml`: no such file"), "{}", said(&path));
+        assert!(said(dir.path()).starts_with("cannot read `x.yaml`: is a directory"), "{}", said(dir.path()));
         fs::write(&path, b"a: b\nc: \xff\n").unwrap();
         assert_eq!(said(&path), "cannot read `x.yaml`: it is not UTF-8 (line 2)");
         fs::write(&path, vec![b'#'; MAX_BYTES as usize + 1]).unwrap();

@@ -2,7 +2,7 @@
 
 use std::{io, path::Path};
 
-use sealift_core::error::{Error, ErrorKind};
+use sealift_core::error::{Error, ErrorKind, of_io};
 
 /// An error of a disk. `doing` is what could not be done, such as `open`.
 pub(crate) fn fault(doing: &str, path: &Path, error: impl Into<io::Error>) -> Error {
@@ -21,7 +21,7 @@ pub(crate) fn fault_writing(path: &Path, error: impl Into<io::Error>, need: Opti
 }
 
 fn build(doing: &str, path: &Path, error: io::Error, note: &str) -> Error {
-    let message = format!("cannot {doing} `{}`: {}{note}", path.display(), words(&error));
+    let message = format!("cannot {doing} `{}`: {}{note}", path.display(), of_io(&error));
     let fault = Error::new(ErrorKind::Storage, message);
     match hint(error.kind()) {
         Some(hint) => fault.hint(hint),
@@ -37,14 +37,6 @@ pub(crate) fn broken(path: &Path, what: impl std::fmt::Display) -> Error {
 
 fn free(dir: &Path) -> Option<u64> {
     rustix::fs::statvfs(dir).ok().map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize))
-}
-
-/// Without "(os error 28)", which helps nobody.
-fn words(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or(&text);
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
 
 fn hint(kind: io::ErrorKind) -> Option<&'static str> {

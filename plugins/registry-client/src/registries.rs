@@ -9,6 +9,7 @@ use std::{
 
 use sealift_core::{
     content::Repository,
+    error::of_io,
     plugin::{BuildContext, ConfigError, Section, SectionPlugin},
     tally::Tally,
 };
@@ -163,7 +164,7 @@ fn read(written: &str, entry: &Registry, cx: &BuildContext<'_>) -> Result<(Strin
 fn read_trust(entry: &Registry, cx: &BuildContext<'_>, key: &dyn Fn(&str) -> String) -> Result<Trust, ConfigError> {
     let read = |path: &str, field: &str| {
         std::fs::read(cx.path(path))
-            .map_err(|error| ConfigError::new(format!("`{path}` cannot be read: {error}")).at(key(field)))
+            .map_err(|error| ConfigError::new(format!("cannot read `{path}`: {}", of_io(&error))).at(key(field)))
     };
     let mut trust = Trust::default();
     if let Some(path) = &entry.ca_file {

@@ -9,6 +9,7 @@ use std::{
 
 use sealift_core::{
     diagnostic::Diagnostic,
+    error::of_io,
     plugin::{BuildContext, ConfigError, Purpose},
 };
 
@@ -117,11 +118,8 @@ fn text_of(from: impl Read) -> io::Result<String> {
 
 fn reason(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        io::ErrorKind::PermissionDenied => "it may not be read".to_owned(),
         io::ErrorKind::InvalidData => "it is not text in UTF-8".to_owned(),
-        io::ErrorKind::FileTooLarge => error.to_string(),
-        _ => error.to_string().to_lowercase(),
+        _ => of_io(error),
     }
 }
 

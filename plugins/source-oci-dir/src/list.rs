@@ -91,9 +91,9 @@ impl StageConfig<dyn stage::List> for Config {
             true => Wanted::Some { include, to },
             false => Wanted::Picks(self.images.into_iter().map(|pick| Pick { from: pick.from, to: pick.to }).collect()),
         };
-        problems.or_ok(())?;
+        // Known to the fetch even if something else is wrong here, so that it does not miss the path as well.
         let lazy = cx.section::<Layouts>()?.listed_at(cx.path(self.path), places);
-        Ok(Box::new(List { lazy, wanted }))
+        problems.or_ok(Box::new(List { lazy, wanted }))
     }
 }
 

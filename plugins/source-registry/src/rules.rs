@@ -24,11 +24,13 @@ pub(crate) fn read(config: &ListConfig, cx: &BuildContext<'_>) -> Result<Vec<Rul
 fn from_file(file: &str, cx: &BuildContext<'_>) -> Result<Vec<Rule>, ConfigError> {
     let text = read_file(&cx.path(file), file).map_err(ConfigError::from).map_err(|error| error.at("rules"))?;
     let variables = Variables::of(cx);
+    // What has no place in the file, such as that its name does not say what it is, is about the key.
+    let at_the_key = |error: Vec<Diagnostic>| ConfigError::from(error).at("rules");
     let (rules, warnings) = if is_config_file(&text, file) {
-        let (config, warnings) = config_file(&text, file, &variables)?;
+        let (config, warnings) = config_file(&text, file, &variables).map_err(at_the_key)?;
         (config.rules, warnings)
     } else {
-        rules_file(&text, file, &variables)?
+        rules_file(&text, file, &variables).map_err(at_the_key)?
     };
     warnings.into_iter().for_each(|warning| cx.warn(warning));
     Ok(rules)

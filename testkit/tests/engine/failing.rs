@@ -126,7 +126,8 @@ async fn what_cannot_work_is_not_tried_again() {
     let bench = Bench::new(wanted, &from, &[&to]);
     let report = bench.run().await;
     assert_eq!((report.copied, report.failed, report.rounds), (1, 1, 0));
-    assert_eq!(from.calls().iter().filter(|call| call.repository == "gone").count(), 1);
+    let asked = from.calls().into_iter().filter(|call| call.repository == "gone" && call.op != Op::Tags);
+    assert_eq!(asked.count(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -178,4 +179,32 @@ async fn a_destination_that_cannot_finish_is_a_failure() {
     to.script(|call| (call.op == Op::Finish).then(|| Fault::Fail(Error::new(ErrorKind::Storage, "disk full"))));
     let report = Bench::new(wanted, &from, &[&to]).run().await;
     assert_eq!((report.copied, report.failed, report.exit_code()), (1, 1, 1));
+}
+
+#[tokio::test]
+async fn a_tag_that_is_not_there_is_told_with_what_may_have_been_meant() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
+    from.add("app:v1.27", &image("linux/amd64", &["the layer"]));
+    let wanted = ["1.27", "v1.28", "newest"]
+        .iter()
+        .fold(Wanted::new(), |wanted, tag| wanted.image(&format!("from.io/app:{tag}"), &[]));
+    let report = Bench::new(wanted, &from, &[&to]).run().await;
+    let hints: Vec<_> = report.failures.iter().map(|failure| failure.hint.as_deref().unwrap_or_default()).collect();
+    assert_eq!(
+        hints,
+        ["did you mean the tag `v1.27`?", "did you mean the tag `v1.27`?", "the repository has the tag `v1.27`"]
+    );
+    assert_eq!(from.count(Op::Tags), 1, "asked once for the repository");
+}
+
+#[tokio::test]
+async fn an_image_that_is_there_costs_no_list_of_tags_and_one_that_is_refused_neither() {
+    let (from, to, wanted) = one_image();
+    let wanted = wanted.image("from.io/app:secret", &[]);
+    from.script(|call| {
+        let denied = Error::new(ErrorKind::Denied, "not for you");
+        (call.what == "secret").then_some(Fault::Fail(denied))
+    });
+    let report = Bench::new(wanted, &from, &[&to]).run().await;
+    assert_eq!((report.copied, report.failed, from.count(Op::Tags)), (1, 1, 0));
 }

@@ -9,6 +9,7 @@ use std::{
 use schemars::JsonSchema;
 use sealift_core::{
     content::Repository,
+    diagnostic::Diagnostic,
     plugin::{BuildContext, ConfigError, Section, SectionPlugin},
 };
 use sealift_image_syncer::{AuthFile, Variables, auth_file, config_file, is_config_file, read};
@@ -45,11 +46,12 @@ impl Section for Credentials {
         let Some(file) = config.and_then(|config| config.file) else { return Ok(Self::of(AuthFile::default(), "")) };
         let text = read(&cx.path(&file), &file).map_err(ConfigError::from).map_err(|error| error.at("file"))?;
         let variables = Variables::of(cx);
+        let at_the_key = |found: Vec<Diagnostic>| ConfigError::from(found).at("file");
         let (auth, warnings) = if is_config_file(&text, &file) {
-            let (config, warnings) = config_file(&text, &file, &variables)?;
+            let (config, warnings) = config_file(&text, &file, &variables).map_err(at_the_key)?;
             (config.auth, warnings)
         } else {
-            auth_file(&text, &file, &variables)?
+            auth_file(&text, &file, &variables).map_err(at_the_key)?
         };
         warnings.into_iter().for_each(|warning| cx.warn(warning));
         Ok(Self::of(auth, &file))

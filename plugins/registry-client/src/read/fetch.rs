@@ -63,6 +63,10 @@ impl Fetch for RegistryFetch {
     async fn tags_about(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Tag>> {
         self.registries.host(repository).cosign_tags(repository, subject).await
     }
+
+    async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>> {
+        Ok(self.registries.tags(repository).await?.tags)
+    }
 }
 
 async fn read(host: &Host, image: &ImageRef) -> Result<Manifest> {

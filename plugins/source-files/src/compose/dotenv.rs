@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path};
 
-use sealift_core::diagnostic::{Diagnostic, Place};
+use sealift_core::{
+    diagnostic::{Diagnostic, Place},
+    error::of_io,
+};
 
 use super::{
     Variables,
@@ -17,9 +20,7 @@ use super::{
 pub(super) fn read(path: &Path, name: &str, environment: LookUp<'_>) -> Result<Variables, Vec<Diagnostic>> {
     match fs::read_to_string(path) {
         Ok(text) => parse(&text, name, environment),
-        Err(error) => {
-            Err(vec![Diagnostic::error(format!("cannot read `{name}`: {}", error.to_string().to_lowercase()))])
-        }
+        Err(error) => Err(vec![Diagnostic::error(format!("cannot read `{name}`: {}", of_io(&error)))]),
     }
 }
 

@@ -57,7 +57,7 @@ fn files_that_cannot_be_read_are_named_by_their_keys() {
     assert_eq!(
         built.err().unwrap(),
         [
-            "files[0]: cannot read `none.txt`: there is no such file",
+            "files[0]: cannot read `none.txt`: no such file or directory",
             "files[1]: cannot read `latin.txt`: it is not text in UTF-8",
             "files[2]: cannot read `.`: it is a directory, and this list reads files",
             "files[3]: `none.txt` stands here twice",

@@ -1,0 +1,108 @@
+//! One case: what is there, what is typed, what is said.
+
+use std::{fmt::Write, path::Path};
+
+/// Something that goes wrong.
+pub(crate) struct Case<'t> {
+    name: &'t str,
+    files: Vec<(&'t str, String)>,
+    commands: Vec<&'t str>,
+}
+
+impl<'t> Case<'t> {
+    /// The cases of a file.
+    pub(crate) fn all(text: &'t str) -> Vec<Self> {
+        let cases: Vec<_> = text.split("\n## ").skip(1).map(Self::parse).collect();
+        assert!(!cases.is_empty());
+        cases
+    }
+
+    fn parse(text: &'t str) -> Self {
+        let mut lines = text.lines();
+        let mut case = Self { name: lines.next().unwrap(), files: Vec::new(), commands: Vec::new() };
+        for line in lines {
+            if let Some(name) = line.strip_prefix("@ ") {
+                case.files.push((name, String::new()));
+            } else if let Some(command) = line.strip_prefix("$ sealift ") {
+                case.commands.push(command);
+            } else if let Some((_, text)) = case.files.last_mut().filter(|_| case.commands.is_empty()) {
+                *text += &format!("{line}\n");
+            }
+        }
+        assert!(!case.commands.is_empty(), "{}: nothing is typed", case.name);
+        case
+    }
+
+    /// What is said, below what was typed.
+    pub(crate) fn told(&self) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in &self.files {
+            let path = dir.path().join(name);
+            if name.ends_with('/') {
+                std::fs::create_dir_all(path).unwrap();
+                continue;
+            }
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            // A file is as it stands in the case, without the empty line before what is typed.
+            let text = text.strip_suffix("\n\n").map_or_else(|| text.clone(), |text| format!("{text}\n"));
+            std::fs::write(path, unescaped(&text)).unwrap();
+        }
+        let mut told = format!("## {}\n", self.name);
+        for command in &self.commands {
+            let (code, said) = run(dir.path(), command);
+            let _ = writeln!(told, "$ sealift {command}\n{said}[exit {code}]");
+        }
+        told
+    }
+}
+
+/// `\xff` stands for a byte that an editor would not keep.
+fn unescaped(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (at, part) in text.split("\\xff").enumerate() {
+        if at > 0 {
+            bytes.push(0xff);
+        }
+        bytes.extend_from_slice(part.as_bytes());
+    }
+    bytes
+}
+
+/// Exit code and everything that was said.
+fn run(dir: &Path, command: &str) -> (i32, String) {
+    let mut sealift = assert_cmd::cargo::cargo_bin_cmd!("sealift");
+    sealift.args(words(command)).current_dir(dir).env_clear().env("HOME", dir).env("COLUMNS", "100");
+    sealift.timeout(std::time::Duration::from_secs(60));
+    let output = sealift.output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+    let here = dir.canonicalize().unwrap();
+    let said = said.replace(&*here.to_string_lossy(), "HERE").replace(&*dir.to_string_lossy(), "HERE");
+    let code = output.status.code().unwrap();
+    assert_ne!(code, 0, "`sealift {command}` found nothing wrong: {said}");
+    (code, said.lines().map(|line| timeless(line) + "\n").collect())
+}
+
+/// A line without how long a run took.
+fn timeless(line: &str) -> String {
+    match line.rsplit_once(" in ") {
+        Some((start, time)) if time.ends_with(" s") => format!("{start} in … s"),
+        _ => line.to_owned(),
+    }
+}
+
+/// The words of a command; quotes hold some together.
+fn words(command: &str) -> Vec<String> {
+    let (mut words, mut word, mut quoted) = (Vec::new(), None::<String>, false);
+    for letter in command.chars() {
+        match letter {
+            '\'' => {
+                quoted = !quoted;
+                word.get_or_insert_default();
+            }
+            ' ' if !quoted => words.extend(word.take()),
+            letter => word.get_or_insert_default().push(letter),
+        }
+    }
+    words.extend(word);
+    words
+}

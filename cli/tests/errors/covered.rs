@@ -1,0 +1,115 @@
+//! Every message about a file or a command that stands in the sources is in a snapshot, so that none is left out when
+//! they are read in a row.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Messages that no test can provoke with the program as it is, and why.
+const NOT_HERE: [(&str, &str); 16] = [
+    ("the {thing} is defined {crates}", "takes a binary with two plugins of one name; has a test in core"),
+    ("missing table `{header}`", "takes a binary without the built-in plugins"),
+    ("`{}` is not UTF-8", "takes an argument that a text file cannot hold"),
+    ("cannot make a directory", "takes a system without temporary files"),
+    ("cannot watch signals", "takes a system that gives no handles"),
+    ("cannot start", "takes a system that gives no threads"),
+    ("are accepted", "takes a file of many megabytes; has tests beside the readers"),
+    ("`files` names no file", "the schema refuses an empty list before"),
+    ("`-` reads standard input", "takes a terminal"),
+    ("cannot read standard input", "takes a broken pipe"),
+    ("everybody who reaches", "a warning of a server that goes on; has a test of its own"),
+    ("cross the network in clear", "a warning of a server that goes on; has a test of its own"),
+    ("has {} bytes; a pipeline has", "takes a file of many megabytes"),
+    ("there are {more} more errors", "takes more than a hundred errors; has a test in core"),
+    ("need `[{}]` themselves", "takes sections that need each other; has a test in core"),
+    ("{message}", "another message in other words"),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// All files below a folder that end so.
+fn files(folder: &Path, end: &str, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, end, found);
+        } else if path.to_string_lossy().ends_with(end) {
+            found.push(path);
+        }
+    }
+}
+
+/// The source without its tests and comments.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// The texts that become messages of diagnostics.
+fn messages(code: &str) -> Vec<String> {
+    let mut messages = Vec::new();
+    for start in ["Diagnostic::error(", "Diagnostic::warning(", "ConfigError::new("] {
+        for (at, _) in code.match_indices(start) {
+            let rest = code[at + start.len()..].trim_start();
+            let rest = rest.strip_prefix("format!(").unwrap_or(rest).trim_start();
+            messages.extend(rest.strip_prefix('"').map(literal));
+        }
+    }
+    messages
+}
+
+/// A text up to its closing quote.
+fn literal(rest: &str) -> String {
+    let mut text = String::new();
+    let mut letters = rest.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '"' => break,
+            '\\' => text.extend(letters.next()),
+            letter => text.push(letter),
+        }
+    }
+    text
+}
+
+/// The longest piece between two values.
+fn longest_piece(message: &str) -> &str {
+    let pieces = message.split('{').enumerate().map(|(at, piece)| match at {
+        0 => piece,
+        _ => piece.split_once('}').map_or(piece, |(_, after)| after),
+    });
+    pieces.max_by_key(|piece| piece.len()).unwrap_or_default().trim()
+}
+
+#[test]
+fn every_message_about_files_and_commands_is_in_a_snapshot() {
+    let mut snapshots = Vec::new();
+    for folder in ["cli/tests/errors/snapshots", "cli/tests/snapshots", "cli/src", "core/src/spec/tests"] {
+        files(&root().join(folder), ".snap", &mut snapshots);
+    }
+    files(&root().join("core/src/spec/tests"), ".rs", &mut snapshots); // snapshots in place
+    let told: String = snapshots.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let mut sources = Vec::new();
+    for folder in ["core/src", "cli/src", "plugins"] {
+        files(&root().join(folder), ".rs", &mut sources);
+    }
+    let (mut seen, mut missing) = (0, Vec::new());
+    for path in sources.iter().filter(|path| !path.components().any(|part| part.as_os_str() == "tests")) {
+        if path.file_name().is_some_and(|name| name == "tests.rs" || name == "script.rs") {
+            continue;
+        }
+        for message in messages(&code(path)) {
+            seen += 1;
+            let excused = NOT_HERE.iter().any(|(part, _)| message.contains(part));
+            if !excused && !told.contains(longest_piece(&message)) {
+                missing.push(format!("{}: {message}", path.strip_prefix(root()).unwrap().display()));
+            }
+        }
+    }
+    assert!(seen > 80, "the sources were not found: {seen}");
+    assert!(missing.is_empty(), "add a case to `cli/tests/errors/cases` for:\n{}", missing.join("\n"));
+}

@@ -1,0 +1,109 @@
+//! What may have been meant by a tag that is not there.
+//!
+//! Asked in the path of a failure only, and once for a repository: the tags are for the hint of an error, so whatever
+//! goes wrong here leaves the error as it is.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tokio::{sync::OnceCell, time::timeout};
+
+use super::state::lock;
+use crate::{
+    content::{ImageRef, Repository, Tag},
+    diagnostic::did_you_mean,
+    error::{Error, ErrorKind},
+    stage::Fetch,
+};
+
+/// How long the tags are waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Repositories whose tags are kept for the next failure, and tags of each.
+const REPOSITORIES: usize = 16;
+const TAGS: usize = 10_000;
+
+/// How many tags are named where none is close.
+const NAMED: usize = 3;
+
+type Tags = Arc<OnceCell<Vec<Tag>>>;
+
+/// The tags of repositories where one was not found.
+#[derive(Default)]
+pub(super) struct Nearby(Mutex<Vec<(Repository, Tags)>>);
+
+impl Nearby {
+    /// The error of an image that the source does not have, with a hint where one can be given.
+    pub(super) async fn explain(&self, fetch: &dyn Fetch, image: &ImageRef, error: Error) -> Error {
+        let Some(tag) = image.version.tag() else { return error };
+        if error.kind() != ErrorKind::NotFound || error.hint_text().is_some() {
+            return error;
+        }
+        let tags = self.of(&image.repository);
+        let ask = async {
+            let listed = timeout(PATIENCE, fetch.tags(&image.repository)).await;
+            let mut tags = listed.ok().and_then(Result::ok).unwrap_or_default();
+            tags.truncate(TAGS);
+            tags
+        };
+        match hint(tag, tags.get_or_init(|| ask).await) {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+
+    fn of(&self, repository: &Repository) -> Tags {
+        let mut known = lock(&self.0);
+        if let Some((_, tags)) = known.iter().find(|(other, _)| other == repository) {
+            return Arc::clone(tags);
+        }
+        if known.len() >= REPOSITORIES {
+            known.remove(0);
+        }
+        let tags = Tags::default();
+        known.push((repository.clone(), Arc::clone(&tags)));
+        tags
+    }
+}
+
+fn hint(tag: &Tag, tags: &[Tag]) -> Option<String> {
+    if tags.is_empty() || tags.contains(tag) {
+        return None;
+    }
+    if let Some(meant) = did_you_mean(tag, tags.iter().map(|tag| &**tag)) {
+        return Some(format!("did you mean the tag `{meant}`?"));
+    }
+    let some: Vec<_> = tags.iter().rev().take(NAMED).map(|tag| format!("`{tag}`")).collect();
+    let such_as = match tags.len() {
+        1 => "the tag".to_owned(),
+        2..=NAMED => "the tags".to_owned(),
+        count => format!("{count} tags, such as"),
+    };
+    Some(format!("the repository has {such_as} {}", some.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hint_for(tag: &str, tags: &[&str]) -> Option<String> {
+        let tags: Vec<Tag> = tags.iter().map(|tag| tag.parse().unwrap()).collect();
+        hint(&tag.parse().unwrap(), &tags)
+    }
+
+    #[test]
+    fn a_close_tag_is_named_and_else_some_of_them() {
+        for (tag, tags, expected) in [
+            ("1.27", &["v1.27", "v1.28"][..], Some("did you mean the tag `v1.27`?")),
+            ("lastest", &["1", "2", "latest"], Some("did you mean the tag `latest`?")),
+            ("stable", &["1", "2"], Some("the repository has the tags `2`, `1`")),
+            ("stable", &["1", "2", "3", "4"], Some("the repository has 4 tags, such as `4`, `3`, `2`")),
+            ("v1", &["v1"], None),
+            ("v1", &[], None),
+        ] {
+            assert_eq!(hint_for(tag, tags).as_deref(), expected, "{tag} of {tags:?}");
+        }
+    }
+}
