@@ -25,7 +25,7 @@ pub(crate) fn told(error: &Error) -> Option<Diagnostic> {
         }
         ErrorKind::ArgumentConflict => {
             let (one, others) = (known.text(ContextKind::InvalidArg)?, known.all(ContextKind::PriorArg));
-            match others.iter().any(|other| *other == one) {
+            match others.contains(&one) {
                 true => format!("`{one}` is given twice"),
                 false => format!("`{one}` and {} exclude each other", quoted(&others)),
             }
