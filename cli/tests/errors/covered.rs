@@ -7,7 +7,8 @@ use std::{
 };
 
 /// Messages that no test can provoke with the program as it is, and why.
-const NOT_HERE: [(&str, &str); 16] = [
+const NOT_HERE: [(&str, &str); 17] = [
+    ("cannot write `{name}`", "takes a disk that refuses between two files"),
     ("the {thing} is defined {crates}", "takes a binary with two plugins of one name; has a test in core"),
     ("missing table `{header}`", "takes a binary without the built-in plugins"),
     ("`{}` is not UTF-8", "takes an argument that a text file cannot hold"),

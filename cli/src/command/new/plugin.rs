@@ -11,7 +11,10 @@ use std::{
 
 use sealift_core::{diagnostic::Diagnostic, plugin::Role};
 
-use crate::session::{Refused, Session};
+use crate::{
+    display::of_io,
+    session::{Refused, Session},
+};
 use crates::Crates;
 use name::Name;
 
@@ -50,7 +53,7 @@ pub(super) fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
         None => Crates::published(),
     };
     let files = template::files(args.role, &name, &crates);
-    write(folder, &files).map_err(|error| Diagnostic::error(format!("cannot write `{name}`: {error}")))?;
+    write(folder, &files).map_err(|error| Diagnostic::error(format!("cannot write `{name}`: {}", of_io(&error))))?;
     session.out.text(&told(args.role, &name, &files));
     Ok(0)
 }
