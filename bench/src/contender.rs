@@ -1,14 +1,22 @@
-//! Who takes part, and how each is told to copy a corpus.
+//! Who takes part, and who can do what.
+
+mod commands;
+mod files;
 
 use std::{
-    fmt::Write as _,
     path::{Path, PathBuf},
     process::Command,
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use crate::corpus::Corpus;
+use crate::{corpus::Corpus, scenario::Task};
+
+/// The contender that all others are compared with.
+pub(crate) const OURS: &str = "sealift";
+
+/// The same, told to believe a destination that confirms digests.
+pub(crate) const TRUSTING: &str = "sealift, verify = destination";
 
 /// A program that can copy a corpus.
 #[derive(Clone, Debug)]
@@ -22,6 +30,7 @@ pub(crate) struct Contender {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Sealift,
+    Trusting,
     Skopeo,
     Crane,
     Regsync,
@@ -30,160 +39,85 @@ enum Kind {
     Oras,
 }
 
-/// Where the corpus is and where it goes: hosts, as they stand in references.
-pub(crate) struct Way<'a> {
-    pub(crate) from: &'a str,
-    pub(crate) to: &'a [String],
+const KINDS: [(&str, &str, Kind); 8] = [
+    (OURS, "sealift", Kind::Sealift),
+    (TRUSTING, "sealift", Kind::Trusting),
+    ("skopeo", "skopeo", Kind::Skopeo),
+    ("crane", "crane", Kind::Crane),
+    ("regsync", "regsync", Kind::Regsync),
+    ("image-syncer", "image-syncer", Kind::ImageSyncer),
+    ("ocync", "ocync", Kind::Ocync),
+    ("oras", "oras", Kind::Oras),
+];
+
+/// One end of a way.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    /// A registry: its host, as it stands in references.
+    Host(String),
+    /// An OCI image layout.
+    Directory(PathBuf),
+}
+
+/// Where the corpus is and where it goes.
+pub(crate) struct Way {
+    pub(crate) from: Place,
+    pub(crate) to: Vec<Place>,
+}
+
+impl Way {
+    fn hosts(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.from).chain(&self.to).filter_map(|place| match place {
+            Place::Host(host) => Some(host.as_str()),
+            Place::Directory(_) => None,
+        })
+    }
 }
 
 /// Everybody who is found: ours beside this program or on the path, the others on the path.
 pub(crate) fn find(only: &[String]) -> Vec<Contender> {
-    let kinds = [
-        ("sealift", Kind::Sealift),
-        ("skopeo", Kind::Skopeo),
-        ("crane", Kind::Crane),
-        ("regsync", Kind::Regsync),
-        ("image-syncer", Kind::ImageSyncer),
-        ("ocync", Kind::Ocync),
-        ("oras", Kind::Oras),
-    ];
     let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned()));
     let path = std::env::var_os("PATH").unwrap_or_default();
     let dirs: Vec<PathBuf> = beside.into_iter().chain(std::env::split_paths(&path)).collect();
-    kinds
+    KINDS
         .into_iter()
-        .filter(|(name, _)| only.is_empty() || only.iter().any(|wanted| wanted == name))
-        .filter_map(|(name, kind)| {
-            let program = dirs.iter().map(|dir| dir.join(name)).find(|file| file.is_file())?;
+        .filter(|(_, program, _)| only.is_empty() || only.iter().any(|wanted| wanted == program))
+        .filter_map(|(name, program, kind)| {
+            let program = dirs.iter().map(|dir| dir.join(program)).find(|file| file.is_file())?;
             Some(Contender { name: name.to_owned(), program, kind })
         })
         .collect()
 }
 
 impl Contender {
-    /// Whether it is told about several destinations at once.
-    pub(crate) fn fans_out(&self) -> bool {
-        matches!(self.kind, Kind::Sealift | Kind::ImageSyncer)
+    /// Whether there is a way to tell it to do this so that the same images arrive.
+    pub(crate) fn does(&self, task: Task) -> bool {
+        use Kind::{Crane, ImageSyncer, Ocync, Oras, Regsync, Sealift, Skopeo, Trusting};
+        match task {
+            Task::Small | Task::Many => self.kind != Trusting,
+            Task::Big => true,
+            Task::Literal => matches!(self.kind, Sealift | ImageSyncer | Skopeo | Crane | Regsync | Oras),
+            Task::Filtered => matches!(self.kind, Sealift | ImageSyncer),
+            Task::FanOut => matches!(self.kind, Sealift | ImageSyncer | Ocync),
+            Task::Stage | Task::Load => matches!(self.kind, Sealift | Skopeo | Oras),
+        }
     }
 
-    /// The commands that copy the corpus, one after the other. Files that they need go into `folder`.
-    pub(crate) fn commands(&self, corpus: &Corpus, way: &Way<'_>, folder: &Path) -> Result<Vec<Command>> {
-        let new = || {
-            let mut command = Command::new(&self.program);
-            command.current_dir(folder).env("HOME", folder);
-            command
-        };
-        let mut commands = Vec::new();
+    /// The commands that do it, one after the other. Files that they need go into `folder`.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub(crate) fn commands(&self, task: Task, corpus: &Corpus, way: &Way, folder: &Path) -> Result<Vec<Command>> {
+        let ask = commands::Ask { program: &self.program, task, corpus, way, folder };
         match self.kind {
-            Kind::Sealift | Kind::ImageSyncer => {
-                let file = folder.join("images.yaml");
-                std::fs::write(&file, rules(corpus, way)).context("cannot write the rules")?;
-                let mut command = new();
-                if self.kind == Kind::Sealift {
-                    command.args(["sync", "--quiet"]);
-                }
-                command.arg("--images").arg(file);
-                if self.kind == Kind::ImageSyncer {
-                    let auth = folder.join("auth.yaml");
-                    let insecure = |host: &str| format!("\"{host}\": {{insecure: true}}\n");
-                    let hosts = std::iter::once(way.from).chain(way.to.iter().map(String::as_str));
-                    std::fs::write(&auth, hosts.map(insecure).collect::<String>())
-                        .context("cannot write the logins")?;
-                    command.arg("--auth").arg(auth);
-                }
-                commands.push(command);
-            }
-            Kind::Regsync => {
-                let file = folder.join("regsync.yaml");
-                std::fs::write(&file, regsync(corpus, way)).context("cannot write the rules")?;
-                let mut command = new();
-                command.arg("once").arg("-c").arg(file);
-                commands.push(command);
-            }
-            Kind::Ocync => {
-                let file = folder.join("ocync.yaml");
-                std::fs::write(&file, ocync(corpus, way)).context("cannot write the rules")?;
-                let mut command = new();
-                command.arg("sync").arg("-c").arg(file);
-                commands.push(command);
-            }
-            Kind::Skopeo => {
-                for (repository, to) in pairs(corpus, way) {
-                    let project = repository.rsplit_once('/').map_or("", |(project, _)| project);
-                    let mut command = new();
-                    command.args(["--insecure-policy", "sync", "--all", "--src", "docker", "--dest", "docker"]);
-                    command.args(["--src-tls-verify=false", "--dest-tls-verify=false"]);
-                    command.arg(format!("{}/{repository}", way.from)).arg(format!("{to}/{project}"));
-                    commands.push(command);
-                }
-            }
-            Kind::Crane => {
-                for (repository, to) in pairs(corpus, way) {
-                    let mut command = new();
-                    command.args(["copy", "--insecure", "-a", "-j", "8"]);
-                    command.arg(format!("{}/{repository}", way.from)).arg(format!("{to}/{repository}"));
-                    commands.push(command);
-                }
-            }
-            Kind::Oras => {
-                for (repository, tags) in &corpus.repositories {
-                    for (tag, to) in tags.iter().flat_map(|tag| way.to.iter().map(move |to| (tag, to))) {
-                        let mut command = new();
-                        command.args(["cp", "--from-plain-http", "--to-plain-http"]);
-                        command.arg(format!("{}/{repository}:{tag}", way.from)).arg(format!("{to}/{repository}:{tag}"));
-                        commands.push(command);
-                    }
-                }
-            }
-        }
-        Ok(commands)
-    }
-}
-
-fn pairs<'a>(corpus: &'a Corpus, way: &'a Way<'_>) -> impl Iterator<Item = (&'a String, &'a String)> {
-    way.to.iter().flat_map(|to| corpus.repositories.iter().map(move |(repository, _)| (repository, to)))
-}
-
-fn rules(corpus: &Corpus, way: &Way<'_>) -> String {
-    let mut text = String::new();
-    for (repository, _) in &corpus.repositories {
-        let _ = writeln!(text, "\"{}/{repository}\":", way.from); // a string takes everything
-        for to in way.to {
-            let _ = writeln!(text, "  - {to}/{repository}");
+            Kind::Sealift => ask.sealift(),
+            Kind::Trusting => ask.sealift_trusting(),
+            Kind::Skopeo => Ok(ask.skopeo()),
+            Kind::Crane => Ok(ask.crane()),
+            Kind::Regsync => ask.regsync(),
+            Kind::ImageSyncer => ask.image_syncer(),
+            Kind::Ocync => ask.ocync(),
+            Kind::Oras => Ok(ask.oras()),
         }
     }
-    text
-}
-
-fn regsync(corpus: &Corpus, way: &Way<'_>) -> String {
-    let mut text = "version: 1\ncreds:\n".to_owned();
-    for host in std::iter::once(way.from).chain(way.to.iter().map(String::as_str)) {
-        let _ = writeln!(text, "  - registry: {host}\n    tls: disabled");
-    }
-    text.push_str("defaults:\n  parallel: 8\nsync:\n");
-    for (repository, to) in pairs(corpus, way) {
-        let _ = writeln!(
-            text,
-            "  - source: {}/{repository}\n    target: {to}/{repository}\n    type: repository",
-            way.from
-        );
-    }
-    text
-}
-
-fn ocync(corpus: &Corpus, way: &Way<'_>) -> String {
-    let mut text = format!("registries:\n  src: {{ url: \"http://{}\" }}\n", way.from);
-    for (number, to) in way.to.iter().enumerate() {
-        let _ = writeln!(text, "  dst{number}: {{ url: \"http://{to}\" }}");
-    }
-    text.push_str("mappings:\n");
-    for (repository, _) in &corpus.repositories {
-        let targets: Vec<String> = (0..way.to.len()).map(|number| format!("dst{number}")).collect();
-        let _ = writeln!(
-            text,
-            "  - from: {repository}\n    to: {repository}\n    source: src\n    targets: [{}]\n    tags: {{ glob: \"*\" }}",
-            targets.join(", ")
-        );
-    }
-    text
 }

@@ -3,17 +3,19 @@
 //! Layers are real gzip tars of random bytes. Manifests are pretty-printed, which exposes programs that write them
 //! anew. `small` and `many` have the shape of what a team's registry holds; `big` is one large image.
 
-use std::io::Write;
+use std::{
+    collections::{HashMap, HashSet},
+    io::Write,
+};
 
+use anyhow::{Result, ensure};
 use bytes::Bytes;
-use sealift_core::content::{Descriptor, Manifest, MediaType, well_known};
-use sealift_testkit::{content::Content, images::Image};
-use serde::Serialize;
+use sealift_core::content::{Descriptor, Digest, Manifest, MediaType, well_known};
+use sealift_testkit::{content::Content, registry::Registry};
 use serde_json::{Value, json};
 
 /// A shape of corpus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Shape {
     /// 5 repositories × 4 tags, 3 platforms, 69 manifests, two layers that all share; about 65 MB.
     Small,
@@ -74,20 +76,92 @@ impl Shape {
         }
     }
 
-    /// Puts the corpus into a registry.
-    pub(crate) async fn fill(self, registry: &Content) -> Corpus {
+    /// Bytes of all different blobs, about; what a registry needs to hold it.
+    pub(crate) fn bytes(self) -> u64 {
+        match self {
+            Self::Small => 80 << 20,
+            Self::Many => 24 << 20,
+            Self::Big => (8 * 128 + 8) << 20,
+        }
+    }
+
+    /// Puts the corpus into a registry, and looks whether it is there.
+    ///
+    /// # Errors
+    /// If something is missing after that.
+    pub(crate) async fn fill(self, registry: &Registry) -> Result<Corpus> {
         let recipe = self.recipe();
+        let mut filling = Filling::into(registry);
         let mut corpus = Corpus::default();
         for repository in 0..recipe.repositories {
-            let name = format!("bench/repo{repository}");
+            filling.repository = format!("bench/repo{repository}");
             let tags: Vec<String> = (0..recipe.tags).map(|tag| format!("v1.{tag}")).collect();
-            // One after the other: distribution 2.8 may lose a blob that two uploads bring to a repository at once.
             for (number, tag) in tags.iter().enumerate() {
-                registry.put(&name, tag, &recipe.image(self, repository, number)).await;
+                let manifest = recipe.image(&mut filling, self, repository, number).await;
+                filling.manifest(tag, &manifest).await;
             }
-            corpus.repositories.push((name, tags));
+            corpus.repositories.push((filling.repository.clone(), tags));
         }
-        corpus
+        filling.verify().await?;
+        Ok(corpus)
+    }
+}
+
+/// A registry that is being filled: one thing after the other, each blob once in a repository.
+///
+/// Distribution 2.8 may lose a blob of which two uploads run at the same time.
+struct Filling {
+    content: Content,
+    repository: String,
+    made: HashMap<String, Descriptor>,
+    there: HashSet<(String, Digest)>,
+    names: Vec<(String, String)>,
+}
+
+impl Filling {
+    fn into(registry: &Registry) -> Self {
+        Self {
+            content: Content::at(&registry.url()),
+            repository: String::new(),
+            made: HashMap::new(),
+            there: HashSet::new(),
+            names: Vec::new(),
+        }
+    }
+
+    async fn layer(&mut self, seed: u64, name: &str, size: usize, types: &Types) -> Descriptor {
+        if let Some(item) = self.made.get(name)
+            && self.there.contains(&(self.repository.clone(), item.digest.clone()))
+        {
+            return item.clone();
+        }
+        let item = self.blob(&types.layer, layer(seed, name, size)).await;
+        self.made.insert(name.to_owned(), item.clone());
+        item
+    }
+
+    async fn blob(&mut self, media_type: &MediaType, bytes: Bytes) -> Descriptor {
+        let item = Descriptor::to(media_type.clone(), &bytes);
+        if self.there.insert((self.repository.clone(), item.digest.clone())) {
+            self.content.put_blob(&self.repository, &item, bytes).await;
+        }
+        item
+    }
+
+    async fn manifest(&mut self, reference: &str, manifest: &Manifest) {
+        self.content.put_manifest(&self.repository, reference, manifest).await;
+        self.names.push((self.repository.clone(), reference.to_owned()));
+    }
+
+    async fn verify(&self) -> Result<()> {
+        for (repository, digest) in &self.there {
+            ensure!(self.content.has_blob(repository, digest).await, "the source lost `{digest}` of `{repository}`");
+        }
+        for (repository, reference) in &self.names {
+            let found = self.content.manifest(repository, reference).await;
+            ensure!(found.is_some(), "the source lost `{reference}` of `{repository}`");
+        }
+        Ok(())
     }
 }
 
@@ -118,52 +192,47 @@ impl Types {
 }
 
 impl Recipe {
-    fn image(&self, shape: Shape, repository: usize, tag: usize) -> Image {
+    async fn image(&self, to: &mut Filling, shape: Shape, repository: usize, tag: usize) -> Manifest {
         let single = self.platforms.len() == 1 || (shape == Shape::Small && repository == 4);
         let types = Types::of(if single && shape == Shape::Small { 1 } else { repository });
         if single {
-            return self.single(&types, repository, tag, self.platforms[0]);
+            return self.single(to, &types, repository, tag, self.platforms[0]).await;
         }
         let mut platforms = self.platforms.to_vec();
         if repository == 3 && tag == 0 {
             platforms.push("windows/amd64");
         }
-        let children: Vec<Image> = platforms.iter().map(|p| self.single(&types, repository, tag, p)).collect();
-        let entries: Vec<Value> =
-            platforms.iter().zip(&children).map(|(platform, child)| entry(platform, child)).collect();
-        let document = json!({ "schemaVersion": 2, "mediaType": types.index, "manifests": entries });
-        Image { manifest: parse(&document, &types.index), children, blobs: Vec::new() }
+        let mut entries = Vec::new();
+        for platform in platforms {
+            let child = self.single(to, &types, repository, tag, platform).await;
+            to.manifest(&child.digest().to_string(), &child).await;
+            entries.push(entry(platform, &child));
+        }
+        parse(&json!({ "schemaVersion": 2, "mediaType": types.index, "manifests": entries }), &types.index)
     }
 
-    fn single(&self, types: &Types, repository: usize, tag: usize, platform: &str) -> Image {
-        let layers = (0..self.base.0)
-            .map(|layer| (format!("base/{platform}/{layer}"), self.base.1))
-            .chain(
-                (0..self.repository.0)
-                    .map(|layer| (format!("repo/{repository}/{platform}/{layer}"), self.repository.1)),
-            )
-            .chain((0..self.tag.0).map(|layer| (format!("tag/{repository}/{tag}/{platform}/{layer}"), self.tag.1)));
-        let layers: Vec<(Descriptor, Bytes)> = layers
-            .map(|(name, size)| {
-                let bytes = layer(self.seed, &name, size);
-                (Descriptor::to(types.layer.clone(), &bytes), bytes)
-            })
-            .collect();
+    async fn single(&self, to: &mut Filling, types: &Types, repository: usize, tag: usize, platform: &str) -> Manifest {
         let (os, arch) = platform.split_once('/').expect("a platform is os/arch");
         let config =
             json!({ "os": os, "architecture": arch, "config": { "Labels": { "tag": format!("{repository}/{tag}") } } });
-        let config = Bytes::from(config.to_string());
-        let config = (Descriptor::to(types.config.clone(), &config), config);
-        let pointers: Vec<&Descriptor> = layers.iter().map(|(pointer, _)| pointer).collect();
-        let document =
-            json!({ "schemaVersion": 2, "mediaType": types.manifest, "config": config.0, "layers": pointers });
-        let manifest = parse(&document, &types.manifest);
-        Image { manifest, children: Vec::new(), blobs: std::iter::once(config).chain(layers).collect() }
+        let config = to.blob(&types.config, Bytes::from(config.to_string())).await;
+        let base = (0..self.base.0).map(|layer| (format!("base/{platform}/{layer}"), self.base.1));
+        let shared =
+            (0..self.repository.0).map(|layer| (format!("repo/{repository}/{platform}/{layer}"), self.repository.1));
+        let own = (0..self.tag.0).map(|layer| (format!("tag/{repository}/{tag}/{platform}/{layer}"), self.tag.1));
+        let mut layers = Vec::new();
+        for (name, size) in base.chain(shared).chain(own) {
+            let mut item = to.layer(self.seed, &name, size, types).await;
+            item.media_type = types.layer.clone(); // the same bytes are called differently in Docker's manifests
+            layers.push(item);
+        }
+        let document = json!({ "schemaVersion": 2, "mediaType": types.manifest, "config": config, "layers": layers });
+        parse(&document, &types.manifest)
     }
 }
 
-fn entry(platform: &str, child: &Image) -> Value {
-    let mut entry = serde_json::to_value(child.manifest.descriptor()).expect("descriptors are JSON");
+fn entry(platform: &str, child: &Manifest) -> Value {
+    let mut entry = serde_json::to_value(child.descriptor()).expect("descriptors are JSON");
     let mut parts = platform.split('/');
     entry["platform"] = json!({ "os": parts.next(), "architecture": parts.next() });
     if let Some(variant) = parts.next() {

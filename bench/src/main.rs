@@ -1,52 +1,35 @@
 //! Side by side: fills a real registry, lets each contender copy it, and counts.
 //!
-//! Requests come from the registries' own access logs, processor time from the operating system. Each
-//! contender starts with an empty destination, in turn, several rounds; medians and ratios are printed, because the
-//! seconds of one machine say little.
+//! Requests come from the registries' own access logs; time and memory from the operating system. Each contender
+//! starts with an empty destination, in turn, several rounds; medians and ratios are printed, because the seconds of
+//! one machine say little. `docs/performance.md` tells how to read them.
 
 mod contender;
 mod corpus;
+mod figures;
 mod measure;
+mod options;
+mod room;
+mod round;
 mod scenario;
+mod source;
 mod table;
+mod target;
 
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 
-use crate::{corpus::Shape, scenario::Scenario};
+use crate::{options::Options, scenario::Results, source::Sources};
 
-/// Compares programs that copy images.
-#[derive(Parser)]
-struct Options {
-    /// What is copied; may be given several times. Default: small, many and big.
-    #[arg(long, value_enum)]
-    corpus: Vec<Shape>,
-    /// Rounds; the median counts.
-    #[arg(long, default_value_t = 3)]
-    rounds: usize,
-    /// Milliseconds that each way between client and registries takes.
-    #[arg(long, default_value_t = 0)]
-    delay_ms: u64,
-    /// Bytes per second that one connection carries; 0: as fast as it goes.
-    #[arg(long, default_value_t = 0)]
-    bytes_per_second: u64,
-    /// Destinations that get the same images.
-    #[arg(long, default_value_t = 1)]
-    destinations: usize,
-    /// Who takes part; may be given several times. Default: everybody who is found.
-    #[arg(long)]
-    only: Vec<String>,
-    /// Writes all figures to this file as JSON.
-    #[arg(long)]
-    json: Option<std::path::PathBuf>,
-}
-
-#[tokio::main]
-async fn main() -> ExitCode {
-    match bench(Options::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
+fn main() -> ExitCode {
+    // What starts a contender is this program once more, small and before it holds anything: see `measure`.
+    if let Some(code) = measure::stub() {
+        return code;
+    }
+    match bench(&Options::parse()) {
+        Ok(code) => code,
         Err(error) => {
             table::say(&format!("error: {error:#}"));
             ExitCode::FAILURE
@@ -54,28 +37,22 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn bench(options: Options) -> Result<()> {
+#[tokio::main]
+async fn bench(options: &Options) -> Result<ExitCode> {
     let contenders = contender::find(&options.only);
     ensure!(!contenders.is_empty(), "no contender is found: build one with `cargo build --release`");
-    let shapes = match &options.corpus[..] {
-        [] => vec![Shape::Small, Shape::Many, Shape::Big],
-        some => some.to_vec(),
-    };
+    let mut sources = Sources::default();
     let mut all = Vec::new();
-    for shape in shapes {
-        let scenario = Scenario {
-            shape,
-            rounds: options.rounds.max(1),
-            delay: std::time::Duration::from_millis(options.delay_ms),
-            bytes_per_second: options.bytes_per_second,
-            destinations: options.destinations.max(1),
-        };
-        let results = scenario.run(&contenders).await?;
-        table::print(&scenario, &results);
-        all.push(serde_json::json!({ "scenario": scenario, "results": results }));
+    for scenario in options.scenarios() {
+        let results = Results { contenders: round::run(&scenario, &contenders, &mut sources).await?, scenario };
+        table::print(&results);
+        all.push(results);
+        if let Some(file) = &options.json {
+            // After each scenario: what was measured is kept if a later one fails.
+            let name = || format!("cannot write `{}`", file.display());
+            std::fs::write(file, serde_json::to_string_pretty(&all)?).with_context(name)?;
+        }
     }
-    if let Some(file) = options.json {
-        std::fs::write(&file, serde_json::to_string_pretty(&all)?).with_context(|| file.display().to_string())?;
-    }
-    Ok(())
+    let missed = options.check && target::report(&all);
+    Ok(if missed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

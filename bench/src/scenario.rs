@@ -1,38 +1,134 @@
-//! One scenario: a corpus, a network, destinations; everybody cold, and again with nothing changed.
+//! What is measured: a task, a corpus and a distance; and what came of it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
-use anyhow::{Context, Result};
-use sealift_serve::access::{Kind, Requests};
-use sealift_testkit::{
-    content::Content,
-    proxy::{Network, Proxy},
-    registry::Registry,
-};
+use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::{
-    contender::{Contender, Way},
-    corpus::{Corpus, Shape},
-    measure::{self, Used},
-};
+use crate::{corpus::Shape, figures::median, measure::Used};
 
-/// What is measured.
+/// What the contenders are asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Task {
+    /// Whole repositories of the corpus `small`
+    Small,
+    /// The same, each tag by its name
+    Literal,
+    /// The same, `linux/amd64` only
+    Filtered,
+    /// The same, to three destinations
+    FanOut,
+    /// The same, into a directory
+    Stage,
+    /// That directory into a registry
+    Load,
+    /// Whole repositories of the corpus `many`
+    Many,
+    /// The corpus `big`
+    Big,
+}
+
+impl Task {
+    /// The images that it is about.
+    pub(crate) fn shape(self) -> Shape {
+        match self {
+            Self::Many => Shape::Many,
+            Self::Big => Shape::Big,
+            _ => Shape::Small,
+        }
+    }
+
+    /// How many registries get something.
+    pub(crate) fn destinations(self) -> usize {
+        match self {
+            Self::FanOut => 3,
+            Self::Stage => 0,
+            _ => 1,
+        }
+    }
+}
+
+/// How far away the registries are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Distance {
+    /// On the same machine, nothing between
+    Near,
+    /// Behind a proxy that delays, and caps each connection
+    Far,
+}
+
+/// One scenario.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Scenario {
-    pub(crate) shape: Shape,
+    pub(crate) task: Task,
+    pub(crate) distance: Distance,
     pub(crate) rounds: usize,
+    /// Each way takes this long.
     pub(crate) delay: Duration,
+    /// What one connection carries; 0: as fast as it goes.
     pub(crate) bytes_per_second: u64,
-    pub(crate) destinations: usize,
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.task.to_possible_value().as_ref().map_or("", |value| value.get_name()))?;
+        if self.distance == Distance::Far {
+            write!(f, ", {} ms each way", self.delay.as_millis())?;
+            if self.bytes_per_second > 0 {
+                write!(f, ", {} MiB/s a connection", self.bytes_per_second >> 20)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What came of one scenario.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Results {
+    pub(crate) scenario: Scenario,
+    pub(crate) contenders: Vec<Rounds>,
 }
 
 /// What one contender did, round by round.
 #[derive(Clone, Debug, Default, Serialize)]
-pub(crate) struct Results {
+pub(crate) struct Rounds {
     pub(crate) name: String,
+    /// Into an empty destination.
     pub(crate) cold: Vec<Run>,
+    /// Once more, with nothing changed.
     pub(crate) again: Vec<Run>,
+    /// Why it takes no further part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) failed: Option<String>,
+}
+
+/// Which of the two runs of a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Into an empty destination.
+    Cold,
+    /// With nothing changed.
+    Again,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if *self == Self::Cold { "cold" } else { "again" })
+    }
+}
+
+impl Rounds {
+    /// The runs of one kind.
+    pub(crate) fn of(&self, phase: Phase) -> &[Run] {
+        if phase == Phase::Cold { &self.cold } else { &self.again }
+    }
+
+    /// The median of a figure; none if it never ran.
+    pub(crate) fn median(&self, phase: Phase, figure: impl Fn(&Run) -> f64) -> Option<f64> {
+        median(self.of(phase).iter().map(figure))
+    }
 }
 
 /// One run.
@@ -44,72 +140,10 @@ pub(crate) struct Run {
     pub(crate) source: usize,
     /// Requests that the destinations answered.
     pub(crate) target: usize,
-    /// Bytes that the source sent.
+    /// Bytes of blobs that the source sent.
     pub(crate) source_bytes: u64,
-    /// All of them by side, method and kind.
+    /// Bytes of different blobs that the source sent: the least that was needed.
+    pub(crate) source_bytes_once: u64,
+    /// All requests by side, method and kind.
     pub(crate) kinds: BTreeMap<String, usize>,
-}
-
-impl Scenario {
-    /// Lets everybody run, in turn.
-    pub(crate) async fn run(&self, contenders: &[Contender]) -> Result<Vec<Results>> {
-        let source = start()?;
-        let corpus = self.shape.fill(&Content::at(&source.url())).await;
-        let mut all: Vec<Results> =
-            contenders.iter().map(|one| Results { name: one.name.clone(), ..Results::default() }).collect();
-        for _ in 0..self.rounds {
-            for (contender, results) in contenders.iter().zip(&mut all) {
-                if self.destinations > 1 && !contender.fans_out() {
-                    continue;
-                }
-                let targets = (0..self.destinations).map(|_| start()).collect::<Result<Vec<_>>>()?;
-                results.cold.push(self.once(contender, &corpus, &source, &targets).await?);
-                results.again.push(self.once(contender, &corpus, &source, &targets).await?);
-            }
-        }
-        all.retain(|results| !results.cold.is_empty());
-        Ok(all)
-    }
-
-    async fn once(&self, contender: &Contender, corpus: &Corpus, from: &Registry, to: &[Registry]) -> Result<Run> {
-        let network = Network { delay: self.delay, bytes_per_second: self.bytes_per_second, cut_after: 0 };
-        let far = !self.delay.is_zero() || self.bytes_per_second > 0;
-        let mut proxies = Vec::new();
-        if far {
-            for registry in std::iter::once(from).chain(to) {
-                proxies.push(Proxy::start(registry.addr(), network).await);
-            }
-        }
-        let host = |at: usize, registry: &Registry| proxies.get(at).map_or_else(|| registry.host(), Proxy::host);
-        let way_to: Vec<String> = to.iter().enumerate().map(|(at, registry)| host(at + 1, registry)).collect();
-        let way_from = host(0, from);
-        from.reset();
-        to.iter().for_each(Registry::reset);
-        let folder = tempfile::tempdir()?;
-        let mut commands = contender.commands(corpus, &Way { from: &way_from, to: &way_to }, folder.path())?;
-        let log = std::env::temp_dir().join(format!("sealift-bench-{}.log", contender.name));
-        let name = contender.name.clone();
-        let used = tokio::task::spawn_blocking(move || measure::run(&mut commands, &log)).await?.context(name)?;
-        let source = from.requests();
-        let mut run = Run { used, source: source.total(), ..Run::default() };
-        run.source_bytes = source.iter().map(|request| request.bytes).sum();
-        note(&mut run.kinds, "source", &source);
-        for target in to {
-            let requests = target.requests();
-            run.target += requests.total();
-            note(&mut run.kinds, "target", &requests);
-        }
-        Ok(run)
-    }
-}
-
-fn note(kinds: &mut BTreeMap<String, usize>, side: &str, requests: &Requests) {
-    for request in requests.iter() {
-        let kind: Kind = request.kind();
-        *kinds.entry(format!("{side} {} {kind:?}", request.method)).or_default() += 1;
-    }
-}
-
-fn start() -> Result<Registry> {
-    Registry::start().context("`docker-registry` is needed")
 }

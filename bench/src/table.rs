@@ -1,47 +1,89 @@
-//! The figures as a table in Markdown.
+//! The figures as tables in Markdown, ready for the docs.
 
-use crate::scenario::{Results, Run, Scenario};
+use std::collections::BTreeSet;
 
-/// Prints the table of one scenario: medians, and in brackets the ratio to ours.
-pub(crate) fn print(scenario: &Scenario, all: &[Results]) {
-    let Scenario { shape, rounds, delay, bytes_per_second, destinations } = scenario;
-    say(&format!(
-        "\n{shape:?}: {rounds} rounds, {} ms each way, {} B/s per connection, {destinations} destination(s)\n",
-        delay.as_millis(),
-        if *bytes_per_second == 0 { "any".to_owned() } else { bytes_per_second.to_string() },
-    ));
-    say("| | run | wall s | CPU s | requests source / target | MB from source |");
-    say("|---|---|--:|--:|--:|--:|");
-    let ours = all.iter().find(|results| results.name == "sealift");
-    for results in all {
-        row(&results.name, "cold", &results.cold, ours.map(|ours| &ours.cold[..]));
-        row(&results.name, "again", &results.again, ours.map(|ours| &ours.again[..]));
+use crate::{
+    contender::{OURS, TRUSTING},
+    figures::least,
+    scenario::{Phase, Results, Rounds, Run},
+};
+
+/// Prints the tables of one scenario: what it cost, and what was asked.
+pub(crate) fn print(results: &Results) {
+    let Results { scenario, contenders } = results;
+    say(&format!("\n### {scenario}\n\nMedian of {} round(s).\n", scenario.rounds));
+    say(
+        "| | run | wall s | × best other | CPU s | × best other | peak MiB | requests source / destination | MB from source |",
+    );
+    say("|---|---|--:|--:|--:|--:|--:|--:|--:|");
+    for phase in [Phase::Cold, Phase::Again] {
+        for rounds in contenders.iter().filter(|rounds| !rounds.of(phase).is_empty()) {
+            say(&costs(rounds, phase, contenders));
+        }
+    }
+    say("");
+    kinds(contenders);
+    for rounds in contenders {
+        if let Some(why) = &rounds.failed {
+            say(&format!("\n{} is left out: {why}", rounds.name));
+        }
     }
 }
 
-fn row(name: &str, which: &str, runs: &[Run], ours: Option<&[Run]>) {
-    let figure = |pick: fn(&Run) -> f64| {
-        let mine = median(runs, pick);
-        match ours.map(|ours| median(ours, pick)).filter(|base| *base > 0.0) {
-            Some(base) => format!("{mine:.2} ({:.2})", mine / base),
-            None => format!("{mine:.2}"),
-        }
+fn costs(rounds: &Rounds, phase: Phase, all: &[Rounds]) -> String {
+    let of = |figure: fn(&Run) -> f64| rounds.median(phase, figure).unwrap_or_default();
+    let ratio = |figure: fn(&Run) -> f64| {
+        let best = least(all.iter().filter(|other| !is_ours(other)).map(|other| other.median(phase, figure)));
+        best.filter(|best| *best > 0.0).map_or("–".to_owned(), |best| format!("{:.2}", of(figure) / best))
     };
-    let (wall, cpu) = (figure(|run| run.used.wall_s), figure(|run| run.used.cpu_s));
-    let requests = |pick: fn(&Run) -> f64| median(runs, pick) as u64;
-    let (source, target) = (requests(|run| run.source as f64), requests(|run| run.target as f64));
-    let megabytes = median(runs, |run| run.source_bytes as f64) / 1e6;
-    say(&format!("| {name} | {which} | {wall} | {cpu} | {source} / {target} | {megabytes:.1} |"));
+    format!(
+        "| {} | {phase} | {:.2} | {} | {:.2} | {} | {:.0} | {:.0} / {:.0} | {:.1} |",
+        rounds.name,
+        of(|run| run.used.wall_s),
+        ratio(|run| run.used.wall_s),
+        of(|run| run.used.cpu_s),
+        ratio(|run| run.used.cpu_s),
+        of(|run| run.used.peak_kib as f64 / 1024.0),
+        of(|run| run.source as f64),
+        of(|run| run.target as f64),
+        of(|run| run.source_bytes as f64 / 1e6),
+    )
 }
 
-fn median(runs: &[Run], pick: fn(&Run) -> f64) -> f64 {
-    let mut figures: Vec<f64> = runs.iter().map(pick).collect();
-    figures.sort_by(f64::total_cmp);
-    figures.get(figures.len() / 2).copied().unwrap_or_default()
+/// Whether it is one of ours: the others are what it is compared with.
+pub(crate) fn is_ours(rounds: &Rounds) -> bool {
+    rounds.name == OURS || rounds.name == TRUSTING
 }
 
-/// Prints a line.
+/// Requests by side, method and kind: a row for each, a column for each contender.
+fn kinds(contenders: &[Rounds]) {
+    let columns: Vec<(&Rounds, Phase)> = [Phase::Cold, Phase::Again]
+        .into_iter()
+        .flat_map(|phase| contenders.iter().map(move |rounds| (rounds, phase)))
+        .filter(|(rounds, phase)| !rounds.of(*phase).is_empty())
+        .collect();
+    let rows: BTreeSet<&String> =
+        columns.iter().flat_map(|(rounds, phase)| rounds.of(*phase)).flat_map(|run| run.kinds.keys()).collect();
+    let names: Vec<String> = columns.iter().map(|(rounds, phase)| format!("{}, {phase}", rounds.name)).collect();
+    say(&format!("| requests | {} |", names.join(" | ")));
+    say(&format!("|---|{}", "--:|".repeat(columns.len())));
+    for row in rows {
+        let cell = |(rounds, phase): &(&Rounds, Phase)| {
+            let count = rounds.median(*phase, |run| run.kinds.get(row).copied().unwrap_or(0) as f64);
+            format!("{:.0}", count.unwrap_or_default())
+        };
+        say(&format!("| {row} | {} |", columns.iter().map(cell).collect::<Vec<_>>().join(" | ")));
+    }
+}
+
+/// Prints a line of the result.
 #[expect(clippy::print_stdout, reason = "the table is what this program is for")]
 pub(crate) fn say(line: &str) {
     println!("{line}");
+}
+
+/// Prints what is being done, beside the result.
+#[expect(clippy::print_stderr, reason = "whoever waits wants to see for what")]
+pub(crate) fn note(line: &str) {
+    eprintln!("{line}");
 }

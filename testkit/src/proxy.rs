@@ -102,6 +102,8 @@ async fn accept(listener: TcpListener, server: SocketAddr, shared: Arc<Shared>) 
 
 async fn connect(mut client: TcpStream, mut server: TcpStream, shared: &Shared) {
     let network = *shared.network.lock().expect("nobody panics with it");
+    // Small pieces go on at once: waiting for more of them would be a delay that nobody asked for.
+    let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let cut = {
         let (from_client, to_client) = client.split();
         let (from_server, to_server) = server.split();

@@ -1,0 +1,137 @@
+//! Everybody in turn, several rounds: into an empty destination, and again with nothing changed.
+
+use std::{collections::BTreeMap, path::Path};
+
+use anyhow::Result;
+use sealift_serve::access::{Kind, Requests};
+use sealift_testkit::{
+    proxy::{Network, Proxy},
+    registry::Registry,
+};
+use tempfile::TempDir;
+
+use crate::{
+    contender::{Contender, Place, Way},
+    measure,
+    room::Room,
+    scenario::{Phase, Rounds, Run, Scenario, Task},
+    source::{Source, Sources},
+    table,
+};
+
+/// Lets everybody run who can do this. Who fails once takes no further part.
+///
+/// # Errors
+/// If there is no source, or no room for destinations.
+pub(crate) async fn run(scenario: &Scenario, contenders: &[Contender], sources: &mut Sources) -> Result<Vec<Rounds>> {
+    let source = sources.of(scenario.task.shape()).await?;
+    let able: Vec<&Contender> = contenders.iter().filter(|one| one.does(scenario.task)).collect();
+    let mut all: Vec<Rounds> = able.iter().map(|one| Rounds { name: one.name.clone(), ..Rounds::default() }).collect();
+    for round in 0..scenario.rounds {
+        for (contender, rounds) in able.iter().zip(&mut all).filter(|(_, rounds)| rounds.failed.is_none()) {
+            table::note(&format!("{scenario}: round {} of {}: {}", round + 1, scenario.rounds, contender.name));
+            let ground = Ground::new(scenario, source).await?;
+            if let Err(error) = ground.play(scenario, contender, source, rounds).await {
+                table::note(&format!("{} is out: {error:#}", contender.name));
+                rounds.failed = Some(format!("{error:#}"));
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// What one contender has for itself in one round: empty destinations, the way there, a folder.
+struct Ground {
+    targets: Vec<Registry>,
+    proxies: Vec<Proxy>, // they end with the round; the first one is the source's
+    directory: TempDir,
+    home: TempDir,
+}
+
+impl Ground {
+    async fn new(scenario: &Scenario, source: &Source) -> Result<Self> {
+        let task = scenario.task;
+        let stored = task.destinations() + usize::from(matches!(task, Task::Stage | Task::Load));
+        let room = Room::with(task.shape().bytes() * stored as u64)?;
+        let targets = (0..task.destinations()).map(|_| room.registry()).collect::<Result<Vec<_>>>()?;
+        let network = Network { delay: scenario.delay, bytes_per_second: scenario.bytes_per_second, cut_after: 0 };
+        let mut proxies = Vec::new();
+        if !scenario.delay.is_zero() || scenario.bytes_per_second > 0 {
+            for registry in std::iter::once(&source.registry).chain(&targets) {
+                proxies.push(Proxy::start(registry.addr(), network).await);
+            }
+        }
+        Ok(Self { targets, proxies, directory: room.directory()?, home: tempfile::tempdir()? })
+    }
+
+    /// Host and port of the source (0) or of a destination (from 1), as this round sees them.
+    fn host(&self, at: usize, registry: &Registry) -> String {
+        self.proxies.get(at).map_or_else(|| registry.host(), Proxy::host)
+    }
+
+    fn way(&self, task: Task, source: &Source) -> Way {
+        let to = self.targets.iter().enumerate().map(|(at, target)| Place::Host(self.host(at + 1, target))).collect();
+        let directory = || Place::Directory(self.directory.path().join("images"));
+        match task {
+            Task::Stage => Way { from: Place::Host(self.host(0, &source.registry)), to: vec![directory()] },
+            Task::Load => Way { from: directory(), to },
+            _ => Way { from: Place::Host(self.host(0, &source.registry)), to },
+        }
+    }
+
+    async fn play(&self, scenario: &Scenario, one: &Contender, source: &Source, rounds: &mut Rounds) -> Result<()> {
+        if scenario.task == Task::Load {
+            // Everybody loads what it staged itself, from near; that is not measured.
+            let near = Way { from: Place::Host(source.registry.host()), to: self.way(Task::Stage, source).to };
+            self.command(Task::Stage, one, source, &near).await?;
+        }
+        let way = self.way(scenario.task, source);
+        for phase in [Phase::Cold, Phase::Again] {
+            source.registry.reset();
+            self.targets.iter().for_each(Registry::reset);
+            let used = self.command(scenario.task, one, source, &way).await?;
+            let run = self.count(used, &source.registry);
+            match phase {
+                Phase::Cold => rounds.cold.push(run),
+                Phase::Again => rounds.again.push(run),
+            }
+        }
+        Ok(())
+    }
+
+    async fn command(&self, task: Task, one: &Contender, source: &Source, way: &Way) -> Result<measure::Used> {
+        let home: &Path = self.home.path();
+        let commands = one.commands(task, &source.corpus, way, home)?;
+        let log = home.join("said.log");
+        // The proxies need this thread's runtime while the commands run.
+        tokio::task::spawn_blocking(move || measure::run(&commands, &log)).await?
+    }
+
+    fn count(&self, used: measure::Used, source: &Registry) -> Run {
+        let asked = source.requests();
+        let blobs = || asked.iter().filter(|request| request.kind() == Kind::Blob);
+        let different: BTreeMap<&str, u64> =
+            blobs().map(|one| (one.path.rsplit('/').next().unwrap_or_default(), one.bytes)).collect();
+        let mut run = Run {
+            used,
+            source: asked.total(),
+            source_bytes: blobs().map(|request| request.bytes).sum(),
+            source_bytes_once: different.values().sum(),
+            ..Run::default()
+        };
+        note(&mut run.kinds, "source", &asked);
+        for target in &self.targets {
+            let requests = target.requests();
+            run.target += requests.total();
+            note(&mut run.kinds, "destination", &requests);
+        }
+        run
+    }
+}
+
+fn note(kinds: &mut BTreeMap<String, usize>, side: &str, requests: &Requests) {
+    for request in requests.iter() {
+        let kind = format!("{:?}", request.kind()).to_lowercase();
+        *kinds.entry(format!("{side} {} {kind}", request.method)).or_default() += 1;
+    }
+}
