@@ -14,7 +14,10 @@ use clap::{
 use sealift_core::{notes::Notes, spec::Verify};
 
 use crate::{
-    command::{check, copy, demo, explain, load, ls, new, plan, plugins, receipt, run, serve, stage, sync, verify},
+    command::{
+        check, completions, convert, copy, demo, docs, explain, load, ls, man, new, plan, plugins, receipt, run,
+        schema, serve, stage, sync, verify,
+    },
     display::{Console, diagnostics},
     notebook,
     report_file::ReportFile,
@@ -79,7 +82,12 @@ pub(crate) enum Verb {
     Serve(serve::Args),
     Plugins(plugins::Args),
     Explain(explain::Args),
+    Schema(schema::Args),
     New(new::Args),
+    Convert(convert::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+    Docs(docs::Args),
     Demo(demo::Args),
 }
 

@@ -11,6 +11,7 @@
 //!
 //! * `args`: what can be typed; `command`: one verb a file
 //! * `translate`: from flags to the text of a pipeline; `sync` and `copy` are nothing else
+//! * `reference`: what is told of everything that is linked; `explain`, `new` and `docs` show it
 //! * `display`: what a person sees, and what a program reads (`--json`)
 //!
 //! stdout carries data, stderr carries progress and logs.
@@ -21,6 +22,7 @@ mod display;
 mod interrupt;
 mod logging;
 mod notebook;
+mod reference;
 mod report_file;
 mod session;
 mod success_list;

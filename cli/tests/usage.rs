@@ -24,8 +24,26 @@ fn refused(words: &[&str]) -> String {
 #[test]
 fn help_is_what_users_read_first() {
     let verbs = [
-        "run", "plan", "check", "sync", "copy", "stage", "verify", "ls", "load", "receipt", "serve", "plugins",
-        "explain", "new", "demo",
+        "run",
+        "plan",
+        "check",
+        "sync",
+        "copy",
+        "stage",
+        "verify",
+        "ls",
+        "load",
+        "receipt",
+        "serve",
+        "plugins",
+        "explain",
+        "schema",
+        "new",
+        "convert",
+        "completions",
+        "man",
+        "docs",
+        "demo",
     ];
     for verb in verbs.map(Some).into_iter().chain([None]) {
         let words: Vec<_> = verb.into_iter().chain(["--help"]).collect();

@@ -1,94 +1,103 @@
 //! `sealift explain`: what a pipeline may say, from what is linked.
 
-mod fields;
-
 use std::fmt::Write;
 
 use sealift_core::{
     diagnostic::{Diagnostic, did_you_mean},
-    plugin::{linked, linked_sections},
-    schemars::{Schema, schema_for},
-    spec::RunOptions,
+    plugin::{Field, Role},
+    schemars::Schema,
 };
+use serde::Serialize;
 
-use crate::session::{Refused, Session};
-use fields::fields;
+use crate::{
+    reference::{Topic, keys, kind, topics},
+    session::{Refused, Session},
+};
 
 /// Tell what a table of a pipeline may say; without a name, which tables there are
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The table: `run`, `registries`, or role and kind such as `filter platform`
+    /// The table: `run`, `registries`, a role such as `filter`, or role and kind such as `filter platform`
     #[arg(value_name = "NAME", num_args = 0..=2)]
     name: Vec<String>,
 }
 
-/// A table, and where it comes from.
-struct Topic {
-    /// What is typed.
-    name: String,
-    /// How it is written in a pipeline.
-    header: String,
-    defined_in: &'static str,
-    schema: Schema,
+/// A table, as programs read it.
+#[derive(Serialize)]
+struct Told<'t> {
+    name: &'t str,
+    table: String,
+    summary: String,
+    description: &'t str,
+    fields: Vec<Field>,
+    example: String,
+    #[serde(rename = "crate")]
+    defined_in: &'t str,
+    schema: &'t Schema,
 }
 
 pub(super) fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
     let topics = topics();
     let name = args.name.join(" ");
-    if name.is_empty() {
-        session.out.text(&overview(&topics));
+    let role = Role::ALL.into_iter().find(|role| role.name() == name);
+    if name.is_empty() || role.is_some() {
+        let asked_for = |topic: &&Topic| role.is_none() || role == topic.stage.map(|(role, _)| role);
+        let several: Vec<_> = topics.iter().filter(asked_for).collect();
+        match session.global.json {
+            true => session.out.json(&several.into_iter().map(Told::from).collect::<Vec<_>>()),
+            false => session.out.text(&overview(&several)),
+        }
         return Ok(0);
     }
     let topic = topics.iter().find(|topic| topic.name == name).ok_or_else(|| unknown(&name, &topics))?;
-    if session.global.json {
-        session.out.json(&topic.schema);
-    } else {
-        session.out.text(&text(topic));
+    match session.global.json {
+        true => session.out.json(&Told::from(topic)),
+        false => session.out.text(&text(topic)),
     }
     Ok(0)
 }
 
-fn topics() -> Vec<Topic> {
-    let run = Topic {
-        name: "run".into(),
-        header: "[run]".into(),
-        defined_in: "sealift_core",
-        schema: schema_for!(RunOptions),
-    };
-    let stages = linked().into_iter().map(|plugin| {
-        let (role, kind) = (plugin.role().name(), plugin.kind());
-        let table = if matches!(role, "filter" | "push") { format!("[[{role}]]") } else { format!("[{role}]") };
-        Topic {
-            name: format!("{role} {kind}"),
-            header: format!("{table}\nuse = \"{kind}\""),
-            defined_in: plugin.defined_in(),
-            schema: plugin.schema(),
+impl<'t> From<&'t Topic> for Told<'t> {
+    fn from(topic: &'t Topic) -> Self {
+        Self {
+            name: &topic.name,
+            table: topic.header(),
+            summary: topic.summary(),
+            description: topic.description(),
+            fields: topic.fields(),
+            example: topic.example(),
+            defined_in: topic.defined_in,
+            schema: &topic.schema,
         }
-    });
-    let sections = linked_sections().into_iter().map(|section| Topic {
-        name: section.table().into(),
-        header: format!("[{}]", section.table()),
-        defined_in: section.defined_in(),
-        schema: section.schema(),
-    });
-    std::iter::once(run).chain(stages).chain(sections).collect()
+    }
 }
 
-fn overview(topics: &[Topic]) -> String {
+fn overview(topics: &[&Topic]) -> String {
     let width = topics.iter().map(|topic| topic.name.len()).max().unwrap_or_default();
-    topics.iter().map(|topic| format!("{:<width$}  {}\n", topic.name, fields::summary(&topic.schema))).collect()
+    topics.iter().map(|topic| format!("{:<width$}  {}\n", topic.name, topic.summary())).collect()
 }
 
 fn text(topic: &Topic) -> String {
-    let mut text = format!("{}\n\n{}\n", topic.header, fields::description(&topic.schema));
-    for field in fields(&topic.schema) {
-        let _ = write!(text, "\n  {} ({})\n", field.path, field.kind);
-        for line in field.text.lines() {
-            let _ = writeln!(text, "      {line}");
+    let mut text = format!("{}\n\n{}\n", topic.header(), topic.description());
+    let fields = topic.fields();
+    for (path, field) in keys(&fields) {
+        let _ = write!(text, "\n  {path} ({})\n", kind(field));
+        indented(&mut text, "      ", &field.description);
+        for (choice, meaning) in field.choices.iter().filter(|(_, meaning)| !meaning.is_empty()) {
+            let _ = writeln!(text, "      `{choice}`:");
+            indented(&mut text, "          ", meaning);
         }
     }
+    text += "\nExample:\n\n";
+    indented(&mut text, "  ", &topic.example());
     let _ = writeln!(text, "\nDefined in the crate {}.", topic.defined_in);
     text
+}
+
+fn indented(text: &mut String, by: &str, lines: &str) {
+    for line in lines.lines() {
+        let _ = writeln!(text, "{}", format!("{by}{line}").trim_end());
+    }
 }
 
 fn unknown(name: &str, topics: &[Topic]) -> Refused {

@@ -1,18 +1,23 @@
 //! The verbs, one a file.
 
 pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod convert;
 pub(crate) mod copy;
 pub(crate) mod demo;
+pub(crate) mod docs;
 pub(crate) mod explain;
 mod file;
 pub(crate) mod load;
 pub(crate) mod ls;
+pub(crate) mod man;
 pub(crate) mod new;
 mod perform;
 pub(crate) mod plan;
 pub(crate) mod plugins;
 pub(crate) mod receipt;
 pub(crate) mod run;
+pub(crate) mod schema;
 pub(crate) mod serve;
 pub(crate) mod stage;
 pub(crate) mod sync;
@@ -58,7 +63,12 @@ fn dispatch(verb: &Verb, session: &Session) -> Result<u8, Refused> {
         Verb::Receipt(args) => block_on(receipt::execute(args, session)),
         Verb::Plugins(args) => Ok(plugins::execute(args, session)),
         Verb::Explain(args) => explain::execute(args, session),
+        Verb::Schema(args) => Ok(schema::execute(args, session)),
         Verb::New(args) => new::execute(args, session),
+        Verb::Convert(args) => convert::execute(args, session),
+        Verb::Completions(args) => Ok(completions::execute(args, session)),
+        Verb::Man(args) => man::execute(args, session),
+        Verb::Docs(args) => docs::execute(args),
         Verb::Serve(args) => block_on(serve::execute(args, session)),
         Verb::Demo(args) => block_on(demo::execute(args, session)),
     }

@@ -1,14 +1,20 @@
 //! `sealift new`: writes the beginning of something that the user goes on with.
 
+mod pipeline;
 mod plugin;
 
 use crate::session::{Refused, Session};
 
-/// Begin something of your own: a plugin
+/// Begin something of your own: a pipeline, which is printed, or a plugin
 #[derive(Debug, clap::Args)]
+#[command(after_help = pipeline::EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Args {
+    /// The stages of a pipeline, `LIST/FILTER,FILTER/PUSH` by kind; several pushes are separated by commas as well
+    #[arg(value_name = "STAGES", required = true)]
+    stages: Option<String>,
+
     #[command(subcommand)]
-    what: What,
+    what: Option<What>,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -17,7 +23,8 @@ enum What {
 }
 
 pub(super) fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
-    match &args.what {
-        What::Plugin(args) => plugin::execute(args, session),
+    match (&args.what, &args.stages) {
+        (Some(What::Plugin(args)), _) => plugin::execute(args, session),
+        (None, stages) => pipeline::execute(stages.as_deref().unwrap_or_default(), session),
     }
 }

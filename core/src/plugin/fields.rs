@@ -4,15 +4,16 @@
 //! what users write, so what is explained is what is accepted.
 
 use schemars::Schema;
+use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::{KeyPath, shape::Shape};
+use super::{KeyPath, example::sample, shape::Shape};
 
 /// How deep tables in tables are told; deeper ones exist in schemas that contain themselves only.
 const MAX_DEPTH: usize = 6;
 
 /// A field of a table, as `sealift explain` shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Field {
     /// Its key; `*` where the user chooses the name, as in `[registries."quay.io"]`.
     pub name: String,
@@ -20,6 +21,8 @@ pub struct Field {
     pub accepts: String,
     /// What holds if it is left out, as TOML; none if the text has to say it.
     pub default: Option<String>,
+    /// A value that fits, as TOML: its example, its default, or one of the right type.
+    pub sample: String,
     /// Whether it must be there.
     pub required: bool,
     /// Its doc comment, in lines as they were written.
@@ -52,6 +55,7 @@ fn field(name: &str, shape: Shape<'_>, required: bool, depth: usize) -> Field {
         name: name.to_owned(),
         accepts: shape.words(),
         default: shape.keyword("default").and_then(toml_text),
+        sample: toml_text(&sample(shape, depth)).unwrap_or_default(),
         required,
         description: text(shape),
         secret,
@@ -69,7 +73,7 @@ fn field(name: &str, shape: Shape<'_>, required: bool, depth: usize) -> Field {
 }
 
 /// A JSON value as TOML on one line; none for `null`.
-fn toml_text(value: &Json) -> Option<String> {
+pub(super) fn toml_text(value: &Json) -> Option<String> {
     Some(match value {
         Json::Null => return None,
         Json::Array(items) => format!("[{}]", items.iter().filter_map(toml_text).collect::<Vec<_>>().join(", ")),

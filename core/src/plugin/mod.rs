@@ -37,11 +37,13 @@
 //! sealift_core::inventory::submit! { Plugin::filter::<Suffix>("suffix") }
 //! ```
 //!
-//! The texts that users see (`plugins`, `explain`, `check`) come from the doc comments of the struct.
+//! The texts that users see (`plugins`, `explain`, `check`) come from the doc comments of the struct, and the examples
+//! from `#[schemars(example = …)]` at its fields.
 
 mod config_error;
 mod context;
 mod duplicates;
+mod example;
 mod fields;
 mod key_path;
 mod section;
@@ -55,6 +57,7 @@ use serde::de::DeserializeOwned;
 pub use config_error::{ConfigError, Problem};
 pub use context::{BuildContext, Environment, Purpose};
 pub use duplicates::duplicates;
+pub use example::example;
 pub use fields::{Field, fields};
 pub use key_path::KeyPath;
 pub(crate) use key_path::Step;

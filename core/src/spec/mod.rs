@@ -16,6 +16,7 @@ mod mask;
 mod options;
 mod pipeline;
 mod read;
+mod schema;
 mod source;
 mod stages;
 mod words;
@@ -24,6 +25,7 @@ mod written;
 pub use load::{Loaded, Parts, Settings, load, load_parts};
 pub use options::{IndexMode, RunOptions, Verify};
 pub use pipeline::{Named, Pipeline};
+pub use schema::schema;
 
 #[cfg(test)]
 mod tests;

@@ -7,12 +7,13 @@ use std::num::NonZeroUsize;
 /// How a pipeline runs.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(extend("examples" = [{ "transfers": 16 }]))]
 pub struct RunOptions {
     /// Blobs in flight at most, 1 to 1024. Left out, the engine finds out what is good.
-    #[schemars(range(min = 1, max = 1024))]
+    #[schemars(range(min = 1, max = 1024), example = 16)]
     pub transfers: Option<NonZeroUsize>,
     /// Further rounds over what failed, after everything ran once; 0 for none. Default: 2.
-    #[schemars(range(min = 0, max = 100))]
+    #[schemars(range(min = 0, max = 100), example = 2)]
     pub retries: Option<u32>,
     /// What becomes of an index that lost entries to a filter. Default: `rewrite`.
     pub index: IndexMode,
@@ -21,9 +22,10 @@ pub struct RunOptions {
     /// Push manifests and tags even where the destination already has them. Default: false.
     pub force: bool,
     /// Whether signatures, SBOMs and other referrers travel along. Default: true.
+    #[schemars(example = true)]
     pub referrers: Option<bool>,
     /// Seconds that running transfers get to end after the first interrupt; 0 to drop them at once. Default: 20.
-    #[schemars(range(min = 0, max = 3600))]
+    #[schemars(range(min = 0, max = 3600), example = 20)]
     pub grace_s: Option<u64>,
 }
 

@@ -22,6 +22,7 @@ pub struct Config {
     /// Host, and project with further path, below which images are placed by their path at the source, such as
     /// `harbor.corp/mirror`. With a host alone the first element of the source's path is the project. Default: none;
     /// images go where the rules say. Only one push can follow the rules, every further one needs a prefix.
+    #[schemars(example = &"harbor.example.com/mirror")]
     pub prefix: Option<String>,
 
     /// How many leading elements of the source's path are left out below `prefix`; the last one always stays. With 1

@@ -25,8 +25,10 @@ use crate::{
 /// image that is there already, with the same digest and all its parts, is skipped.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{ "path": "bundle" }]))]
 pub struct Config {
     /// The directory, made if it is missing: `"/media/usb/bundle"`. A relative path starts at the pipeline file.
+    #[schemars(example = &"bundle")]
     pub path: String,
 
     /// How other tools see the names of images: `full` (`docker.io/library/nginx:1.27`) goes for any number of
@@ -38,11 +40,13 @@ pub struct Config {
     /// Leaves out blobs that the other side has: a receipt that `sealift receipt` made there, or a directory that was
     /// carried there before. The directory is then of use at that place only. Default: none, it is complete.
     #[serde(default)]
+    #[schemars(example = &"receipt.json")]
     pub base: Option<String>,
 
     /// The name that the only image gets: a full one, or a tag alone, which implies `ref_style = "tag"`. Default: that
     /// of its source.
     #[serde(default)]
+    #[schemars(example = &"v1")]
     pub name: Option<String>,
 }
 

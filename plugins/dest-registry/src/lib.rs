@@ -19,6 +19,7 @@ pub struct Config {
     /// Registry and path below which images are placed by their path at the source, such as `harbor.corp/mirror`.
     /// Default: none; images go where the rules say. Only one push can follow the rules, every further one needs a
     /// prefix.
+    #[schemars(example = &"harbor.example.com/mirror")]
     prefix: Option<String>,
 }
 

@@ -21,16 +21,20 @@ use crate::{
 /// Give `keep`, or `os` and `arch`, not both.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{ "keep": ["linux/amd64", "linux/arm64"] }]))]
 pub struct Config {
     /// Platforms to keep, as `os/arch` or `os/arch/variant`: `["linux/amd64", "linux/arm/v7"]`. Without a variant every
     /// variant is kept. A version of the operating system may follow it after a colon:
     /// `windows:10.0.17763.1234/amd64`.
+    #[schemars(example = ["linux/amd64", "linux/arm64"])]
     pub keep: Option<Vec<String>>,
     /// Operating systems to keep, each with or without a version: `["linux", "windows:10.0.17763.1234"]`. Left out or
     /// empty: all.
+    #[schemars(example = ["linux"])]
     pub os: Option<Vec<String>>,
     /// Architectures to keep, each with or without a variant: `["amd64", "arm:v7"]`. `arm64` and `arm64:v8` are the
     /// same. Left out or empty: all.
+    #[schemars(example = ["amd64", "arm64"])]
     pub arch: Option<Vec<String>>,
 }
 

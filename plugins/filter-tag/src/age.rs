@@ -28,10 +28,13 @@ use crate::{
 /// does not repeat.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(extend("examples" = [{ "at_least": "7d" }]))]
 pub struct Age {
     /// Drop images that are younger, such as `7d` or `12h`. Units: `w`, `d`, `h`, `m`, `s`. Default: no limit.
+    #[schemars(example = &"7d")]
     pub at_least: Option<Period>,
     /// Drop images that are older, such as `90d`. Default: no limit.
+    #[schemars(example = &"90d")]
     pub at_most: Option<Period>,
     /// What becomes of images that do not say when they were created. Default: `drop`.
     pub undated: Undated,

@@ -30,7 +30,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct Newest {
     /// How many tags of each repository are kept; of each variant with `each_variant`.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1), example = 3)]
     pub keep: NonZeroUsize,
     /// What makes a tag newer. Default: `version`.
     #[serde(default)]

@@ -20,15 +20,19 @@ use crate::{pattern::Pattern, range::Range, version::Version};
 /// match anywhere in it: `1.27.*`, `/^v3\./`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(extend("examples" = [{ "exclude": ["*-rc*"] }]))]
 pub struct TagFilter {
     /// Keep only tags that match at least one of these patterns, such as `1.27.*` or `/^v3\./`. Default: all.
+    #[schemars(example = ["1.27.*"])]
     pub include: Vec<String>,
     /// Drop tags that match one of these patterns, such as `*-rc*`. They win over `include`. Default: none.
+    #[schemars(example = ["*-rc*"])]
     pub exclude: Vec<String>,
     /// Keep only tags that are versions in this range, such as `>=1.20, <2`, as Cargo writes them: `1.2` means at least
     /// 1.2.0 and less than 2. Several ranges are joined by `||`. Tags may be looser than semver: `v1`, `1.2`, and
     /// `1.2.3-alpine`, which is in a range whenever `1.2.3` is. Tags that are no versions, such as `latest`, are
     /// dropped. Default: any tag.
+    #[schemars(example = &">=1.20, <2")]
     pub semver: Option<String>,
     /// Whether `semver` takes prereleases such as `1.3.0-rc1` wherever they lie in the range. Without this a range takes
     /// only those of a version that it names as prerelease itself, as in `>=1.3.0-beta`. Default: false.

@@ -7,6 +7,7 @@
 //! * [`auth_file`] and [`AuthFile`]: logins by `registry` or `registry/namespace`; the longest match wins
 //! * [`config_file`]: the old single file with both
 //! * [`Variables`]: what becomes of `$NAME` and `${NAME}`
+//! * [`written`]: what a file says before any of this, with its comments, for translating it
 //!
 //! ```
 //! use sealift_core::plugin::Purpose;
@@ -30,6 +31,7 @@ mod rule;
 mod rules;
 mod text;
 mod variables;
+mod written;
 
 pub use auth::{AuthFile, Login, auth_file};
 pub use config::{ConfigFile, config_file, is_config_file};
@@ -37,3 +39,4 @@ pub use read::read;
 pub use rule::{Part, Rule, RuleError, RuleErrorKind, RuleWarning, Select, TargetRule, TargetVersion};
 pub use rules::rules_file;
 pub use variables::{VariableError, Variables};
+pub use written::{Written, WrittenLogin, WrittenRule, WrittenValue, written};

@@ -48,7 +48,7 @@ impl Variables {
                 String::new()
             })
         };
-        let expanded = match value.strip_prefix('$').filter(|name| is_name(name)) {
+        let expanded = match only_variable(value) {
             Some(name) => look_up(name),
             None => replace_braced(value, &look_up, &mut |wrong| {
                 errors.borrow_mut().push(VariableError::Name(wrong.to_owned()));
@@ -68,6 +68,18 @@ impl fmt::Debug for Variables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Variables({:?})", self.purpose)
     }
+}
+
+/// The variable that a value is wholly; none if it is something else.
+pub(crate) fn only_variable(value: &str) -> Option<&str> {
+    let bare = value.strip_prefix('$').filter(|name| is_name(name));
+    let braced = || value.strip_prefix("${")?.strip_suffix('}').filter(|name| is_name(name));
+    bare.or_else(braced)
+}
+
+/// Whether something in a value is replaced.
+pub(crate) fn has_variables(value: &str) -> bool {
+    only_variable(value).is_some() || value.contains("${")
 }
 
 fn is_name(text: &str) -> bool {

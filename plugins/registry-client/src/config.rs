@@ -12,6 +12,7 @@ use serde::Deserialize;
 /// system, and a login from the auth file or from Docker's and Podman's credential files.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(transparent)]
+#[schemars(extend("examples" = [{ "harbor.example.com": { "username": "robot$mirror", "password": { "env": "HARBOR_PASSWORD" } } }]))]
 pub struct Config {
     /// By host, with port if it has one, such as `"quay.io"` or `"harbor.corp:8443"`.
     pub hosts: BTreeMap<String, Registry>,

@@ -24,6 +24,7 @@ use crate::{
 pub struct Config {
     /// The registry, such as `registry.example.com:5000`; with a path only the repositories below it are listed, such as
     /// `harbor.example.com/team`.
+    #[schemars(example = &"registry.example.com:5000")]
     pub registry: String,
     /// Keep only repositories of which the path at the registry matches at least one of these globs: `team/*` is one
     /// level, `team/**` all below. Default: all.

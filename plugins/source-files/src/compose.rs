@@ -34,13 +34,15 @@ use variables::{Problem, expand};
 /// other files is not followed, and is warned about.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{ "files": ["-"] }]))]
 pub struct Compose {
     /// The Compose files, such as `compose.yaml`; a directory means the Compose file in it with its override; `-` is
     /// standard input. Relative paths start at the pipeline file. At least one.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), example = ["-"])]
     pub files: Vec<String>,
     /// A file with variables instead of the `.env` beside each Compose file. Default: `.env`, if it is there.
     #[serde(default)]
+    #[schemars(example = &"prod.env")]
     pub env_file: Option<String>,
 }
 

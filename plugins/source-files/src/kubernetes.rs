@@ -29,7 +29,7 @@ use crate::{
 pub struct Kubernetes {
     /// Files in YAML or JSON, with one document or several; directories, in which all `.yaml`, `.yml` and `.json` files
     /// are read, also further down; `-` for standard input. Relative paths start at the pipeline file. At least one.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), example = ["-"])]
     pub files: Vec<String>,
 }
 

@@ -22,7 +22,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct Text {
     /// The files, such as `images.txt`; `-` is standard input. Relative paths start at the pipeline file. At least one.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), example = ["-"])]
     pub files: Vec<String>,
 }
 

@@ -26,8 +26,10 @@ use crate::{
 /// Reads images from an OCI image layout in a directory.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{}]))]
 pub(crate) struct Config {
     /// The directory, seen from that of the pipeline file. Default: that of `[list]`.
+    #[schemars(example = &"/media/usb/bundle")]
     path: Option<String>,
 }
 

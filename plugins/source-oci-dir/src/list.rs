@@ -26,8 +26,10 @@ use crate::{
 /// destination are an error before anything is pushed.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{ "path": "/media/usb/bundle" }]))]
 pub(crate) struct Config {
     /// The directory, seen from that of the pipeline file.
+    #[schemars(example = &"/media/usb/bundle")]
     path: String,
     /// Only images with such names; `*` stands for any text, and a repository for all its versions:
     /// `docker.io/library/nginx`, `quay.io/*`, `v1.*`. Default: all.
@@ -36,6 +38,7 @@ pub(crate) struct Config {
     /// Where the images go: a registry, and perhaps a path there that goes before their own. The path is that of the
     /// target that was noted when the image was staged, else that of its source. An image that has only a tag goes to
     /// the repository that this names. Default: the targets that were noted.
+    #[schemars(example = &"harbor.example.com")]
     to: Option<String>,
     /// Single images and where they go, instead of `include` and `to`.
     #[serde(default)]

@@ -16,12 +16,15 @@ use crate::{list::RegistryList, rules};
 /// tags, each repository once.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(extend("examples" = [{ "images": [{ "from": "quay.io/coreos/etcd:/^v3\\.5\\./" }, { "from": "nginx:1.27,1.27-alpine" }] }]))]
 pub struct ListConfig {
     /// A file of rules as image-syncer has it, YAML or JSON: a map from source to one destination or several. The old
     /// single file with `auth` and `images` serves as well. Either this or `images` is needed.
+    #[schemars(example = &"images.yaml")]
     pub rules: Option<String>,
 
     /// Rules in place. Either this or `rules` is needed.
+    #[schemars(extend("examples" = [[{ "from": "quay.io/coreos/etcd:/^v3\\.5\\./" }, { "from": "nginx:1.27,1.27-alpine" }]]))]
     pub images: Option<Vec<Wanted>>,
 }
 
@@ -31,11 +34,13 @@ pub struct ListConfig {
 pub struct Wanted {
     /// What is wanted: `quay.io/coreos/etcd` (every tag), `…:v1,v2` (those), `…@sha256:…` (that one),
     /// `…:/^v3\./` (every tag in which the expression matches).
+    #[schemars(example = &"quay.io/coreos/etcd:v3.5.17")]
     pub from: String,
 
     /// Where it goes. Without tags there, those of the source are kept. Default: nowhere in particular, so that the
     /// destination names it.
     #[serde(default)]
+    #[schemars(example = ["harbor.example.com/mirror/etcd"])]
     pub to: Vec<String>,
 }
 

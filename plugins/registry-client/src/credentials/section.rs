@@ -25,6 +25,7 @@ pub struct Config {
     /// An auth file as image-syncer has it, YAML or JSON: a map from registry, or registry and namespace, to
     /// `username`, `password` and `insecure`. The longest key that matches a repository wins. The old single file with
     /// `auth` and `images` serves as well. Default: none.
+    #[schemars(example = &"auth.yaml")]
     pub file: Option<String>,
 }
 

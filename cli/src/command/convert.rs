@@ -1,0 +1,79 @@
+//! `sealift convert`: image-syncer's files as a pipeline.
+//!
+//! Rules are written with their comments, in their order, with what stands twice; `$NAME` stays in destinations, where
+//! it means the same. Logins move only if no password stands in them in clear: a pipeline is a file that people commit.
+
+mod text;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use sealift_core::{
+    diagnostic::Diagnostic,
+    plugin::{Environment, Purpose},
+};
+use sealift_image_syncer::{Variables, Written, auth_file, config_file, is_config_file, read, rules_file, written};
+
+use crate::session::{Refused, Session};
+
+/// Turn image-syncer's files into a pipeline, which is printed; the files stay as they are
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Comments and `$NAME` are kept. Passwords that stand in the file in clear are not copied: the pipeline then names the
+file. Write them as `${NAME}` first, and the logins become part of the pipeline.")]
+pub(crate) struct Args {
+    /// The rules (.yaml, .yml or .json): which images go where
+    #[arg(long, value_name = "FILE", required_unless_present = "config")]
+    images: Option<PathBuf>,
+
+    /// Credentials (.yaml, .yml or .json)
+    #[arg(long, value_name = "FILE")]
+    auth: Option<PathBuf>,
+
+    /// Credentials and rules in one file, with the keys `auth` and `images`
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["images", "auth"])]
+    config: Option<PathBuf>,
+}
+
+/// What a file is taken for.
+#[derive(Clone, Copy)]
+enum As {
+    Rules,
+    Logins,
+}
+
+/// A file that was read.
+struct Source {
+    name: String,
+    written: Written,
+}
+
+pub(super) fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
+    let rules = args.images.as_ref().or(args.config.as_ref()).map(|path| source(path, As::Rules, session));
+    let rules = rules.transpose()?.expect("one of the flags is required");
+    let logins = args.auth.as_ref().map(|path| source(path, As::Logins, session)).transpose()?;
+    // The old single file brings its logins, unless a file of logins is there.
+    let logins = logins.as_ref().or(args.config.is_some().then_some(&rules));
+    let (text, notices) = text::pipeline(&rules, logins);
+    session.show(&notices);
+    session.out.text(&text);
+    Ok(0)
+}
+
+/// Reads a file, and says what is wrong with it as `sync` would.
+fn source(path: &Path, what: As, session: &Session) -> Result<Source, Refused> {
+    let name = path.to_str().ok_or_else(|| Diagnostic::error(format!("`{}` is not UTF-8", path.display())))?;
+    let text = read(path, name)?;
+    let environment: Environment = Arc::new(|name: &str| std::env::var(name).ok());
+    // Nothing runs here: a variable that is not set is nobody's mistake yet.
+    let variables = Variables::new(environment, Purpose::Check);
+    let warnings = match what {
+        _ if is_config_file(&text, name) => config_file(&text, name, &variables)?.1,
+        As::Rules => rules_file(&text, name, &variables)?.1,
+        As::Logins => auth_file(&text, name, &variables)?.1,
+    };
+    session.show(&warnings);
+    Ok(Source { name: name.to_owned(), written: written(&text, name)? })
+}

@@ -1,0 +1,58 @@
+//! `sealift docs`: the reference of everything that is linked, as pages.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use sealift_core::diagnostic::Diagnostic;
+
+use crate::{
+    display::of_io,
+    reference::{Page, pages},
+    session::Refused,
+};
+
+/// Write the reference into a directory: tables, stages, verbs, schema
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Write nothing, and fail if a page is not what would be written
+    #[arg(long)]
+    check: bool,
+
+    /// The directory; other files in it stay as they are
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+}
+
+pub(super) fn execute(args: &Args) -> Result<u8, Refused> {
+    let pages = pages();
+    if args.check {
+        let stale: Vec<_> = pages.iter().filter_map(|page| stale(&args.dir, page)).collect();
+        if !stale.is_empty() {
+            return Err(stale.into());
+        }
+    } else {
+        fs::create_dir_all(&args.dir).map_err(|error| cannot_write(&args.dir, &error))?;
+        for page in &pages {
+            let path = args.dir.join(&page.file);
+            fs::write(&path, &page.text).map_err(|error| cannot_write(&path, &error))?;
+        }
+    }
+    Ok(0)
+}
+
+fn stale(dir: &Path, page: &Page) -> Option<Diagnostic> {
+    let path = dir.join(&page.file);
+    let shown = path.display();
+    let why = match fs::read_to_string(&path) {
+        Ok(text) if text == page.text => return None,
+        Ok(_) => format!("`{shown}` is stale"),
+        Err(error) => format!("`{shown}` cannot be read: {}", of_io(&error)),
+    };
+    Some(Diagnostic::error(why).hint(format!("run `sealift docs {}`", dir.display())))
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> Refused {
+    Diagnostic::error(format!("cannot write `{}`: {}", path.display(), of_io(error))).into()
+}

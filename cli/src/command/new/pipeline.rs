@@ -1,0 +1,147 @@
+//! `sealift new LIST/FILTER,…/PUSH`: a pipeline to begin with, in which everything that can be set is explained.
+
+use std::fmt::Write;
+
+use sealift_core::{
+    diagnostic::{Diagnostic, did_you_mean},
+    plugin::{Field, Plugin, Role, example, fields, linked, linked_sections},
+    schemars::{Schema, schema_for},
+    spec::RunOptions,
+};
+
+use crate::{
+    reference::{first_paragraph, header, keys, kind},
+    session::{Refused, Session},
+};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  sealift new registry/platform,tag/oci-dir > stage.toml
+  sealift new oci-dir//harbor > load.toml
+  sealift new kubernetes/registry > mirror.toml
+
+`sealift plugins` lists the kinds. Everything else that can be set is there as a comment.";
+
+/// What was typed, sorted out.
+struct Stages {
+    list: &'static Plugin,
+    filters: Vec<&'static Plugin>,
+    pushes: Vec<&'static Plugin>,
+}
+
+pub(super) fn execute(typed: &str, session: &Session) -> Result<u8, Refused> {
+    session.out.text(&text(&Stages::parse(typed)?));
+    Ok(0)
+}
+
+impl Stages {
+    fn parse(typed: &str) -> Result<Self, Refused> {
+        let parts: Vec<_> = typed.split('/').collect();
+        let (list, filters, pushes) = match parts[..] {
+            [list, push] => (list, "", push),
+            [list, filters, push] => (list, filters, push),
+            _ => {
+                let error = Diagnostic::error(format!("`{typed}` names no stages; expected `LIST/FILTERS/PUSH`"));
+                return Err(error.hint("for example `sealift new registry/platform,tag/oci-dir`").into());
+            }
+        };
+        let mut wrong = Vec::new();
+        let mut several = |role, names: &str| -> Vec<&'static Plugin> {
+            let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
+            names.filter_map(|name| find(role, name).map_err(|error| wrong.push(error)).ok()).collect()
+        };
+        let (lists, filters, pushes) =
+            (several(Role::List, list), several(Role::Filter, filters), several(Role::Push, pushes));
+        if wrong.is_empty() && lists.len() != 1 {
+            wrong.push(Diagnostic::error(format!("a pipeline has one list, and `{list}` names {}", lists.len())));
+        }
+        if wrong.is_empty() && pushes.is_empty() {
+            wrong.push(Diagnostic::error("a pipeline has at least one push, and none is named"));
+        }
+        match lists.first() {
+            Some(list) if wrong.is_empty() => Ok(Self { list, filters, pushes }),
+            _ => Err(wrong.into()),
+        }
+    }
+}
+
+fn find(role: Role, kind: &str) -> Result<&'static Plugin, Diagnostic> {
+    let plugins: Vec<_> = linked().into_iter().filter(|plugin| plugin.role() == role).collect();
+    plugins.iter().find(|plugin| plugin.kind() == kind).copied().ok_or_else(|| {
+        let kinds = || plugins.iter().map(|plugin| plugin.kind());
+        let meant = did_you_mean(kind, kinds()).map(|meant| format!(", did you mean `{meant}`?"));
+        let known = kinds().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", ");
+        Diagnostic::error(format!("there is no {role} `{kind}`{}", meant.unwrap_or_default()))
+            .note(format!("linked are {known}"))
+    })
+}
+
+fn text(stages: &Stages) -> String {
+    let mut text = String::from(
+        "# A pipeline to begin with. A line that starts with `#` and no space after it can be set as well.\n\
+         # `sealift check FILE` says what is wrong with it, `sealift plan FILE` what it would do.\n\
+         name = \"mirror\"\n",
+    );
+    for plugin in std::iter::once(&stages.list).chain(&stages.filters).chain(&stages.pushes) {
+        stage(&mut text, plugin);
+    }
+    optional(&mut text, "run", &schema_for!(RunOptions));
+    for section in linked_sections() {
+        // What has a schema without fields is set by nobody.
+        if !fields(&section.schema()).is_empty() {
+            optional(&mut text, section.table(), &section.schema());
+        }
+    }
+    text
+}
+
+/// A stage: what its example sets is set, the rest is a comment.
+fn stage(text: &mut String, plugin: &Plugin) {
+    let schema = plugin.schema();
+    let _ = write!(text, "\n# {}\n", plugin.summary());
+    let _ = write!(text, "{}\nuse = \"{}\"\n", header(plugin.role()), plugin.kind());
+    let set = example(&schema);
+    for field in fields(&schema) {
+        comment(text, &field);
+        match set.iter().find(|(key, _)| *key == field.name) {
+            Some((key, value)) => _ = writeln!(text, "{key} = {value}"),
+            None => unset(text, &field),
+        }
+    }
+}
+
+/// A table that may be left out: all of it is a comment.
+fn optional(text: &mut String, table: &str, schema: &Schema) {
+    let about = schema.get("description").and_then(|text| text.as_str()).unwrap_or_default();
+    let _ = write!(text, "\n# {}\n#[{table}]\n", first_paragraph(about));
+    let fields = fields(schema);
+    if fields.iter().all(|field| field.name != "*") {
+        for field in fields {
+            comment(text, &field);
+            unset(text, &field);
+        }
+        return;
+    }
+    for (key, value) in example(schema) {
+        let _ = writeln!(text, "#{key} = {value}");
+    }
+    let _ = writeln!(text, "# `sealift explain {table}` tells what else there is.");
+}
+
+fn unset(text: &mut String, field: &Field) {
+    let _ = writeln!(text, "#{} = {}", field.name, field.sample);
+}
+
+/// What a field and the fields inside of it are for.
+fn comment(text: &mut String, field: &Field) {
+    text.push('\n');
+    for (path, field) in keys(std::slice::from_ref(field)) {
+        let _ = writeln!(text, "# {path} ({})", kind(field));
+        for line in field.description.lines() {
+            let _ = writeln!(text, "{}", format!("#   {line}").trim_end());
+        }
+        for (choice, meaning) in field.choices.iter().filter(|(_, meaning)| !meaning.is_empty()) {
+            let _ = writeln!(text, "#   `{choice}`: {}", first_paragraph(meaning));
+        }
+    }
+}

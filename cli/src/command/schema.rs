@@ -1,0 +1,24 @@
+//! `sealift schema`: what editors need to know of pipeline files.
+
+use sealift_core::spec;
+
+use crate::session::Session;
+
+/// Print the JSON Schema of pipeline files, so that editors complete and underline
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Editors with the Taplo or Tombi server take it from the first line of a pipeline: `#:schema ./pipeline.schema.json`")]
+pub(crate) struct Args {}
+
+pub(super) fn execute(_: &Args, session: &Session) -> u8 {
+    match session.global.json {
+        true => session.out.json(&spec::schema()),
+        false => session.out.text(&pretty()),
+    }
+    0
+}
+
+/// The schema, for people as well.
+pub(crate) fn pretty() -> String {
+    serde_json::to_string_pretty(&spec::schema()).expect("a schema can be written as JSON") + "\n"
+}
