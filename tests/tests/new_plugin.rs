@@ -81,6 +81,10 @@ impl<'a> Written<'a> {
         let explained = self.run(&["explain", role, self.name]).expect(0).stdout;
         assert!(explained.contains(self.name), "{explained}");
         self.run(&["check", "pipeline.toml"]).expect(0);
+        let told: serde_json::Value =
+            serde_json::from_str(&self.run(&["explain", role, self.name, "--json"]).expect(0).stdout).expect("JSON");
+        self.folder.write(&format!("{}/example.toml", self.name), told["example"].as_str().expect("a text"));
+        self.run(&["check", "example.toml"]).expect(0);
     }
 }
 

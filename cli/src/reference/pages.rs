@@ -107,16 +107,15 @@ fn commands() -> String {
     let mut program = Cli::command().term_width(100);
     program.build();
     section(&mut text, &mut program);
-    for verb in program.get_subcommands_mut() {
-        section(&mut text, verb);
-    }
     text
 }
 
+/// A command, and then those below it.
 fn section(text: &mut String, command: &mut Command) {
     let name = command.get_bin_name().unwrap_or("sealift").to_owned();
     let help = command.render_long_help().to_string();
     let _ = write!(text, "\n## `{name}`\n\n```text\n{}\n```\n", lines(&help));
+    command.get_subcommands_mut().for_each(|verb| section(text, verb));
 }
 
 /// Without blanks at the ends of lines, which editors take away.

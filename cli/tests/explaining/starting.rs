@@ -59,4 +59,7 @@ fn a_pipeline_to_begin_with_explains_itself() {
 fn stages_that_are_not_there_are_told_all_at_once() {
     insta::assert_snapshot!("new_unknown", refused(&["new", "regstry/platform,nothing/oci_dir"]));
     insta::assert_snapshot!("new_shapeless", refused(&["new", "registry"]));
+    assert!(refused(&["new", "//oci-dir"]).contains("one list, and `//oci-dir` names none"));
+    assert!(refused(&["new", "registry,text//oci-dir"]).contains("names several"));
+    assert!(refused(&["new", "registry/platform/"]).contains("at least one push"));
 }

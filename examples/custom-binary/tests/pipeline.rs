@@ -56,6 +56,10 @@ async fn its_own_plugins_explain_themselves_like_the_built_in_ones() {
     }
     let explained = succeeds(folder.path(), &["explain", "filter", "suffix"]).await;
     assert!(explained.contains("Keeps the tags that end with one of the given texts"), "{explained}");
+    let begun = succeeds(folder.path(), &["new", "text/suffix,policy/archive"]).await;
+    std::fs::write(folder.path().join("begun.toml"), begun).unwrap();
+    let checked = succeeds(folder.path(), &["check", "begun.toml"]).await;
+    assert!(checked.contains("text → suffix → policy → archive"), "{checked}");
     std::fs::write(folder.path().join("mirror.toml"), pipeline("127.0.0.1:1").replace("suffix", "sufix")).unwrap();
     std::fs::write(folder.path().join("images.txt"), "quay.io/acme/app:v1-alpine\n").unwrap();
     let output = run(folder.path(), &["check", "mirror.toml"]).await;

@@ -18,6 +18,7 @@ use crate::push::Archives;
 #[schemars(crate = "sealift_core::schemars")]
 pub struct Archive {
     /// The directory of the files, made if it is missing. A relative path starts at the pipeline file.
+    #[schemars(example = &"images")]
     pub path: String,
 }
 

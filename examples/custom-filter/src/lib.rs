@@ -19,7 +19,7 @@ use sealift_core::{
 #[schemars(crate = "sealift_core::schemars")]
 pub struct Config {
     /// The endings, such as `-alpine`. At least one.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), example = ["-alpine"])]
     pub keep: Vec<String>,
 }
 

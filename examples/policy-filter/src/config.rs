@@ -23,6 +23,7 @@ use crate::filter::Asking;
 #[schemars(crate = "sealift_core::schemars")]
 pub struct Policy {
     /// Where to ask, such as `http://127.0.0.1:8181/v1/data/images/admit`.
+    #[schemars(example = &"http://127.0.0.1:8181/v1/data/images/admit")]
     pub url: String,
 
     /// A bearer token for the service. Default: none.

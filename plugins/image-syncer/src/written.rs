@@ -229,6 +229,17 @@ mod tests {
     }
 
     #[test]
+    fn aliases_and_lines_of_other_systems_are_read_too() {
+        let text = "# first\r\na: &x h.io/n # one\r\n# second\r\nb: *x # two\r\n";
+        let found = written(text, "images.yaml").unwrap();
+        let rules: Vec<_> = found.rules.iter().map(|rule| (rule.comments.join("|"), rule.to.join(" "))).collect();
+        assert_eq!(
+            rules,
+            [("first|one", "h.io/n"), ("second|two", "h.io/n")].map(|(a, b)| (a.to_owned(), b.to_owned()))
+        );
+    }
+
+    #[test]
     fn values_are_told_apart() {
         let text = r#"{"a.io": {"username": "robot$ci", "password": "$PW"}, "b.io/team": {"username": "x${Y}", "insecure": true}}"#;
         let found = written(text, "auth.json").unwrap();

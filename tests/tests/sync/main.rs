@@ -1,5 +1,6 @@
 //! `sealift sync` with image-syncer's files, between two real registries.
 
+mod converting;
 mod counting;
 mod failing;
 mod migrating;

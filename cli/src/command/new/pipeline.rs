@@ -48,15 +48,16 @@ impl Stages {
         let mut wrong = Vec::new();
         let mut several = |role, names: &str| -> Vec<&'static Plugin> {
             let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
-            names.filter_map(|name| find(role, name).map_err(|error| wrong.push(error)).ok()).collect()
+            names.filter_map(|name| find(role, name, &mut wrong)).collect()
         };
         let (lists, filters, pushes) =
             (several(Role::List, list), several(Role::Filter, filters), several(Role::Push, pushes));
         if wrong.is_empty() && lists.len() != 1 {
-            wrong.push(Diagnostic::error(format!("a pipeline has one list, and `{list}` names {}", lists.len())));
+            let named = if lists.is_empty() { "none" } else { "several" };
+            wrong.push(Diagnostic::error(format!("a pipeline has one list, and `{typed}` names {named}")));
         }
         if wrong.is_empty() && pushes.is_empty() {
-            wrong.push(Diagnostic::error("a pipeline has at least one push, and none is named"));
+            wrong.push(Diagnostic::error(format!("a pipeline has at least one push, and `{typed}` names none")));
         }
         match lists.first() {
             Some(list) if wrong.is_empty() => Ok(Self { list, filters, pushes }),
@@ -65,15 +66,18 @@ impl Stages {
     }
 }
 
-fn find(role: Role, kind: &str) -> Result<&'static Plugin, Diagnostic> {
+/// The plugin that is meant; none if there is no such, which `wrong` has then.
+fn find(role: Role, kind: &str, wrong: &mut Vec<Diagnostic>) -> Option<&'static Plugin> {
     let plugins: Vec<_> = linked().into_iter().filter(|plugin| plugin.role() == role).collect();
-    plugins.iter().find(|plugin| plugin.kind() == kind).copied().ok_or_else(|| {
+    let found = plugins.iter().find(|plugin| plugin.kind() == kind).copied();
+    if found.is_none() {
         let kinds = || plugins.iter().map(|plugin| plugin.kind());
         let meant = did_you_mean(kind, kinds()).map(|meant| format!(", did you mean `{meant}`?"));
         let known = kinds().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", ");
-        Diagnostic::error(format!("there is no {role} `{kind}`{}", meant.unwrap_or_default()))
-            .note(format!("linked are {known}"))
-    })
+        let error = Diagnostic::error(format!("there is no {role} `{kind}`{}", meant.unwrap_or_default()));
+        wrong.push(error.note(format!("linked are {known}")));
+    }
+    found
 }
 
 fn text(stages: &Stages) -> String {

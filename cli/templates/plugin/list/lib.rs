@@ -21,7 +21,7 @@ use sealift_core::{
 #[schemars(crate = "sealift_core::schemars")]
 pub struct Config {
     /// The images, such as `quay.io/coreos/etcd:v3.5.0`; without a tag it is `latest`. At least one.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), example = ["quay.io/coreos/etcd:v3.5.0"])]
     pub images: Vec<String>,
 }
 

@@ -35,6 +35,7 @@ use tokio::{
 #[schemars(crate = "sealift_core::schemars")]
 pub struct Config {
     /// The directory, made if it is missing. A relative path starts at the pipeline file.
+    #[schemars(example = &"store")]
     pub path: String,
 }
 
