@@ -76,7 +76,7 @@ impl Place {
 impl Diagnostic {
     /// Something that stops the run.
     pub fn error(message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, message: message.into(), place: None, notes: Vec::new(), hint: None }
+        Self { severity: Severity::Error, message: shown(message.into()), place: None, notes: Vec::new(), hint: None }
     }
 
     /// Something that the user should know.
@@ -93,14 +93,14 @@ impl Diagnostic {
     /// Says what it belongs to.
     #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> Self {
-        self.notes.push(note.into());
+        self.notes.push(shown(note.into()));
         self
     }
 
     /// Says what to do.
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
+        Self { hint: Some(shown(hint.into())), ..self }
     }
 
     /// Whether it stops the run.
@@ -123,6 +123,11 @@ pub(crate) const MAX_QUOTED: usize = 4096;
 
 fn quoted(line: &str) -> String {
     if line.len() > MAX_QUOTED { String::new() } else { printable(line) }
+}
+
+/// What is said may quote a file, too.
+fn shown(text: String) -> String {
+    if text.chars().any(char::is_control) { printable(&text) } else { text }
 }
 
 /// A text from a file that may go to a terminal: control characters but tabs become `\u{fffd}`, one for one.

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Messages that no test can provoke with the program as it is, and why.
-const NOT_HERE: [(&str, &str); 17] = [
+const NOT_HERE: [(&str, &str); 18] = [
     ("cannot write `{name}`", "takes a disk that refuses between two files"),
     ("the {thing} is defined {crates}", "takes a binary with two plugins of one name; has a test in core"),
     ("missing table `{header}`", "takes a binary without the built-in plugins"),
@@ -21,6 +21,7 @@ const NOT_HERE: [(&str, &str); 17] = [
     ("cannot read standard input", "takes a broken pipe"),
     ("everybody who reaches", "a warning of a server that goes on; has a test of its own"),
     ("cross the network in clear", "a warning of a server that goes on; has a test of its own"),
+    ("the logins stay in", "a warning of a conversion that goes on; has a test of its own"),
     ("has {} bytes; a pipeline has", "takes a file of many megabytes"),
     ("there are {more} more errors", "takes more than a hundred errors; has a test in core"),
     ("need `[{}]` themselves", "takes sections that need each other; has a test in core"),

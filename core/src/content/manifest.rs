@@ -4,9 +4,12 @@
 //! for looking. The one place where new bytes come from is [`Manifest::keeping`], which cuts entries out of an
 //! index and changes nothing else.
 
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use std::collections::BTreeMap;
 
+use base64::{
+    Engine as _,
+    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
+};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -64,6 +67,9 @@ pub enum ManifestError {
     /// More bytes than registries accept.
     #[error("the manifest has {0} bytes, more than the {max} that are accepted", max = Manifest::MAX_BYTES)]
     TooLarge(u64),
+    /// A pointer brings its content along, and that is not what the pointer says.
+    #[error("the pointer to `{0}` has other content in its `data`")]
+    WrongData(Digest),
     /// Not the bytes that were asked for.
     #[error("the manifest has digest `{found}`, expected `{expected}`")]
     WrongDigest {
@@ -125,6 +131,7 @@ impl Manifest {
         let view: View<'_> = serde_json::from_slice(&bytes).map_err(|e| ManifestError::Syntax(e.to_string()))?;
         let media_type = decide_type(&view, served_as)?;
         let links = links(&view, &media_type)?;
+        check_inline(&bytes)?;
         let digest = digest_of(&bytes, &media_type);
         let View { subject, artifact_type, .. } = view;
         Ok(Self { media_type, digest, links, subject, artifact_type, bytes })
@@ -385,6 +392,38 @@ fn links(view: &View<'_>, media_type: &MediaType) -> Result<Links, ManifestError
     }
     let config = view.config.clone().ok_or_else(|| missing("config"))?;
     Ok(Links::Image { config: Some(Box::new(config)), layers: view.layers.clone().unwrap_or_default() })
+}
+
+/// Content may stand in `data` beside its digest (image-spec, "Embedded Content"). Nobody here reads it there, but
+/// whoever does must not be led to something else.
+fn check_inline(bytes: &[u8]) -> Result<(), ManifestError> {
+    #[derive(Deserialize)]
+    struct Pointers {
+        #[serde(default)]
+        manifests: Option<Vec<Pointer>>,
+        #[serde(default)]
+        config: Option<Pointer>,
+        #[serde(default)]
+        layers: Option<Vec<Pointer>>,
+    }
+    #[derive(Deserialize)]
+    struct Pointer {
+        digest: Digest,
+        #[serde(default)]
+        data: Option<String>,
+    }
+    if !bytes.windows(6).any(|window| window == br#""data""#) {
+        return Ok(());
+    }
+    let Ok(Pointers { manifests, config, layers }) = serde_json::from_slice(bytes) else { return Ok(()) };
+    let all = [manifests, layers].into_iter().flatten().flatten().chain(config);
+    for Pointer { digest, data } in all {
+        let Some(data) = data else { continue };
+        if !BASE64_STANDARD.decode(data).is_ok_and(|content| digest.matches(&content)) {
+            return Err(ManifestError::WrongData(digest));
+        }
+    }
+    Ok(())
 }
 
 /// The digest of a manifest: of its bytes, but for signed schema 1 of its payload without the signatures.

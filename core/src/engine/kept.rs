@@ -1,10 +1,14 @@
 //! A fetch that remembers what a filter read, so that the copy does not read it again, and indexes that earlier runs
 //! read.
 
-use std::{collections::HashMap, sync::Mutex};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::sync::OnceCell;
 
 use super::state::lock;
 use crate::{
@@ -24,7 +28,8 @@ pub(super) struct Kept<'a> {
     fetch: &'a dyn Fetch,
     /// Where indexes are noted; none where nobody would look them up.
     notes: Option<&'a Notes>,
-    manifests: Mutex<HashMap<Digest, Manifest>>,
+    /// In a cell, because two indexes of one image may ask for the same child at the same time.
+    manifests: Mutex<HashMap<Digest, Arc<OnceCell<Manifest>>>>,
     blobs: Mutex<HashMap<Digest, Bytes>>,
 }
 
@@ -35,17 +40,24 @@ impl<'a> Kept<'a> {
 
     /// Keeps a manifest that was read on another way.
     pub(super) fn keep(&self, manifest: &Manifest) {
-        let new = lock(&self.manifests).insert(manifest.digest().clone(), manifest.clone()).is_none();
-        if let Some(notes) = self.notes.filter(|_| new && manifest.media_type().is_index()) {
+        if self.cell(manifest.digest()).set(manifest.clone()).is_ok() {
+            self.note(manifest);
+        }
+    }
+
+    fn cell(&self, digest: &Digest) -> Arc<OnceCell<Manifest>> {
+        Arc::clone(lock(&self.manifests).entry(digest.clone()).or_default())
+    }
+
+    fn note(&self, manifest: &Manifest) {
+        if let Some(notes) = self.notes.filter(|_| manifest.media_type().is_index()) {
             notes.put_manifest(manifest);
         }
     }
 
     /// An index that an earlier run read.
     fn noted(&self, item: &Descriptor) -> Option<Manifest> {
-        let manifest = self.notes.filter(|_| item.media_type.is_index())?.manifest(&item.digest)?;
-        lock(&self.manifests).insert(manifest.digest().clone(), manifest.clone());
-        Some(manifest)
+        self.notes.filter(|_| item.media_type.is_index())?.manifest(&item.digest)
     }
 
     /// Opens a blob for a copy: from memory if a filter read it, else from the source without keeping it.
@@ -65,13 +77,15 @@ impl Fetch for Kept<'_> {
     }
 
     async fn manifest(&self, repository: &Repository, item: &Descriptor) -> Result<Manifest> {
-        let kept = lock(&self.manifests).get(&item.digest).cloned();
-        if let Some(manifest) = kept.or_else(|| self.noted(item)) {
-            return Ok(manifest);
-        }
-        let manifest = self.fetch.manifest(repository, item).await?;
-        self.keep(&manifest);
-        Ok(manifest)
+        let read = || async {
+            if let Some(manifest) = self.noted(item) {
+                return Ok(manifest);
+            }
+            let manifest = self.fetch.manifest(repository, item).await?;
+            self.note(&manifest);
+            Ok(manifest)
+        };
+        self.cell(&item.digest).get_or_try_init(read).await.cloned()
     }
 
     async fn blob(&self, repository: &Repository, item: &Descriptor) -> Result<Blob> {

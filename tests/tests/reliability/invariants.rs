@@ -92,6 +92,8 @@ fn every_failure_has_a_cause(scene: &Scene, ran: &Ran, missing: &[&Wanted]) {
         let failure = failures.iter().find(|failure| match failure["what"].as_str() {
             Some("image") => failure["source"].as_str() == Some(&image),
             Some("listing") => failure["repository"].as_str().is_none_or(|name| name == listing),
+            // What could not be made to last has no name of its own any more.
+            Some("finish") => true,
             _ => false,
         });
         let failure = failure.unwrap_or_else(|| panic!("I4: `{image}` is not in the report: {report:#}"));

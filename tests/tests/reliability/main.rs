@@ -4,7 +4,11 @@
 //! that page. A case that is not proven somewhere nearer to the code has its test here, named after it: the real
 //! program runs in a [`scene`], and after it [`invariants`] hold, whatever went wrong.
 
+mod data;
+mod destination;
+mod hose;
 mod invariants;
+mod load;
 mod network;
 mod promises;
 mod scene;

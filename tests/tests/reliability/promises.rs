@@ -71,7 +71,6 @@ fn every_test_that_is_named_is_there() {
 }
 
 #[test]
-#[ignore = "the table is being filled"]
 fn every_case_is_proven_or_does_not_apply() {
     let open: Vec<_> = rows()
         .into_iter()

@@ -78,10 +78,15 @@ impl Scene {
 
     /// Runs the program over everything that is wanted; it logs all that it can.
     pub(crate) fn run(&self) -> Ran {
-        self.write_pipeline("");
-        let arguments = ["run", "scene.toml", "--json", "-vvv", "--log", "run.log"];
+        let mut command = self.command();
         // The registries live on the other threads of the test.
-        tokio::task::block_in_place(|| self.folder.run(&arguments))
+        tokio::task::block_in_place(|| command.output().expect("the program can be started").into())
+    }
+
+    /// The program that [`Scene::run`] runs, for another one to start it.
+    pub(crate) fn command(&self) -> std::process::Command {
+        self.write_pipeline("");
+        self.folder.command(&["run", "scene.toml", "--json", "-vvv", "--log", "run.log"])
     }
 
     /// The pipeline of this scene, with more at its end.
@@ -120,6 +125,11 @@ impl Scene {
     pub(crate) fn names(&self, wanted: &Wanted) -> [String; 2] {
         let Wanted { repository, tag, .. } = wanted;
         [format!("{repository}:{tag}"), format!("{}/{repository}:{tag}", self.from.host())]
+    }
+
+    /// What the program logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path("run.log")).unwrap_or_default()
     }
 
     pub(crate) fn tmp(&self) -> PathBuf {

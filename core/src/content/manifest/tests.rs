@@ -122,3 +122,43 @@ fn pointing_an_entry_elsewhere_changes_its_digest_and_size_only() {
     let again = Manifest::parse(changed.bytes().clone(), &well_known::OCI_INDEX).unwrap();
     assert_eq!(again.links(), changed.links());
 }
+
+#[test]
+fn content_inside_a_pointer_must_be_what_the_pointer_says() {
+    let config = Descriptor::to(well_known::OCI_CONFIG, b"{}");
+    let document = |data: &str| {
+        format!(r#"{{"schemaVersion":2,"layers":[],"config":{{"digest":"{}","size":2,"data":{data}}}}}"#, config.digest)
+    };
+    for right in [r#""e30=""#, "null"] {
+        assert!(Manifest::parse(document(right), &well_known::OCI_MANIFEST).is_ok(), "{right}");
+    }
+    for wrong in [r#""e30""#, r#""eyJ9""#, r#""""#, r#""e30=\n""#] {
+        let error = Manifest::parse(document(wrong), &well_known::OCI_MANIFEST).unwrap_err();
+        assert_eq!(error, ManifestError::WrongData(config.digest.clone()), "{wrong}");
+    }
+}
+
+#[test]
+fn json_that_is_made_to_hurt_is_refused_at_once() {
+    let many = |one: &str| vec![one; Manifest::MAX_BYTES as usize / (one.len() + 1) - 20].join(",");
+    let entry = format!(r#"{{"digest":"sha256:{HEX}","size":1}}"#);
+    let started = std::time::Instant::now();
+    for (what, text) in [
+        ("nested", format!(r#"{{"manifests":{}"#, "[".repeat(10_000))),
+        ("nested objects", r#"{"a":"#.repeat(10_000)),
+        ("twice", r#"{"manifests":[],"manifests":[]}"#.to_owned()),
+        ("two types", format!(r#"{{"mediaType":"a/b","mediaType":"{}","manifests":[]}}"#, well_known::OCI_INDEX)),
+        ("infinite", format!(r#"{{"layers":[],"config":{{"digest":"sha256:{HEX}","size":1e400}}}}"#)),
+        ("half a letter", r#"{"manifests":[],"mediaType":"\ud800"}"#.to_owned()),
+        ("a byte order mark", "\u{feff}{\"manifests\":[]}".to_owned()),
+        ("more behind", r#"{"manifests":[]} {}"#.to_owned()),
+        ("a million of nothing", format!(r#"{{"manifests":[{}]}}"#, many("{}"))),
+        ("a million of nulls", format!(r#"{{"layers":[{}]}}"#, many("null"))),
+        ("too many", format!(r#"{{"manifests":[{}]}}"#, many(&entry))),
+    ] {
+        let started = std::time::Instant::now();
+        assert!(Manifest::parse(text, &MediaType::default()).is_err(), "{what}");
+        assert!(started.elapsed().as_secs() < 5, "{what} takes {:?}", started.elapsed());
+    }
+    assert!(started.elapsed().as_secs() < 20);
+}
