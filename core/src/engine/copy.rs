@@ -145,15 +145,12 @@ impl Copy<'_> {
         site: &'s Site<'_>,
     ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 's>> {
         Box::pin(async move {
-            try_join_all(tree.children.iter().map(|child| async move {
-                // Tags of one repository often share children; each is written once.
-                if self.batch.wrote(site.push, &site.repository, child.manifest.digest()) {
-                    return Ok(());
-                }
-                self.children(child, site).await?;
-                site.stage.put_manifest(&site.repository, &child.manifest).await?;
-                self.batch.remember(site.push, &site.repository, child.manifest.digest());
-                Ok::<_, Error>(())
+            try_join_all(tree.children.iter().map(|child| {
+                // Tags of one repository often share children, and so do two indexes of one image.
+                self.batch.write_once(site.push, &site.repository, child.manifest.digest(), async move {
+                    self.children(child, site).await?;
+                    site.stage.put_manifest(&site.repository, &child.manifest).await
+                })
             }))
             .await?;
             Ok(())

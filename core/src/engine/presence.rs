@@ -35,6 +35,9 @@ pub(super) enum Presence {
 
 type Survey = OnceCell<Known>;
 
+/// A child manifest that was written, or is being written.
+type Written = Arc<OnceCell<()>>;
+
 /// The surveys of this run. One is kept while a listing that needs it has jobs.
 #[derive(Default)]
 pub(super) struct Surveys(Mutex<HashMap<(usize, Repository), Weak<Survey>>>);
@@ -47,7 +50,7 @@ pub(super) struct Batch {
     /// Whether nobody else writes the same names.
     pub(super) exclusive: bool,
     surveys: Mutex<HashMap<(usize, Repository), Arc<Survey>>>,
-    written: Mutex<HashMap<(usize, Repository), HashSet<Digest>>>,
+    written: Mutex<HashMap<(usize, Repository), HashMap<Digest, Written>>>,
     carried: Mutex<HashSet<(usize, ImageRef)>>,
     /// Jobs that run in the main lane.
     running: AtomicUsize,
@@ -58,14 +61,20 @@ impl Batch {
         Arc::new(Self { size, exclusive, ..Self::default() })
     }
 
-    /// Whether a child manifest was written by another job of this listing.
-    pub(super) fn wrote(&self, push: usize, at: &Repository, digest: &Digest) -> bool {
-        lock(&self.written).get(&(push, at.clone())).is_some_and(|written| written.contains(digest))
-    }
-
-    /// Remembers a child manifest that was written.
-    pub(super) fn remember(&self, push: usize, at: &Repository, digest: &Digest) {
-        lock(&self.written).entry((push, at.clone())).or_default().insert(digest.clone());
+    /// Writes a child manifest, unless a job of this listing wrote it. Somebody who is writing it is waited for; if
+    /// that fails, the next one tries.
+    pub(super) async fn write_once(
+        &self,
+        push: usize,
+        at: &Repository,
+        digest: &Digest,
+        write: impl Future<Output = Result<()>> + Send,
+    ) -> Result<()> {
+        let cell = {
+            let mut written = lock(&self.written);
+            Arc::clone(written.entry((push, at.clone())).or_default().entry(digest.clone()).or_default())
+        };
+        cell.get_or_try_init(|| write).await.copied()
     }
 
     /// Whether a name that is about an image was written along with the image.

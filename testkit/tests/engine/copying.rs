@@ -1,8 +1,13 @@
 //! What is copied, and what that costs in questions.
 
+use std::{
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    time::Duration,
+};
+
 use sealift_core::{
     content::{Digest, well_known},
-    error::{Error, ErrorKind},
+    error::{Error, ErrorKind, Retry},
     event::Event,
     job::{Outcome, Skip},
 };
@@ -27,6 +32,34 @@ async fn an_image_arrives_whole_and_with_its_digest() {
     // Two configs and three layers; `base` is shared and moves once.
     assert_eq!(report.moved.blobs, 5);
     assert_eq!((from.count(Op::Blob), to.count(Op::Fill)), (5, 5));
+    assert_eq!((to.count(Op::PutManifest), to.count(Op::Tag)), (3, 1), "a child of two indexes is written once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn children_that_tags_share_are_written_once_also_when_the_first_attempt_fails() {
+    let app = index(&[("linux/amd64", &image("linux/amd64", &["a"])), ("linux/arm64", &image("linux/arm64", &["b"]))]);
+    for failing in [0, 1] {
+        let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
+        let mut wanted = Wanted::new();
+        for tag in 0..10 {
+            from.add(&format!("app:v{tag}"), &app);
+            wanted = wanted.image(&format!("from.io/app:v{tag}"), &[]);
+        }
+        let left = AtomicUsize::new(failing);
+        to.script(move |call| match call.op {
+            Op::PutManifest if left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok() => {
+                Some(Fault::Fail(Error::new(ErrorKind::Unavailable, "gone").retry(Retry::Soon)))
+            }
+            // A moment in which others come to the same child.
+            Op::PutManifest => Some(Fault::Slow(Duration::from_secs(1))),
+            _ => None,
+        });
+        let report = Bench::new(wanted, &from, &[&to]).run().await;
+        assert_eq!((report.copied, report.failed), (10, 0), "{:?}", report.failures);
+        // Whoever fails at one child lets go of the other, which somebody else begins again.
+        assert_eq!((to.count(Op::PutManifest), to.count(Op::Tag)), (2 + 2 * failing, 10));
+        to.assert_whole();
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,10 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use sealift_core::error::{Error, ErrorKind, Retry};
+use sealift_core::{
+    content::{Algorithm, ImageRef, Version},
+    error::{Error, ErrorKind, Retry},
+};
 
 use super::{Reason, Said, harbor};
 use crate::{
@@ -178,6 +181,10 @@ fn bad_request(refusal: &Refusal<'_>) -> Meaning {
     if said.has("DIGEST_INVALID") || said.has("SIZE_INVALID") {
         return match refusal.doing {
             Doing::PushBlob(..) => Meaning::new(Corrupt, "other bytes arrived than were sent").retry(Retry::Soon),
+            // distribution 2.8 reads back what it is writing, which fails while somebody else writes the same manifest.
+            Doing::PushManifest(image) if !has_other_digest(image) => {
+                Meaning::new(Corrupt, "other bytes arrived than were sent").retry(Retry::Soon)
+            }
             _ => Meaning::new(Unsupported, "`{registry}` does not take this digest"),
         };
     }
@@ -191,6 +198,11 @@ fn bad_request(refusal: &Refusal<'_>) -> Meaning {
         return Meaning::new(Unsupported, "`{registry}` does not take this kind of manifest");
     }
     Meaning::new(Unsupported, "`{registry}` does not understand the request")
+}
+
+/// Every registry knows sha256, not every one knows more.
+fn has_other_digest(image: &ImageRef) -> bool {
+    matches!(&image.version, Version::Digest(digest) if digest.algorithm() != Algorithm::Sha256)
 }
 
 fn unauthorized(refusal: &Refusal<'_>) -> Meaning {

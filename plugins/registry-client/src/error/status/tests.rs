@@ -1,4 +1,4 @@
-use sealift_core::content::{Digest, ImageRef, Repository};
+use sealift_core::content::{Digest, ImageRef, Repository, Version};
 
 use super::*;
 
@@ -47,6 +47,8 @@ fn every_answer_is_sorted_by_what_can_be_done() {
     use ErrorKind::*;
     let scene = Scene::new();
     let read = Doing::ReadManifest(&scene.image);
+    let sha512 = format!("sha512:{}", "a".repeat(128)).parse().unwrap();
+    let sha512 = ImageRef { version: Version::Digest(sha512), ..scene.image.clone() };
     for (doing, status, body, kind, retry) in [
         (read, 404, code("MANIFEST_UNKNOWN", "x"), NotFound, Retry::Never),
         (read, 404, code("NOT_FOUND", "artifact not found"), NotFound, Retry::Never),
@@ -61,6 +63,8 @@ fn every_answer_is_sorted_by_what_can_be_done() {
         (scene.push(), 412, code("PRECONDITION", "immutable"), Conflict, Retry::Never),
         (scene.push(), 400, code("TAG_INVALID", "The image tag is immutable"), Conflict, Retry::Never),
         (scene.push(), 400, code("MANIFEST_INVALID", "x"), Unsupported, Retry::Never),
+        (scene.push(), 400, code("DIGEST_INVALID", "x"), Corrupt, Retry::Soon),
+        (Doing::PushManifest(&sha512), 400, code("DIGEST_INVALID", "x"), Unsupported, Retry::Never),
         (scene.push(), 413, String::new(), Unsupported, Retry::Never),
         (
             scene.push(),
