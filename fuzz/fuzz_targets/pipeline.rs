@@ -8,6 +8,11 @@ use sealift_core::{fuzz, plugin::Purpose, spec::Settings};
 use sealift_plugins as _;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    let settings = Settings { base: "/nowhere".into(), environment: Arc::new(|_| None), purpose: Purpose::Check };
+    let settings = Settings {
+        base: "/nowhere".into(),
+        environment: Arc::new(|_| None),
+        purpose: Purpose::Check,
+        notes: Default::default(),
+    };
     fuzz::pipeline(bytes, &settings);
 });
