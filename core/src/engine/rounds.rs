@@ -44,6 +44,7 @@ pub(super) async fn run(engine: Arc<Engine>) -> Report {
     run.all_rounds().await;
     run.finish().await;
     watcher.abort();
+    drop(watcher.await); // it holds the plugins, and some clean up after themselves when they are let go of
     let mut report = run.into_report();
     report.elapsed = started.elapsed();
     engine.events.tell(&Event::RunFinished { report: Arc::new(report.clone()) });

@@ -1,7 +1,8 @@
 //! Stopping a run.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use sealift_core::spec::Pipeline;
 use sealift_testkit::{
     images::image,
     memory::{Fault, Memory, Op, Wanted},
@@ -74,4 +75,16 @@ async fn transfers_that_do_not_end_are_dropped_after_the_grace() {
     let started = tokio::time::Instant::now();
     bench.run().await;
     assert_eq!(started.elapsed().as_secs(), 8);
+}
+
+/// Some plugins clean up when they are dropped. A program may end right after its run, so nobody else may hold them then.
+#[tokio::test]
+async fn a_run_that_is_over_holds_no_plugin() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
+    let bench = Bench::new(many(&from), &from, &[&to]);
+    assert_eq!(bench.run().await.failed, 0);
+    let Pipeline { list, fetch, pushes, .. } = &bench.pipeline;
+    let holders =
+        (Arc::strong_count(&list.stage), Arc::strong_count(&fetch.stage), Arc::strong_count(&pushes[0].stage));
+    assert_eq!(holders, (1, 1, 1));
 }

@@ -73,11 +73,10 @@ pub(crate) fn transport(error: reqwest::Error, side: Side<'_>) -> Error {
 
 fn untrusted(tls: &rustls::Error, side: Side<'_>) -> Error {
     let host = side.0;
-    let certificate = matches!(tls, rustls::Error::InvalidCertificate(_));
-    if certificate {
+    if let rustls::Error::InvalidCertificate(why) = tls {
         return Error::new(ErrorKind::Unavailable, format!("the certificate of `{host}` is not trusted: {tls}"))
             .retry(Retry::Never)
-            .hint(format!("name its CA with `ca_file` in [registries.\"{host}\"]; `insecure = true` there gives up all verification"));
+            .hint(remedy(why, host));
     }
     match tls {
         rustls::Error::InvalidMessage(_) => Error::new(ErrorKind::Unavailable, format!("`{host}` does not speak TLS"))
@@ -89,6 +88,23 @@ fn untrusted(tls: &rustls::Error, side: Side<'_>) -> Error {
                 .hint("it may want a client certificate: `client_cert` and `client_key` in [registries]")
         }
         other => Error::new(ErrorKind::Unavailable, format!("TLS with `{host}` failed: {other}")),
+    }
+}
+
+/// A CA helps only where the certificate is right in itself.
+fn remedy(why: &rustls::CertificateError, host: &str) -> String {
+    use rustls::CertificateError::{
+        Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet, NotValidYetContext,
+    };
+    match why {
+        Expired | ExpiredContext { .. } => "its operator must renew it, unless the clock here is wrong".to_owned(),
+        NotValidYet | NotValidYetContext { .. } => "look at the clock here, and at the one of its operator".to_owned(),
+        NotValidForName | NotValidForNameContext { .. } => {
+            "use a name of the registry that is in its certificate".to_owned()
+        }
+        _ => format!(
+            "name its CA with `ca_file` in [registries.\"{host}\"]; `insecure = true` there gives up all verification"
+        ),
     }
 }
 

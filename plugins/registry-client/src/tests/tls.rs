@@ -104,6 +104,8 @@ async fn a_certificate_for_another_name_is_not_trusted() {
     let entry = Registry { ca_file: Some(file(dir.path(), "ca.pem", &ca.pem())), ..Registry::default() };
     let error = resolve(&client_with(&[(&registry.host(), entry)], hasty()), &registry.host()).await;
     assert!(error.message().contains("is not trusted"), "{error}");
+    // The CA is known already, so this is no matter of `ca_file`.
+    assert_eq!(error.hint_text(), Some("use a name of the registry that is in its certificate"));
 }
 
 #[tokio::test]
@@ -278,6 +280,7 @@ async fn a_certificate_that_ran_out_is_not_trusted() {
     let entry = Registry { ca_file: Some(file(dir.path(), "ca.pem", &ca.pem())), ..Registry::default() };
     let error = resolve(&client_with(&[(&host, entry)], hasty()), &host).await;
     assert!(error.message().contains("is not trusted") && error.message().contains("expired"), "{error}");
+    assert_eq!(error.hint_text(), Some("its operator must renew it, unless the clock here is wrong"));
     assert!(!error.is_retryable());
 }
 
