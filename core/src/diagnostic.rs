@@ -125,9 +125,9 @@ fn quoted(line: &str) -> String {
     if line.len() > MAX_QUOTED { String::new() } else { printable(line) }
 }
 
-/// What is said may quote a file, too.
+/// What is said may quote a file, too; it is one line of text, so not even a tab belongs there.
 fn shown(text: String) -> String {
-    if text.chars().any(char::is_control) { printable(&text) } else { text }
+    if text.chars().any(char::is_control) { text.replace(char::is_control, "\u{fffd}") } else { text }
 }
 
 /// A text from a file that may go to a terminal: control characters but tabs become `\u{fffd}`, one for one.

@@ -31,6 +31,13 @@ fn a_line_is_quoted_without_its_end_and_without_what_moves_a_terminal() {
 }
 
 #[test]
+fn what_is_said_is_one_line_whatever_it_quotes() {
+    let said = Diagnostic::error("`a\tb` is no key").note("in\n`x`").hint("write\u{7}");
+    assert_eq!(said.message, "`a\u{fffd}b` is no key");
+    assert_eq!((said.notes, said.hint), (vec!["in\u{fffd}`x`".to_owned()], Some("write\u{fffd}".to_owned())));
+}
+
+#[test]
 fn a_line_that_is_too_long_is_not_quoted() {
     assert_eq!(place(&"x".repeat(5000), 4000..4001), (1, 4001, 1, String::new()));
 }
