@@ -53,8 +53,8 @@ pub enum ReferenceError {
     #[error("`{0}` is not a registry host")]
     Host(String),
     /// There is a URL.
-    #[error("`{0}//` begins a URL, and a name begins with its registry")]
-    Scheme(String),
+    #[error("`{0}` begins a URL, and a name begins with its registry")]
+    Scheme(&'static str),
     /// Paths are lower case: `[a-z0-9]+` joined by `.`, `_`, `__` or dashes, elements separated by `/`.
     #[error("`{0}` is not a repository path: lower-case letters, digits and single separators `.` `_` `-` only")]
     Path(String),
@@ -82,6 +82,10 @@ impl Repository {
     /// If one of them is not valid.
     pub fn new(registry: &str, path: &str) -> Result<Self, ReferenceError> {
         let registry = if is_docker_hub(registry) { DOCKER_HUB } else { registry };
+        // Who splits a URL at its first slash has half of the scheme in either part.
+        if registry.ends_with(':') && path.starts_with('/') {
+            refuse_url(&format!("{registry}/{path}"))?;
+        }
         check_host(registry)?;
         check_path(path)?;
         Ok(Self { registry: registry.into(), path: path.into() })
@@ -117,6 +121,7 @@ impl Repository {
         if text.is_empty() {
             return Err(ReferenceError::Empty);
         }
+        refuse_url(text)?;
         let (host, rest) = split_host(text);
         // The first `:` or `@` after the host ends the path: a path has neither.
         let (path, suffix) = match rest.find([':', '@']) {
@@ -229,12 +234,19 @@ fn split_host(text: &str) -> (Option<&str>, &str) {
     }
 }
 
+/// What stands before a name that was copied from a browser, or from the command line of another program.
+const SCHEMES: [&str; 4] = ["https://", "http://", "docker://", "oci://"];
+
+fn refuse_url(text: &str) -> Result<(), ReferenceError> {
+    let scheme = SCHEMES.into_iter().find(|scheme| text.starts_with(scheme));
+    scheme.map_or(Ok(()), |scheme| Err(ReferenceError::Scheme(scheme)))
+}
+
 fn check_host(host: &str) -> Result<(), ReferenceError> {
-    match host {
-        "" => return Err(ReferenceError::Empty),
-        "http:" | "https:" | "docker:" => return Err(ReferenceError::Scheme(host.to_owned())),
-        _ => {}
+    if host.is_empty() {
+        return Err(ReferenceError::Empty);
     }
+    refuse_url(host)?;
     let bad = || ReferenceError::Host(host.to_owned());
     let (name, port) = match host.strip_prefix('[') {
         Some(rest) => {
@@ -436,6 +448,17 @@ mod tests {
         ] {
             assert!(text.parse::<ImageRef>().is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_url_is_named_as_one_wherever_a_name_is_expected() {
+        let url = |scheme| Some(ReferenceError::Scheme(scheme));
+        assert_eq!("https://quay.io/a/b".parse::<ImageRef>().err(), url("https://"));
+        assert_eq!("docker://nginx:1".parse::<ImageRef>().err(), url("docker://"));
+        assert_eq!(Repository::new("http:", "/quay.io/a").err(), url("http://"));
+        assert_eq!(Repository::new("oci://quay.io", "a").err(), url("oci://"));
+        let half = Repository::new("https:", "a").unwrap_err();
+        assert_eq!(half.to_string(), "`https:` is not a registry host");
     }
 
     #[test]

@@ -133,14 +133,15 @@ fn read(written: &str, entry: &Registry, cx: &BuildContext<'_>) -> Result<(Strin
         value.as_ref().and_then(|value| cx.reveal(value, &key(field)).map_err(&mut note).ok())
     };
     let (username, password) = (reveal(&entry.username, "username"), reveal(&entry.password, "password"));
-    for (one, other, missing) in [
-        (entry.username.is_some(), entry.password.is_some(), "password"),
-        (entry.password.is_some(), entry.username.is_some(), "username"),
-        (entry.client_cert.is_some(), entry.client_key.is_some(), "client_key"),
-        (entry.client_key.is_some(), entry.client_cert.is_some(), "client_cert"),
+    for (one, has_one, other, has_other, example) in [
+        ("username", entry.username.is_some(), "password", entry.password.is_some(), "{ env = \"REGISTRY_PASSWORD\" }"),
+        ("password", entry.password.is_some(), "username", entry.username.is_some(), "\"robot\""),
+        ("client_cert", entry.client_cert.is_some(), "client_key", entry.client_key.is_some(), "\"client.key\""),
+        ("client_key", entry.client_key.is_some(), "client_cert", entry.client_cert.is_some(), "\"client.pem\""),
     ] {
-        if one && !other {
-            note(ConfigError::new(format!("`{missing}` is missing")).at(format!("{written:?}")));
+        if has_one && !has_other {
+            let hint = format!("add `{other} = {example}`, or leave out `{one}`");
+            note(ConfigError::new(format!("`{one}` needs a `{other}`")).at(key(one)).hint(hint));
         }
     }
     let trust = read_trust(entry, cx, &key).unwrap_or_else(|problem| {
@@ -149,7 +150,8 @@ fn read(written: &str, entry: &Registry, cx: &BuildContext<'_>) -> Result<(Strin
     });
     let path_prefix = entry.path_prefix.as_deref().unwrap_or_default().trim_end_matches('/');
     if !path_prefix.is_empty() && (!path_prefix.starts_with('/') || path_prefix.contains(['?', '#', '%'])) {
-        note(ConfigError::new("it must be a path, such as `/repository/docker`").at(key("path_prefix")));
+        let message = format!("`path_prefix` must be a path such as `/repository/docker`, not `{path_prefix}`");
+        note(ConfigError::new(message).at(key("path_prefix")));
     }
     let settings = Settings {
         login: username.map(|name| name.expose().to_owned()).zip(password),

@@ -28,13 +28,23 @@ impl Side<'_> {
     pub(crate) fn no_connection(self, error: &io::Error) -> Error {
         let text = error.to_string();
         if NO_SUCH_NAME.iter().any(|known| text.contains(known)) {
-            return self.unreachable("there is no host of that name").retry(Retry::Never);
+            return self
+                .unreachable("there is no host of that name")
+                .retry(Retry::Never)
+                .hint("look at how it is written, and whether the DNS of this network knows it");
         }
         match error.kind() {
-            io::ErrorKind::ConnectionRefused => self.unreachable("connection refused"),
-            io::ErrorKind::TimedOut => self.unreachable("no connection in time"),
+            io::ErrorKind::ConnectionRefused => self
+                .unreachable("connection refused")
+                .hint("nothing listens there: look at the port, and whether the registry is up"),
+            io::ErrorKind::TimedOut => self.no_connection_in_time(),
             _ => self.unreachable(&text),
         }
+    }
+
+    fn no_connection_in_time(self) -> Error {
+        self.unreachable("no connection in time")
+            .hint("a firewall may drop what is sent there; a proxy is named in `HTTPS_PROXY`")
     }
 
     /// No connection could be made.
@@ -60,7 +70,7 @@ pub(crate) fn transport(error: reqwest::Error, side: Side<'_>) -> Error {
         Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted) => {
             Error::new(ErrorKind::Unavailable, format!("`{host}` broke the connection"))
         }
-        _ if error.is_connect() && error.is_timeout() => side.unreachable("no connection in time"),
+        _ if error.is_connect() && error.is_timeout() => side.no_connection_in_time(),
         _ if error.is_connect() && cause.contains("proxy authorization required") => {
             Error::new(ErrorKind::Denied, format!("the proxy on the way to `{host}` wants a login"))
                 .hint("put it into the proxy variable: http://NAME:PASSWORD@PROXY:PORT")
