@@ -19,11 +19,14 @@ use crate::{
     yaml::{Documents, Node, RENDER, Value},
 };
 
+mod parts;
+
 /// Lists the images that Kubernetes manifests name, also those that `helm template` or `kustomize build` print.
 ///
 /// Found are: `image` of every container, init container and ephemeral container, wherever a pod is described; image
-/// volumes; and every text under a key `image` of other resources that can be read as a reference. An image that is named
-/// several times is copied once.
+/// volumes; and in other resources everything under a key `image` that can be read as a reference: a text, or a map with
+/// `repository` and perhaps `registry`, `tag` and `digest`. What cannot be read there is left out with a warning. An image
+/// that is named several times is copied once.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Kubernetes {
@@ -132,9 +135,7 @@ impl Finder {
                 None => Some(format!("expected the name of an image, found {}", value.what())),
             };
             if let Some(message) = complaint {
-                let error = Diagnostic::error(message).at(documents.place(value));
-                let is_template = documents.place(value).text.contains("{{");
-                self.errors.push(if is_template { error.hint(RENDER) } else { error });
+                self.errors.push(hinted(Diagnostic::error(message).at(documents.place(value)), value));
             }
         }
     }
@@ -142,19 +143,35 @@ impl Finder {
     /// Elsewhere `image` may mean anything.
     fn anything(&mut self, documents: &Documents<'_>, value: &Node) {
         // The image of a volume: `image: { reference: … }`.
-        let named =
-            if matches!(value.value, Value::Map(_)) { value.get("reference").map(|node| &**node) } else { Some(value) };
-        match named.and_then(|node| Some((node, node.text()?))) {
-            Some((node, text)) => match Mention::parse(text, || documents.place(node)) {
-                Ok(mention) => self.mentions.push(mention),
-                Err(_) => {
-                    let message = format!("`{text}` under `image` is no reference and is left out");
-                    self.warnings.push(Diagnostic::warning(message).at(documents.place(node)));
-                }
-            },
-            None => self.walk(documents, value),
+        let named = value.get("reference").map_or(value, |node| node);
+        if let Some(text) = named.text() {
+            self.guess(documents, text, named);
+        } else if let Some((name, repository)) = parts::join(value) {
+            self.guess(documents, &name, repository);
+            self.walk(documents, value);
+        } else if value.is_template() {
+            let warning = Diagnostic::warning("what stands under `image` is not rendered and is left out");
+            self.warnings.push(hinted(warning.at(documents.place(value)), value));
+        } else {
+            self.walk(documents, value);
         }
     }
+
+    /// Takes a name that may be something else.
+    fn guess(&mut self, documents: &Documents<'_>, name: &str, node: &Node) {
+        match Mention::parse(name, || documents.place(node)) {
+            Ok(mention) => self.mentions.push(mention),
+            Err(_) => {
+                let warning = Diagnostic::warning(format!("`{name}` under `image` is no reference and is left out"));
+                self.warnings.push(hinted(warning.at(documents.place(node)), node));
+            }
+        }
+    }
+}
+
+/// With what to do about a template, if the value is one.
+fn hinted(diagnostic: Diagnostic, value: &Node) -> Diagnostic {
+    if value.is_template() { diagnostic.hint(RENDER) } else { diagnostic }
 }
 
 sealift_core::inventory::submit! { Plugin::list::<Kubernetes>("kubernetes") }

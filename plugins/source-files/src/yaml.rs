@@ -66,6 +66,15 @@ impl Node {
         })
     }
 
+    /// Whether it waits for `helm template`: `"{{ … }}"`, or the same without quotes, which is a map as the key of a map.
+    pub(crate) fn is_template(&self) -> bool {
+        match self.resolved() {
+            Value::Scalar { text, .. } => text.contains("{{"),
+            Value::Map(entries) => entries.iter().any(|(key, _)| matches!(key.value, Value::Map(_))),
+            _ => false,
+        }
+    }
+
     /// What it is, for people.
     pub(crate) fn what(&self) -> String {
         match self.resolved() {

@@ -70,6 +70,49 @@ fn resources_of_operators_are_looked_through() {
 }
 
 #[test]
+fn an_image_in_parts_is_put_together() {
+    let text = r#"kind: Shop
+spec:
+  image: {repository: quay.io/a/app, tag: v1}
+  api: {image: {registry: quay.io, repository: a/api, tag: 1.27, pullPolicy: Always}}
+  cache: {image: {registry: docker.io, repository: redis, tag: "", digest: ~}}
+  job:
+    image:
+      registry: ghcr.io/
+      repository: b/job
+      digest: sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824
+      sidecar: {image: h.io/c/side:2}
+"#;
+    assert_eq!(
+        images(text),
+        [
+            "quay.io/a/app:v1 3",
+            "quay.io/a/api:1.27 4",
+            "docker.io/library/redis:latest 5",
+            "ghcr.io/b/job@sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824 9",
+            "h.io/c/side:2 11",
+        ]
+    );
+    let schema =
+        "schema: {properties: {image: {properties: {repository: {type: string}}, repository: {type: string}}}}";
+    assert_eq!(images(schema), [""; 0]);
+}
+
+#[test]
+fn parts_that_make_no_reference_are_left_out_and_that_is_said() {
+    let text = "spec:\n  image:\n    repository: quay.io/a/App\n    tag: v1\n  x: {image: {repository: ~, tag: v1}}\n";
+    let finder = find(text);
+    assert!(finder.mentions.is_empty() && finder.errors.is_empty());
+    assert_eq!(
+        finder.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        [
+            "a.yaml:3:17: `quay.io/a/App:v1` under `image` is no reference and is left out",
+            "a.yaml:5:27: `:v1` under `image` is no reference and is left out",
+        ]
+    );
+}
+
+#[test]
 fn json_is_read_too() {
     let text = "{\n  \"kind\": \"Pod\",\n  \"spec\": {\"containers\": [\n    {\"image\": \"nginx:1\"}\n  ]}\n}\n";
     assert_eq!(images(text), ["docker.io/library/nginx:1 4"]);
@@ -102,6 +145,15 @@ fn a_chart_that_was_not_rendered_is_recognised() {
     assert_eq!(errors[0].hint.as_deref(), Some(RENDER));
     let errors = find("spec:\n  containers:\n    - image: \"{{ .Values.image }}\"\n").errors;
     assert_eq!(errors[0].hint.as_deref(), Some(RENDER));
+}
+
+#[test]
+fn a_chart_that_was_not_rendered_is_recognised_outside_of_containers_too() {
+    for image in ["\"{{ .Values.image }}\"", "{{ .Values.image }}", "{repository: \"{{ .Values.image }}\", tag: v1}"] {
+        let finder = find(&format!("spec:\n  image: {image}\n"));
+        assert_eq!(finder.warnings.len(), 1, "{image}");
+        assert_eq!(finder.warnings[0].hint.as_deref(), Some(RENDER), "{image}");
+    }
 }
 
 #[test]
