@@ -1,6 +1,7 @@
 //! Running the program as a user does: in a folder, with files and variables.
 
 use std::{
+    io::Read,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
@@ -136,4 +137,30 @@ impl From<Output> for Ran {
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
+}
+
+/// Sends a signal (`INT`, `TERM`) to a program.
+///
+/// # Panics
+/// If there is no such program.
+pub fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args(["-s", name, &child.id().to_string()]).status();
+    assert!(sent.is_ok_and(|status| status.success()), "{name} could not be sent");
+}
+
+/// Waits until a program that was started says this, and returns what it said on stderr so far; the rest is for
+/// [`Ran::of`].
+///
+/// # Panics
+/// If it ends without a word of it.
+pub fn until_said(child: &mut Child, words: &str) -> String {
+    let stderr = child.stderr.as_mut().expect("it is piped");
+    let (mut said, mut byte) = (Vec::new(), [0]);
+    // One at a time, so that nothing is taken from whoever reads the rest.
+    while !said.ends_with(words.as_bytes()) {
+        let read = stderr.read(&mut byte).expect("it can be read");
+        assert!(read > 0, "it never said {words:?}: {}", String::from_utf8_lossy(&said));
+        said.push(byte[0]);
+    }
+    String::from_utf8_lossy(&said).into_owned()
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use sealift_core::content::{Digest, Version};
-use sealift_e2e::program::{Folder, Ran};
+use sealift_e2e::program::{Folder, Ran, signal as send};
 use sealift_oci_layout::{Writer, WriterOptions};
 use sealift_serve::sample::{Dialect, Image, layer};
 use sealift_testkit::program::{find, podman, skopeo, skopeo_ok};
@@ -67,8 +67,7 @@ impl Serving {
 
     /// Sends a signal and says how the program ended, with what it had said.
     fn end(mut self, signal: &str) -> (Option<i32>, String) {
-        let sent = Command::new("kill").args(["-s", signal, &self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
+        send(&self.child, signal);
         let code = self.child.wait().unwrap().code();
         (code, std::io::read_to_string(self.child.stderr.take().unwrap()).unwrap())
     }

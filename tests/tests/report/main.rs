@@ -2,11 +2,10 @@
 
 use std::{
     path::Path,
-    process::{Child, Command},
     time::{Duration, Instant},
 };
 
-use sealift_e2e::program::{Folder, Ran};
+use sealift_e2e::program::{Folder, Ran, signal, until_said};
 use sealift_testkit::{
     content::Content,
     images::image,
@@ -14,6 +13,8 @@ use sealift_testkit::{
     registry::Registry,
 };
 use serde_json::{Value, json};
+
+mod exact;
 
 fn folder() -> Folder {
     Folder::new(env!("CARGO_BIN_EXE_sealift-under-test"))
@@ -102,24 +103,19 @@ async fn it_is_there_after_a_run_that_was_stopped() {
     let slow = Proxy::start(from.addr(), Network { bytes_per_second: 100_000, ..Network::default() }).await;
     let folder = folder();
     let (source, target) = (format!("{}/shop/app:v1", slow.host()), format!("{}/m/app", to.host()));
-    let child = folder.start(&["copy", &source, &target, "--report", "report.json"]);
+    let mut child = folder.start(&["copy", &source, &target, "--report", "report.json"]);
     let deadline = Instant::now() + Duration::from_secs(30);
     while slow.bytes_from_server() < 100_000 {
         assert!(Instant::now() < deadline, "some bytes have to move");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    interrupt(&child);
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    interrupt(&child);
+    signal(&child, "INT");
+    tokio::task::block_in_place(|| until_said(&mut child, "stopping: nothing new begins"));
+    signal(&child, "INT");
     Ran::of(child).expect(130);
     let report = report(&folder, "report.json");
     let said = (&report["interrupted"], &report["exit_code"], &report["copied"]);
     assert_eq!(said, (&json!(true), &json!(130), &json!(0)));
-}
-
-fn interrupt(child: &Child) {
-    let sent = Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
 }
 
 #[test]

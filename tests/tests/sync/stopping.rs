@@ -1,11 +1,8 @@
 //! Stopping with signals, and going on afterwards.
 
-use std::{
-    process::{Child, Command},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use sealift_e2e::program::Ran;
+use sealift_e2e::program::{Ran, signal, until_said};
 use sealift_serve::access::Kind;
 use sealift_testkit::content::Content;
 use sealift_testkit::{
@@ -14,11 +11,6 @@ use sealift_testkit::{
 };
 
 use crate::{folder, open_sites};
-
-fn signal(child: &Child, name: &str) {
-    let sent = Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
-}
 
 /// Waits until something is so, for half a minute at most.
 async fn until(what: &str, mut so: impl FnMut() -> bool) {
@@ -64,10 +56,10 @@ async fn a_second_signal_does_not_wait() {
     let slow = Proxy::start(from.addr(), Network { bytes_per_second: 100_000, ..Network::default() }).await;
     let folder = folder();
     folder.write("images.yaml", &format!("{}/shop/app: {}/m/app\n", slow.host(), to.host()));
-    let child = folder.start(&["sync", "--images", "images.yaml"]);
+    let mut child = folder.start(&["sync", "--images", "images.yaml"]);
     until("some bytes have to move", || slow.bytes_from_server() > 100_000).await;
     signal(&child, "TERM");
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    tokio::task::block_in_place(|| until_said(&mut child, "stopping: nothing new begins"));
     signal(&child, "INT");
     let asked = Instant::now();
     Ran::of(child).expect(130);
