@@ -118,7 +118,9 @@ impl JsonSchema for Value {
                 { "type": "string" },
                 {
                     "type": "object",
-                    "properties": { "env": { "type": "string" } },
+                    "properties": {
+                        "env": { "type": "string", "description": "The name of the environment variable." }
+                    },
                     "required": ["env"],
                     "additionalProperties": false
                 }

@@ -1,6 +1,6 @@
 //! `sealift schema`, judged by somebody else.
 
-use std::fs;
+use std::{fs, path::PathBuf};
 
 use jsonschema::Validator;
 use serde_json::Value;
@@ -29,14 +29,40 @@ fn it_takes_every_example() {
     for entry in fs::read_dir(root().join("examples/pipelines")).unwrap() {
         texts.push(fs::read_to_string(entry.unwrap().path()).unwrap());
     }
-    for page in ["README.md", "docs/coming-from-image-syncer.md"] {
-        let page = fs::read_to_string(root().join(page)).unwrap();
-        texts.extend(page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).map(str::to_owned));
-    }
     assert!(texts.len() > 20);
     for text in texts {
         assert_eq!(wrong(&validator, &text), [""; 0], "{text}");
     }
+}
+
+#[test]
+fn it_takes_every_pipeline_in_the_docs() {
+    let validator = validator();
+    let mut taken = 0;
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        for block in text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
+            assert_eq!(wrong(&validator, block), [""; 0], "{}:\n{block}", page.display());
+            taken += 1;
+        }
+    }
+    assert!(taken > 30, "{taken} were found");
+}
+
+/// The README and every page below `docs`.
+fn pages() -> Vec<PathBuf> {
+    let (mut pages, mut folders) = (vec![root().join("README.md")], vec![root().join("docs")]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false if path.extension().is_some_and(|suffix| suffix == "md") => pages.push(path),
+                false => {}
+            }
+        }
+    }
+    pages
 }
 
 #[test]
@@ -70,10 +96,40 @@ fn it_refuses_what_check_refuses() {
 #[test]
 fn every_field_has_its_text_for_the_editor() {
     let schema: Value = serde_json::from_str(&printed(&["schema"])).unwrap();
-    for (name, of) in schema["$defs"].as_object().unwrap() {
-        for (key, field) in of["properties"].as_object().into_iter().flatten() {
-            let text = field["description"].as_str().unwrap_or_default();
-            assert!(!text.is_empty(), "`{key}` of `{name}` says nothing");
+    let (mut seen, mut silent) = (0, Vec::new());
+    walk("", &schema, &mut |place, field| {
+        seen += 1;
+        if field["description"].as_str().unwrap_or_default().is_empty() {
+            silent.push(place.to_owned());
         }
+    });
+    assert!(seen > 75, "{seen} fields were found");
+    assert_eq!(silent, [""; 0], "these say nothing");
+}
+
+/// Shows every field of a schema, wherever it is in it, with its place.
+fn walk(place: &str, schema: &Value, field: &mut dyn FnMut(&str, &Value)) {
+    match schema {
+        Value::Object(keywords) => {
+            for (keyword, value) in keywords {
+                let place = format!("{place}/{keyword}");
+                match (keyword.as_str(), value) {
+                    // Values, not schemas.
+                    ("examples" | "default" | "const" | "enum", _) => {}
+                    ("properties", Value::Object(fields)) => {
+                        for (name, of) in fields {
+                            let place = format!("{place}/{name}");
+                            field(&place, of);
+                            walk(&place, of, field);
+                        }
+                    }
+                    _ => walk(&place, value, field),
+                }
+            }
+        }
+        Value::Array(schemas) => {
+            schemas.iter().enumerate().for_each(|(at, of)| walk(&format!("{place}/{at}"), of, field))
+        }
+        _ => {}
     }
 }

@@ -67,6 +67,27 @@ async fn its_own_plugins_explain_themselves_like_the_built_in_ones() {
     assert!(output.status.code() == Some(2) && said.contains("suffix"), "{said}");
 }
 
+#[tokio::test]
+async fn its_schema_knows_its_own_plugins_and_somebody_else_agrees() {
+    let folder = TempDir::new().unwrap();
+    let output = run(folder.path(), &["schema"]).await;
+    let schema: Value = serde_json::from_slice(&output.stdout).unwrap();
+    jsonschema::meta::validate(&schema).expect("it is a schema itself");
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let takes = |text: &str| {
+        let pipeline: Value = serde_json::to_value(toml::from_str::<toml::Table>(text).unwrap()).unwrap();
+        validator.iter_errors(&pipeline).map(|error| error.to_string()).collect::<Vec<_>>()
+    };
+    let right = pipeline("127.0.0.1:1");
+    assert_eq!(takes(&right), [""; 0]);
+    for (word, wrong) in
+        [("\"suffix\"", "\"sufix\""), ("\nkeep", "\nkep"), ("\ntoken", "\ntokens"), ("\npath", "\npaths")]
+    {
+        assert!(right.contains(word), "{right}");
+        assert_ne!(takes(&right.replace(word, wrong)), [""; 0], "it takes {wrong}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pipeline_of_its_own_plugins_writes_what_is_allowed() {
     let Some(registry) = Registry::start() else { return };
