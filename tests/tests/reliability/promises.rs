@@ -7,19 +7,32 @@ use std::{
 
 const CASES: std::ops::RangeInclusive<u32> = 1..=92;
 
-/// A row of the tables with cases: its number and its last cell.
-fn rows() -> Vec<(u32, String)> {
-    let page = std::fs::read_to_string(root().join("docs/reliability.md")).expect("the page is there");
-    // What was found has the numbers of cases, too.
-    let cases = page.lines().take_while(|line| *line != "## Found and mended");
-    let cells = cases.filter_map(|line| line.strip_prefix('|')?.strip_suffix('|'));
-    cells
-        .filter_map(|line| {
-            let (number, rest) = line.split_once('|')?;
-            let (_, kept_by) = rest.rsplit_once('|')?;
-            Some((number.trim().parse().ok()?, kept_by.trim().to_owned()))
-        })
-        .collect()
+/// A row of the tables with cases: its number and its last cell. Other tables of the page do not count, whatever
+/// stands in their first column.
+fn rows(page: &str) -> Vec<(u32, String)> {
+    let mut of_cases = false;
+    let mut rows = Vec::new();
+    for line in page.lines() {
+        let Some(cells) = line.strip_prefix('|').and_then(|line| line.strip_suffix('|')) else {
+            of_cases = false;
+            continue;
+        };
+        let cells: Vec<_> = cells.split('|').map(str::trim).collect();
+        match cells[..] {
+            ["case", _, "kept by"] => of_cases = true,
+            ["---", ..] => (),
+            [number, _, kept_by] if of_cases => {
+                let number = number.parse().unwrap_or_else(|_| panic!("a row is not of a case: {line}"));
+                rows.push((number, kept_by.to_owned()));
+            }
+            _ => assert!(!of_cases, "a row has three cells: {line}"),
+        }
+    }
+    rows
+}
+
+fn page() -> String {
+    std::fs::read_to_string(root().join("docs/reliability.md")).expect("the page is there")
 }
 
 fn root() -> PathBuf {
@@ -40,19 +53,45 @@ fn tests(cell: &str) -> Vec<(&str, &str)> {
     tests
 }
 
-fn is_test(file: &str, name: &str) -> bool {
-    let text = std::fs::read_to_string(root().join(file)).unwrap_or_default();
-    let heads = [format!("fn {name}("), format!("fn {name}<")];
-    let Some(at) = heads.iter().find_map(|head| text.find(head)) else { return false };
-    // Above it stands its attribute, in a macro of property tests perhaps further up.
-    let above: Vec<_> = text[..at].lines().rev().take(6).collect();
-    above.iter().any(|line| line.contains("test]") || line.contains("test(")) || text.contains("proptest!")
+/// Whether a test is run with all others, or only by a command of its own.
+#[derive(Debug, PartialEq, Eq)]
+enum Runs {
+    Always,
+    WhenAsked,
+}
+
+/// The test of this name, by its attributes: a function without one is no test, and neither is one in a comment.
+fn find(text: &str, name: &str) -> Option<Runs> {
+    let lines: Vec<_> = text.lines().map(str::trim).collect();
+    let head = |line: &&str| {
+        let line = line.strip_prefix("async ").unwrap_or(line);
+        line.strip_prefix("fn ").and_then(|line| line.strip_prefix(name)).is_some_and(|rest| rest.starts_with('('))
+    };
+    let at = lines.iter().position(head)?;
+    let above = lines[..at].iter().rev().take_while(|line| line.starts_with("#[") || line.starts_with("//"));
+    let attributes: Vec<_> = above.filter(|line| line.starts_with("#[")).collect();
+    let is_test = |line: &&&str| ["#[test]", "#[tokio::test]", "#[tokio::test("].iter().any(|it| line.starts_with(it));
+    if !attributes.iter().any(is_test) {
+        return None;
+    }
+    let ignored = attributes.iter().any(|line| line.starts_with("#[ignore"));
+    Some(if ignored { Runs::WhenAsked } else { Runs::Always })
+}
+
+fn find_in(file: &str, name: &str) -> Option<Runs> {
+    find(&std::fs::read_to_string(root().join(file)).unwrap_or_default(), name)
+}
+
+/// What the page's commands for ignored tests ask for.
+fn asked_for(page: &str) -> Vec<&str> {
+    let commands = page.lines().filter(|line| line.starts_with("$ ") && line.contains(" --ignored "));
+    commands.filter_map(|line| line.split_whitespace().last()).collect()
 }
 
 #[test]
 fn every_case_has_one_row() {
     let mut found = BTreeMap::<u32, u32>::new();
-    for (number, _) in rows() {
+    for (number, _) in rows(&page()) {
         *found.entry(number).or_default() += 1;
     }
     for case in CASES {
@@ -63,20 +102,29 @@ fn every_case_has_one_row() {
 
 #[test]
 fn every_test_that_is_named_is_there() {
-    for (number, cell) in rows() {
+    let page = page();
+    for (number, cell) in rows(&page) {
         for (file, name) in tests(&cell) {
-            assert!(is_test(file, name), "case {number}: `{file}` has no test `{name}`");
+            match find_in(file, name) {
+                Some(Runs::Always) => (),
+                Some(Runs::WhenAsked) => assert!(
+                    asked_for(&page).iter().any(|filter| name.contains(filter)),
+                    "case {number}: `{name}` is ignored, and no command on the page runs it"
+                ),
+                None => panic!("case {number}: `{file}` has no test `{name}`"),
+            }
         }
     }
 }
 
 #[test]
-fn every_case_is_proven_or_does_not_apply() {
-    let open: Vec<_> = rows()
+fn every_case_is_proven_in_every_run_or_does_not_apply() {
+    let proven = |cell: &str| tests(cell).iter().any(|(file, name)| find_in(file, name) == Some(Runs::Always));
+    let open: Vec<_> = rows(&page())
         .into_iter()
         .filter(|(_, cell)| match cell.strip_prefix("does not apply: ") {
             Some(reason) => reason.len() < 20,
-            None => tests(cell).is_empty(),
+            None => !proven(cell),
         })
         .map(|(number, _)| number)
         .collect();
@@ -85,14 +133,56 @@ fn every_case_is_proven_or_does_not_apply() {
 
 #[test]
 fn a_test_in_this_folder_that_is_named_after_a_case_is_in_its_row() {
-    let rows: BTreeMap<_, _> = rows().into_iter().collect();
+    let rows: BTreeMap<_, _> = rows(&page()).into_iter().collect();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reliability");
     for entry in std::fs::read_dir(folder).unwrap() {
-        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
-        for rest in text.split("fn case_").skip(1) {
-            let name = format!("case_{}", rest.split('(').next().unwrap());
-            let Some(number) = name[5..].split('_').next().and_then(|number| number.parse().ok()) else { continue };
-            assert!(rows[&number].contains(&name), "case {number} does not name `{name}`");
+        let path = entry.unwrap().path();
+        let file = format!("tests/tests/reliability/{}", path.file_name().unwrap().to_str().unwrap());
+        let text = std::fs::read_to_string(path).unwrap();
+        for name in text.lines().filter_map(|line| line.trim().trim_start_matches("async ").strip_prefix("fn case_")) {
+            let name = format!("case_{}", name.split('(').next().unwrap());
+            let number = name[5..].split('_').next().and_then(|number| number.parse().ok());
+            let number: u32 = number.unwrap_or_else(|| panic!("`{name}` has no number of a case"));
+            let named = tests(&rows[&number]).contains(&(file.as_str(), name.as_str()));
+            assert!(named, "case {number} does not name `{name}` of `{file}`");
         }
     }
+}
+
+#[test]
+fn only_what_is_run_counts_as_a_test() {
+    let text = r#"
+        fn of_its_own() {}
+        proptest! {
+            #[test]
+            fn in_a_macro(text in ".*") {}
+            fn beside_it(text: &str) {}
+        }
+        #[tokio::test(flavor = "multi_thread")]
+        /// Why.
+        async fn that_waits() {}
+        #[test]
+        #[ignore = "long"]
+        fn that_is_long() {}
+        #[test]
+        // fn in_a_comment() {}
+        fn that_waits_longer() {}
+    "#;
+    for (name, runs) in [
+        ("of_its_own", None),
+        ("in_a_macro", Some(Runs::Always)),
+        ("beside_it", None),
+        ("that_waits", Some(Runs::Always)),
+        ("that_is_long", Some(Runs::WhenAsked)),
+        ("in_a_comment", None),
+        ("that", None),
+    ] {
+        assert_eq!(find(text, name), runs, "{name}");
+    }
+}
+
+#[test]
+fn only_tables_of_cases_have_cases() {
+    let page = "| case | what | kept by |\n|---|---|---|\n| 3 | it | `a.rs` `b_c` |\n\n| 4 | is | no case |\n";
+    assert_eq!(rows(page), [(3, "`a.rs` `b_c`".to_owned())]);
 }
