@@ -80,37 +80,49 @@ pub(super) fn hung(what: impl Display) -> Error {
         .hint("a plugin must answer or fail; its own limits should be shorter than this one")
 }
 
-/// A slot whose panic fails the blob. How long it may stand still is judged by the bytes that pass.
+/// A slot that fails the blob when it breaks. How long it may stand still while it is filled is judged by the bytes
+/// that pass.
 struct FencedSlot {
-    push: Arc<str>,
+    fence: Fence<dyn Push>,
     inner: Box<dyn Slot>,
+    /// Why it is not worth filling.
+    broken: Option<Error>,
 }
 
 #[async_trait]
 impl Slot for FencedSlot {
     async fn fill(self: Box<Self>, blob: Blob) -> Result<()> {
-        let Self { push, inner } = *self;
+        let Self { fence, inner, broken } = *self;
+        if let Some(error) = broken {
+            return Err(error);
+        }
         // Reading is done within: the source may be the one that broke.
         AssertUnwindSafe(inner.fill(blob)).catch_unwind().await.unwrap_or_else(|panic| {
-            let text = text_of(&*panic);
+            let (push, text) = (&fence.inner.kind, text_of(&*panic));
             Err(Error::new(ErrorKind::Bug, format!("a stage broke while a blob went to the push `{push}`: {text}")))
         })
     }
 
     async fn ready(&mut self) {
-        // Who broke while it waited breaks or fails when it is filled, too, and there is an answer to that.
-        let _ = AssertUnwindSafe(self.inner.ready()).catch_unwind().await;
+        let ready = async {
+            self.inner.ready().await;
+            Ok(())
+        };
+        self.broken = self.fence.call("waited for its turn", ready).await.err();
     }
 
     fn confirms(&self) -> bool {
-        self.inner.confirms()
+        self.fence.ask("said whether it confirms digests", || self.inner.confirms()).unwrap_or(false)
     }
 }
 
 impl Fence<dyn Push> {
     fn around_slot(&self, offer: Offer) -> Offer {
         match offer {
-            Offer::Want(inner) => Offer::Want(Box::new(FencedSlot { push: Arc::clone(&self.inner.kind), inner })),
+            Offer::Want(inner) => {
+                let fence = Fence::new(self.role, self.inner.clone());
+                Offer::Want(Box::new(FencedSlot { fence, inner, broken: None }))
+            }
             other => other,
         }
     }

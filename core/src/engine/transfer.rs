@@ -178,20 +178,22 @@ impl Transfer<'_> {
         };
         let offers = moves.iter().map(|one| self.offer(one, &elsewhere));
         let mut went: Vec<Option<Went>> = Vec::with_capacity(moves.len());
-        let mut slots = Vec::new();
-        for offer in join_all(offers).await {
+        let (mut slots, mut pushes) = (Vec::new(), Vec::new());
+        for (offer, one) in join_all(offers).await.into_iter().zip(moves) {
             went.push(match offer {
                 Ok(Offer::Have) => Some(Went::Have),
                 Ok(Offer::Mounted) => Some(Went::Mounted),
                 Ok(Offer::Want(slot)) => {
                     slots.push(slot);
+                    pushes.push(one.site.push);
                     None
                 }
                 Err(error) => Some(Went::Failed(error)),
             });
         }
         let hashed = self.must_hash(moves, &slots);
-        let mut filled = if slots.is_empty() { Vec::new() } else { self.fill(slots, hashed).await }.into_iter();
+        let mut filled =
+            if slots.is_empty() { Vec::new() } else { self.fill(slots, &pushes, hashed).await }.into_iter();
         went.into_iter().map(|went| went.or_else(|| filled.next()).expect("one answer for each slot")).collect()
     }
 
@@ -225,7 +227,14 @@ impl Transfer<'_> {
             || !slots.iter().all(|slot| slot.confirms())
     }
 
-    async fn fill(&self, mut slots: Vec<Box<dyn Slot>>, hashed: bool) -> Vec<Went> {
+    /// What stands still when no byte passes: either side may be the one.
+    fn between(&self, pushes: &[usize]) -> String {
+        let (blob, pipeline) = (self.item.digest.short(), &self.engine.pipeline);
+        let pushes: Vec<_> = pushes.iter().map(|push| format!("the push `{}`", pipeline.pushes[*push].kind)).collect();
+        format!("blob `{blob}` from the fetch `{}` to {}", pipeline.fetch.kind, pushes.join(" and "))
+    }
+
+    async fn fill(&self, mut slots: Vec<Box<dyn Slot>>, pushes: &[usize], hashed: bool) -> Vec<Went> {
         for slot in &mut slots {
             slot.ready().await;
         }
@@ -248,10 +257,9 @@ impl Transfer<'_> {
         let watched = Arc::clone(&passed);
         let blob = blob.counted(passed).watched(Arc::clone(&trouble));
         let takers = slots.len();
-        let what = format!("blob `{}`", self.item.digest.short());
         let results = tokio::select! {
             results = self.pour(blob, slots) => results,
-            error = fence::standing_still(&watched, what) => {
+            error = fence::standing_still(&watched, self.between(pushes)) => {
                 vec![Some(Err(error)); takers]
             }
         };

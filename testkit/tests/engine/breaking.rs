@@ -1,22 +1,25 @@
 //! Plugins that panic, hang or flood: what they take down has their name, and the rest goes on.
 
-use std::{future::pending, sync::Arc};
+mod trapped;
+
+use std::{collections::BTreeSet, future::pending, sync::Arc};
 
 use async_trait::async_trait;
 use sealift_core::{
-    content::{Descriptor, Repository},
-    error::{Error, ErrorKind, Result},
+    content::{Descriptor, Digest, Repository, well_known},
+    error::{Error, ErrorKind, Result, Retry},
     job::{Candidate, Listing, Resolved},
     outlet::Outlet,
-    report::{Failed, Report},
-    spec::Named,
-    stage::{Fetch, Filter, List, Verdict},
+    report::{Failed, Failure, Report},
+    spec::{Named, Verify},
+    stage::{Fetch, Filter, List, Push, Verdict},
 };
 use sealift_testkit::{
-    images::{image, index},
+    images::{artifact, image, index},
     memory::{Fault, Memory, Op, Wanted},
 };
 
+use self::trapped::{Trap, Trapped};
 use crate::Bench;
 
 /// How a plugin breaks.
@@ -35,13 +38,6 @@ impl How {
             Self::Hangs => pending().await,
         }
     }
-
-    fn fault(self) -> Fault {
-        match self {
-            Self::Panics => Fault::Panic,
-            Self::Hangs => Fault::Hang,
-        }
-    }
 }
 
 /// Two images, of which something breaks the one in `app`.
@@ -55,61 +51,174 @@ fn two_images() -> (Memory, Memory, Wanted) {
 #[track_caller]
 fn assert_one_failed(report: &Report, named: &str, how: How, to: &Memory) {
     assert_eq!((report.copied, report.failed, report.exit_code()), (1, 1, 1), "{:?}", report.failures);
-    let failure = &report.failures[0];
-    assert_eq!(failure.kind, ErrorKind::Bug);
-    assert!(failure.cause.contains(named), "{}", failure.cause);
-    let why = if how == How::Panics { "told to" } else { "30 minutes" };
-    assert!(failure.cause.contains(why), "{}", failure.cause);
+    assert_names(&report.failures[0], named, how);
     assert!(to.digest_of("other:v1").is_some());
     to.assert_whole();
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_fetch_that_breaks_at_any_question_takes_down_its_image_only() {
-    for op in [Op::ResolveManifest, Op::Blob] {
-        for how in WAYS {
-            let (from, to, wanted) = two_images();
-            from.script(move |call| (call.op == op && call.repository == "app").then(|| how.fault()));
-            let report = Bench::new(wanted, &from, &[&to]).run().await;
-            assert_one_failed(&report, "the fetch `memory`", how, &to);
+#[track_caller]
+fn assert_names(failure: &Failure, named: &str, how: How) {
+    assert_eq!(failure.kind, ErrorKind::Bug, "{}", failure.cause);
+    assert!(failure.cause.contains(named), "`{named}` is not in: {}", failure.cause);
+    let why = if how == How::Panics { "told to" } else { "30 minutes" };
+    assert!(failure.cause.contains(why), "{}", failure.cause);
+}
+
+/// A run in which every method of a fetch and of a push is asked for something, and the trap for one of them is set.
+///
+/// One image of another repository, and in `app` an index with a signature, a new tag beside it and one that is there
+/// already with something else; a tag that is not at the source; and a destination that takes one blob without
+/// confirming it.
+async fn with_everything(trap: &Trap) -> (Report, Memory) {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io").confirming());
+    let (amd, arm) = (image("linux/amd64", &["amd"]), image("linux/arm64", &["arm"]));
+    let app = index(&[("linux/amd64", &amd), ("linux/arm64", &arm)]);
+    let about = [("subject", serde_json::to_value(app.manifest.descriptor()).unwrap())];
+    let doubted = image("linux/amd64", &["the layer in doubt"]);
+    let layer = doubted.blobs[1].0.digest.to_string();
+    for (name, image) in [
+        ("other:v1", &image("linux/amd64", &["another layer"])),
+        ("app:v1", &app),
+        ("app:v2", &doubted),
+        ("app:v3", &image("linux/amd64", &["a newer layer"])),
+    ] {
+        from.add(name, image);
+    }
+    from.add(&format!("app@{}", Digest::of(b"any")), &artifact(well_known::OCI_CONFIG, "{}", &["signed"], &about));
+    to.add("app:v3", &image("linux/amd64", &["an older layer"]));
+    to.script(move |call| {
+        let doubt = call.op == Op::Fill && call.what == layer && call.before == 0;
+        doubt.then_some(Fault::Unconfirmed)
+    });
+    let wanted = ["other:v1", "app:v1", "app:v2", "app:v3", "lost:v1"];
+    let wanted = wanted.iter().fold(Wanted::new(), |wanted, name| wanted.image(&format!("from.io/{name}"), &[]));
+    let mut bench = Bench::new(wanted, &from, &[&to]).options(|run| {
+        run.referrers = Some(true);
+        run.verify = Verify::Destination;
+        run.transfers = 1.try_into().ok();
+        run.retries = Some(0);
+    });
+    bench.pipeline.fetch = Named::new("fragile", Arc::new(Trapped::new(&from, trap)) as Arc<dyn Fetch>);
+    bench.pipeline.pushes = vec![Named::new("fragile", Arc::new(Trapped::new(&to, trap)) as Arc<dyn Push>)];
+    (bench.run().await, to)
+}
+
+/// The methods that can break, and whether they can hang, too.
+const FETCH: [(&str, &[How]); 6] = [
+    ("resolve", &WAYS),
+    ("resolve a digest", &WAYS),
+    ("manifest", &WAYS),
+    ("blob", &WAYS),
+    ("referrers", &WAYS),
+    ("tags_about", &WAYS),
+];
+const PUSH: [(&str, &[How]); 15] = [
+    ("place", &[How::Panics]),
+    ("store", &[How::Panics]),
+    ("overview", &WAYS),
+    ("survey", &WAYS),
+    ("current", &WAYS),
+    ("has", &WAYS),
+    ("prepare", &WAYS),
+    ("offer", &WAYS),
+    ("renew", &WAYS),
+    ("put_manifest", &WAYS),
+    ("tag", &WAYS),
+    ("root", &WAYS),
+    ("relate", &WAYS),
+    ("ready", &WAYS),
+    ("fill", &WAYS),
+];
+/// What only helps: an image arrives without it.
+const HELP: [(&str, &[How]); 3] = [("tags", &WAYS), ("elsewhere", &WAYS), ("confirms", &[How::Panics])];
+
+/// Breaks each method in each way that it can.
+async fn each(methods: &[(&'static str, &[How])], mut look: impl AsyncFnMut(&'static str, How, Report, Memory)) {
+    for &(method, ways) in methods {
+        for &how in ways {
+            let trap = Trap::at(method, how);
+            let (report, to) = with_everything(&trap).await;
+            assert!(trap.asked().contains(method), "{method} was never asked");
+            to.assert_whole();
+            assert!(to.digest_of("other:v1").is_some(), "{method}: the rest goes on");
+            look(method, how, report, to).await;
         }
     }
+}
+
+/// The images that failed, without the one that was never there.
+fn broken(report: &Report) -> Vec<&Failure> {
+    report.failures.iter().filter(|failure| failure.kind != ErrorKind::NotFound).collect()
+}
+
+async fn takes_down_its_image_only(role: &str, methods: &[(&'static str, &[How])]) {
+    each(methods, async |method, how, report, _| {
+        let broken = broken(&report);
+        assert!((1..=4).contains(&broken.len()), "{method}, {how:?}: {:?}", report.failures);
+        assert_eq!(report.copied + report.failed, 5, "{method}, {how:?}");
+        assert_eq!(report.exit_code(), 1);
+        for failure in broken {
+            let Failed::Image { source, .. } = &failure.what else { panic!("{method}: {:?}", failure.what) };
+            assert_ne!(source.repository.path(), "other");
+            assert_names(failure, &format!("the {role} `fragile`"), how);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fetch_that_breaks_at_any_question_takes_down_its_image_only() {
+    takes_down_its_image_only("fetch", &FETCH).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_push_that_breaks_at_any_question_takes_down_its_image_only() {
-    for op in [Op::Current, Op::Prepare, Op::Offer, Op::Tag] {
-        for how in WAYS {
-            let (from, to, wanted) = two_images();
-            to.script(move |call| (call.op == op && call.repository == "app").then(|| how.fault()));
-            let report = Bench::new(wanted, &from, &[&to]).run().await;
-            assert_one_failed(&report, "the push `memory`", how, &to);
-        }
-    }
+    takes_down_its_image_only("push", &PUSH).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_push_that_breaks_while_it_takes_a_blob_takes_down_its_image_only() {
-    let (from, to, wanted) = two_images();
-    to.script(|call| (call.op == Op::Fill && call.repository == "app").then_some(Fault::Panic));
-    let report = Bench::new(wanted, &from, &[&to]).run().await;
-    assert_one_failed(&report, "the push `memory`", How::Panics, &to);
-    let (from, to, wanted) = two_images();
-    to.script(|call| (call.op == Op::Fill && call.repository == "app").then_some(Fault::Hang));
-    let report = Bench::new(wanted, &from, &[&to]).run().await;
-    assert_one_failed(&report, "no byte of blob", How::Hangs, &to);
+async fn what_only_helps_may_break_and_the_image_arrives_without_it() {
+    each(&HELP, async |method, how, report, _| {
+        assert_eq!((report.copied, report.failed), (4, 1), "{method}, {how:?}: {:?}", report.failures);
+        assert_eq!(broken(&report).len(), 0, "{method}, {how:?}: {:?}", report.failures);
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_push_that_breaks_at_the_end_is_a_failure_of_the_run_and_no_end_of_it() {
-    for how in WAYS {
-        let (from, to, wanted) = two_images();
-        to.script(move |call| (call.op == Op::Finish).then(|| how.fault()));
-        let report = Bench::new(wanted, &from, &[&to]).run().await;
-        assert_eq!((report.copied, report.failed), (2, 1));
-        assert!(matches!(report.failures[0].what, Failed::Finish { .. }));
-        assert!(report.failures[0].cause.contains("the push `memory`"), "{}", report.failures[0].cause);
-    }
+    each(&[("finish", &WAYS)], async |_, how, report, _| {
+        assert_eq!((report.copied, report.failed), (4, 2));
+        let broken = broken(&report);
+        assert!(matches!(broken[0].what, Failed::Finish { .. }));
+        assert_names(broken[0], "the push `fragile`", how);
+    })
+    .await;
+}
+
+/// The tables above are all that a stage can be asked.
+#[tokio::test(start_paused = true)]
+async fn nothing_that_a_stage_is_asked_is_left_out() {
+    let trap = Trap::at("nothing", How::Panics);
+    let (report, to) = with_everything(&trap).await;
+    assert_eq!((report.copied, report.failed, broken(&report).len()), (4, 1, 0), "{:?}", report.failures);
+    to.assert_whole();
+    let mut asked: BTreeSet<_> = FETCH.iter().chain(&PUSH).chain(&HELP).map(|(method, _)| *method).collect();
+    asked.insert("finish");
+    assert_eq!(trap.asked(), asked, "what is asked in that run, and what breaks");
+
+    asked.remove("resolve a digest");
+    let stages = include_str!("../../../core/src/stage.rs");
+    let able = ["Fetch", "Push", "Slot"].into_iter().flat_map(|role| methods(stages, role)).collect();
+    assert_eq!(asked, able, "what breaks, and what the traits have");
+}
+
+/// The methods of a trait.
+fn methods<'a>(text: &'a str, role: &str) -> Vec<&'a str> {
+    let (_, text) = text.split_once(&format!("pub trait {role}")).unwrap();
+    let lines = text.lines().take_while(|line| *line != "}").map(str::trim);
+    let heads = lines.filter_map(|line| line.trim_start_matches("async ").strip_prefix("fn "));
+    heads.filter_map(|head| head.split('(').next()).collect()
 }
 
 /// A filter that breaks in one of its moments.
@@ -185,14 +294,26 @@ async fn a_filter_that_cannot_even_describe_itself_still_filters() {
     }
 }
 
-/// A list that hands out one image, and then breaks.
-struct Breaking(How);
+/// A list that hands out one image, and then breaks: at once, or when it is to list the other one again.
+struct Breaking {
+    again: bool,
+    how: How,
+}
 
 #[async_trait]
 impl List for Breaking {
     async fn list(&self, out: &Outlet) -> Result<()> {
         out.send(listing("from.io/other", 1)).await?;
-        self.0.happen().await;
+        if self.again {
+            let away = Error::new(ErrorKind::Unavailable, "away").retry(Retry::Soon);
+            return out.failed(&"from.io/app".parse().unwrap(), away).await;
+        }
+        self.how.happen().await;
+        Ok(())
+    }
+
+    async fn list_again(&self, _: &Repository, _: &Outlet) -> Result<()> {
+        self.how.happen().await;
         Ok(())
     }
 }
@@ -206,12 +327,13 @@ fn listing(repository: &str, tags: usize) -> Listing {
 
 #[tokio::test(start_paused = true)]
 async fn a_list_that_breaks_is_named_and_what_it_found_is_copied() {
-    for how in WAYS {
+    for (again, how) in [(false, How::Panics), (false, How::Hangs), (true, How::Panics), (true, How::Hangs)] {
         let (from, to, wanted) = two_images();
         let mut bench = Bench::new(wanted, &from, &[&to]);
-        bench.pipeline.list = Named::new("breaking", Arc::new(Breaking(how)) as Arc<dyn List>);
+        bench.pipeline.list = Named::new("breaking", Arc::new(Breaking { again, how }) as Arc<dyn List>);
         let report = bench.run().await;
         assert_one_failed(&report, "the list `breaking`", how, &to);
+        assert_eq!(report.rounds, u32::from(again));
     }
 }
 

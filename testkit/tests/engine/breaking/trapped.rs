@@ -1,0 +1,224 @@
+//! Stages that break at one method, and are a registry in memory at all others.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use sealift_core::{
+    blob::Blob,
+    content::{Descriptor, Digest, ImageRef, Manifest, Repository, Tag, Version},
+    error::Result,
+    job::{Job, Resolved},
+    stage::{Fetch, Known, Offer, Push, Slot, StoreId, Want},
+};
+use sealift_testkit::memory::Memory;
+
+use super::How;
+
+/// What is asked of this repository never breaks.
+const SPARED: &str = "other";
+
+/// Where something breaks and how, and which methods were asked so far.
+#[derive(Clone)]
+pub(super) struct Trap {
+    method: &'static str,
+    how: How,
+    asked: Arc<Mutex<BTreeSet<&'static str>>>,
+}
+
+impl Trap {
+    pub(super) fn at(method: &'static str, how: How) -> Self {
+        Self { method, how, asked: Arc::default() }
+    }
+
+    pub(super) fn asked(&self) -> BTreeSet<&'static str> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    /// Whether this call breaks.
+    fn shuts(&self, method: &'static str, at: &Repository) -> bool {
+        self.asked.lock().unwrap().insert(method);
+        method == self.method && at.path() != SPARED
+    }
+
+    async fn step(&self, method: &'static str, at: &Repository) {
+        if self.shuts(method, at) {
+            self.how.happen().await;
+        }
+    }
+
+    /// For methods that cannot wait, so they cannot hang either.
+    fn step_at_once(&self, method: &'static str, at: &Repository) {
+        assert!(!self.shuts(method, at), "told to");
+    }
+}
+
+/// A stage of either role over a registry in memory.
+pub(super) struct Trapped {
+    memory: Memory,
+    trap: Trap,
+    /// Stands for all repositories, where a question is of none.
+    all: Repository,
+}
+
+impl Trapped {
+    pub(super) fn new(memory: &Memory, trap: &Trap) -> Self {
+        Self { memory: memory.clone(), trap: trap.clone(), all: "any.io/all".parse().unwrap() }
+    }
+
+    fn fetch(&self) -> &dyn Fetch {
+        &self.memory
+    }
+
+    fn push(&self) -> &dyn Push {
+        &self.memory
+    }
+
+    fn slot(&self, at: &Repository, offer: Offer) -> Offer {
+        match offer {
+            Offer::Want(slot) => Offer::Want(Box::new(TrappedSlot { slot, trap: self.trap.clone(), at: at.clone() })),
+            other => other,
+        }
+    }
+}
+
+#[async_trait]
+impl Fetch for Trapped {
+    async fn resolve(&self, image: &ImageRef, want: Want) -> Result<Resolved> {
+        let method = if want == Want::Digest { "resolve a digest" } else { "resolve" };
+        self.trap.step(method, &image.repository).await;
+        self.fetch().resolve(image, want).await
+    }
+
+    async fn manifest(&self, repository: &Repository, item: &Descriptor) -> Result<Manifest> {
+        self.trap.step("manifest", repository).await;
+        self.fetch().manifest(repository, item).await
+    }
+
+    async fn blob(&self, repository: &Repository, item: &Descriptor) -> Result<Blob> {
+        self.trap.step("blob", repository).await;
+        self.fetch().blob(repository, item).await
+    }
+
+    async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Descriptor>> {
+        self.trap.step("referrers", repository).await;
+        self.fetch().referrers(repository, subject).await
+    }
+
+    async fn tags_about(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Tag>> {
+        self.trap.step("tags_about", repository).await;
+        self.fetch().tags_about(repository, subject).await
+    }
+
+    async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>> {
+        self.trap.step("tags", repository).await;
+        self.fetch().tags(repository).await
+    }
+
+    async fn elsewhere(&self, _: &Descriptor) -> Vec<Repository> {
+        self.trap.step("elsewhere", &self.all).await;
+        vec![format!("to.io/{SPARED}").parse().unwrap()]
+    }
+}
+
+#[async_trait]
+impl Push for Trapped {
+    fn place(&self, job: &Job) -> Result<Vec<ImageRef>> {
+        self.trap.step_at_once("place", &job.source.repository);
+        self.push().place(job)
+    }
+
+    fn store(&self, at: &Repository) -> StoreId {
+        self.trap.step_at_once("store", at);
+        self.push().store(at)
+    }
+
+    async fn overview(&self, at: &Repository, wanted: usize) -> Result<Known> {
+        self.trap.step("overview", at).await;
+        self.push().overview(at, wanted).await
+    }
+
+    async fn survey(&self, at: &Repository) -> Result<Known> {
+        self.trap.step("survey", at).await;
+        self.push().survey(at).await
+    }
+
+    async fn current(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
+        self.trap.step("current", &at.repository).await;
+        self.push().current(at).await
+    }
+
+    async fn has(&self, at: &Repository, item: &Descriptor) -> Result<bool> {
+        self.trap.step("has", at).await;
+        self.push().has(at, item).await
+    }
+
+    async fn prepare(&self, at: &ImageRef, replaces: Option<&Digest>) -> Result<()> {
+        self.trap.step("prepare", &at.repository).await;
+        self.push().prepare(at, replaces).await
+    }
+
+    async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer> {
+        self.trap.step("offer", at).await;
+        Ok(self.slot(at, self.push().offer(at, item, known_in).await?))
+    }
+
+    async fn renew(&self, at: &Repository, item: &Descriptor) -> Result<Offer> {
+        self.trap.step("renew", at).await;
+        Ok(self.slot(at, self.push().renew(at, item).await?))
+    }
+
+    async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()> {
+        self.trap.step("put_manifest", at).await;
+        self.push().put_manifest(at, manifest).await
+    }
+
+    async fn tag(&self, at: &ImageRef, manifest: &Manifest) -> Result<()> {
+        self.trap.step("tag", &at.repository).await;
+        self.push().tag(at, manifest).await
+    }
+
+    async fn root(&self, _: &Job, at: &ImageRef, manifest: &Manifest) -> Result<()> {
+        self.trap.step("root", &at.repository).await;
+        match &at.version {
+            Version::Tag(_) => self.tag(at, manifest).await,
+            Version::Digest(_) => self.put_manifest(&at.repository, manifest).await,
+        }
+    }
+
+    async fn relate(&self, at: &Repository, subject: &Digest, referrers: &[&Manifest]) -> Result<()> {
+        self.trap.step("relate", at).await;
+        self.push().relate(at, subject, referrers).await
+    }
+
+    async fn finish(&self) -> Result<()> {
+        self.trap.step("finish", &self.all).await;
+        self.push().finish().await
+    }
+}
+
+struct TrappedSlot {
+    slot: Box<dyn Slot>,
+    trap: Trap,
+    at: Repository,
+}
+
+#[async_trait]
+impl Slot for TrappedSlot {
+    async fn fill(self: Box<Self>, blob: Blob) -> Result<()> {
+        self.trap.step("fill", &self.at).await;
+        self.slot.fill(blob).await
+    }
+
+    async fn ready(&mut self) {
+        self.trap.step("ready", &self.at).await;
+        self.slot.ready().await;
+    }
+
+    fn confirms(&self) -> bool {
+        self.trap.step_at_once("confirms", &self.at);
+        self.slot.confirms()
+    }
+}
