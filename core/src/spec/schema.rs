@@ -17,7 +17,7 @@ pub fn schema() -> Schema {
     let mut defs = Map::new();
     let mut properties = Map::new();
     properties.insert("name".into(), json!({ "type": "string", "description": "What the pipeline is called." }));
-    properties.insert("run".into(), moved_in("run", schemars::schema_for!(RunOptions), &mut defs));
+    properties.insert("run".into(), table("run", schemars::schema_for!(RunOptions), &mut defs));
     for role in Role::ALL {
         let stage = stage(role, &mut defs);
         let several = matches!(role, Role::Filter | Role::Push);
@@ -27,7 +27,7 @@ pub fn schema() -> Schema {
         );
     }
     for section in linked_sections() {
-        properties.insert(section.table().into(), moved_in(section.table(), section.schema(), &mut defs));
+        properties.insert(section.table().into(), table(section.table(), section.schema(), &mut defs));
     }
     let whole = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -75,6 +75,15 @@ fn kind(plugin: &Plugin, defs: &mut Map<String, Json>) -> Json {
     match table.entry("required").or_insert_with(|| json!([])) {
         Json::Array(required) => required.insert(0, "use".into()),
         other => *other = json!(["use"]),
+    }
+    reference
+}
+
+/// A table that is no stage. Its text stands at the key as well, because not every editor looks for one behind references.
+fn table(name: &str, schema: Schema, defs: &mut Map<String, Json>) -> Json {
+    let mut reference = moved_in(name, schema, defs);
+    if let Some(description) = defs[name].get("description") {
+        reference["description"] = description.clone();
     }
     reference
 }
