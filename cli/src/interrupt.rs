@@ -7,16 +7,19 @@ use crate::display::Console;
 
 /// Stops the run when somebody wants it to end. Abort the task once the run is over.
 pub(crate) fn watch(cancel: Cancel, console: Console, grace_s: u64) -> JoinHandle<()> {
+    // Before anything else runs: whoever asks early must not be met by the default, which is to die on the spot.
+    let signals = Signals::new();
     tokio::spawn(async move {
-        let Ok(mut signals) = Signals::new() else { return };
+        let Ok(mut signals) = signals else { return };
+        // It is said before it is done: what is done may end the run, and this task with it.
         signals.next().await;
-        cancel.stop();
         console.say(&format!(
             "stopping: nothing new begins, running transfers get {grace_s} s to end; once more stops at once"
         ));
-        signals.next().await;
         cancel.stop();
+        signals.next().await;
         console.say("stopping at once");
+        cancel.stop();
         signals.next().await;
         // Something does not let go; whoever asks three times gets it.
         std::process::exit(130);

@@ -46,6 +46,11 @@ impl Canaries {
         }
     }
 
+    /// The password as a `Basic` header has it.
+    pub fn login(&self, username: &str) -> String {
+        base64::engine::general_purpose::STANDARD.encode(format!("{username}:{}", self.password))
+    }
+
     /// A secret as it stands in a URL.
     pub fn in_urls(secret: &str) -> String {
         url::form_urlencoded::byte_serialize(secret.as_bytes()).collect()

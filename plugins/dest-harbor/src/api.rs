@@ -242,7 +242,7 @@ impl Api<'_> {
         match answer.status {
             200 => read(&answer).map(Answer::Is),
             // What a proxy before it says looks different.
-            401 if answer.has_code("UNAUTHORIZED") => Ok(Answer::Unknown { login: answer.login }),
+            401 if answer.has_code("UNAUTHORIZED") => Ok(Answer::Unknown { login: answer.login() }),
             404 if answer.has_code("NOT_FOUND") => Ok(Answer::Missing),
             status => {
                 tracing::debug!(host = self.at.registry(), status, said = answer.said(), "Harbor's API does not say");

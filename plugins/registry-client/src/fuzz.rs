@@ -11,6 +11,7 @@ use url::Url;
 use crate::{
     address::Reach,
     auth::Challenges,
+    credentials::Shown,
     error::Said,
     read,
     url_policy::{Home, Use},
@@ -66,7 +67,7 @@ pub fn retry_after(bytes: &[u8]) {
 
 /// The body of an error: one line that can be shown.
 pub fn error_body(bytes: &[u8]) {
-    let said = Said::of(bytes);
+    let said = Said::of(bytes, &Shown::default());
     assert!(!said.text.chars().any(char::is_control), "{said:?}");
     assert!(said.text.chars().count() <= 201, "{said:?}");
 }

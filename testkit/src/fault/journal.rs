@@ -3,6 +3,7 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
 use super::{head::Head, script::contains};
@@ -26,6 +27,8 @@ pub struct Exchange {
     pub fault: Option<String>,
     /// Which connection it came by, counted from 1.
     pub connection: u64,
+    /// When its head was read.
+    pub at: Option<Instant>,
 }
 
 impl Exchange {
@@ -91,7 +94,8 @@ pub(super) struct Notes(Mutex<Vec<Note>>);
 impl Notes {
     pub(super) fn open(&self, head: &Head, connection: u64) -> Note {
         let (method, path) = (head.word(0).to_owned(), head.word(1).to_owned());
-        let exchange = Exchange { method, path, headers: head.headers.clone(), connection, ..Exchange::default() };
+        let (headers, at) = (head.headers.clone(), Some(Instant::now()));
+        let exchange = Exchange { method, path, headers, connection, at, ..Exchange::default() };
         let note = Note(Arc::new(Mutex::new(exchange)));
         self.all().push(note.clone());
         note

@@ -103,7 +103,7 @@ fn every_failure_has_a_cause(scene: &Scene, ran: &Ran, missing: &[&Wanted]) {
 
 /// I5: no secret is in what it printed or wrote.
 #[track_caller]
-fn no_secret_comes_out(scene: &Scene, ran: &Ran) {
+pub(crate) fn no_secret_comes_out(scene: &Scene, ran: &Ran) {
     scene.canaries.assert_absent("stdout (I5)", &ran.stdout);
     scene.canaries.assert_absent("stderr (I5)", &ran.stderr);
     for file in files(scene.folder.dir()) {

@@ -86,7 +86,7 @@ impl Scene {
     /// The program that [`Scene::run`] runs, for another one to start it.
     pub(crate) fn command(&self) -> std::process::Command {
         self.write_pipeline("");
-        self.folder.command(&["run", "scene.toml", "--json", "-vvv", "--log", "run.log"])
+        self.folder.command(&["run", "scene.toml", "--json", "-vvv", "--log", "run.log", "--report", "report.json"])
     }
 
     /// The pipeline of this scene, with more at its end.
@@ -138,6 +138,12 @@ impl Scene {
 
     pub(crate) fn writes_a_directory(&self) -> bool {
         self.kind == To::Directory
+    }
+
+    /// That nothing secret is in what it printed or wrote.
+    #[track_caller]
+    pub(crate) fn assert_no_secret(&self, ran: &Ran) {
+        invariants::no_secret_comes_out(self, ran);
     }
 
     /// Everything that must be true after a run, whatever went wrong in it; ends the faults.

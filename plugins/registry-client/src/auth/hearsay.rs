@@ -2,15 +2,23 @@
 //!
 //! Until the host took something that was sent because of it, it is hearsay: if it does not work, it is dropped, the
 //! request goes out bare, and the host says itself what it wants. A wrong password is no news then: nobody knows yet
-//! whether it was shown to the right door. Nothing is noted of hosts that need not prove who they are, because a
-//! challenge says where passwords are sent.
+//! whether it was shown to the right door. If the host names the same door, it is not shown there again: two wrong
+//! passwords are enough for some directories to lock an account. Nothing is noted of hosts that need not prove who they
+//! are, because a challenge says where passwords are sent.
 
-use std::sync::atomic::Ordering;
+use std::sync::{PoisonError, atomic::Ordering};
 
-use sealift_core::notes::Room;
+use sealift_core::{error::Error, notes::Room};
 
-use super::{Auth, Wanted, challenge::Bearer};
+use super::{Auth, Wanted, challenge::Bearer, tokens::Key};
 use crate::host::{Host, Reached};
+
+/// A login and the door that refused it, which may have been the wrong one.
+pub(super) struct Doubted {
+    door: Bearer,
+    login: Option<String>,
+    error: Error,
+}
 
 impl Auth {
     /// Whether what the host wants is known from an earlier run only.
@@ -28,6 +36,19 @@ impl Auth {
         if self.hearsay.swap(false, Ordering::AcqRel) {
             *self.wanted() = Wanted::Nothing;
         }
+    }
+
+    /// A login was refused at a door that only an earlier run knew.
+    pub(super) fn doubt(&self, key: &Key, error: Error) {
+        let doubted = Doubted { door: key.bearer.clone(), login: key.login.clone(), error };
+        *self.doubted.lock().unwrap_or_else(PoisonError::into_inner) = Some(doubted);
+    }
+
+    /// What this door said of this login before it was known to be the right one.
+    pub(super) fn doubted(&self, key: &Key) -> Option<Error> {
+        let doubted = self.doubted.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = doubted.as_ref().filter(|doubted| doubted.door == key.bearer && doubted.login == key.login);
+        same.map(|doubted| doubted.error.clone())
     }
 }
 

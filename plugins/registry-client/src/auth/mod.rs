@@ -26,7 +26,7 @@ pub(crate) use ticket::Tried;
 
 use sealift_core::content::Repository;
 
-use self::{batch::Batches, challenge::Bearer, tokens::Tokens};
+use self::{batch::Batches, challenge::Bearer, hearsay::Doubted, tokens::Tokens};
 
 /// What is known of how a host logs in.
 #[derive(Default)]
@@ -34,6 +34,8 @@ pub(crate) struct Auth {
     wanted: Mutex<Wanted>,
     /// Whether only an earlier run says so.
     hearsay: AtomicBool,
+    /// The login that was refused where only an earlier run sent it.
+    doubted: Mutex<Option<Doubted>>,
     looked_up: AtomicBool,
     met: AtomicBool,
     first: tokio::sync::Mutex<()>,

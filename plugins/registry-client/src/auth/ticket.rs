@@ -15,7 +15,7 @@ use super::{
     tokens::Key,
 };
 use crate::{
-    credentials::{Login, Trial, sensitive},
+    credentials::{Login, Shown, Trial, sensitive},
     doing::Doing,
     host::{Host, Reached},
 };
@@ -101,9 +101,9 @@ impl Ticket {
         matches!(self.sent, Sent::Bare)
     }
 
-    /// Where the login came from, if one was used.
-    pub(crate) fn login(&self) -> Option<String> {
-        self.login.as_ref().map(|login| login.origin.clone())
+    /// What is shown by it.
+    pub(crate) fn shown(&self) -> Shown {
+        Shown::new(self.login.clone(), self.header().cloned())
     }
 
     /// The host answered with something else than 401.
@@ -204,12 +204,19 @@ impl Host {
                 Some(login) => login.proof().enter().await?,
                 None => None,
             };
-            match self.fetch_token(at, &key.bearer, scopes, login.as_deref()).await {
+            let fetched = match self.auth.doubted(&key) {
+                Some(error) => Err(NoToken::WrongLogin(error)),
+                None => self.fetch_token(at, &key.bearer, scopes, login.as_ref()).await,
+            };
+            match fetched {
                 Ok(fresh) => {
                     trial.into_iter().for_each(Trial::accepted);
                     Ok(fresh)
                 }
-                Err(NoToken::WrongLogin(error)) if self.auth.is_hearsay() => Err(error.retry(Retry::Soon)),
+                Err(NoToken::WrongLogin(error)) if self.auth.is_hearsay() => {
+                    self.auth.doubt(&key, error.clone());
+                    Err(error.retry(Retry::Soon))
+                }
                 Err(NoToken::WrongLogin(error)) => {
                     trial.into_iter().for_each(|trial| trial.refused(error.clone()));
                     Err(error)

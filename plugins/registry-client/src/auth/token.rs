@@ -1,6 +1,9 @@
 //! Asking a token service, and reading its answer tolerantly (distribution's "Token Authentication").
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use http::{HeaderValue, Method, StatusCode, header};
 use reqwest::RequestBuilder;
@@ -14,7 +17,7 @@ use url::Url;
 
 use super::{Scopes, challenge::Bearer};
 use crate::{
-    credentials::Login,
+    credentials::{Login, Shown},
     error::{Side, is_transient, transport},
     host::{Host, Reached},
     net::Lane,
@@ -49,7 +52,7 @@ impl Host {
         at: &Reached,
         bearer: &Bearer,
         scopes: &Scopes,
-        login: Option<&Login>,
+        login: Option<&Arc<Login>>,
     ) -> Result<Fresh, NoToken> {
         let realm = at.clients.whereabouts().home().judge(Use::Realm, &at.root, &bearer.realm);
         let realm = realm.map_err(|why| NoToken::Other(refused(why)))?;
@@ -80,13 +83,13 @@ impl Host {
         realm: &Url,
         bearer: &Bearer,
         scopes: &Scopes,
-        login: Option<&Login>,
+        login: Option<&Arc<Login>>,
     ) -> Result<Fresh, NoToken> {
         let side = Side(authority(realm));
         let client = at.clients.for_url(realm, Lane::Small).await.map_err(NoToken::Other)?;
-        let (method, request) = match login.and_then(Login::identity_token) {
+        let (method, request) = match login.and_then(|login| login.identity_token()) {
             Some(token) => (Method::POST, exchange_identity(client.post(realm.clone()), bearer, scopes, token)),
-            None => (Method::GET, ask(client.get(realm.clone()), bearer, scopes, login)),
+            None => (Method::GET, ask(client.get(realm.clone()), bearer, scopes, login.map(Arc::as_ref))),
         };
         self.shared.counters.count(&method, realm);
         let limit = self.shared.timing.response;
@@ -94,7 +97,7 @@ impl Host {
             .await
             .map_err(|_| NoToken::Other(side.silent(limit)))?
             .map_err(|error| NoToken::Other(transport(error, side)))?;
-        let answer = Answer::new(response, realm.clone(), false, login.map(|login| login.origin.clone()));
+        let answer = Answer::new(response, realm.clone(), false, Shown::new(login.cloned(), None));
         if answer.status() == StatusCode::OK {
             let bytes = answer.bytes(MAX_BYTES, limit).await.map_err(NoToken::Other)?;
             return read(&bytes).map_err(|why| {
@@ -104,7 +107,7 @@ impl Host {
         Err(self.no_token(answer, login).await)
     }
 
-    async fn no_token(&self, answer: Answer, login: Option<&Login>) -> NoToken {
+    async fn no_token(&self, answer: Answer, login: Option<&Arc<Login>>) -> NoToken {
         let (status, host) = (answer.status(), answer.host().to_owned());
         let wait =
             retry_after(answer.headers(), SystemTime::now()).map(|wait| wait.min(self.shared.timing.patience_max));

@@ -79,6 +79,13 @@ impl Login {
         }
     }
 
+    /// The one thing in it that nobody may see.
+    pub(super) fn secret(&self) -> &Secret {
+        match &self.kind {
+            Kind::Password { password: secret, .. } | Kind::Identity(secret) | Kind::Registry(secret) => secret,
+        }
+    }
+
     /// Whether it was accepted.
     pub(crate) fn proof(&self) -> &Arc<Proof> {
         &self.proof

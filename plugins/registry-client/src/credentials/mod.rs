@@ -8,12 +8,14 @@ mod docker;
 mod helper;
 mod login;
 mod section;
+mod shown;
 
 use std::{sync::Arc, time::Duration};
 
 pub(crate) use login::{Login, Trial, sensitive};
 use sealift_core::{content::Repository, error::Result, plugin::Environment};
 pub use section::{Config, Credentials};
+pub(crate) use shown::Shown;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use docker::any_file as any_docker_file;

@@ -1,6 +1,10 @@
 //! The body of an error answer: read with a cap, understood in several dialects, and cleaned before it is shown.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
+
+use crate::credentials::Shown;
 
 /// What a registry said about an error.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,17 +38,18 @@ struct Item {
 
 impl Said {
     /// Understands the errors of distribution-spec, the habits of token services, and plain text.
-    pub(crate) fn of(body: &[u8]) -> Self {
+    pub(crate) fn of(body: &[u8], shown: &Shown) -> Self {
         if let Ok(body) = serde_json::from_slice::<Body>(body) {
             let items = body.errors.unwrap_or_default();
             let codes = items.iter().filter_map(|item| item.code.as_deref()).map(str::to_ascii_uppercase).collect();
             let text = items.iter().find_map(Item::text).or(body.message).unwrap_or_default();
-            return Self { codes, text: clean(&text) };
+            return Self { codes, text: clean(&shown.hide(text)) };
         }
         let text = String::from_utf8_lossy(&body[..body.len().min(4096)]);
         let page = text.trim_start().starts_with('<');
         // A page is for browsers; its status says as much.
-        Self { codes: Vec::new(), text: if page { String::new() } else { clean(&text) } }
+        let text = if page { String::new() } else { clean(&shown.hide(text.into_owned())) };
+        Self { codes: Vec::new(), text }
     }
 
     /// Whether one of the codes is this one.
@@ -79,6 +84,7 @@ fn clean(text: &str) -> String {
         if !line.is_empty() {
             line.push(' ');
         }
+        let word = unsigned(word);
         // Direction marks and the like are no control characters but can make a line lie about itself.
         line.extend(word.chars().filter(|char| !matches!(char, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')));
         if line.chars().count() > SHOWN {
@@ -86,6 +92,15 @@ fn clean(text: &str) -> String {
         }
     }
     line
+}
+
+/// A word without what is secret if it is a URL: who it is for, and what signs it.
+fn unsigned(word: &str) -> Cow<'_, str> {
+    let Some((before, rest)) = word.split_once("://") else { return word.into() };
+    let (rest, query) = rest.split_once('?').map_or((rest, ""), |(rest, _)| (rest, "?[hidden]"));
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    format!("{before}://{host}{path}{query}").into()
 }
 
 #[cfg(test)]
@@ -113,16 +128,28 @@ mod tests {
             ("  <html><body>Bad gateway", "", ""),
             ("", "", ""),
         ] {
-            let said = Said::of(body.as_bytes());
+            let said = Said::of(body.as_bytes(), &Shown::default());
             assert_eq!((said.codes.join(","), said.text.as_str()), (codes.to_owned(), text), "{body}");
         }
     }
 
     #[test]
+    fn a_url_is_quoted_without_what_opens_it() {
+        for (said, text) in [
+            ("see https://bot:CANARY@s3/a?X-Amz-Signature=CANARY&n=1, there", "see https://s3/a?[hidden] there"),
+            (r#"{"message":"<http://a.example/b>"}"#, "<http://a.example/b>"),
+            ("why? because", "why? because"),
+        ] {
+            assert_eq!(Said::of(said.as_bytes(), &Shown::default()).text, text);
+        }
+    }
+
+    #[test]
     fn what_is_shown_is_one_short_clean_line() {
-        let said = Said::of(b"red \x1b[31malert\x1b[0m\r\nERROR forged \xff line\x07 \xe2\x80\xae txet");
+        let said =
+            Said::of(b"red \x1b[31malert\x1b[0m\r\nERROR forged \xff line\x07 \xe2\x80\xae txet", &Shown::default());
         assert!(!said.text.chars().any(char::is_control), "{:?}", said.text);
         assert!(!said.text.contains(['\n', '\u{202e}']));
-        assert!(Said::of("x".repeat(100_000).as_bytes()).text.chars().count() <= SHOWN + 1);
+        assert!(Said::of("x".repeat(100_000).as_bytes(), &Shown::default()).text.chars().count() <= SHOWN + 1);
     }
 }

@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
 use crate::{
+    credentials::Shown,
     error::{Said, Side, transport},
     redact::{Redacted, authority},
 };
@@ -20,8 +21,8 @@ pub(crate) struct Answer {
     pub(crate) url: Url,
     /// Whether that is elsewhere than at the registry.
     pub(crate) foreign: bool,
-    /// Where the login came from that was used.
-    pub(crate) login: Option<String>,
+    /// What was shown to get it.
+    pub(crate) shown: Shown,
 }
 
 /// How much of an error is read.
@@ -31,8 +32,8 @@ const DISCARDED_BYTES: usize = 64 << 10;
 const DISCARD_TIME: Duration = Duration::from_secs(5);
 
 impl Answer {
-    pub(crate) fn new(response: reqwest::Response, url: Url, foreign: bool, login: Option<String>) -> Self {
-        Self { response, url, foreign, login }
+    pub(crate) fn new(response: reqwest::Response, url: Url, foreign: bool, shown: Shown) -> Self {
+        Self { response, url, foreign, shown }
     }
 
     pub(crate) fn status(&self) -> StatusCode {
@@ -86,7 +87,7 @@ impl Answer {
     /// What an error says; as much of it as comes in time.
     pub(crate) async fn said(mut self) -> Said {
         let body = self.read_up_to(ERROR_BYTES).await;
-        Said::of(&body)
+        Said::of(&body, &self.shown)
     }
 
     /// Reads what is left, if it is little, so that the connection can serve the next request.

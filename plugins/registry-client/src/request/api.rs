@@ -15,6 +15,7 @@ use sealift_core::{
 use super::{Answer, Ask, To, backoff::Backoff};
 use crate::{
     auth::Scopes,
+    credentials::Shown,
     doing::Doing,
     error::{Said, is_transient},
     host::Host,
@@ -43,12 +44,16 @@ pub struct ApiAnswer {
     pub status: u16,
     /// The body, whole.
     pub body: Bytes,
-    /// Where the login came from that was used; none if nobody is logged in.
-    pub login: Option<String>,
     headers: HeaderMap,
+    shown: Shown,
 }
 
 impl ApiAnswer {
+    /// Where the login came from that was used; none if nobody is logged in.
+    pub fn login(&self) -> Option<String> {
+        self.shown.origin()
+    }
+
     /// A header, if it is there and is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -56,12 +61,12 @@ impl ApiAnswer {
 
     /// Whether an error has this code.
     pub fn has_code(&self, code: &str) -> bool {
-        Said::of(&self.body).has(code)
+        Said::of(&self.body, &self.shown).has(code)
     }
 
     /// What an error says: one short line, fit to be shown; empty if it says nothing.
     pub fn said(&self) -> String {
-        Said::of(&self.body).text
+        Said::of(&self.body, &self.shown).text
     }
 }
 
@@ -108,7 +113,7 @@ impl Host {
         let at = self.reached().await.map_err(context)?;
         let login = self.shared.logins.find(self.own_login(), call.at).await.map_err(context)?;
         let basic = login.as_ref().and_then(|login| login.basic());
-        let used = login.filter(|_| basic.is_some()).map(|login| login.origin.clone());
+        let shown = Shown::new(login.filter(|_| basic.is_some()), basic.clone());
         let mut url = at.root.clone();
         let (path, query) = call.path.split_once('?').map_or((&*call.path, None), |(path, query)| (path, Some(query)));
         url.set_path(path);
@@ -122,11 +127,12 @@ impl Host {
         if let Some(body) = &call.body {
             ask = ask.body(HeaderValue::from_static("application/json"), body.clone());
         }
-        let answer = self.exchange(at, &ask, basic.as_ref()).await.map_err(context)?;
-        self.take(doing, answer, used).await
+        let mut answer = self.exchange(at, &ask, basic.as_ref()).await.map_err(context)?;
+        answer.shown = shown;
+        self.take(doing, answer).await
     }
 
-    async fn take(&self, doing: Doing<'_>, answer: Answer, login: Option<String>) -> Result<ApiAnswer> {
+    async fn take(&self, doing: Doing<'_>, answer: Answer) -> Result<ApiAnswer> {
         let status = answer.status();
         if is_transient(status) {
             return Err(self.refused(doing, answer).await);
@@ -135,9 +141,9 @@ impl Host {
             let what = format!("{doing}: it redirects to another host");
             return Err(Error::new(ErrorKind::Unsupported, what));
         }
-        let headers = answer.headers().clone();
+        let (headers, shown) = (answer.headers().clone(), answer.shown.clone());
         let body = answer.bytes(MAX_BYTES, self.shared.timing.idle_read).await.map_err(|e| e.context(doing))?;
         self.pace.went_well();
-        Ok(ApiAnswer { status: status.as_u16(), body, login, headers })
+        Ok(ApiAnswer { status: status.as_u16(), body, headers, shown })
     }
 }

@@ -10,6 +10,7 @@ use url::Url;
 
 use super::{Answer, Ask, To};
 use crate::{
+    credentials::Shown,
     error::{Side, transport},
     host::{Host, Reached},
     redact::{Redacted, authority},
@@ -71,7 +72,7 @@ impl Host {
         tracing::debug!(
             method = %ask.method, url = %Redacted(url), status = response.status().as_u16(), "asked"
         );
-        Ok(Answer::new(response, url.clone(), foreign, None))
+        Ok(Answer::new(response, url.clone(), foreign, Shown::default()))
     }
 }
 

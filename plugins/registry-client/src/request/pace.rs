@@ -83,7 +83,8 @@ impl Pace {
             state.refusals = state.refusals.saturating_add(1);
         }
         let own = Duration::from_secs(1 << state.refusals.clamp(1, 6));
-        let wait = asked.unwrap_or(own).min(longest);
+        // "Not now, but at once" is no pause.
+        let wait = asked.filter(|asked| !asked.is_zero()).unwrap_or(own).min(longest);
         let until = now + wait;
         state.closed_until = Some(state.closed_until.map_or(until, |old| old.max(until)));
         wait
@@ -170,6 +171,8 @@ mod tests {
         pace.pass(MINUTE).await.unwrap();
         pace.went_well();
         assert_eq!(pace.close(None, MINUTE), Duration::from_secs(2));
+        pace.pass(MINUTE).await.unwrap();
+        assert_eq!(pace.close(Some(Duration::ZERO), MINUTE), Duration::from_secs(4), "no time is no answer");
     }
 
     #[tokio::test(start_paused = true)]

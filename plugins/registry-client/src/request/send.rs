@@ -62,20 +62,22 @@ impl Host {
     /// None: the same request again, now that more is known.
     async fn send_once(&self, ask: &Ask<'_>, tried: &mut Tried) -> Result<Option<Answer>> {
         let doing = |error: Error| error.context(ask.doing);
-        self.wait_for_gate().await.map_err(doing)?;
         let at = self.reached().await.map_err(doing)?;
-        self.ceilings.keep(ask).await;
         // Who reads a blob has a place for as long as that takes.
         let place = match ask.lane {
             Lane::Small => Some(self.levels.small.enter().await),
             Lane::Bulk => None,
         };
-        let first = self.auth.first_request().await;
+        // Who goes first finds out for all the others, also that the host wants a pause.
+        let _first = self.auth.first_request().await;
+        self.wait_for_gate().await.map_err(doing)?;
+        self.ceilings.keep(ask).await;
         let mut ticket = self.ticket(at, ask.doing.repository(), &ask.scopes, tried).await.map_err(doing)?;
+        // A token is not had in no time, and the gate may have been closed meanwhile.
+        self.wait_for_gate().await.map_err(doing)?;
         let mut answer = self.exchange(at, ask, ticket.header()).await.map_err(doing)?;
         self.note_quota(&answer);
-        answer.login = ticket.login();
-        drop(first);
+        answer.shown = ticket.shown();
         if place.is_some() {
             self.levels.small.done(1);
         }
@@ -119,7 +121,7 @@ impl Host {
         }
         // A challenge that is there and empty is Harbor's way to say that a project is not.
         let challenge = answer.header(http::header::WWW_AUTHENTICATE);
-        let (harbor, login) = (self.is_harbor() || challenge == Some(""), answer.login.clone());
+        let (harbor, login) = (self.is_harbor() || challenge == Some(""), answer.shown.origin());
         let unchallenged = challenge.is_none_or(str::is_empty);
         let said = answer.said().await;
         let quota = self.pace.quota().filter(|_| !foreign);

@@ -1,6 +1,7 @@
 //! What an earlier run noted of how registries log in, and what becomes of it when it is wrong.
 
 use sealift_core::{
+    error::ErrorKind,
     notes::{Notes, Room},
     stage::Push,
 };
@@ -106,6 +107,21 @@ async fn a_registry_that_took_tokens_may_take_passwords_now() {
     book.spoil(Room::Challenges, |_| format!("bearer\n{}\nany", service.realm()));
     run(&registry.host(), login("bot", "secret"), book.notes()).await;
     assert_eq!(book.read(Room::Challenges).values().next().unwrap(), "basic");
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_shown_once_also_where_an_earlier_run_was_taken() {
+    let Some((registry, service)) = behind_tokens(&[("bot", "secret")]).await else { return };
+    let book = Book::new();
+    run(&registry.host(), login("bot", "secret"), book.notes()).await;
+    service.forget();
+    let client = client_noting(&[(&registry.host(), login("bot", "wrong"))], book.notes());
+    let (push, at) = (push_of(&client), repository(&registry.host(), "a/b"));
+    for _ in 0..3 {
+        let error = send(&push, &at, &noise(2000)).await.unwrap_err();
+        assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Denied, false), "{error}");
+    }
+    assert_eq!(service.asked().len(), 1, "{:?}", service.asked());
 }
 
 #[tokio::test]

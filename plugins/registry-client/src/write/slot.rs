@@ -91,7 +91,7 @@ impl RegistrySlot {
             response = request.send() => response.map_err(|error| transport(error, side))?,
             stalled = watch.stalled(timing.idle_write, timing.commit) => return Err(kept_waiting(stalled, side)),
         };
-        let answer = Answer::new(response, url, foreign, ticket.login());
+        let answer = Answer::new(response, url, foreign, ticket.shown());
         match answer.status() {
             StatusCode::CREATED | StatusCode::NO_CONTENT | StatusCode::OK => {
                 ticket.accepted(&self.host);

@@ -1,6 +1,7 @@
 use sealift_core::content::{Digest, ImageRef, Repository, Version};
 
 use super::*;
+use crate::credentials::Shown;
 
 struct Scene {
     image: ImageRef,
@@ -28,7 +29,7 @@ fn answer<'a>(doing: Doing<'a>, status: u16, body: &str) -> Refusal<'a> {
     Refusal {
         doing,
         status,
-        said: Said::of(body.as_bytes()),
+        said: Said::of(body.as_bytes(), &Shown::default()),
         foreign: false,
         harbor: false,
         unchallenged: false,
