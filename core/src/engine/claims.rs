@@ -1,7 +1,8 @@
 //! Who writes which name.
 //!
 //! The same pair of source and target is done once, also when two rules ask for it. Two sources that would land on
-//! one name are a mistake of the rules: the later one fails, and both rules are named. That costs 16 bytes for each
+//! one name are a mistake of the rules: the later one in the list fails, and both rules are named. (A repository whose
+//! listing must be repeated comes later than all others.) That costs 16 bytes for each
 //! target, so it is only remembered where the list could not rule it out ([`Listing::exclusive`](crate::job::Listing)).
 
 use std::{

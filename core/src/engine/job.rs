@@ -5,16 +5,16 @@ use std::{future::ready, sync::Arc};
 use futures::future::{OptionFuture, join, join_all};
 
 use super::{
-    claims::Claim,
     copy::{Copy, Site},
     kept::Kept,
+    places::{self, Place},
     presence::{Batch, Presence, presence},
     referrers,
     state::{Engine, Lane, Mode},
     tree::{Reader, Tree},
 };
 use crate::{
-    content::{Digest, ImageRef, Manifest, Version},
+    content::{Digest, Manifest, Version},
     error::{Error, ErrorKind, Result},
     event::{Event, PlannedImage, PlannedTarget},
     job::{Job, Moved, Outcome, Resolved, Skip},
@@ -26,17 +26,10 @@ use crate::{
 pub(super) struct Work {
     pub(super) job: Job,
     pub(super) batch: Arc<Batch>,
-    /// Which targets are left; none yet means that they must be found out.
-    pub(super) only: Option<Vec<Place>>,
+    /// Which targets are left to be written.
+    pub(super) places: Vec<Place>,
     /// Whether it runs beside the main lane.
     pub(super) slow: bool,
-}
-
-/// A name at a destination.
-#[derive(Clone, Debug)]
-pub(super) struct Place {
-    pub(super) push: usize,
-    pub(super) at: ImageRef,
 }
 
 /// How a job ended for one target; none if it failed before there was one.
@@ -59,7 +52,7 @@ struct Goal {
 }
 
 impl Ended {
-    fn end(&mut self, place: Place, outcome: Outcome) {
+    pub(super) fn end(&mut self, place: Place, outcome: Outcome) {
         self.ends.push(End { place: Some(place), outcome });
     }
 
@@ -74,11 +67,8 @@ impl Ended {
 /// Does a job.
 pub(super) async fn run(engine: &Arc<Engine>, work: &Work) -> Ended {
     let mut ended = Ended::default();
-    let places = match &work.only {
-        Some(places) => places.clone(),
-        None => places(engine, work, &mut ended),
-    };
-    let places = leave_to_slow_lane(engine, work, places, &mut ended);
+    let (slow, places) = places::split_by_speed(engine, work);
+    ended.deferred = slow;
     if places.is_empty() {
         return ended;
     }
@@ -88,57 +78,6 @@ pub(super) async fn run(engine: &Arc<Engine>, work: &Work) -> Ended {
     let notes = rewrites.then_some(&engine.pipeline.notes);
     let doing = Doing { engine, work, rewrites, kept: Kept::new(&*engine.pipeline.fetch.stage, notes) };
     doing.run(places, ended).await
-}
-
-/// Where the job goes, without what another job does already.
-fn places(engine: &Engine, work: &Work, ended: &mut Ended) -> Vec<Place> {
-    let Work { job, batch, .. } = work;
-    let mut places = Vec::new();
-    for (push, stage) in engine.pipeline.pushes.iter().enumerate() {
-        let targets = match stage.stage.place(job) {
-            Ok(targets) => targets,
-            Err(error) => {
-                ended.ends.push(End { place: None, outcome: Outcome::Failed(error) });
-                continue;
-            }
-        };
-        for at in targets {
-            let place = Place { push, at };
-            let claim = match batch.exclusive {
-                _ if batch.carried(push, &place.at) => Claim::Again,
-                true => Claim::Free,
-                false => engine.claims.claim(push, &place.at, &job.source, &job.rule),
-            };
-            match claim {
-                Claim::Free => places.push(place),
-                Claim::Again => ended.end(place, Outcome::Skipped(Skip::Duplicate)),
-                Claim::Taken(other) => {
-                    let error = taken(&place.at, &other, &job.rule);
-                    ended.end(place, Outcome::Failed(error));
-                }
-            }
-        }
-    }
-    places
-}
-
-fn taken(at: &ImageRef, first: &str, second: &str) -> Error {
-    let message = format!("`{at}` was already given to another image: by {first}, and now by {second}");
-    Error::new(ErrorKind::Conflict, message).hint("let one of the two rules write another name")
-}
-
-/// Takes out what goes to a destination that is too slow for the others.
-fn leave_to_slow_lane(engine: &Engine, work: &Work, places: Vec<Place>, ended: &mut Ended) -> Vec<Place> {
-    if work.slow {
-        return places;
-    }
-    let is_slow = |place: &Place| {
-        let stage = &engine.pipeline.pushes[place.push].stage;
-        engine.is_laggard(&stage.store(&place.at.repository))
-    };
-    let (slow, rest) = places.into_iter().partition(is_slow);
-    ended.deferred = slow;
-    rest
 }
 
 struct Doing<'a> {

@@ -18,6 +18,7 @@ mod job;
 mod kept;
 mod nearby;
 mod once;
+mod places;
 mod presence;
 mod referrers;
 mod rounds;

@@ -221,6 +221,26 @@ async fn the_same_pair_is_done_once_and_two_sources_for_one_name_are_told() {
     assert_eq!(bench.told().iter().filter(|event| duplicate(event)).count(), 1);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_name_that_two_want_goes_to_the_first_in_the_list_however_they_run() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
+    let mut wanted = Wanted::new();
+    for pair in 0..100 {
+        for of in ["first", "second"] {
+            from.add(&format!("{of}{pair}:v1"), &image("linux/amd64", &[&format!("{of} {pair}")]));
+            wanted = wanted.image(&format!("from.io/{of}{pair}:v1"), &[&format!("to.io/x:v{pair}")]);
+        }
+    }
+    let bench = Bench::new(wanted, &from, &[&to]);
+    let report = bench.run().await;
+    assert_eq!((report.copied, report.failed), (100, 100));
+    for pair in 0..100 {
+        assert_eq!(to.digest_of(&format!("x:v{pair}")), from.digest_of(&format!("first{pair}:v1")), "pair {pair}");
+    }
+    let finished = bench.told().iter().filter(|event| matches!(event, Event::JobFinished { .. })).count();
+    assert_eq!(finished, 200, "each job ends once, also one that has nowhere to go");
+}
+
 #[tokio::test]
 async fn force_writes_the_manifest_again_and_no_blob() {
     let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));

@@ -1,0 +1,212 @@
+//! What is found becomes jobs: listings come in one at a time, filters choose, and each version that is left gets its
+//! places and a free seat.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+
+use super::{Run, Unlisted};
+use crate::{
+    content::{ImageRef, Repository},
+    engine::{
+        fence,
+        job::{Ended, Work},
+        places,
+        presence::Batch,
+    },
+    error::{Error, ErrorKind, Result},
+    event::Event,
+    job::{Candidate, Job, Listing},
+    outlet::{Found, Outlet},
+    report::Failed,
+    stage::Filter,
+};
+
+/// Listings that wait for the engine; a source stops listing when there are more.
+const LISTINGS_AHEAD: usize = 2;
+
+impl Run {
+    /// Takes what the list finds until there is no more: everything, or one repository once more.
+    pub(super) async fn list(&mut self, only: Option<Repository>) {
+        let (outlet, mut inbox) = Outlet::new(LISTINGS_AHEAD);
+        let list = Arc::clone(&self.engine.pipeline.list.stage);
+        let again = only.clone();
+        let lister = tokio::spawn(async move {
+            match again {
+                Some(repository) => list.list_again(&repository, &outlet).await,
+                None => list.list(&outlet).await,
+            }
+        });
+        loop {
+            // While the engine works on what was found the list waits, so only its own time counts.
+            let Ok(found) = tokio::time::timeout(fence::LIMIT, self.next_found(&mut inbox)).await else {
+                lister.abort(); // and nobody waits for it: it may not even notice
+                let kind = &self.engine.pipeline.list.kind;
+                let error = fence::hung(format_args!("the list `{kind}` handed out nothing, and did not end,"));
+                return self.listing_failed(only, error);
+            };
+            let Some(found) = found else { break };
+            match found {
+                Found::Listing(listing) => self.take_listing(listing).await,
+                Found::Warning(message) => self.engine.events.warn(message),
+                Found::Failed(repository, error) => self.listing_failed(Some(repository), error),
+            }
+        }
+        drop(inbox);
+        let stopped = lister.abort_handle();
+        let result = tokio::select! {
+            result = lister => result,
+            () = tokio::time::sleep(fence::LIMIT) => {
+                stopped.abort();
+                let kind = &self.engine.pipeline.list.kind;
+                return self.listing_failed(only, fence::hung(format_args!("the list `{kind}` did not end")));
+            }
+            () = self.engine.cancel.stopped() => {
+                stopped.abort();
+                return;
+            }
+        };
+        match result {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) if error.is_cancelled() => {}
+            Ok(Err(error)) => self.listing_failed(only, error),
+            Err(panic) => {
+                let kind = &self.engine.pipeline.list.kind;
+                let text =
+                    panic.try_into_panic().map_or_else(|error| error.to_string(), |panic| fence::text_of(&*panic));
+                let error = Error::new(ErrorKind::Bug, format!("the list `{kind}` broke: {text}"));
+                self.listing_failed(only, error);
+            }
+        }
+    }
+
+    async fn next_found(&mut self, inbox: &mut mpsc::Receiver<Found>) -> Option<Found> {
+        loop {
+            tokio::select! {
+                biased;
+                () = self.engine.cancel.stopping() => return None,
+                Some(done) = self.running.join_next() => self.absorb(done),
+                found = inbox.recv() => return found,
+            }
+        }
+    }
+
+    fn listing_failed(&mut self, repository: Option<Repository>, error: Error) {
+        self.engine.events.tell(&Event::ListingFailed { repository: repository.clone(), error: error.clone() });
+        match repository {
+            Some(repository) if self.may_repeat(&error) => self.unlisted.push(Unlisted::Found(repository)),
+            repository => self.note_failure(u64::MAX, Failed::Listing { repository }, &error),
+        }
+    }
+
+    /// A filter could not choose among the versions of a repository. The list did its part, so it is not asked again.
+    fn choice_failed(&mut self, whole: Listing, error: Error) {
+        let repository = Some(whole.repository.clone());
+        match self.may_repeat(&error) {
+            true => {
+                self.engine.events.tell(&Event::ListingFailed { repository, error });
+                self.unlisted.push(Unlisted::Chosen(whole));
+            }
+            false => self.listing_failed(repository, error),
+        }
+    }
+
+    /// Makes a job of each candidate that the filters leave, one at a time, when there is a place for it.
+    pub(super) async fn take_listing(&mut self, whole: Listing) {
+        let mut listing = whole.clone();
+        let dropped = match self.filter(&mut listing).await {
+            Ok(dropped) => dropped,
+            Err(error) if error.is_cancelled() => return,
+            Err(error) => return self.choice_failed(whole, error),
+        };
+        drop(whole);
+        let Listing { repository, candidates, rule, exclusive } = listing;
+        let kept = candidates.len();
+        let dropped = self.count_dropped(&dropped);
+        self.engine.events.tell(&Event::Listed { repository: repository.clone(), kept, dropped });
+        let batch = Batch::of(kept, exclusive);
+        // What is about an image by its name comes after the image: Harbor makes an accessory of it only then.
+        let is_about = |candidate: &Candidate| candidate.tag().is_some_and(|tag| tag.about().is_some());
+        let (about, images): (Vec<_>, Vec<_>) = candidates.into_iter().partition(is_about);
+        let last = images.len();
+        for (number, Candidate { version, targets }) in images.into_iter().chain(about).enumerate() {
+            if number == last {
+                self.settle(&batch).await;
+            }
+            let Some(place) = self.place_for_a_job().await else { return };
+            let source = ImageRef { repository: repository.clone(), version };
+            let job = Job { id: self.next_job, source, targets, rule: Arc::clone(&rule) };
+            self.next_job += 1;
+            self.begin(job, &batch, place);
+        }
+    }
+
+    /// Starts a job where it may go, and notes where it may not.
+    fn begin(&mut self, job: Job, batch: &Arc<Batch>, free: OwnedSemaphorePermit) {
+        let mut ended = Ended::default();
+        let places = places::claim(&self.engine, &job, batch, &mut ended);
+        let work = Work { job, batch: Arc::clone(batch), places, slow: false };
+        match work.places.is_empty() {
+            true => self.absorb(Ok((work, Ok(ended)))),
+            false => {
+                self.take_in(&work, ended.ends);
+                self.start(work, free);
+            }
+        }
+    }
+
+    /// Notes what each filter dropped, now that all of them had their say; gives the counts with the kinds.
+    fn count_dropped(&mut self, dropped: &[(usize, usize)]) -> Vec<(String, usize)> {
+        let named = dropped.iter().map(|(filter, count)| {
+            let filtered = &mut self.report.filters[*filter];
+            filtered.versions += *count as u64;
+            (filtered.filter.clone(), *count)
+        });
+        named.collect()
+    }
+
+    /// Lets the jobs of a listing come to their end.
+    async fn settle(&mut self, batch: &Batch) {
+        while batch.is_running() {
+            tokio::select! {
+                biased;
+                () = self.engine.cancel.stopping() => return,
+                Some(done) = self.running.join_next() => self.absorb(done),
+                else => return,
+            }
+        }
+    }
+
+    /// Asks all filters which versions are wanted, and counts what each of them drops.
+    async fn filter(&mut self, listing: &mut Listing) -> Result<Vec<(usize, usize)>> {
+        let mut dropped = Vec::new();
+        for (at, filter) in self.engine.pipeline.filters.clone().into_iter().enumerate() {
+            let before = listing.candidates.len();
+            catch_unwind(AssertUnwindSafe(|| filter.stage.versions(listing)))
+                .map_err(|panic| fence::error_of(&*panic))?;
+            self.choose(&*filter.stage, listing).await?;
+            let fewer = before.saturating_sub(listing.candidates.len());
+            if fewer > 0 {
+                dropped.push((at, fewer));
+            }
+        }
+        Ok(dropped)
+    }
+
+    /// Lets a filter read what it must, and takes in what ends meanwhile.
+    async fn choose(&mut self, filter: &dyn Filter, listing: &mut Listing) -> Result<()> {
+        let engine = Arc::clone(&self.engine);
+        let mut choice = std::pin::pin!(filter.choose(listing, &*engine.pipeline.fetch.stage));
+        loop {
+            tokio::select! {
+                biased;
+                () = engine.cancel.stopping() => return Err(Error::cancelled()),
+                chosen = &mut choice => return chosen,
+                Some(done) = self.running.join_next() => self.absorb(done),
+            }
+        }
+    }
+}
