@@ -18,10 +18,9 @@ use crate::{
         check, completions, convert, copy, demo, docs, explain, load, ls, man, new, plan, plugins, receipt, run,
         schema, serve, stage, sync, verify,
     },
-    display::{Console, diagnostics},
     notebook,
     report_file::ReportFile,
-    session::Refused,
+    session::{Refused, Session},
     usage,
 };
 
@@ -249,12 +248,12 @@ pub(crate) fn maybe_file() -> impl TypedValueParser<Value = PathBuf> {
 
 /// Reads the arguments; help and usage errors are printed right here.
 pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, ExitCode> {
-    Cli::try_parse_from(as_image_syncer(arguments.into_iter().collect())).map_err(|error| {
+    let arguments = as_image_syncer(arguments.into_iter().collect());
+    // Whoever reads objects reads this one, too, though the flag that asks for them stands among what is wrong.
+    let json = arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json");
+    Cli::try_parse_from(arguments).map_err(|error| {
         match usage::told(&error) {
-            Some(diagnostic) => {
-                let console = Console::of_process();
-                console.say(&diagnostics::draw(&[diagnostic], console.colour(), console.width()));
-            }
+            Some(diagnostic) => Session::new(Global { json, ..Global::default() }).show(&[diagnostic]),
             None => _ = error.print(),
         }
         ExitCode::from(if error.use_stderr() { 2 } else { 0 })

@@ -147,3 +147,15 @@ fn a_reader_that_goes_away_is_no_error() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
 }
+
+#[test]
+fn who_reads_objects_reads_what_is_typed_wrong_as_one() {
+    for words in [&["run", "--json", "--bogus"][..], &["--json", "copyy"], &["sync", "--retries", "x", "--json"]] {
+        let (code, stdout, stderr) = outcome(words);
+        assert_eq!(code, 2, "{words:?}");
+        let told: serde_json::Value = serde_json::from_str(&stdout).unwrap_or_else(|why| panic!("{why}: {stdout}"));
+        assert_eq!((&told["event"], &told["severity"]), (&"diagnostic".into(), &"error".into()), "{words:?}");
+        assert!(stderr.contains(told["message"].as_str().unwrap()), "{stderr}");
+    }
+    assert_eq!(outcome(&["copy", "a/b", "--", "--json"]).1, "", "what stands behind `--` is no flag");
+}

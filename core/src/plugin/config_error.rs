@@ -1,6 +1,6 @@
 //! What a plugin says of values that it cannot work with.
 
-use crate::diagnostic::Diagnostic;
+use crate::{diagnostic::Diagnostic, error::Error};
 
 /// Problems with the values of a table, all at once.
 ///
@@ -17,6 +17,17 @@ pub struct Problem {
     pub key: Option<String>,
     /// What to say.
     pub diagnostic: Diagnostic,
+}
+
+/// What failed, as a problem of the configuration that asked for it.
+impl From<Error> for ConfigError {
+    fn from(error: Error) -> Self {
+        let problem = Self::new(error.message());
+        match error.hint_text() {
+            Some(hint) => problem.hint(hint),
+            None => problem,
+        }
+    }
 }
 
 impl ConfigError {

@@ -5,7 +5,6 @@ use std::{path::PathBuf, sync::Arc};
 use schemars::JsonSchema;
 use sealift_core::{
     content::ImageRef,
-    error::Error,
     plugin::{BuildContext, ConfigError, Purpose, StageConfig},
     stage::Push,
 };
@@ -84,7 +83,7 @@ impl Config {
         }
         let path = cx.path(&self.path);
         if cx.purpose() == Purpose::Run {
-            check_place(&path).map_err(|error| of_disk(&error).at("path"))?;
+            check_place(&path).map_err(|error| ConfigError::from(error).at("path"))?;
         }
         Ok(path)
     }
@@ -98,7 +97,7 @@ impl Config {
         if cx.purpose() == Purpose::Check || path.is_dir() {
             return Ok(Some(Known::Somewhere(path)));
         }
-        let read = Base::read_file(&path).map_err(|error| of_disk(&error).at("base"))?;
+        let read = Base::read_file(&path).map_err(|error| ConfigError::from(error).at("base"))?;
         Ok(Some(Known::Read(Arc::new(read))))
     }
 
@@ -122,12 +121,4 @@ pub(crate) enum Known {
     Read(Arc<Base>),
     /// A directory, or what is only looked at.
     Somewhere(PathBuf),
-}
-
-fn of_disk(error: &Error) -> ConfigError {
-    let problem = ConfigError::new(error.message());
-    match error.hint_text() {
-        Some(hint) => problem.hint(hint),
-        None => problem,
-    }
 }

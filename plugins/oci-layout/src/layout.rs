@@ -67,14 +67,19 @@ impl Layout {
     /// another version, or its `index.json` is broken or longer than 16 MiB.
     pub async fn open(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
-        blocking(move || {
-            let Some(root) = Dir::root(&path)? else {
-                return Err(Error::new(ErrorKind::NotFound, format!("there is no directory `{}`", path.display())));
-            };
-            check_marker(&root)?;
-            Self::read(root)
-        })
-        .await
+        blocking(move || Self::open_now(&path)).await
+    }
+
+    /// The same, on a thread that may block.
+    ///
+    /// # Errors
+    /// Those of [`Layout::open`].
+    pub fn open_now(path: &Path) -> Result<Self> {
+        let Some(root) = Dir::root(path)? else {
+            return Err(Error::new(ErrorKind::NotFound, format!("there is no directory `{}`", path.display())));
+        };
+        check_marker(&root)?;
+        Self::read(root)
     }
 
     /// As [`Layout::open`], but none if there is no directory, or nothing of a layout in it, or no more than a writer

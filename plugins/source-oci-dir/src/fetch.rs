@@ -38,7 +38,14 @@ impl StageConfig<dyn stage::Fetch> for Config {
         let layouts = cx.section::<Layouts>()?;
         let lazy = match self.path {
             Some(path) if path.is_empty() => return Err(ConfigError::new("`path` is empty").at("path")),
-            Some(path) => layouts.at(cx.path(path)),
+            Some(path) => {
+                let lazy = layouts.at(cx.path(path));
+                // Of the layout that is listed the list says what is wrong.
+                if layouts.listed().is_none_or(|listed| listed.path() != lazy.path()) {
+                    lazy.open_for(cx.purpose())?;
+                }
+                lazy
+            }
             None => layouts.listed().ok_or_else(|| {
                 ConfigError::new("`path` is missing, and `[list]` is no `oci-dir` that has one")
                     .hint("say which directory is read: `path = \"/media/usb/bundle\"`")

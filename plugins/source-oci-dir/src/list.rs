@@ -95,7 +95,12 @@ impl StageConfig<dyn stage::List> for Config {
             false => Wanted::Picks(self.images.into_iter().map(|pick| Pick { from: pick.from, to: pick.to }).collect()),
         };
         // Known to the fetch even if something else is wrong here, so that it does not miss the path as well.
-        let lazy = cx.section::<Layouts>()?.listed_at(cx.path(self.path), places);
+        let lazy = cx.section::<Layouts>()?.listed_at(cx.path(&self.path), places);
+        if !self.path.is_empty()
+            && let Err(problem) = lazy.open_for(cx.purpose())
+        {
+            problems = problems.and(problem);
+        }
         problems.or_ok(Box::new(List { lazy, wanted }))
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use sealift_core::{
     error::Result,
-    plugin::{BuildContext, ConfigError, Section},
+    plugin::{BuildContext, ConfigError, Purpose, Section},
 };
 use sealift_oci_layout::{Catalog, Layout};
 use tokio::sync::OnceCell;
@@ -24,6 +24,7 @@ pub(crate) struct Bundle {
 /// A layout that is opened when it is first needed.
 pub(crate) struct Lazy {
     path: PathBuf,
+    layout: OnceLock<Layout>,
     bundle: OnceCell<Bundle>,
     /// Where the list sends its images.
     to: OnceLock<To>,
@@ -31,7 +32,7 @@ pub(crate) struct Lazy {
 
 impl Lazy {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, bundle: OnceCell::new(), to: OnceLock::new() }
+        Self { path, layout: OnceLock::new(), bundle: OnceCell::new(), to: OnceLock::new() }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -43,10 +44,23 @@ impl Lazy {
         self.to.get().unwrap_or(&To::Recorded)
     }
 
+    /// Opens the layout before anything else happens, if that is for a run: who forgot to mount the stick shall hear it
+    /// before registries are asked.
+    pub(crate) fn open_for(&self, purpose: Purpose) -> Result<(), ConfigError> {
+        if purpose == Purpose::Run && self.layout.get().is_none() {
+            let layout = Layout::open_now(&self.path).map_err(|error| ConfigError::from(error).at("path"))?;
+            let _ = self.layout.set(layout); // stages are built one after the other
+        }
+        Ok(())
+    }
+
     pub(crate) async fn get(&self) -> Result<&Bundle> {
         self.bundle
             .get_or_try_init(|| async {
-                let layout = Layout::open(&self.path).await?;
+                let layout = match self.layout.get() {
+                    Some(layout) => layout.clone(),
+                    None => Layout::open(&self.path).await?,
+                };
                 let catalog = Catalog::read(&layout).await?;
                 Ok(Bundle { layout, catalog })
             })

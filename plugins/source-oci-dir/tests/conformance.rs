@@ -6,10 +6,15 @@ use sealift_testkit::conformance::Given;
 
 mod fetch {
     use super::Given;
-    sealift_testkit::conformance!(
-        fetch: Given::new("[fetch]\nuse = \"oci-dir\"\npath = \"bundle\"\n")
-            .other_end("[[push]]\nuse = \"oci-dir\"\npath = \"bundle\"\n")
-    );
+
+    // A run wants to see its directory from the start.
+    async fn given() -> Given {
+        let push = "[[push]]\nuse = \"oci-dir\"\npath = \"bundle\"\n";
+        let given = Given::new("[fetch]\nuse = \"oci-dir\"\npath = \"bundle\"\n");
+        given.filled(push, &["kit/a:v1"]).await.other_end(push)
+    }
+
+    sealift_testkit::conformance!(fetch: given().await);
 }
 
 mod list {

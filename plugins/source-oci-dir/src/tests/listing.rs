@@ -179,14 +179,24 @@ async fn a_fetch_needs_a_directory_of_its_own_or_that_of_the_list() {
     let config: fetch::Config = serde_json::from_value(json!({})).unwrap();
     let Err(error) = config.build(&cx) else { panic!("there is no path") };
     assert!(error.into_problems()[0].diagnostic.message.starts_with("`path` is missing"));
-    let config: fetch::Config = serde_json::from_value(json!({ "path": "x" })).unwrap();
-    assert!(config.build(&cx).is_ok());
+    let elsewhere = || serde_json::from_value::<fetch::Config>(json!({ "path": "x" })).unwrap();
+    let Err(error) = elsewhere().build(&cx) else { panic!("there is no directory") };
+    assert_eq!(error.into_problems()[0].diagnostic.message, "there is no directory `/nowhere/x`");
+    let cx = BuildContext::new(Arc::new(|_| None), "/nowhere", Purpose::Check);
+    assert!(elsewhere().build(&cx).is_ok(), "who only looks need not have the directory");
 }
 
-#[tokio::test]
-async fn what_is_no_layout_is_said_at_once() {
+#[test]
+fn what_is_no_layout_is_said_before_a_run_begins() {
     let dir = tempfile::tempdir().unwrap();
-    assert_eq!(refused(json!({}), &dir.path().join("none")).await.kind(), ErrorKind::NotFound);
-    let error = refused(json!({}), dir.path()).await;
-    assert!(error.message().contains("is no OCI image layout"), "{error}");
+    std::fs::create_dir(dir.path().join("empty")).unwrap();
+    for (path, why) in [("none", "there is no directory"), ("empty", "is no OCI image layout")] {
+        let config = || serde_json::from_value::<list::Config>(json!({ "path": path })).unwrap();
+        let cx = |purpose| BuildContext::new(Arc::new(|_| None), dir.path(), purpose);
+        let Err(error) = config().build(&cx(Purpose::Run)) else { panic!("{path}: there is nothing to read") };
+        let problem = &error.into_problems()[0];
+        assert_eq!(problem.key.as_deref(), Some("path"));
+        assert!(problem.diagnostic.message.contains(why), "{}", problem.diagnostic.message);
+        assert!(config().build(&cx(Purpose::Check)).is_ok());
+    }
 }
