@@ -4,6 +4,8 @@
 //! for looking. The one place where new bytes come from is [`Manifest::keeping`], which cuts entries out of an
 //! index and changes nothing else.
 
+mod bounded;
+
 use std::collections::BTreeMap;
 
 use base64::{
@@ -14,6 +16,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use self::bounded::Bounded;
 use super::{Algorithm, Descriptor, Digest, MediaType, well_known};
 
 /// A manifest as it was served, and a parsed view of its links.
@@ -88,15 +91,15 @@ struct View<'a> {
     #[serde(default)]
     schema_version: Option<u64>,
     #[serde(default, borrow)]
-    manifests: Option<Vec<&'a RawValue>>,
+    manifests: Option<Bounded<&'a RawValue>>,
     #[serde(default)]
     config: Option<Descriptor>,
     #[serde(default)]
-    layers: Option<Vec<Descriptor>>,
+    layers: Option<Bounded<Descriptor>>,
     #[serde(default)]
-    blobs: Option<Vec<Descriptor>>,
+    blobs: Option<Bounded<Descriptor>>,
     #[serde(default)]
-    fs_layers: Option<Vec<FsLayer>>,
+    fs_layers: Option<Bounded<FsLayer>>,
     #[serde(default)]
     subject: Option<Descriptor>,
     #[serde(default)]
@@ -291,7 +294,7 @@ pub enum Change {
 /// The original bytes of an index with some of its entries changed.
 fn cut(bytes: &[u8], changes: &[Change]) -> Vec<u8> {
     let view: View<'_> = serde_json::from_slice(bytes).expect("it was parsed before");
-    let entries = view.manifests.unwrap_or_default();
+    let entries = view.manifests.map(|entries| entries.items).unwrap_or_default();
     let spans: Vec<_> = entries.iter().map(|raw| span_in(bytes, raw)).collect();
     let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return bytes.to_vec() };
     // What stands between the first two entries is the writer's own separator.
@@ -366,15 +369,15 @@ fn links(view: &View<'_>, media_type: &MediaType) -> Result<Links, ManifestError
         return Err(ManifestError::Ambiguous);
     }
     let missing = |field: &str| ManifestError::Syntax(format!("`{media_type}` without `{field}`"));
-    let found = [&view.layers, &view.blobs].into_iter().flatten().map(Vec::len).sum::<usize>()
-        + view.manifests.as_ref().map_or(0, Vec::len)
-        + view.fs_layers.as_ref().map_or(0, Vec::len);
+    let found = [&view.layers, &view.blobs].into_iter().flatten().map(|list| list.found).sum::<usize>()
+        + view.manifests.as_ref().map_or(0, |list| list.found)
+        + view.fs_layers.as_ref().map_or(0, |list| list.found);
     if found > Manifest::MAX_LINKS {
         return Err(ManifestError::TooManyLinks(found));
     }
     if media_type.is_index() {
         let raw = view.manifests.as_ref().ok_or_else(|| missing("manifests"))?;
-        let entries = raw.iter().map(|raw| serde_json::from_str(raw.get())).collect::<Result<_, _>>();
+        let entries = raw.items.iter().map(|raw| serde_json::from_str(raw.get())).collect::<Result<_, _>>();
         return Ok(Links::Index(entries.map_err(|e| ManifestError::Syntax(e.to_string()))?));
     }
     if view.manifests.is_some() {
@@ -385,13 +388,17 @@ fn links(view: &View<'_>, media_type: &MediaType) -> Result<Links, ManifestError
         let layer = |layer: &FsLayer| {
             Descriptor::new(well_known::DOCKER_LAYER_GZIP, layer.blob_sum.clone(), Descriptor::UNSIZED)
         };
-        return Ok(Links::Image { config: None, layers: layers.iter().map(layer).collect() });
+        return Ok(Links::Image { config: None, layers: layers.items.iter().map(layer).collect() });
     }
     if *media_type == well_known::OCI_ARTIFACT {
-        return Ok(Links::Image { config: None, layers: view.blobs.clone().unwrap_or_default() });
+        return Ok(Links::Image { config: None, layers: all_of(&view.blobs) });
     }
     let config = view.config.clone().ok_or_else(|| missing("config"))?;
-    Ok(Links::Image { config: Some(Box::new(config)), layers: view.layers.clone().unwrap_or_default() })
+    Ok(Links::Image { config: Some(Box::new(config)), layers: all_of(&view.layers) })
+}
+
+fn all_of(list: &Option<Bounded<Descriptor>>) -> Vec<Descriptor> {
+    list.as_ref().map(|list| list.items.clone()).unwrap_or_default()
 }
 
 /// Content may stand in `data` beside its digest (image-spec, "Embedded Content"). Nobody here reads it there, but
