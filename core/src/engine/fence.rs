@@ -61,14 +61,14 @@ pub(super) fn text_of(panic: &(dyn Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
 }
 
-/// Ends with an error when no byte passed for a long time.
-pub(super) async fn standing_still(passed: &AtomicU64, what: impl Display) -> Error {
+/// Ends with an error when no byte passed for a long time; only then it is asked what of.
+pub(super) async fn standing_still<D: Display>(passed: &AtomicU64, what: impl FnOnce() -> D) -> Error {
     let mut before = passed.load(Ordering::Relaxed);
     loop {
         tokio::time::sleep(LIMIT).await;
         let now = passed.load(Ordering::Relaxed);
         if now == before {
-            return hung(format_args!("no byte of {what} passed"));
+            return hung(format_args!("no byte of {} passed", what()));
         }
         before = now;
     }

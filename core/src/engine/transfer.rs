@@ -259,7 +259,7 @@ impl Transfer<'_> {
         let takers = slots.len();
         let results = tokio::select! {
             results = self.pour(blob, slots) => results,
-            error = fence::standing_still(&watched, self.between(pushes)) => {
+            error = fence::standing_still(&watched, || self.between(pushes)) => {
                 vec![Some(Err(error)); takers]
             }
         };

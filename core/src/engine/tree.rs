@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     content::{Change, Descriptor, Digest, Links, Manifest, Platform, Repository},
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Result, Retry},
     spec::{IndexMode, Named},
     stage::{Fetch, Filter},
 };
@@ -148,6 +148,7 @@ impl<'a> Reader<'a> {
         let read: Vec<(Digest, Option<Tree>)> = stream::iter(wanted)
             .map(|entry| async move {
                 let manifest = self.kept.manifest(self.source, &entry).await?;
+                has_its_size(&entry, &manifest)?;
                 Ok::<_, Error>((entry.digest, self.grow(manifest, depth + 1).await?))
             })
             .buffered(READS)
@@ -165,6 +166,18 @@ impl<'a> Reader<'a> {
             return Err(Error::new(ErrorKind::Unsupported, format!("the image has more than {NODES} manifests")));
         }
         Ok(())
+    }
+}
+
+/// Who pulls by an index compares sizes, and would refuse what it says wrongly.
+fn has_its_size(entry: &Descriptor, manifest: &Manifest) -> Result<()> {
+    let (said, found) = (entry.known_size(), manifest.bytes().len() as u64);
+    match said.filter(|said| *said != found) {
+        None => Ok(()),
+        Some(said) => {
+            let what = format!("the manifest `{}` has {found} bytes, and its index says {said}", entry.digest);
+            Err(Error::new(ErrorKind::Corrupt, what).retry(Retry::Never))
+        }
     }
 }
 

@@ -102,17 +102,20 @@ async fn case_34_a_child_with_a_flipped_byte_is_not_its_digest() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn case_35_sizes_that_are_wrong_or_no_sizes_are_told() {
+    let real = two_images().await.1.blobs[1].1.len() as u64;
     for (size, words) in [
         (json!(-1), "manifest cannot be read"),
         (json!(1.5), "manifest cannot be read"),
         (json!("2"), "manifest cannot be read"),
         (json!(null), "manifest cannot be read"),
-        (json!(9_223_372_036_854_775_807_u64), "bytes"),
-        (json!(1), "bytes"),
-        (json!(3), "bytes"),
+        (json!(1_u64 << 63), "bytes"),
+        (json!(i64::MAX), "bytes"),
+        (json!(0), "bytes"),
+        (json!(real - 1), "bytes"),
+        (json!(real + 1), "bytes"),
     ] {
         let (scene, app) = two_images().await;
-        let layer = &app.blobs[1].0;
+        let layer = format!("/shop/app/blobs/{}", app.blobs[1].0.digest);
         let mut manifest: Value = serde_json::from_slice(app.manifest.bytes()).unwrap();
         manifest["layers"][0]["size"] = size.clone();
         let answer = served(MANIFEST, manifest.to_string());
@@ -120,9 +123,33 @@ async fn case_35_sizes_that_are_wrong_or_no_sizes_are_told() {
         let ran = scene.run().expect(1);
         scene.from.assert_all_fired();
         let report = report(&ran);
+        assert_eq!(report["failures"].as_array().unwrap().len(), 1, "{report:#}");
         let cause = report["failures"][0]["cause"].as_str().unwrap();
-        assert!(cause.contains(words), "{size}, layer {layer:?}: {cause}");
-        assert_eq!(scene.to.journal().count("PUT", "/shop/app/manifests/"), 0);
+        assert!(cause.contains(words), "{size} of {real}: {cause}");
+        let (read, written) = (scene.from.journal(), scene.to.journal());
+        let sent: u64 = read.of("GET", &layer).map(|it| it.sent).sum();
+        assert!(sent <= 6 * real, "{size} of {real}: it is not read for ever\n{read}");
+        assert_eq!(written.count("PUT", "/shop/app/manifests/"), 0, "{written}");
+        scene.assert_invariants(&ran);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_35_a_child_of_another_size_than_its_index_says_is_told() {
+    let (amd, arm) = (image("linux/amd64", &["amd"]), image("linux/arm64", &["arm"]));
+    let app = sealift_testkit::images::index(&[("linux/amd64", &amd), ("linux/arm64", &arm)]);
+    let real = arm.manifest.bytes().len() as u64;
+    for size in [0, 1, real - 1, real + 1, 1 << 62] {
+        let mut scene = Scene::new().await;
+        scene.wants("shop/app", "v1", &app).await;
+        let mut index: Value = serde_json::from_slice(app.manifest.bytes()).unwrap();
+        index["manifests"][1]["size"] = json!(size);
+        let answer = served(INDEX, index.to_string());
+        scene.from.will(Fault::on("GET", "/shop/app/manifests/v1").act(Act::Say(answer)));
+        let ran = scene.run().expect(1);
+        scene.from.assert_all_fired();
+        assert!(report(&ran)["failures"][0]["cause"].as_str().unwrap().contains("bytes"), "{size}: {}", ran.all());
+        assert_eq!(scene.to.journal().count("PUT", "/manifests/v1"), 0);
         scene.assert_invariants(&ran);
     }
 }
@@ -175,10 +202,20 @@ async fn case_38_a_manifest_of_the_largest_size_arrives_and_a_larger_one_does_no
 
 #[tokio::test(flavor = "multi_thread")]
 async fn case_38_a_manifest_that_does_not_end_is_left() {
-    let scene =
-        fails_alone(vec![Fault::on("GET", "/shop/app/manifests/").act(Act::Endless)], "longer than 4194304 bytes")
-            .await;
-    drop(scene);
+    let (scene, _) = two_images().await;
+    let part = "/shop/app/manifests/";
+    scene.from.will(Fault::on("GET", part).act(Act::Endless));
+    let ran = scene.run().expect(1);
+    scene.from.assert_all_fired();
+    let report = report(&ran);
+    assert!(report["failures"][0]["cause"].as_str().unwrap().contains("longer than 4194304 bytes"), "{report:#}");
+    let journal = scene.from.journal();
+    let endless: Vec<_> = journal.of("GET", part).filter(|it| it.fault.is_some()).collect();
+    assert_eq!(endless.len(), 1, "it is not asked for again\n{journal}");
+    // Beyond the limit goes what the buffers of two sockets hold.
+    let sent = endless[0].sent;
+    assert!((Manifest::MAX_BYTES..4 * Manifest::MAX_BYTES).contains(&sent), "{sent} bytes\n{journal}");
+    scene.assert_invariants(&ran);
 }
 
 #[tokio::test(flavor = "multi_thread")]
