@@ -9,7 +9,7 @@ use std::{
 
 use sealift_core::content::Digest;
 use sealift_e2e::{
-    crash::{self, Call, End},
+    crash::{self, Call, End, Strike},
     program::Folder,
 };
 use sealift_oci_layout::{Layout, REF_NAME};
@@ -45,7 +45,7 @@ async fn sweep(kinds: &[Call], step: usize, least: usize) {
         let traced = {
             let mut command = folder.command(&stage);
             let (kinds, dir) = (kinds.to_vec(), dir.clone());
-            tokio::task::spawn_blocking(move || crash::run(&mut command, &kinds, &dir, at)).await.unwrap()
+            tokio::task::spawn_blocking(move || crash::run(&mut command, &kinds, &dir, at, Strike::Kill)).await.unwrap()
         };
         let traced = traced.expect("a program can be traced here");
         match traced.end {

@@ -71,11 +71,18 @@ fn is_there(scene: &Scene, wanted: &Wanted, there: &BTreeSet<(String, String)>) 
     scene.names(wanted).into_iter().any(|name| there.contains(&(name, wanted.digest.to_string())))
 }
 
-/// I3: the exit code is 0 if and only if everything that was asked for is there.
+/// I3: the exit code is 0 if and only if everything that was asked for is there to stay.
 #[track_caller]
 fn the_exit_code_is_honest(ran: &Ran, missing: &[&Wanted]) {
     let names: Vec<_> = missing.iter().map(|wanted| format!("{}:{}", wanted.repository, wanted.tag)).collect();
-    assert_eq!(ran.code == Some(0), missing.is_empty(), "I3: {names:?} are missing\n{}", ran.all());
+    let done = missing.is_empty() && !may_not_last(ran);
+    assert_eq!(ran.code == Some(0), done, "I3: {names:?} are missing\n{}", ran.all());
+}
+
+/// Whether the run says that a destination could not make it last: then everything may be there, for now.
+fn may_not_last(ran: &Ran) -> bool {
+    let failures = |ran| report(ran)["failures"].as_array().cloned().unwrap_or_default();
+    ran.code == Some(1) && failures(ran).iter().any(|failure| failure["what"] == "finish")
 }
 
 /// I4: the report names everything that failed, with its cause.

@@ -153,13 +153,15 @@ impl Scene {
     }
 }
 
-/// The last object that the program printed.
+/// The report that the program printed, at the end or right before what it could not do with it.
 #[track_caller]
 pub(crate) fn report(ran: &Ran) -> Value {
-    let line = ran.stdout.lines().last().unwrap_or_else(|| panic!("nothing was printed: {}", ran.all()));
-    let report: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {}", ran.all()));
-    assert_eq!(report["event"], "report", "{}", ran.all());
-    report
+    let objects = ran.stdout.lines().rev().map(|line| {
+        let object: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {}", ran.all()));
+        object
+    });
+    let mut reports = objects.filter(|object| object["event"] == "report");
+    reports.next().unwrap_or_else(|| panic!("there is no report: {}", ran.all()))
 }
 
 /// The files below a folder, hidden ones too.
