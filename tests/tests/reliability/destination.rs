@@ -1,19 +1,20 @@
 //! Group C: disks and registries that do not take what they are given.
 
-use std::process::Command;
+use std::{collections::BTreeSet, process::Command, sync::Arc};
 
 use sealift_e2e::{
     crash::{self, Call, End, Strike},
     program::Ran,
 };
 use sealift_testkit::{
-    fault::{Act, Answer, Fault},
+    content::Content,
+    fault::{Act, Answer, Exchange, Fault, FaultRegistry, Journal},
     images::{Image, image},
     program::find,
     registry::Registry,
 };
 
-use crate::scene::{Scene, To, files, report};
+use crate::scene::{Scene, To, files, report, until};
 
 fn shop(n: usize) -> Image {
     image("linux/amd64", &["the base of all", &format!("layer {n}")])
@@ -182,32 +183,85 @@ async fn case_65_what_a_registry_refuses_for_good_is_asked_for_once() {
     }
 }
 
+/// What a registry keeps, by its files: the blobs and the tags of each repository, as `repository digest` and
+/// `repository tag`.
+fn kept(registry: &Registry) -> (BTreeSet<String>, BTreeSet<String>) {
+    let repositories = registry.storage().join("docker/registry/v2/repositories");
+    let links = files(&repositories).into_iter().filter_map(|file| {
+        let name = file.strip_prefix(&repositories).ok()?.to_str()?.strip_suffix("/link")?.to_owned();
+        name.split_once("/_").map(|(repository, rest)| (repository.to_owned(), rest.to_owned()))
+    });
+    let (mut blobs, mut tags) = (BTreeSet::new(), BTreeSet::new());
+    for (repository, rest) in links {
+        if let Some(hex) = rest.strip_prefix("layers/sha256/") {
+            blobs.insert(format!("{repository} sha256:{hex}"));
+        } else if let Some(tag) = rest.strip_prefix("manifests/tags/").and_then(|tag| tag.strip_suffix("/current")) {
+            tags.insert(format!("{repository} {tag}"));
+        }
+    }
+    (blobs, tags)
+}
+
+/// The same of what a journal says was sent; what was sent twice stands there twice.
+fn sent(journal: &Journal) -> (Vec<String>, Vec<String>) {
+    let path = |exchange: &Exchange| exchange.path["/v2/".len()..].replace("%3A", ":");
+    let blob = |path: String| {
+        let (repository, rest) = path.split_once("/blobs/uploads/")?;
+        let (_, digest) = rest.split_once("digest=")?;
+        Some(format!("{repository} {}", digest.split('&').next()?))
+    };
+    let blobs = journal.of("PUT", "/blobs/uploads/").map(path).filter_map(blob).collect();
+    let tags = journal.of("PUT", "/manifests/").map(path).map(|path| path.replace("/manifests/", " ")).collect();
+    (blobs, tags)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn case_66_a_registry_that_dies_half_way_needs_only_the_rest_afterwards() {
+    const IMAGES: usize = 12;
     let mut scene = Scene::to(To::Directory).await;
-    for n in 0..12 {
+    for n in 0..IMAGES {
         scene.wants(&format!("shop/app-{n}"), "v1", &shop(n)).await;
     }
     scene.run().expect(0);
-    let Some(to) = Registry::start() else { return };
-    let load = ["load", "bundle", "--to", &to.host(), "--retries", "0", "--json"];
-    let half = std::thread::scope(|threads| {
-        let run = threads.spawn(|| scene.folder.run(&load));
-        // It dies when about half of it is there, whatever is under way then.
-        let manifests = to.storage().join("docker/registry/v2/repositories/shop");
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
-        while std::fs::read_dir(&manifests).map_or(0, Iterator::count) < 6 && !run.is_finished() {
-            assert!(std::time::Instant::now() < deadline, "nothing arrives");
-            std::thread::yield_now();
-        }
-        to.kill();
-        run.join().unwrap()
+    let Some(to) = Registry::start().map(Arc::new) else { return };
+    // A proxy stands before it and says so when it is gone.
+    let front = FaultRegistry::before(to.addr()).await;
+    let gone = || Answer::status(502).body("<html>bad gateway</html>");
+    let dying = Arc::clone(&to);
+    let kill = move |_: &Exchange| {
+        dying.kill();
+        gone()
+    };
+    front.will(Fault::on("PUT", "/manifests/").nth(IMAGES as u64 / 2).act(Act::say_to(kill)));
+    // One blob after the other, so that some images are whole when others did not begin.
+    let load = ["load", "bundle", "--to", &front.host(), "--retries", "0", "--proc", "1", "--json"];
+    let half = tokio::task::spawn_blocking({
+        let child = scene.folder.start(&load);
+        move || Ran::of(child)
     });
+    until("half of it arrived", async || front.fired() > 0 || half.is_finished()).await;
+    front.will(Fault::on("*", "").act(Act::Say(gone())));
+    let half = half.await.unwrap().expect(1);
+    let (blobs, tags) = kept(&to);
+    assert!((1..IMAGES).contains(&tags.len()), "{tags:?}\n{}", half.all());
+    assert!(report(&half)["copied"].as_u64().unwrap() <= tags.len() as u64, "what was called copied is there");
+
+    front.heal();
+    front.forget();
     to.restart();
     let ran = tokio::task::block_in_place(|| scene.folder.run(&load)).expect(0);
-    let report = report(&ran);
-    assert_eq!(report["failed"], 0, "{report:#}");
-    let content = sealift_testkit::content::Content::at(&to.url());
+    assert_eq!(report(&ran)["copied"], IMAGES - tags.len());
+    let (sent_blobs, sent_tags) = sent(&front.journal());
+    let (all_blobs, all_tags) = kept(&to);
+    let missing: BTreeSet<String> = all_tags.difference(&tags).cloned().collect();
+    assert_eq!(sent_tags.into_iter().collect::<BTreeSet<_>>(), missing, "only tags that were missing");
+    assert_eq!(front.journal().count("PUT", "/manifests/"), missing.len(), "and each once");
+    // The layer that all of them share may come from a repository that has it.
+    let once: BTreeSet<String> = sent_blobs.iter().cloned().collect();
+    assert_eq!(once.len(), sent_blobs.len(), "nothing is sent twice: {sent_blobs:?}");
+    let needed: BTreeSet<String> = all_blobs.difference(&blobs).cloned().collect();
+    assert!(once.is_subset(&needed), "only blobs that were missing: {:?}", once.difference(&needed));
+    let content = Content::at(&to.url());
     for wanted in &scene.wanted {
         assert_eq!(content.digest(&wanted.repository, "v1").await.as_ref(), Some(&wanted.digest), "{}", half.all());
         content.whole(&wanted.repository, "v1").await;
