@@ -52,7 +52,7 @@ impl Room {
     /// # Errors
     /// If there is no `docker-registry`.
     pub(crate) fn registry(self) -> Result<Registry> {
-        let setup = Registry::with();
+        let setup = Registry::with().lean();
         let setup = if self == Self::Memory { setup.in_ram() } else { setup };
         setup.start().context("`docker-registry` is needed and not installed")
     }

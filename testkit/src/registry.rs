@@ -34,6 +34,7 @@ pub struct Registry {
     process: Mutex<Process>,
     addr: SocketAddr,
     tls: bool,
+    lean: bool,
     dir: TempDir,
     forgotten: Mutex<u64>,
 }
@@ -100,7 +101,7 @@ impl Registry {
     pub fn restart(&self) {
         let mut process = self.process.lock().unwrap();
         process.kill();
-        *process = Process::start(self.dir.path(), self.addr);
+        *process = Process::start(self.dir.path(), self.addr, self.lean);
     }
 
     /// What it wrote for its operators, for the message of an assertion.

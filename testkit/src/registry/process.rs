@@ -3,12 +3,12 @@
 use std::{
     fs::File,
     io::{BufRead, BufReader},
-    net::SocketAddr,
+    net::{SocketAddr, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, mpsc},
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::{access_log_in, setup};
@@ -23,9 +23,10 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts the registry whose configuration is in `dir`, and waits until it says that it listens.
-    pub(super) fn start(dir: &Path, listen: SocketAddr) -> Self {
-        let mut command = command(dir, listen);
+    /// Starts the registry whose configuration is in `dir`, and waits until it says that it listens, or, if it is a
+    /// lean one that says nothing, until it does.
+    pub(super) fn start(dir: &Path, listen: SocketAddr, lean: bool) -> Self {
+        let mut command = command(dir, listen, lean);
         let log = Arc::new(Mutex::new(String::new()));
         let (news, started) = mpsc::channel();
         let shared = Arc::clone(&log);
@@ -47,7 +48,12 @@ impl Process {
         let mut this = Self { child: None, watcher: Some(watcher), log, addr: listen };
         loop {
             match started.recv_timeout(PATIENCE) {
-                Ok(Started::Child(child)) => this.child = Some(child),
+                Ok(Started::Child(child)) => {
+                    this.child = Some(child);
+                    if lean && answers(listen) {
+                        return this;
+                    }
+                }
                 Ok(Started::Listening(addr)) => {
                     this.addr = addr;
                     return this;
@@ -87,7 +93,7 @@ enum Started {
     Listening(SocketAddr),
 }
 
-fn command(dir: &Path, listen: SocketAddr) -> Command {
+fn command(dir: &Path, listen: SocketAddr, lean: bool) -> Command {
     let registry = crate::program::find(setup::PROGRAM).expect("it was found before");
     let guard = Path::new("/usr/bin/setpriv");
     let mut command = if guard.exists() {
@@ -103,10 +109,23 @@ fn command(dir: &Path, listen: SocketAddr) -> Command {
         .arg("serve")
         .arg(setup::config_in(dir))
         .env("REGISTRY_HTTP_ADDR", listen.to_string())
+        .env("GOGC", if lean { "400" } else { "100" })
         .stdin(Stdio::null())
         .stdout(requests)
         .stderr(Stdio::piped());
     command
+}
+
+/// Whether somebody listens at an address before patience ends: a registry that logs errors only does not say when.
+fn answers(at: SocketAddr) -> bool {
+    let deadline = Instant::now() + PATIENCE;
+    while TcpStream::connect(at).is_err() {
+        if Instant::now() > deadline {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    true
 }
 
 /// `"msg":"listening on 127.0.0.1:46053"`, with `, tls` at the end where it is.

@@ -284,8 +284,12 @@ async fn what_the_other_side_has_is_left_out() {
         assert_eq!(from.count(Op::Blob), 4, "{base:?}");
         assert_eq!(run_with(&from, &wanted(), config).await.skipped, 2);
         from.forget_calls();
-        assert_eq!(run(&from, &wanted(), &bundle).await.copied, 2, "without the receipt it becomes whole");
-        assert_eq!(from.count(Op::Blob), 3);
+        // Each image lacks something. Which of the two brings what both lack is a matter of luck, and whoever comes to a
+        // name that the other one made whole has nothing to do; what counts is that all of it comes, once.
+        let report = run(&from, &wanted(), &bundle).await;
+        assert_eq!((report.copied + report.skipped, report.failed), (2, 0), "{:?}", report.failures);
+        assert_eq!(from.count(Op::Blob), 3, "without the receipt it becomes whole");
+        assert!(sealift_oci_layout::verify(&bundle, Arc::default()).await.unwrap().is_whole());
     }
 }
 
