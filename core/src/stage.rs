@@ -217,12 +217,13 @@ pub trait Push: Send + Sync {
     async fn has(&self, at: &Repository, item: &Descriptor) -> Result<bool>;
 
     /// Called before anything of an image is sent to a name: the place to make what must exist, and to refuse what
-    /// would be refused in the end. `replaces` is what the name points to until now, as far as that is known.
+    /// would be refused in the end. `replaces` is what the name points to until now, as far as that is known; `blobs` is
+    /// what the image has of its own, whether or not it is there already.
     ///
     /// # Errors
     /// If the image would not be taken there.
-    async fn prepare(&self, at: &ImageRef, replaces: Option<&Digest>) -> Result<()> {
-        let _ = (at, replaces);
+    async fn prepare(&self, at: &ImageRef, replaces: Option<&Digest>, blobs: &[Descriptor]) -> Result<()> {
+        let _ = (at, replaces, blobs);
         Ok(())
     }
 

@@ -359,7 +359,7 @@ impl Push for Memory {
         Ok(state.repositories.get(at.path()).is_some_and(|members| members.blobs.contains(&item.digest)))
     }
 
-    async fn prepare(&self, at: &ImageRef, replaces: Option<&Digest>) -> Result<()> {
+    async fn prepare(&self, at: &ImageRef, replaces: Option<&Digest>, _: &[Descriptor]) -> Result<()> {
         let what = replaces.map_or_else(|| at.version.to_string(), |old| format!("{} instead of {old}", at.version));
         self.call(Op::Prepare, &at.repository, what).await.map(drop)
     }

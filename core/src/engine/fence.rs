@@ -256,8 +256,8 @@ impl Push for Fence<dyn Push> {
         self.call("looked for a blob", self.stage().has(at, item)).await
     }
 
-    async fn prepare(&self, at: &ImageRef, replaces: Option<&Digest>) -> Result<()> {
-        self.call("prepared for an image", self.stage().prepare(at, replaces)).await
+    async fn prepare(&self, at: &ImageRef, replaces: Option<&Digest>, blobs: &[Descriptor]) -> Result<()> {
+        self.call("prepared for an image", self.stage().prepare(at, replaces, blobs)).await
     }
 
     async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer> {

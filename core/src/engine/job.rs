@@ -108,7 +108,7 @@ impl<'a> Doing<'a> {
         match self.engine.mode {
             Mode::Plan => self.plan(&tree, &goals),
             Mode::Copy => {
-                let goals = self.prepare(goals, &mut ended).await;
+                let goals = self.prepare(&tree, goals, &mut ended).await;
                 self.copy(&tree, goals, &mut ended).await;
             }
         }
@@ -246,13 +246,14 @@ impl<'a> Doing<'a> {
     }
 
     /// Takes out targets that would refuse the image in the end, before anything of it is sent.
-    async fn prepare(&self, goals: Vec<Goal>, ended: &mut Ended) -> Vec<Goal> {
+    async fn prepare(&self, tree: &Tree, goals: Vec<Goal>, ended: &mut Ended) -> Vec<Goal> {
+        let (blobs, _) = tree.blobs();
         let asked = join_all(goals.iter().map(|Goal { place, presence }| {
             let replaces = match presence {
                 Presence::Is(digest) => Some(digest),
                 _ => None,
             };
-            self.stage(place.push).prepare(&place.at, replaces)
+            self.stage(place.push).prepare(&place.at, replaces, blobs)
         }));
         let mut open = Vec::new();
         for (answer, goal) in asked.await.into_iter().zip(goals) {
@@ -317,7 +318,7 @@ impl<'a> Doing<'a> {
                 blobs: new.len() as u64,
                 manifests: tree.children_first().len() as u64,
                 targets: goals.iter().map(target).collect(),
-                foreign,
+                foreign: foreign.clone(),
             },
         });
     }

@@ -40,6 +40,8 @@ pub(super) struct Tree {
     pub(super) children: Vec<Tree>,
     /// Platforms of entries that filters dropped, here and below.
     pub(super) dropped: Vec<Platform>,
+    /// All blobs of it, once somebody asked.
+    blobs: OnceLock<(Vec<Descriptor>, Vec<Descriptor>)>,
 }
 
 /// Reads the tree below `root`.
@@ -107,7 +109,7 @@ impl<'a> Reader<'a> {
         Box::pin(async move {
             self.bound(depth)?;
             let Links::Index(entries) = manifest.links() else {
-                return Ok(Some(Tree { manifest, changed_from: None, children: Vec::new(), dropped: Vec::new() }));
+                return Ok(Some(Tree::new(manifest, None, Vec::new(), Vec::new())));
             };
             let Selection { kept, emptied_by } = select(entries, self.filters)?;
             if let Some(kind) = emptied_by {
@@ -136,7 +138,7 @@ impl<'a> Reader<'a> {
             };
             let changed_from = (written.digest() != manifest.digest()).then(|| manifest.digest().clone());
             let children = in_order(entries, children);
-            Ok(Some(Tree { manifest: written, changed_from, children, dropped }))
+            Ok(Some(Tree::new(written, changed_from, children, dropped)))
         })
     }
 
@@ -211,6 +213,10 @@ fn is_attestation(manifest: &Manifest) -> bool {
 }
 
 impl Tree {
+    fn new(manifest: Manifest, changed_from: Option<Digest>, children: Vec<Self>, dropped: Vec<Platform>) -> Self {
+        Self { manifest, changed_from, children, dropped, blobs: OnceLock::new() }
+    }
+
     /// This manifest and all below it, children before parents, each digest once.
     pub(super) fn children_first(&self) -> Vec<&Manifest> {
         fn walk<'a>(tree: &'a Tree, seen: &mut HashSet<&'a Digest>, out: &mut Vec<&'a Manifest>) {
@@ -225,12 +231,14 @@ impl Tree {
     }
 
     /// All blobs, each digest once: those that are copied, and the foreign layers that are not.
-    pub(super) fn blobs(&self) -> (Vec<Descriptor>, Vec<Descriptor>) {
-        let mut seen = HashSet::new();
-        let all = self.children_first().into_iter().flat_map(Manifest::blobs);
-        all.filter(|blob| seen.insert(blob.digest.clone()))
-            .cloned()
-            .partition(|blob| !blob.media_type.is_foreign_layer())
+    pub(super) fn blobs(&self) -> &(Vec<Descriptor>, Vec<Descriptor>) {
+        self.blobs.get_or_init(|| {
+            let mut seen = HashSet::new();
+            let all = self.children_first().into_iter().flat_map(Manifest::blobs);
+            all.filter(|blob| seen.insert(blob.digest.clone()))
+                .cloned()
+                .partition(|blob| !blob.media_type.is_foreign_layer())
+        })
     }
 
     /// The platforms that are copied, as the indexes say.

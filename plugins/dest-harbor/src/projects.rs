@@ -11,7 +11,7 @@ use std::{
 
 use futures::try_join;
 use sealift_core::{
-    content::{Descriptor, Repository},
+    content::{Descriptor, ImageRef, Repository},
     error::{Error, Result},
 };
 use sealift_registry_client::Reason;
@@ -182,14 +182,33 @@ impl Projects {
     /// If it would exceed the project's quota.
     pub(crate) fn take_room(&self, at: &Repository, item: &Descriptor) -> Result<()> {
         let project = self.of(at);
-        let Some((room, size)) = project.room.get().zip(item.known_size()) else { return Ok(()) };
-        room.take(size).map_err(|why| refusals::no_room(at, item, size, why))
+        let Some(room) = project.room.get() else { return Ok(()) };
+        room.take(item).map_err(|why| refusals::no_room(at, item, why))
+    }
+
+    /// Looks whether the project has room for an image. Only where not all of its blobs would fit, `missing` is asked
+    /// which of them are not there yet.
+    ///
+    /// # Errors
+    /// If what is missing would exceed the project's quota.
+    pub(crate) async fn fits<'d>(
+        &self,
+        at: &ImageRef,
+        blobs: &'d [Descriptor],
+        missing: impl Future<Output = Result<Vec<&'d Descriptor>>>,
+    ) -> Result<()> {
+        let project = self.of(&at.repository);
+        let Some(room) = project.room.get() else { return Ok(()) };
+        if room.fits(blobs).is_ok() {
+            return Ok(());
+        }
+        room.fits(missing.await?).map_err(|why| refusals::no_room_for(at, why))
     }
 
     /// Gives back what was taken for a blob that was not taken in.
     pub(crate) fn give_room_back(&self, at: &Repository, item: &Descriptor) {
-        if let Some((room, size)) = self.of(at).room.get().zip(item.known_size()) {
-            room.give_back(size);
+        if let Some(room) = self.of(at).room.get() {
+            room.give_back(item);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::future::try_join_all;
 use sealift_core::{
     async_trait,
     blob::Blob,
@@ -32,6 +33,12 @@ impl HarborPush {
 
     fn api<'a>(&'a self, at: &'a Repository) -> Api<'a> {
         Api { registries: &self.registries, at }
+    }
+
+    /// Which of these blobs a repository lacks.
+    async fn missing<'d>(&self, at: &Repository, blobs: &'d [Descriptor]) -> Result<Vec<&'d Descriptor>> {
+        let answers = try_join_all(blobs.iter().map(|item| self.push.has(at, item))).await?;
+        Ok(blobs.iter().zip(answers).filter(|(_, there)| !there).map(|(item, _)| item).collect())
     }
 
     /// Makes sure that a repository may be written to, then writes; what is refused then is remembered.
@@ -106,9 +113,10 @@ impl Push for HarborPush {
         self.push.has(at, item).await
     }
 
-    async fn prepare(&self, at: &ImageRef, replaces: Option<&Digest>) -> Result<()> {
+    async fn prepare(&self, at: &ImageRef, replaces: Option<&Digest>, blobs: &[Descriptor]) -> Result<()> {
         let api = self.api(&at.repository);
         self.projects.ready(api).await?;
+        self.projects.fits(at, blobs, self.missing(&at.repository, blobs)).await?;
         let Some((tag, old)) = at.version.tag().zip(replaces) else { return Ok(()) };
         if self.projects.is_immutable(api, tag).await? {
             let project = project_of(&at.repository);

@@ -1,7 +1,7 @@
 //! The sentences in which a push says that Harbor will not take something.
 
 use sealift_core::{
-    content::{Descriptor, Repository},
+    content::{Descriptor, ImageRef, Repository},
     error::{Error, ErrorKind},
 };
 use sealift_registry_client::Reason;
@@ -21,13 +21,22 @@ pub(crate) fn full(at: &Repository, how: &str) -> Error {
 }
 
 /// That a blob would exceed the quota of a project. Smaller ones may still fit, so nothing is said about them.
-pub(crate) fn no_room(at: &Repository, item: &Descriptor, size: u64, why: NoRoom) -> Error {
-    let (host, project, digest) = (at.registry(), project_of(at), &item.digest);
-    let NoRoom { limit, used, taken } = why;
-    let left = limit.saturating_sub(used).saturating_sub(taken);
+pub(crate) fn no_room(at: &Repository, item: &Descriptor, why: NoRoom) -> Error {
+    does_not_fit(at, &format!("blob `{}` of {} bytes does", item.digest, why.needs), why)
+}
+
+/// That an image would exceed the quota of a project with what it lacks there.
+pub(crate) fn no_room_for(at: &ImageRef, why: NoRoom) -> Error {
+    let what = format!("cannot push `{at}`: its {} bytes that are not there yet do", why.needs);
+    does_not_fit(&at.repository, &what, why)
+}
+
+fn does_not_fit(at: &Repository, what: &str, why: NoRoom) -> Error {
+    let (host, project, left) = (at.registry(), project_of(at), why.left());
+    let NoRoom { limit, used, taken, .. } = why;
     let what = format!(
-        "blob `{digest}` of {size} bytes does not fit into the project `{project}` of `{host}`: {left} bytes of its quota \
-         are left ({used} of {limit} were used, and this run takes {taken})"
+        "{what} not fit into the project `{project}` of `{host}`: {left} bytes of its quota are left ({used} of {limit} \
+         were used, and this run takes {taken})"
     );
     Error::new(Reason::Quota.kind(), what).hint(Reason::Quota.remedy()).because(Reason::Quota)
 }

@@ -3,19 +3,33 @@
 //! Harbor learns how large a blob is when it has all of its bytes, and refuses it then. What a run sends is known
 //! beforehand, so a blob that will be refused is not sent.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    collections::HashSet,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use sealift_core::content::{Descriptor, Digest};
 
 /// What was left when the project was looked at, and what was taken of it since.
 #[derive(Debug)]
 pub(crate) struct Room {
     limit: u64,
     used: u64,
-    taken: AtomicU64,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    bytes: u64,
+    /// A project counts a blob once, in however many of its repositories it is.
+    blobs: HashSet<Digest>,
 }
 
 /// Why something has no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NoRoom {
+    /// How much has none, in bytes.
+    pub(crate) needs: u64,
     /// The quota, in bytes.
     pub(crate) limit: u64,
     /// What was used of it before this run.
@@ -24,44 +38,93 @@ pub(crate) struct NoRoom {
     pub(crate) taken: u64,
 }
 
+impl NoRoom {
+    /// What is left.
+    pub(crate) fn left(&self) -> u64 {
+        self.limit.saturating_sub(self.used).saturating_sub(self.taken)
+    }
+}
+
 impl Room {
     pub(crate) fn new(limit: u64, used: u64) -> Self {
-        Self { limit, used, taken: AtomicU64::new(0) }
+        Self { limit, used, taken: Mutex::default() }
     }
 
-    /// Takes a place for that many bytes, all of them or none.
-    pub(crate) fn take(&self, bytes: u64) -> Result<(), NoRoom> {
-        let left = self.limit.saturating_sub(self.used);
-        let more = |taken: u64| taken.checked_add(bytes).filter(|sum| *sum <= left);
-        match self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
-            Ok(_) => Ok(()),
-            Err(taken) => Err(NoRoom { limit: self.limit, used: self.used, taken }),
+    /// Takes a place for a blob, all of it or none. One of unknown size takes none.
+    pub(crate) fn take(&self, item: &Descriptor) -> Result<(), NoRoom> {
+        let mut taken = self.taken();
+        let size = item.known_size().unwrap_or(0);
+        if taken.blobs.contains(&item.digest) {
+            return Ok(());
+        }
+        self.look(&taken, size)?;
+        taken.bytes += size;
+        taken.blobs.insert(item.digest.clone());
+        Ok(())
+    }
+
+    /// Gives back what was taken for a blob that did not arrive.
+    pub(crate) fn give_back(&self, item: &Descriptor) {
+        let mut taken = self.taken();
+        if taken.blobs.remove(&item.digest) {
+            taken.bytes -= item.known_size().unwrap_or(0);
         }
     }
 
-    /// Gives back what was taken for something that did not arrive.
-    pub(crate) fn give_back(&self, bytes: u64) {
-        self.taken.fetch_sub(bytes, Ordering::Relaxed);
+    /// Whether these would all have a place; nothing is taken.
+    pub(crate) fn fits<'d>(&self, blobs: impl IntoIterator<Item = &'d Descriptor>) -> Result<(), NoRoom> {
+        let taken = self.taken();
+        let new = blobs.into_iter().filter(|item| !taken.blobs.contains(&item.digest));
+        self.look(&taken, new.filter_map(Descriptor::known_size).fold(0, u64::saturating_add))
+    }
+
+    fn look(&self, taken: &Taken, needs: u64) -> Result<(), NoRoom> {
+        let why = NoRoom { needs, limit: self.limit, used: self.used, taken: taken.bytes };
+        if needs <= why.left() { Ok(()) } else { Err(why) }
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use sealift_core::content::well_known;
+
     use super::*;
+
+    fn blob(name: &str, size: u64) -> Descriptor {
+        Descriptor { size, ..Descriptor::to(well_known::OCI_LAYER_GZIP, name.as_bytes()) }
+    }
 
     #[test]
     fn what_is_taken_is_whole_and_what_did_not_arrive_has_its_place_again() {
         let room = Room::new(1000, 400);
-        assert_eq!(room.take(500), Ok(()));
-        assert_eq!(room.take(101), Err(NoRoom { limit: 1000, used: 400, taken: 500 }));
-        assert_eq!(room.take(100), Ok(()));
-        room.give_back(500);
-        assert_eq!(room.take(u64::MAX), Err(NoRoom { limit: 1000, used: 400, taken: 100 }));
-        assert_eq!(room.take(500), Ok(()));
+        assert_eq!(room.take(&blob("a", 500)), Ok(()));
+        assert_eq!(room.take(&blob("b", 101)), Err(NoRoom { needs: 101, limit: 1000, used: 400, taken: 500 }));
+        assert_eq!(room.take(&blob("c", 100)), Ok(()));
+        room.give_back(&blob("a", 500));
+        room.give_back(&blob("a", 500));
+        assert_eq!(
+            room.take(&blob("d", u64::MAX - 1)),
+            Err(NoRoom { needs: u64::MAX - 1, limit: 1000, used: 400, taken: 100 })
+        );
+        assert_eq!(room.take(&blob("e", 500)), Ok(()));
+    }
+
+    #[test]
+    fn a_blob_counts_once() {
+        let room = Room::new(1000, 400);
+        assert_eq!((room.take(&blob("a", 500)), room.take(&blob("a", 500))), (Ok(()), Ok(())));
+        assert_eq!(room.fits(&[blob("a", 500), blob("b", 100)]), Ok(()));
+        let why = NoRoom { needs: 101, limit: 1000, used: 400, taken: 500 };
+        assert_eq!(room.fits(&[blob("a", 500), blob("b", 101)]), Err(why));
     }
 
     #[test]
     fn a_project_that_holds_more_than_it_may_has_no_room() {
-        assert_eq!(Room::new(100, 300).take(1), Err(NoRoom { limit: 100, used: 300, taken: 0 }));
+        let why = NoRoom { needs: 1, limit: 100, used: 300, taken: 0 };
+        assert_eq!(Room::new(100, 300).take(&blob("a", 1)), Err(why));
     }
 }

@@ -78,7 +78,7 @@ impl Push for OciDir {
         }
     }
 
-    async fn prepare(&self, at: &ImageRef, _: Option<&Digest>) -> Result<()> {
+    async fn prepare(&self, at: &ImageRef, _: Option<&Digest>, _: &[Descriptor]) -> Result<()> {
         self.names.check(self.writer().await?, at)
     }
 

@@ -77,8 +77,8 @@ async fn place_is_pure(given: Arc<Given>) -> Result<(), Violation> {
 async fn a_blob_is_there_whole_or_not_at_all(given: Arc<Given>) -> Result<(), Violation> {
     let push = given.push()?;
     let at = place(&*push, "kit/app:v1")?;
-    push.prepare(&at, None).await.map_err(told("prepare"))?;
     let (item, bytes) = layer("whole");
+    push.prepare(&at, None, std::slice::from_ref(&item)).await.map_err(told("prepare"))?;
     let half = bytes.slice(..bytes.len() / 2);
     let broke_off =
         chunks(&half).map(Ok).chain(stream::iter([Err(Error::new(ErrorKind::Unavailable, "the source is gone"))]));
@@ -130,8 +130,8 @@ async fn is_not_there(
 async fn ten_may_write_one_blob(given: Arc<Given>) -> Result<(), Violation> {
     let push = given.push()?;
     let at = place(&*push, "kit/app:v1")?;
-    push.prepare(&at, None).await.map_err(told("prepare"))?;
     let (item, bytes) = layer("ten");
+    push.prepare(&at, None, std::slice::from_ref(&item)).await.map_err(told("prepare"))?;
     let written = join_all((0..10).map(|_| put_blob(&*push, &at.repository, &item, &bytes))).await;
     if let Some(error) = written.into_iter().find_map(Result::err) {
         return Err(format!("one of ten writers failed: {error}"));
@@ -146,8 +146,8 @@ async fn ten_may_write_one_blob(given: Arc<Given>) -> Result<(), Violation> {
 async fn takes_an_empty_blob(given: Arc<Given>) -> Result<(), Violation> {
     let push = given.push()?;
     let at = place(&*push, "kit/app:v1")?;
-    push.prepare(&at, None).await.map_err(told("prepare"))?;
     let (item, bytes) = (Descriptor::to(well_known::OCI_LAYER_GZIP, b""), Bytes::new());
+    push.prepare(&at, None, std::slice::from_ref(&item)).await.map_err(told("prepare"))?;
     put_blob(&*push, &at.repository, &item, &bytes).await.map_err(|error| format!("it is not taken: {error}"))?;
     if !has(&*push, &at, &item).await? {
         return Err("it was written, and `has` says no".to_owned());

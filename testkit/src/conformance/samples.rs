@@ -112,6 +112,11 @@ pub(super) async fn put(push: &dyn Push, name: &str, image: &Image) -> std::resu
     }
 }
 
+fn blobs(image: &Image) -> Vec<Descriptor> {
+    let own = image.blobs.iter().map(|(item, _)| item.clone());
+    own.chain(image.children.iter().flat_map(blobs)).collect()
+}
+
 /// Writes an image to a place.
 pub(super) async fn put_at(
     push: &dyn Push,
@@ -119,7 +124,7 @@ pub(super) async fn put_at(
     at: &ImageRef,
     image: &Image,
 ) -> std::result::Result<(), Violation> {
-    push.prepare(at, None).await.map_err(told("prepare"))?;
+    push.prepare(at, None, &blobs(image)).await.map_err(told("prepare"))?;
     put_below(push, &at.repository, image).await.map_err(|error| format!("`{name}` was not taken: {error}"))?;
     push.root(&job(name), at, &image.manifest).await.map_err(told("root"))
 }

@@ -106,17 +106,31 @@ async fn what_would_exceed_the_quota_is_not_sent_and_what_fits_is() {
     let report = sealift_core::engine::run(&pipeline, &sealift_core::engine::Cancel::new(), &crate::silent()).await;
     assert_eq!((report.copied, report.failed), (3, 1), "{:?}", report.failures);
     let told = told(&report, &harbor);
-    let named = large.blobs.iter().find(|(item, _)| told.contains(&item.digest.to_string()));
-    let blob = &named.expect("a blob of the large image is named").0;
-    let what = format!("blob `{}` of {} bytes does not fit into the project `team`", blob.digest, blob.size);
+    let size: u64 = large.blobs.iter().map(|(item, _)| item.size).sum();
+    let what = format!("cannot push `harbor.corp/team/large:v1`: its {size} bytes that are not there yet do not fit");
     assert!(told.contains(&what), "{told}");
     assert!(told.contains(&format!("({used} of {} were used, and this run takes", used + 20_000)), "{told}");
     assert!(told.contains("hint: raise it in Harbor under Project Quotas"), "{told}");
     let journal = harbor.requests();
     assert!(journal.iter().all(|request| request.status != 403), "Harbor had nothing to refuse: {journal}");
     let sent = |digest: &str| journal.iter().any(|request| request.method == "PUT" && request.path.contains(digest));
-    assert!(!sent(&blob.digest.hex()), "{journal}");
+    for (blob, _) in &large.blobs {
+        assert!(!sent(&blob.digest.hex()), "nothing of an image that does not fit is sent: {journal}");
+    }
     assert_eq!(harbor.digest_of("team/large:v1"), None);
+}
+
+#[tokio::test]
+async fn what_is_there_already_needs_no_room() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_project("team");
+    let base = "b".repeat(30_000);
+    let old = image("linux/amd64", &[&base, "old"]);
+    assert_eq!(Bench::new(&harbor).image("old:v1", &old, "team/app:v1").run().await.copied, 1);
+    harbor.limit_storage("team", harbor.used_storage("team") + 40_000); // its config holds as much as its layers
+    let new = image("linux/amd64", &[&base, "new"]);
+    let report = Bench::new(&harbor).image("new:v2", &new, "team/app:v2").run().await;
+    assert_eq!((report.copied, report.failed), (1, 0), "{:?}", report.failures);
 }
 
 #[tokio::test]
@@ -127,7 +141,7 @@ async fn a_created_project_is_not_sent_more_than_its_quota() {
     let report = bench.push("create_projects = true\nquota_mib = 1").run().await;
     assert_eq!((report.copied, report.failed), (1, 1), "{:?}", report.failures);
     let told = told(&report, &harbor);
-    assert!(told.contains("does not fit into the project `new`") && told.contains("(0 of 1048576 were used"), "{told}");
+    assert!(told.contains("do not fit into the project `new`") && told.contains("(0 of 1048576 were used"), "{told}");
 }
 
 #[tokio::test]

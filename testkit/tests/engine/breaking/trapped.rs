@@ -155,9 +155,9 @@ impl Push for Trapped {
         self.push().has(at, item).await
     }
 
-    async fn prepare(&self, at: &ImageRef, replaces: Option<&Digest>) -> Result<()> {
+    async fn prepare(&self, at: &ImageRef, replaces: Option<&Digest>, blobs: &[Descriptor]) -> Result<()> {
         self.trap.step("prepare", &at.repository).await;
-        self.push().prepare(at, replaces).await
+        self.push().prepare(at, replaces, blobs).await
     }
 
     async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer> {
