@@ -49,7 +49,7 @@ impl<'t> Case<'t> {
         }
         let mut told = format!("## {}\n", self.name);
         for command in &self.commands {
-            let (code, said) = run(dir.path(), command);
+            let (code, said) = run(dir.path(), command, &[]);
             let _ = writeln!(told, "$ sealift {command}\n{said}[exit {code}]");
         }
         told
@@ -68,10 +68,34 @@ fn unescaped(text: &str) -> Vec<u8> {
     bytes
 }
 
+/// What is said of a command between hosts that stand under their names in it and in the files, with its exit code.
+pub(crate) async fn run_between(
+    hosts: &[(&str, String)],
+    files: Vec<(&str, String)>,
+    variables: Vec<(&'static str, String)>,
+    command: &str,
+) -> String {
+    let real = |text: &str| hosts.iter().fold(text.to_owned(), |text, (name, host)| text.replace(name, host));
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, real(&text)).unwrap();
+    }
+    let command = real(command);
+    let running = tokio::task::spawn_blocking(move || run(dir.path(), &command, &variables));
+    let (code, said) = running.await.unwrap();
+    // How many requests it took depends on what else was under way when it failed.
+    let told = said.find("failed: ").map_or(&*said, |at| &said[at..]);
+    let said = hosts.iter().fold(told.to_owned(), |said, (name, host)| said.replace(host, name));
+    format!("{said}[exit {code}]\n")
+}
+
 /// Exit code and everything that was said.
-fn run(dir: &Path, command: &str) -> (i32, String) {
+fn run(dir: &Path, command: &str, variables: &[(&str, String)]) -> (i32, String) {
     let mut sealift = assert_cmd::cargo::cargo_bin_cmd!("sealift");
     sealift.args(words(command)).current_dir(dir).env_clear().env("HOME", dir).env("COLUMNS", "100");
+    sealift.envs(variables.iter().map(|(name, value)| (name, value)));
     sealift.timeout(std::time::Duration::from_secs(60));
     let output = sealift.output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();

@@ -6,6 +6,7 @@
 
 mod case;
 mod covered;
+mod refusals;
 
 use case::Case;
 

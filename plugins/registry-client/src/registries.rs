@@ -69,7 +69,10 @@ impl Registries {
             }
         }
         let proxies = Proxies::from_env(&|name| cx.env(name)).unwrap_or_else(|why| {
-            problems = std::mem::take(&mut problems).and(ConfigError::new(format!("the environment variable {why}")));
+            problems = std::mem::take(&mut problems).and(
+                ConfigError::new(format!("the environment variable {why}"))
+                    .hint("write it as `http://proxy.example.com:3128`"),
+            );
             Proxies::default()
         });
         let auth_file = cx.section::<Credentials>().unwrap_or_else(|found| {

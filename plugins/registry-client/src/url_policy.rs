@@ -52,6 +52,16 @@ pub(crate) struct Refused {
 
 impl std::error::Error for Refused {}
 
+impl Refused {
+    /// What the reader can do.
+    pub(crate) fn remedy(&self) -> &'static str {
+        match self.why.as_str() {
+            INWARD => "if that is right, add the host to `trusted_hosts` of the registry in [registries]",
+            _ => "the registry, or a proxy in front of it, is not set up right: its operator must mend that",
+        }
+    }
+}
+
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.usage {

@@ -14,7 +14,7 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::GeneralPurpose};
 use sealift_core::{
     content::Repository,
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Result, of_io},
     plugin::Environment,
     secret::Secret,
 };
@@ -93,7 +93,10 @@ impl DockerFiles {
             return Ok(answer.map(|(username, secret)| Login::password(&username, secret, origin)));
         }
         let Some(entry) = file.entry(key) else { return Ok(None) };
-        entry.login(origin.clone()).map_err(|why| Error::new(ErrorKind::Denied, format!("{origin} {why}")))
+        entry.login(origin.clone()).map_err(|why| {
+            Error::new(ErrorKind::Denied, format!("{origin} {why}"))
+                .hint(format!("log in again with `docker login {key}`"))
+        })
     }
 
     /// # Errors
@@ -104,7 +107,7 @@ impl DockerFiles {
             let bytes = match tokio::fs::read(&path).await {
                 Ok(bytes) => bytes,
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(unusable(&path, &error.to_string())),
+                Err(error) => return Err(unusable(&path, &of_io(&error))),
             };
             if bytes.iter().all(u8::is_ascii_whitespace) {
                 continue; // Podman treats an empty file as one without entries
@@ -120,6 +123,7 @@ impl DockerFiles {
 
 fn unusable(path: &Path, why: &str) -> Error {
     Error::new(ErrorKind::Denied, format!("cannot read the credentials in `{}`: {why}", path.display()))
+        .hint("mend the file, or move it away and log in again with `docker login`")
 }
 
 fn paths(environment: &Environment) -> Vec<PathBuf> {

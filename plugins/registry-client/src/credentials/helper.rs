@@ -5,7 +5,7 @@
 use std::{process::Stdio, time::Duration};
 
 use sealift_core::{
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Result, of_io},
     secret::Secret,
 };
 use serde::Deserialize;
@@ -44,7 +44,7 @@ pub(super) async fn ask(
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .map_err(|error| fail(&format!("cannot be started: {error}")))?;
+        .map_err(|error| fail(&format!("cannot be started: {}", of_io(&error))))?;
     let dialogue = async {
         if let Some(mut stdin) = child.stdin.take() {
             // A helper that does not read its input may still answer.

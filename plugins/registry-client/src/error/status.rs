@@ -11,7 +11,7 @@ use sealift_core::{
     error::{Error, ErrorKind, Retry},
 };
 
-use super::{Reason, Said, harbor};
+use super::{NO_REGISTRY, Reason, Said, harbor};
 use crate::{
     doing::Doing,
     request::{Quota, time_words},
@@ -117,7 +117,8 @@ fn meaning(refusal: &Refusal<'_>) -> Meaning {
         405 => Meaning::new(Unsupported, "`{registry}` does not allow this here")
             .hint("a repository that mirrors another registry is read-only; push to a hosted one"),
         // A policy of Harbor that bars pulls.
-        412 if said.has("PROJECTPOLICYVIOLATION") => Meaning::new(Denied, "a policy of the project forbids it"),
+        412 if said.has("PROJECTPOLICYVIOLATION") => Meaning::new(Denied, "a policy of the project forbids it")
+            .hint("look at the project's rules for vulnerabilities and signatures"),
         409 | 412 if doing.writes() => Meaning::new(Conflict, "what stands there may not be changed")
             .hint("the tag is immutable, or somebody else writes it at the moment"),
         413 => Meaning::new(Unsupported, "it is too large for the registry or for a proxy in front of it")
@@ -137,7 +138,7 @@ fn meaning(refusal: &Refusal<'_>) -> Meaning {
             match refusal.login {
                 // Docker Hub and others count by login, and anonymous ones by address.
                 None => meaning.hint("most registries allow more requests to those who log in"),
-                Some(_) => meaning,
+                Some(_) => meaning.hint("run again later: what was copied is not copied again"),
             }
         }
         // distribution 2.8 refuses layers with `urls` like this unless it is configured to take them.
@@ -145,17 +146,19 @@ fn meaning(refusal: &Refusal<'_>) -> Meaning {
             Meaning::new(Unsupported, "`{registry}` does not take images with foreign layers")
                 .hint("its operator can allow their URLs, with `validation.manifests.urls.allow` of distribution")
         }
-        507 => Meaning::new(Storage, "`{registry}` has no space left"),
+        507 => Meaning::new(Storage, "`{registry}` has no space left").hint("its operator must make room"),
         501 | 505 => Meaning::new(Unsupported, "`{registry}` does not do this"),
         500..=599 => {
             let after = refusal.wait.map_or(Retry::Soon, Retry::After);
-            Meaning::new(Unavailable, "`{registry}` has a problem of its own").retry(after)
+            Meaning::new(Unavailable, "`{registry}` has a problem of its own")
+                .retry(after)
+                .hint("run again later; its log may say what is wrong")
         }
         _ if is_transient(*status) => {
             Meaning::new(Unavailable, "`{registry}` did not get to it in time").retry(Retry::Soon)
         }
         300..=399 => Meaning::new(Unsupported, "`{registry}` redirects, which cannot be followed here"),
-        _ => Meaning::new(Unsupported, "`{registry}` does not do this"),
+        _ => Meaning::new(Unsupported, "`{registry}` does not do this").hint(NO_REGISTRY),
     }
 }
 
@@ -176,7 +179,8 @@ fn bad_request(refusal: &Refusal<'_>) -> Meaning {
     let said = &refusal.said;
     let immutable = said.mentions("immutable") || said.has("IMAGETAGALREADYEXISTSEXCEPTION");
     if refusal.doing.writes() && (immutable || said.mentions("tag already exists")) {
-        return Meaning::new(Conflict, "the tag is immutable and stands for something else");
+        return Meaning::new(Conflict, "the tag is immutable and stands for something else")
+            .hint("push another tag, or change the rule for immutable tags there");
     }
     if said.has("DIGEST_INVALID") || said.has("SIZE_INVALID") {
         return match refusal.doing {
@@ -192,10 +196,13 @@ fn bad_request(refusal: &Refusal<'_>) -> Meaning {
         return Meaning::new(Unavailable, "`{registry}` lost the upload").retry(Retry::Soon);
     }
     if said.has("MANIFEST_BLOB_UNKNOWN") || said.has("BLOB_UNKNOWN") {
-        return Meaning::new(NotFound, "something that the manifest points to is not there").retry(Retry::Soon);
+        return Meaning::new(NotFound, "something that the manifest points to is not there")
+            .retry(Retry::Soon)
+            .hint("it may have been deleted there meanwhile: run again");
     }
     if said.has("MANIFEST_INVALID") {
-        return Meaning::new(Unsupported, "`{registry}` does not take this kind of manifest");
+        return Meaning::new(Unsupported, "`{registry}` does not take this kind of manifest")
+            .hint("some take no indexes or no artifacts: `index` and `referrers` in [run] say what is sent");
     }
     Meaning::new(Unsupported, "`{registry}` does not understand the request")
 }
@@ -209,26 +216,48 @@ fn unauthorized(refusal: &Refusal<'_>) -> Meaning {
     let repository = refusal.doing.repository();
     match &refusal.login {
         Some(origin) => Meaning::new(ErrorKind::Denied, format!("the login from {origin} is not enough"))
-            .hint(format!("it needs the right to {} `{repository}`", if refusal.doing.writes() { "push to" } else { "pull from" })),
-        None => Meaning::new(ErrorKind::Denied, "`{registry}` wants a login")
-            .hint(format!("log in with `docker login {registry}`, name an auth file, or put `username` and `password` into [registries.\"{registry}\"]; a repository that does not exist looks the same at some registries", registry = repository.registry())),
+            .hint(needed_right(&refusal.doing)),
+        None => {
+            let log_in = log_in(repository.registry());
+            let hint = format!("{log_in}; a repository that does not exist looks the same at some registries");
+            Meaning::new(ErrorKind::Denied, "`{registry}` wants a login").hint(hint)
+        }
     }
+}
+
+/// The ways to a login.
+fn log_in(registry: &str) -> String {
+    format!(
+        "log in with `docker login {registry}`, name an auth file, or put `username` and `password` into \
+         [registries.\"{registry}\"]"
+    )
+}
+
+fn needed_right(doing: &Doing<'_>) -> String {
+    let verb = if doing.writes() { "push to" } else { "pull from" };
+    format!("it needs the right to {verb} `{}`", doing.repository())
 }
 
 fn forbidden(refusal: &Refusal<'_>) -> Meaning {
     let said = &refusal.said;
     if said.mentions("quota") {
-        return Meaning::new(ErrorKind::Storage, "the quota of the project is used up");
+        return Meaning::new(ErrorKind::Storage, "the quota of the project is used up")
+            .hint("delete something there, or let its operator raise the quota");
     }
     if said.mentions("read only") || said.mentions("read-only") {
-        return Meaning::new(ErrorKind::Denied, "`{registry}` is in read-only mode");
+        return Meaning::new(ErrorKind::Denied, "`{registry}` is in read-only mode")
+            .hint("its operator can switch that off; it may be so for a cleaning only");
     }
     if said.mentions("proxy project") {
-        return Meaning::new(ErrorKind::Denied, "the project is a proxy cache, which takes no pushes");
+        return Meaning::new(ErrorKind::Denied, "the project is a proxy cache, which takes no pushes")
+            .hint("push to another project");
     }
-    let login = refusal.login.as_ref();
-    let who = login.map_or("nobody is logged in".to_owned(), |origin| format!("the login from {origin} may not"));
-    Meaning::new(ErrorKind::Denied, format!("not allowed; {who}"))
+    match &refusal.login {
+        Some(origin) => Meaning::new(ErrorKind::Denied, format!("not allowed; the login from {origin} may not"))
+            .hint(needed_right(&refusal.doing)),
+        None => Meaning::new(ErrorKind::Denied, "not allowed; nobody is logged in")
+            .hint(log_in(refusal.doing.repository().registry())),
+    }
 }
 
 fn not_found(refusal: &Refusal<'_>) -> Meaning {
@@ -251,6 +280,9 @@ fn not_found(refusal: &Refusal<'_>) -> Meaning {
         Doing::ReadManifest(_) | Doing::Look(_) if said.has("NAME_UNKNOWN") => {
             Meaning::new(NotFound, "the repository does not exist").says_all()
         }
+        Doing::ReadBlob(..) => Meaning::new(NotFound, "it does not exist")
+            .hint("its manifest is there and it is not: push the image there again")
+            .says_all(),
         _ => Meaning::new(NotFound, "it does not exist").says_all(),
     }
 }

@@ -58,8 +58,7 @@ pub(crate) fn transport(error: reqwest::Error, side: Side<'_>) -> Error {
     let error = error.without_url();
     let host = side.0;
     if let Some(refused) = find::<Refused>(&error) {
-        return Error::new(ErrorKind::Denied, refused.to_string())
-            .hint("if that is right, add the host to `trusted_hosts` of the registry in [registries]");
+        return Error::new(ErrorKind::Denied, refused.to_string()).hint(refused.remedy());
     }
     if let Some(tls) = find_tls(&error) {
         return untrusted(tls, side);
@@ -69,11 +68,20 @@ pub(crate) fn transport(error: reqwest::Error, side: Side<'_>) -> Error {
     let told = match io.map(io::Error::kind) {
         Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted) => {
             Error::new(ErrorKind::Unavailable, format!("`{host}` broke the connection"))
+                .hint("its log may say why; a proxy or firewall on the way may have done it, too")
         }
         _ if error.is_connect() && error.is_timeout() => side.no_connection_in_time(),
         _ if error.is_connect() && cause.contains("proxy authorization required") => {
             Error::new(ErrorKind::Denied, format!("the proxy on the way to `{host}` wants a login"))
                 .hint("put it into the proxy variable: http://NAME:PASSWORD@PROXY:PORT")
+        }
+        _ if error.is_connect() && is_tunnel(&error) => {
+            let why = io.map_or(cause.as_str(), |io| match io.kind() {
+                io::ErrorKind::ConnectionRefused => "connection refused",
+                _ => cause.as_str(),
+            });
+            Error::new(ErrorKind::Unavailable, format!("cannot reach the proxy on the way to `{host}`: {why}"))
+                .hint("look at `HTTPS_PROXY`; hosts that `NO_PROXY` names are reached without it")
         }
         _ if error.is_connect() => io.map_or_else(|| side.unreachable(&cause), |io| side.no_connection(io)),
         _ => Error::new(ErrorKind::Unavailable, format!("the exchange with `{host}` broke off: {cause}")),
@@ -84,7 +92,8 @@ pub(crate) fn transport(error: reqwest::Error, side: Side<'_>) -> Error {
 fn untrusted(tls: &rustls::Error, side: Side<'_>) -> Error {
     let host = side.0;
     if let rustls::Error::InvalidCertificate(why) = tls {
-        return Error::new(ErrorKind::Unavailable, format!("the certificate of `{host}` is not trusted: {tls}"))
+        let why_not = distrust(why);
+        return Error::new(ErrorKind::Unavailable, format!("the certificate of `{host}` is not trusted: {why_not}"))
             .retry(Retry::Never)
             .hint(remedy(why, host));
     }
@@ -98,6 +107,21 @@ fn untrusted(tls: &rustls::Error, side: Side<'_>) -> Error {
                 .hint("it may want a client certificate: `client_cert` and `client_key` in [registries]")
         }
         other => Error::new(ErrorKind::Unavailable, format!("TLS with `{host}` failed: {other}")),
+    }
+}
+
+/// In words without the times and numbers of the library.
+fn distrust(why: &rustls::CertificateError) -> String {
+    use rustls::CertificateError::{
+        Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet, NotValidYetContext,
+        UnknownIssuer,
+    };
+    match why {
+        Expired | ExpiredContext { .. } => "it ran out".to_owned(),
+        NotValidYet | NotValidYetContext { .. } => "it is not valid yet".to_owned(),
+        NotValidForName | NotValidForNameContext { .. } => "it is for another name".to_owned(),
+        UnknownIssuer => "no CA that is known here signed it".to_owned(),
+        other => other.to_string(),
     }
 }
 
@@ -129,6 +153,18 @@ fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
         next = inner.map(|inner| inner as &(dyn StdError + 'static)).or_else(|| error.source());
     }
     None
+}
+
+/// Whether it is the way to the proxy that failed: only the words of the tunnel say so.
+fn is_tunnel(error: &(dyn StdError + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.to_string().contains("tunnel error") {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 fn find_tls<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {

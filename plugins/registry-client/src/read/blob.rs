@@ -195,6 +195,7 @@ impl Reader {
             return Ok(());
         }
         let what = format!("`{}` sends {length} bytes, expected {expected}", answer.host());
-        Err(Error::new(ErrorKind::Corrupt, what).context(self.doing()))
+        let error = Error::new(ErrorKind::Corrupt, what).context(self.doing());
+        Err(error.hint("it is broken at the source, or something on the way cuts it: push the image there again"))
     }
 }

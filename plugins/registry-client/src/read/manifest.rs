@@ -9,6 +9,7 @@ use sealift_core::{
 use crate::{
     auth::Scopes,
     doing::Doing,
+    error::NO_REGISTRY,
     host::Host,
     request::{Answer, Ask, To},
 };
@@ -55,7 +56,15 @@ impl Host {
             Version::Digest(digest) => Manifest::parse_expecting(whole.body, &served_as, digest),
             Version::Tag(_) => Manifest::parse(whole.body, &served_as),
         };
-        let manifest = parsed.map_err(|error| Error::from(error).context(doing))?;
+        let manifest = parsed.map_err(|error| {
+            let hint = match &served_as {
+                // A login page, or the page of a proxy, served as if nothing were wrong.
+                other if other.as_str().starts_with("text/html") => NO_REGISTRY,
+                other if !other.is_manifest() => "this is no kind of image: leave it out",
+                _ => "it is broken at the source, or something on the way changes it: push it there again",
+            };
+            Error::from(error).context(doing).hint(hint)
+        })?;
         // Many registries get the header wrong for what they convert, so our own digest counts.
         if let Some(said) = text(DIGEST).and_then(|text| text.parse::<Digest>().ok())
             && said != *manifest.digest()

@@ -16,6 +16,7 @@ use super::link;
 use crate::{
     auth::Scopes,
     doing::Doing,
+    error::NO_REGISTRY,
     host::Host,
     registries::Registries,
     request::{Ask, To, refused},
@@ -68,7 +69,7 @@ impl Host {
             let whole = self.read_whole(&ask, MAX_PAGE_BYTES).await?;
             let page: Page = serde_json::from_slice(&whole.body).map_err(|error| {
                 let place = format!("line {}, column {}", error.line(), error.column());
-                fail(format!("the answer is no list of tags ({place})"))
+                fail(format!("the answer is no list of tags ({place})")).hint(NO_REGISTRY)
             })?;
             let before = tags.len();
             for entry in page.tags.unwrap_or_default() {

@@ -95,6 +95,5 @@ fn reads(method: &Method) -> bool {
 
 /// What the policy refuses will be refused again.
 pub(crate) fn refused(refused: crate::url_policy::Refused) -> Error {
-    Error::new(ErrorKind::Denied, refused.to_string())
-        .hint("if that is right, add the host to `trusted_hosts` of the registry in [registries]")
+    Error::new(ErrorKind::Denied, refused.to_string()).hint(refused.remedy())
 }

@@ -20,6 +20,7 @@ use super::slot::RegistrySlot;
 use crate::{
     auth::Scopes,
     doing::Doing,
+    error::NO_REGISTRY,
     host::Host,
     quirks::Presence,
     request::{Answer, Ask, To},
@@ -117,7 +118,7 @@ impl Host {
             StatusCode::ACCEPTED => self.slot(at, item, answer).await,
             status if status.is_success() => {
                 let what = format!("{doing}: the registry answers {} where an upload begins with 202", status.as_u16());
-                Err(Error::new(ErrorKind::Unsupported, what))
+                Err(Error::new(ErrorKind::Unsupported, what).hint(NO_REGISTRY))
             }
             _ => Err(self.refused(doing, answer).await),
         }

@@ -9,6 +9,7 @@ use sealift_core::{
 use crate::{
     auth::Scopes,
     doing::Doing,
+    error::CHANGED,
     host::Host,
     quirks::Quirks,
     read::Head,
@@ -58,8 +59,8 @@ fn check(doing: Doing<'_>, manifest: &Manifest, said: Option<Digest>) -> Result<
         // Signed schema 1 has a digest of its payload, which is what some registries compute in their own way.
         Some(_) if manifest.media_type().is_schema1() => Ok(()),
         Some(said) => {
-            let what = format!("{doing}: the registry stored `{said}`, sent was `{}`", manifest.digest());
-            Err(Error::new(ErrorKind::Corrupt, what).retry(Retry::Soon))
+            let what = format!("{doing}: the registry stored `{said}` instead of `{}`", manifest.digest());
+            Err(Error::new(ErrorKind::Corrupt, what).retry(Retry::Soon).hint(CHANGED))
         }
         None => Ok(()),
     }

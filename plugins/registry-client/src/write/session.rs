@@ -8,6 +8,7 @@ use sealift_core::{
 use url::Url;
 
 use crate::{
+    error::NO_REGISTRY,
     host::Host,
     request::{Answer, refused},
     url_policy::Use,
@@ -18,6 +19,7 @@ impl Host {
     pub(super) async fn upload_url(&self, answer: &Answer) -> Result<Url> {
         let location = answer.header(header::LOCATION).ok_or_else(|| {
             Error::new(ErrorKind::Unsupported, format!("`{}` does not say where the upload goes on", self.name))
+                .hint(NO_REGISTRY)
         })?;
         let at = self.reached().await?;
         at.clients.whereabouts().home().judge(Use::Upload, &answer.url, location).map_err(refused)

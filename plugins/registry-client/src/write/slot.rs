@@ -24,7 +24,7 @@ use super::{
 use crate::{
     auth::{Scopes, Tried},
     doing::Doing,
-    error::{Side, transport},
+    error::{CHANGED, Side, transport},
     host::Host,
     net::Lane,
     redact::authority,
@@ -118,8 +118,8 @@ impl RegistrySlot {
         self.host.quirks.learn_confirms(confirmed);
         match stored {
             Some(stored) if stored.algorithm() == self.item.digest.algorithm() && !confirmed => {
-                let what = format!("{}: the registry stored `{stored}`", self.doing());
-                Err(Error::new(ErrorKind::Corrupt, what).retry(Retry::Soon))
+                let what = format!("{}: the registry stored `{stored}` instead", self.doing());
+                Err(Error::new(ErrorKind::Corrupt, what).retry(Retry::Soon).hint(CHANGED))
             }
             _ if confirmed || hashed => Ok(()),
             _ => {
