@@ -4,8 +4,12 @@
 //! that page. A case that is not proven somewhere nearer to the code has its test here, named after it: the real
 //! program runs in a [`scene`], and after it [`invariants`] hold, whatever went wrong.
 
+#[cfg(target_os = "linux")]
+mod clock;
 mod data;
 mod destination;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod disk;
 mod hose;
 mod invariants;
 mod load;

@@ -140,7 +140,7 @@ async fn case_12_a_throttled_host_is_left_alone_by_everybody() {
 }
 
 /// What a registry says to a token that it does not take any more.
-fn old_token(host: &str) -> Act {
+pub(crate) fn old_token(host: &str) -> Act {
     let challenge = format!("Bearer realm=\"http://{host}/token\",service=\"fault\"");
     Act::Say(Answer::status(401).header("www-authenticate", challenge).json(r#"{"errors":[{"code":"UNAUTHORIZED"}]}"#))
 }

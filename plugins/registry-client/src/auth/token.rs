@@ -1,9 +1,6 @@
 //! Asking a token service, and reading its answer tolerantly (distribution's "Token Authentication").
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
 use http::{HeaderValue, Method, StatusCode, header};
 use reqwest::RequestBuilder;
@@ -22,7 +19,7 @@ use crate::{
     host::{Host, Reached},
     net::Lane,
     redact::authority,
-    request::{Answer, Backoff, refused, retry_after},
+    request::{Answer, Backoff, refused, retry_after, sent_at},
     url_policy::Use,
 };
 
@@ -109,8 +106,8 @@ impl Host {
 
     async fn no_token(&self, answer: Answer, login: Option<&Arc<Login>>) -> NoToken {
         let (status, host) = (answer.status(), answer.host().to_owned());
-        let wait =
-            retry_after(answer.headers(), SystemTime::now()).map(|wait| wait.min(self.shared.timing.patience_max));
+        let wait = retry_after(answer.headers(), sent_at(answer.headers()))
+            .map(|wait| wait.min(self.shared.timing.patience_max));
         let said = answer.said().await;
         let quoted = if said.text.is_empty() { String::new() } else { format!(": {}", said.text) };
         let code = status.as_u16();

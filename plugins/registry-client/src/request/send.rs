@@ -4,13 +4,13 @@
 //! everybody. A 401 is answered with a token, once renewed, once with a wider scope. What is left is given back as it
 //! is: whether 404 is an error is for the caller to know.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http::StatusCode;
 use sealift_core::error::{Error, ErrorKind, Result, Retry};
 use tokio::time::Instant;
 
-use super::{Answer, Ask, backoff::Backoff, quota, retry_after};
+use super::{Answer, Ask, backoff::Backoff, clock::sent_at, quota, retry_after};
 use crate::{
     auth::Tried,
     doing::Doing,
@@ -105,7 +105,7 @@ impl Host {
     /// What an answer that is no success means. Closes the gate, if the host asked for a pause.
     pub(crate) async fn refused(&self, doing: Doing<'_>, answer: Answer) -> Error {
         let (status, foreign) = (answer.status(), answer.foreign);
-        let asked = retry_after::read(answer.headers(), SystemTime::now());
+        let asked = retry_after::read(answer.headers(), sent_at(answer.headers()));
         let longest = self.shared.timing.patience_max;
         if status == StatusCode::TOO_MANY_REQUESTS {
             self.shared.counters.throttled(answer.host());
@@ -131,7 +131,7 @@ impl Host {
     /// Remembers what is left of a quota. Where nothing is left, and it is known when there will be, everybody waits:
     /// what would be refused is not asked for.
     fn note_quota(&self, answer: &Answer) {
-        let quota = quota::read(answer.headers(), SystemTime::now()).filter(|_| !answer.foreign);
+        let quota = quota::read(answer.headers(), sent_at(answer.headers())).filter(|_| !answer.foreign);
         let Some(quota) = quota else { return };
         self.pace.heard(Some(quota));
         self.shared.counters.quota(api_host(&self.name), quota);
