@@ -1,0 +1,143 @@
+//! Writing to a registry in memory.
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use sealift_core::{
+    blob::Blob,
+    content::{Descriptor, Digest, ImageRef, Manifest, Repository},
+    error::{Error, ErrorKind, Result, Retry},
+    job::Job,
+    stage::{Known, Offer, Push, Slot, StoreId},
+};
+
+use super::{
+    Fault, Memory, Op,
+    content::{Confirming, State},
+};
+
+#[async_trait]
+impl Push for Memory {
+    fn place(&self, job: &Job) -> Result<Vec<ImageRef>> {
+        let mine: Vec<_> = job.targets.iter().filter(|at| at.repository.registry() == self.0.host).cloned().collect();
+        if !mine.is_empty() || !job.targets.is_empty() {
+            return Ok(mine);
+        }
+        let repository = Repository::new(&self.0.host, job.source.repository.path())?;
+        Ok(vec![ImageRef { repository, version: job.source.version.clone() }])
+    }
+
+    fn store(&self, _: &Repository) -> StoreId {
+        StoreId::new(&self.0.host)
+    }
+
+    async fn overview(&self, at: &Repository, _: usize) -> Result<Known> {
+        if !self.state().overviews {
+            return Ok(Known::Ask);
+        }
+        self.call(Op::Overview, at, "").await?;
+        let state = self.state();
+        let tags = state.repositories.get(at.path()).into_iter().flat_map(|members| members.tags.clone());
+        Ok(Known::Images(tags.filter(|(tag, _)| tag.about().is_none()).collect()))
+    }
+
+    async fn survey(&self, at: &Repository) -> Result<Known> {
+        self.call(Op::Survey, at, "").await?;
+        let state = self.state();
+        let tags = state.repositories.get(at.path()).map(|members| members.tags.keys().cloned().collect());
+        Ok(tags.map_or(Known::Nothing, Known::Names))
+    }
+
+    async fn current(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
+        self.call(Op::Current, &at.repository, &at.version).await?;
+        Ok(self.lookup(at).map(|manifest| manifest.descriptor()))
+    }
+
+    async fn has(&self, at: &Repository, item: &Descriptor) -> Result<bool> {
+        self.call(Op::Has, at, &item.digest).await?;
+        let state = self.state();
+        Ok(state.repositories.get(at.path()).is_some_and(|members| members.blobs.contains(&item.digest)))
+    }
+
+    async fn prepare(&self, at: &ImageRef, replaces: Option<&Digest>, _: &[Descriptor]) -> Result<()> {
+        let what = replaces.map_or_else(|| at.version.to_string(), |old| format!("{} instead of {old}", at.version));
+        self.call(Op::Prepare, &at.repository, what).await.map(drop)
+    }
+
+    async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer> {
+        self.call(Op::Offer, at, &item.digest).await?;
+        let mut state = self.state();
+        let there = |state: &State, path: &str| {
+            state.repositories.get(path).is_some_and(|members| members.blobs.contains(&item.digest))
+        };
+        if there(&state, at.path()) {
+            return Ok(Offer::Have);
+        }
+        if known_in.is_some_and(|other| there(&state, other.path())) {
+            state.repositories.entry(at.path().to_owned()).or_default().blobs.insert(item.digest.clone());
+            return Ok(Offer::Mounted);
+        }
+        drop(state);
+        Ok(Offer::Want(Box::new(MemorySlot { registry: self.clone(), at: at.clone(), item: item.clone() })))
+    }
+
+    async fn renew(&self, at: &Repository, item: &Descriptor) -> Result<Offer> {
+        self.call(Op::Renew, at, &item.digest).await?;
+        Ok(Offer::Want(Box::new(MemorySlot { registry: self.clone(), at: at.clone(), item: item.clone() })))
+    }
+
+    async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()> {
+        self.call(Op::PutManifest, at, manifest.digest()).await?;
+        self.put(at, manifest)
+    }
+
+    async fn tag(&self, at: &ImageRef, manifest: &Manifest) -> Result<()> {
+        self.call(Op::Tag, &at.repository, &at.version).await?;
+        self.put(&at.repository, manifest)?;
+        let tag = at.version.tag().ok_or_else(|| Error::new(ErrorKind::Bug, "a tag was expected"))?;
+        let mut state = self.state();
+        let members = state.repositories.entry(at.repository.path().to_owned()).or_default();
+        members.tags.insert(tag.clone(), manifest.digest().clone());
+        Ok(())
+    }
+
+    async fn finish(&self) -> Result<()> {
+        let anywhere = Repository::new(&self.0.host, "all").expect("a valid name");
+        self.call(Op::Finish, &anywhere, "").await.map(drop)
+    }
+}
+
+struct MemorySlot {
+    registry: Memory,
+    at: Repository,
+    item: Descriptor,
+}
+
+#[async_trait]
+impl Slot for MemorySlot {
+    async fn fill(self: Box<Self>, mut blob: Blob) -> Result<()> {
+        let fault = self.registry.call(Op::Fill, &self.at, &self.item.digest).await?;
+        let hashed = blob.is_hashed();
+        self.registry.state().hashed.push(hashed);
+        let mut bytes = Vec::new();
+        while let Some(chunk) = blob.next().await {
+            if let Some(Fault::Slow(wait)) = fault {
+                tokio::time::sleep(wait).await;
+            }
+            bytes.extend_from_slice(&chunk.map_err(|_| Error::new(ErrorKind::Unavailable, "the body broke off"))?);
+        }
+        let mut state = self.registry.state();
+        let confirms = state.confirming != Confirming::Never && !matches!(fault, Some(Fault::Unconfirmed));
+        let corrupt = |what: &str| Err(Error::new(ErrorKind::Corrupt, what).retry(Retry::Soon));
+        if confirms && !self.item.digest.matches(&bytes) {
+            return corrupt("the registry refuses bytes with another digest");
+        }
+        state.confirming = if confirms { Confirming::Seen } else { Confirming::Never };
+        state.blobs.insert(self.item.digest.clone(), bytes.into());
+        state.repositories.entry(self.at.path().to_owned()).or_default().blobs.insert(self.item.digest);
+        if confirms || hashed { Ok(()) } else { corrupt("the registry did not confirm the digest") }
+    }
+
+    fn confirms(&self) -> bool {
+        self.registry.state().confirming == Confirming::Seen
+    }
+}
