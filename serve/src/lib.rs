@@ -32,6 +32,7 @@
 //! a restart they have to be sent again. Nothing is removed from `blobs/`, not by deleting either.
 
 pub mod access;
+mod connection;
 mod http;
 mod recorder;
 pub mod sample;

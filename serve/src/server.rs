@@ -7,15 +7,10 @@ use std::{
 };
 
 use axum::Router;
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
-    server::conn::auto::Builder,
-    service::TowerToHyperService,
-};
 use sealift_core::error::{Error, ErrorKind, Result, of_io};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
     task::{JoinHandle, JoinSet},
 };
 use tokio_rustls::TlsAcceptor;
@@ -23,6 +18,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     access::Requests,
+    connection::{self, Limits, Version},
     http,
     recorder::Recorder,
     store::{Clash, Store},
@@ -50,6 +46,8 @@ pub struct ServeOptions {
     pub tls: Option<Tls>,
     /// An htpasswd file with bcrypt hashes: who may ask. Default: everybody may.
     pub users: Option<PathBuf>,
+    /// What clients may take.
+    pub(crate) limits: Limits,
 }
 
 impl ServeOptions {
@@ -57,7 +55,8 @@ impl ServeOptions {
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let dir = dir.into();
-        Self { dir, listen, writable: false, sync: true, record: false, name: None, tls: None, users: None }
+        let limits = Limits::default();
+        Self { dir, listen, writable: false, sync: true, record: false, name: None, tls: None, users: None, limits }
     }
 
     /// Takes pushes and deletes.
@@ -130,7 +129,7 @@ impl Server {
         let stop = CancellationToken::new();
         let background = TaskTracker::new();
         let router = http::router(std::sync::Arc::clone(&store), users, recorder.clone(), background.clone());
-        let task = tokio::spawn(accept(listener, tls, router, stop.clone(), background));
+        let task = tokio::spawn(accept(listener, tls, router, stop.clone(), background, options.limits));
         Ok(Self { addr, stop, task: Some(task), recorder, store, secure })
     }
 
@@ -202,25 +201,26 @@ async fn accept(
     router: Router,
     stop: CancellationToken,
     background: TaskTracker,
+    limits: Limits,
 ) {
+    let places = std::sync::Arc::new(Semaphore::new(limits.connections));
     let mut connections = JoinSet::new();
     loop {
+        // Who finds no place waits in the queue of the system.
+        let taken = async {
+            let place = std::sync::Arc::clone(&places).acquire_owned().await.expect("it is never closed");
+            (place, listener.accept().await)
+        };
         tokio::select! {
             () = stop.cancelled() => break,
             Some(_) = connections.join_next() => {}
-            taken = listener.accept() => match taken {
+            (place, taken) = taken => match taken {
                 Ok((stream, _)) => {
                     let _ = stream.set_nodelay(true); // only slower without
                     let (tls, router, stop) = (tls.clone(), router.clone(), stop.clone());
                     connections.spawn(async move {
-                        let Some(tls) = tls else { return connection(stream, router, stop).await };
-                        let agreed = tokio::select! {
-                            agreed = tls::agree(&tls, stream) => agreed,
-                            () = stop.cancelled() => None,
-                        };
-                        if let Some(stream) = agreed {
-                            connection(stream, router, stop).await;
-                        }
+                        serve(stream, tls, router, stop, limits).await;
+                        drop(place);
                     });
                 }
                 Err(error) => {
@@ -237,22 +237,18 @@ async fn accept(
     background.wait().await;
 }
 
-async fn connection(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    router: Router,
-    stop: CancellationToken,
-) {
-    let builder = Builder::new(TokioExecutor::new());
-    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    tokio::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
+/// Agrees on TLS where that is spoken, and answers.
+async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router, stop: CancellationToken, limits: Limits) {
+    let Some(tls) = tls else { return connection::serve(stream, Version::Http1, router, stop, limits).await };
+    let agreed = tokio::select! {
+        agreed = tls::agree(&tls, stream) => agreed,
+        () = stop.cancelled() => None,
     };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection broke");
+    if let Some(stream) = agreed {
+        let version = tls::version_of(&stream);
+        connection::serve(stream, version, router, stop, limits).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

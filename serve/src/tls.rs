@@ -10,6 +10,8 @@ use sealift_core::error::{Error, ErrorKind, Result, of_io};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
+use crate::connection::Version;
+
 /// With what the registry proves who it is.
 #[derive(Clone, Debug)]
 pub struct Tls {
@@ -68,6 +70,14 @@ pub(crate) async fn agree(acceptor: &TlsAcceptor, stream: TcpStream) -> Option<T
             None
         }
         Err(_) => None,
+    }
+}
+
+/// What both sides agreed to speak.
+pub(crate) fn version_of(stream: &TlsStream<TcpStream>) -> Version {
+    match stream.get_ref().1.alpn_protocol() {
+        Some(b"h2") => Version::Http2,
+        _ => Version::Http1,
     }
 }
 

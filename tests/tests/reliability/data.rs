@@ -2,7 +2,7 @@
 
 use sealift_core::content::{Digest, Manifest, well_known};
 use sealift_testkit::{
-    fault::{Act, Answer, Fault},
+    fault::{Act, Answer, Fault, FaultRegistry},
     images::{Image, artifact, image},
 };
 use serde_json::{Value, json};
@@ -295,5 +295,29 @@ async fn case_43_content_by_sha512_is_verified_and_kept_under_that_name() {
     scene.from.assert_all_fired();
     assert_eq!(scene.from.journal().count("GET", &path), 2, "the first one was found to be wrong");
     assert_eq!(std::fs::read(scene.layout().join("blobs/sha512").join(digest.hex())).unwrap(), layer);
+    scene.assert_invariants(&ran);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_45_nobody_asks_where_the_urls_of_a_layer_lead() {
+    let elsewhere = FaultRegistry::start().await;
+    let mut app = image("linux/amd64", &["a layer", "a layer of somebody else"]);
+    let mut document: Value = serde_json::from_slice(app.manifest.bytes()).unwrap();
+    let layer = document["layers"][1]["digest"].as_str().unwrap().to_owned();
+    document["layers"][1]["mediaType"] = json!("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip");
+    for layer in 0..2 {
+        document["layers"][layer]["urls"] = json!([format!("{}/v2/shop/app/blobs/a", elsewhere.url())]);
+    }
+    app.manifest = Manifest::parse(document.to_string(), &well_known::OCI_MANIFEST).unwrap();
+    app.blobs.pop();
+    let mut scene = Scene::new().await;
+    scene.wants("shop/app", "v1", &app).await;
+    // Where the first layer comes from breaks, too: no reason to go elsewhere.
+    scene.from.will(Fault::on("GET", "/blobs/").nth(1).act(Act::Say(Answer::status(503))));
+    let ran = scene.run().expect(0);
+    scene.from.assert_all_fired();
+    assert_eq!(report(&ran)["moved"]["foreign"], 1, "it is reported");
+    assert_eq!(scene.from.journal().count("*", &layer), 0, "{}", scene.from.journal());
+    assert_eq!(elsewhere.journal().iter().count(), 0, "{}", elsewhere.journal());
     scene.assert_invariants(&ran);
 }

@@ -60,7 +60,8 @@ fn is_whole(layout: &Path, digest: &str, name: &str) {
     // What is no JSON is a layer; configs lead nowhere.
     let Ok(document) = serde_json::from_slice::<Value>(&bytes) else { return };
     let lists = ["manifests", "layers"].into_iter().filter_map(|list| document[list].as_array()).flatten();
-    for item in lists.chain([&document["config"]]) {
+    let foreign = |item: &&Value| item["mediaType"].as_str().is_some_and(|kind| kind.contains("nondistributable"));
+    for item in lists.chain([&document["config"]]).filter(|item| !foreign(item)) {
         if let Some(digest) = item["digest"].as_str() {
             is_whole(layout, digest, name);
         }
