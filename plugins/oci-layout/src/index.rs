@@ -3,12 +3,15 @@
 //! Others write there too, so it is not made anew: what stands before and after the list of entries is kept as text,
 //! and so is every entry that nobody here changes.
 
+mod entries;
+
 use std::{collections::HashMap, path::Path};
 
 use sealift_core::{content::Descriptor, error::Result};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use self::entries::Entries;
 use crate::{fault::broken, name::name_of};
 
 /// The name of the file.
@@ -70,7 +73,7 @@ impl Index {
             return Err(bad(&format_args!("its `schemaVersion` is {}, expected 2", top.schema_version)));
         }
         let list = top.manifests.get();
-        let entries: Option<Vec<&RawValue>> = serde_json::from_str(list).map_err(|error| bad(&error))?;
+        let entries: Option<Entries<'_>> = serde_json::from_str(list).map_err(|error| bad(&error))?;
         let start = list.as_ptr() as usize - text.as_ptr() as usize;
         let mut index = Self {
             before: text[..start].to_owned(),
@@ -78,7 +81,7 @@ impl Index {
             after: text[start + list.len()..].to_owned(),
             by_name: HashMap::new(),
         };
-        for raw in entries.unwrap_or_default() {
+        for raw in entries.map(|entries| entries.0).unwrap_or_default() {
             index.push(Entry { text: raw.get().into(), view: serde_json::from_str(raw.get()).ok() });
         }
         Ok(index)

@@ -97,3 +97,14 @@ fn deep_nesting_is_no_way_to_crash() {
     let deep = "[".repeat(100_000);
     assert!(parse(&format!(r#"{{"schemaVersion":2,"manifests":[{deep}"#)).is_err());
 }
+
+#[test]
+fn no_more_entries_are_read_than_an_index_can_have() {
+    let of = |count: usize| format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, vec!["{}"; count].join(","));
+    assert_eq!(parse(&of(entries::MAX)).unwrap().entries.len(), entries::MAX);
+    let error = parse(&of(entries::MAX + 1)).unwrap_err();
+    assert!(error.message().contains("it has more than 200000 entries"), "{error}");
+    // Each entry with a digest and nothing else, in the longest index.
+    let least = r#"{"mediaType":"","size":0,"digest":"sha256:"#.len() + 64 + r#""},"#.len();
+    assert!(MAX_BYTES as usize / least < entries::MAX);
+}
