@@ -56,7 +56,8 @@ impl Known<'_> {
     }
 
     fn meant(&self, kind: ContextKind) -> String {
-        self.text(kind).map_or_else(String::new, |meant| format!(", did you mean `{meant}`?"))
+        // The library puts the closest one last.
+        self.all(kind).pop().map_or_else(String::new, |meant| format!(", did you mean `{meant}`?"))
     }
 
     /// A value that an argument does not take.

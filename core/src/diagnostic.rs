@@ -135,17 +135,18 @@ pub fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
-/// The closest of some names, if it is close enough to be meant.
+/// The closest of some names, if it is close enough to be meant: one that begins like this, or one that is spelt alike.
 pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Comparing takes time and memory in the product of the lengths, and nobody misspells that much.
     if name.len() > 64 {
         return None;
     }
+    let begins = |candidate: &str| name.len() >= 3 && candidate.starts_with(name);
     known
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.len().max(name.len()) / 4)
-        .min_by_key(|(distance, _)| *distance)
+        .filter(|(distance, candidate)| begins(candidate) || *distance <= 1 + candidate.len().max(name.len()) / 4)
+        .min_by_key(|(distance, candidate)| (*distance > 1, !begins(candidate), *distance))
         .map(|(_, candidate)| candidate)
 }
 

@@ -21,11 +21,11 @@ use crate::session::{Refused, Session};
 /// Turn image-syncer's files into a pipeline, which is printed; the files stay as they are
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Comments and `$NAME` are kept. Passwords that stand in the file in clear are not copied: the pipeline then names the
+Comments and `$NAME` are kept. Passwords that stand in the file in clear are not copied: the pipeline then names the \
 file. Write them as `${NAME}` first, and the logins become part of the pipeline.")]
 pub(crate) struct Args {
     /// The rules (.yaml, .yml or .json): which images go where
-    #[arg(long, value_name = "FILE", required_unless_present = "config")]
+    #[arg(long, value_name = "FILE")]
     images: Option<PathBuf>,
 
     /// Credentials (.yaml, .yml or .json)
@@ -51,8 +51,11 @@ struct Source {
 }
 
 pub(super) fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
-    let rules = args.images.as_ref().or(args.config.as_ref()).map(|path| source(path, As::Rules, session));
-    let rules = rules.transpose()?.expect("one of the flags is required");
+    let Some(path) = args.images.as_ref().or(args.config.as_ref()) else {
+        let error = Diagnostic::error("neither `--images` nor `--config` is given");
+        return Err(error.hint("`--images images.yaml` names the rules, `--auth auth.yaml` the credentials").into());
+    };
+    let rules = source(path, As::Rules, session)?;
     let logins = args.auth.as_ref().map(|path| source(path, As::Logins, session)).transpose()?;
     // The old single file brings its logins, unless a file of logins is there.
     let logins = logins.as_ref().or(args.config.is_some().then_some(&rules));

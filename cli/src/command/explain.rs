@@ -10,7 +10,7 @@ use sealift_core::{
 use serde::Serialize;
 
 use crate::{
-    reference::{Topic, keys, kind, topics},
+    reference::{Topic, WIDTH, keys, kind, row, topics, wrapped},
     session::{Refused, Session},
 };
 
@@ -45,14 +45,14 @@ pub(super) fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
         let several: Vec<_> = topics.iter().filter(asked_for).collect();
         match session.global.json {
             true => session.out.json(&several.into_iter().map(Told::from).collect::<Vec<_>>()),
-            false => session.out.text(&overview(&several)),
+            false => session.out.text(&overview(&several, session.out.columns())),
         }
         return Ok(0);
     }
     let topic = topics.iter().find(|topic| topic.name == name).ok_or_else(|| unknown(&name, &topics))?;
     match session.global.json {
         true => session.out.json(&Told::from(topic)),
-        false => session.out.text(&text(topic)),
+        false => session.out.text(&text(topic, session.out.columns().unwrap_or(WIDTH).min(WIDTH))),
     }
     Ok(0)
 }
@@ -72,37 +72,39 @@ impl<'t> From<&'t Topic> for Told<'t> {
     }
 }
 
-fn overview(topics: &[&Topic]) -> String {
+fn overview(topics: &[&Topic], columns: Option<usize>) -> String {
     let width = topics.iter().map(|topic| topic.name.len()).max().unwrap_or_default();
-    topics.iter().map(|topic| format!("{:<width$}  {}\n", topic.name, topic.summary())).collect()
+    topics.iter().map(|topic| row(&format!("{:<width$}  ", topic.name), &topic.summary(), columns)).collect()
 }
 
-fn text(topic: &Topic) -> String {
-    let mut text = format!("{}\n\n{}\n", topic.header(), topic.description());
+fn text(topic: &Topic, width: usize) -> String {
+    let described = |by: &str, text: &str| -> String {
+        let lines = wrapped(text, width.saturating_sub(by.len()));
+        lines.iter().map(|line| format!("{by}{line}").trim_end().to_owned() + "\n").collect()
+    };
+    let mut text = format!("{}\n\n{}", topic.header(), described("", topic.description()));
     let fields = topic.fields();
     for (path, field) in keys(&fields) {
         let _ = write!(text, "\n  {path} ({})\n", kind(field));
-        indented(&mut text, "      ", &field.description);
+        text += &described("      ", &field.description);
         for (choice, meaning) in field.choices.iter().filter(|(_, meaning)| !meaning.is_empty()) {
             let _ = writeln!(text, "      `{choice}`:");
-            indented(&mut text, "          ", meaning);
+            text += &described("          ", meaning);
         }
     }
     text += "\nExample:\n\n";
-    indented(&mut text, "  ", &topic.example());
+    for line in topic.example().lines() {
+        let _ = writeln!(text, "{}", format!("  {line}").trim_end());
+    }
     let _ = writeln!(text, "\nDefined in the crate {}.", topic.defined_in);
     text
 }
 
-fn indented(text: &mut String, by: &str, lines: &str) {
-    for line in lines.lines() {
-        let _ = writeln!(text, "{}", format!("{by}{line}").trim_end());
-    }
-}
-
 fn unknown(name: &str, topics: &[Topic]) -> Refused {
+    let roles = Role::ALL.map(Role::name);
     let names = || topics.iter().map(|topic| topic.name.as_str());
-    let meant = did_you_mean(name, names()).map(|meant| format!(", did you mean `{meant}`?")).unwrap_or_default();
+    let meant =
+        did_you_mean(name, names().chain(roles)).map(|meant| format!(", did you mean `{meant}`?")).unwrap_or_default();
     Diagnostic::error(format!("there is no `{name}` to explain{meant}"))
         .note(format!("known are {}", names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")))
         .into()

@@ -3,7 +3,7 @@
 use sealift_core::plugin::{Plugin, linked};
 use serde::Serialize;
 
-use crate::session::Session;
+use crate::{reference::row, session::Session};
 
 /// List the stages that pipelines can use: role, kind, what it does, defining crate
 #[derive(Debug, clap::Args)]
@@ -35,22 +35,22 @@ pub(super) fn execute(_: &Args, session: &Session) -> u8 {
         session.out.json(&rows);
         return 0;
     }
-    session.out.text(&table(&rows));
+    session.out.text(&table(&rows, session.out.columns()));
     if rows.is_empty() {
         session.console.say("no plugin is linked; a crate is linked by a line such as `use sealift_plugins as _;`");
     }
     0
 }
 
-fn table(rows: &[Row]) -> String {
+fn table(rows: &[Row], columns: Option<usize>) -> String {
     let width = |of: fn(&Row) -> &str, head: &str| rows.iter().map(of).map(str::len).max().max(Some(head.len()));
     let role = width(|row| row.role, "ROLE").unwrap_or_default();
     let kind = width(|row| row.kind, "KIND").unwrap_or_default();
     let from = width(|row| row.defined_in, "CRATE").unwrap_or_default();
-    let line = |a: &str, b: &str, c: &str, d: &str| format!("{a:<role$}  {b:<kind$}  {c:<from$}  {d}\n");
+    let line = |a: &str, b: &str, c: &str, d: &str| row(&format!("{a:<role$}  {b:<kind$}  {c:<from$}  "), d, columns);
     let mut text = line("ROLE", "KIND", "CRATE", "WHAT IT DOES");
-    for row in rows {
-        text += &line(row.role, row.kind, row.defined_in, &row.summary);
+    for Row { role, kind, summary, defined_in } in rows {
+        text += &line(role, kind, defined_in, summary);
     }
     text
 }

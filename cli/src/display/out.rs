@@ -33,6 +33,11 @@ impl Out {
         }
     }
 
+    /// Columns of the terminal that it is; none where it is none.
+    pub(crate) fn columns(&self) -> Option<usize> {
+        self.terminal.then(|| usize::from(console::Term::stdout().size().1))
+    }
+
     /// Writes one JSON object as a line.
     pub(crate) fn json(&self, value: &impl Serialize) {
         let mut line = serde_json::to_vec(value).expect("what is shown can be written as JSON");

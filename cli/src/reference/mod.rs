@@ -10,4 +10,4 @@ mod words;
 use example::Example;
 pub(crate) use pages::{Page, pages};
 pub(crate) use topic::{Topic, header, topics};
-pub(crate) use words::{first_paragraph, keys, kind};
+pub(crate) use words::{WIDTH, first_paragraph, keys, kind, row, wrapped};

@@ -47,6 +47,7 @@ fn a_guess_is_close() {
     let known = ["platform", "tag", "newest"];
     assert_eq!(did_you_mean("platfrom", known), Some("platform"));
     assert_eq!(did_you_mean("tags", known), Some("tag"));
+    assert_eq!(did_you_mean("plat", known), Some("platform"), "who begins a name means it");
     assert_eq!(did_you_mean("semver", known), None);
     assert_eq!(did_you_mean(&"platform".repeat(1000), known), None);
 }

@@ -10,7 +10,7 @@ use sealift_core::{
 };
 
 use crate::{
-    reference::{first_paragraph, header, keys, kind},
+    reference::{WIDTH, first_paragraph, header, keys, kind, wrapped},
     session::{Refused, Session},
 };
 
@@ -102,7 +102,7 @@ fn text(stages: &Stages) -> String {
 /// A stage: what its example sets is set, the rest is a comment.
 fn stage(text: &mut String, plugin: &Plugin) {
     let schema = plugin.schema();
-    let _ = write!(text, "\n# {}\n", plugin.summary());
+    let _ = write!(text, "\n# {}\n", wrapped(&plugin.summary(), WIDTH - 2).join("\n# "));
     let _ = write!(text, "{}\nuse = \"{}\"\n", header(plugin.role()), plugin.kind());
     let set = example(&schema);
     for field in fields(&schema) {
@@ -141,11 +141,12 @@ fn comment(text: &mut String, field: &Field) {
     text.push('\n');
     for (path, field) in keys(std::slice::from_ref(field)) {
         let _ = writeln!(text, "# {path} ({})", kind(field));
-        for line in field.description.lines() {
+        for line in wrapped(&field.description, WIDTH - 4) {
             let _ = writeln!(text, "{}", format!("#   {line}").trim_end());
         }
         for (choice, meaning) in field.choices.iter().filter(|(_, meaning)| !meaning.is_empty()) {
-            let _ = writeln!(text, "#   `{choice}`: {}", first_paragraph(meaning));
+            let lines = wrapped(&format!("`{choice}`: {}", first_paragraph(meaning)), WIDTH - 6);
+            let _ = writeln!(text, "#   {}", lines.join("\n#     "));
         }
     }
 }
