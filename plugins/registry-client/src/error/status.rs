@@ -11,7 +11,10 @@ use sealift_core::{
     error::{Error, ErrorKind, Retry},
 };
 
-use super::{NO_REGISTRY, Reason, Said, harbor};
+use super::{
+    Reason, Said, harbor,
+    remedy::{CHANGED, LOST_UPLOAD, NO_REGISTRY, log_in, needed_right},
+};
 use crate::{
     doing::Doing,
     request::{Quota, time_words},
@@ -154,10 +157,11 @@ fn meaning(refusal: &Refusal<'_>) -> Meaning {
                 .retry(after)
                 .hint("run again later; its log may say what is wrong")
         }
-        _ if is_transient(*status) => {
-            Meaning::new(Unavailable, "`{registry}` did not get to it in time").retry(Retry::Soon)
-        }
-        300..=399 => Meaning::new(Unsupported, "`{registry}` redirects, which cannot be followed here"),
+        _ if is_transient(*status) => Meaning::new(Unavailable, "`{registry}` did not get to it in time")
+            .retry(Retry::Soon)
+            .hint("run again later, or with a lower `transfers` in [run]"),
+        300..=399 => Meaning::new(Unsupported, "`{registry}` redirects, which cannot be followed here")
+            .hint("name the host that it redirects to"),
         _ => Meaning::new(Unsupported, "`{registry}` does not do this").hint(NO_REGISTRY),
     }
 }
@@ -175,7 +179,7 @@ fn foreign(refusal: &Refusal<'_>) -> Meaning {
 }
 
 fn bad_request(refusal: &Refusal<'_>) -> Meaning {
-    use ErrorKind::{Conflict, Corrupt, NotFound, Unavailable, Unsupported};
+    use ErrorKind::{Conflict, NotFound, Unsupported};
     let said = &refusal.said;
     let immutable = said.mentions("immutable") || said.has("IMAGETAGALREADYEXISTSEXCEPTION");
     if refusal.doing.writes() && (immutable || said.mentions("tag already exists")) {
@@ -184,16 +188,14 @@ fn bad_request(refusal: &Refusal<'_>) -> Meaning {
     }
     if said.has("DIGEST_INVALID") || said.has("SIZE_INVALID") {
         return match refusal.doing {
-            Doing::PushBlob(..) => Meaning::new(Corrupt, "other bytes arrived than were sent").retry(Retry::Soon),
+            Doing::PushBlob(..) => other_bytes(),
             // distribution 2.8 reads back what it is writing, which fails while somebody else writes the same manifest.
-            Doing::PushManifest(image) if !has_other_digest(image) => {
-                Meaning::new(Corrupt, "other bytes arrived than were sent").retry(Retry::Soon)
-            }
+            Doing::PushManifest(image) if !has_other_digest(image) => other_bytes(),
             _ => Meaning::new(Unsupported, "`{registry}` does not take this digest"),
         };
     }
     if said.has("BLOB_UPLOAD_INVALID") || said.has("BLOB_UPLOAD_UNKNOWN") {
-        return Meaning::new(Unavailable, "`{registry}` lost the upload").retry(Retry::Soon);
+        return lost_upload();
     }
     if said.has("MANIFEST_BLOB_UNKNOWN") || said.has("BLOB_UNKNOWN") {
         return Meaning::new(NotFound, "something that the manifest points to is not there")
@@ -225,17 +227,12 @@ fn unauthorized(refusal: &Refusal<'_>) -> Meaning {
     }
 }
 
-/// The ways to a login.
-fn log_in(registry: &str) -> String {
-    format!(
-        "log in with `docker login {registry}`, name an auth file, or put `username` and `password` into \
-         [registries.\"{registry}\"]"
-    )
+fn lost_upload() -> Meaning {
+    Meaning::new(ErrorKind::Unavailable, "`{registry}` lost the upload").retry(Retry::Soon).hint(LOST_UPLOAD)
 }
 
-fn needed_right(doing: &Doing<'_>) -> String {
-    let verb = if doing.writes() { "push to" } else { "pull from" };
-    format!("it needs the right to {verb} `{}`", doing.repository())
+fn other_bytes() -> Meaning {
+    Meaning::new(ErrorKind::Corrupt, "other bytes arrived than were sent").retry(Retry::Soon).hint(CHANGED)
 }
 
 fn forbidden(refusal: &Refusal<'_>) -> Meaning {
@@ -261,7 +258,7 @@ fn forbidden(refusal: &Refusal<'_>) -> Meaning {
 }
 
 fn not_found(refusal: &Refusal<'_>) -> Meaning {
-    use ErrorKind::{NotFound, Unavailable, Unsupported};
+    use ErrorKind::{NotFound, Unsupported};
     let said = &refusal.said;
     // distribution without the OCI types in `Accept`; every request names them, so something in between lost them.
     if said.mentions("accept header does not support") {
@@ -269,9 +266,7 @@ fn not_found(refusal: &Refusal<'_>) -> Meaning {
             .hint("a proxy in front of it drops or cuts the `Accept` header");
     }
     match refusal.doing {
-        Doing::PushBlob(..) if said.has("BLOB_UPLOAD_UNKNOWN") || said.has("BLOB_UPLOAD_INVALID") => {
-            Meaning::new(Unavailable, "`{registry}` lost the upload").retry(Retry::Soon)
-        }
+        Doing::PushBlob(..) if said.has("BLOB_UPLOAD_UNKNOWN") || said.has("BLOB_UPLOAD_INVALID") => lost_upload(),
         Doing::PushBlob(..) | Doing::PushManifest(_) => Meaning::new(NotFound, "the repository does not exist")
             .hint("at some registries (ECR, Artifact Registry) it must be created first"),
         Doing::ListTags(_) | Doing::ListReferrers(..) => {

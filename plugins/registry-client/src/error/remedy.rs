@@ -1,0 +1,27 @@
+//! What the reader can do, where that is the same for several errors.
+
+use crate::doing::Doing;
+
+/// About answers that no registry gives.
+pub(crate) const NO_REGISTRY: &str = "what answers there may be no registry: look at the host and the port";
+
+/// Where other bytes stand than were sent.
+pub(crate) const CHANGED: &str = "the registry, or a proxy in front of it, changes what it is given";
+
+/// About uploads that a registry began and does not know any more.
+pub(super) const LOST_UPLOAD: &str =
+    "where several servers answer under one name, they must share their storage, and `http.secret` of distribution";
+
+/// The ways to a login.
+pub(super) fn log_in(registry: &str) -> String {
+    format!(
+        "log in with `docker login {registry}`, name an auth file, or put `username` and `password` into \
+         [registries.\"{registry}\"]"
+    )
+}
+
+/// What a login must be allowed to.
+pub(super) fn needed_right(doing: &Doing<'_>) -> String {
+    let verb = if doing.writes() { "push to" } else { "pull from" };
+    format!("it needs the right to {verb} `{}`", doing.repository())
+}
