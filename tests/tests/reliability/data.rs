@@ -166,6 +166,30 @@ async fn case_36_the_hash_of_the_bytes_counts_and_no_header() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn case_36_a_destination_that_says_it_stored_something_else_is_not_believed() {
+    let lie = Digest::of(b"a lie").to_string();
+    let lies = || Act::Header("docker-content-digest", Some(lie.clone()));
+    // Of a blob it is asked again, and says that it has the right one.
+    let (scene, _) = two_images().await;
+    scene.to.will(Fault::on("PUT", "/shop/app/blobs/uploads/").act(lies()));
+    let ran = scene.run().expect(0);
+    scene.to.assert_all_fired();
+    let journal = scene.to.journal();
+    assert_eq!(journal.count("PUT", "/shop/app/blobs/uploads/"), 2, "config and layer\n{journal}");
+    assert!(journal.count("POST", "/shop/app/blobs/uploads/") >= 4, "both are offered once more\n{journal}");
+    assert!(ran.stdout.contains(&format!("stored `{lie}`")), "{}", ran.all());
+    scene.assert_invariants(&ran);
+    // A tag that is said to lead elsewhere is a failure, whatever it leads to.
+    let (mut scene, _) = two_images().await;
+    scene.to.will(Fault::on("PUT", "/shop/app/manifests/").act(lies()));
+    scene.retries = 0;
+    let report = report(&scene.run().expect(1));
+    scene.to.assert_all_fired();
+    let cause = report["failures"][0]["cause"].as_str().unwrap();
+    assert!(report["failed"] == 1 && cause.contains(&format!("stored `{lie}`")), "{report:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn case_37_types_that_contradict_each_other_and_manifests_that_are_two_things_are_refused() {
     let both = document(|document| document["manifests"] = json!([]));
     for (answer, words) in [
