@@ -21,6 +21,10 @@ pub(crate) struct Quirks {
     pub(crate) harbor: AtomicBool,
     /// There is no referrers API; the fallback tags are looked at instead.
     pub(crate) no_referrers: AtomicBool,
+    /// There is a referrers API.
+    pub(crate) has_referrers: AtomicBool,
+    /// Held by who finds out which of both it is.
+    pub(crate) first_referrers: tokio::sync::Mutex<()>,
     /// A manifest with a subject was taken without a word of it (`OCI-Subject`): the fallback tags are ours to keep.
     pub(crate) no_subjects: AtomicBool,
     presence: AtomicU8,

@@ -30,6 +30,8 @@ pub(crate) struct Tried {
     renewed: bool,
     changed: bool,
     demanded: Option<String>,
+    /// The token service was asked in vain, and more than once where that can help.
+    pub(crate) in_vain: bool,
 }
 
 /// True once.

@@ -34,6 +34,10 @@ const MAX_BYTES: u64 = 1 << 20;
 /// How often a token service is asked at most for one token.
 const ATTEMPTS: u32 = 4;
 
+/// What to do about an answer that no token service gives.
+const NO_SERVICE: &str =
+    "what answers there may be no token service: the registry's operator must look at where its `realm` leads";
+
 /// Why there is no token.
 pub(super) enum NoToken {
     /// The login is not good: for everybody, from now on.
@@ -95,10 +99,12 @@ impl Host {
             .map_err(|_| NoToken::Other(side.silent(limit)))?
             .map_err(|error| NoToken::Other(transport(error, side)))?;
         let answer = Answer::new(response, realm.clone(), false, Shown::new(login.cloned(), None));
+        self.pace.heard(None); // the network is not away
         if answer.status() == StatusCode::OK {
             let bytes = answer.bytes(MAX_BYTES, limit).await.map_err(NoToken::Other)?;
             return read(&bytes).map_err(|why| {
-                NoToken::Other(Error::new(ErrorKind::Unsupported, format!("the token service `{}` {why}", side.0)))
+                let what = format!("the token service `{}` {why}", side.0);
+                NoToken::Other(Error::new(ErrorKind::Unsupported, what).hint(NO_SERVICE))
             });
         }
         Err(self.no_token(answer, login).await)
@@ -120,16 +126,26 @@ impl Host {
             ),
             _ if status == StatusCode::TOO_MANY_REQUESTS => NoToken::Other(
                 Error::new(ErrorKind::Throttled, format!("the token service `{host}` asks for fewer requests"))
+                    .hint("run again later; a lower `transfers` in [run] asks for less at once")
                     .retry(wait.map_or(Retry::Soon, Retry::After)),
             ),
             _ if is_transient(status) => NoToken::Other(
                 Error::new(ErrorKind::Unavailable, format!("the token service `{host}` fails ({code}{quoted})"))
+                    .hint("run again later; its log may say what is wrong")
                     .retry(wait.map_or(Retry::Soon, Retry::After)),
             ),
             _ if status.is_redirection() => {
-                NoToken::Other(denied(format!("the token service `{host}` redirects, which is not followed")))
+                let what = format!("the token service `{host}` redirects, which is not followed");
+                NoToken::Other(denied(what).hint(NO_SERVICE))
             }
-            _ => NoToken::Other(denied(format!("the token service `{host}` gives no token"))),
+            Some(_) => NoToken::Other(
+                denied(format!("the token service `{host}` gives no token"))
+                    .hint("the login may lack the right, or its account is locked: its operator can tell"),
+            ),
+            None => NoToken::Other(
+                denied(format!("the token service `{host}` gives no token without a login"))
+                    .hint(format!("log in with `docker login {}`, or name an auth file", self.name)),
+            ),
         }
     }
 }

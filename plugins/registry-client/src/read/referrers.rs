@@ -29,12 +29,20 @@ impl Host {
         subject: &Digest,
         scopes: Scopes,
     ) -> Result<Vec<Descriptor>> {
-        if !Quirks::is_set(&self.quirks.no_referrers) {
+        // Whether there is such an API one request finds out, for all that come together.
+        let (yes, no) = (&self.quirks.has_referrers, &self.quirks.no_referrers);
+        let mut turn = None;
+        if !Quirks::is_set(yes) && !Quirks::is_set(no) {
+            turn = Some(self.quirks.first_referrers.lock().await).filter(|_| !Quirks::is_set(yes));
+        }
+        if !Quirks::is_set(no) {
             if let Some(found) = self.referrers_by_api(repository, subject, &scopes).await? {
+                Quirks::set(yes);
                 return Ok(found);
             }
-            Quirks::set(&self.quirks.no_referrers);
+            Quirks::set(no);
         }
+        drop(turn);
         self.referrers_by_tag(repository, subject, scopes).await
     }
 

@@ -43,7 +43,8 @@ impl Host {
                 None => return Ok(answer),
             }
         }
-        Err(Error::new(ErrorKind::Unsupported, format!("`{}` redirects more than {HOPS} times", self.name)))
+        Err(Error::new(ErrorKind::Unsupported, format!("`{}` redirects more than {HOPS} times", self.name))
+            .hint("its operator, or who runs the proxy in front of it, must look where that leads"))
     }
 
     async fn hop(&self, at: &Reached, ask: &Ask<'_>, url: &Url, authorization: Option<&HeaderValue>) -> Result<Answer> {

@@ -48,7 +48,8 @@ impl Host {
             let away = worth && self.pace.is_away(began, timing.outage);
             let pause = match away {
                 true => Some(timing.backoff.mul_f64(2.0 + 2.0 * fastrand::f64())),
-                false => backoff.next().filter(|_| worth && self.pace.spend()),
+                // A token service was asked several times already.
+                false => backoff.next().filter(|_| worth && !tried.in_vain && self.pace.spend()),
             };
             let Some(pause) = pause else { return Err(failed) };
             // A wait that the host asked for is kept by its gate.
@@ -72,7 +73,9 @@ impl Host {
         let _first = self.auth.first_request().await;
         self.wait_for_gate().await.map_err(doing)?;
         self.ceilings.keep(ask).await;
-        let mut ticket = self.ticket(at, ask.doing.repository(), &ask.scopes, tried).await.map_err(doing)?;
+        let ticket = self.ticket(at, ask.doing.repository(), &ask.scopes, tried).await;
+        tried.in_vain = ticket.is_err();
+        let mut ticket = ticket.map_err(doing)?;
         // A token is not had in no time, and the gate may have been closed meanwhile.
         self.wait_for_gate().await.map_err(doing)?;
         let mut answer = self.exchange(at, ask, ticket.header()).await.map_err(doing)?;

@@ -10,7 +10,7 @@ use std::{
 
 use futures::future::join_all;
 use sealift_core::{
-    error::ErrorKind,
+    error::{ErrorKind, Retry},
     stage::{Fetch, Offer, Push, Want},
 };
 use sealift_testkit::{
@@ -294,6 +294,19 @@ async fn a_token_service_that_stumbles_is_asked_again() {
     let error = fetch_of(&client()).resolve(&image_at(&double.host(), "a/b:v1"), Want::Manifest).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert_eq!(double.count("GET", "/token"), 3);
+}
+
+#[tokio::test]
+async fn a_token_service_that_is_down_is_asked_four_times_and_not_four_times_five() {
+    let double = Double::start(|asked| match asked.path.starts_with("/token") {
+        true => reply(503),
+        false => challenge(asked.header("host").unwrap_or_default(), ""),
+    })
+    .await;
+    let fetch = fetch_of(&client());
+    let error = fetch.resolve(&image_at(&double.host(), "a/b:v1"), Want::Manifest).await.unwrap_err();
+    assert_eq!((error.kind(), error.retry_advice()), (ErrorKind::Unavailable, Retry::Soon), "{error}");
+    assert_eq!(double.count("GET", "/token"), 4);
 }
 
 #[tokio::test]

@@ -172,13 +172,13 @@ async fn a_registry_without_referrers_is_asked_once() {
     let tag = format!("sha256-{}", subject.hex()).parse().unwrap();
     send_image(&push_of(&client), &at.tagged(&tag), &list).await;
     let fetch = fetch_of(&client);
-    for _ in 0..2 {
-        let found = fetch.referrers(&at, &subject).await.unwrap();
+    for found in futures::future::join_all((0..8).map(|_| fetch.referrers(&at, &subject))).await {
+        let found = found.unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].digest, *signature.manifest.digest());
     }
     assert!(fetch.referrers(&at, &digest_of(b"y")).await.unwrap().is_empty());
-    assert_eq!(registry.requests().count("GET", Kind::Referrers), 1);
+    assert_eq!(registry.requests().count("GET", Kind::Referrers), 1, "also by eight at once");
 }
 
 #[tokio::test]
