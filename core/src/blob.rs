@@ -10,7 +10,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
 };
@@ -32,7 +32,8 @@ pub struct Blob {
     descriptor: Descriptor,
     source: Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>,
     check: Option<Hasher>,
-    hashed: bool,
+    hashing: Hashing,
+    enough: Option<Enough>,
     seen: u64,
     held: Option<Bytes>,
     ended: bool,
@@ -41,6 +42,7 @@ pub struct Blob {
     explain: Option<Explain>,
 }
 
+type Enough = Box<dyn Fn() -> bool + Send>;
 type Explain = Box<dyn Fn(Error) -> Error + Send>;
 
 impl Blob {
@@ -51,7 +53,8 @@ impl Blob {
             descriptor,
             source: Box::pin(source),
             check,
-            hashed: true,
+            hashing: Hashing(Arc::new(AtomicBool::new(true))),
+            enough: None,
             seen: 0,
             held: None,
             ended: false,
@@ -67,20 +70,36 @@ impl Blob {
     }
 
     /// One side of a tee: whoever reads for all sides computes the digest, if anybody does. Sizes are counted.
-    fn side(descriptor: Descriptor, source: impl Stream<Item = Result<Bytes>> + Send + 'static, hashed: bool) -> Self {
-        Self { check: None, hashed, ..Self::new(descriptor, source) }
+    fn side(
+        descriptor: Descriptor,
+        source: impl Stream<Item = Result<Bytes>> + Send + 'static,
+        hashing: Hashing,
+    ) -> Self {
+        Self { check: None, hashing, ..Self::new(descriptor, source) }
     }
 
     /// The same without a digest of our own: for destinations that compute and confirm it. Its size still counts, and
     /// the last chunk is still kept back until there is no more.
     #[must_use]
     pub fn unhashed(self) -> Self {
-        Self { check: None, hashed: false, ..self }
+        self.hashing.stop();
+        Self { check: None, ..self }
+    }
+
+    /// The same as soon as `enough` says so, which is asked before each chunk.
+    #[must_use]
+    pub fn hashed_until(self, enough: impl Fn() -> bool + Send + 'static) -> Self {
+        Self { enough: Some(Box::new(enough)), ..self }
     }
 
     /// Whether it fails if its digest is wrong. If not, whoever takes it must hear from the other side that it is right.
     pub fn is_hashed(&self) -> bool {
-        self.hashed
+        self.hashing.is_on()
+    }
+
+    /// The same for whoever gave the blob away: it [may stop](Blob::hashed_until) being hashed until its last byte.
+    pub fn hashing(&self) -> Hashing {
+        self.hashing.clone()
     }
 
     /// What it is.
@@ -144,6 +163,10 @@ impl Blob {
         self.seen += chunk.len() as u64;
         if self.descriptor.known_size().is_some_and(|size| self.seen > size) {
             return Err(self.corrupt(format!("has more than the {} bytes that it should have", self.descriptor.size)));
+        }
+        if self.check.is_some() && self.enough.as_ref().is_some_and(|enough| enough()) {
+            self.check = None;
+            self.hashing.stop();
         }
         if let Some(hasher) = &mut self.check {
             hasher.update(&chunk);
@@ -209,6 +232,21 @@ impl Stream for Blob {
             }
         }
         Poll::Ready(None)
+    }
+}
+
+/// Whether a blob is hashed on its way.
+#[derive(Clone, Debug)]
+pub struct Hashing(Arc<AtomicBool>);
+
+impl Hashing {
+    /// Whether it is, until now.
+    pub fn is_on(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn stop(&self) {
+        self.0.store(false, Ordering::Release);
     }
 }
 

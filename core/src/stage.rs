@@ -233,6 +233,14 @@ pub trait Push: Send + Sync {
     /// If it can do neither.
     async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer>;
 
+    /// Whether the other side computes the digest of what it takes, and said so of a blob in this run. Then [`Slot::fill`]
+    /// may get a blob that [is not hashed](Blob::is_hashed), or stops being so on its way, and must fail unless its digest
+    /// is confirmed. Asked often, so it must be known.
+    fn confirms(&self, at: &Repository) -> bool {
+        let _ = at;
+        false
+    }
+
     /// Asks to send a blob whatever stands there under its digest, because that is in doubt.
     ///
     /// # Errors
@@ -341,10 +349,4 @@ pub trait Slot: Send {
     /// Waits for its turn, where a destination takes only so many at once. Called before the blob is opened, and for one
     /// slot after the other: nobody holds up a read that others share.
     async fn ready(&mut self) {}
-
-    /// Whether the other side computes the digest of what it takes, and said so of another blob in this run. Then
-    /// [`Slot::fill`] may get a blob that [is not hashed](Blob::is_hashed), and must fail unless its digest is confirmed.
-    fn confirms(&self) -> bool {
-        false
-    }
 }

@@ -53,7 +53,7 @@ impl Blob {
     ///
     /// They must be pulled at the same time. All of them wait for the verdict on the whole before their last chunk.
     pub fn tee(mut self, takers: usize, options: TeeOptions) -> Vec<TeeEnd> {
-        let (descriptor, hashed) = (self.descriptor.clone(), self.hashed);
+        let (descriptor, hashing) = (self.descriptor.clone(), self.hashing());
         let (ends, takers): (Vec<_>, Vec<_>) = (0..takers)
             .map(|_| {
                 let (sender, receiver) = mpsc::unbounded_channel::<Result<Bytes>>();
@@ -72,7 +72,7 @@ impl Blob {
                     }
                     Some((chunk, (receiver, room)))
                 });
-                (end, TeeEnd { blob: Self::side(descriptor.clone(), chunks, hashed), left })
+                (end, TeeEnd { blob: Self::side(descriptor.clone(), chunks, hashing.clone()), left })
             })
             .unzip();
         tokio::spawn(async move {

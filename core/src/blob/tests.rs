@@ -134,6 +134,27 @@ async fn a_taker_that_is_dropped_holds_nobody() {
 }
 
 #[tokio::test]
+async fn what_was_hashed_enough_is_hashed_no_more_and_everybody_knows() {
+    let wrong = || vec![chunk(b"hello"), chunk(b" wor"), chunk(b"lD")];
+    let passed = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&passed);
+    let blob = blob_of(b"hello world", wrong()).counted(Arc::clone(&passed));
+    let blob = blob.hashed_until(move || count.load(Ordering::Relaxed) >= 5);
+    let hashing = blob.hashing();
+    assert!(blob.is_hashed());
+    let (got, error) = drain(blob).await;
+    assert!(got == 11 && error.is_none());
+    assert!(!hashing.is_on(), "whoever took it must hear from the other side");
+    for side in blob_of(b"hello world", wrong()).hashed_until(|| true).tee(2, TeeOptions::default()) {
+        let hashing = side.blob.hashing();
+        assert_eq!(side.blob.read_to_end(20).await.unwrap(), "hello worlD");
+        assert!(!hashing.is_on());
+    }
+    let (_, error) = drain(blob_of(b"hello world", wrong()).hashed_until(|| false)).await;
+    assert!(error.unwrap().message().contains("has digest"));
+}
+
+#[tokio::test]
 async fn without_hashing_wrong_bytes_pass_but_a_wrong_length_does_not() {
     let wrong = || vec![chunk(b"hello"), chunk(b" worlD")];
     let blob = blob_of(b"hello world", wrong()).unhashed();

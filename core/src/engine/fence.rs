@@ -110,10 +110,6 @@ impl Slot for FencedSlot {
         };
         self.broken = self.fence.call("waited for its turn", ready).await.err();
     }
-
-    fn confirms(&self) -> bool {
-        self.fence.ask("said whether it confirms digests", || self.inner.confirms()).unwrap_or(false)
-    }
 }
 
 impl Fence<dyn Push> {
@@ -263,6 +259,10 @@ impl Push for Fence<dyn Push> {
     async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer> {
         let offer = self.call("was offered a blob", self.stage().offer(at, item, known_in)).await?;
         Ok(self.around_slot(offer))
+    }
+
+    fn confirms(&self, at: &Repository) -> bool {
+        self.ask("said whether it confirms digests", || self.stage().confirms(at)).unwrap_or(false)
     }
 
     async fn renew(&self, at: &Repository, item: &Descriptor) -> Result<Offer> {

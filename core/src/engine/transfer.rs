@@ -178,22 +178,20 @@ impl Transfer<'_> {
         };
         let offers = moves.iter().map(|one| self.offer(one, &elsewhere));
         let mut went: Vec<Option<Went>> = Vec::with_capacity(moves.len());
-        let (mut slots, mut pushes) = (Vec::new(), Vec::new());
+        let (mut slots, mut takers) = (Vec::new(), Vec::new());
         for (offer, one) in join_all(offers).await.into_iter().zip(moves) {
             went.push(match offer {
                 Ok(Offer::Have) => Some(Went::Have),
                 Ok(Offer::Mounted) => Some(Went::Mounted),
                 Ok(Offer::Want(slot)) => {
                     slots.push(slot);
-                    pushes.push(one.site.push);
+                    takers.push(one);
                     None
                 }
                 Err(error) => Some(Went::Failed(error)),
             });
         }
-        let hashed = self.must_hash(moves, &slots);
-        let mut filled =
-            if slots.is_empty() { Vec::new() } else { self.fill(slots, &pushes, hashed).await }.into_iter();
+        let mut filled = if slots.is_empty() { Vec::new() } else { self.fill(slots, &takers).await }.into_iter();
         went.into_iter().map(|went| went.or_else(|| filled.next()).expect("one answer for each slot")).collect()
     }
 
@@ -219,29 +217,34 @@ impl Transfer<'_> {
         Ok(offer)
     }
 
-    /// Whether we compute the digest: unless the user trusts the destinations, and each of them is known to do it. A
-    /// blob that failed once without is hashed, so that the error says whose fault it is.
-    fn must_hash(&self, moves: &[Move<'_>], slots: &[Box<dyn Slot>]) -> bool {
-        self.engine.options().verify == Verify::Passing
-            || moves.iter().any(|one| one.claim.in_doubt)
-            || !slots.iter().all(|slot| slot.confirms())
+    /// The blob, hashed by us: unless the user trusts the destinations, and then until each of them is known to do it
+    /// itself. Large blobs begin together, so that may become known while they pass. A blob that failed once without is
+    /// hashed, so that the error says whose fault it is.
+    fn hashed(&self, blob: Blob, takers: &[&Move<'_>]) -> Blob {
+        if self.engine.options().verify == Verify::Passing || takers.iter().any(|one| one.claim.in_doubt) {
+            return blob;
+        }
+        let stage = |push: usize| Arc::clone(&self.engine.pipeline.pushes[push].stage);
+        let takers: Vec<_> = takers.iter().map(|one| (stage(one.site.push), one.site.repository.clone())).collect();
+        let all_confirm = move || takers.iter().all(|(stage, at)| stage.confirms(at));
+        if all_confirm() { blob.unhashed() } else { blob.hashed_until(all_confirm) }
     }
 
     /// What stands still when no byte passes: either side may be the one.
-    fn between(&self, pushes: &[usize]) -> String {
+    fn between(&self, takers: &[&Move<'_>]) -> String {
         let (blob, pipeline) = (self.item.digest.short(), &self.engine.pipeline);
-        let pushes: Vec<_> = pushes.iter().map(|push| format!("the push `{}`", pipeline.pushes[*push].kind)).collect();
+        let kind = |one: &&Move<'_>| format!("the push `{}`", pipeline.pushes[one.site.push].kind);
+        let pushes: Vec<_> = takers.iter().map(kind).collect();
         format!("blob `{blob}` from the fetch `{}` to {}", pipeline.fetch.kind, pushes.join(" and "))
     }
 
-    async fn fill(&self, mut slots: Vec<Box<dyn Slot>>, pushes: &[usize], hashed: bool) -> Vec<Went> {
+    async fn fill(&self, mut slots: Vec<Box<dyn Slot>>, takers: &[&Move<'_>]) -> Vec<Went> {
         for slot in &mut slots {
             slot.ready().await;
         }
         let trouble = Arc::new(OnceLock::new());
         let blob = match self.kept.stream(&self.job.source.repository, self.item).await {
-            Ok(blob) if hashed => blob,
-            Ok(blob) => blob.unhashed(),
+            Ok(blob) => self.hashed(blob, takers),
             Err(error) => return slots.iter().map(|_| Went::SourceFailed(error.clone())).collect(),
         };
         let passed = Arc::new(AtomicU64::new(0));
@@ -256,11 +259,11 @@ impl Transfer<'_> {
         });
         let watched = Arc::clone(&passed);
         let blob = blob.counted(passed).watched(Arc::clone(&trouble));
-        let takers = slots.len();
+        let hashing = blob.hashing();
         let results = tokio::select! {
             results = self.pour(blob, slots) => results,
-            error = fence::standing_still(&watched, || self.between(pushes)) => {
-                vec![Some(Err(error)); takers]
+            error = fence::standing_still(&watched, || self.between(takers)) => {
+                vec![Some(Err(error)); takers.len()]
             }
         };
         let went: Vec<Went> = results
@@ -269,7 +272,7 @@ impl Transfer<'_> {
                 (None, _) => Went::Left,
                 (Some(Ok(())), _) => Went::Sent,
                 (Some(Err(_)), Some(cause)) => Went::SourceFailed(cause.clone()),
-                (Some(Err(error)), None) if hashed => Went::Failed(error),
+                (Some(Err(error)), None) if hashing.is_on() => Went::Failed(error),
                 (Some(Err(error)), None) => Went::Unconfirmed(error),
             })
             .collect();

@@ -135,6 +135,10 @@ impl Push for HarborPush {
         Ok(self.watched(at, item, counted, offer))
     }
 
+    fn confirms(&self, at: &Repository) -> bool {
+        self.push.confirms(at)
+    }
+
     async fn renew(&self, at: &Repository, item: &Descriptor) -> Result<Offer> {
         let offer = self.write(at, self.push.renew(at, item)).await?;
         Ok(self.watched(at, item, true, offer))
@@ -183,10 +187,6 @@ impl Slot for HarborSlot {
 
     async fn ready(&mut self) {
         self.slot.ready().await;
-    }
-
-    fn confirms(&self) -> bool {
-        self.slot.confirms()
     }
 }
 

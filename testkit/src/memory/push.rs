@@ -63,6 +63,10 @@ impl Push for Memory {
         self.call(Op::Prepare, &at.repository, what).await.map(drop)
     }
 
+    fn confirms(&self, _: &Repository) -> bool {
+        self.state().confirming == Confirming::Seen
+    }
+
     async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer> {
         self.call(Op::Offer, at, &item.digest).await?;
         let mut state = self.state();
@@ -116,8 +120,7 @@ struct MemorySlot {
 impl Slot for MemorySlot {
     async fn fill(self: Box<Self>, mut blob: Blob) -> Result<()> {
         let fault = self.registry.call(Op::Fill, &self.at, &self.item.digest).await?;
-        let hashed = blob.is_hashed();
-        self.registry.state().hashed.push(hashed);
+        let hashing = blob.hashing();
         let mut bytes = Vec::new();
         while let Some(chunk) = blob.next().await {
             if let Some(Fault::Slow(wait)) = fault {
@@ -125,7 +128,9 @@ impl Slot for MemorySlot {
             }
             bytes.extend_from_slice(&chunk.map_err(|_| Error::new(ErrorKind::Unavailable, "the body broke off"))?);
         }
+        let hashed = hashing.is_on();
         let mut state = self.registry.state();
+        state.hashed.push(hashed);
         let confirms = state.confirming != Confirming::Never && !matches!(fault, Some(Fault::Unconfirmed));
         let corrupt = |what: &str| Err(Error::new(ErrorKind::Corrupt, what).retry(Retry::Soon));
         if confirms && !self.item.digest.matches(&bytes) {
@@ -135,9 +140,5 @@ impl Slot for MemorySlot {
         state.blobs.insert(self.item.digest.clone(), bytes.into());
         state.repositories.entry(self.at.path().to_owned()).or_default().blobs.insert(self.item.digest);
         if confirms || hashed { Ok(()) } else { corrupt("the registry did not confirm the digest") }
-    }
-
-    fn confirms(&self) -> bool {
-        self.registry.state().confirming == Confirming::Seen
     }
 }

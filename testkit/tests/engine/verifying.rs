@@ -1,8 +1,10 @@
 //! Who computes digests: we do, or destinations that confirm them.
 
+use std::time::Duration;
+
 use sealift_core::{report::Report, spec::Verify};
 use sealift_testkit::{
-    images::image,
+    images::{Image, image},
     memory::{Fault, Memory, Op, Wanted},
 };
 
@@ -28,6 +30,42 @@ async fn a_destination_is_hashed_for_until_it_confirmed_one_blob() {
     let (from, to) = (Memory::new("from.io"), Memory::new("to.io").confirming());
     assert_eq!(trusting(&from, &[&to], 3).await.copied, 3);
     assert_eq!(to.hashed(), [true, false, false, false, false, false]);
+    to.assert_whole();
+}
+
+fn large() -> Image {
+    image("linux/amd64", &[&"large ".repeat(2000)])
+}
+
+/// One image whose config arrives, and is confirmed, while its layer is on its way.
+async fn large_beside_small(from: &Memory, to: &Memory) -> Report {
+    let app = large();
+    let layer = app.blobs[1].0.digest.to_string();
+    from.add("app:v1", &app);
+    to.script(move |call| (call.op == Op::Fill && call.what == layer).then_some(Fault::Slow(Duration::from_secs(1))));
+    let bench = Bench::new(Wanted::new().image("from.io/app:v1", &[]), from, &[to]);
+    let bench = bench.options(|run| (run.verify, run.retries) = (Verify::Destination, Some(0)));
+    bench.run().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_blob_that_began_before_the_first_confirmation_is_hashed_no_further_than_that() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io").confirming());
+    assert_eq!(large_beside_small(&from, &to).await.copied, 1);
+    assert_eq!(to.hashed(), [true, false], "config and layer");
+    to.assert_whole();
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
+    assert_eq!(large_beside_small(&from, &to).await.copied, 1);
+    assert_eq!(to.hashed(), [true, true], "nobody confirms");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_blob_that_was_hashed_half_and_is_refused_is_sent_again_and_hashed() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io").confirming());
+    let layer = large().blobs[1].0.digest.to_string();
+    from.script(move |call| (call.op == Op::Blob && call.what == layer && call.before == 0).then_some(Fault::Corrupt));
+    assert_eq!(large_beside_small(&from, &to).await.copied, 1);
+    assert_eq!(to.hashed(), [true, false, true], "config, layer, layer again");
     to.assert_whole();
 }
 

@@ -40,10 +40,11 @@ async fn a_real_registry_confirms_what_it_stored() {
     let push = push_of(&client());
     let (first, second) = (noise(100), noise(200));
     let slot_of_first = slot(&push, &registry.host(), &first).await;
-    assert!(!slot_of_first.confirms(), "nobody knows yet");
+    let at = repository(&registry.host(), "a/b");
+    assert!(!push.confirms(&at), "nobody knows yet");
     slot_of_first.fill(blob(&first)).await.unwrap();
     let slot_of_second = slot(&push, &registry.host(), &second).await;
-    assert!(slot_of_second.confirms());
+    assert!(push.confirms(&at));
     slot_of_second.fill(blob(&second).unhashed()).await.unwrap();
 }
 
@@ -64,18 +65,18 @@ async fn one_confirmation_that_is_missing_counts_for_the_rest_of_the_run() {
         ("stored `sha256:", Box::new(|| reply(201).header("docker-content-digest", digest_of(b"other")))),
     ] {
         let double = odd_at(2, odd).await;
-        let push = push_of(&client());
+        let (push, at) = (push_of(&client()), repository(&double.host(), "a/b"));
         let contents = [noise(10), noise(20), noise(30)];
         slot(&push, &double.host(), &contents[0]).await.fill(blob(&contents[0])).await.unwrap();
         let second = slot(&push, &double.host(), &contents[1]).await;
-        assert!(second.confirms());
+        assert!(push.confirms(&at));
         let error = second.fill(blob(&contents[1]).unhashed()).await.unwrap_err();
         assert!(error.message().contains(what) && error.is_retryable(), "{error}");
         // The third confirms again, and is not believed any more.
         let third = slot(&push, &double.host(), &contents[2]).await;
-        assert!(!third.confirms());
+        assert!(!push.confirms(&at));
         third.fill(blob(&contents[2])).await.unwrap();
-        assert!(!slot(&push, &double.host(), &noise(40)).await.confirms());
+        assert!(!push.confirms(&at));
     }
 }
 

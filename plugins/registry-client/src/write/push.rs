@@ -87,6 +87,10 @@ impl Push for RegistryPush {
         self.host(at).offer(at, item, known_in).await
     }
 
+    fn confirms(&self, at: &Repository) -> bool {
+        self.host(at).quirks.confirms()
+    }
+
     async fn renew(&self, at: &Repository, item: &Descriptor) -> Result<Offer> {
         self.host(at).begin(at, item).await
     }

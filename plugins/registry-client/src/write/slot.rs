@@ -60,7 +60,7 @@ impl RegistrySlot {
 
     /// Sends the bytes and waits for the answer.
     async fn put(&self, blob: Blob, watch: &Arc<Watch>) -> Result<()> {
-        let (size, hashed) = (blob.size(), blob.is_hashed());
+        let (size, hashing) = (blob.size(), blob.hashing());
         let scopes = Scopes::push(&self.at);
         let reached = self.host.reached().await?;
         let mut tried = Tried::default();
@@ -98,7 +98,7 @@ impl RegistrySlot {
                 let stored = answer.header(HeaderName::from_static("docker-content-digest"));
                 let stored = stored.and_then(|text| text.parse().ok());
                 answer.discard().await;
-                self.check(stored, hashed)
+                self.check(stored, hashing.is_on())
             }
             // The token is renewed, so that the engine's next attempt brings a good one.
             StatusCode::UNAUTHORIZED if !foreign => {
@@ -143,7 +143,7 @@ impl Slot for RegistrySlot {
             let what = format!("{}: its length is not known, and uploads must announce it", self.doing());
             Error::new(ErrorKind::Unsupported, what)
         })?;
-        let (watch, hashed) = (Watch::new(size), blob.is_hashed());
+        let (watch, hashing) = (Watch::new(size), blob.hashing());
         let failed = match self.put(blob, &watch).await {
             Ok(()) => {
                 self.host.levels.writes.done(size);
@@ -156,7 +156,7 @@ impl Slot for RegistrySlot {
         if let Some(error) = watch.source_failed() {
             return Err(error);
         }
-        if hashed && watch.all_sent() && self.arrived(&failed).await {
+        if hashing.is_on() && watch.all_sent() && self.arrived(&failed).await {
             return Ok(());
         }
         // Errors of the exchange do not say yet what they are about.
@@ -166,10 +166,6 @@ impl Slot for RegistrySlot {
 
     async fn ready(&mut self) {
         self.place = timeout(PATIENCE, self.host.levels.writes.enter()).await.ok();
-    }
-
-    fn confirms(&self) -> bool {
-        self.host.quirks.confirms()
     }
 }
 

@@ -188,6 +188,11 @@ impl Push for Trapped {
         }
     }
 
+    fn confirms(&self, at: &Repository) -> bool {
+        self.trap.step_at_once("confirms", at);
+        self.push().confirms(at)
+    }
+
     async fn relate(&self, at: &Repository, subject: &Digest, referrers: &[&Manifest]) -> Result<()> {
         self.trap.step("relate", at).await;
         self.push().relate(at, subject, referrers).await
@@ -215,10 +220,5 @@ impl Slot for TrappedSlot {
     async fn ready(&mut self) {
         self.trap.step("ready", &self.at).await;
         self.slot.ready().await;
-    }
-
-    fn confirms(&self) -> bool {
-        self.trap.step_at_once("confirms", &self.at);
-        self.slot.confirms()
     }
 }
