@@ -16,6 +16,7 @@
 //!
 //! stdout carries data, stderr carries progress and logs.
 
+mod arenas;
 mod args;
 mod command;
 mod display;
@@ -35,6 +36,7 @@ use std::process::ExitCode;
 ///
 /// Exit codes: 0 all there, 1 some images failed, 2 the command or a file is wrong (before any traffic), 130 stopped.
 pub fn main() -> ExitCode {
+    arenas::share();
     match args::read(std::env::args_os()) {
         Ok(cli) => command::execute(cli),
         Err(code) => code,
