@@ -186,6 +186,13 @@ impl Projects {
         room.take(item).map_err(|why| refusals::no_room(at, item, why))
     }
 
+    /// Notes that a project has a blob already: it needs no room in its other repositories.
+    pub(crate) fn has(&self, at: &Repository, item: &Descriptor) {
+        if let Some(room) = self.of(at).room.get() {
+            room.has(item);
+        }
+    }
+
     /// Looks whether the project has room for an image. Only where not all of its blobs would fit, `missing` is asked
     /// which of them are not there yet.
     ///

@@ -58,7 +58,10 @@ impl HarborPush {
                 let _ = self.projects.take_room(at, item); // it is there already, whether it fits or not
                 Offer::Mounted
             }
-            offer => offer,
+            offer => {
+                self.projects.has(at, item);
+                offer
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 //! beforehand, so a blob that will be refused is not sent.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -21,8 +21,9 @@ pub(crate) struct Room {
 #[derive(Debug, Default)]
 struct Taken {
     bytes: u64,
-    /// A project counts a blob once, in however many of its repositories it is.
-    blobs: HashSet<Digest>,
+    /// What was taken for each blob: nothing for one that was there before. A project counts a blob once, in however
+    /// many of its repositories it is.
+    blobs: HashMap<Digest, u64>,
 }
 
 /// Why something has no place.
@@ -54,27 +55,32 @@ impl Room {
     pub(crate) fn take(&self, item: &Descriptor) -> Result<(), NoRoom> {
         let mut taken = self.taken();
         let size = item.known_size().unwrap_or(0);
-        if taken.blobs.contains(&item.digest) {
+        if taken.blobs.contains_key(&item.digest) {
             return Ok(());
         }
         self.look(&taken, size)?;
         taken.bytes += size;
-        taken.blobs.insert(item.digest.clone());
+        taken.blobs.insert(item.digest.clone(), size);
         Ok(())
+    }
+
+    /// The project has a blob already, and counts it.
+    pub(crate) fn has(&self, item: &Descriptor) {
+        self.taken().blobs.entry(item.digest.clone()).or_insert(0);
     }
 
     /// Gives back what was taken for a blob that did not arrive.
     pub(crate) fn give_back(&self, item: &Descriptor) {
         let mut taken = self.taken();
-        if taken.blobs.remove(&item.digest) {
-            taken.bytes -= item.known_size().unwrap_or(0);
+        if let Some(size) = taken.blobs.remove(&item.digest) {
+            taken.bytes -= size;
         }
     }
 
     /// Whether these would all have a place; nothing is taken.
     pub(crate) fn fits<'d>(&self, blobs: impl IntoIterator<Item = &'d Descriptor>) -> Result<(), NoRoom> {
         let taken = self.taken();
-        let new = blobs.into_iter().filter(|item| !taken.blobs.contains(&item.digest));
+        let new = blobs.into_iter().filter(|item| !taken.blobs.contains_key(&item.digest));
         self.look(&taken, new.filter_map(Descriptor::known_size).fold(0, u64::saturating_add))
     }
 
@@ -120,6 +126,16 @@ mod tests {
         assert_eq!(room.fits(&[blob("a", 500), blob("b", 100)]), Ok(()));
         let why = NoRoom { needs: 101, limit: 1000, used: 400, taken: 500 };
         assert_eq!(room.fits(&[blob("a", 500), blob("b", 101)]), Err(why));
+    }
+
+    #[test]
+    fn what_the_project_has_already_takes_nothing_and_gives_nothing_back() {
+        let room = Room::new(1000, 900);
+        room.has(&blob("base", 500));
+        assert_eq!(room.fits(&[blob("base", 500), blob("a", 100)]), Ok(()));
+        assert_eq!(room.take(&blob("base", 500)), Ok(()));
+        room.give_back(&blob("base", 500));
+        assert_eq!((room.take(&blob("a", 100)), room.take(&blob("b", 1)).is_err()), (Ok(()), true));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What Harbor refuses: said in a sentence with a remedy, once, and before bytes are sent where that can be known.
 
+use sealift_core::{content::ImageRef, stage::Offer};
 use sealift_serve::access::Kind;
 use sealift_testkit::{
     harbor::{Account, Harbor, Right},
@@ -131,6 +132,25 @@ async fn what_is_there_already_needs_no_room() {
     let new = image("linux/amd64", &[&base, "new"]);
     let report = Bench::new(&harbor).image("new:v2", &new, "team/app:v2").run().await;
     assert_eq!((report.copied, report.failed), (1, 0), "{:?}", report.failures);
+}
+
+#[tokio::test]
+async fn what_another_repository_of_the_project_was_seen_to_have_needs_no_room() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_project("team");
+    let base = "b".repeat(30_000);
+    let of = |name: &str| image("linux/amd64", &[&base, name]);
+    assert_eq!(Bench::new(&harbor).image("app:v1", &of("one"), "team/app:v1").run().await.copied, 1);
+    harbor.limit_storage("team", harbor.used_storage("team") + 40_000); // for a config, and not for the base once more
+    let web = of("web");
+    let pipeline = Bench::new(&harbor).image("web:v1", &web, "team/web:v1").pipeline();
+    let push = &*pipeline.pushes[0].stage;
+    let at = |name: &str| format!("{}/team/{name}:v1", harbor.host()).parse::<ImageRef>().unwrap();
+    let blobs: Vec<_> = web.blobs.iter().map(|(item, _)| item.clone()).collect();
+    let error = push.prepare(&at("web"), None, &blobs).await.unwrap_err();
+    assert!(error.message().contains("do not fit into the project `team`"), "nobody knows yet: {error}");
+    assert!(matches!(push.offer(&at("app").repository, &blobs[1], None).await, Ok(Offer::Have)));
+    push.prepare(&at("web"), None, &blobs).await.unwrap();
 }
 
 #[tokio::test]
