@@ -19,19 +19,22 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 
 use crate::{
-    content::{Descriptor, Hasher},
+    content::Descriptor,
     error::{Error, ErrorKind, Result, Retry},
 };
 
+mod in_passing;
 mod tee;
 pub(crate) use tee::laggard;
 pub use tee::{TeeEnd, TeeOptions};
+
+use in_passing::InPassing;
 
 /// A byte stream with a name, that fails instead of ending if its bytes are not what the name says.
 pub struct Blob {
     descriptor: Descriptor,
     source: Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>,
-    check: Option<Hasher>,
+    check: Option<InPassing>,
     hashing: Hashing,
     enough: Option<Enough>,
     seen: u64,
@@ -48,7 +51,7 @@ type Explain = Box<dyn Fn(Error) -> Error + Send>;
 impl Blob {
     /// A blob that verifies what `source` yields against the descriptor: digest and, where it is known, size.
     pub fn new(descriptor: Descriptor, source: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Self {
-        let check = Some(descriptor.digest.algorithm().hasher());
+        let check = Some(InPassing::new(descriptor.digest.algorithm().hasher()));
         Self {
             descriptor,
             source: Box::pin(source),
@@ -168,12 +171,13 @@ impl Blob {
             self.check = None;
             self.hashing.stop();
         }
-        if let Some(hasher) = &mut self.check {
-            hasher.update(&chunk);
+        let more = self.descriptor.known_size().is_some_and(|size| self.seen < size);
+        if let Some(check) = &mut self.check {
+            check.take(&chunk, !more);
         }
-        match self.descriptor.known_size() {
-            Some(size) if self.seen < size => Ok(Some(chunk)),
-            _ => Ok(self.held.replace(chunk)),
+        match more {
+            true => Ok(Some(chunk)),
+            false => Ok(self.held.replace(chunk)),
         }
     }
 
@@ -182,7 +186,7 @@ impl Blob {
         if let Some(size) = self.descriptor.known_size().filter(|size| *size != self.seen) {
             return Err(self.corrupt(format!("ended after {} of {size} bytes", self.seen)));
         }
-        match self.check.take().map(Hasher::finish) {
+        match self.check.take().map(InPassing::finish) {
             Some(found) if found != self.descriptor.digest => Err(self.corrupt(format!("has digest `{found}`"))),
             _ => Ok(()),
         }

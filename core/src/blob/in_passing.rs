@@ -1,0 +1,176 @@
+//! Hashing in passing, two blobs at a time where there are two.
+//!
+//! A core hashes two blobs together in little more than the time of one (`content/digest/pair.rs`). So a long chunk goes
+//! on unhashed and waits here, until another blob comes with a chunk of its own and takes both along, or until too much of
+//! its own blob waits. Nothing else depends on when it is hashed: the last chunk of a blob is kept back until
+//! all were (`blob.rs`). At most one blob waits, nobody is waited for, and there is no thread and no task for it.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak},
+};
+
+use bytes::Bytes;
+
+use crate::content::{Digest, Hasher};
+
+/// Chunks that are shorter are hashed at once.
+const LONG: usize = 16 << 10;
+
+/// Bytes of one blob that may be unhashed; then it is alone with the first of them.
+const MOST: usize = 1 << 20;
+
+/// The blob that waits for another one.
+static WAITING: Waiting = Waiting(Mutex::new(Weak::new()));
+
+/// The hash of one blob.
+pub(super) enum InPassing {
+    /// Nobody else has to do with it.
+    Alone(Hasher),
+    /// Others may take its chunks along.
+    Shared(Arc<Lane>),
+}
+
+impl InPassing {
+    pub(super) fn new(hasher: Hasher) -> Self {
+        Self::Alone(hasher)
+    }
+
+    /// Takes the next chunk; `last` if no other will come.
+    pub(super) fn take(&mut self, chunk: &Bytes, last: bool) {
+        let long = chunk.len() >= LONG && !last;
+        match self {
+            Self::Alone(hasher) if long && hasher.may_pair() => {
+                let lane = Arc::new(Lane::new(hasher.clone()));
+                lane.take(chunk.clone(), &WAITING);
+                *self = Self::Shared(lane);
+            }
+            Self::Alone(hasher) => hasher.update(chunk),
+            Self::Shared(lane) if long => lane.take(chunk.clone(), &WAITING),
+            Self::Shared(lane) => lane.take_alone(chunk),
+        }
+    }
+
+    /// The digest of all chunks.
+    pub(super) fn finish(self) -> Digest {
+        match self {
+            Self::Alone(hasher) => hasher.finish(),
+            Self::Shared(lane) => lane.finish(),
+        }
+    }
+}
+
+struct Waiting(Mutex<Weak<Lane>>);
+
+impl Waiting {
+    /// The one that waits, if that is another one; it then waits no longer.
+    fn other(&self, than: &Arc<Lane>) -> Option<Arc<Lane>> {
+        let mut waiting = lock(&self.0);
+        let other = waiting.upgrade().filter(|other| !Arc::ptr_eq(other, than))?;
+        *waiting = Weak::new();
+        Some(other)
+    }
+
+    /// Lets one wait, if it lacks something.
+    fn put(&self, lane: &Arc<Lane>) {
+        if !lock(&lane.pending).is_empty() {
+            *lock(&self.0) = Arc::downgrade(lane);
+        }
+    }
+}
+
+/// A hash, and the chunks that it lacks. Only the blob itself adds chunks, and only who holds the hash takes them away.
+pub(super) struct Lane {
+    hasher: Mutex<Hasher>,
+    pending: Mutex<VecDeque<Bytes>>,
+}
+
+impl Lane {
+    fn new(hasher: Hasher) -> Self {
+        Self { hasher: Mutex::new(hasher), pending: Mutex::default() }
+    }
+
+    /// The chunk that is hashed next.
+    fn next(&self) -> Option<Bytes> {
+        lock(&self.pending).pop_front()
+    }
+
+    /// Whether so much is not hashed that no more may come.
+    fn is_full(&self) -> bool {
+        lock(&self.pending).iter().map(Bytes::len).sum::<usize>() > MOST
+    }
+
+    /// Takes a chunk, and hashes it together with that of another blob if one waits.
+    fn take(self: &Arc<Self>, chunk: Bytes, waiting: &Waiting) {
+        lock(&self.pending).push_back(chunk);
+        let mut hasher = match self.hasher.try_lock() {
+            Ok(hasher) => hasher,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // Somebody is at the chunk before this one.
+            Err(TryLockError::WouldBlock) if !self.is_full() => return,
+            Err(TryLockError::WouldBlock) => lock(&self.hasher),
+        };
+        if let Some(other) = waiting.other(self)
+            // Never waited for: the other one may want this one.
+            && let Ok(mut others) = other.hasher.try_lock()
+        {
+            let left = hash_both([self, &other], [&mut hasher, &mut others]);
+            return waiting.put([self, &other][left]);
+        }
+        while self.is_full()
+            && let Some(chunk) = self.next()
+        {
+            hasher.update(&chunk);
+        }
+        waiting.put(self);
+    }
+
+    /// Takes a chunk and hashes it now, after those that it lacks.
+    fn take_alone(&self, chunk: &Bytes) {
+        let mut hasher = lock(&self.hasher);
+        self.catch_up(&mut hasher);
+        hasher.update(chunk);
+    }
+
+    fn finish(&self) -> Digest {
+        let mut hasher = lock(&self.hasher);
+        self.catch_up(&mut hasher);
+        hasher.clone().finish()
+    }
+
+    fn catch_up(&self, hasher: &mut Hasher) {
+        while let Some(chunk) = self.next() {
+            hasher.update(&chunk);
+        }
+    }
+}
+
+/// Hashes side by side what two lack, until one of them lacks nothing; says which one that is not.
+fn hash_both(lanes: [&Lane; 2], [one, other]: [&mut Hasher; 2]) -> usize {
+    let mut chunks = [Bytes::new(), Bytes::new()];
+    loop {
+        for (at, (chunk, lane)) in chunks.iter_mut().zip(lanes).enumerate() {
+            if chunk.is_empty() {
+                let Some(next) = lane.next() else {
+                    let (others, left) = (1 - at, std::mem::take(&mut chunks[1 - at]));
+                    // What is left waits for somebody else.
+                    if !left.is_empty() {
+                        lock(&lanes[others].pending).push_front(left);
+                    }
+                    return others;
+                };
+                *chunk = next;
+            }
+        }
+        let both = chunks[0].len().min(chunks[1].len());
+        let [ones, others] = chunks.each_mut().map(|chunk| chunk.split_to(both));
+        Hasher::update_both([one, other], [&ones, &others]);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;
