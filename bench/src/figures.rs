@@ -1,4 +1,4 @@
-//! Medians and ratios.
+//! Medians.
 
 /// The one in the middle; of an even number the mean of the two there. None of nothing.
 pub(crate) fn median(figures: impl IntoIterator<Item = f64>) -> Option<f64> {
@@ -12,11 +12,6 @@ pub(crate) fn median(figures: impl IntoIterator<Item = f64>) -> Option<f64> {
     }
 }
 
-/// The least of those that are there.
-pub(crate) fn least(figures: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
-    figures.into_iter().flatten().min_by(f64::total_cmp)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -26,11 +21,5 @@ mod tests {
         assert_eq!(median([9.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median([4.0, 1.0, 2.0, 100.0]), Some(3.0));
         assert_eq!(median([]), None);
-    }
-
-    #[test]
-    fn whoever_did_not_run_is_not_the_least() {
-        assert_eq!(least([None, Some(3.0), Some(2.0)]), Some(2.0));
-        assert_eq!(least([None]), None);
     }
 }

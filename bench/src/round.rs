@@ -89,14 +89,21 @@ impl Ground {
         for phase in [Phase::Cold, Phase::Again] {
             source.registry.reset();
             self.targets.iter().for_each(Registry::reset);
+            let before = self.registries_cpu_s(&source.registry);
             let used = self.command(scenario.task, one, source, &way).await?;
-            let run = self.count(used, &source.registry);
+            let registries_cpu_s = self.registries_cpu_s(&source.registry) - before;
+            let run = Run { registries_cpu_s, ..self.count(used, &source.registry) };
             match phase {
                 Phase::Cold => rounds.cold.push(run),
                 Phase::Again => rounds.again.push(run),
             }
         }
         Ok(())
+    }
+
+    /// What the source and the destinations used so far.
+    fn registries_cpu_s(&self, source: &Registry) -> f64 {
+        measure::cpu_s(std::iter::once(source).chain(&self.targets).filter_map(Registry::process))
     }
 
     async fn command(&self, task: Task, one: &Contender, source: &Source, way: &Way) -> Result<measure::Used> {

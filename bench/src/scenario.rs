@@ -129,6 +129,26 @@ impl Rounds {
     pub(crate) fn median(&self, phase: Phase, figure: impl Fn(&Run) -> f64) -> Option<f64> {
         median(self.of(phase).iter().map(figure))
     }
+
+    /// How many times as much it is as for the best of these: the median over the rounds, because a machine that slows
+    /// down for a while slows down everybody in that round. None if there is nothing to compare with.
+    pub(crate) fn ratio_to_best<'a>(
+        &self,
+        others: impl IntoIterator<Item = &'a Self>,
+        phase: Phase,
+        figure: impl Fn(&Run) -> f64,
+    ) -> Option<f64> {
+        let to = |other: &Self| {
+            let pairs = self.of(phase).iter().zip(other.of(phase));
+            median(
+                pairs
+                    .map(|(ours, theirs)| (figure(ours), figure(theirs)))
+                    .filter(|(_, theirs)| *theirs > 0.0)
+                    .map(|(ours, theirs)| ours / theirs),
+            )
+        };
+        others.into_iter().filter_map(to).max_by(f64::total_cmp)
+    }
 }
 
 /// One run.
@@ -136,6 +156,8 @@ impl Rounds {
 pub(crate) struct Run {
     #[serde(flatten)]
     pub(crate) used: Used,
+    /// Seconds of processor time that the registries used meanwhile.
+    pub(crate) registries_cpu_s: f64,
     /// Requests that the source answered.
     pub(crate) source: usize,
     /// Requests that the destinations answered.
@@ -146,4 +168,25 @@ pub(crate) struct Run {
     pub(crate) source_bytes_once: u64,
     /// All requests by side, method and kind.
     pub(crate) kinds: BTreeMap<String, usize>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rounds(walls: &[f64]) -> Rounds {
+        let run = |wall_s: &f64| Run { used: Used { wall_s: *wall_s, ..Used::default() }, ..Run::default() };
+        Rounds { cold: walls.iter().map(run).collect(), ..Rounds::default() }
+    }
+
+    #[test]
+    fn a_ratio_is_made_within_each_round_and_the_best_other_is_what_counts() {
+        // The machine was four times slower in the second round, and the second contender alone in the third.
+        let (ours, best, other) = (rounds(&[1.0, 4.0, 1.0]), rounds(&[2.0, 8.0, 2.0]), rounds(&[3.0, 12.0, 90.0]));
+        let wall = |run: &Run| run.used.wall_s;
+        assert_eq!(ours.ratio_to_best([&other, &best], Phase::Cold, wall), Some(0.5));
+        assert_eq!(ours.ratio_to_best([&other], Phase::Cold, wall), Some(1.0 / 3.0));
+        assert_eq!(ours.ratio_to_best([], Phase::Cold, wall), None);
+        assert_eq!(ours.ratio_to_best([&rounds(&[])], Phase::Cold, wall), None, "who did not run is nobody's measure");
+    }
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use crate::{
     contender::{OURS, TRUSTING},
-    figures::least,
     scenario::{Phase, Results, Rounds, Run},
 };
 
@@ -13,9 +12,9 @@ pub(crate) fn print(results: &Results) {
     let Results { scenario, contenders } = results;
     say(&format!("\n### {scenario}\n\nMedian of {} round(s).\n", scenario.rounds));
     say(
-        "| | run | wall s | × best other | CPU s | × best other | peak MiB | requests source / destination | MB from source |",
+        "| | run | wall s | × best other | CPU s | × best other | registries' CPU s | peak MiB | requests source / destination | MB from source |",
     );
-    say("|---|---|--:|--:|--:|--:|--:|--:|--:|");
+    say("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|");
     for phase in [Phase::Cold, Phase::Again] {
         for rounds in contenders.iter().filter(|rounds| !rounds.of(phase).is_empty()) {
             say(&costs(rounds, phase, contenders));
@@ -33,16 +32,17 @@ pub(crate) fn print(results: &Results) {
 fn costs(rounds: &Rounds, phase: Phase, all: &[Rounds]) -> String {
     let of = |figure: fn(&Run) -> f64| rounds.median(phase, figure).unwrap_or_default();
     let ratio = |figure: fn(&Run) -> f64| {
-        let best = least(all.iter().filter(|other| !is_ours(other)).map(|other| other.median(phase, figure)));
-        best.filter(|best| *best > 0.0).map_or("–".to_owned(), |best| format!("{:.2}", of(figure) / best))
+        let ratio = rounds.ratio_to_best(all.iter().filter(|other| !is_ours(other)), phase, figure);
+        ratio.map_or("–".to_owned(), |ratio| format!("{ratio:.2}"))
     };
     format!(
-        "| {} | {phase} | {:.2} | {} | {:.2} | {} | {:.0} | {:.0} / {:.0} | {:.1} |",
+        "| {} | {phase} | {:.2} | {} | {:.2} | {} | {:.2} | {:.0} | {:.0} / {:.0} | {:.1} |",
         rounds.name,
         of(|run| run.used.wall_s),
         ratio(|run| run.used.wall_s),
         of(|run| run.used.cpu_s),
         ratio(|run| run.used.cpu_s),
+        of(|run| run.registries_cpu_s),
         of(|run| run.used.peak_kib as f64 / 1024.0),
         of(|run| run.source as f64),
         of(|run| run.target as f64),

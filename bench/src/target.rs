@@ -6,7 +6,6 @@
 
 use crate::{
     contender::{OURS, TRUSTING},
-    figures::least,
     scenario::{Distance, Phase, Results, Rounds, Run, Task},
     table::{is_ours, say},
 };
@@ -124,8 +123,7 @@ impl Target {
         let fits =
             |results: &&Results| (results.scenario.task, results.scenario.distance) == (self.task, self.distance);
         let results = all.iter().find(fits)?;
-        let measured = |rounds: &Rounds| rounds.median(self.phase, |run| self.what.of(run));
-        let ours = measured(results.contenders.iter().find(|rounds| rounds.name == self.who)?)?;
+        let ours = results.contenders.iter().find(|rounds| rounds.name == self.who)?;
         let others: Vec<&Rounds> = results
             .contenders
             .iter()
@@ -135,11 +133,11 @@ impl Target {
             })
             .collect();
         let verdict = match self.limit {
-            Limit::Plain(limit) => Verdict { measured: ours, limit },
+            Limit::Plain(limit) => Verdict { measured: ours.median(self.phase, |run| self.what.of(run))?, limit },
             Limit::Ratio { best, skopeo } | Limit::HashingRatio { best, skopeo } => {
-                let least = least(others.iter().map(|rounds| measured(rounds))).filter(|least| *least > 0.0)?;
                 let alone = others.iter().all(|rounds| rounds.name == "skopeo");
-                Verdict { measured: ours / least, limit: if alone { skopeo } else { best } }
+                let measured = ours.ratio_to_best(others, self.phase, |run| self.what.of(run))?;
+                Verdict { measured, limit: if alone { skopeo } else { best } }
             }
         };
         Some((results, verdict))

@@ -94,6 +94,11 @@ impl Registry {
         self.process.lock().unwrap().kill();
     }
 
+    /// The number of its process, while it runs.
+    pub fn process(&self) -> Option<u32> {
+        self.process.lock().unwrap().id()
+    }
+
     /// Starts it again on the same port with the same content, after killing it if it still runs.
     ///
     /// # Panics

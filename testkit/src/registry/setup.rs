@@ -75,8 +75,9 @@ impl Setup {
         Self { in_ram: true, ..self }
     }
 
-    /// Costs as little as it can, for who measures others by it: it logs errors and its requests, and collects garbage
-    /// seldom, and it remembers what it looked up, as Debian's own configuration has it. On a machine that it shares with whoever is measured, its share of the processors is in every figure.
+    /// Costs as little as it can, for who measures others by it: it logs errors and its requests, collects garbage
+    /// seldom, and remembers what it looked up, as Debian's own configuration has it. On a machine that it shares with
+    /// whoever is measured, its share of the processors is in every figure.
     pub fn lean(self) -> Self {
         Self { lean: true, ..self }
     }
