@@ -1,5 +1,7 @@
 //! Where a list hands out what it finds.
 
+use std::collections::HashSet;
+
 use tokio::sync::mpsc;
 
 use crate::{
@@ -22,6 +24,8 @@ pub enum Found {
     Listing(Listing),
     /// Something the user should know that is no failure, such as an expression that matches no tag.
     Warning(String),
+    /// A repository that a listing will come for, and where its images will go.
+    Coming(Repository, Vec<Repository>),
     /// A repository that could not be listed.
     Failed(Repository, Error),
 }
@@ -39,6 +43,32 @@ impl Outlet {
     /// As cancelled, once nobody wants more: return it.
     pub async fn send(&self, listing: Listing) -> Result<()> {
         self.hand_out(Found::Listing(listing)).await
+    }
+
+    /// Hands out listings of which all are known: says first what will come, then sends one after the other.
+    ///
+    /// # Errors
+    /// As [`Outlet::send`].
+    pub async fn send_all(&self, listings: &[Listing]) -> Result<()> {
+        for Listing { repository, candidates, .. } in listings {
+            let targets = candidates.iter().flat_map(|candidate| &candidate.targets);
+            let targets: HashSet<_> = targets.map(|target| &target.repository).collect();
+            self.coming(repository, targets.into_iter().cloned().collect()).await?;
+        }
+        for listing in listings {
+            self.send(listing.clone()).await?;
+        }
+        Ok(())
+    }
+
+    /// Says before the first listing that one of this repository will come, and to which repositories the rule sends
+    /// its images; none of these means that the destination names them. Whoever reads and writes them then knows what
+    /// else it will be asked for: a registry gets one token for several repositories. It is a hint, and nothing more.
+    ///
+    /// # Errors
+    /// As [`Outlet::send`].
+    pub async fn coming(&self, repository: &Repository, targets: Vec<Repository>) -> Result<()> {
+        self.hand_out(Found::Coming(repository.clone(), targets)).await
     }
 
     /// Says something that the user should know and that is no failure.

@@ -117,6 +117,11 @@ pub enum Want {
 /// Reads images.
 #[async_trait]
 pub trait Fetch: Send + Sync {
+    /// Told beforehand where the list knows it: images of this repository will be read. Default: it does not matter.
+    fn expect(&self, repository: &Repository) {
+        let _ = repository;
+    }
+
     /// What a name points to.
     ///
     /// # Errors
@@ -183,6 +188,12 @@ pub trait Push: Send + Sync {
 
     /// Who shares blobs with whom: repositories with the same id share a store.
     fn store(&self, at: &Repository) -> StoreId;
+
+    /// Told beforehand where the list knows it: images of this repository will come, for these targets; none of these
+    /// means that [`Push::place`] will name them. Default: it does not matter.
+    fn expect(&self, source: &Repository, targets: &[Repository]) {
+        let _ = (source, targets);
+    }
 
     /// What a repository has, asked before anything else of it when `wanted` tags are to be looked at: for
     /// destinations that tell tags with their digests in fewer questions than there are tags. [`Known::Ask`], which

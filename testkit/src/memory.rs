@@ -78,6 +78,12 @@ impl Memory {
         self.state().hashed.clone()
     }
 
+    /// What it was told beforehand that it will be asked about: repositories to read, and those to write with their
+    /// targets.
+    pub fn expected(&self) -> Vec<String> {
+        self.state().expected.clone()
+    }
+
     /// From now on nothing goes wrong.
     pub fn heal(&self) {
         *self.0.script.lock().unwrap_or_else(PoisonError::into_inner) = None;

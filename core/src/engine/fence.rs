@@ -196,6 +196,11 @@ impl Filter for Fence<dyn Filter> {
 
 #[async_trait]
 impl Fetch for Fence<dyn Fetch> {
+    fn expect(&self, repository: &Repository) {
+        // Nothing depends on it: what is broken breaks again when it is asked.
+        let _ = self.ask("heard what will be read", || self.stage().expect(repository));
+    }
+
     async fn resolve(&self, image: &ImageRef, want: Want) -> Result<Resolved> {
         self.call("resolved a name", self.stage().resolve(image, want)).await
     }
@@ -234,6 +239,10 @@ impl Push for Fence<dyn Push> {
 
     fn store(&self, at: &Repository) -> StoreId {
         self.or_pass_on("named its store", || self.stage().store(at))
+    }
+
+    fn expect(&self, source: &Repository, targets: &[Repository]) {
+        let _ = self.ask("heard what will be written", || self.stage().expect(source, targets));
     }
 
     async fn overview(&self, at: &Repository, wanted: usize) -> Result<Known> {

@@ -72,6 +72,10 @@ impl<'a> Kept<'a> {
 
 #[async_trait]
 impl Fetch for Kept<'_> {
+    fn expect(&self, repository: &Repository) {
+        self.fetch.expect(repository);
+    }
+
     async fn resolve(&self, image: &ImageRef, want: Want) -> Result<Resolved> {
         self.fetch.resolve(image, want).await
     }
@@ -103,6 +107,10 @@ impl Fetch for Kept<'_> {
 
     async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Descriptor>> {
         self.fetch.referrers(repository, subject).await
+    }
+
+    async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>> {
+        self.fetch.tags(repository).await
     }
 
     async fn tags_about(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Tag>> {

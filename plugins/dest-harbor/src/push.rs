@@ -78,6 +78,10 @@ impl Push for HarborPush {
         self.push.store(at)
     }
 
+    fn expect(&self, source: &Repository, targets: &[Repository]) {
+        self.push.expect(source, targets);
+    }
+
     async fn overview(&self, at: &Repository, wanted: usize) -> Result<Known> {
         let api = self.api(at);
         Ok(match overview::read(api, wanted).await? {

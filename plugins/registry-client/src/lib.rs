@@ -36,7 +36,6 @@ mod timing;
 mod url_policy;
 mod write;
 
-pub use auth::Access;
 pub use config::{Config, Registry};
 pub use credentials::{Config as CredentialsConfig, Credentials};
 pub use error::Reason;

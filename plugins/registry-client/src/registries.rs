@@ -105,7 +105,7 @@ impl Registries {
     }
 
     /// Says that a repository will be asked for, so that one token may serve it and others of its host.
-    pub fn expect(&self, repository: &Repository, access: Access) {
+    pub(crate) fn expect(&self, repository: &Repository, access: Access) {
         self.host(repository).auth.expect(repository, access);
     }
 

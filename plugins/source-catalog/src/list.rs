@@ -50,6 +50,9 @@ impl CatalogList {
             }
             let mut wanted = page.repositories;
             wanted.retain(|found| self.wanted.wants(found.path()) && seen.insert(found.clone()));
+            for found in &wanted {
+                out.coming(found, Vec::new()).await?;
+            }
             Ok(Some((stream::iter(wanted.into_iter().map(Ok)), (catalog, seen))))
         });
         pages.try_flatten()

@@ -113,10 +113,7 @@ fn and_more(warning: Diagnostic, more: usize) -> Diagnostic {
 #[async_trait]
 impl List for Images {
     async fn list(&self, out: &Outlet) -> Result<()> {
-        for listing in &self.0 {
-            out.send(listing.clone()).await?;
-        }
-        Ok(())
+        out.send_all(&self.0).await
     }
 
     async fn list_again(&self, repository: &Repository, out: &Outlet) -> Result<()> {

@@ -128,10 +128,7 @@ impl stage::List for List {
         for warning in agenda.warnings {
             out.warn(warning).await?;
         }
-        for listing in agenda.listings {
-            out.send(listing).await?;
-        }
-        Ok(())
+        out.send_all(&agenda.listings).await
     }
 
     async fn list_again(&self, repository: &Repository, out: &Outlet) -> Result<()> {

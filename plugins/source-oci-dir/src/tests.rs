@@ -99,6 +99,7 @@ async fn listed(config: Value, path: &Path) -> Result<Listed> {
     let mut all = Listed { exclusive: true, ..Listed::default() };
     while let Some(found) = inbox.recv().await {
         match found {
+            Found::Coming(..) => {}
             Found::Warning(warning) => all.warnings.push(warning),
             Found::Failed(repository, error) => panic!("{repository}: {error}"),
             Found::Listing(listing) => {

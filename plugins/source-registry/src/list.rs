@@ -19,7 +19,7 @@ use sealift_core::{
     stage::List,
 };
 use sealift_image_syncer::Rule;
-use sealift_registry_client::{Access, Registries};
+use sealift_registry_client::Registries;
 use tokio::sync::OnceCell;
 
 use crate::exclusive::exclusive;
@@ -90,7 +90,7 @@ impl SharedLists {
 #[async_trait]
 impl List for RegistryList {
     async fn list(&self, out: &Outlet) -> Result<()> {
-        self.expect();
+        self.announce(out).await?;
         let lists = &SharedLists::over(&self.rules);
         let read = |at: usize| async move { (at, self.read_ahead(&self.rules[at].0, lists).await) };
         let mut turns = stream::iter(0..self.rules.len()).map(read).buffered(AHEAD);
@@ -125,14 +125,12 @@ impl List for RegistryList {
 }
 
 impl RegistryList {
-    /// Says beforehand which repositories will be asked for: one token then serves several of them.
-    fn expect(&self) {
+    async fn announce(&self, out: &Outlet) -> Result<()> {
         for (rule, _) in &self.rules {
-            self.registries.expect(&rule.source, Access::Pull);
+            let targets = rule.targets.iter().map(|target| target.repository.clone()).collect();
+            out.coming(&rule.source, targets).await?;
         }
-        for target in self.rules.iter().flat_map(|(rule, _)| &rule.targets) {
-            self.registries.expect(&target.repository, Access::Push);
-        }
+        Ok(())
     }
 
     /// The tags for a rule; none, and no request, if it names its versions itself.

@@ -48,6 +48,7 @@ async fn collect(run: impl AsyncFnOnce(&Outlet) -> sealift_core::error::Result<(
     let mut all = Vec::new();
     while let Some(one) = found.recv().await {
         all.push(match one {
+            Found::Coming(..) => continue,
             Found::Listing(listing) => shown(&listing),
             Found::Warning(text) => format!("warning: {text}"),
             Found::Failed(repository, error) => {

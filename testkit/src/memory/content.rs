@@ -18,6 +18,8 @@ pub(super) struct State {
     pub(super) confirming: Confirming,
     /// For each fill whether its blob was hashed on the way.
     pub(super) hashed: Vec<bool>,
+    /// What it was told beforehand.
+    pub(super) expected: Vec<String>,
     pub(super) repositories: BTreeMap<String, Members>,
     pub(super) blobs: HashMap<Digest, Bytes>,
     pub(super) calls: Vec<Call>,

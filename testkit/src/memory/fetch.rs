@@ -14,6 +14,10 @@ use super::{Fault, Memory, Op};
 
 #[async_trait]
 impl Fetch for Memory {
+    fn expect(&self, repository: &Repository) {
+        self.state().expected.push(repository.path().to_owned());
+    }
+
     async fn resolve(&self, image: &ImageRef, want: Want) -> Result<Resolved> {
         let op = if want == Want::Digest { Op::ResolveDigest } else { Op::ResolveManifest };
         self.call(op, &image.repository, &image.version).await?;

@@ -30,6 +30,11 @@ impl Push for Memory {
         StoreId::new(&self.0.host)
     }
 
+    fn expect(&self, source: &Repository, targets: &[Repository]) {
+        let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
+        self.state().expected.push(format!("{}: {}", source.path(), targets.join(" ")));
+    }
+
     async fn overview(&self, at: &Repository, _: usize) -> Result<Known> {
         if !self.state().overviews {
             return Ok(Known::Ask);

@@ -52,8 +52,11 @@ impl Wanted {
 #[async_trait]
 impl List for Wanted {
     async fn list(&self, out: &Outlet) -> Result<()> {
+        let failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if failing.is_empty() {
+            return out.send_all(&self.listings).await;
+        }
         for listing in &self.listings {
-            let failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner).clone();
             match failing.iter().find(|(repository, _)| *repository == listing.repository) {
                 Some((repository, error)) => out.failed(repository, error.clone()).await?,
                 None => out.send(listing.clone()).await?,

@@ -130,7 +130,8 @@ const PUSH: [(&str, &[How]); 15] = [
     ("fill", &WAYS),
 ];
 /// What only helps: an image arrives without it.
-const HELP: [(&str, &[How]); 3] = [("tags", &WAYS), ("elsewhere", &WAYS), ("confirms", &[How::Panics])];
+const HELP: [(&str, &[How]); 4] =
+    [("expect", &[How::Panics]), ("tags", &WAYS), ("elsewhere", &WAYS), ("confirms", &[How::Panics])];
 
 /// Breaks each method in each way that it can.
 async fn each(methods: &[(&'static str, &[How])], mut look: impl AsyncFnMut(&'static str, How, Report, Memory)) {

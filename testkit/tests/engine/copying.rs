@@ -1,6 +1,7 @@
 //! What is copied, and what that costs in questions.
 
 use std::{
+    collections::BTreeSet,
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
     time::Duration,
 };
@@ -33,6 +34,28 @@ async fn an_image_arrives_whole_and_with_its_digest() {
     assert_eq!(report.moved.blobs, 5);
     assert_eq!((from.count(Op::Blob), to.count(Op::Fill)), (5, 5));
     assert_eq!((to.count(Op::PutManifest), to.count(Op::Tag)), (3, 1), "a child of two indexes is written once");
+}
+
+#[tokio::test]
+async fn stages_hear_of_all_repositories_before_they_are_asked_for_one() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
+    let mut wanted = Wanted::new();
+    for (name, targets) in [("a", &[][..]), ("b", &["to.io/b1:v", "to.io/b2:v", "elsewhere.io/b:v"]), ("c", &[])] {
+        from.add(&format!("{name}:v"), &image("linux/amd64", &[name]));
+        wanted = wanted.image(&format!("from.io/{name}:v"), targets);
+    }
+    let looked = to.clone();
+    from.script(move |call| {
+        assert_eq!(looked.expected().len(), 3, "before {call:?}");
+        None
+    });
+    let report = Bench::new(wanted, &from, &[&to]).run().await;
+    assert_eq!((report.copied, report.failed), (4, 0), "{:?}", report.failures);
+    assert_eq!(from.expected(), ["a", "b", "c"]);
+    let [a, b, c] = &to.expected()[..] else { panic!("{:?}", to.expected()) };
+    assert_eq!((&**a, &**c), ("a: ", "c: "));
+    let targets: BTreeSet<_> = b.trim_start_matches("b: ").split(' ').collect();
+    assert_eq!(targets, BTreeSet::from(["elsewhere.io/b", "to.io/b1", "to.io/b2"]));
 }
 
 #[tokio::test(start_paused = true)]

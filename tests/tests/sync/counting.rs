@@ -83,6 +83,37 @@ async fn one_token_serves_several_repositories_and_what_is_mounted_between_them(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_token_serves_all_that_is_loaded_and_all_that_a_file_names() {
+    let Some(sites) = Sites::start().await else { return };
+    let (source, from, to) = (sites.source(), sites.from.host(), sites.to.host());
+    let (mut names, mut rules) = (String::new(), String::new());
+    for app in 0..12 {
+        source.put(&format!("shop/app{app}"), "v1", &image("linux/amd64", &[&format!("own {app}")])).await;
+        names += &format!("{from}/shop/app{app}:v1\n");
+        rules += &format!("{from}/shop/app{app}:v1: inside.example.com/app{app}\n");
+    }
+    let folder = folder().var("TO_PASSWORD", "t0ken pass");
+    folder.write("auth.yaml", &sites.auth()).write("images.yaml", &rules).write("names.txt", &names);
+    folder.write(
+        "named.toml",
+        &format!(
+            "name = \"named\"\n[credentials]\nfile = \"auth.yaml\"\n[list]\nuse = \"text\"\nfiles = [\"names.txt\"]\n\
+             [[push]]\nuse = \"registry\"\nprefix = \"{to}/named\"\n"
+        ),
+    );
+    folder.run(&["stage", "--auth", "auth.yaml", "--images", "images.yaml", "--to", "bundle"]).expect(0);
+    let loaded = format!("{to}/loaded");
+    // Without what the first run notes: the second one would mount from there, and need tokens for that.
+    let load = ["load", "bundle", "--no-cache", "--auth", "auth.yaml", "--to", &loaded];
+    for command in [&["run", "named.toml", "--no-cache"][..], &load] {
+        let before = sites.tokens.asked().len();
+        folder.run(command).expect(0);
+        let asked = sites.tokens.asked().split_off(before);
+        assert_eq!(asked.iter().map(|asked| asked.scopes.len()).collect::<Vec<_>>(), [12], "{command:?}: {asked:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_tags_arrive_and_the_rerun_is_all_skips() {
     let Some((from, to)) = open_sites() else { return };
     let source = Content::at(&from.url());

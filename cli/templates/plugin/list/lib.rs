@@ -75,11 +75,9 @@ impl Inventory {
 #[async_trait]
 impl List for Inventory {
     async fn list(&self, out: &Outlet) -> Result<()> {
-        for listing in &self.0 {
-            // Waits while the engine has enough to do; fails once nobody wants more, and so do we.
-            out.send(listing.clone()).await?;
-        }
-        Ok(())
+        // Waits while the engine has enough to do; fails once nobody wants more, and so do we. A list that finds one
+        // repository after the other uses `send` for each.
+        out.send_all(&self.0).await
     }
 
     async fn list_again(&self, repository: &Repository, out: &Outlet) -> Result<()> {

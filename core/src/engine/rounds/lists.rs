@@ -51,6 +51,7 @@ impl Run {
             let Some(found) = found else { break };
             match found {
                 Found::Listing(listing) => self.take_listing(listing).await,
+                Found::Coming(repository, targets) => self.expect(&repository, &targets),
                 Found::Warning(message) => self.engine.events.warn(message),
                 Found::Failed(repository, error) => self.listing_failed(Some(repository), error),
             }
@@ -92,6 +93,12 @@ impl Run {
                 found = inbox.recv() => return found,
             }
         }
+    }
+
+    /// Tells the stages what they will be asked for, as far as the list knows it before the first version.
+    fn expect(&self, repository: &Repository, targets: &[Repository]) {
+        self.engine.pipeline.fetch.stage.expect(repository);
+        self.engine.pipeline.pushes.iter().for_each(|push| push.stage.expect(repository, targets));
     }
 
     fn listing_failed(&mut self, repository: Option<Repository>, error: Error) {

@@ -23,7 +23,7 @@ const MOST: usize = 16;
 
 /// What a repository will be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
+pub(crate) enum Access {
     /// To read it.
     Pull,
     /// To write to it, and to read it.

@@ -18,7 +18,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-pub use batch::Access;
+pub(crate) use batch::Access;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use challenge::Challenges;
 pub(crate) use scope::Scopes;

@@ -12,7 +12,13 @@ use sealift_core::{
 };
 
 use super::Head;
-use crate::{auth::Scopes, doing::Doing, host::Host, quirks::Quirks, registries::Registries};
+use crate::{
+    auth::{Access, Scopes},
+    doing::Doing,
+    host::Host,
+    quirks::Quirks,
+    registries::Registries,
+};
 
 /// Reads images from registries.
 #[derive(Debug)]
@@ -29,6 +35,10 @@ impl RegistryFetch {
 
 #[async_trait]
 impl Fetch for RegistryFetch {
+    fn expect(&self, repository: &Repository) {
+        self.registries.expect(repository, Access::Pull);
+    }
+
     async fn resolve(&self, image: &ImageRef, want: Want) -> Result<Resolved> {
         let host = self.registries.host(&image.repository);
         let resolved = |descriptor, manifest| Resolved { image: image.clone(), descriptor, manifest };

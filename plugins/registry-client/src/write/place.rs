@@ -56,15 +56,29 @@ impl Place {
             }
             Self::Targets => Ok(job.targets.clone()),
             Self::Prefix(prefix) => {
-                let mut source = job.source.repository.path();
-                for _ in 0..prefix.drop {
-                    source = source.split_once('/').map_or(source, |(_, rest)| rest);
-                }
-                let path = if prefix.path.is_empty() { source.to_owned() } else { format!("{}/{source}", prefix.path) };
-                let repository = Repository::new(&prefix.registry, &path)?;
+                let repository = prefix.before(&job.source.repository)?;
                 Ok(vec![ImageRef { repository, version: job.source.version.clone() }])
             }
         }
+    }
+
+    /// Where images of a repository go whose rule names these targets; nothing if there is no name for them.
+    pub(super) fn repositories(&self, source: &Repository, targets: &[Repository]) -> Vec<Repository> {
+        match self {
+            Self::Targets => targets.to_vec(),
+            Self::Prefix(prefix) => prefix.before(source).into_iter().collect(),
+        }
+    }
+}
+
+impl Prefix {
+    fn before(&self, source: &Repository) -> Result<Repository, ReferenceError> {
+        let mut source = source.path();
+        for _ in 0..self.drop {
+            source = source.split_once('/').map_or(source, |(_, rest)| rest);
+        }
+        let path = if self.path.is_empty() { source.to_owned() } else { format!("{}/{source}", self.path) };
+        Repository::new(&self.registry, &path)
     }
 }
 

@@ -11,7 +11,14 @@ use sealift_core::{
 };
 
 use super::Place;
-use crate::{auth::Scopes, doing::Doing, host::Host, quirks::Quirks, read::Head, registries::Registries};
+use crate::{
+    auth::{Access, Scopes},
+    doing::Doing,
+    host::Host,
+    quirks::Quirks,
+    read::Head,
+    registries::Registries,
+};
 
 /// Writes images to registries.
 #[derive(Debug)]
@@ -50,6 +57,12 @@ impl Push for RegistryPush {
 
     fn store(&self, at: &Repository) -> StoreId {
         StoreId::new(at.registry())
+    }
+
+    fn expect(&self, source: &Repository, targets: &[Repository]) {
+        for at in self.place.repositories(source, targets) {
+            self.registries.expect(&at, Access::Push);
+        }
     }
 
     async fn survey(&self, at: &Repository) -> Result<Known> {

@@ -86,6 +86,10 @@ impl Trapped {
 
 #[async_trait]
 impl Fetch for Trapped {
+    fn expect(&self, repository: &Repository) {
+        self.trap.step_at_once("expect", repository);
+    }
+
     async fn resolve(&self, image: &ImageRef, want: Want) -> Result<Resolved> {
         let method = if want == Want::Digest { "resolve a digest" } else { "resolve" };
         self.trap.step(method, &image.repository).await;
@@ -133,6 +137,10 @@ impl Push for Trapped {
     fn store(&self, at: &Repository) -> StoreId {
         self.trap.step_at_once("store", at);
         self.push().store(at)
+    }
+
+    fn expect(&self, source: &Repository, _: &[Repository]) {
+        self.trap.step_at_once("expect", source);
     }
 
     async fn overview(&self, at: &Repository, wanted: usize) -> Result<Known> {
