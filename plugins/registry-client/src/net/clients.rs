@@ -67,20 +67,24 @@ impl Clients {
 
     fn build(&self, guard: Guard, lane: Lane) -> Result<Client> {
         install_crypto();
-        let proxies = self.whereabouts.proxies().clone();
         let mut builder = Client::builder()
             .user_agent(concat!("sealift/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
             .referer(false)
             .retry(reqwest::retry::never()) // repeating is decided in one place, with a budget
             .no_proxy() // what the process environment says does not count
-            .proxy(reqwest::Proxy::custom(move |url| proxies.for_url(url).cloned()))
             .dns_resolver(self.whereabouts.clone())
             .connect_timeout(self.connect)
             .tcp_keepalive(Duration::from_secs(30))
             .pool_idle_timeout(if lane == Lane::Bulk || guard == Guard::NoTls { IDLE_BULK } else { IDLE });
         if lane == Lane::Bulk || guard == Guard::NoTls {
             builder = builder.http1_only();
+        }
+        let proxies = self.whereabouts.proxies();
+        if !proxies.is_empty() {
+            // Asked twice for each request, with a URL that is parsed anew: where there are none, that is saved.
+            let proxies = proxies.clone();
+            builder = builder.proxy(reqwest::Proxy::custom(move |url| proxies.for_url(url).cloned()));
         }
         builder = match guard {
             // No roots are loaded, so that plain http needs no CA store.
