@@ -167,3 +167,20 @@ async fn without_hashing_wrong_bytes_pass_but_a_wrong_length_does_not() {
     assert_eq!(got, 11);
     assert!(error.unwrap().message().contains("ended after 11 of 12 bytes"));
 }
+
+#[tokio::test]
+async fn what_is_hashed_beside_another_blob_is_still_held_to_its_name() {
+    let part = |fill: u8| Bytes::from(vec![fill; 64 << 10]);
+    let named = |fills: [u8; 3]| fills.map(|fill| part(fill).to_vec()).concat();
+    let blob = |named: Vec<u8>, sent: [u8; 3]| {
+        let chunks: Vec<_> = sent.map(|fill| Ok(part(fill))).into();
+        Blob::new(Descriptor::to(well_known::OCI_LAYER_GZIP, &named), stream::iter(chunks))
+    };
+    let (mut good, mut bad) = (blob(named([1, 2, 3]), [1, 2, 3]), blob(named([4, 5, 6]), [4, 9, 6]));
+    for _ in 0..2 {
+        assert!(good.chunk().await.unwrap().is_some());
+        assert!(bad.chunk().await.unwrap().is_some(), "the wrong chunk is on its way before anybody hashed it");
+    }
+    assert_eq!(good.chunk().await.unwrap(), Some(part(3)));
+    assert_eq!(bad.chunk().await.unwrap_err().kind(), ErrorKind::Corrupt, "the last one stays here");
+}
