@@ -3,7 +3,8 @@
 //! A core hashes two blobs together in little more than the time of one (`content/digest/pair.rs`). So a long chunk goes
 //! on unhashed and waits here, until another blob comes with a chunk of its own and takes both along, or until too much of
 //! its own blob waits. Nothing else depends on when it is hashed: the last chunk of a blob is kept back until
-//! all were (`blob.rs`). At most one blob waits, nobody is waited for, and there is no thread and no task for it.
+//! all were (`blob.rs`). At most one blob waits, the others are hashed at once; nobody waits for a partner, and there is no
+//! thread and no task for it.
 
 use std::{
     collections::VecDeque,
@@ -71,11 +72,18 @@ impl Waiting {
         Some(other)
     }
 
-    /// Lets one wait, if it lacks something.
-    fn put(&self, lane: &Arc<Lane>) {
-        if !lock(&lane.pending).is_empty() {
-            *lock(&self.0) = Arc::downgrade(lane);
+    /// Lets one wait if it lacks something; no if another one waits already.
+    fn put(&self, lane: &Arc<Lane>) -> bool {
+        if lock(&lane.pending).is_empty() {
+            return true;
         }
+        let mut waiting = lock(&self.0);
+        let taken =
+            waiting.upgrade().is_some_and(|other| !Arc::ptr_eq(&other, lane) && !lock(&other.pending).is_empty());
+        if !taken {
+            *waiting = Arc::downgrade(lane);
+        }
+        !taken
     }
 }
 
@@ -110,19 +118,27 @@ impl Lane {
             Err(TryLockError::WouldBlock) if !self.is_full() => return,
             Err(TryLockError::WouldBlock) => lock(&self.hasher),
         };
-        if let Some(other) = waiting.other(self)
+        while let Some(other) = waiting.other(self)
             // Never waited for: the other one may want this one.
             && let Ok(mut others) = other.hasher.try_lock()
         {
-            let left = hash_both([self, &other], [&mut hasher, &mut others]);
-            return waiting.put([self, &other][left]);
+            if hash_both([self, &other], [&mut hasher, &mut others]) == 1 {
+                return other.wait(&mut others, waiting);
+            }
         }
+        self.wait(&mut hasher, waiting);
+    }
+
+    /// Waits with what it lacks, as far as there is room for that.
+    fn wait(self: &Arc<Self>, hasher: &mut Hasher, waiting: &Waiting) {
         while self.is_full()
             && let Some(chunk) = self.next()
         {
             hasher.update(&chunk);
         }
-        waiting.put(self);
+        if !waiting.put(self) {
+            self.catch_up(hasher);
+        }
     }
 
     /// Takes a chunk and hashes it now, after those that it lacks.

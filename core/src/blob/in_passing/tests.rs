@@ -71,6 +71,21 @@ fn while_somebody_is_at_a_hash_its_blob_goes_on() {
 }
 
 #[test]
+fn one_place_is_all_there_is_to_wait_in() {
+    let (waiting, one, other) = (Waiting(Mutex::default()), lane(), lane());
+    one.take(content(1, 50_000), &waiting);
+    lock(&other.pending).push_back(content(2, 50_000));
+    assert!(waiting.put(&one), "it may stay");
+    other.wait(&mut lock(&other.hasher), &waiting);
+    assert_eq!((waits(&one), waits(&other)), (1, 0), "hashed at once, and not kept");
+    one.take_alone(&Bytes::new());
+    other.take(content(3, 50_000), &waiting);
+    assert_eq!(waits(&other), 1, "who lacks nothing makes room");
+    let both = [content(2, 50_000), content(3, 50_000)].concat();
+    assert_eq!(other.finish(), Digest::of(&both));
+}
+
+#[test]
 fn a_blob_that_is_given_up_is_no_partner_and_holds_no_chunk() {
     let (waiting, one) = (Waiting(Mutex::default()), lane());
     let chunk = content(1, 50_000);
