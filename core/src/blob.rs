@@ -171,13 +171,13 @@ impl Blob {
             self.check = None;
             self.hashing.stop();
         }
-        let more = self.descriptor.known_size().is_some_and(|size| self.seen < size);
+        let size = self.descriptor.known_size();
         if let Some(check) = &mut self.check {
-            check.take(&chunk, !more);
+            check.take(&chunk, size == Some(self.seen));
         }
-        match more {
-            true => Ok(Some(chunk)),
-            false => Ok(self.held.replace(chunk)),
+        match size {
+            Some(size) if self.seen < size => Ok(Some(chunk)),
+            _ => Ok(self.held.replace(chunk)),
         }
     }
 
@@ -223,7 +223,7 @@ impl Stream for Blob {
                 Ok(None) => {}
                 Err(error) => {
                     this.ended = true;
-                    this.held = None;
+                    (this.held, this.check) = (None, None);
                     let error = match &this.explain {
                         Some(explain) => explain(error),
                         None => error,

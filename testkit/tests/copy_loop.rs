@@ -36,10 +36,12 @@ async fn alone() -> MutexGuard<'static, ()> {
     TURN.lock().await
 }
 
-const CHUNK: usize = 1024;
+/// A chunk that is hashed at once, and one that may wait until it is hashed beside that of another blob.
+const SHORT: usize = 1024;
+const LONG: usize = 64 << 10;
 
-/// One image, read in chunks that are there already.
-struct Source(Image);
+/// One image, read in chunks of this length that are there already.
+struct Source(Image, usize);
 
 #[async_trait]
 impl Fetch for Source {
@@ -55,7 +57,8 @@ impl Fetch for Source {
     async fn blob(&self, _: &Repository, item: &Descriptor) -> Result<Blob> {
         let (_, bytes) = self.0.blobs.iter().find(|(known, _)| known.digest == item.digest).expect("one of ours");
         let bytes: Bytes = bytes.clone();
-        let chunks = (0..bytes.len()).step_by(CHUNK).map(move |at| Ok(bytes.slice(at..bytes.len().min(at + CHUNK))));
+        let chunk = self.1;
+        let chunks = (0..bytes.len()).step_by(chunk).map(move |at| Ok(bytes.slice(at..bytes.len().min(at + chunk))));
         Ok(Blob::new(item.clone(), stream::iter(chunks)))
     }
 }
@@ -105,8 +108,20 @@ impl Slot for Sink {
     }
 }
 
-/// How often a run allocates that copies this image to so many destinations.
-async fn allocations_of(image: Image, destinations: usize) -> usize {
+/// How often a run allocates that copies a layer of so many chunks to so many destinations.
+async fn allocations_of_chunks(chunks: usize, length: usize, destinations: usize) -> usize {
+    let image = image("linux/amd64", &[&"x".repeat(chunks * length)]);
+    allocations_of(Source(image, length), destinations).await
+}
+
+/// How often a run allocates that copies an image with so many layers.
+async fn allocations_of_layers(layers: usize) -> usize {
+    let layers: Vec<String> = (0..layers).map(|layer| format!("layer {layer}")).collect();
+    let image = image("linux/amd64", &layers.iter().map(String::as_str).collect::<Vec<_>>());
+    allocations_of(Source(image, SHORT), 1).await
+}
+
+async fn allocations_of(source: Source, destinations: usize) -> usize {
     let wanted = Wanted::new().image("from.io/app:v1", &[]);
     let hosts = ["a.io", "b.io", "c.io"];
     let pipeline = Pipeline {
@@ -114,7 +129,7 @@ async fn allocations_of(image: Image, destinations: usize) -> usize {
         run: RunOptions { referrers: Some(false), ..RunOptions::default() },
         list: Named::new("wanted", Arc::new(wanted) as Arc<dyn List>),
         filters: Vec::new(),
-        fetch: Named::new("source", Arc::new(Source(image)) as Arc<dyn Fetch>),
+        fetch: Named::new("source", Arc::new(source) as Arc<dyn Fetch>),
         pushes: hosts[..destinations]
             .iter()
             .map(|host| Named::new("sink", Arc::new(Sink(host)) as Arc<dyn Push>))
@@ -129,27 +144,20 @@ async fn allocations_of(image: Image, destinations: usize) -> usize {
     allocations::count() - before
 }
 
-fn of_chunks(chunks: usize) -> Image {
-    image("linux/amd64", &[&"x".repeat(chunks * CHUNK)])
-}
-
-fn of_layers(layers: usize) -> Image {
-    let layers: Vec<String> = (0..layers).map(|layer| format!("layer {layer}")).collect();
-    image("linux/amd64", &layers.iter().map(String::as_str).collect::<Vec<_>>())
-}
-
 #[tokio::test]
 async fn a_chunk_on_its_way_allocates_nothing() {
     let _turn = alone().await;
-    let (short, long) = (allocations_of(of_chunks(100), 1).await, allocations_of(of_chunks(1100), 1).await);
-    let more = long.saturating_sub(short);
-    assert!(more < 10, "{more} allocations for 1,000 chunks");
+    for length in [SHORT, LONG] {
+        let (few, many) = (allocations_of_chunks(100, length, 1).await, allocations_of_chunks(600, length, 1).await);
+        let more = many.saturating_sub(few);
+        assert!(more < 10, "{more} allocations for 500 chunks of {length} bytes");
+    }
 }
 
 #[tokio::test]
 async fn a_chunk_for_three_destinations_allocates_next_to_nothing() {
     let _turn = alone().await;
-    let (short, long) = (allocations_of(of_chunks(100), 3).await, allocations_of(of_chunks(1100), 3).await);
+    let (short, long) = (allocations_of_chunks(100, SHORT, 3).await, allocations_of_chunks(1100, SHORT, 3).await);
     let more = long.saturating_sub(short);
     // A queue takes memory for 32 chunks at a time, and there are three of them.
     assert!(more < 3 * 1000 / 32 + 50, "{more} allocations for 1,000 chunks");
@@ -158,7 +166,7 @@ async fn a_chunk_for_three_destinations_allocates_next_to_nothing() {
 #[tokio::test]
 async fn a_blob_allocates_a_bounded_number_of_things() {
     let _turn = alone().await;
-    let (few, many) = (allocations_of(of_layers(10), 1).await, allocations_of(of_layers(110), 1).await);
+    let (few, many) = (allocations_of_layers(10).await, allocations_of_layers(110).await);
     let each = many.saturating_sub(few) / 100;
     assert!(each * 10 <= PER_BLOB * 11, "{each} allocations for a blob, {PER_BLOB} are known");
     assert!(each * 10 >= PER_BLOB * 9, "{each} allocations for a blob: pin the better number instead of {PER_BLOB}");

@@ -1,10 +1,11 @@
 //! Hashing in passing, two blobs at a time where there are two.
 //!
-//! A core hashes two blobs together in little more than the time of one (`content/digest/pair.rs`). So a long chunk goes
-//! on unhashed and waits here, until another blob comes with a chunk of its own and takes both along, or until too much of
-//! its own blob waits. Nothing else depends on when it is hashed: the last chunk of a blob is kept back until
-//! all were (`blob.rs`). At most one blob waits, the others are hashed at once; nobody waits for a partner, and there is no
-//! thread and no task for it.
+//! A core hashes two blobs together in not much more than the time of one (`content/digest/pair.rs`). So a long chunk
+//! goes on unhashed, and its blob is on offer here until another one comes with a chunk of its own and takes along what
+//! the first one lacks. If nobody comes, a blob hashes alone what it lacks: when that becomes too much, or when a short
+//! chunk or its end comes. Nothing else depends on when it is hashed: the last chunk of a blob is kept back until all
+//! were (`blob.rs`). One blob at most is on offer. No partner is waited for, but one that is at work is, at the end and
+//! where too much is lacking; that takes less than a millisecond. There is no thread and no task for all this.
 
 use std::{
     collections::VecDeque,
@@ -18,10 +19,10 @@ use crate::content::{Digest, Hasher};
 /// Chunks that are shorter are hashed at once.
 const LONG: usize = 16 << 10;
 
-/// Bytes of one blob that may be unhashed; then it is alone with the first of them.
+/// Bytes that a blob may lack when it goes on; a partner that is at work may hold a chunk more.
 const MOST: usize = 1 << 20;
 
-/// The blob that waits for another one.
+/// The blob that is on offer.
 static WAITING: Waiting = Waiting(Mutex::new(Weak::new()));
 
 /// The hash of one blob.
@@ -37,7 +38,7 @@ impl InPassing {
         Self::Alone(hasher)
     }
 
-    /// Takes the next chunk; `last` if no other will come.
+    /// Takes the next chunk; `last` if it is known that no other will come.
     pub(super) fn take(&mut self, chunk: &Bytes, last: bool) {
         let long = chunk.len() >= LONG && !last;
         match self {
@@ -87,7 +88,8 @@ impl Waiting {
     }
 }
 
-/// A hash, and the chunks that it lacks. Only the blob itself adds chunks, and only who holds the hash takes them away.
+/// A hash, and the chunks that it lacks, in their order. Only the blob itself adds one at the end; only who holds the
+/// hash takes them from the front, and puts there what it could not use.
 pub(super) struct Lane {
     hasher: Mutex<Hasher>,
     pending: Mutex<VecDeque<Bytes>>,
@@ -154,10 +156,10 @@ impl Lane {
         hasher.clone().finish()
     }
 
+    /// Hashes what is lacking now; what the blob adds meanwhile is left to it.
     fn catch_up(&self, hasher: &mut Hasher) {
-        while let Some(chunk) = self.next() {
-            hasher.update(&chunk);
-        }
+        let lacking = lock(&self.pending).len();
+        std::iter::from_fn(|| self.next()).take(lacking).for_each(|chunk| hasher.update(&chunk));
     }
 }
 

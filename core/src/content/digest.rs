@@ -124,7 +124,7 @@ impl Hasher {
         }
     }
 
-    /// Takes the next pieces of two. Where [`Hasher::may_pair`] says yes, that costs little more than one of them.
+    /// Takes the next pieces of two. Where [`Hasher::may_pair`] says yes, that costs about a third more than one of them.
     pub(crate) fn update_both([one, other]: [&mut Self; 2], [ones, others]: [&[u8]; 2]) {
         match (&mut one.0, &mut other.0) {
             (State::Sha256(one), State::Sha256(other)) => Sha256::update_both([one, other], [ones, others]),

@@ -104,7 +104,9 @@ mod tests {
         }
 
         #[test]
-        fn two_side_by_side_are_what_each_is_alone(pieces in vec((vec(any::<u8>(), 0..700), vec(any::<u8>(), 0..700)), 0..6)) {
+        fn two_side_by_side_are_what_each_is_alone(
+            pieces in vec((vec(any::<u8>(), 0..700), vec(any::<u8>(), 0..700)), 0..6),
+        ) {
             let (mut one, mut other) = (Sha256::new(), Sha256::new());
             for (ones, others) in &pieces {
                 Sha256::update_both([&mut one, &mut other], [ones, others]);
