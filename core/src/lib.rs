@@ -27,6 +27,7 @@ pub mod event;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod job;
+mod lock;
 pub mod notes;
 pub mod outlet;
 pub mod plugin;

@@ -9,12 +9,15 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak},
+    sync::{Arc, Mutex, TryLockError, Weak},
 };
 
 use bytes::Bytes;
 
-use crate::content::{Digest, Hasher};
+use crate::{
+    content::{Digest, Hasher},
+    lock::lock,
+};
 
 /// Chunks that are shorter are hashed at once.
 const LONG: usize = 16 << 10;
@@ -184,10 +187,6 @@ fn hash_both(lanes: [&Lane; 2], [one, other]: [&mut Hasher; 2]) -> usize {
         let [ones, others] = chunks.each_mut().map(|chunk| chunk.split_to(both));
         Hasher::update_both([one, other], [&ones, &others]);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

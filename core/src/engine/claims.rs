@@ -11,8 +11,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use super::state::lock;
-use crate::content::ImageRef;
+use crate::{content::ImageRef, lock::lock};
 
 #[derive(Default)]
 pub(super) struct Claims {

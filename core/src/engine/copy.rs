@@ -17,7 +17,7 @@ use futures::{
 use super::{
     kept::Kept,
     presence::Batch,
-    state::{Engine, Lane, lock},
+    state::{Engine, Lane},
     transfer::Transfer,
     tree::Tree,
 };
@@ -25,6 +25,7 @@ use crate::{
     content::{ImageRef, Repository},
     error::{Error, Result},
     job::{Job, Moved},
+    lock::lock,
     stage::{Push, StoreId},
 };
 

@@ -5,9 +5,10 @@ use std::{
     time::Instant,
 };
 
-use super::{state::lock, stopwatch::Stopwatch};
+use super::stopwatch::Stopwatch;
 use crate::{
     event::{Event, Observer},
+    lock::lock,
     report::Slowest,
 };
 

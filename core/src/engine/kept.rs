@@ -10,12 +10,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::OnceCell;
 
-use super::state::lock;
 use crate::{
     blob::Blob,
     content::{Descriptor, Digest, ImageRef, Manifest, Repository, Tag},
     error::Result,
     job::Resolved,
+    lock::lock,
     notes::Notes,
     stage::{Fetch, Want},
 };

@@ -10,11 +10,11 @@ use std::{
 
 use tokio::{sync::OnceCell, time::timeout};
 
-use super::state::lock;
 use crate::{
     content::{ImageRef, Repository, Tag},
     diagnostic::did_you_mean,
     error::{Error, ErrorKind},
+    lock::lock,
     stage::Fetch,
 };
 

@@ -13,10 +13,11 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::{state::lock, whereabouts::Whereabouts};
+use super::whereabouts::Whereabouts;
 use crate::{
     content::{Digest, Repository},
     error::Error,
+    lock::lock,
     notes::Notes,
     stage::StoreId,
 };

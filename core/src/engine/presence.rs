@@ -15,10 +15,11 @@ use std::{
 
 use tokio::sync::OnceCell;
 
-use super::state::{Engine, lock};
+use super::state::Engine;
 use crate::{
     content::{Digest, ImageRef, Repository, Version},
     error::Result,
+    lock::lock,
     stage::{Known, Push},
 };
 

@@ -3,7 +3,7 @@
 use std::{
     collections::HashSet,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -16,6 +16,7 @@ use crate::{
     blob::TeeOptions,
     content::Digest,
     event::Observer,
+    lock::lock,
     spec::{Pipeline, RunOptions},
     stage::StoreId,
 };
@@ -115,9 +116,4 @@ impl Engine {
     pub(super) fn counts(&self, digest: &Digest) -> bool {
         lock(&self.counted).insert(digest.clone())
     }
-}
-
-/// Locks a mutex that is never held across a panic that matters.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

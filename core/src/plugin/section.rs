@@ -3,14 +3,17 @@
 use std::{
     any::Any,
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{BuildContext, ConfigError, Problem, Table};
-use crate::tally::{Counts, Tallies, Tally};
+use crate::{
+    lock::lock,
+    tally::{Counts, Tallies, Tally},
+};
 
 /// Something that stages share and that a top-level table configures: credentials, connections, pacing.
 pub trait Section: Any + Send + Sync + Sized {
@@ -182,8 +185,4 @@ fn make<S: Section>(
         Ok(section) => (Ok(Arc::new(section)), warnings),
         Err(error) => (Err(ConfigError::default()), error.into_problems().into_iter().chain(warnings).collect()),
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,0 +1,8 @@
+//! Mutexes that are never held across a panic that matters.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Locks one, whoever panicked with it.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
