@@ -5,6 +5,7 @@
 //! the children of an index beside it; some put everything into one more index. [`Catalog::read`] makes one list of
 //! images out of all that, in the order of `index.json`.
 
+mod about;
 mod naming;
 mod read;
 
@@ -21,6 +22,8 @@ pub struct Catalog {
     by_source: HashMap<ImageRef, Descriptor>,
     referrers: BTreeMap<Digest, Vec<Descriptor>>,
     fallbacks: Vec<(Digest, Descriptor)>,
+    /// Images that are about a digest by their tag.
+    about: HashMap<Digest, Vec<usize>>,
     oddities: Vec<String>,
 }
 
@@ -36,8 +39,11 @@ pub struct Image {
     pub naming: Naming,
     /// The pointer to its root manifest, as it stands in the layout.
     pub entry: Descriptor,
-    /// Where it shall go from here, as whoever wrote the layout noted it.
+    /// Where it shall go from here, as whoever wrote the layout noted it. A tag that is about an image goes where that
+    /// image goes.
     pub targets: Vec<ImageRef>,
+    /// The images that have what its tag is about, as places in [`Catalog::images`]; see [`Image::is_about`].
+    pub belongs_to: Vec<usize>,
 }
 
 impl Image {
@@ -65,6 +71,12 @@ impl Catalog {
     /// The manifests that are about `subject` and have no tag.
     pub fn referrers(&self, subject: &Digest) -> &[Descriptor] {
         self.referrers.get(subject).map_or(&[], Vec::as_slice)
+    }
+
+    /// The images of a repository whose tag is about `subject`: cosign's signatures, attestations and SBOMs.
+    pub fn tags_about(&self, repository: &Repository, subject: &Digest) -> impl Iterator<Item = &Image> {
+        let all = self.about.get(subject).into_iter().flatten().map(|at| &self.images[*at]);
+        all.filter(move |image| image.source.repository == *repository)
     }
 
     /// The index under the fallback tag for `subject` (distribution-spec, "Referrers Tag Schema"), if there is one.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use sealift_core::{
     blob::Blob,
-    content::{Descriptor, Digest, ImageRef, Manifest, MediaType, Repository, Version},
+    content::{Descriptor, Digest, ImageRef, Manifest, MediaType, Repository, Tag, Version},
     diagnostic::did_you_mean,
     error::{Error, ErrorKind, Result, Retry},
     job::Resolved,
@@ -135,6 +135,12 @@ impl stage::Fetch for Fetch {
             }
         }
         Ok(found)
+    }
+
+    async fn tags_about(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Tag>> {
+        let bundle = self.lazy.get().await?;
+        let about = bundle.catalog.tags_about(repository, subject);
+        Ok(about.filter_map(|image| image.source.version.tag().cloned()).collect())
     }
 
     async fn elsewhere(&self, item: &Descriptor) -> Vec<Repository> {

@@ -46,10 +46,12 @@ fn ref_name(image: &Image) -> Option<&str> {
 pub(crate) fn one<'a>(catalog: &'a Catalog, name: Option<&str>) -> Result<&'a Image> {
     let images = catalog.images();
     let Some(name) = name else {
-        return match images {
+        // A signature goes along with its image.
+        let own: Vec<&Image> = images.iter().filter(|image| image.belongs_to.is_empty()).collect();
+        return match own[..] {
             [only] => Ok(only),
             [] => Err(Error::new(ErrorKind::NotFound, "there is no image in the layout")),
-            several => Err(ambiguous("it is not said which image is meant", several.iter())),
+            _ => Err(ambiguous("it is not said which image is meant", own.into_iter())),
         };
     };
     for way in [is_called, is_short_for] {

@@ -5,6 +5,7 @@ mod delta;
 mod engine;
 mod listing;
 mod many;
+mod signatures;
 mod tools;
 
 use std::{path::Path, sync::Arc};

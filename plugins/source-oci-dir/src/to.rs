@@ -97,6 +97,7 @@ mod tests {
             naming,
             entry: Descriptor::to(well_known::OCI_MANIFEST, b"{}"),
             targets: targets.iter().map(|target| target.parse().unwrap()).collect(),
+            belongs_to: Vec::new(),
         }
     }
 

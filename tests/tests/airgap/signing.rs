@@ -98,3 +98,19 @@ async fn what_is_about_an_image_crosses_the_air_gap() {
     folder.run(&["copy", &format!("{}/shop/app:v1", modern.host()), &format!("{}/shop/app:v1", last.host())]).expect(0);
     arrived(&Content::at(&last.url()), "shop/app", &image).await;
 }
+
+/// Rules rename an image on its way; its signatures were left in a repository of the old name.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_about_a_renamed_image_crosses_the_air_gap_with_it() {
+    let Some((from, to)) = sites() else { return };
+    let image = signed(&Content::at(&from.url())).await;
+    let (folder, f, t) = (folder(), from.host(), to.host());
+    folder.write("images.yaml", &format!("{f}/shop/app:v1: elsewhere.example.com/mirror/zero\n"));
+    folder.run(&["stage", "--images", "images.yaml", "--to", "bundle"]).expect(0);
+    folder.run(&["load", "bundle", "--to", &format!("{t}/all")]).expect(0);
+    arrived(&Content::at(&to.url()), "all/mirror/zero", &image).await;
+    folder.run(&["load", "bundle", "--include", &format!("{f}/shop/app:v1"), "--to", &format!("{t}/one")]).expect(0);
+    arrived(&Content::at(&to.url()), "one/mirror/zero", &image).await;
+    folder.run(&["copy", &format!("oci-dir:bundle:{f}/shop/app:v1"), &format!("{t}/third/name:x")]).expect(0);
+    arrived(&Content::at(&to.url()), "third/name", &image).await;
+}

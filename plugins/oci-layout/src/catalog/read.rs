@@ -46,7 +46,9 @@ impl Catalog {
         if reader.nameless > 0 {
             reader.drop_what_belongs_to_others().await;
         }
-        Ok(reader.catalog)
+        let mut catalog = reader.catalog;
+        catalog.relate_tags(layout).await;
+        Ok(catalog)
     }
 }
 
@@ -131,7 +133,7 @@ impl Reader<'_> {
             Some((subject, "")) => self.catalog.fallbacks.push((subject, entry)),
             _ => {
                 let targets = self.targets(&name, &entry);
-                self.catalog.images.push(Image { name, source, naming, entry, targets });
+                self.catalog.images.push(Image { name, source, naming, entry, targets, belongs_to: Vec::new() });
             }
         }
     }
