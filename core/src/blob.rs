@@ -81,6 +81,16 @@ impl Blob {
         Self { check: None, hashing, ..Self::new(descriptor, source) }
     }
 
+    /// The same, held to the size in `item` and hashed, whatever the stage that opened it decided about that. `item` has
+    /// its digest.
+    pub(crate) fn verified_against(self, item: &Descriptor) -> Self {
+        let hashing = if self.is_hashed() { self.hashing } else { Hashing(Arc::new(AtomicBool::new(true))) };
+        let check = self.check.or_else(|| Some(InPassing::new(item.digest.algorithm().hasher())));
+        let size = item.known_size().unwrap_or(self.descriptor.size);
+        let descriptor = Descriptor { size, ..self.descriptor };
+        Self { descriptor, check, hashing, enough: None, ..self }
+    }
+
     /// The same without a digest of our own: for destinations that compute and confirm it. Its size still counts, and
     /// the last chunk is still kept back until there is no more.
     #[must_use]

@@ -44,15 +44,15 @@ pub fn manifest(bytes: &[u8]) {
     for served_as in [MediaType::default(), well_known::OCI_INDEX, well_known::DOCKER_MANIFEST, well_known::SCHEMA1] {
         let Ok(manifest) = Manifest::parse(bytes.to_vec(), &served_as) else { continue };
         assert_eq!(manifest.bytes(), bytes);
-        assert!(manifest.children().is_empty() || manifest.blobs().next().is_none(), "it is one or the other");
-        assert!(manifest.children().len() + manifest.blobs().count() <= Manifest::MAX_LINKS + 1);
+        assert!(manifest.entries().is_empty() || manifest.config().is_none(), "it is one or the other");
+        assert!(manifest.children().count() + manifest.blobs().count() <= Manifest::MAX_LINKS + 1);
         let again = Manifest::parse_expecting(bytes.to_vec(), manifest.media_type(), manifest.digest());
         assert_eq!(again.expect("it is what it was").links(), manifest.links());
         let every_other = manifest.keeping(|at, _| at % 2 == 1);
         assert_same(&every_other);
         let elsewhere = Digest::of(b"elsewhere");
         let point = Change::Point { digest: elsewhere, size: 9 };
-        assert_same(&manifest.changing(&vec![point; manifest.children().len()]));
+        assert_same(&manifest.changing(&vec![point; manifest.entries().len()]));
     }
 }
 

@@ -115,7 +115,7 @@ pub struct Moved {
     pub shared: u64,
     /// Bytes of blobs that were there before the run.
     pub present: u64,
-    /// Foreign layers, which stay where their `urls` say.
+    /// Foreign layers that the source does not have, so that they stay where their `urls` say.
     pub foreign: u64,
 }
 
@@ -132,6 +132,9 @@ pub enum Skip {
     Filtered {
         /// The kind of the filter.
         filter: String,
+        /// Its position among the filters of the pipeline, because two of them may be of one kind.
+        #[serde(skip)]
+        at: usize,
         /// What it said.
         reason: String,
     },

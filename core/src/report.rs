@@ -165,9 +165,9 @@ impl Report {
         self.moved.add(moved);
     }
 
-    /// Counts a target that a filter of this kind dropped.
-    pub(crate) fn dropped(&mut self, filter: &str, reason: &str) {
-        if let Some(filtered) = self.filters.iter_mut().find(|filtered| filtered.filter == filter) {
+    /// Counts a target that the filter at this position dropped.
+    pub(crate) fn dropped(&mut self, filter: usize, reason: &str) {
+        if let Some(filtered) = self.filters.get_mut(filter) {
             filtered.dropped(reason);
         }
     }

@@ -9,7 +9,7 @@
 //! let amd64 = Image::single(Dialect::Oci, &"linux/amd64".parse().unwrap(), &[layer("base", 4096)]);
 //! let arm64 = Image::single(Dialect::Oci, &"linux/arm64".parse().unwrap(), &[layer("base-arm", 4096)]);
 //! let both = Image::index(Dialect::Oci, [amd64, arm64]);
-//! assert_eq!(both.root().children().len(), 2);
+//! assert_eq!(both.root().entries().len(), 2);
 //! ```
 
 mod image;

@@ -135,7 +135,7 @@ impl Content {
             let manifest = self.manifest(repository, &reference).await;
             let manifest = manifest.unwrap_or_else(|| panic!("{repository} {reference} is missing"));
             digests.insert(manifest.digest().clone());
-            open.extend(manifest.children().iter().map(|child| child.digest.to_string()));
+            open.extend(manifest.children().map(|child| child.digest.to_string()));
             for item in manifest.blobs() {
                 self.verify_blob(repository, item).await;
                 digests.insert(item.digest.clone());

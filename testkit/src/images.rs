@@ -62,6 +62,16 @@ pub fn index(entries: &[(&str, &Image)]) -> Image {
     Image { manifest, children: entries.iter().map(|(_, image)| (*image).clone()).collect(), blobs: Vec::new() }
 }
 
+/// The same index with one more entry, of any type, that is a blob.
+pub fn with_blob_entry(index: &Image, media_type: MediaType, content: &str) -> Image {
+    let blob = (Descriptor::to(media_type, content.as_bytes()), Bytes::from(content.to_owned()));
+    let mut document: Value = serde_json::from_slice(index.manifest.bytes()).expect("manifests are JSON");
+    let entries = document["manifests"].as_array_mut().expect("it is an index");
+    entries.push(serde_json::to_value(&blob.0).expect("descriptors are JSON"));
+    let manifest = parse(&document, index.manifest.media_type());
+    Image { manifest, blobs: vec![blob], ..index.clone() }
+}
+
 /// Pretty-printed, so that a tool which writes manifests anew is found out.
 fn parse(document: &Value, media_type: &MediaType) -> Manifest {
     let bytes = serde_json::to_vec_pretty(document).expect("JSON values are JSON");

@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use sealift_core::content::{Digest, ImageRef, Version};
 
 use crate::images::Image;
@@ -110,6 +111,16 @@ impl Memory {
     pub fn digest_of(&self, name: &str) -> Option<Digest> {
         let name = self.name(name);
         self.state().repositories.get(name.repository.path())?.tags.get(name.version.tag()?).cloned()
+    }
+
+    /// The blob with this content, if it is there.
+    pub fn content(&self, content: &str) -> Option<Bytes> {
+        self.state().blobs.get(&Digest::of(content.as_bytes())).cloned()
+    }
+
+    /// Takes the blob with this content away.
+    pub fn lose_blob(&self, content: &str) {
+        self.state().blobs.remove(&Digest::of(content.as_bytes()));
     }
 
     /// Looks through everything: all that a tag leads to must be there, in the same repository.

@@ -58,7 +58,7 @@ pub(super) fn line(event: &Event, colour: bool) -> Option<(Weight, String)> {
                 Outcome::Skipped(Skip::Duplicate) => {
                     (Weight::More, "skipped", Paint::Dim, ": an earlier rule does the same".to_owned())
                 }
-                Outcome::Skipped(Skip::Filtered { filter, reason }) => {
+                Outcome::Skipped(Skip::Filtered { filter, reason, .. }) => {
                     (Weight::Fact, "skipped", Paint::Dim, format!(": filter `{filter}`: {reason}"))
                 }
                 Outcome::Failed(error) if error.is_cancelled() => (Weight::More, "stopped", Paint::Odd, String::new()),

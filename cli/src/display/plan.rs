@@ -114,7 +114,10 @@ impl Plan {
         text += "; nothing was written\n";
         if self.foreign > 0 {
             let what = number(self.foreign, "foreign layer");
-            let _ = writeln!(text, "{what} left out: the urls in the manifests say where to get them");
+            let _ = writeln!(
+                text,
+                "{what} copied only where the source has them: the urls in the manifests say where else"
+            );
         }
         text + &dropped::told(&report.filters, &self.dropped) + &quota::told(&self.manifests, &report.tallies)
     }
@@ -143,7 +146,7 @@ fn block(image: &PlannedImage) -> String {
     }
     if !image.foreign.is_empty() {
         let count = image.foreign.len() as u64;
-        let _ = writeln!(text, "  {} left out: the urls in the manifest say where", number(count, "foreign layer"));
+        let _ = writeln!(text, "  {} copied only if the source has it", number(count, "foreign layer"));
     }
     for target in &image.targets {
         let _ = writeln!(text, "  → {}  {}", target.target, verdict(target));
@@ -162,7 +165,7 @@ fn verdict(target: &PlannedTarget) -> String {
 fn why(skip: &Skip) -> String {
     match skip {
         Skip::Present { digest } => format!("it is there already, {digest}"),
-        Skip::Filtered { filter, reason } => format!("filter `{filter}`: {reason}"),
+        Skip::Filtered { filter, reason, .. } => format!("filter `{filter}`: {reason}"),
         Skip::Duplicate => "an earlier rule does the same".to_owned(),
     }
 }

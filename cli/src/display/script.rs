@@ -86,7 +86,7 @@ pub(super) fn planned() -> PlannedImage {
 /// Every kind of event.
 pub(super) fn everything() -> Vec<Event> {
     let (started, _) = transfer(1, Some(1 << 20), 512);
-    let filtered = Skip::Filtered { filter: "platform".into(), reason: "no `linux/s390x` in it".into() };
+    let filtered = Skip::Filtered { filter: "platform".into(), at: 0, reason: "no `linux/s390x` in it".into() };
     let repository = image("q.io/a/b:1").repository;
     let rewritten = Moved { changed_from: Some(Digest::of(b"old")), foreign: 1, mounted: 2 << 20, ..moved() };
     vec![

@@ -53,7 +53,7 @@ fn what_is_there_is_listed_in_json() {
 #[test]
 fn what_failed_or_was_left_out_is_not_listed() {
     let failed = Outcome::Failed(Error::new(ErrorKind::NotFound, "no"));
-    let filtered = Outcome::Skipped(Skip::Filtered { filter: "platform".into(), reason: "no".into() });
+    let filtered = Outcome::Skipped(Skip::Filtered { filter: "platform".into(), at: 0, reason: "no".into() });
     let events = [ended(1, "q.io/a:1", "h.io/a:1", failed), ended(1, "q.io/a:2", "h.io/a:2", filtered)];
     for format in [Format::Yaml, Format::Json] {
         assert_eq!(written(format, &events), "{}\n");

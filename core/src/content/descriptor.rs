@@ -2,33 +2,76 @@
 
 use std::collections::BTreeMap;
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
 
 use super::{Digest, MediaType, Platform};
 
 /// A pointer to content: what it is, its name, its length (image-spec, "Content Descriptors").
+///
+/// Content may stand in `data` beside its digest (image-spec, "Embedded Content"). It is not kept, but reading a
+/// descriptor whose `data` has another digest or size fails, because programs that use it would get other content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", try_from = "Written")]
 pub struct Descriptor {
     /// What the content is.
-    #[serde(default)]
     pub media_type: MediaType,
     /// The name of the content.
     pub digest: Digest,
     /// The length in bytes; [`Descriptor::UNSIZED`] where the pointer does not say.
     pub size: u64,
     /// What an entry of an index runs on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
     /// What kind of artifact it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
     /// Notes of whoever wrote the pointer.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "null_is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
     /// Where else the content may be had; foreign layers have these.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "null_is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub urls: Vec<String>,
+}
+
+/// A descriptor as it is written in JSON.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Written {
+    #[serde(default)]
+    media_type: MediaType,
+    digest: Digest,
+    size: u64,
+    #[serde(default)]
+    platform: Option<Platform>,
+    #[serde(default)]
+    artifact_type: Option<String>,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    annotations: BTreeMap<String, String>,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    urls: Vec<String>,
+    #[serde(default)]
+    data: Option<String>,
+}
+
+/// The `data` of a descriptor is not what its digest and size say.
+#[derive(Debug, thiserror::Error)]
+#[error("the pointer to `{0}` has other content in its `data`")]
+struct WrongData(Digest);
+
+impl TryFrom<Written> for Descriptor {
+    type Error = WrongData;
+
+    fn try_from(written: Written) -> Result<Self, WrongData> {
+        let Written { media_type, digest, size, platform, artifact_type, annotations, urls, data } = written;
+        if let Some(data) = data {
+            let is_it = |content: Vec<u8>| content.len() as u64 == size && digest.matches(&content);
+            if !BASE64_STANDARD.decode(data).is_ok_and(is_it) {
+                return Err(WrongData(digest));
+            }
+        }
+        Ok(Self { media_type, digest, size, platform, artifact_type, annotations, urls })
+    }
 }
 
 impl Descriptor {
@@ -56,6 +99,17 @@ impl Descriptor {
     /// The size, if it was said.
     pub fn known_size(&self) -> Option<u64> {
         (self.size != Self::UNSIZED).then_some(self.size)
+    }
+
+    /// Returns true for a layer that is not meant to be in registries: its type says so, and its `urls` say where to
+    /// get it. Without `urls` there is no other place, so that it is a blob like any other.
+    pub fn is_foreign(&self) -> bool {
+        self.media_type.is_nondistributable() && !self.urls.is_empty()
+    }
+
+    /// Returns true if it points to a manifest, as far as its type says; no type at all may be one.
+    pub fn is_manifest(&self) -> bool {
+        self.media_type.is_empty() || self.media_type.is_manifest()
     }
 
     /// The digest of the entry that this one describes, if it is an attestation as BuildKit writes them.

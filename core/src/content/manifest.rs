@@ -5,18 +5,16 @@
 //! index and changes nothing else.
 
 mod bounded;
+mod unique_keys;
 
 use std::collections::BTreeMap;
 
-use base64::{
-    Engine as _,
-    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
-};
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use self::bounded::Bounded;
+use self::{bounded::Bounded, unique_keys::UniqueKeys};
 use super::{Algorithm, Descriptor, Digest, MediaType, well_known};
 
 /// A manifest as it was served, and a parsed view of its links.
@@ -33,7 +31,7 @@ pub struct Manifest {
 /// What a manifest points to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Links {
-    /// Other manifests: an OCI index or a Docker manifest list.
+    /// Other manifests, and rarely blobs: an OCI index or a Docker manifest list.
     Index(Vec<Descriptor>),
     /// Blobs: a config and layers, of an image or of any artifact.
     Image {
@@ -70,9 +68,6 @@ pub enum ManifestError {
     /// More bytes than registries accept.
     #[error("the manifest has {0} bytes, more than the {max} that are accepted", max = Manifest::MAX_BYTES)]
     TooLarge(u64),
-    /// A pointer brings its content along, and that is not what the pointer says.
-    #[error("the pointer to `{0}` has other content in its `data`")]
-    WrongData(Digest),
     /// Not the bytes that were asked for.
     #[error("the manifest has digest `{found}`, expected `{expected}`")]
     WrongDigest {
@@ -131,10 +126,11 @@ impl Manifest {
         if !served_as.is_empty() && !served_as.is_manifest() && !is_json(served_as) {
             return Err(ManifestError::UnknownType(served_as.clone()));
         }
-        let view: View<'_> = serde_json::from_slice(&bytes).map_err(|e| ManifestError::Syntax(e.to_string()))?;
+        let syntax = |error: serde_json::Error| ManifestError::Syntax(error.to_string());
+        serde_json::from_slice::<UniqueKeys>(&bytes).map_err(syntax)?;
+        let view: View<'_> = serde_json::from_slice(&bytes).map_err(syntax)?;
         let media_type = decide_type(&view, served_as)?;
         let links = links(&view, &media_type)?;
-        check_inline(&bytes)?;
         let digest = digest_of(&bytes, &media_type);
         let View { subject, artifact_type, .. } = view;
         Ok(Self { media_type, digest, links, subject, artifact_type, bytes })
@@ -219,21 +215,27 @@ impl Manifest {
         }
     }
 
-    /// The manifests that it points to; none unless it is an index.
-    pub fn children(&self) -> &[Descriptor] {
+    /// The entries of an index, in order; none unless it is one. Most are manifests, see [`Manifest::children`].
+    pub fn entries(&self) -> &[Descriptor] {
         match &self.links {
             Links::Index(entries) => entries,
             Links::Image { .. } => &[],
         }
     }
 
-    /// The blobs that it points to, config first; none if it is an index.
+    /// The manifests that it points to; none unless it is an index.
+    pub fn children(&self) -> impl Iterator<Item = &Descriptor> {
+        self.entries().iter().filter(|entry| entry.is_manifest())
+    }
+
+    /// The blobs that it points to: config and layers, or those entries of an index that are no manifests. The
+    /// image-spec allows entries of any type ("Image Index"), and registries keep these among the blobs.
     pub fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
-        let (config, layers) = match &self.links {
-            Links::Index(_) => (None, &[][..]),
-            Links::Image { config, layers } => (config.as_deref(), &layers[..]),
+        let (entries, config, layers) = match &self.links {
+            Links::Index(entries) => (&entries[..], None, &[][..]),
+            Links::Image { config, layers } => (&[][..], config.as_deref(), &layers[..]),
         };
-        config.into_iter().chain(layers)
+        entries.iter().filter(|entry| !entry.is_manifest()).chain(config).chain(layers)
     }
 
     /// The config blob, if there is one.
@@ -248,7 +250,7 @@ impl Manifest {
     ///
     /// As [`Manifest::changing`].
     pub fn keeping(&self, keep: impl Fn(usize, &Descriptor) -> bool) -> Self {
-        let changes = self.children().iter().enumerate();
+        let changes = self.entries().iter().enumerate();
         let changes: Vec<_> =
             changes.map(|(at, entry)| if keep(at, entry) { Change::Keep } else { Change::Drop }).collect();
         self.changing(&changes)
@@ -399,38 +401,6 @@ fn links(view: &View<'_>, media_type: &MediaType) -> Result<Links, ManifestError
 
 fn all_of(list: &Option<Bounded<Descriptor>>) -> Vec<Descriptor> {
     list.as_ref().map(|list| list.items.clone()).unwrap_or_default()
-}
-
-/// Content may stand in `data` beside its digest (image-spec, "Embedded Content"). Nobody here reads it there, but
-/// whoever does must not be led to something else.
-fn check_inline(bytes: &[u8]) -> Result<(), ManifestError> {
-    #[derive(Deserialize)]
-    struct Pointers {
-        #[serde(default)]
-        manifests: Option<Vec<Pointer>>,
-        #[serde(default)]
-        config: Option<Pointer>,
-        #[serde(default)]
-        layers: Option<Vec<Pointer>>,
-    }
-    #[derive(Deserialize)]
-    struct Pointer {
-        digest: Digest,
-        #[serde(default)]
-        data: Option<String>,
-    }
-    if !bytes.windows(6).any(|window| window == br#""data""#) {
-        return Ok(());
-    }
-    let Ok(Pointers { manifests, config, layers }) = serde_json::from_slice(bytes) else { return Ok(()) };
-    let all = [manifests, layers].into_iter().flatten().flatten().chain(config);
-    for Pointer { digest, data } in all {
-        let Some(data) = data else { continue };
-        if !BASE64_STANDARD.decode(data).is_ok_and(|content| digest.matches(&content)) {
-            return Err(ManifestError::WrongData(digest));
-        }
-    }
-    Ok(())
 }
 
 /// The digest of a manifest: of its bytes, but for signed schema 1 of its payload without the signatures.

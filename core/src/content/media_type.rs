@@ -78,8 +78,9 @@ impl MediaType {
         *self == well_known::SCHEMA1 || *self == well_known::SCHEMA1_SIGNED
     }
 
-    /// A layer that is not meant to be distributed by registries; it is fetched from its `urls`.
-    pub fn is_foreign_layer(&self) -> bool {
+    /// The type of a layer that registries need not distribute. Whether it is there is said by the descriptor
+    /// ([`Descriptor::is_foreign`](super::Descriptor::is_foreign)).
+    pub fn is_nondistributable(&self) -> bool {
         self.0.starts_with("application/vnd.docker.image.rootfs.foreign.")
             || self.0.starts_with("application/vnd.oci.image.layer.nondistributable.")
     }

@@ -119,11 +119,9 @@ impl Copy<'_> {
 
     async fn blobs(&self, tree: &Tree, sites: &[Site<'_>]) {
         let (blobs, foreign) = tree.blobs();
-        for site in sites {
-            site.count(|moved| moved.foreign += foreign.len() as u64);
-        }
         let Self { engine, lane, job, kept, .. } = *self;
-        let transfers: Vec<_> = blobs.iter().map(|item| Transfer { engine, lane, job, kept, item }).collect();
+        let all = blobs.iter().chain(foreign);
+        let transfers: Vec<_> = all.map(|item| Transfer { engine, lane, job, kept, item }).collect();
         let all: FuturesUnordered<_> = transfers.iter().map(|transfer| transfer.run(sites)).collect();
         all.for_each(|()| async {}).await;
     }

@@ -3,6 +3,7 @@
 //! Around each stage stands a fence: a call that panics, or that neither answers nor fails for half an hour, becomes an
 //! error that names the stage and what it was asked. Then it fails an image, a repository or a destination like any
 //! other error does, and the run goes on. What a fence cannot do is take a thread back from a plugin that blocks it.
+//! What a fetch hands on is compared with what it was asked for ([`identity`]).
 
 use std::{
     any::Any,
@@ -18,6 +19,7 @@ use std::{
 use async_trait::async_trait;
 use futures::FutureExt;
 
+use super::identity;
 use crate::{
     blob::Blob,
     content::{Descriptor, Digest, ImageRef, Manifest, Repository, Tag},
@@ -202,15 +204,18 @@ impl Fetch for Fence<dyn Fetch> {
     }
 
     async fn resolve(&self, image: &ImageRef, want: Want) -> Result<Resolved> {
-        self.call("resolved a name", self.stage().resolve(image, want)).await
+        let resolved = self.call("resolved a name", self.stage().resolve(image, want)).await?;
+        identity::resolved(&self.inner.kind, image, resolved)
     }
 
     async fn manifest(&self, repository: &Repository, item: &Descriptor) -> Result<Manifest> {
-        self.call("read a manifest", self.stage().manifest(repository, item)).await
+        let manifest = self.call("read a manifest", self.stage().manifest(repository, item)).await?;
+        identity::manifest(&self.inner.kind, item, manifest)
     }
 
     async fn blob(&self, repository: &Repository, item: &Descriptor) -> Result<Blob> {
-        self.call("opened a blob", self.stage().blob(repository, item)).await
+        let blob = self.call("opened a blob", self.stage().blob(repository, item)).await?;
+        identity::blob(&self.inner.kind, item, blob)
     }
 
     async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Descriptor>> {

@@ -207,9 +207,9 @@ impl<'a> Doing<'a> {
         self.kept.keep(&root);
         let resolved = Resolved { descriptor: root.descriptor(), manifest: Some(root.clone()), ..resolved };
         let filters = &self.engine.pipeline.filters;
-        for filter in filters {
+        for (at, filter) in filters.iter().enumerate() {
             if let Verdict::Drop(reason) = filter.stage.admit(&resolved, &self.kept).await? {
-                skip_filtered(goals, &filter.kind, &reason, ended);
+                self.skip_filtered(goals, at, &reason, ended);
                 return Ok(None);
             }
         }
@@ -222,10 +222,19 @@ impl<'a> Doing<'a> {
         }
         let tree = reader.read(root).await?;
         if tree.is_none() {
-            let kind = reader.emptied_by().unwrap_or_else(|| "index".into());
-            skip_filtered(goals, &kind, "none of its platforms is wanted", ended);
+            let filter = reader.emptied_by().unwrap_or_default();
+            self.skip_filtered(goals, filter, "none of its platforms is wanted", ended);
         }
         Ok(tree)
+    }
+
+    /// Ends all targets, because the filter at this position does not want the image.
+    fn skip_filtered(&self, goals: &mut Vec<Goal>, at: usize, reason: &str, ended: &mut Ended) {
+        let kind = &self.engine.pipeline.filters[at].kind;
+        for goal in goals.drain(..) {
+            let skip = Skip::Filtered { filter: kind.to_string(), at, reason: reason.to_owned() };
+            ended.end(goal.place, Outcome::Skipped(skip));
+        }
     }
 
     /// Takes out targets that have the filtered image already, and those that demand another digest.
@@ -329,14 +338,6 @@ fn skip_same(goals: &mut Vec<Goal>, digest: &Digest, ended: &mut Ended) {
     let same = |goal: &mut Goal| matches!(&goal.presence, Presence::Is(current) if current == digest);
     for goal in goals.extract_if(.., same) {
         ended.end(goal.place, Outcome::Skipped(Skip::Present { digest: digest.clone() }));
-    }
-}
-
-/// Ends all targets, because a filter does not want the image.
-fn skip_filtered(goals: &mut Vec<Goal>, kind: &str, reason: &str, ended: &mut Ended) {
-    for goal in goals.drain(..) {
-        let skip = Skip::Filtered { filter: kind.to_owned(), reason: reason.to_owned() };
-        ended.end(goal.place, Outcome::Skipped(skip));
     }
 }
 

@@ -14,6 +14,7 @@ mod claims;
 mod copy;
 mod events;
 mod fence;
+mod identity;
 mod job;
 mod kept;
 mod nearby;

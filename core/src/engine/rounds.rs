@@ -265,8 +265,8 @@ impl Run {
             }
             Outcome::Skipped(skip) => {
                 self.report.skipped += 1;
-                if let Skip::Filtered { filter, reason } = skip {
-                    self.report.dropped(filter, reason);
+                if let Skip::Filtered { at, reason, .. } = skip {
+                    self.report.dropped(*at, reason);
                 }
             }
             Outcome::Copied(moved) => self.report.copied(moved),

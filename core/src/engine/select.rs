@@ -3,8 +3,6 @@
 //! Filters may only drop. Entries that describe another entry, as BuildKit's attestations do, go or stay with what
 //! they describe, whatever a filter says of them.
 
-use std::sync::Arc;
-
 use crate::{content::Descriptor, error::Error, error::ErrorKind, error::Result, spec::Named, stage::Filter};
 
 /// What the filters left of an index.
@@ -12,8 +10,8 @@ use crate::{content::Descriptor, error::Error, error::ErrorKind, error::Result, 
 pub(super) struct Selection {
     /// For each entry, whether it is kept.
     pub(super) kept: Vec<bool>,
-    /// The filter that left nothing of it.
-    pub(super) emptied_by: Option<Arc<str>>,
+    /// The position of the filter that left nothing of it.
+    pub(super) emptied_by: Option<usize>,
 }
 
 /// Asks all filters which entries are kept.
@@ -23,14 +21,15 @@ pub(super) struct Selection {
 pub(super) fn select(entries: &[Descriptor], filters: &[Named<dyn Filter>]) -> Result<Selection> {
     let mut kept = vec![true; entries.len()];
     let mut emptied_by = None;
-    for filter in filters {
+    for (at, filter) in filters.iter().enumerate() {
         let before: Vec<Descriptor> = chosen(entries, &kept).cloned().collect();
         let mut after = before.clone();
         filter.stage.entries(&mut after);
         kept = mark(entries, &kept, &after).ok_or_else(|| only_drop(&filter.kind))?;
         follow(entries, &mut kept);
-        if !before.is_empty() && !kept.contains(&true) {
-            emptied_by.get_or_insert_with(|| Arc::clone(&filter.kind));
+        if !before.is_empty() && nothing_is_left(entries.iter().zip(&kept), |(_, kept)| !**kept) {
+            emptied_by.get_or_insert(at);
+            kept.fill(false);
         }
     }
     Ok(Selection { kept, emptied_by })
@@ -59,15 +58,27 @@ fn follow(entries: &[Descriptor], kept: &mut [bool]) {
     }
 }
 
-fn only_drop(kind: &Arc<str>) -> Error {
+/// Returns true if no entry is left, or no manifest of an index that has some: blobs beside them are no image.
+pub(super) fn nothing_is_left<'a, T>(
+    entries: impl Iterator<Item = (&'a Descriptor, T)> + Clone,
+    is_dropped: impl Fn(&(&'a Descriptor, T)) -> bool,
+) -> bool {
+    let has_manifests = entries.clone().any(|(entry, _)| entry.is_manifest());
+    let mut counted = entries.filter(|(entry, _)| !has_manifests || entry.is_manifest());
+    counted.all(|entry| is_dropped(&entry))
+}
+
+fn only_drop(kind: &str) -> Error {
     let message = format!("the filter `{kind}` added entries to an index or changed their order; it may only drop");
     Error::new(ErrorKind::Bug, message)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::content::{Digest, Platform, well_known};
+    use crate::content::{Digest, MediaType, Platform, well_known};
 
     struct Os(&'static str);
     impl Filter for Os {
@@ -115,6 +126,17 @@ mod tests {
         let (mut one, other) = (entry("linux"), entry("windows"));
         one.digest = other.digest.clone();
         assert_eq!(select(&[one, other], &filters(Os("windows"))).unwrap().kept, [false, true]);
+    }
+
+    #[test]
+    fn blobs_beside_the_manifests_of_an_index_are_no_reason_to_keep_it() {
+        let blob = Descriptor::new(MediaType::of("application/vnd.example.data+json"), Digest::of(b"data"), 4);
+        let all = select(&[entry("linux"), blob.clone()], &filters(Os("linux"))).unwrap();
+        assert_eq!((&all.kept[..], all.emptied_by), (&[true, true][..], None));
+        let none = select(&[entry("windows"), blob.clone()], &filters(Os("linux"))).unwrap();
+        assert_eq!((&none.kept[..], none.emptied_by), (&[false, false][..], Some(0)));
+        let only_blobs = select(&[blob], &filters(Os("linux"))).unwrap();
+        assert_eq!((&only_blobs.kept[..], only_blobs.emptied_by), (&[true][..], None));
     }
 
     #[test]

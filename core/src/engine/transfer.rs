@@ -20,7 +20,7 @@ use super::{
 use crate::{
     blob::{Blob, laggard},
     content::{Descriptor, Repository},
-    error::{Error, Result, Retry},
+    error::{Error, ErrorKind, Result, Retry},
     event::Event,
     job::Job,
     spec::Verify,
@@ -153,6 +153,11 @@ impl Transfer<'_> {
             Went::Unconfirmed(error) => {
                 claim.doubt();
                 (error, false)
+            }
+            // Its `urls` say where else it is, so that an image without it is whole; where the source has it, it goes along.
+            Went::SourceFailed(error) if self.item.is_foreign() && error.kind() == ErrorKind::NotFound => {
+                site.count(|moved| moved.foreign += 1);
+                return None;
             }
             Went::SourceFailed(error) => (error, true),
         };

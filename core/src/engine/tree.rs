@@ -4,7 +4,7 @@ use std::{
     collections::{HashMap, HashSet},
     pin::Pin,
     sync::{
-        Arc, OnceLock,
+        OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -13,11 +13,11 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
     kept::Kept,
-    select::{Selection, select},
+    select::{Selection, nothing_is_left, select},
 };
 use crate::{
     content::{Change, Descriptor, Digest, Links, Manifest, Platform, Repository},
-    error::{Error, ErrorKind, Result, Retry},
+    error::{Error, ErrorKind, Result},
     spec::{IndexMode, Named},
     stage::{Fetch, Filter},
 };
@@ -51,7 +51,7 @@ pub(super) struct Reader<'a> {
     pub(super) filters: &'a [Named<dyn Filter>],
     pub(super) index: IndexMode,
     nodes: AtomicUsize,
-    emptied_by: OnceLock<Arc<str>>,
+    emptied_by: OnceLock<usize>,
 }
 
 impl<'a> Reader<'a> {
@@ -81,8 +81,9 @@ impl<'a> Reader<'a> {
         let kept = select(entries, self.filters)?.kept;
         let left: Vec<&Descriptor> =
             entries.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(entry, _)| entry).collect();
-        // A nested index may lose entries of its own, and be left out if it loses all of them.
-        let plain = |entry: &&Descriptor| entry.media_type.is_manifest() && !entry.media_type.is_index();
+        // A nested index may lose entries of its own, and be left out if it loses all of them. An entry without a type
+        // may be one.
+        let plain = |entry: &&Descriptor| !entry.media_type.is_empty() && !entry.media_type.is_index();
         if left.is_empty() || !left.iter().all(plain) {
             return Ok(None);
         }
@@ -96,9 +97,9 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// The filter that left nothing of an index.
-    pub(super) fn emptied_by(&self) -> Option<Arc<str>> {
-        self.emptied_by.get().cloned()
+    /// The filter that left nothing of an index, by its position in the pipeline.
+    pub(super) fn emptied_by(&self) -> Option<usize> {
+        self.emptied_by.get().copied()
     }
 
     fn grow(
@@ -112,8 +113,8 @@ impl<'a> Reader<'a> {
                 return Ok(Some(Tree::new(manifest, None, Vec::new(), Vec::new())));
             };
             let Selection { kept, emptied_by } = select(entries, self.filters)?;
-            if let Some(kind) = emptied_by {
-                let _ = self.emptied_by.set(kind); // the first one is named
+            if let Some(filter) = emptied_by {
+                let _ = self.emptied_by.set(filter); // the first one is named
             }
             let children = self.children(entries, &kept, depth).await?;
             let mut dropped: Vec<Platform> = Vec::new();
@@ -122,13 +123,15 @@ impl<'a> Reader<'a> {
                 .zip(&kept)
                 .map(|(entry, kept)| match children.get(&entry.digest) {
                     Some(child) if *kept => change_to(entry, child),
+                    _ if *kept && !entry.is_manifest() => Change::Keep,
                     _ => {
                         dropped.extend(entry.platform.clone().filter(|platform| !platform.is_unknown()));
                         Change::Drop
                     }
                 })
                 .collect();
-            if changes.iter().all(|change| *change == Change::Drop) && !entries.is_empty() {
+            let is_dropped = |(_, change): &(&Descriptor, &Change)| **change == Change::Drop;
+            if !entries.is_empty() && nothing_is_left(entries.iter().zip(&changes), is_dropped) {
                 return Ok(None);
             }
             dropped.extend(children.values().flat_map(|child| child.dropped.iter().cloned()));
@@ -145,12 +148,12 @@ impl<'a> Reader<'a> {
     /// The trees of the entries that are kept, each digest once; without those of which the filters left nothing.
     async fn children(&self, entries: &[Descriptor], kept: &[bool], depth: usize) -> Result<HashMap<Digest, Tree>> {
         let mut seen = HashSet::new();
-        let wanted = entries.iter().zip(kept).filter(|(entry, kept)| **kept && seen.insert(&entry.digest));
+        let wanted = entries.iter().zip(kept);
+        let wanted = wanted.filter(|(entry, kept)| **kept && entry.is_manifest() && seen.insert(&entry.digest));
         let wanted: Vec<Descriptor> = wanted.map(|(entry, _)| entry.clone()).collect();
         let read: Vec<(Digest, Option<Tree>)> = stream::iter(wanted)
             .map(|entry| async move {
                 let manifest = self.kept.manifest(self.source, &entry).await?;
-                has_its_size(&entry, &manifest)?;
                 Ok::<_, Error>((entry.digest, self.grow(manifest, depth + 1).await?))
             })
             .buffered(READS)
@@ -168,18 +171,6 @@ impl<'a> Reader<'a> {
             return Err(Error::new(ErrorKind::Unsupported, format!("the image has more than {NODES} manifests")));
         }
         Ok(())
-    }
-}
-
-/// Who pulls by an index compares sizes, and would refuse what it says wrongly.
-fn has_its_size(entry: &Descriptor, manifest: &Manifest) -> Result<()> {
-    let (said, found) = (entry.known_size(), manifest.bytes().len() as u64);
-    match said.filter(|said| *said != found) {
-        None => Ok(()),
-        Some(said) => {
-            let what = format!("the manifest `{}` has {found} bytes, and its index says {said}", entry.digest);
-            Err(Error::new(ErrorKind::Corrupt, what).retry(Retry::Never))
-        }
     }
 }
 
@@ -230,20 +221,19 @@ impl Tree {
         out
     }
 
-    /// All blobs, each digest once: those that are copied, and the foreign layers that are not.
+    /// All blobs, each digest once: those that must be copied, and the foreign layers, which are copied where the source
+    /// has them.
     pub(super) fn blobs(&self) -> &(Vec<Descriptor>, Vec<Descriptor>) {
         self.blobs.get_or_init(|| {
             let mut seen = HashSet::new();
             let all = self.children_first().into_iter().flat_map(Manifest::blobs);
-            all.filter(|blob| seen.insert(blob.digest.clone()))
-                .cloned()
-                .partition(|blob| !blob.media_type.is_foreign_layer())
+            all.filter(|blob| seen.insert(blob.digest.clone())).cloned().partition(|blob| !blob.is_foreign())
         })
     }
 
     /// The platforms that are copied, as the indexes say.
     pub(super) fn platforms(&self) -> Vec<Platform> {
-        let entries = self.children_first().into_iter().flat_map(Manifest::children);
+        let entries = self.children_first().into_iter().flat_map(Manifest::entries);
         let real = entries.filter_map(|entry| entry.platform.clone()).filter(|platform| !platform.is_unknown());
         real.collect()
     }

@@ -79,7 +79,7 @@ fn items(root: &Manifest, incoming: &Incoming) -> Result<BTreeMap<Digest, u64>> 
             open.push(Manifest::parse_expecting(bytes, &child.media_type, &child.digest)?);
         }
         // Foreign layers stay where their `urls` say.
-        for blob in manifest.blobs().filter(|blob| !blob.media_type.is_foreign_layer()) {
+        for blob in manifest.blobs().filter(|blob| !blob.is_foreign()) {
             let there = incoming.open(&blob.digest).and_then(|file| file.metadata());
             items.insert(blob.digest.clone(), there.map_err(|_| missing(&blob.digest))?.len());
         }

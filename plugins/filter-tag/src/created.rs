@@ -49,7 +49,7 @@ fn first_image(manifest: &Manifest) -> Option<&Descriptor> {
         let unknown = entry.platform.as_ref().is_some_and(|platform| platform.is_unknown());
         !unknown && entry.describes().is_none()
     };
-    manifest.children().iter().find(is_image)
+    manifest.children().find(is_image)
 }
 
 fn is_image_config(config: &Descriptor) -> bool {

@@ -50,8 +50,8 @@ impl Layout {
                 Err(error) if error.kind() == ErrorKind::Storage => return Err(error),
                 Err(_) => return Ok(false), // missing or broken
             };
-            open.extend(manifest.children().iter().cloned());
-            let blobs = manifest.blobs().filter(|blob| !blob.media_type.is_foreign_layer());
+            open.extend(manifest.children().cloned());
+            let blobs = manifest.blobs().filter(|blob| !blob.is_foreign());
             let blobs: Vec<_> = blobs.map(|blob| (blob.digest.clone(), blob.known_size())).collect();
             let (inner, left_out) = (Arc::clone(&self.0), Arc::clone(&left_out));
             let all = blocking(move || {

@@ -29,7 +29,7 @@ fn everything_that_is_pointed_to_is_there() {
                 assert!(blob.digest.matches(bytes));
                 assert_eq!(blob.size, bytes.len() as u64);
             }
-            assert!(manifest.children().iter().all(|child| children.contains(&&child.digest)));
+            assert!(manifest.children().all(|child| children.contains(&&child.digest)));
         }
     }
 }
@@ -75,8 +75,8 @@ fn the_assortment_is_small_and_has_one_of_each_kind() {
     let roots: Vec<_> = samples.iter().map(|sample| sample.image.root()).collect();
     assert!(roots.iter().any(|root| root.subject().is_some()));
     assert!(roots.iter().any(|root| root.media_type().as_str().contains("manifest.list")));
-    assert!(roots.iter().any(|root| root.children().iter().any(|child| child.media_type.is_index())));
-    assert!(roots.iter().any(|root| root.children().iter().any(|child| child.describes().is_some())));
+    assert!(roots.iter().any(|root| root.children().any(|child| child.media_type.is_index())));
+    assert!(roots.iter().any(|root| root.children().any(|child| child.describes().is_some())));
 }
 
 #[test]

@@ -83,9 +83,9 @@ impl Content {
 
     /// What a manifest points to and is not here. Foreign layers are not meant to be.
     pub(super) fn missing(&self, manifest: &Manifest) -> Vec<Digest> {
-        let blobs = manifest.blobs().filter(|blob| !blob.media_type.is_foreign_layer());
+        let blobs = manifest.blobs().filter(|blob| !blob.is_foreign());
         let blobs = blobs.map(|blob| &blob.digest).filter(|digest| !self.blobs.contains(digest));
-        let children = manifest.children().iter().map(|child| &child.digest);
+        let children = manifest.children().map(|child| &child.digest);
         let children = children.filter(|digest| !self.manifests.contains_key(digest));
         blobs.chain(children).cloned().collect()
     }
@@ -97,7 +97,7 @@ impl Content {
         self.hold(manifest);
         let mut changes = Vec::new();
         let mut touched = vec![digest.clone()];
-        touched.extend(manifest.children().iter().map(|child| child.digest.clone()));
+        touched.extend(manifest.children().map(|child| child.digest.clone()));
         if let Some(tag) = tag {
             touched.extend(self.move_tag(tag, digest));
             changes.push(self.set(manifest.descriptor(), Version::Tag(tag.clone())));
@@ -143,7 +143,7 @@ impl Content {
             return;
         }
         // An index may name the same child twice; it is one child all the same.
-        let children: BTreeSet<Digest> = manifest.children().iter().map(|child| child.digest.clone()).collect();
+        let children: BTreeSet<Digest> = manifest.children().map(|child| child.digest.clone()).collect();
         for child in &children {
             *self.parents.entry(child.clone()).or_default() += 1;
         }

@@ -140,7 +140,7 @@ async fn tree(layout: &Layout, roots: &[Descriptor]) -> Vec<Manifest> {
         while let Some(manifest) = read.next().await {
             match manifest {
                 Ok(manifest) => {
-                    level.extend(manifest.children().iter().cloned());
+                    level.extend(manifest.children().cloned());
                     found.push(manifest);
                 }
                 Err(error) => tracing::warn!(%error, "a manifest of the layout cannot be served"),

@@ -108,9 +108,9 @@ fn both() -> Image {
 fn entries() -> Vec<Descriptor> {
     let images: Vec<Image> = (0..PLATFORMS.len()).map(dated).collect();
     let pairs: Vec<(&str, &Image)> = PLATFORMS.iter().copied().zip(&images).collect();
-    let mut entries = index(&pairs).manifest.children().to_vec();
+    let mut entries = index(&pairs).manifest.entries().to_vec();
     entries.push(Descriptor { digest: Digest::of(b"another"), ..entries[1].clone() });
-    let mut attestation = index(&[("unknown/unknown", &images[0])]).manifest.children()[0].clone();
+    let mut attestation = index(&[("unknown/unknown", &images[0])]).manifest.entries()[0].clone();
     attestation.digest = Digest::of(b"attestation");
     attestation.annotations.insert("vnd.docker.reference.digest".to_owned(), entries[0].digest.to_string());
     entries.insert(2, attestation);

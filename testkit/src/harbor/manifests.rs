@@ -83,7 +83,7 @@ fn ask_quota(state: &State, repository: &str, manifest: &Manifest) -> Result<(),
 }
 
 fn counted(manifest: &Manifest) -> impl Iterator<Item = &Descriptor> {
-    manifest.blobs().chain(manifest.children()).filter(|item| !item.media_type.is_foreign_layer())
+    manifest.blobs().chain(manifest.children()).filter(|item| !item.is_foreign())
 }
 
 /// `indexAbstractor.Abstract`: every child must be an artifact of the same repository.
@@ -116,7 +116,7 @@ fn ensure_artifact(state: &mut State, repository: &str, tag: Option<&str>, manif
         media_type: manifest.media_type().to_string(),
         artifact_type: artifact_type(manifest),
         size: manifest.bytes().len() as u64,
-        children: manifest.children().iter().map(|child| child.digest.to_string()).collect(),
+        children: manifest.children().map(|child| child.digest.to_string()).collect(),
         accessory,
     });
     if let Some(tag) = tag {

@@ -64,7 +64,7 @@ impl Memory {
                 return refuse(&child.digest);
             }
         }
-        for blob in manifest.blobs().filter(|blob| !blob.media_type.is_foreign_layer()) {
+        for blob in manifest.blobs().filter(|blob| !blob.is_foreign()) {
             if !members.blobs.contains(&blob.digest) {
                 return refuse(&blob.digest);
             }
@@ -90,7 +90,7 @@ pub(super) fn store(state: &mut State, path: &str, image: &Image) {
 /// If something that the manifest leads to is missing.
 pub(super) fn walk(members: &Members, blobs: &HashMap<Digest, Bytes>, digest: &Digest, name: &str) {
     let manifest = members.manifests.get(digest).unwrap_or_else(|| panic!("{name}: manifest {digest} is missing"));
-    for blob in manifest.blobs().filter(|blob| !blob.media_type.is_foreign_layer()) {
+    for blob in manifest.blobs().filter(|blob| !blob.is_foreign()) {
         assert!(members.blobs.contains(&blob.digest), "{name}: blob {} is missing", blob.digest);
         assert!(blob.digest.matches(&blobs[&blob.digest]), "{name}: blob {} is wrong", blob.digest);
     }

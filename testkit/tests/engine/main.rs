@@ -6,6 +6,7 @@ mod copying;
 mod failing;
 mod fan_out;
 mod filtering;
+mod identity;
 mod odd;
 mod remembering;
 mod stopping;

@@ -2,7 +2,7 @@
 
 use sealift_core::content::{MediaType, well_known};
 use sealift_testkit::{
-    images::{Image, artifact, image, index},
+    images::{Image, artifact, image, index, with_blob_entry},
     memory::{Fault, Memory, Op, Wanted},
 };
 
@@ -127,4 +127,58 @@ async fn artifacts_of_any_type_are_copied_byte_by_byte() {
     let report = Bench::new(wanted, &from, &[&to]).run().await;
     assert_eq!((report.copied, report.failed), (1, 0), "{:?}", report.failures);
     assert_eq!(to.digest_of("app:v1").as_ref(), Some(app.manifest.digest()));
+}
+
+/// Seen before: `failed`, after many questions for a manifest that is none.
+#[tokio::test]
+async fn an_entry_of_an_index_that_is_no_manifest_is_copied_as_a_blob() {
+    let images =
+        index(&[("linux/amd64", &image("linux/amd64", &["a"])), ("linux/arm64", &image("linux/arm64", &["b"]))]);
+    let app = with_blob_entry(&images, MediaType::of("application/vnd.example.data+json"), "some data");
+    let nested = index(&[("", &app)]);
+    for app in [app, nested] {
+        let (from, to, wanted) = one(&app);
+        let report = Bench::new(wanted, &from, &[&to]).run().await;
+        assert_eq!((report.copied, report.failed), (1, 0), "{:?}", report.failures);
+        assert_eq!(to.digest_of("app:v1").as_ref(), Some(app.manifest.digest()));
+        to.assert_whole();
+        assert!(to.content("some data").is_some());
+    }
+}
+
+fn foreign(urls: serde_json::Value) -> Image {
+    let layer = serde_json::json!({
+        "mediaType": "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+        "digest": sealift_core::content::Digest::of(b"layer"), "size": 5, "urls": urls,
+    });
+    artifact(well_known::OCI_CONFIG, "{}", &["layer"], &[("layers", serde_json::json!([layer]))])
+}
+
+/// Seen before: a layer of such a type was left out whether or not it could be had elsewhere, and called foreign.
+#[tokio::test]
+async fn a_layer_that_need_not_be_distributed_is_copied_where_the_source_has_it() {
+    for urls in [serde_json::Value::Null, serde_json::json!([]), serde_json::json!(["https://example.com/layer"])] {
+        let (from, to, wanted) = one(&foreign(urls.clone()));
+        let report = Bench::new(wanted, &from, &[&to]).run().await;
+        assert_eq!((report.copied, report.failed, report.moved.foreign), (1, 0, 0), "{urls}: {:?}", report.failures);
+        assert_eq!(report.moved.blobs, 2, "{urls}");
+        assert!(to.content("layer").is_some(), "{urls}");
+    }
+}
+
+#[tokio::test]
+async fn a_layer_that_the_source_does_not_have_is_left_out_only_if_it_has_urls() {
+    let lacking = |urls| {
+        let (from, to, wanted) = one(&foreign(urls));
+        from.lose_blob("layer");
+        (Bench::new(wanted, &from, &[&to]), to)
+    };
+    let (bench, to) = lacking(serde_json::json!(["https://example.com/layer"]));
+    let report = bench.run().await;
+    assert_eq!((report.copied, report.failed, report.moved.foreign), (1, 0, 1), "{:?}", report.failures);
+    to.assert_whole();
+    let (bench, to) = lacking(serde_json::Value::Null);
+    let report = bench.run().await;
+    assert_eq!((report.copied, report.failed), (0, 1));
+    assert_eq!(to.digest_of("app:v1"), None);
 }

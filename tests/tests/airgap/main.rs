@@ -74,7 +74,7 @@ async fn judged(dir: &Path) -> BTreeMap<String, Digest> {
         let mut open = vec![entry.clone()];
         while let Some(item) = open.pop() {
             let manifest = layout.manifest(&item).await.unwrap();
-            open.extend(manifest.children().iter().cloned());
+            open.extend(manifest.children().cloned());
             for blob in manifest.blobs() {
                 assert!(layout.has(blob).await.unwrap(), "{name}: {} is missing or wrong", blob.digest);
             }

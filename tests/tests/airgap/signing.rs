@@ -41,9 +41,9 @@ pub(crate) async fn arrived(at: &Content, repository: &str, image: &Image) {
     let signature = about(&sbom.manifest, "application/x.signature");
     for (subject, referrer) in [(image, &sbom), (&sbom, &signature)] {
         let list = at.manifest(repository, &listing(&subject.manifest)).await.expect("there is a fallback tag");
-        let entries: Vec<_> = list.children().iter().map(|entry| &entry.digest).collect();
+        let entries: Vec<_> = list.entries().iter().map(|entry| &entry.digest).collect();
         assert_eq!(entries, [referrer.manifest.digest()]);
-        assert_eq!(list.children()[0].artifact_type.as_deref(), referrer.manifest.artifact_type());
+        assert_eq!(list.entries()[0].artifact_type.as_deref(), referrer.manifest.artifact_type());
         at.whole(repository, &referrer.manifest.digest().to_string()).await;
     }
     at.whole(repository, &format!("{}.sig", listing(&image.children[0].manifest))).await;
@@ -74,7 +74,7 @@ async fn entries_of_others_stay_in_the_list() {
     folder.write("images.yaml", &format!("{f}/shop/app: {t}/mirror/app\n"));
     folder.run(&["sync", "--images", "images.yaml", "--referrers"]).expect(0);
     let list = target.manifest("mirror/app", &listing(&image.manifest)).await.unwrap();
-    let kinds: Vec<_> = list.children().iter().map(|entry| entry.digest.clone()).collect();
+    let kinds: Vec<_> = list.entries().iter().map(|entry| entry.digest.clone()).collect();
     let sbom = about(&image.manifest, "application/x.sbom");
     assert_eq!(kinds, [theirs.manifest.digest().clone(), sbom.manifest.digest().clone()]);
 }

@@ -96,7 +96,7 @@ async fn platform_flags_write_a_smaller_index_and_say_so() {
     let arguments = ["sync", "--images", "images.yaml", "--os", "linux", "--arch", "amd64,arm:v7"];
     let ran = folder.run(&arguments).expect(0);
     let smaller = target.manifest("m/app", "v1").await.unwrap();
-    assert_eq!(smaller.children().len(), 1);
+    assert_eq!(smaller.entries().len(), 1);
     target.whole("m/app", "v1").await;
     assert_eq!(target.digest("m/only-arm", "v1").await, None);
     assert!(ran.stderr.contains("digest"), "that the digest changed must be said: {}", ran.stderr);
@@ -144,7 +144,7 @@ async fn print_pipeline_shows_what_runs_and_it_runs() {
     folder.write("pipeline.toml", &toml);
     folder.run(&["check", "pipeline.toml"]).expect(0);
     folder.run(&["run", "pipeline.toml"]).expect(0);
-    assert_eq!(Content::at(&to.url()).manifest("m/app", "v1").await.unwrap().children().len(), 1);
+    assert_eq!(Content::at(&to.url()).manifest("m/app", "v1").await.unwrap().entries().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

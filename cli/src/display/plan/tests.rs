@@ -42,7 +42,7 @@ fn the_sum_counts_what_would_be_written() {
     assert_eq!(
         plan.sum(&Report { failed: 1, ..Report::default() }),
         "1 image to copy to 2 targets: up to 45.0 MiB in 7 blobs; 1 target to skip; 1 failed; nothing was written\n\
-         1 foreign layer left out: the urls in the manifests say where to get them\n\
+         1 foreign layer copied only where the source has them: the urls in the manifests say where else\n\
          dropped from indexes: windows/amd64\n"
     );
     assert_eq!(Plan::default().sum(&Report::default()), "nothing to copy; nothing was written\n");

@@ -24,8 +24,8 @@ fn the_bytes_stay_as_they_were_served() {
     let manifest = Manifest::parse(index(), &well_known::OCI_INDEX).unwrap();
     assert_eq!(manifest.bytes(), index().as_bytes());
     assert_eq!(*manifest.digest(), Digest::of(index().as_bytes()));
-    assert_eq!(manifest.children().len(), 3);
-    assert_eq!(manifest.children()[1].platform.as_ref().unwrap().os, "windows");
+    assert_eq!(manifest.entries().len(), 3);
+    assert_eq!(manifest.entries()[1].platform.as_ref().unwrap().os, "windows");
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn any_choice_of_entries_leaves_a_readable_index() {
         let smaller = manifest.keeping(|at, _| choice & (1 << at) != 0);
         let again = Manifest::parse(smaller.bytes().clone(), &well_known::OCI_INDEX).unwrap();
         assert_eq!(again.links(), smaller.links(), "choice {choice:03b}");
-        assert_eq!(again.children().len(), choice.count_ones() as usize);
+        assert_eq!(again.entries().len(), choice.count_ones() as usize);
     }
 }
 
@@ -123,19 +123,92 @@ fn pointing_an_entry_elsewhere_changes_its_digest_and_size_only() {
     assert_eq!(again.links(), changed.links());
 }
 
+/// Seen before: only `data` written plainly was looked at, in some of the pointers, and a `data` of another type in any of
+/// them switched the check off.
 #[test]
-fn content_inside_a_pointer_must_be_what_the_pointer_says() {
-    let config = Descriptor::to(well_known::OCI_CONFIG, b"{}");
-    let document = |data: &str| {
-        format!(r#"{{"schemaVersion":2,"layers":[],"config":{{"digest":"{}","size":2,"data":{data}}}}}"#, config.digest)
+fn content_inside_any_pointer_must_be_what_the_pointer_says() {
+    let empty = Digest::of(b"{}");
+    let pointer = |more: &str| format!(r#"{{"mediaType":"a/b","digest":"{empty}","size":2{more}}}"#);
+    let with = |data: &str| pointer(&format!(r#","data":{data}"#));
+    let documents = |pointer: &str| {
+        let plain = format!(r#"{{"digest":"{empty}","size":2}}"#);
+        [
+            ("config", format!(r#"{{"config":{pointer},"layers":[]}}"#), well_known::OCI_MANIFEST),
+            ("layer", format!(r#"{{"config":{plain},"layers":[{plain},{pointer}]}}"#), well_known::OCI_MANIFEST),
+            ("subject", format!(r#"{{"config":{plain},"layers":[],"subject":{pointer}}}"#), well_known::OCI_MANIFEST),
+            ("blob", format!(r#"{{"blobs":[{pointer}]}}"#), well_known::OCI_ARTIFACT),
+            ("manifest", format!(r#"{{"manifests":[{plain},{pointer}]}}"#), well_known::OCI_INDEX),
+            ("subject of an index", format!(r#"{{"manifests":[],"subject":{pointer}}}"#), well_known::OCI_INDEX),
+        ]
     };
-    for right in [r#""e30=""#, "null"] {
-        assert!(Manifest::parse(document(right), &well_known::OCI_MANIFEST).is_ok(), "{right}");
+    for right in [pointer(""), with(r#""e30=""#), with("null"), with(r#""\u00653\u0030=""#)] {
+        for (what, document, media_type) in documents(&right) {
+            assert!(Manifest::parse(document, &media_type).is_ok(), "{what}: {right}");
+        }
     }
-    for wrong in [r#""e30""#, r#""eyJ9""#, r#""""#, r#""e30=\n""#] {
-        let error = Manifest::parse(document(wrong), &well_known::OCI_MANIFEST).unwrap_err();
-        assert_eq!(error, ManifestError::WrongData(config.digest.clone()), "{wrong}");
+    let longer = format!(r#"{{"digest":"{empty}","size":3,"data":"e30="}}"#);
+    let escaped = pointer(r#","d\u0061ta":"eyJ9""#);
+    let twice = [pointer(r#","data":"e30=","data":"eyJ9""#), pointer(r#","data":"e30=","d\u0061ta":"e30=""#)];
+    let typed = ["5", "{}", "[]", "true"].map(with);
+    let other = [r#""e30""#, r#""eyJ9""#, r#""""#, r#""e30=\n""#].map(with);
+    for wrong in [longer, escaped].into_iter().chain(twice).chain(typed).chain(other) {
+        for (what, document, media_type) in documents(&wrong) {
+            let error = Manifest::parse(document, &media_type).err();
+            assert!(matches!(error, Some(ManifestError::Syntax(_))), "{what}: {wrong}: {error:?}");
+        }
     }
+}
+
+#[test]
+fn a_key_that_stands_twice_anywhere_is_refused() {
+    let config = format!(r#"{{"digest":"sha256:{HEX}","size":2}}"#);
+    for (known, more) in [
+        (true, r#""x":{"a":1,"b":{"a":2}},"y":[{"a":1},{"a":2}]"#),
+        (true, r#""annotations":{"a":"1","A":"2"}"#),
+        (false, r#""annotations":{"a":"1","a":"2"}"#),
+        (false, r#""annotations":{"a":"1","\u0061":"2"}"#),
+        (false, r#""x":1,"x":1"#),
+        (false, r#""x":[{"y":{"a":1,"a":null}}]"#),
+        (false, r#""layers":[],"l\u0061yers":[]"#),
+    ] {
+        let text = format!(r#"{{"config":{config},{more}}}"#);
+        let read = Manifest::parse(text, &well_known::OCI_MANIFEST);
+        assert_eq!(read.is_ok(), known, "{more}: {read:?}");
+    }
+}
+
+/// Seen before: a layer of such a type without `urls` was left out, and nothing said where else it might be.
+#[test]
+fn a_layer_is_foreign_if_its_type_and_its_urls_say_so() {
+    let urls = r#","urls":["https://example.com/layer"]"#;
+    for (media_type, more, is_foreign) in [
+        ("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", urls, true),
+        ("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", "", false),
+        ("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", r#","urls":[]"#, false),
+        ("application/vnd.oci.image.layer.nondistributable.v1.tar", r#","urls":null"#, false),
+        ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", urls, true),
+        ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "", false),
+        ("application/vnd.oci.image.layer.v1.tar+gzip", urls, false),
+    ] {
+        let text = format!(r#"{{"mediaType":"{media_type}","digest":"sha256:{HEX}","size":2{more}}}"#);
+        let layer: Descriptor = serde_json::from_str(&text).unwrap();
+        assert_eq!(layer.is_foreign(), is_foreign, "{text}");
+    }
+}
+
+#[test]
+fn entries_of_an_index_that_are_no_manifests_are_blobs() {
+    let entry = |media_type: &str| {
+        format!(r#"{{"mediaType":"{media_type}","digest":"{}","size":1}}"#, Digest::of(media_type.as_bytes()))
+    };
+    let types = ["application/vnd.oci.image.manifest.v1+json", "application/vnd.example.data+json", ""];
+    let text = format!(r#"{{"manifests":[{}]}}"#, types.map(entry).join(","));
+    let index = Manifest::parse(text, &well_known::OCI_INDEX).unwrap();
+    let types = |of: Vec<&Descriptor>| of.into_iter().map(|item| item.media_type.to_string()).collect::<Vec<_>>();
+    assert_eq!(types(index.children().collect()), ["application/vnd.oci.image.manifest.v1+json", ""]);
+    assert_eq!(types(index.blobs().collect()), ["application/vnd.example.data+json"]);
+    let smaller = index.keeping(|at, _| at != 0);
+    assert_eq!((smaller.entries().len(), smaller.blobs().count()), (2, 1));
 }
 
 #[test]

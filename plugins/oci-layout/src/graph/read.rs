@@ -107,11 +107,14 @@ impl Reader<'_> {
         match links {
             Links::Index(children) => {
                 self.graph.nodes[id.index()].part = Part::Index;
-                targets.extend(children.iter().map(|child| self.add(child, part_of(&child.media_type))));
+                targets.extend(children.iter().map(|child| match child.is_manifest() {
+                    true => self.add(child, part_of(&child.media_type)),
+                    false => self.add(child, Part::Layer),
+                }));
             }
             Links::Image { config, layers } => {
                 targets.extend(config.iter().map(|config| self.add(config, Part::Config)));
-                let part = |layer: &Descriptor| match layer.media_type.is_foreign_layer() {
+                let part = |layer: &Descriptor| match layer.is_foreign() {
                     true => Part::Foreign,
                     false => Part::Layer,
                 };

@@ -59,10 +59,10 @@ impl Recorder {
     fn note(&self, manifest: &Manifest) -> MutexGuard<'_, Seen> {
         let mut seen = self.seen();
         seen.manifests.entry(manifest.digest().clone()).or_insert_with(|| Links {
-            children: manifest.children().iter().map(|child| child.digest.clone()).collect(),
+            children: manifest.children().map(|child| child.digest.clone()).collect(),
             blobs: manifest
                 .blobs()
-                .filter(|blob| !blob.media_type.is_foreign_layer())
+                .filter(|blob| !blob.is_foreign())
                 .map(|blob| (blob.digest.clone(), blob.size))
                 .collect(),
         });

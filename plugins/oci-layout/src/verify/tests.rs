@@ -1,6 +1,6 @@
 use std::os::unix::fs::symlink;
 
-use sealift_core::content::{Descriptor, well_known};
+use sealift_core::content::{Descriptor, MediaType, well_known};
 use serde_json::json;
 
 use super::*;
@@ -156,11 +156,36 @@ async fn files_that_nobody_needs_and_half_written_ones_are_no_damage() {
 #[tokio::test]
 async fn foreign_layers_need_not_be_there() {
     let mut made = Made::new().await;
-    let foreign = sealift_core::content::MediaType::of("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip");
-    let image = made.with_layers("amd64", &[&Descriptor::to(foreign, b"at its vendor")]).await;
+    let foreign = MediaType::of("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip");
+    let layer = Descriptor::to(foreign, b"at its vendor");
+    let with_urls = Descriptor { urls: vec!["https://example.com/layer".to_owned()], ..layer.clone() };
+    let image = made.with_layers("amd64", &[&with_urls]).await;
     made.named(&image, "q.io/a:v1");
     made.layout().await;
     assert!(check(&made).await.is_whole());
+    // Without `urls` it can be had nowhere else.
+    let image = made.with_layers("arm64", &[&layer]).await;
+    made.named(&image, "q.io/a:v2");
+    made.layout().await;
+    assert_eq!(lines(&check(&made).await), [format!("Missing {}: q.io/a:v2", short(&layer))]);
+}
+
+#[tokio::test]
+async fn entries_of_an_index_that_are_no_manifests_are_looked_for_among_the_blobs() {
+    let mut made = Made::new().await;
+    let layer = made.layer("layer").await;
+    let image = made.with_layers("amd64", &[&layer]).await;
+    let data = made.layer("some data").await;
+    let entry = Descriptor { media_type: MediaType::of("application/vnd.example.data+json"), ..data.clone() };
+    let index = made.index(&[annotated(&image, &[]), annotated(&entry, &[])]).await;
+    made.named(&index, "q.io/a:v1");
+    made.layout().await;
+    let found = check(&made).await;
+    assert!(found.is_whole() && found.orphans.files.is_empty(), "{:?}", found.orphans.files);
+    assert!(made.writer.has_image(&index).await.unwrap());
+    std::fs::remove_file(made.file(&data)).unwrap();
+    assert!(!check(&made).await.is_whole());
+    assert!(!made.writer.has_image(&index).await.unwrap());
 }
 
 #[tokio::test]
