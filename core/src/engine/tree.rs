@@ -227,7 +227,12 @@ impl Tree {
         self.blobs.get_or_init(|| {
             let mut seen = HashSet::new();
             let all = self.children_first().into_iter().flat_map(Manifest::blobs);
-            all.filter(|blob| seen.insert(blob.digest.clone())).cloned().partition(|blob| !blob.is_foreign())
+            // What one manifest calls foreign may be a plain layer of another, which needs it.
+            let (plain, foreign): (Vec<_>, Vec<_>) = all.partition(|blob| !blob.is_foreign());
+            let mut once = |blobs: Vec<&Descriptor>| {
+                blobs.into_iter().filter(|blob| seen.insert(blob.digest.clone())).cloned().collect()
+            };
+            (once(plain), once(foreign))
         })
     }
 

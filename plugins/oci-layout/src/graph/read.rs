@@ -59,6 +59,8 @@ impl Reader<'_> {
         if is_manifest(part) && !is_manifest(node.part) {
             node.part = part;
             self.open.push((known, item.clone()));
+        } else if node.part == Part::Foreign {
+            node.part = part; // what one image calls foreign may be a plain layer of another, which needs it
         }
         let node = &mut self.graph.nodes[known.index()];
         if node.size == Descriptor::UNSIZED {
