@@ -89,7 +89,7 @@ impl Catalog {
             if (item.media_type.is_index() || item.media_type.is_empty())
                 && let Ok(manifest) = layout.manifest(&item).await
             {
-                open.extend(manifest.children().iter().cloned());
+                open.extend(manifest.children().cloned());
             }
         }
         seen
