@@ -4,7 +4,7 @@
 //! its source (`goharbor/harbor`, 2.x: `src/server/registry/route.go` and the middlewares that it lists,
 //! `src/server/v2.0/handler` for the API), and this double does the same, on its own accord: it keeps projects,
 //! accounts, artifacts and blobs of its own, refuses what Harbor refuses with the same status, code and words, and
-//! hands everything else to the registry behind it, as a stream in both directions.
+//! hands everything else to the registry behind it, as a stream in both directions. Where versions differ it is 2.15.
 //!
 //! ```no_run
 //! # use sealift_testkit::harbor::{Account, Harbor, Right};
@@ -17,7 +17,9 @@
 //! # }
 //! ```
 //!
-//! What is *not* known from the source is not played: retention, replication, scanning, labels.
+//! Its words and shapes are those that a Harbor 2.15.2 gave to the same requests. It serves to play faults and
+//! refusals; that Harbor takes what it takes is for a real one to say. Not played: retention, replication, scanning,
+//! labels.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -33,14 +35,29 @@ mod blobs;
 mod journal;
 mod manifests;
 mod path;
+mod policy;
+mod projects;
 mod proxy;
 mod registry_api;
 mod state;
+mod tokens;
 
 pub use account::{Account, Right};
+pub use state::Gc;
 
 use crate::registry::{Registry, Setup};
 use state::{Blob, Shared};
+
+/// A policy of a project that bars pulls, HEAD of manifests included (`contenttrust.go`, `vulnerable.go`). Pushes pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Only images that cosign signed.
+    Cosign,
+    /// Only images that notation signed.
+    Notation,
+    /// Only images that a scanner found harmless; this double has no scanner that says so of any.
+    Vulnerability,
+}
 
 /// A running Harbor double. It ends with the value.
 pub struct Harbor {
@@ -64,7 +81,7 @@ impl Harbor {
         let registry = tokio::task::spawn_blocking(|| setup.start()).await.expect("starting does not panic")?;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback can be listened on");
         let addr = listener.local_addr().expect("a bound socket has an address");
-        let shared = Arc::new(Shared::new(addr, registry.addr()));
+        let shared = Arc::new(Shared::new(addr, registry.addr(), registry.storage()));
         let app = Router::new().fallback(answer_request).with_state(Arc::clone(&shared));
         // Small answers would wait for the acknowledgement of the ones before, some 40 ms each.
         let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
@@ -162,10 +179,31 @@ impl Harbor {
         self.shared.state().only_admins_create = on;
     }
 
-    /// Says 403 instead of 404 when somebody who is no administrator asks the API for a project that is not there,
-    /// as Harbor does to robots (goharbor/harbor#21800). Default: it does.
-    pub fn hide_missing_projects(&self, on: bool) {
-        self.shared.state().hides_missing = on;
+    /// Takes a project away, with all that Harbor knows of it.
+    pub fn remove_project(&self, name: &str) {
+        self.shared.state().projects.remove(name);
+    }
+
+    /// Sets a policy that bars pulls from a project.
+    pub fn set_policy(&self, project: &str, policy: Policy) {
+        self.shared.state().project_mut(project).policy = Some(policy);
+    }
+
+    /// Takes the database away, or brings it back. Tokens are then given to nobody (200, without `sub`), requests with a
+    /// token find 401 with an empty challenge, others 500, and `systeminfo` does not know who asks.
+    pub fn database_away(&self, on: bool) {
+        self.shared.state().database_away = on;
+    }
+
+    /// Answers so many of the next manifests that come by digest with 500 `UNKNOWN`, without storing them. Harbor 2.15
+    /// does so now and then under load: it reads the body once more, and sometimes finds it empty (`put_manifest.go`).
+    pub fn stumble(&self, times: u32) {
+        self.shared.state().stumbles = times;
+    }
+
+    /// Sends those who want a blob to an object store: HEAD and GET of a blob that is there are answered with 307.
+    pub fn keep_blobs_at(&self, store: &str) {
+        self.shared.state().store = Some(store.to_owned());
     }
 
     /// Knows nothing of referrers, as Harbor before it had their API: a subject is not confirmed, and 404 is the answer
@@ -179,18 +217,22 @@ impl Harbor {
         self.shared.state().hides_api = on;
     }
 
-    /// Lets the garbage collection mark a blob: HEAD answers 404 from now on although the bytes are there and a mount
-    /// would still associate them (`head_blob.go`, status *delete failed*); sending it again makes it whole.
+    /// Lets the garbage collection fail over a blob: HEAD answers 404 from now on although the bytes are there and a
+    /// mount would still associate them (`head_blob.go`, status *delete failed*); sending it again makes it whole.
     pub fn mark_for_gc(&self, digest: &str) {
-        self.shared.state().blobs.entry(digest.to_owned()).or_insert(Blob { size: 0, marked: false }).marked = true;
+        self.set_gc(digest, Gc::DeleteFailed);
     }
 
-    /// Lets the garbage collection sweep what it marked: those blobs are gone, from the registry behind it too.
+    /// Says how far the garbage collection has come with a blob.
+    pub fn set_gc(&self, digest: &str, gc: Gc) {
+        self.shared.state().blobs.entry(digest.to_owned()).or_insert(Blob { size: 0, gc: Gc::None }).gc = gc;
+    }
+
+    /// Lets the garbage collection sweep what it wants: those blobs are gone, from the registry behind it too.
     pub fn sweep(&self) {
         for digest in self.shared.state().sweep() {
-            let (algorithm, hex) = digest.split_once(':').expect("digests have an algorithm");
-            let blob = format!("docker/registry/v2/blobs/{algorithm}/{}/{hex}", &hex[..2]);
-            let _ = std::fs::remove_dir_all(self.registry.storage().join(blob)); // it may never have come
+            let blob = self.shared.blob_file(&digest).expect("digests have an algorithm");
+            let _ = std::fs::remove_dir_all(blob); // it may never have come
         }
     }
 
@@ -206,8 +248,8 @@ impl Harbor {
         self.shared.state().repositories.get(repository)?.tags.get(tag).cloned()
     }
 
-    /// What Harbor takes an artifact to be about, such as the image of a signature. None if it counts as an image of
-    /// its own: a cosign signature that came before its image stays one.
+    /// What Harbor takes an artifact to be about, such as the image of a signature, which need not be there yet. None
+    /// if it counts as an image of its own.
     pub fn subject_of(&self, repository: &str, digest: &str) -> Option<String> {
         let state = self.shared.state();
         let (subject, _) = state.repositories.get(repository)?.artifacts.get(digest)?.accessory.as_ref()?;
@@ -241,7 +283,7 @@ async fn answer_request(
     let response = if path.starts_with("/v2") {
         registry_api::answer(&shared, request).await
     } else if path.starts_with("/service/token") {
-        auth::token(&shared, &request)
+        tokens::answer(&shared, &request)
     } else if let Some(rest) = path.strip_prefix("/api/v2.0/").filter(|_| !shared.state().hides_api) {
         api::answer(&shared, rest, request).await
     } else {

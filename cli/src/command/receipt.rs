@@ -65,6 +65,10 @@ pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refuse
         return Ok(code);
     }
     let receipt = builder.finish();
+    // A receipt without images is a valid file, and says that nothing is there.
+    if code != 0 && receipt.images().is_empty() {
+        return Ok(code);
+    }
     session.out.text(&receipt.render());
     if !session.global.quiet {
         let size = receipt.blobs().iter().filter_map(|blob| blob.size).sum();
@@ -103,7 +107,13 @@ async fn of_registries(args: &Args, session: &Session) -> Result<(Receipt, u8), 
     let failed = failures(&report, session.global.verbose > 0, session.console.colour());
     if !failed.is_empty() {
         session.console.say(failed.trim_start());
-        session.console.say("hint: what is not in the receipt will be carried again; nothing else is wrong with it");
     }
-    Ok((recorder.receipt(args.repositories().map(String::as_str)), report.exit_code()))
+    let receipt = recorder.receipt(args.repositories().map(String::as_str));
+    if !failed.is_empty() {
+        session.console.say(match receipt.images().is_empty() {
+            true => "hint: nothing could be read, so no receipt is written",
+            false => "hint: what is not in the receipt will be carried again; nothing else is wrong with it",
+        });
+    }
+    Ok((receipt, report.exit_code()))
 }

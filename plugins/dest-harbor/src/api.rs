@@ -8,7 +8,7 @@ use sealift_core::{
     content::Repository,
     error::{Error, ErrorKind, Result},
 };
-use sealift_registry_client::{ApiAnswer, ApiCall, Registries};
+use sealift_registry_client::{ApiAnswer, ApiCall, Reason, Registries};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 
@@ -28,18 +28,15 @@ pub(crate) enum Answer<T> {
     Is(T),
     /// It is not there (404).
     Missing,
-    /// Nobody is logged in, or the login is not taken (401).
-    Unknown {
-        /// Where the login came from, if there was one.
-        login: Option<String>,
-    },
-    /// This login may not know (403), or Harbor's API is not to be had.
+    /// This login may not know (403), or not by this way: what an OIDC user has for the command line counts for images
+    /// and for a small part of the API (401). Or Harbor's API is not to be had.
     Closed,
 }
 
 /// A project.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Project {
+    name: String,
     pub(crate) project_id: u64,
     /// The registry that it caches.
     #[serde(default)]
@@ -85,17 +82,16 @@ struct Storage {
 }
 
 impl Quota {
-    /// What is used of how much, if nothing is left. No limit is -1.
-    pub(crate) fn full(&self) -> Option<String> {
-        let (limit, used) = (self.hard.storage?, self.used.storage?);
-        (limit > 0 && used >= limit).then(|| format!("{used} of {limit} bytes"))
-    }
-
     /// What is left; none if there is no limit.
     pub(crate) fn room(&self) -> Option<Room> {
         let limit = u64::try_from(self.hard.storage?).ok().filter(|limit| *limit > 0)?;
         Some(Room::new(limit, u64::try_from(self.used.storage?).unwrap_or_default()))
     }
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
 }
 
 #[derive(Deserialize)]
@@ -153,18 +149,33 @@ impl Api<'_> {
         Ok(matches!(info, Answer::Is(SystemInfo { read_only: Some(true) })))
     }
 
-    pub(crate) async fn project(&self, name: &str) -> Result<Answer<Project>> {
-        self.get(&format!("projects/{name}")).await
+    /// A project by its name. Looked for in the list, which any login may read as far as it has to do with the projects,
+    /// robots included; the project itself may be read by few.
+    pub(crate) async fn project(&self, name: &str) -> Result<Answer<Option<Project>>> {
+        let path = format!("projects?q=name%3D%7B%27{name}%27%7D&with_detail=false&page_size={PAGE}");
+        let listed = self.get::<Option<Vec<Project>>>(&path).await?;
+        Ok(match listed {
+            Answer::Is(listed) => Answer::Is(listed.into_iter().flatten().find(|project| project.name == name)),
+            Answer::Missing | Answer::Closed => Answer::Closed,
+        })
     }
 
-    /// What the login may do in a project; without one, only whether the login is good. An empty list says nothing:
-    /// some versions have none for robots.
-    pub(crate) async fn rights(&self, project: Option<u64>) -> Result<Answer<Vec<Right>>> {
-        let scope = project.map(|id| format!("?scope=/project/{id}&relative=true")).unwrap_or_default();
-        let answer = self.get::<Option<Vec<Right>>>(&format!("users/current/permissions{scope}")).await?;
+    /// Whether there is a project of this name. Any login may know, also of projects that it may not see.
+    pub(crate) async fn exists(&self, name: &str) -> Result<Answer<()>> {
+        let answer = self.send(Method::HEAD, &format!("projects?project_name={name}"), None).await?;
+        Ok(match answer.status {
+            200 => Answer::Is(()),
+            404 => Answer::Missing,
+            _ => Answer::Closed,
+        })
+    }
+
+    /// What the login may do in a project. An empty list says nothing: some versions have none for robots.
+    pub(crate) async fn rights(&self, project: u64) -> Result<Answer<Vec<Right>>> {
+        let path = format!("users/current/permissions?scope=/project/{project}&relative=true");
+        let answer = self.get::<Option<Vec<Right>>>(&path).await?;
         Ok(match answer {
             Answer::Is(rights) => Answer::Is(rights.unwrap_or_default()),
-            Answer::Unknown { login } => Answer::Unknown { login },
             Answer::Missing | Answer::Closed => Answer::Closed,
         })
     }
@@ -174,6 +185,18 @@ impl Api<'_> {
         Ok(match self.get::<Summary>(&format!("projects/{name}/summary")).await? {
             Answer::Is(summary) => summary.quota,
             _ => None,
+        })
+    }
+
+    /// The repositories of the project at hand, with their full paths, as far as one page shows them; none if the login may
+    /// not list them.
+    pub(crate) async fn repositories(&self) -> Result<Vec<String>> {
+        let (project, _) = self.split();
+        let listed =
+            self.get::<Option<Vec<Named>>>(&format!("projects/{project}/repositories?page_size={PAGE}")).await?;
+        Ok(match listed {
+            Answer::Is(listed) => listed.into_iter().flatten().map(|repository| repository.name).collect(),
+            Answer::Missing | Answer::Closed => Vec::new(),
         })
     }
 
@@ -216,7 +239,7 @@ impl Api<'_> {
             201 => Ok(Created::New),
             409 => Ok(Created::There),
             401 | 403 => Ok(Created::Denied(answer.said())),
-            400 => Ok(Created::BadName(answer.said())),
+            400 | 422 => Ok(Created::BadName(answer.said())),
             _ => Err(self.unexpected(&answer)),
         }
     }
@@ -233,6 +256,8 @@ impl Api<'_> {
 
     async fn ask<T>(&self, path: &str, read: impl FnOnce(&ApiAnswer) -> Result<T>) -> Result<Answer<T>> {
         let answer = match self.send(Method::GET, path, None).await {
+            // Harbor itself says that it cannot tell: that passes, and is no reason to believe anything.
+            Err(error) if Reason::of(&error) == Some(Reason::Unwell) => return Err(error),
             Err(error) if error.kind() == ErrorKind::Unavailable => {
                 tracing::warn!(host = self.at.registry(), %error, "Harbor's API does not answer");
                 return Ok(Answer::Closed);
@@ -241,8 +266,6 @@ impl Api<'_> {
         };
         match answer.status {
             200 => read(&answer).map(Answer::Is),
-            // What a proxy before it says looks different.
-            401 if answer.has_code("UNAUTHORIZED") => Ok(Answer::Unknown { login: answer.login() }),
             404 if answer.has_code("NOT_FOUND") => Ok(Answer::Missing),
             status => {
                 tracing::debug!(host = self.at.registry(), status, said = answer.said(), "Harbor's API does not say");

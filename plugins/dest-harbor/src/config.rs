@@ -30,17 +30,18 @@ pub struct Config {
     /// different sources may then want one name, which is an error. Needs `prefix`. Default: 0, none.
     pub flatten: u32,
 
-    /// Create projects that do not exist. The login must be allowed to: robots of a project never are, and robots of
-    /// the system get no rights in what they create, so they must cover all projects. Default: false; a missing
-    /// project is an error.
+    /// Create projects that do not exist. The login must be allowed to: robots of a project never are; robots of the
+    /// system need the right to only where administrators alone may create projects, and get no rights in what they
+    /// create, so they must cover all projects. Default: false; a missing project is an error.
     pub create_projects: bool,
 
     /// Let everybody pull from created projects without a login. Projects that exist stay as they are. Needs
     /// `create_projects`. Default: false, they are private.
     pub public: bool,
 
-    /// How much created projects may hold, in MiB. Counts only if an administrator is logged in; for others Harbor's
-    /// own default holds. Needs `create_projects`. Default: none, Harbor's own default.
+    /// How much created projects may hold, in MiB. Counts only if an administrator is logged in, or a robot of the system
+    /// with the right to create projects; for others Harbor's own default holds. Needs `create_projects`. Default:
+    /// none, Harbor's own default.
     pub quota_mib: Option<NonZero<u32>>,
 }
 

@@ -7,6 +7,7 @@
 //! config     what was written, and the stage that it becomes
 //! push       the stage: asks for a project before it writes there, and stops at one that refuses
 //! projects   what is known of projects: there or to be made, who may push, how full they are
+//! nearby     what other repositories of a project have, which costs nothing
 //! room       what a quota leaves, and what this run takes of it
 //! refusals   the sentences for what Harbor will not take
 //! overview   tags and digests in pages of a hundred, instead of one question a tag
@@ -14,16 +15,17 @@
 //! ```
 //!
 //! The order is Harbor's: the project first, blobs before manifests, children before indexes, tags last. Blobs are asked
-//! for by HEAD and mounted only from repositories that this run wrote or saw, because Harbor's mount does not look
-//! whether garbage collection is about to sweep a blob.
+//! for by HEAD, and mounted only from repositories that were asked before or that this run wrote to: Harbor's mount does
+//! not look whether garbage collection is about to sweep a blob, and its HEAD keeps it from that.
 //!
-//! **Tested against a double only.** A real Harbor cannot run in the tests. They run against
-//! `sealift_testkit::harbor`, which plays Harbor's behaviour, as its source (2.x) has it, in front of a real
-//! `docker-registry`: projects, robots, tokens, quotas, immutable tags, read-only mode, proxy caches, artifact pages,
-//! garbage-collection marks. What differs between versions of Harbor beyond that is not covered.
+//! The tests run against `sealift_testkit::harbor`, which answers in the words of a Harbor 2.15.2, in front of a real
+//! `docker-registry`: projects, robots, tokens, quotas, immutable tags, policies, read-only mode, proxy caches, artifact
+//! pages, garbage collection, a database that is away. By hand it was tried with a Harbor 2.15.2 built from its source;
+//! what differs between versions of Harbor beyond that is not covered.
 
 mod api;
 mod config;
+mod nearby;
 mod overview;
 mod projects;
 mod push;

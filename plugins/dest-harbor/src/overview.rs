@@ -35,15 +35,15 @@ pub(crate) async fn read(api: Api<'_>, wanted: usize) -> Result<Overview> {
             // Somebody deleted it while it was read.
             Answer::Missing if number > 1 => return Ok(Overview::Known(Known::Ask)),
             Answer::Missing => return Ok(Overview::Missing),
-            Answer::Unknown { .. } | Answer::Closed => return Ok(Overview::Closed),
+            Answer::Closed => return Ok(Overview::Closed),
         };
         if page.total.is_some_and(|total| total.div_ceil(PAGE) > pages_worth(wanted)) {
             return Ok(Overview::Known(Known::Ask));
         }
         seen += page.artifacts.len();
         page.artifacts.iter().for_each(|artifact| take(artifact, &mut tags));
-        // Signatures are taken out of a page after it was cut, and some versions leave them out of the total too, from
-        // which they reckon how many pages there are. So neither a short page nor the lack of a next one is the end.
+        // Versions before 2.8 take signatures out of a page after it was cut, and some leave them out of the total too,
+        // from which they reckon how many pages there are. So neither a short page nor the lack of a next one is the end.
         let total = page.total.unwrap_or_default();
         let more = page.has_next || seen < total;
         if !more || (page.artifacts.is_empty() && number * PAGE >= total) {

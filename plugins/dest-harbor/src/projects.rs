@@ -1,8 +1,9 @@
 //! What is known of projects, each asked for once in a run.
 //!
-//! *Seen* is a project when it was looked at, which takes one question; *ready* when it may be written to, which takes
-//! three more and creates it where that is wanted. A project that refused a write is not written to again: what it
-//! said holds for everything else too.
+//! *Seen* is a project when it was looked at, which takes one question or two; *ready* when it may be written to, which
+//! takes two more and creates it where that is wanted. What the login may do there the token says. A project that
+//! refused a write is not written to again: what it said holds for everything else too. One that is full is another
+//! matter: what it has already costs nothing, so only bytes are kept from it (see [`room`](crate::room)).
 
 use std::{
     collections::HashMap,
@@ -12,13 +13,13 @@ use std::{
 use futures::try_join;
 use sealift_core::{
     content::{Descriptor, ImageRef, Repository},
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
 };
-use sealift_registry_client::Reason;
+use sealift_registry_client::{Grant, Reason};
 use tokio::sync::OnceCell;
 
 use crate::{
-    api::{Answer, Api, Created, Quota, Right},
+    api::{Answer, Api, Created, Right},
     refusals::{self, refusal},
     room::Room,
 };
@@ -65,11 +66,12 @@ pub(crate) struct Project {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Seen {
     There {
-        id: u64,
+        /// None if the login may only know that it is there.
+        id: Option<u64>,
         proxy_cache: bool,
     },
     Missing,
-    /// This login may not see it, if it is there.
+    /// Nobody knows whether it is there.
     Hidden,
 }
 
@@ -101,28 +103,35 @@ impl Projects {
         }
     }
 
-    /// Tells a wrong login from one that may not do something: the registry itself says the same of both.
+    /// Tells a wrong login from one that may not do something. The API is no help: to the secret of an OIDC user it says
+    /// 401 although the registry takes it, and to all logins while the database is away.
     ///
     /// # Errors
-    /// If there is a login and it is wrong.
+    /// If there is a login and it is wrong, or nobody can tell at the moment.
     pub(crate) async fn refuse_wrong_login(&self, api: Api<'_>) -> Result<()> {
         let project = self.of(api.at);
-        let ask = || async {
-            match api.rights(None).await? {
-                Answer::Unknown { login: Some(origin) } => Err(refusals::wrong_login(api.at, &origin)),
-                _ => Ok(()),
-            }
-        };
-        once(&project.login, ask).await
+        once(&project.login, || api.registries.check_login(api.at)).await
     }
 
     async fn see(&self, api: Api<'_>) -> Result<Seen> {
         let project = self.of(api.at);
         let look = || async {
-            Ok(match api.project(project_of(api.at)).await? {
-                Answer::Is(found) => Seen::There { id: found.project_id, proxy_cache: found.is_proxy_cache() },
-                Answer::Missing => Seen::Missing,
-                Answer::Unknown { .. } | Answer::Closed => Seen::Hidden,
+            let name = project_of(api.at);
+            match api.project(name).await? {
+                Answer::Is(Some(found)) => {
+                    return Ok(Seen::There { id: Some(found.project_id), proxy_cache: found.is_proxy_cache() });
+                }
+                Answer::Is(None) => {}
+                // A 404 to HEAD says nothing where the API itself may not be there.
+                Answer::Missing | Answer::Closed => return Ok(Seen::Hidden),
+            }
+            Ok(match api.exists(name).await {
+                Ok(Answer::Is(())) => Seen::There { id: None, proxy_cache: false },
+                Ok(Answer::Missing) => Seen::Missing,
+                Ok(Answer::Closed) => Seen::Hidden,
+                Err(error) if Reason::of(&error) == Some(Reason::Unwell) => return Err(error),
+                Err(error) if error.kind() == ErrorKind::Unavailable => Seen::Hidden,
+                Err(error) => return Err(error),
             })
         };
         once(&project.seen, look).await
@@ -146,24 +155,25 @@ impl Projects {
         if let Seen::There { proxy_cache: true, .. } = seen {
             return Err(refusal(api.at, Reason::ProxyCache));
         }
-        let id = match seen {
-            Seen::There { id, .. } => Some(id),
-            Seen::Missing | Seen::Hidden => None,
-        };
-        let (rights, read_only, quota) =
-            try_join!(api.rights(id), once(&site.read_only, || api.is_read_only()), api.quota(project_of(api.at)),)?;
-        match rights {
-            Answer::Unknown { login: Some(origin) } => return Err(refusals::wrong_login(api.at, &origin)),
-            Answer::Unknown { login: None } => return Err(refusals::no_login(api.at)),
-            _ if read_only => return Err(refusal(api.at, Reason::ReadOnly)),
-            Answer::Is(rights) if id.is_some() && !may_push(&rights) => return Err(refusal(api.at, Reason::NoRight)),
+        let (grant, read_only, quota) = try_join!(
+            api.registries.grant(api.at),
+            once(&site.read_only, || api.is_read_only()),
+            api.quota(project_of(api.at)),
+        )?;
+        if read_only {
+            return Err(refusal(api.at, Reason::ReadOnly));
+        }
+        match (grant, seen) {
+            (Grant::Nobody, _) => return Err(refusals::no_login(api.at)),
+            (Grant::NoPush, Seen::There { .. }) => return Err(refusal(api.at, Reason::NoRight)),
+            (Grant::Unknown, Seen::There { id: Some(id), .. }) if !may_push(api.rights(id).await?) => {
+                return Err(refusal(api.at, Reason::NoRight));
+            }
             _ => {}
         }
-        if let Some(full) = quota.as_ref().and_then(Quota::full) {
-            return Err(refusals::full(api.at, &full));
-        }
         let mut room = quota.and_then(|quota| quota.room());
-        if let (None, Some(new)) = (id, self.create) {
+        let is_there = matches!(seen, Seen::There { .. }) || grant == Grant::Push;
+        if let (false, Some(new)) = (is_there, self.create) {
             create(api, new, seen).await?;
             // Whether the limit that was asked for holds is Harbor's to say: only an administrator's counts.
             if new.storage_limit.is_some() {
@@ -193,23 +203,14 @@ impl Projects {
         }
     }
 
-    /// Looks whether the project has room for an image. Only where not all of its blobs would fit, `missing` is asked
-    /// which of them are not there yet.
+    /// Looks whether the project has room for these blobs of an image.
     ///
     /// # Errors
-    /// If what is missing would exceed the project's quota.
-    pub(crate) async fn fits<'d>(
-        &self,
-        at: &ImageRef,
-        blobs: &'d [Descriptor],
-        missing: impl Future<Output = Result<Vec<&'d Descriptor>>>,
-    ) -> Result<()> {
+    /// If they would exceed the project's quota.
+    pub(crate) fn fits<'d>(&self, at: &ImageRef, blobs: impl IntoIterator<Item = &'d Descriptor>) -> Result<()> {
         let project = self.of(&at.repository);
         let Some(room) = project.room.get() else { return Ok(()) };
-        if room.fits(blobs).is_ok() {
-            return Ok(());
-        }
-        room.fits(missing.await?).map_err(|why| refusals::no_room_for(at, why))
+        room.fits(blobs).map_err(|why| refusals::no_room_for(at, why))
     }
 
     /// Gives back what was taken for a blob that was not taken in.
@@ -239,6 +240,7 @@ impl Projects {
         self.of(at).heed(at, &error);
         match Reason::of(&error) {
             Some(Reason::NoProject) if self.create.is_some() => error.hint(refusals::MAY_NOT_CREATE),
+            Some(Reason::NoProject) => error.hint(refusals::CREATE),
             _ => error,
         }
     }
@@ -250,17 +252,20 @@ impl Project {
         // A token that ran out during an upload looks like a missing right, but the next one may be good.
         let Some(reason) = Reason::of(error).filter(|_| !error.is_retryable()) else { return };
         match reason {
-            Reason::NoProject | Reason::NoRight | Reason::Quota | Reason::ReadOnly | Reason::ProxyCache => {
+            Reason::NoProject | Reason::NoRight | Reason::ReadOnly | Reason::ProxyCache => {
                 let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
                 refused.get_or_insert_with(|| refusal(at, reason));
             }
-            Reason::Immutable | Reason::MissingChild => {}
+            // What a full project has already costs nothing, and the registry's client sends it nothing more.
+            Reason::Quota => {}
+            Reason::Immutable | Reason::MissingChild | Reason::Unwell | Reason::Unreadable => {}
         }
     }
 }
 
 /// No rights at all say nothing: some versions tell none of robots.
-fn may_push(rights: &[Right]) -> bool {
+fn may_push(rights: Answer<Vec<Right>>) -> bool {
+    let Answer::Is(rights) = rights else { return true };
     rights.is_empty() || rights.iter().any(|right| right.is("repository", "push"))
 }
 
@@ -288,7 +293,7 @@ async fn create(api: Api<'_>, new: NewProjects, seen: Seen) -> Result<()> {
             Ok(())
         }
         Created::There => Ok(()),
-        // It may be there all the same, hidden from a robot that only pushes: the push will tell.
+        // It may be there all the same, where the API is hidden: the push will tell.
         Created::Denied(_) if seen == Seen::Hidden => Ok(()),
         Created::Denied(said) => Err(refusals::may_not_create(api.at, &said)),
         Created::BadName(said) => Err(refusals::bad_name(api.at, &said)),

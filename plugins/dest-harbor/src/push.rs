@@ -15,6 +15,7 @@ use sealift_registry_client::{Reason, Registries, RegistryPush};
 
 use crate::{
     api::Api,
+    nearby::Nearby,
     overview::{self, Overview},
     projects::{NewProjects, Projects, Seen, project_of},
 };
@@ -24,11 +25,12 @@ pub(crate) struct HarborPush {
     push: RegistryPush,
     registries: Arc<Registries>,
     projects: Arc<Projects>,
+    nearby: Nearby,
 }
 
 impl HarborPush {
     pub(crate) fn new(push: RegistryPush, registries: Arc<Registries>, create: Option<NewProjects>) -> Self {
-        Self { push, registries, projects: Arc::new(Projects::new(create)) }
+        Self { push, registries, projects: Arc::new(Projects::new(create)), nearby: Nearby::default() }
     }
 
     fn api<'a>(&'a self, at: &'a Repository) -> Api<'a> {
@@ -39,6 +41,21 @@ impl HarborPush {
     async fn missing<'d>(&self, at: &Repository, blobs: &'d [Descriptor]) -> Result<Vec<&'d Descriptor>> {
         let answers = try_join_all(blobs.iter().map(|item| self.push.has(at, item))).await?;
         Ok(blobs.iter().zip(answers).filter(|(_, there)| !there).map(|(item, _)| item).collect())
+    }
+
+    /// Makes sure that an image fits into what the quota leaves. Only where not all of its blobs would is it looked for
+    /// those that the repository, or another one of the project, has already.
+    async fn check_room(&self, at: &ImageRef, blobs: &[Descriptor]) -> Result<()> {
+        if self.projects.fits(at, blobs).is_ok() {
+            return Ok(());
+        }
+        let missing = self.missing(&at.repository, blobs).await?;
+        if self.projects.fits(at, missing.iter().copied()).is_ok() {
+            return Ok(());
+        }
+        let (found, missing) = self.nearby.look(self.api(&at.repository), &self.push, missing).await?;
+        found.into_iter().for_each(|item| self.projects.has(&at.repository, item));
+        self.projects.fits(at, missing)
     }
 
     /// Makes sure that a repository may be written to, then writes; what is refused then is remembered.
@@ -123,7 +140,7 @@ impl Push for HarborPush {
     async fn prepare(&self, at: &ImageRef, replaces: Option<&Digest>, blobs: &[Descriptor]) -> Result<()> {
         let api = self.api(&at.repository);
         self.projects.ready(api).await?;
-        self.projects.fits(at, blobs, self.missing(&at.repository, blobs)).await?;
+        self.check_room(at, blobs).await?;
         let Some((tag, old)) = at.version.tag().zip(replaces) else { return Ok(()) };
         if self.projects.is_immutable(api, tag).await? {
             let project = project_of(&at.repository);
@@ -136,6 +153,8 @@ impl Push for HarborPush {
     }
 
     async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer> {
+        let nearby = self.nearby.of(at, item);
+        let known_in = known_in.or(nearby.as_ref());
         let offer = self.write(at, self.push.offer(at, item, known_in)).await?;
         // A project counts a blob once, in however many of its repositories it is.
         let counted = known_in.is_some_and(|other| have_one_project(at, other));
@@ -201,6 +220,9 @@ fn have_one_project(one: &Repository, other: &Repository) -> bool {
     one.registry() == other.registry() && project_of(one) == project_of(other)
 }
 
+/// How long the name of a repository may be (`repository.name` in Harbor's schema).
+const LONGEST: usize = 255;
+
 /// Harbor needs a project and a name in it, and is stricter about the former (`pkg/project/manager.go`).
 fn check_name(at: &ImageRef) -> Result<()> {
     let path = at.repository.path();
@@ -213,6 +235,10 @@ fn check_name(at: &ImageRef) -> Result<()> {
             why,
             "Harbor needs a project before the name: set `prefix` in [[push]], such as `harbor.corp/mirror`",
         );
+    }
+    if path.len() > LONGEST {
+        let why = format!("a name of {} characters is too long", path.len());
+        return wrong(why, "Harbor takes names of 255 characters, project included");
     }
     let project = project_of(&at.repository);
     // Of a repository's path it is known that parts are lower case; separators may stand there twice.

@@ -8,16 +8,17 @@ use sealift_registry_client::Reason;
 
 use crate::{projects::project_of, room::NoRoom};
 
+pub(crate) const CREATE: &str = "create it in Harbor, let it be created with `create_projects = true` in [[push]] (`--create-projects`), or push to \
+     another project";
+
 pub(crate) const MAY_NOT_CREATE: &str =
     "let an administrator create it, or log in as one or as a robot of the system that may create projects";
 
 /// That nothing (more) can be pushed to a project.
 pub(crate) fn refusal(at: &Repository, reason: Reason) -> Error {
-    explained(at, reason, "")
-}
-
-pub(crate) fn full(at: &Repository, how: &str) -> Error {
-    explained(at, Reason::Quota, &format!(" ({how})"))
+    let (host, project) = (at.registry(), project_of(at));
+    let what = format!("nothing can be pushed to the project `{project}` of `{host}`: {reason}");
+    Error::new(reason.kind(), what).hint(reason.remedy()).because(reason)
 }
 
 /// That a blob would exceed the quota of a project. Smaller ones may still fit, so nothing is said about them.
@@ -41,16 +42,10 @@ fn does_not_fit(at: &Repository, what: &str, why: NoRoom) -> Error {
     Error::new(Reason::Quota.kind(), what).hint(Reason::Quota.remedy()).because(Reason::Quota)
 }
 
-fn explained(at: &Repository, reason: Reason, more: &str) -> Error {
-    let (host, project) = (at.registry(), project_of(at));
-    let what = format!("nothing can be pushed to the project `{project}` of `{host}`: {reason}{more}");
-    Error::new(reason.kind(), what).hint(reason.remedy()).because(reason)
-}
-
 pub(crate) fn missing(at: &Repository) -> Error {
     let (host, project) = (at.registry(), project_of(at));
     Error::new(ErrorKind::NotFound, format!("the project `{project}` does not exist at `{host}`"))
-        .hint("create it in Harbor, set `create_projects = true` in [[push]], or set another `prefix`")
+        .hint(CREATE)
         .because(Reason::NoProject)
 }
 
@@ -65,11 +60,6 @@ pub(crate) fn bad_name(at: &Repository, said: &str) -> Error {
 fn not_created(at: &Repository, kind: ErrorKind, said: &str) -> Error {
     let (host, project) = (at.registry(), project_of(at));
     Error::new(kind, format!("cannot create the project `{project}` of `{host}`: {said}"))
-}
-
-pub(crate) fn wrong_login(at: &Repository, origin: &str) -> Error {
-    Error::new(ErrorKind::Denied, format!("`{}` does not accept the login from {origin}", at.registry()))
-        .hint("check user name and password there, and whether a robot expired")
 }
 
 pub(crate) fn no_login(at: &Repository) -> Error {

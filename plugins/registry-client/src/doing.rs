@@ -25,6 +25,8 @@ pub(crate) enum Doing<'a> {
     PushBlob(&'a Repository, &'a Digest),
     /// Write a manifest.
     PushManifest(&'a ImageRef),
+    /// Find out whether the login for a repository is taken.
+    LogIn(&'a Repository),
     /// Use the API that the product has beside the registry, for something that concerns a repository.
     UseApi(&'a Repository),
 }
@@ -40,6 +42,7 @@ impl Doing<'_> {
             | Self::ReadBlob(repository, _)
             | Self::LookForBlob(repository, _)
             | Self::PushBlob(repository, _)
+            | Self::LogIn(repository)
             | Self::UseApi(repository) => repository,
         }
     }
@@ -66,6 +69,7 @@ impl fmt::Display for Doing<'_> {
             }
             Self::PushBlob(repository, digest) => write!(f, "cannot push the blob `{digest}` to `{repository}`"),
             Self::PushManifest(image) => write!(f, "cannot push `{image}`"),
+            Self::LogIn(repository) => write!(f, "cannot log in at `{}`", repository.registry()),
             Self::UseApi(repository) => write!(f, "cannot use the API of `{}`", repository.registry()),
         }
     }

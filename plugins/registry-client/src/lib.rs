@@ -36,6 +36,7 @@ mod timing;
 mod url_policy;
 mod write;
 
+pub use auth::Grant;
 pub use config::{Config, Registry};
 pub use credentials::{Config as CredentialsConfig, Credentials};
 pub use error::Reason;

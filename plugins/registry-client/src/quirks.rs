@@ -3,7 +3,7 @@
 use std::{
     collections::HashSet,
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU8, Ordering},
     },
 };
@@ -32,6 +32,15 @@ pub(crate) struct Quirks {
     confirms: AtomicU8,
     /// Only for Harbor: what is known to stand, seen or brought in this run.
     mountable: Mutex<HashSet<(Repository, Digest)>>,
+    /// Projects that took something in this run, so that they are there.
+    wrote: Mutex<HashSet<String>>,
+    /// Projects that refused something because their quota is used up.
+    full: Mutex<HashSet<String>>,
+}
+
+/// The first element of a repository's path, which is the project at Harbor.
+pub(crate) fn project_of(at: &Repository) -> &str {
+    at.path().split('/').next().unwrap_or_default()
 }
 
 /// How to find out whether a repository has a blob.
@@ -80,6 +89,29 @@ impl Quirks {
         self.confirms.fetch_max(if confirmed { 1 } else { 2 }, Ordering::Relaxed);
     }
 
+    /// A project took something.
+    pub(crate) fn note_write(&self, at: &Repository) {
+        let mut wrote = lock(&self.wrote);
+        if !wrote.contains(project_of(at)) {
+            wrote.insert(project_of(at).to_owned());
+        }
+    }
+
+    /// Whether the project of a repository took something in this run.
+    pub(crate) fn took_a_write(&self, at: &Repository) -> bool {
+        lock(&self.wrote).contains(project_of(at))
+    }
+
+    /// The quota of a project is used up: no more bytes are sent there.
+    pub(crate) fn note_full(&self, at: &Repository) {
+        lock(&self.full).insert(project_of(at).to_owned());
+    }
+
+    /// Whether the quota of a project was found used up.
+    pub(crate) fn is_full(&self, at: &Repository) -> bool {
+        lock(&self.full).contains(project_of(at))
+    }
+
     pub(crate) fn is_set(flag: &AtomicBool) -> bool {
         flag.load(Ordering::Relaxed)
     }
@@ -98,18 +130,16 @@ impl Host {
     /// Notes that a repository has a blob that nobody is about to sweep.
     pub(crate) fn remember_mountable(&self, item: &Descriptor, at: &Repository) {
         if self.is_harbor() {
-            let mut mountable = self.quirks.mountable.lock().unwrap_or_else(PoisonError::into_inner);
-            mountable.insert((at.clone(), item.digest.clone()));
+            lock(&self.quirks.mountable).insert((at.clone(), item.digest.clone()));
         }
     }
 
-    /// Whether a blob may be mounted from a repository. At Harbor only what this run saw or brought there: its mount
-    /// does not look whether garbage collection has marked a blob.
-    pub(crate) fn may_mount(&self, item: &Descriptor, from: &Repository) -> bool {
-        if !self.is_harbor() {
-            return true;
-        }
-        let mountable = self.quirks.mountable.lock().unwrap_or_else(PoisonError::into_inner);
-        mountable.contains(&(from.clone(), item.digest.clone()))
+    /// Whether this run saw a blob in a repository, or brought it there.
+    pub(crate) fn is_mountable(&self, item: &Descriptor, from: &Repository) -> bool {
+        lock(&self.quirks.mountable).contains(&(from.clone(), item.digest.clone()))
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

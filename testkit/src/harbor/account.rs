@@ -11,6 +11,8 @@ pub enum Right {
     ReadProject,
     /// List artifacts through the API: resource `artifact`, action `list`.
     ListArtifacts,
+    /// Read one artifact through the API: resource `artifact`, action `read`.
+    ReadArtifact,
     /// Read how much of the quota is used.
     ReadQuota,
     /// List the rules for immutable tags: resource `immutable-tag`, action `list`.
@@ -18,9 +20,24 @@ pub enum Right {
 }
 
 impl Right {
-    /// What a developer of a project may do.
-    pub const ALL: [Self; 6] =
-        [Self::Pull, Self::Push, Self::ReadProject, Self::ListArtifacts, Self::ReadQuota, Self::ListRules];
+    /// Everything, as a project administrator may do.
+    pub const ALL: [Self; 7] = [
+        Self::Pull,
+        Self::Push,
+        Self::ReadProject,
+        Self::ListArtifacts,
+        Self::ReadArtifact,
+        Self::ReadQuota,
+        Self::ListRules,
+    ];
+
+    /// The rights of the role Developer, which does not include the rules for immutable tags (`rbac_role.go`).
+    pub const DEVELOPER: [Self; 6] =
+        [Self::Pull, Self::Push, Self::ReadProject, Self::ListArtifacts, Self::ReadArtifact, Self::ReadQuota];
+
+    /// The rights of the role Guest.
+    pub const GUEST: [Self; 5] =
+        [Self::Pull, Self::ReadProject, Self::ListArtifacts, Self::ReadArtifact, Self::ReadQuota];
 
     /// How the API calls it: resource and action.
     pub(super) fn policy(self) -> (&'static str, &'static str) {
@@ -29,6 +46,7 @@ impl Right {
             Self::Push => ("repository", "push"),
             Self::ReadProject => ("project", "read"),
             Self::ListArtifacts => ("artifact", "list"),
+            Self::ReadArtifact => ("artifact", "read"),
             Self::ReadQuota => ("quota", "read"),
             Self::ListRules => ("immutable-tag", "list"),
         }
@@ -44,6 +62,8 @@ pub struct Account {
     /// By project; `*` covers all, also those to come.
     grants: Vec<(String, Vec<Right>)>,
     pub(super) creates_projects: bool,
+    /// A user of an OIDC provider, whose CLI secret counts for a part of the API only.
+    pub(super) oidc: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +87,12 @@ impl Account {
         Self { creates_projects: true, ..Self::new(name, password, Kind::User) }
     }
 
+    /// The same with the CLI secret of a user who logs in by OIDC. Such a secret counts for `/v2/`, for tokens, and for
+    /// a part of the API; everything else there answers 401 (`security/oidc_cli.go`).
+    pub fn oidc(name: &str, cli_secret: &str) -> Self {
+        Self { oidc: true, ..Self::user(name, cli_secret) }
+    }
+
     /// A robot: `robot$name` of the system, or `robot$project+name` of a project. It may do nothing yet.
     pub fn robot(name: &str, secret: &str) -> Self {
         let kind = if name.contains('+') { Kind::ProjectRobot } else { Kind::SystemRobot };
@@ -75,7 +101,7 @@ impl Account {
 
     fn new(name: &str, secret: &str, kind: Kind) -> Self {
         let (name, secret) = (name.to_owned(), secret.to_owned());
-        Self { name, secret, kind, grants: Vec::new(), creates_projects: kind == Kind::Admin }
+        Self { name, secret, kind, grants: Vec::new(), creates_projects: kind == Kind::Admin, oidc: false }
     }
 
     /// Gives rights in a project, or with `*` in all of them, also in those to come.
@@ -85,20 +111,25 @@ impl Account {
         self
     }
 
-    /// Lets a robot of the system create projects. It gets no rights in them (goharbor/harbor#23985), so that it
-    /// needs some in `*` to be of use there.
+    /// Gives a robot of the system the right to create projects, which it needs only where administrators alone may.
+    /// It gets no rights in them (goharbor/harbor#23985), so that it needs some in `*` to be of use there.
     #[must_use]
     pub fn may_create_projects(self) -> Self {
         Self { creates_projects: true, ..self }
     }
 
     pub(super) fn can(&self, project: &str, right: Right) -> bool {
+        // The right to push includes the one to pull for robots of a project, not for those of the system
+        // (`security/robot/context.go`).
+        let also = (right == Right::Pull && self.kind == Kind::ProjectRobot).then_some(Right::Push);
+        let has = |rights: &[Right]| rights.contains(&right) || also.is_some_and(|also| rights.contains(&also));
         self.kind == Kind::Admin
-            || self.grants.iter().any(|(name, rights)| (name == "*" || name == project) && rights.contains(&right))
+            || self.grants.iter().any(|(name, rights)| (name == "*" || name == project) && has(rights))
     }
 
-    pub(super) fn is_robot(&self) -> bool {
-        matches!(self.kind, Kind::SystemRobot | Kind::ProjectRobot)
+    /// Whether it has any right in a project.
+    pub(super) fn knows(&self, project: &str) -> bool {
+        self.kind == Kind::Admin || self.grants.iter().any(|(name, _)| name == "*" || name == project)
     }
 
     /// A user owns the projects that they create; a robot does not.

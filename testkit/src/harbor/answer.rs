@@ -34,6 +34,21 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, "UNSUPPORTED", message)
     }
 
+    /// A 401 of `v2auth`, which prints the message twice: `Error()` joins message and cause (`lib/errors/errors.go`).
+    pub(super) fn unauthorized_v2(message: &str) -> Self {
+        Self::unauthorized(format!("{message}: {message}"))
+    }
+
+    /// Any error without a code of its own; the cause is in the log of the core only (`lib/http/error.go`).
+    pub(super) fn unknown() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", "internal server error")
+    }
+
+    /// A deployment policy of the project bars the pull.
+    pub(super) fn policy(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::PRECONDITION_FAILED, "PROJECTPOLICYVIOLATION", message)
+    }
+
     pub(super) fn unauthorized(message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message)
     }
@@ -56,10 +71,6 @@ impl Refusal {
 
     pub(super) fn precondition(message: impl Into<String>) -> Self {
         Self::new(StatusCode::PRECONDITION_FAILED, "PRECONDITION", message)
-    }
-
-    pub(super) fn too_large() -> Self {
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "REQUEST_ENTITY_TOO_LARGE", "the body is larger than 4 MiB")
     }
 
     pub(super) fn unprocessable(message: impl Into<String>) -> Self {

@@ -82,6 +82,7 @@ pub(super) fn referrers(shared: &Shared, repository: &str, subject: &str) -> Res
         "manifests": entries,
     });
     let mut response = json_answer(StatusCode::OK, &index);
+    response.headers_mut().insert("x-total-count", index["manifests"].as_array().map_or(0, Vec::len).into());
     let index_type = HeaderValue::from_static("application/vnd.oci.image.index.v1+json");
     response.headers_mut().insert(header::CONTENT_TYPE, index_type);
     response
@@ -94,21 +95,17 @@ pub(super) struct With {
     pub(super) accessories: bool,
 }
 
-/// The rows that a list of artifacts is paged over: tagged ones, and those that no index points to (`dao.go`). The
-/// last pushed comes first.
+/// The rows that a list of artifacts is paged over: tagged ones, and those that no index points to, but nothing that is
+/// about another artifact (`dao.go`). The last pushed comes first.
 pub(super) fn rows(known: &Repository) -> Vec<(&String, &Artifact)> {
     let children: HashSet<&String> = known.artifacts.values().flat_map(|parent| &parent.children).collect();
     let tagged: HashSet<&String> = known.tags.values().collect();
     let is_row = |digest: &String| tagged.contains(digest) || !children.contains(digest);
-    let mut rows: Vec<_> = known.artifacts.iter().filter(|(digest, _)| is_row(digest)).collect();
+    let is_accessory = |artifact: &Artifact| artifact.accessory.is_some();
+    let rows = known.artifacts.iter().filter(|(digest, artifact)| is_row(digest) && !is_accessory(artifact));
+    let mut rows: Vec<_> = rows.collect();
     rows.sort_by_key(|(_, artifact)| std::cmp::Reverse(artifact.id));
     rows
-}
-
-/// Artifacts that are about another one are dropped from a page after it was cut (`controller.go`, `List`): a page
-/// may be short, or empty, without being the last.
-pub(super) fn shown(artifact: &Artifact) -> bool {
-    artifact.accessory.is_none()
 }
 
 /// One artifact as the API shows it.

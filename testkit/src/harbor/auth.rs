@@ -1,27 +1,23 @@
 //! Who is asking, what they may do, and how Harbor says that they may not.
 
-use std::{
-    collections::HashSet,
-    time::{Duration, Instant},
-};
+use std::time::Instant;
 
-use axum::{
-    extract::Request,
-    http::{HeaderMap, Method, StatusCode, Uri, header},
-    response::{IntoResponse, Response},
-};
+use axum::http::{HeaderMap, Method, Uri, header};
 use base64::{Engine as _, prelude::*};
-use serde_json::json;
 
 use super::{
     account::{Account, Kind, Right},
-    answer::{Refusal, json_answer},
+    answer::Refusal,
     path::{Route, project_of, query},
     state::{Shared, State, Token},
 };
 
 /// The service that stands in every Bearer challenge of Harbor (`creator.go`, `Registry`).
-const SERVICE: &str = "harbor-registry";
+pub(super) const SERVICE: &str = "harbor-registry";
+
+/// How the driver of PostgreSQL says that there is none.
+const NO_CONNECTION: &str = "failed to connect to `user=harbor database=registry`: 127.0.0.1:5432 (127.0.0.1): dial \
+                             error: dial tcp 127.0.0.1:5432: connect: connection refused";
 
 /// Who is asking. A wrong password or an old token makes nobody of somebody, as `UnauthorizedMiddleware` does.
 pub(super) enum Who {
@@ -54,13 +50,13 @@ pub(super) fn account(state: &State, headers: &HeaderMap) -> Option<Account> {
 
 fn basic(state: &State, login: &str) -> Option<Account> {
     let text = String::from_utf8(BASE64_STANDARD.decode(login).ok()?).ok()?;
-    let (name, password) = text.split_once(':')?;
+    let (name, password) = text.split_once(':').filter(|_| !state.database_away)?;
     state.accounts.get(name).filter(|account| account.secret == password).cloned()
 }
 
 impl Who {
     /// Whether they may do this in a project that is there.
-    fn can(&self, state: &State, project: &str, action: &str) -> bool {
+    pub(super) fn can(&self, state: &State, project: &str, action: &str) -> bool {
         let public = action == "pull" && state.project(project).is_some_and(|project| project.public);
         match self {
             Self::Nobody => public,
@@ -88,11 +84,15 @@ pub(super) fn check(shared: &Shared, method: &Method, uri: &Uri, headers: &Heade
     let route = Route::of(uri.path());
     let who = who(&state, headers);
     let Some(repository) = route.repository() else {
-        return match (route, who) {
+        return match (&route, who) {
             (Route::Ping, Who::Nobody) => Err(refuse(shared, headers, &[], "unauthorized")),
             (Route::Catalog, Who::Account(account)) if account.kind == Kind::Admin => Ok(()),
             (Route::Catalog, _) => {
-                Err(Refusal::unauthorized("unauthorized to list catalog").challenge("Basic realm=\"harbor\""))
+                Err(Refusal::unauthorized_v2("unauthorized to list catalog").challenge("Basic realm=\"harbor\""))
+            }
+            (Route::Other, _) => {
+                let message = format!("un-recognized request: {method} {}", uri.path());
+                Err(Refusal::unauthorized_v2(&message).challenge(""))
             }
             _ => Ok(()),
         };
@@ -108,12 +108,20 @@ pub(super) fn check(shared: &Shared, method: &Method, uri: &Uri, headers: &Heade
     }
     for (repository, action) in &wanted {
         // Docker's own client needs a challenge here (goharbor/harbor#11271), so no project is looked up.
-        if *method == Method::HEAD && !headers.contains_key(header::AUTHORIZATION) {
+        let reads = matches!(*method, Method::HEAD | Method::GET);
+        if reads && !headers.contains_key(header::AUTHORIZATION) {
             return Err(refuse(shared, headers, &wanted, "authorize header needed to send HEAD to repository"));
         }
         let project = project_of(repository);
+        if state.database_away {
+            return Err(match (&route, method) {
+                // These open a transaction before anything else.
+                (Route::Upload(_, None), _) | (Route::Manifest(..), &Method::PUT) => Refusal::unknown(),
+                _ => Refusal::unauthorized_v2(NO_CONNECTION).challenge(""),
+            });
+        }
         if state.project(project).is_none() {
-            return Err(Refusal::unauthorized(format!("project {project} not found")).challenge(""));
+            return Err(Refusal::unauthorized_v2(&format!("project {project} not found")).challenge(""));
         }
         if !who.can(&state, project, action) {
             let message = format!("unauthorized to access repository: {repository}, action: {action}");
@@ -125,7 +133,7 @@ pub(super) fn check(shared: &Shared, method: &Method, uri: &Uri, headers: &Heade
 
 /// A 401 with the challenge that `getChallenge` picks: who came with a header, even with an old token, is told *Basic*.
 fn refuse(shared: &Shared, headers: &HeaderMap, wanted: &[(String, &str)], message: &str) -> Refusal {
-    let refusal = Refusal::unauthorized(message);
+    let refusal = Refusal::unauthorized_v2(message);
     if headers.contains_key(header::AUTHORIZATION) {
         return refusal.challenge("Basic realm=\"harbor\"");
     }
@@ -139,39 +147,4 @@ fn refuse(shared: &Shared, headers: &HeaderMap, wanted: &[(String, &str)], messa
         challenge += &format!(",scope=\"{}\"", scopes.join(" "));
     }
     refusal.challenge(challenge)
-}
-
-/// `/service/token`: a token for whoever asks, with the actions that they have (`creator.go`). A project that is not
-/// there gives no actions, and no error; so does a wrong password where scopes are asked for.
-pub(super) fn token(shared: &Shared, request: &Request) -> Response {
-    let mut state = shared.state();
-    let who = who(&state, request.headers());
-    let pairs = url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes());
-    let scopes: Vec<String> = pairs
-        .filter(|(key, _)| key == "scope")
-        .flat_map(|(_, value)| value.split(' ').map(str::to_owned).collect::<Vec<_>>())
-        .collect();
-    if matches!(who, Who::Nobody) && scopes.is_empty() {
-        return Refusal::unauthorized("Unauthorized").into_response();
-    }
-    let access = scopes.iter().filter_map(|scope| granted(&state, &who, scope)).collect();
-    let lifetime = state.token_lifetime;
-    let name = format!("opaque-{}", state.next());
-    let until = Instant::now() + lifetime;
-    state.tokens.insert(name.clone(), Token { access, until });
-    json_answer(StatusCode::OK, &json!({ "token": name, "access_token": "", "expires_in": seconds(lifetime) }))
-}
-
-fn seconds(lifetime: Duration) -> u64 {
-    lifetime.as_secs()
-}
-
-/// What somebody has of `repository:name:actions`: all that they may do there, whatever they asked for.
-fn granted(state: &State, who: &Who, scope: &str) -> Option<(String, Vec<String>)> {
-    let (name, _) = scope.strip_prefix("repository:")?.rsplit_once(':')?;
-    let project = project_of(name);
-    let there = state.project(project).is_some();
-    let actions: HashSet<&str> =
-        ["pull", "push", "delete"].into_iter().filter(|action| there && who.can(state, project, action)).collect();
-    Some((name.to_owned(), actions.into_iter().map(str::to_owned).collect()))
 }

@@ -10,22 +10,41 @@ use super::{
     answer::Refusal,
     path::{project_of, query},
     registry_api::{drain, refuse_proxy_cache},
-    state::{Shared, State},
+    state::{Gc, Shared, State},
 };
 
-/// HEAD: the database must know the blob, and the garbage collection must not want it (`head_blob.go`).
+/// HEAD: the database must know the blob, and the garbage collection must not be at it. One that is only marked is
+/// touched, which takes the mark off, in whatever repository it was asked for (`head_blob.go`).
 pub(super) fn head(shared: &Shared, digest: &str) -> Result<(), Refusal> {
-    match shared.state().blobs.get(digest) {
+    match shared.state().blobs.get_mut(digest) {
         None => Err(Refusal::not_found(format!("blob {digest} not found"))),
-        Some(blob) if blob.marked => {
+        Some(blob) if blob.gc.hides() => {
             Err(Refusal::not_found("the asking blob is delete failed, mark it as non existing"))
         }
-        Some(_) => Ok(()),
+        Some(blob) => {
+            blob.gc = Gc::None;
+            Ok(())
+        }
     }
 }
 
-/// POST: opens an upload, or mounts. The quota is asked for a mount only, as only then the size is known; a mark of
-/// the garbage collection is not looked at (`post_initiate_blob_upload.go`, both).
+/// Where a registry with an object store sends those who want a blob that is there.
+pub(super) fn redirect(shared: &Shared, digest: &str, found: Response) -> Response {
+    let store = shared.state().store.clone().filter(|_| found.status() == StatusCode::OK);
+    match store {
+        Some(store) => {
+            let (_, hex) = digest.split_once(':').unwrap_or_default();
+            let location = format!("{store}/docker/registry/v2/blobs/sha256/{}/{hex}/data", &hex[..2]);
+            let kind = (header::CONTENT_TYPE, "application/octet-stream".to_owned());
+            (StatusCode::TEMPORARY_REDIRECT, [kind, (header::LOCATION, location)]).into_response()
+        }
+        None => found,
+    }
+}
+
+/// POST: opens an upload, or mounts. The quota is asked with the size of a blob that shall be mounted, else with
+/// nothing, which is too much for a project that holds more than it may; the mark of the garbage collection is not
+/// looked at (`post_initiate_blob_upload.go`, both).
 pub(super) async fn begin(shared: &Shared, repository: &str, request: Request) -> Response {
     let project = project_of(repository).to_owned();
     let mount = query(request.uri(), "mount");
@@ -33,7 +52,7 @@ pub(super) async fn begin(shared: &Shared, repository: &str, request: Request) -
         let state = shared.state();
         match mount.as_ref().and_then(|digest| Some((digest, state.blobs.get(digest)?.size))) {
             Some((digest, size)) => admit(&state, &project, digest, size),
-            None => Ok(()),
+            None => state.project(&project).map_or(Ok(()), |project| project.admit(0)),
         }
     });
     if let Err(refusal) = allowed {
@@ -74,12 +93,10 @@ pub(super) async fn finish(shared: &Shared, repository: &str, session: &str, req
         Some(size) if size > 0 => size,
         _ => shared.state().sessions.get(session).copied().unwrap_or_default(),
     };
-    let allowed = admit(&shared.state(), &project, &digest, size);
+    let fits = admit(&shared.state(), &project, &digest, size);
+    let allowed = fits.and_then(|()| take_mark_off(shared, &digest));
     if let Err(refusal) = allowed {
         return refused(request, refusal).await;
-    }
-    if let Some(blob) = shared.state().blobs.get_mut(&digest) {
-        blob.marked = false;
     }
     let response = shared.backend.forward(request).await;
     let mut state = shared.state();
@@ -88,6 +105,21 @@ pub(super) async fn finish(shared: &Shared, repository: &str, session: &str, req
     }
     state.sessions.remove(session);
     response
+}
+
+/// Takes the mark of the garbage collection off what comes again, unless it is being swept at the moment
+/// (`put_blob_upload.go`, `put_manifest.go`).
+pub(super) fn take_mark_off(shared: &Shared, digest: &str) -> Result<(), Refusal> {
+    match shared.state().blobs.get_mut(digest) {
+        Some(blob) if blob.gc == Gc::Deleting => Err(Refusal::not_found(
+            "the asking blob is in GC, mark it as non existing, request id: 0410a833-6212-4465-9686-345535e59073",
+        )),
+        Some(blob) => {
+            blob.gc = Gc::None;
+            Ok(())
+        }
+        None => Ok(()),
+    }
 }
 
 /// What a project holds already costs nothing again.

@@ -10,16 +10,17 @@ use sealift_core::content::{Descriptor, Manifest, MediaType};
 
 use super::{
     answer::Refusal,
+    blobs::take_mark_off,
     path::project_of,
     registry_api::refuse_proxy_cache,
     state::{Artifact, Shared, State},
 };
 
-/// `MaxManifestBodySize` of `common/const.go`.
-const MAX_MANIFEST: usize = 4 << 20;
+/// More than the registry behind takes, which is the one to refuse.
+const MAX_MANIFEST: usize = 64 << 20;
 
 /// In Harbor's order: proxy cache, immutable tag, quota, mark of the garbage collection, the registry behind, the
-/// children of an index. The last comes after the registry stored it.
+/// children of an index, the config of an image. The last two come after the registry stored it.
 pub(super) async fn put(shared: &Shared, repository: &str, reference: &str, request: Request) -> Response {
     match try_put(shared, repository, reference, request).await {
         Ok(response) => response,
@@ -28,8 +29,8 @@ pub(super) async fn put(shared: &Shared, repository: &str, reference: &str, requ
 }
 
 async fn try_put(shared: &Shared, repository: &str, reference: &str, request: Request) -> Result<Response, Refusal> {
-    let (parts, body) = request.into_parts();
-    let body: Bytes = to_bytes(body, MAX_MANIFEST).await.map_err(|_| Refusal::too_large())?;
+    let (mut parts, body) = request.into_parts();
+    let body: Bytes = to_bytes(body, MAX_MANIFEST).await.map_err(|_| Refusal::unknown())?;
     refuse_proxy_cache(shared, repository)?;
     refuse_immutable(&shared.state(), repository, reference)?;
     let media_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
@@ -37,15 +38,19 @@ async fn try_put(shared: &Shared, repository: &str, reference: &str, request: Re
         .map_err(|error| Refusal::manifest_invalid(format!("unmarshal manifest failed: {error}")))?;
     let digest = manifest.digest().to_string();
     ask_quota(&shared.state(), repository, &manifest)?;
-    if let Some(blob) = shared.state().blobs.get_mut(&digest) {
-        blob.marked = false;
+    take_mark_off(shared, &digest)?;
+    if reference.contains(':') && shared.state().stumbles() {
+        return Err(Refusal::unknown());
     }
+    // Since 2.15 tags are the database's alone; the registry behind is written to by digest.
+    parts.uri = format!("/v2/{repository}/manifests/{digest}").parse().expect("a path is a target");
     let mut response = shared.backend.forward(Request::from_parts(parts, Body::from(body))).await;
     if response.status() != StatusCode::CREATED {
         return Ok(response);
     }
     let mut state = shared.state();
     find_children(&state, repository, &manifest)?;
+    read_config(shared, &manifest)?;
     hold(&mut state, repository, &manifest);
     let tag = (!reference.contains(':')).then_some(reference);
     ensure_artifact(&mut state, repository, tag, &manifest);
@@ -83,7 +88,34 @@ fn ask_quota(state: &State, repository: &str, manifest: &Manifest) -> Result<(),
 }
 
 fn counted(manifest: &Manifest) -> impl Iterator<Item = &Descriptor> {
-    manifest.blobs().chain(manifest.children()).filter(|item| !item.is_foreign())
+    // Only Docker's foreign layers are left out, not those that OCI calls non-distributable (`pkg/blob/models`).
+    let foreign =
+        |item: &&Descriptor| item.media_type.as_str().starts_with("application/vnd.docker.image.rootfs.foreign");
+    manifest.blobs().chain(manifest.children()).filter(move |item| !foreign(item))
+}
+
+/// The config of an image must be one, and that of an artifact with a type of its own an object (`processor/image`,
+/// `processor/default.go`). What cannot be read is an error without a code.
+fn read_config(shared: &Shared, manifest: &Manifest) -> Result<(), Refusal> {
+    let Some(config) = manifest.config() else { return Ok(()) };
+    let bytes = shared.blob_file(&config.digest.to_string()).and_then(|blob| std::fs::read(blob.join("data")).ok());
+    let object = bytes.and_then(|bytes| serde_json::from_slice::<serde_json::Map<_, _>>(&bytes).ok());
+    let media_type = config.media_type.as_str();
+    let good = match media_type {
+        "application/vnd.oci.image.config.v1+json" | "application/vnd.docker.container.image.v1+json" => {
+            let created = object.as_ref().map(|object| object.get("created").cloned().unwrap_or_default());
+            created.is_some_and(|created| created.is_null() || created.as_str().is_some_and(|text| text.contains('T')))
+        }
+        other if has_own_type(other) => object.is_some(),
+        _ => true,
+    };
+    if good { Ok(()) } else { Err(Refusal::unknown()) }
+}
+
+/// `application/vnd.COMPANY.TYPE.config.VERSION+json`.
+fn has_own_type(media_type: &str) -> bool {
+    let parts = media_type.strip_prefix("application/vnd.").and_then(|rest| rest.split_once(".config."));
+    parts.is_some_and(|(owner, version)| owner.contains('.') && version.ends_with("+json"))
 }
 
 /// `indexAbstractor.Abstract`: every child must be an artifact of the same repository.
@@ -110,7 +142,7 @@ fn ensure_artifact(state: &mut State, repository: &str, tag: Option<&str>, manif
     let id = state.next();
     let known = state.repositories.entry(repository.to_owned()).or_default();
     let digest = manifest.digest().to_string();
-    let accessory = accessory(known.artifacts.keys(), tag, manifest);
+    let accessory = accessory(tag, manifest);
     known.artifacts.entry(digest.clone()).or_insert_with(|| Artifact {
         id,
         media_type: manifest.media_type().to_string(),
@@ -124,20 +156,19 @@ fn ensure_artifact(state: &mut State, repository: &str, tag: Option<&str>, manif
     }
 }
 
-/// A cosign signature by its tag and the type of a layer (`cosign.go`), or whatever has a subject (`subject.go`).
-fn accessory<'a>(
-    mut known: impl Iterator<Item = &'a String>,
-    tag: Option<&str>,
-    manifest: &Manifest,
-) -> Option<(String, &'static str)> {
+/// A cosign signature by its tag and the type of a layer (`cosign.go`), or whatever has a subject (`subject.go`),
+/// whether or not that is there yet.
+fn accessory(tag: Option<&str>, manifest: &Manifest) -> Option<(String, &'static str)> {
     if let Some(subject) = manifest.subject() {
-        return Some((subject.digest.to_string(), "subject.accessory"));
+        let notation = artifact_type(manifest).as_deref() == Some("application/vnd.cncf.notary.signature");
+        let kind = if notation { "signature.notation" } else { "subject.accessory" };
+        return Some((subject.digest.to_string(), kind));
     }
     let hex = tag?.strip_prefix("sha256-")?.strip_suffix(".sig")?;
     let subject = format!("sha256:{hex}");
     let signs =
         manifest.blobs().any(|blob| blob.media_type.as_str() == "application/vnd.dev.cosign.simplesigning.v1+json");
-    (signs && known.any(|digest| *digest == subject)).then_some((subject, "signature.cosign"))
+    signs.then_some((subject, "signature.cosign"))
 }
 
 fn artifact_type(manifest: &Manifest) -> Option<String> {

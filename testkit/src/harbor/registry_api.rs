@@ -12,6 +12,7 @@ use super::{
     answer::{Refusal, plain},
     artifacts, auth, blobs, manifests,
     path::{Route, project_of},
+    policy,
     state::Shared,
 };
 
@@ -29,7 +30,11 @@ pub(super) async fn answer(shared: &Shared, mut request: Request) -> Response {
         }
         (Route::Referrers(repository, subject), Method::GET) => Ok(artifacts::referrers(shared, &repository, &subject)),
         (Route::Manifest(repository, reference), Method::GET | Method::HEAD) => {
-            match artifacts::find(shared, &repository, &reference) {
+            let found = artifacts::find(shared, &repository, &reference).and_then(|digest| {
+                policy::check(shared, &repository, &digest, request.headers())?;
+                Ok(digest)
+            });
+            match found {
                 // The registry behind is asked by digest; tags are the database's.
                 Ok(digest) => {
                     let target = format!("/v2/{repository}/manifests/{digest}");
@@ -44,9 +49,12 @@ pub(super) async fn answer(shared: &Shared, mut request: Request) -> Response {
             return manifests::put(shared, &repository, &reference, request).await;
         }
         (Route::Blob(_, digest), Method::HEAD) => match blobs::head(shared, &digest) {
-            Ok(()) => Ok(shared.backend.forward(request).await),
+            Ok(()) => Ok(blobs::redirect(shared, &digest, shared.backend.forward(request).await)),
             Err(refusal) => Err(refusal),
         },
+        (Route::Blob(_, digest), Method::GET) => {
+            Ok(blobs::redirect(shared, &digest, shared.backend.forward(request).await))
+        }
         (Route::Upload(repository, None), Method::POST) => {
             return blobs::begin(shared, &repository, request).await;
         }
@@ -81,7 +89,7 @@ pub(super) fn refuse_proxy_cache(shared: &Shared, repository: &str) -> Result<()
     let project = project_of(repository);
     match shared.state().project(project) {
         Some(found) if found.proxy_cache => {
-            Err(Refusal::denied(format!("can not push artifact to a proxy project: {project}")))
+            Err(Refusal::denied(format!("denied: can not push artifact to a proxy project: {project}")))
         }
         _ => Ok(()),
     }

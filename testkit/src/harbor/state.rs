@@ -3,23 +3,32 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     net::SocketAddr,
+    path::PathBuf,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use super::{account::Account, answer::Refusal, journal::Journal, proxy::Backend};
+use super::{Policy, account::Account, answer::Refusal, journal::Journal, proxy::Backend};
 
 pub(super) struct Shared {
     pub(super) addr: SocketAddr,
     pub(super) backend: Backend,
     pub(super) journal: Journal,
+    /// Where the registry behind keeps its content.
+    pub(super) storage: PathBuf,
     state: Mutex<State>,
 }
 
 impl Shared {
-    pub(super) fn new(addr: SocketAddr, registry: SocketAddr) -> Self {
-        let state = State { token_lifetime: Duration::from_secs(30 * 60), hides_missing: true, ..State::default() };
-        Self { addr, backend: Backend::new(registry), journal: Journal::default(), state: Mutex::new(state) }
+    pub(super) fn new(addr: SocketAddr, registry: SocketAddr, storage: PathBuf) -> Self {
+        let state = State { token_lifetime: Duration::from_secs(30 * 60), ..State::default() };
+        Self { addr, backend: Backend::new(registry), journal: Journal::default(), storage, state: Mutex::new(state) }
+    }
+
+    /// Where the bytes of a blob stand in the storage of the registry behind.
+    pub(super) fn blob_file(&self, digest: &str) -> Option<PathBuf> {
+        let (algorithm, hex) = digest.split_once(':')?;
+        Some(self.storage.join(format!("docker/registry/v2/blobs/{algorithm}/{}/{hex}", hex.get(..2)?)))
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -39,8 +48,12 @@ pub(super) struct State {
     pub(super) sessions: HashMap<String, u64>,
     pub(super) read_only: bool,
     pub(super) only_admins_create: bool,
-    pub(super) hides_missing: bool,
     pub(super) hides_api: bool,
+    pub(super) database_away: bool,
+    /// How many manifests that come by digest are answered with 500 although nothing is wrong with them.
+    pub(super) stumbles: u32,
+    /// Where the registry behind sends those who want blobs.
+    pub(super) store: Option<String>,
     pub(super) without_referrers: bool,
     counter: u64,
 }
@@ -58,6 +71,7 @@ pub(super) struct Project {
     pub(super) public: bool,
     pub(super) storage_limit: Option<u64>,
     pub(super) proxy_cache: bool,
+    pub(super) policy: Option<Policy>,
     /// Patterns of repositories and tags.
     pub(super) immutable: Vec<(String, String)>,
     /// Blobs and manifests that belong to it, with their sizes.
@@ -67,8 +81,29 @@ pub(super) struct Project {
 /// A blob or manifest as the whole system knows it.
 pub(super) struct Blob {
     pub(super) size: u64,
-    /// The garbage collection wants it.
-    pub(super) marked: bool,
+    pub(super) gc: Gc,
+}
+
+/// How far garbage collection has come with a blob (`pkg/blob/models/blob.go`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Gc {
+    /// It does not want it.
+    #[default]
+    None,
+    /// It will sweep it, unless a HEAD touches it before.
+    Delete,
+    /// It is sweeping it at the moment.
+    Deleting,
+    /// It could not sweep it; the next run will try again.
+    DeleteFailed,
+}
+
+impl Gc {
+    /// Whether HEAD denies that the blob is there. One that is only to be swept is touched instead, and stays
+    /// (`head_blob.go`).
+    pub(super) fn hides(self) -> bool {
+        matches!(self, Self::Deleting | Self::DeleteFailed)
+    }
 }
 
 #[derive(Default)]
@@ -92,13 +127,14 @@ impl Project {
         self.holds.values().sum()
     }
 
-    /// Whether this much more fits; Harbor's words if not (`quota.go`, `ResourceOverflow`).
+    /// Whether this much more fits, which may be nothing; Harbor's words if not (`pkg/quota/types/error.go`).
     pub(super) fn admit(&self, more: u64) -> Result<(), Refusal> {
         let used = self.used();
         match self.storage_limit {
-            Some(limit) if more > 0 && used + more > limit => Err(Refusal::denied(format!(
-                "Quota exceeded when processing the request of adding {} of storage resource, which when updated to \
-                 current usage of {} will exceed the configured upper limit of {}.",
+            Some(limit) if used + more > limit => Err(Refusal::denied(format!(
+                "{} {} of storage resource, which when updated to current usage of {} will exceed the configured upper \
+                 limit of {}.",
+                if more > 0 { "adding" } else { "subtracting" },
                 bytes(more),
                 bytes(used),
                 bytes(limit)
@@ -113,8 +149,11 @@ impl Project {
 }
 
 fn bytes(count: u64) -> String {
-    let mut value = count as f64;
-    for unit in ["B", "KiB", "MiB", "GiB"] {
+    if count < 1024 {
+        return format!("{count} B");
+    }
+    let mut value = count as f64 / 1024.0;
+    for unit in ["KiB", "MiB", "GiB"] {
         if value < 1024.0 {
             return format!("{value:.1} {unit}");
         }
@@ -148,6 +187,13 @@ impl State {
         self.counter
     }
 
+    /// Whether Harbor stumbles over the manifest at hand.
+    pub(super) fn stumbles(&mut self) -> bool {
+        let stumbles = self.stumbles > 0;
+        self.stumbles = self.stumbles.saturating_sub(1);
+        stumbles
+    }
+
     pub(super) fn add_project(&mut self, name: &str, public: bool, storage_limit: Option<u64>) -> u64 {
         let id = self.next();
         let new = Project { id, public, storage_limit, ..Project::default() };
@@ -164,7 +210,7 @@ impl State {
 
     /// A project holds a blob or manifest from now on.
     pub(super) fn associate(&mut self, project: &str, digest: &str, size: u64) {
-        self.blobs.entry(digest.to_owned()).or_insert(Blob { size, marked: false });
+        self.blobs.entry(digest.to_owned()).or_insert(Blob { size, gc: Gc::None });
         if let Some(project) = self.projects.get_mut(project) {
             project.holds.entry(digest.to_owned()).or_insert(size);
         }
@@ -173,7 +219,7 @@ impl State {
     /// Drops what the garbage collection marked, and tells what that is.
     pub(super) fn sweep(&mut self) -> HashSet<String> {
         let gone: HashSet<String> =
-            self.blobs.iter().filter(|(_, blob)| blob.marked).map(|(digest, _)| digest.clone()).collect();
+            self.blobs.iter().filter(|(_, blob)| blob.gc != Gc::None).map(|(digest, _)| digest.clone()).collect();
         self.blobs.retain(|digest, _| !gone.contains(digest));
         for project in self.projects.values_mut() {
             project.holds.retain(|digest, _| !gone.contains(digest));

@@ -3,8 +3,8 @@
 use sealift_core::content::{Descriptor, MediaType, Tag, well_known};
 use sealift_testkit::{
     content::Content,
-    harbor::{ADMIN, Harbor},
-    images::{Image, artifact},
+    harbor::{ADMIN, Account, Harbor, Right},
+    images::{Image, artifact, image},
     registry::Registry,
 };
 
@@ -88,4 +88,38 @@ async fn what_is_about_an_image_is_listed_at_a_harbor_that_knows_nothing_of_refe
     folder.run(&["load", "bundle", "--harbor", "--auth", "auth.yaml", "--to", &to]).expect(0);
     let target = Content::at(&harbor.url()).login(ADMIN.0, ADMIN.1);
     arrived(&target, "mirror/shop/app", &image).await;
+}
+
+/// What a site has in one repository, a later load puts into another one, although the bundle does not bring it: base
+/// layers are what images share.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delta_takes_blobs_from_other_repositories_of_harbor() {
+    let Some(from) = Registry::start() else { return };
+    let source = Content::at(&from.url());
+    source.put("shop/old", "v1", &image("linux/amd64", &["base", "old"])).await;
+    source.put("shop/new", "v1", &image("linux/amd64", &["base", "new"])).await;
+    for (flag, login) in [("--harbor", "robot$team+ci"), ("", "robot$team+ci"), ("--harbor", ADMIN.0)] {
+        let Some(harbor) = Harbor::start().await else { return };
+        harbor.add_project("team");
+        harbor.add_account(Account::robot("robot$team+ci", ADMIN.1).may("team", &[Right::Pull, Right::Push]));
+        let (folder, f, h) = (folder(), from.host(), harbor.host());
+        folder.write("auth.yaml", &format!("\"{h}\":\n  username: {login}\n  password: {}\n", ADMIN.1));
+        let to = format!("{h}/team/jan");
+        let load = |bundle: &str| {
+            let args = ["load", bundle, "--auth", "auth.yaml", "--to", &to, flag];
+            let args: Vec<&str> = args.into_iter().filter(|arg| !arg.is_empty()).collect();
+            folder.run(&args).expect(0)
+        };
+        folder.run(&["stage", &format!("{f}/shop/old:v1"), "--to", "jan"]).expect(0);
+        load("jan");
+        let receipt = folder.run(&["receipt", &format!("{to}/shop/old"), "--auth", "auth.yaml"]).expect(0);
+        folder.write("receipt.json", &receipt.stdout);
+        folder.run(&["stage", &format!("{f}/shop/new:v1"), "--to", "feb", "--base", "receipt.json"]).expect(0);
+        harbor.reset();
+        load("feb");
+        let journal = harbor.requests();
+        let mounts = journal.iter().filter(|request| request.path.contains("mount=") && request.status == 201).count();
+        assert_eq!(mounts, 1, "the layer that both have: {journal}");
+        assert!(harbor.digest_of("team/jan/shop/new:v1").is_some());
+    }
 }

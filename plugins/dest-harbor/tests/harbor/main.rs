@@ -14,6 +14,7 @@
 //! | what exceeds the quota (403) | the quota is not read, or not counted down | `refusals::nothing_is_sent_to_a_project_that_is_full`, `refusals::what_would_exceed_the_quota…`, `refusals::a_created_project…` |
 //! | an immutable tag (412) | rules are not asked for | `refusals::an_immutable_tag_is_refused_before…`, `refusals::a_changed_tag_costs_one_question…` |
 
+mod away;
 mod names;
 mod order;
 mod projects;

@@ -1,5 +1,7 @@
 //! Creating projects.
 
+use std::sync::Arc;
+
 use sealift_testkit::{
     harbor::{Account, Harbor, Right},
     images::image,
@@ -37,7 +39,7 @@ async fn it_can_be_public_and_limited() {
 #[tokio::test]
 async fn who_may_not_create_projects_is_told_so() {
     let Some(harbor) = Harbor::start().await else { return };
-    harbor.hide_missing_projects(false);
+    harbor.only_admins_create_projects(true);
     harbor.add_account(Account::robot("robot$all", "s").may("*", &Right::ALL));
     let bench = into(&harbor, "new").login("robot$all", "s").push("create_projects = true");
     let report = bench.run().await;
@@ -50,7 +52,7 @@ async fn who_may_not_create_projects_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_hidden_project_is_told_from_a_missing_one_by_the_push_itself() {
+async fn a_robot_of_a_project_is_told_that_it_may_not_create_another_one() {
     let Some(harbor) = Harbor::start().await else { return };
     harbor.add_project("team");
     let robot = Account::robot("robot$team+ci", "s").may("team", &[Right::Pull, Right::Push]);
@@ -61,8 +63,20 @@ async fn a_hidden_project_is_told_from_a_missing_one_by_the_push_itself() {
     let nowhere = into(&harbor, "nope").login("robot$team+ci", "s").push(lines).run().await;
     assert_eq!((nowhere.copied, nowhere.failed), (0, 5));
     let told = told(&nowhere, &harbor);
-    assert!(told.contains("`nope` does not exist"), "{told}");
+    assert!(told.contains("cannot create the project `nope` of `harbor.corp`: Only system level robot"), "{told}");
     assert!(told.contains("let an administrator create it"), "{told}");
+}
+
+#[tokio::test]
+async fn a_missing_project_is_certain_for_any_login() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_project("team");
+    harbor.add_account(Account::robot("robot$team+ci", "s").may("team", &[Right::Pull, Right::Push]));
+    let report = into(&harbor, "nope").login("robot$team+ci", "s").run().await;
+    assert_eq!((report.copied, report.failed), (0, 5));
+    let first = first(&report, &harbor);
+    assert!(first.starts_with("the project `nope` does not exist at `harbor.corp`"), "{first}");
+    assert!(harbor.requests().iter().all(|request| request.method != "POST"), "{}", harbor.requests());
 }
 
 #[tokio::test]
@@ -77,11 +91,15 @@ async fn a_robot_that_covers_all_projects_creates_one_and_pushes_there() {
 #[tokio::test]
 async fn a_project_that_somebody_else_creates_meanwhile_is_no_failure() {
     let Some(harbor) = Harbor::start().await else { return };
-    harbor.add_project("team");
-    // The robot may not see that it is there, tries to create it, and is told 409.
-    let robot = Account::robot("robot$maker", "s").may("team", &[Right::Pull, Right::Push]).may_create_projects();
-    harbor.add_account(robot);
-    let report = into(&harbor, "team").login("robot$maker", "s").push("create_projects = true").run().await;
+    let harbor = Arc::new(harbor);
+    let bench = into(&harbor, "team").push("create_projects = true");
+    let server = Arc::clone(&harbor);
+    // It was looked for by now, and is created when the first blob is due.
+    bench.from.script(move |_| {
+        server.add_project("team");
+        None
+    });
+    let report = bench.run().await;
     assert_eq!((report.copied, report.failed), (5, 0), "{:?}", report.failures);
     assert!(harbor.requests().iter().any(|request| request.status == 409));
 }

@@ -1,6 +1,5 @@
 //! What Harbor refuses: said in a sentence with a remedy, once, and before bytes are sent where that can be known.
 
-use sealift_core::{content::ImageRef, stage::Offer};
 use sealift_serve::access::Kind;
 use sealift_testkit::{
     harbor::{Account, Harbor, Right},
@@ -28,10 +27,10 @@ async fn a_missing_project_is_asked_for_once_and_named() {
     assert_eq!((report.copied, report.failed), (0, 10));
     insta::assert_snapshot!(first(&report, &harbor), @r#"
     the project `nope` does not exist at `harbor.corp`
-    hint: create it in Harbor, set `create_projects = true` in [[push]], or set another `prefix`
+    hint: create it in Harbor, let it be created with `create_projects = true` in [[push]] (`--create-projects`), or push to another project
     "#);
     let journal = harbor.requests();
-    assert_eq!(api(&journal, "GET", "projects/nope"), 1, "{journal}");
+    assert_eq!((api(&journal, "GET", "projects?"), api(&journal, "HEAD", "projects?")), (1, 1), "{journal}");
     assert_eq!(journal.count("POST", Kind::Upload), 0, "{journal}");
 }
 
@@ -84,7 +83,9 @@ async fn nothing_is_sent_to_a_project_that_is_full() {
     harbor.reset();
     let report = ten(&harbor, "team").run().await;
     assert_eq!((report.copied, report.failed), (0, 10));
-    assert!(told(&report, &harbor).contains("its quota is used up ("), "{}", told(&report, &harbor));
+    let told = told(&report, &harbor);
+    assert!(told.contains("bytes that are not there yet do not fit into the project `team`"), "{told}");
+    assert!(told.contains("0 bytes of its quota are left"), "{told}");
     assert_eq!(harbor.requests().count("POST", Kind::Upload), 0);
     // What stands there already is fine.
     assert_eq!(Bench::new(&harbor).image("old:v1", &app("old"), "team/old:v1").run().await.skipped, 1);
@@ -135,22 +136,38 @@ async fn what_is_there_already_needs_no_room() {
 }
 
 #[tokio::test]
-async fn what_another_repository_of_the_project_was_seen_to_have_needs_no_room() {
+async fn what_another_repository_of_the_project_has_needs_no_room() {
     let Some(harbor) = Harbor::start().await else { return };
     harbor.add_project("team");
     let base = "b".repeat(30_000);
     let of = |name: &str| image("linux/amd64", &[&base, name]);
     assert_eq!(Bench::new(&harbor).image("app:v1", &of("one"), "team/app:v1").run().await.copied, 1);
     harbor.limit_storage("team", harbor.used_storage("team") + 40_000); // for a config, and not for the base once more
-    let web = of("web");
-    let pipeline = Bench::new(&harbor).image("web:v1", &web, "team/web:v1").pipeline();
-    let push = &*pipeline.pushes[0].stage;
-    let at = |name: &str| format!("{}/team/{name}:v1", harbor.host()).parse::<ImageRef>().unwrap();
-    let blobs: Vec<_> = web.blobs.iter().map(|(item, _)| item.clone()).collect();
-    let error = push.prepare(&at("web"), None, &blobs).await.unwrap_err();
-    assert!(error.message().contains("do not fit into the project `team`"), "nobody knows yet: {error}");
-    assert!(matches!(push.offer(&at("app").repository, &blobs[1], None).await, Ok(Offer::Have)));
-    push.prepare(&at("web"), None, &blobs).await.unwrap();
+    let report = Bench::new(&harbor).image("web:v1", &of("web"), "team/web:v1").run().await;
+    assert_eq!((report.copied, report.failed), (1, 0), "{:?}", report.failures);
+    let journal = harbor.requests();
+    assert!(journal.iter().all(|request| request.status != 403), "{journal}");
+}
+
+#[tokio::test]
+async fn what_a_full_project_has_goes_under_any_name_in_it() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_project("team");
+    harbor.add_account(Account::user("dev", "s3cret").may("team", &Right::DEVELOPER));
+    let old = app("old");
+    assert_eq!(Bench::new(&harbor).image("old:v1", &old, "team/old:v1").run().await.copied, 1);
+    let into = async |target: &str| {
+        let report = Bench::new(&harbor).login("dev", "s3cret").image("old:v1", &old, target).run().await;
+        assert_eq!((report.copied, report.failed), (1, 0), "{target} {:?}\n{}", report.failures, harbor.requests());
+    };
+    let used = harbor.used_storage("team");
+    // Exactly full: uploads begin. Over-full they do not, but mounts of what the project has are taken.
+    for (name, limit) in [("exactly", used), ("over", used - 1)] {
+        harbor.limit_storage("team", limit);
+        into(&format!("team/old:{name}")).await;
+        into(&format!("team/{name}:v1")).await;
+    }
+    assert_eq!(harbor.used_storage("team"), used);
 }
 
 #[tokio::test]
@@ -183,12 +200,10 @@ async fn a_project_that_becomes_full_gets_no_more() {
     let report = sealift_core::engine::run(&pipeline, &sealift_core::engine::Cancel::new(), &crate::silent()).await;
     assert_eq!((report.copied, report.failed), (0, 21));
     let told = told(&report, &harbor);
-    assert!(told.contains("the quota of the project `team` is used up (403: Quota exceeded"), "{told}");
+    assert!(told.contains("the quota of the project `team` is used up (403: adding 3.0 KiB of storage"), "{told}");
     assert!(told.contains("hint: raise it in Harbor under Project Quotas"), "{told}");
-    assert!(
-        told.contains("nothing can be pushed to the project `team` of `harbor.corp`: its quota is used up"),
-        "{told}"
-    );
+    let closed = "nothing more is sent to the project `team` of `harbor.corp`: its quota is used up";
+    assert!(told.contains(closed), "{told}");
     let journal = harbor.requests();
     let refused = journal.iter().filter(|request| request.status == 403 && request.method != "GET").count();
     assert_eq!(refused, 1, "{journal}");

@@ -74,14 +74,44 @@ async fn each_project_may_have_a_robot_of_its_own_in_the_auth_file() {
 }
 
 #[tokio::test]
-async fn a_right_that_only_the_push_finds_missing_is_asked_for_once() {
+async fn a_robot_that_may_ask_nothing_of_the_api_is_told_by_its_token() {
     let Some(harbor) = Harbor::start().await else { return };
     harbor.add_project("team");
+    harbor.add_project("other");
     harbor.add_account(Account::robot("robot$team+reader", "s").may("team", &[Right::Pull]));
     let report = bench(&harbor).login("robot$team+reader", "s").run().await;
     assert_eq!((report.copied, report.failed), (0, 3));
-    let told = told(&report, &harbor);
-    assert!(told.contains("may not push to the project `team`, or is wrong (401: unauthorized"), "{told}");
+    let told_of = told(&report, &harbor);
+    assert!(
+        told_of.contains("nothing can be pushed to the project `team` of `harbor.corp`: this login may"),
+        "{told_of}"
+    );
+    // A project that is there and none of its business is not a missing one.
+    let app = image("linux/amd64", &["layer"]);
+    let bench = Bench::new(&harbor).image("app:v1", &app, "other/app:v1").login("robot$team+reader", "s");
+    let told_of = told(&bench.run().await, &harbor);
+    assert!(told_of.contains("the project `other`") && !told_of.contains("does not exist"), "{told_of}");
+    let journal = harbor.requests();
+    assert!(journal.iter().all(|request| request.method != "POST"), "{journal}");
+}
+
+#[tokio::test]
+async fn an_oidc_user_pushes_with_a_secret_that_the_api_does_not_take() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_project("team");
+    harbor.add_account(Account::oidc("ann", "cli-secret").may("team", &Right::DEVELOPER));
+    let bench = bench(&harbor).login("ann", "cli-secret");
+    let report = bench.run().await;
+    assert_eq!((report.copied, report.failed), (3, 0), "{:?}", report.failures);
+    assert!(harbor.requests().iter().any(|request| request.path.starts_with("/api/") && request.status == 401));
+    assert_eq!(bench.run().await.skipped, 3);
+    // Also one tag alone, which is asked for without the list.
+    let app = image("linux/amd64", &["one"]);
+    let one = Bench::new(&harbor).image("app:v9", &app, "team/app:v9").login("ann", "cli-secret").run().await;
+    assert_eq!((one.copied, one.failed), (1, 0), "{:?}", one.failures);
+    let created = Bench::new(&harbor).image("app:v9", &app, "hers/app:v9").login("ann", "cli-secret");
+    let created = created.push("create_projects = true").run().await;
+    assert_eq!((created.copied, created.failed), (1, 0), "{:?}", created.failures);
 }
 
 #[tokio::test]
@@ -91,7 +121,7 @@ async fn a_wrong_password_is_called_that() {
     let report = bench(&harbor).login("admin", "wrong").run().await;
     assert_eq!((report.copied, report.failed), (0, 3));
     insta::assert_snapshot!(first(&report, &harbor), @r#"
-    `harbor.corp` does not accept the login from [registries."harbor.corp"]
+    cannot log in at `harbor.corp`: `harbor.corp` does not accept the login from [registries."harbor.corp"] (401)
     hint: check user name and password there, and whether a robot expired
     "#);
 }

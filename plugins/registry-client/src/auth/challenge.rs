@@ -14,6 +14,8 @@ pub(crate) struct Challenges {
     pub(crate) insufficient_scope: bool,
     /// User name and password.
     pub(crate) basic: bool,
+    /// The realm is that of Harbor, which answers with it to every token that it does not take.
+    pub(crate) harbor: bool,
 }
 
 /// Where tokens come from.
@@ -46,6 +48,7 @@ impl Challenges {
         };
         if challenge.scheme.eq_ignore_ascii_case("basic") {
             self.basic = true;
+            self.harbor |= parameter("realm").as_deref() == Some("harbor");
         }
         if challenge.scheme.eq_ignore_ascii_case("bearer") && self.bearer.is_none() {
             let Some(realm) = parameter("realm") else { return };

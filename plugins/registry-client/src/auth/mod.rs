@@ -6,6 +6,8 @@
 
 mod batch;
 mod challenge;
+mod claims;
+mod grant;
 mod hearsay;
 mod introduction;
 mod scope;
@@ -21,6 +23,8 @@ use std::sync::{
 pub(crate) use batch::Access;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use challenge::Challenges;
+pub(crate) use claims::Claims;
+pub use grant::Grant;
 pub(crate) use scope::Scopes;
 pub(crate) use ticket::Tried;
 

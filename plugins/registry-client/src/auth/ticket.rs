@@ -9,15 +9,16 @@ use sealift_core::{
 };
 
 use super::{
-    Scopes, Wanted,
+    Claims, Scopes, Wanted,
     challenge::{Bearer, Challenges},
     token::NoToken,
-    tokens::Key,
+    tokens::{Key, Token},
 };
 use crate::{
     credentials::{Login, Shown, Trial, sensitive},
     doing::Doing,
     host::{Host, Reached},
+    quirks::Quirks,
 };
 
 /// What was tried for one request; each of these helps once or not at all.
@@ -28,6 +29,8 @@ pub(crate) struct Tried {
     alone: bool,
     doubted: bool,
     renewed: bool,
+    /// Harbor's token service did not take the login.
+    untaken: bool,
     changed: bool,
     demanded: Option<String>,
     /// The token service was asked in vain, and more than once where that can help.
@@ -63,6 +66,8 @@ enum Sent {
         fresh: bool,
         /// For the repository alone, or for others as well.
         batch: Batch,
+        /// What the token says of itself, if it is one of Harbor's.
+        claims: Option<Arc<Claims>>,
     },
     /// A token that the user gave; there is no other.
     Given(HeaderValue),
@@ -101,6 +106,34 @@ impl Ticket {
     /// Whether nothing was sent because it was not known what the host wants.
     pub(super) fn is_bare(&self) -> bool {
         matches!(self.sent, Sent::Bare)
+    }
+
+    /// What the token says of itself, if it is one of Harbor's.
+    pub(super) fn claims(&self) -> Option<&Claims> {
+        match &self.sent {
+            Sent::Bearer { claims, .. } => claims.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a token of Harbor that belongs to nobody although there is a login.
+    pub(crate) fn is_untaken(&self) -> bool {
+        self.has_login() && self.claims().is_some_and(Claims::is_nobodys)
+    }
+
+    /// Whether it is a token of Harbor that says that its login may not push there, or that there is no such project.
+    pub(crate) fn lacks_push(&self, at: &Repository) -> bool {
+        self.claims().is_some_and(|claims| !claims.is_nobodys() && !claims.allows(at.path(), "push"))
+    }
+
+    /// Where the login came from.
+    pub(crate) fn origin(&self) -> &str {
+        self.login.as_ref().map_or("", |login| &login.origin)
+    }
+
+    /// Whether there is a login.
+    pub(super) fn has_login(&self) -> bool {
+        self.login.is_some()
     }
 
     /// What is shown by it.
@@ -211,6 +244,9 @@ impl Host {
                 None => self.fetch_token(at, &key.bearer, scopes, login.as_ref()).await,
             };
             match fetched {
+                // Whether the login is wrong the registry tells: it looks at the project first, so a database that is
+                // away shows there.
+                Ok(fresh) if fresh.is_untaken(login.as_ref()) => Ok(fresh.briefly()),
                 Ok(fresh) => {
                     trial.into_iter().for_each(Trial::accepted);
                     Ok(fresh)
@@ -228,7 +264,8 @@ impl Host {
         };
         match self.auth.tokens.get(&key, ask).await {
             Ok(token) => {
-                let sent = Sent::Bearer { header: token.header, key, serial: token.serial, fresh: token.fresh, batch };
+                let Token { header, serial, fresh, claims } = token;
+                let sent = Sent::Bearer { header, key, serial, fresh, batch, claims };
                 Ok(Ticket::new(sent, login))
             }
             // Some token services have nothing for the anonymous, while the registry shows them what is public.
@@ -284,7 +321,11 @@ impl Host {
                     None => Ok(false),
                 }
             }
-            Sent::Bearer { key, serial, fresh, batch, .. } => {
+            Sent::Bearer { key, serial, fresh, batch, claims, .. } => {
+                let nobodys = claims.as_ref().is_some_and(|claims| claims.is_nobodys()) && ticket.login.is_some();
+                if nobodys && challenges.bearer.is_none() {
+                    return self.untaken(ticket, tried).await.map(|()| true);
+                }
                 if challenges.bearer.as_ref().is_some_and(|bearer| *bearer != key.bearer) {
                     return Ok(once(&mut tried.changed));
                 }
@@ -307,8 +348,50 @@ impl Host {
         }
     }
 
+    /// A token that belongs to no login did not do: the next one may, once. The database may have been away when it was
+    /// asked for, and is not after this answer.
+    ///
+    /// # Errors
+    /// If it was not the first one.
+    pub(crate) async fn untaken(&self, ticket: &Ticket, tried: &mut Tried) -> Result<()> {
+        if let Sent::Bearer { key, serial, .. } = &ticket.sent {
+            self.auth.tokens.forget(key, *serial).await;
+        }
+        if once(&mut tried.untaken) {
+            tokio::time::sleep(self.shared.timing.backoff).await;
+            return Ok(());
+        }
+        let error = self.wrong_login(ticket.login.as_deref());
+        let trial = match &ticket.login {
+            Some(login) => login.proof().enter().await?,
+            None => None,
+        };
+        Err(match trial {
+            Some(trial) => {
+                trial.refused(error.clone());
+                error
+            }
+            // It was taken before in this run.
+            None => error.retry(Retry::Soon),
+        })
+    }
+
+    /// Throws away a token that may be too old for what it is needed for, once for a request.
+    pub(crate) async fn renew(&self, ticket: &Ticket, tried: &mut Tried) -> bool {
+        match &ticket.sent {
+            Sent::Bearer { key, serial, fresh: false, .. } if once(&mut tried.renewed) => {
+                self.auth.tokens.forget(key, *serial).await;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Remembers what a challenge asks for.
     pub(super) fn learn(&self, at: &Reached, challenges: &Challenges) {
+        if challenges.harbor {
+            Quirks::set(&self.quirks.harbor);
+        }
         let news = {
             let mut wanted = self.auth.wanted();
             let news = match (&challenges.bearer, &*wanted) {
@@ -340,8 +423,12 @@ impl Host {
 
     fn wrong_login(&self, login: Option<&Login>) -> Error {
         let origin = login.map(|login| login.origin.as_str()).unwrap_or_default();
-        Error::new(ErrorKind::Denied, format!("`{}` does not accept the login from {origin} (401)", self.name))
-            .hint("check user name and password there")
+        let error =
+            Error::new(ErrorKind::Denied, format!("`{}` does not accept the login from {origin} (401)", self.name));
+        error.hint(match self.is_harbor() {
+            true => "check user name and password there, and whether a robot expired",
+            false => "check user name and password there",
+        })
     }
 }
 

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
-use super::{Scopes, challenge::Bearer};
+use super::{Claims, Scopes, challenge::Bearer};
 use crate::{
     credentials::{Login, Shown},
     error::{Side, is_transient, transport},
@@ -27,6 +27,24 @@ use crate::{
 pub(super) struct Fresh {
     pub(super) token: Secret,
     pub(super) lifetime: Duration,
+    /// What it says of itself, if it is one of Harbor's.
+    pub(super) claims: Option<Arc<Claims>>,
+}
+
+/// How long a token of Harbor is kept that was asked for with a login and belongs to none. The next request that it does
+/// not open throws it away; kept is it at all so that requests that come together do not each ask for one.
+const UNTAKEN: Duration = Duration::from_secs(2);
+
+impl Fresh {
+    /// Whether Harbor gave it to nobody although there is a login: that one is wrong, or cannot be looked up.
+    pub(super) fn is_untaken(&self, login: Option<&Arc<Login>>) -> bool {
+        login.is_some() && self.claims.as_ref().is_some_and(|claims| claims.is_nobodys())
+    }
+
+    /// The same, to be asked for again soon.
+    pub(super) fn briefly(self) -> Self {
+        Self { lifetime: UNTAKEN, ..self }
+    }
 }
 
 /// The longest answer that is read; real ones have some KiB.
@@ -192,7 +210,8 @@ fn read(bytes: &[u8]) -> Result<Fresh, &'static str> {
     if HeaderValue::from_str(&token).is_err() {
         return Err("gave a token that no header can carry");
     }
-    Ok(Fresh { token: Secret::new(token), lifetime: lifetime(&body.expires_in) })
+    let claims = Claims::read(&token).map(Arc::new);
+    Ok(Fresh { token: Secret::new(token), lifetime: lifetime(&body.expires_in), claims })
 }
 
 /// Default and least: 60 s (the documentation's own numbers). Nobody is believed for longer than a day.

@@ -13,6 +13,7 @@ use sealift_core::error::{Error, Result};
 use tokio::time::Instant;
 
 use super::{
+    Claims,
     challenge::Bearer,
     token::{Fresh, renew_at},
 };
@@ -35,6 +36,8 @@ pub(super) struct Token {
     pub(super) serial: u64,
     /// Whether it was asked for just now, so that asking again would bring the same.
     pub(super) fresh: bool,
+    /// What it says of itself, if it is one of Harbor's.
+    pub(super) claims: Option<Arc<Claims>>,
 }
 
 /// The tokens of one registry.
@@ -76,7 +79,8 @@ impl Tokens {
         match ask.await {
             Ok(fresh) => {
                 let header = sensitive(&format!("Bearer {}", fresh.token.expose()));
-                let token = Token { header, serial: self.serial.fetch_add(1, Ordering::Relaxed), fresh: false };
+                let serial = self.serial.fetch_add(1, Ordering::Relaxed);
+                let token = Token { header, serial, fresh: false, claims: fresh.claims };
                 // Reckoned from the answer, not from the question: it is the shorter life that is safe, and a
                 // service issues the token somewhere in between.
                 *cell =
@@ -135,7 +139,7 @@ mod tests {
     }
 
     fn fresh(seconds: u64) -> Fresh {
-        Fresh { token: Secret::new("CANARY"), lifetime: Duration::from_secs(seconds) }
+        Fresh { token: Secret::new("CANARY"), lifetime: Duration::from_secs(seconds), claims: None }
     }
 
     #[tokio::test(start_paused = true)]

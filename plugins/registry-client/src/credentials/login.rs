@@ -131,6 +131,11 @@ pub(crate) struct Trial {
 }
 
 impl Proof {
+    /// Whether the login is known to be good.
+    pub(crate) fn is_accepted(&self) -> bool {
+        matches!(&*self.known.lock().unwrap_or_else(PoisonError::into_inner), Known::Accepted)
+    }
+
     /// Waits until it is known whether the login is good, or until it is our turn to find out.
     ///
     /// # Errors

@@ -28,6 +28,11 @@ impl Shown {
         self.login.as_ref().map(|login| login.origin.clone())
     }
 
+    /// Whether the login is known to be good.
+    pub(crate) fn is_proven(&self) -> bool {
+        self.login.as_ref().is_some_and(|login| login.proof().is_accepted())
+    }
+
     /// The text without what was shown, however it is dressed.
     pub(crate) fn hide(&self, mut text: String) -> String {
         for form in self.forms().iter().filter(|form| form.len() >= SHORTEST) {

@@ -3,36 +3,59 @@
 //! It says 401 where others say 404, 403 for four different things, and 412 for a tag; the words of the body tell them
 //! apart. From Harbor's source: `v2auth/auth.go`, `readonly.go`, `quota.go`, `repoproxy/proxy.go`, `pushmf.go`.
 
-use sealift_core::error::{ErrorKind, Retry};
+use sealift_core::error::{Error, ErrorKind, Retry};
 
 use super::{
-    Reason,
+    Reason, Said,
     status::{Meaning, Refusal},
 };
-use crate::doing::Doing;
+use crate::{doing::Doing, quirks::project_of};
+
+/// That a login is good and may not push.
+pub(crate) fn may_not_push(doing: Doing<'_>, origin: &str) -> Error {
+    let (project, reason) = (project_of(doing.repository()), Reason::NoRight);
+    Error::new(reason.kind(), format!("{doing}: the login from {origin} may not push to the project `{project}`"))
+        .hint(reason.remedy())
+        .because(reason)
+}
+
+/// Whether a 401 says that there is no such project.
+pub(crate) fn is_missing(said: &Said, project: &str) -> bool {
+    said.mentions(&format!("project {} not found", project.to_ascii_lowercase()))
+}
 
 /// None: what the answer means everywhere.
 pub(super) fn meaning(refusal: &Refusal<'_>) -> Option<Meaning> {
-    let project = refusal.doing.repository().path().split('/').next().unwrap_or_default();
+    let project = project_of(refusal.doing.repository());
     let (said, writes) = (&refusal.said, refusal.doing.writes());
     let meaning =
         |reason: Reason, what: String| Meaning::new(reason.kind(), what).because(reason).hint(reason.remedy());
     Some(match refusal.status.as_u16() {
-        // For a project that does not exist the challenge is left empty; HEAD has no body that could say more.
-        401 if refusal.unchallenged || said.mentions("not found") => {
-            let what = format!("the project `{project}` does not exist, or this login may not see it");
+        // The challenge is left empty where the project could not be looked up; only the words say whether that is because
+        // there is none. A project that took something in this run is there.
+        401 if refusal.unchallenged && is_missing(said, project) && !refusal.wrote => {
+            let what = format!("the project `{project}` does not exist");
             meaning(Reason::NoProject, what).says_all()
+        }
+        401 if refusal.unchallenged && said.mentions("un-recognized request") => return None,
+        401 if refusal.unchallenged => {
+            let what = format!("`{{registry}}` cannot look up the project `{project}` at the moment");
+            meaning(Reason::Unwell, what).retry(Retry::Soon)
         }
         401 => {
             // Its token service takes wrong passwords for nobody, as long as scopes are asked for.
             let origin = refusal.login.as_ref()?;
             let verb = if writes { "push to" } else { "pull from" };
-            let what = format!("the login from {origin} may not {verb} the project `{project}`, or is wrong");
+            let doubt = if refusal.proven { "" } else { ", or is wrong" };
+            let what = format!("the login from {origin} may not {verb} the project `{project}`{doubt}");
             meaning(Reason::NoRight, what)
         }
-        403 if said.mentions("quota") => {
-            meaning(Reason::Quota, format!("the quota of the project `{project}` is used up"))
+        // A manifest is refused in the same words if Harbor cannot read it, see `write/put_manifest.rs`.
+        500 if said.is_unknown() && !matches!(refusal.doing, Doing::PushManifest(_)) => {
+            meaning(Reason::Unwell, "`{registry}` has a problem of its own, perhaps with its database".to_owned())
+                .retry(Retry::Soon)
         }
+        403 if said.is_full() => meaning(Reason::Quota, format!("the quota of the project `{project}` is used up")),
         403 if said.mentions("read only") => meaning(Reason::ReadOnly, "`{registry}` is in read-only mode".to_owned()),
         403 if said.mentions("proxy project") => {
             let what = format!("the project `{project}` caches another registry and takes no pushes");

@@ -7,8 +7,9 @@ mod said;
 mod status;
 mod transport;
 
+pub(crate) use harbor::{is_missing, may_not_push};
 pub use reason::Reason;
 pub(crate) use remedy::{CHANGED, NO_REGISTRY};
 pub(crate) use said::Said;
-pub(crate) use status::{Refusal, is_transient, refusal};
+pub(crate) use status::{LONG_NAME, Refusal, is_transient, refusal};
 pub(crate) use transport::{Side, transport};

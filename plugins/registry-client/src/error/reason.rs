@@ -8,7 +8,7 @@ use sealift_core::error::{Error, ErrorKind};
 /// the project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// There is no such project, or it is hidden.
+    /// There is no such project.
     NoProject,
     /// The login has no right to this in the project, or is wrong.
     NoRight,
@@ -22,6 +22,10 @@ pub enum Reason {
     Immutable,
     /// An entry of the index is no artifact of the repository.
     MissingChild,
+    /// It cannot look up projects and logins at the moment: its database is away.
+    Unwell,
+    /// It took the bytes of a manifest and cannot read what they, or the config, mean.
+    Unreadable,
 }
 
 impl Reason {
@@ -37,6 +41,8 @@ impl Reason {
             Self::NoRight | Self::ReadOnly | Self::ProxyCache => ErrorKind::Denied,
             Self::Quota => ErrorKind::Storage,
             Self::Immutable => ErrorKind::Conflict,
+            Self::Unwell => ErrorKind::Unavailable,
+            Self::Unreadable => ErrorKind::Unsupported,
         }
     }
 
@@ -44,14 +50,15 @@ impl Reason {
     pub fn remedy(self) -> &'static str {
         match self {
             Self::NoProject => {
-                "create it in Harbor, use `use = \"harbor\"` with `create_projects = true`, or set another `prefix` in \
-                 [[push]]"
+                "create it in Harbor, push with `use = \"harbor\"` and `create_projects = true` (`load --harbor \
+                 --create-projects`), or push to another project"
             }
             Self::NoRight => {
                 "a robot needs the rights to push and pull repositories there, people need the role Developer"
             }
             Self::Quota => {
-                "raise it in Harbor under Project Quotas, or delete artifacts there and run garbage collection"
+                "raise it in Harbor under Project Quotas, or delete artifacts there and run garbage collection; after a \
+                 crash Harbor may count what is not there, until an administrator lets it reckon the quotas anew"
             }
             Self::ReadOnly => "an administrator of Harbor can switch that off under Configuration, System Settings",
             Self::ProxyCache => "push to another project: set `prefix` in [[push]]",
@@ -59,6 +66,11 @@ impl Reason {
                 "push another tag, or delete this one or change the project's rule for immutable tags in Harbor"
             }
             Self::MissingChild => "it may have been deleted in Harbor meanwhile; run again",
+            Self::Unwell => "run again when it is well: its administrator finds the cause in the log of its core",
+            Self::Unreadable => {
+                "it may be that its config is not what its type says: Harbor wants JSON there, and a time in `created`; \
+                 the cause is in the log of its core"
+            }
         }
     }
 }
@@ -66,13 +78,15 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoProject => "it does not exist, or this login may not see it",
+            Self::NoProject => "it does not exist",
             Self::NoRight => "this login may not push there",
             Self::Quota => "its quota is used up",
             Self::ReadOnly => "Harbor is in read-only mode",
             Self::ProxyCache => "it caches another registry and takes no pushes",
             Self::Immutable => "the tag is immutable",
             Self::MissingChild => "an entry of the index is no artifact of the repository",
+            Self::Unwell => "it cannot look up projects at the moment",
+            Self::Unreadable => "Harbor cannot read the manifest or its config",
         })
     }
 }

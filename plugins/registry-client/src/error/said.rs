@@ -43,7 +43,7 @@ impl Said {
             let items = body.errors.unwrap_or_default();
             let codes = items.iter().filter_map(|item| item.code.as_deref()).map(str::to_ascii_uppercase).collect();
             let text = items.iter().find_map(Item::text).or(body.message).unwrap_or_default();
-            return Self { codes, text: clean(&shown.hide(text)) };
+            return Self { codes, text: clean(&shown.hide(undoubled(text))) };
         }
         let text = String::from_utf8_lossy(&body[..body.len().min(4096)]);
         let page = text.trim_start().starts_with('<');
@@ -55,6 +55,17 @@ impl Said {
     /// Whether one of the codes is this one.
     pub(crate) fn has(&self, code: &str) -> bool {
         self.codes.iter().any(|found| found == code)
+    }
+
+    /// Whether it is about a quota that is used up. Harbor 1.x says "Quota exceeded when processing the request of
+    /// adding …"; since 2.0 it says "adding" or "subtracting", and nothing of a quota.
+    pub(crate) fn is_full(&self) -> bool {
+        ["quota", "of storage resource", "configured upper limit"].iter().any(|words| self.mentions(words))
+    }
+
+    /// Whether it is what Harbor says of errors that it has no code for. The cause is in its log only.
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.has("UNKNOWN") && self.mentions("internal server error")
     }
 
     /// Whether the text speaks of something, in any case.
@@ -75,6 +86,15 @@ impl Item {
             (one, other) => one.or(other).or_else(|| self.code.clone()),
         }
     }
+}
+
+/// Harbor joins an error and its cause, which often are the same text.
+fn undoubled(mut text: String) -> String {
+    let half = text.len().saturating_sub(2) / 2;
+    if half > 0 && text.is_char_boundary(half) && text[half..].strip_prefix(": ") == Some(&text[..half]) {
+        text.truncate(half);
+    }
+    text
 }
 
 /// One line without control characters, which could draw on a terminal or forge log lines.
@@ -130,6 +150,30 @@ mod tests {
         ] {
             let said = Said::of(body.as_bytes(), &Shown::default());
             assert_eq!((said.codes.join(","), said.text.as_str()), (codes.to_owned(), text), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_twice_is_quoted_once() {
+        let said =
+            |text: &str| Said::of(format!(r#"{{"errors":[{{"message":"{text}"}}]}}"#).as_bytes(), &Shown::default());
+        assert_eq!(said("project x not found: project x not found").text, "project x not found");
+        for text in ["a: b", ": ", "ab: abc", "ä: ä!"] {
+            assert_eq!(said(text).text, text.trim(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_quota_is_recognized_in_all_wordings() {
+        let of = "of storage resource, which when updated to current usage of 1.5 KiB will exceed the configured upper limit";
+        for (text, full) in [
+            (format!("Quota exceeded when processing the request of adding 1 B {of} of 2 B."), true),
+            (format!("adding 2.0 KiB {of} of 2.0 KiB."), true),
+            (format!("subtracting 0 B {of} of 1.4 KiB."), true),
+            ("denied: can not push artifact to a proxy project: prox".to_owned(), false),
+        ] {
+            let body = format!(r#"{{"errors":[{{"code":"DENIED","message":"{text}"}}]}}"#);
+            assert_eq!(Said::of(body.as_bytes(), &Shown::default()).is_full(), full, "{text}");
         }
     }
 

@@ -32,13 +32,20 @@ pub(crate) struct Refusal<'a> {
     pub(crate) harbor: bool,
     /// Whether it does not say how to log in, or nothing in that place.
     pub(crate) unchallenged: bool,
+    /// Whether the project took something in this run.
+    pub(crate) wrote: bool,
     /// Where the login came from that was used; none if nobody is logged in.
     pub(crate) login: Option<String>,
+    /// Whether that login is known to be good.
+    pub(crate) proven: bool,
     /// What `Retry-After` said.
     pub(crate) wait: Option<Duration>,
     /// What the host last said of a quota.
     pub(crate) quota: Option<Quota>,
 }
+
+/// Names up to this length every registry takes.
+pub(crate) const LONG_NAME: usize = 245;
 
 /// Whether the same request may well succeed a little later.
 ///
@@ -149,6 +156,12 @@ fn meaning(refusal: &Refusal<'_>) -> Meaning {
             Meaning::new(Unsupported, "`{registry}` does not take images with foreign layers")
                 .hint("its operator can allow their URLs, with `validation.manifests.urls.allow` of distribution")
         }
+        // distribution takes names of 255 characters at most, and counts `docker.io/` into them.
+        500 if doing.repository().path().len() > LONG_NAME => {
+            let length = doing.repository().path().len();
+            Meaning::new(Unsupported, format!("`{{registry}}` fails, perhaps over a name of {length} characters"))
+                .hint(format!("push under a shorter name: many registries take {LONG_NAME} characters"))
+        }
         507 => Meaning::new(Storage, "`{registry}` has no space left").hint("its operator must make room"),
         501 | 505 => Meaning::new(Unsupported, "`{registry}` does not do this"),
         500..=599 => {
@@ -237,7 +250,7 @@ fn other_bytes() -> Meaning {
 
 fn forbidden(refusal: &Refusal<'_>) -> Meaning {
     let said = &refusal.said;
-    if said.mentions("quota") {
+    if said.is_full() {
         return Meaning::new(ErrorKind::Storage, "the quota of the project is used up")
             .hint("delete something there, or let its operator raise the quota");
     }

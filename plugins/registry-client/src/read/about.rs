@@ -72,7 +72,7 @@ impl Host {
         for tag in tags {
             let image = ImageRef { repository: repository.clone(), version: Version::Tag(tag.clone()) };
             let head = self.head_manifest(&image, Doing::ReadManifest(&image), Scopes::pull(repository)).await?;
-            if matches!(head, Head::Found(_)) {
+            if matches!(head, Head::Found(_) | Head::Barred) {
                 found.push(tag);
             }
         }

@@ -20,6 +20,9 @@ pub(crate) enum Head {
     Found(Box<Descriptor>),
     /// It is not there, says HEAD; old Nexus says so of everything.
     Missing,
+    /// It is there, and a deployment policy of a Harbor bars who would look at it: an image that is not signed, not
+    /// scanned, or known to be harmful. Pushes pass.
+    Barred,
     /// It cannot be told by HEAD.
     Inconclusive,
 }
@@ -37,6 +40,7 @@ impl Host {
                 described(image, &answer).map_or(Head::Inconclusive, |found| Head::Found(Box::new(found)))
             }
             StatusCode::NOT_FOUND => Head::Missing,
+            StatusCode::PRECONDITION_FAILED if self.is_harbor() => Head::Barred,
             _ => Head::Inconclusive,
         })
     }

@@ -1,6 +1,7 @@
 //! Reading from registries: names, manifests, tags, blobs, referrers, catalogs.
 
 mod about;
+mod artifact;
 mod blob;
 mod catalog;
 mod fetch;

@@ -23,6 +23,8 @@ pub(crate) struct Answer {
     pub(crate) foreign: bool,
     /// What was shown to get it.
     pub(crate) shown: Shown,
+    /// What its error says, once that was read or found out in another way.
+    known: Option<Said>,
 }
 
 /// How much of an error is read.
@@ -33,7 +35,7 @@ const DISCARD_TIME: Duration = Duration::from_secs(5);
 
 impl Answer {
     pub(crate) fn new(response: reqwest::Response, url: Url, foreign: bool, shown: Shown) -> Self {
-        Self { response, url, foreign, shown }
+        Self { response, url, foreign, shown, known: None }
     }
 
     pub(crate) fn status(&self) -> StatusCode {
@@ -87,8 +89,21 @@ impl Answer {
 
     /// What an error says; as much of it as comes in time.
     pub(crate) async fn said(mut self) -> Said {
-        let body = self.read_up_to(ERROR_BYTES).await;
-        Said::of(&body, &self.shown)
+        self.peek().await.clone()
+    }
+
+    /// The same, without using the answer up.
+    pub(crate) async fn peek(&mut self) -> &Said {
+        let said = match self.known.take() {
+            Some(said) => said,
+            None => Said::of(&self.read_up_to(ERROR_BYTES).await, &self.shown),
+        };
+        self.known.insert(said)
+    }
+
+    /// What an error says that has no body, found out by another request.
+    pub(crate) fn tell(&mut self, said: Said) {
+        self.known = Some(said);
     }
 
     /// Reads what is left, if it is little, so that the connection can serve the next request.

@@ -12,13 +12,16 @@ use sealift_core::{
     error::{Error, ErrorKind, Result, Retry},
 };
 
+use tokio::time::Instant;
+
 use super::{Answer, Ask, To, backoff::Backoff};
 use crate::{
     auth::Scopes,
     credentials::Shown,
     doing::Doing,
-    error::{Said, is_transient},
+    error::{Reason, Said, is_transient},
     host::Host,
+    quirks::Quirks,
     registries::Registries,
 };
 
@@ -80,16 +83,20 @@ impl Registries {
     /// # Errors
     /// If there is no answer, or the host is not ready for one.
     pub async fn call_api(&self, call: &ApiCall<'_>) -> Result<ApiAnswer> {
-        self.host(call.at).call_api(call).await
+        let host = self.host(call.at);
+        // Who calls it says that it is one.
+        Quirks::set(&host.quirks.harbor);
+        host.call_api(call).await
     }
 }
 
 impl Host {
-    async fn call_api(&self, call: &ApiCall<'_>) -> Result<ApiAnswer> {
+    pub(crate) async fn call_api(&self, call: &ApiCall<'_>) -> Result<ApiAnswer> {
         let doing = Doing::UseApi(call.at);
         let timing = &self.shared.timing;
         let mut backoff = Backoff::new(timing.backoff, timing.backoff_max, ATTEMPTS);
         loop {
+            let began = Instant::now();
             let failed = match self.call_api_once(doing, call).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
@@ -100,6 +107,10 @@ impl Host {
                 Retry::Soon => (true, true),
                 Retry::After(wait) => (wait <= timing.patience, false),
             };
+            if Reason::of(&failed) == Some(Reason::Unwell) && self.pace.recovers(began, timing.outage) {
+                tokio::time::sleep(timing.backoff.mul_f64(2.0 + 2.0 * fastrand::f64())).await;
+                continue;
+            }
             let pause = backoff.next().filter(|_| worth && self.pace.spend());
             let pause = pause.map(|pause| if own { pause } else { Duration::ZERO });
             let Some(pause) = pause else { return Err(failed) };

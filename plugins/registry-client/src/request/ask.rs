@@ -32,13 +32,15 @@ pub(crate) struct Ask<'a> {
     /// Whether it is sent again after an answer that says "later". After a lost connection, and when the host asks for
     /// a pause, it is in any case.
     pub(crate) insists: bool,
+    /// Whether a 500 is an answer, because it may be about what was sent.
+    pub(crate) judges: bool,
 }
 
 impl<'a> Ask<'a> {
     pub(crate) fn new(doing: Doing<'a>, method: Method, to: To, scopes: Scopes, timing: &Timing) -> Self {
         let limit = timing.response;
         let headers = HeaderMap::new();
-        Self { doing, method, to, scopes, headers, body: None, lane: Lane::Small, limit, insists: true }
+        Self { doing, method, to, scopes, headers, body: None, lane: Lane::Small, limit, insists: true, judges: false }
     }
 
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -57,6 +59,11 @@ impl<'a> Ask<'a> {
 
     pub(crate) fn lane(self, lane: Lane) -> Self {
         Self { lane, ..self }
+    }
+
+    /// Takes a 500 for an answer.
+    pub(crate) fn judge(self) -> Self {
+        Self { judges: true, ..self }
     }
 
     /// Takes no for an answer, because there is another way.

@@ -28,6 +28,16 @@ struct State {
     heard_at: Option<Instant>,
     /// What it last said of a quota.
     quota: Option<Quota>,
+    health: Health,
+}
+
+/// How a host is that answers, and sometimes says that it cannot look things up.
+#[derive(Clone, Copy, Debug, Default)]
+struct Health {
+    well_at: Option<Instant>,
+    unwell_since: Option<Instant>,
+    /// How often it said so.
+    complaints: u64,
 }
 
 /// What a repeat costs. A request that went well earns 1, and so does a second, so that a host that was down is found
@@ -45,6 +55,7 @@ impl Pace {
             counted_at: Instant::now(),
             heard_at: None,
             quota: None,
+            health: Health::default(),
         }))
     }
 
@@ -106,6 +117,31 @@ impl Pace {
     /// `outage` ago.
     pub(crate) fn is_away(&self, began: Instant, outage: Duration) -> bool {
         self.state().heard_at.is_some_and(|at| at < began && at.elapsed() < outage)
+    }
+
+    /// The host knew an answer.
+    pub(crate) fn is_well(&self) {
+        let health = &mut self.state().health;
+        (health.well_at, health.unwell_since) = (Some(Instant::now()), None);
+    }
+
+    /// The host said that it cannot look things up at the moment.
+    pub(crate) fn complains(&self) {
+        let health = &mut self.state().health;
+        health.unwell_since.get_or_insert_with(Instant::now);
+        health.complaints += 1;
+    }
+
+    /// How often it said so.
+    pub(crate) fn complaints(&self) -> u64 {
+        self.state().health.complaints
+    }
+
+    /// Whether it will probably be well again soon: it complains since not longer than `outage`, and knew no answer to
+    /// anything since `began`.
+    pub(crate) fn recovers(&self, began: Instant, outage: Duration) -> bool {
+        let health = self.state().health;
+        health.unwell_since.is_some_and(|since| since.elapsed() < outage) && health.well_at.is_none_or(|at| at < began)
     }
 
     /// The host did what it was asked.
@@ -183,6 +219,23 @@ mod tests {
         assert_eq!((0..100).filter(|_| pace.spend()).count(), 2);
         (0..50).for_each(|_| pace.went_well());
         assert_eq!((0..100).filter(|_| pace.spend()).count(), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_that_complains_is_given_time_unless_it_knows_other_answers() {
+        let pace = Pace::new();
+        let began = Instant::now();
+        assert!(!pace.recovers(began, MINUTE), "it does not complain");
+        pace.complains();
+        tokio::time::advance(MINUTE / 2).await;
+        assert!(pace.recovers(began, MINUTE), "also if it was never well");
+        pace.is_well();
+        pace.complains();
+        assert!(!pace.recovers(began, MINUTE), "others got answers");
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(pace.recovers(Instant::now(), MINUTE));
+        tokio::time::advance(MINUTE).await;
+        assert!(!pace.recovers(Instant::now(), MINUTE), "not for ever");
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,18 +6,19 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use sealift_core::error::{Error, ErrorKind, Result, Retry};
 use tokio::time::Instant;
 
-use super::{Answer, Ask, backoff::Backoff, clock::sent_at, quota, retry_after};
+use super::{Answer, Ask, To, backoff::Backoff, clock::sent_at, quota, retry_after};
 use crate::{
-    auth::Tried,
+    auth::{Scopes, Tried},
     doing::Doing,
-    error::{Refusal, is_transient, refusal},
-    host::Host,
+    error::{LONG_NAME, Reason, Refusal, Said, is_missing, is_transient, may_not_push, refusal},
+    host::{Host, Reached},
     names::api_host,
     net::Lane,
+    quirks::project_of,
 };
 
 /// How often a request is sent at most.
@@ -45,7 +46,11 @@ impl Host {
                 Retry::After(wait) => wait <= timing.patience,
             };
             // The network is away, and so is everybody who asks by it: that is no reason to give up one after the other.
-            let away = worth && self.pace.is_away(began, timing.outage);
+            let unwell = Reason::of(&failed) == Some(Reason::Unwell);
+            let away = match unwell {
+                true => self.pace.recovers(began, timing.outage),
+                false => worth && self.pace.is_away(began, timing.outage),
+            };
             let pause = match away {
                 true => Some(timing.backoff.mul_f64(2.0 + 2.0 * fastrand::f64())),
                 // A token service was asked several times already.
@@ -70,12 +75,21 @@ impl Host {
             Lane::Bulk => None,
         };
         // Who goes first finds out for all the others, also that the host wants a pause.
-        let _first = self.auth.first_request().await;
+        let first = self.auth.first_request().await;
         self.wait_for_gate().await.map_err(doing)?;
         self.ceilings.keep(ask).await;
         let ticket = self.ticket(at, ask.doing.repository(), &ask.scopes, tried).await;
         tried.in_vain = ticket.is_err();
         let mut ticket = ticket.map_err(doing)?;
+        if ask.doing.writes() && ticket.lacks_push(ask.doing.repository()) {
+            // The project may be younger than the token.
+            if self.renew(&ticket, tried).await {
+                return Ok(None);
+            }
+            // The question that this takes needs a place of its own, and its turn.
+            drop((first, place));
+            return Err(Box::pin(self.denied(ask, ticket.origin())).await);
+        }
         // A token is not had in no time, and the gate may have been closed meanwhile.
         self.wait_for_gate().await.map_err(doing)?;
         let mut answer = self.exchange(at, ask, ticket.header()).await.map_err(doing)?;
@@ -83,6 +97,14 @@ impl Host {
         answer.shown = ticket.shown();
         if place.is_some() {
             self.levels.small.done(1);
+        }
+        if answer.status() == StatusCode::UNAUTHORIZED && ticket.header().is_some() && self.is_unchallenged(&answer) {
+            let answer = self.explained(at, ask, ticket.header(), answer).await?;
+            if ticket.is_untaken() {
+                self.untaken(&ticket, tried).await.map_err(doing)?;
+                return Ok(None);
+            }
+            return Ok(Some(answer));
         }
         if answer.status() == StatusCode::UNAUTHORIZED && !answer.foreign {
             let again = self.challenged(at, ask.doing, &mut ticket, answer.headers(), tried).await;
@@ -97,9 +119,12 @@ impl Host {
             return Ok(None);
         }
         ticket.accepted(self);
-        let later = is_transient(answer.status());
+        let later = is_transient(answer.status()) && !self.is_settled(ask, &answer);
         if !later || !(ask.insists || answer.status() == StatusCode::TOO_MANY_REQUESTS) {
             self.pace.went_well();
+            if answer.status().is_success() || answer.status() == StatusCode::NOT_FOUND {
+                self.pace.is_well();
+            }
             return Ok(Some(answer));
         }
         Err(self.refused(ask.doing, answer).await)
@@ -122,13 +147,82 @@ impl Host {
             self.levels.refused(doing, wait);
             tracing::info!(host = %self.name, wait_ms = wait.as_millis(), "the host asked us to wait");
         }
-        // A challenge that is there and empty is Harbor's way to say that a project is not.
+        // A challenge that is there and empty is Harbor's way to say that it does not know the project.
         let challenge = answer.header(http::header::WWW_AUTHENTICATE);
-        let (harbor, login) = (self.is_harbor() || challenge == Some(""), answer.shown.origin());
+        let harbor = self.is_harbor() || challenge == Some("");
+        let (login, proven) = (answer.shown.origin(), answer.shown.is_proven());
         let unchallenged = challenge.is_none_or(str::is_empty);
+        let wrote = self.quirks.took_a_write(doing.repository());
         let said = answer.said().await;
         let quota = self.pace.quota().filter(|_| !foreign);
-        refusal(&Refusal { doing, status, said, foreign, harbor, unchallenged, login, wait, quota })
+        let error =
+            refusal(&Refusal { doing, status, said, foreign, harbor, unchallenged, wrote, login, proven, wait, quota });
+        match Reason::of(&error) {
+            Some(Reason::Unwell) => self.pace.complains(),
+            Some(Reason::Quota) if doing.writes() => self.quirks.note_full(doing.repository()),
+            _ => {}
+        }
+        error
+    }
+
+    /// Whether a failure is about what was sent, so that sending it again brings nothing.
+    fn is_settled(&self, ask: &Ask<'_>, answer: &Answer) -> bool {
+        let failed = answer.status() == StatusCode::INTERNAL_SERVER_ERROR;
+        failed && (ask.judges || ask.doing.repository().path().len() > LONG_NAME)
+    }
+
+    /// Whether a 401 has a challenge that is empty, which is how Harbor says that it could not look up the project.
+    fn is_unchallenged(&self, answer: &Answer) -> bool {
+        let challenge = answer.header(http::header::WWW_AUTHENTICATE);
+        !answer.foreign && (challenge == Some("") || (challenge.is_none() && self.is_harbor()))
+    }
+
+    /// A 401 without a challenge says in its body whether there is no such project, or Harbor cannot tell at the moment. An
+    /// answer to HEAD has no body, so the tags are asked for as well.
+    ///
+    /// # Errors
+    /// If Harbor cannot tell.
+    async fn explained(
+        &self,
+        at: &Reached,
+        ask: &Ask<'_>,
+        authorization: Option<&HeaderValue>,
+        mut answer: Answer,
+    ) -> Result<Answer> {
+        if ask.method == http::Method::HEAD {
+            let question = self.ask_for_anything(ask.doing, ask.scopes.clone());
+            let mut asked = self.exchange(at, &question, authorization).await.map_err(|e| e.context(ask.doing))?;
+            let as_before = asked.status() == StatusCode::UNAUTHORIZED && self.is_unchallenged(&asked);
+            answer.tell(if as_before { asked.peek().await.clone() } else { Said::default() });
+            asked.discard().await;
+        }
+        let project = project_of(ask.doing.repository());
+        let said = answer.peek().await;
+        let known = is_missing(said, project) || said.mentions("un-recognized request");
+        match known && !self.quirks.took_a_write(ask.doing.repository()) {
+            true => Ok(answer),
+            false => Err(self.refused(ask.doing, answer).await),
+        }
+    }
+
+    /// What to say of a write that Harbor will refuse, as the token tells: the login may not push there, unless there is no
+    /// such project.
+    async fn denied(&self, ask: &Ask<'_>, origin: &str) -> Error {
+        let repository = ask.doing.repository();
+        match self.send(&self.ask_for_anything(Doing::ListTags(repository), ask.scopes.clone())).await {
+            Ok(answer) if answer.status() == StatusCode::UNAUTHORIZED => self.refused(ask.doing, answer).await,
+            Ok(answer) => {
+                answer.discard().await;
+                may_not_push(ask.doing, origin)
+            }
+            Err(error) => error,
+        }
+    }
+
+    /// The smallest question that a registry answers for who may read a repository, whether or not that is there.
+    pub(crate) fn ask_for_anything<'a>(&self, doing: Doing<'a>, scopes: Scopes) -> Ask<'a> {
+        let to = To::Path(format!("{}/tags/list?n=1", doing.repository().path()));
+        Ask::new(doing, http::Method::GET, to, scopes, &self.shared.timing)
     }
 
     /// Remembers what is left of a quota. Where nothing is left, and it is known when there will be, everybody waits:

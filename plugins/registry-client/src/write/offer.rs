@@ -20,9 +20,9 @@ use super::slot::RegistrySlot;
 use crate::{
     auth::Scopes,
     doing::Doing,
-    error::NO_REGISTRY,
+    error::{NO_REGISTRY, Reason},
     host::Host,
-    quirks::Presence,
+    quirks::{Presence, project_of},
     request::{Answer, Ask, To},
 };
 
@@ -41,7 +41,10 @@ impl Host {
         if presence == Presence::ByHead && self.has_blob(at, item).await? {
             return Ok(Offer::Have);
         }
-        let from = known_in.filter(|from| *from != at && self.may_mount(item, from));
+        let from = match known_in.filter(|from| *from != at) {
+            Some(from) if self.may_mount(at, item, from).await? => Some(from),
+            _ => None,
+        };
         let asks_itself = from.is_none() && presence != Presence::ByHead;
         let from = from.or(asks_itself.then_some(at));
         let Some(from) = from else { return self.begin(at, item).await };
@@ -54,6 +57,7 @@ impl Host {
                     return self.begin(at, item).await;
                 }
                 self.remember_mountable(item, at);
+                self.quirks.note_write(at);
                 if asks_itself {
                     self.quirks.learn_presence(Presence::ByMount);
                     return Ok(Offer::Have);
@@ -84,6 +88,24 @@ impl Host {
         }
     }
 
+    /// Whether a blob may be mounted from a repository. Harbor's mount does not look whether garbage collection has marked
+    /// a blob, and neither takes the mark off; its HEAD does both. So what this run did not see there is looked at first.
+    async fn may_mount(&self, at: &Repository, item: &Descriptor, from: &Repository) -> Result<bool> {
+        if !self.is_harbor() || self.is_mountable(item, from) {
+            return Ok(true);
+        }
+        // With the scopes of the mount, so that one token does for both.
+        match self.look_for_blob(from, item, Scopes::push(at).and_pull(from)).await {
+            Ok(there) => Ok(there),
+            // The other way, which is to send it, is open.
+            Err(error) if !error.is_retryable() => {
+                tracing::debug!(%from, %error, "nothing is mounted from there");
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// None: mounting is refused, so the blob must be sent in the ordinary way.
     async fn mount(&self, at: &Repository, item: &Descriptor, from: &Repository) -> Result<Option<Answer>> {
         let digest = item.digest.to_string();
@@ -95,8 +117,12 @@ impl Host {
         let ask = Ask::new(Doing::PushBlob(at, &item.digest), Method::POST, to, scopes, &self.shared.timing).once();
         match self.send(&ask).await {
             Ok(answer) if matches!(answer.status(), StatusCode::CREATED | StatusCode::ACCEPTED) => Ok(Some(answer)),
-            Ok(answer) => {
+            Ok(mut answer) => {
                 tracing::debug!(host = %self.name, status = answer.status().as_u16(), "mounting is refused");
+                // What has no room when it is mounted has none when it is sent.
+                if answer.status() == StatusCode::FORBIDDEN && self.is_harbor() && answer.peek().await.is_full() {
+                    return Err(self.refused(ask.doing, answer).await);
+                }
                 answer.discard().await;
                 Ok(None)
             }
@@ -112,16 +138,29 @@ impl Host {
         // Without the slash at the end distribution redirects, and a redirected POST may become a GET.
         let to = To::Path(format!("{}/blobs/uploads/", at.path()));
         let doing = Doing::PushBlob(at, &item.digest);
+        if self.quirks.is_full(at) {
+            return Err(self.no_room(at));
+        }
         let ask = Ask::new(doing, Method::POST, to, Scopes::push(at), &self.shared.timing);
         let answer = self.send(&ask).await?;
         match answer.status() {
-            StatusCode::ACCEPTED => self.slot(at, item, answer).await,
+            StatusCode::ACCEPTED => {
+                self.quirks.note_write(at);
+                self.slot(at, item, answer).await
+            }
             status if status.is_success() => {
                 let what = format!("{doing}: the registry answers {} where an upload begins with 202", status.as_u16());
                 Err(Error::new(ErrorKind::Unsupported, what).hint(NO_REGISTRY))
             }
             _ => Err(self.refused(doing, answer).await),
         }
+    }
+
+    /// That nothing more is sent to a project that is full.
+    pub(super) fn no_room(&self, at: &Repository) -> Error {
+        let (project, reason) = (project_of(at), Reason::Quota);
+        let what = format!("nothing more is sent to the project `{project}` of `{}`: {reason}", self.name);
+        Error::new(reason.kind(), what).hint(reason.remedy()).because(reason)
     }
 
     async fn slot(self: &Arc<Self>, at: &Repository, item: &Descriptor, answer: Answer) -> Result<Offer> {
@@ -132,9 +171,13 @@ impl Host {
 
     /// Whether the repository has a blob, by HEAD.
     pub(crate) async fn has_blob(&self, at: &Repository, item: &Descriptor) -> Result<bool> {
+        self.look_for_blob(at, item, Scopes::push(at)).await
+    }
+
+    async fn look_for_blob(&self, at: &Repository, item: &Descriptor, scopes: Scopes) -> Result<bool> {
         let doing = Doing::LookForBlob(at, &item.digest);
         let to = To::Path(format!("{}/blobs/{}", at.path(), item.digest));
-        let ask = Ask::new(doing, Method::HEAD, to, Scopes::push(at), &self.shared.timing);
+        let ask = Ask::new(doing, Method::HEAD, to, scopes, &self.shared.timing);
         let answer = self.send(&ask).await?;
         match answer.status() {
             StatusCode::OK => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sealift_core::{
     async_trait,
-    content::{Descriptor, Digest, ImageRef, Manifest, Repository},
+    content::{Descriptor, Digest, ImageRef, Manifest, MediaType, Repository, Version},
     error::{ErrorKind, Result},
     job::Job,
     stage::{Known, Offer, Push, StoreId},
@@ -81,6 +81,14 @@ impl Push for RegistryPush {
         match host.head_manifest(at, Doing::Look(at), scopes.clone()).await? {
             Head::Found(found) => Ok(Some(*found)),
             Head::Missing => Ok(None),
+            Head::Barred => match &at.version {
+                // It is there under this very digest.
+                Version::Digest(digest) => {
+                    Ok(Some(Descriptor::new(MediaType::default(), digest.clone(), Descriptor::UNSIZED)))
+                }
+                // Where the login may not ask, the tag counts as missing: writing what stands there changes nothing.
+                Version::Tag(_) => host.artifact(at).await,
+            },
             Head::Inconclusive => match host.get_manifest(at, Doing::Look(at), scopes).await {
                 Ok(manifest) => Ok(Some(manifest.descriptor())),
                 Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

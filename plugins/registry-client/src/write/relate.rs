@@ -31,8 +31,12 @@ impl Relating {
 }
 
 impl Host {
-    /// Adds manifests to the index of those that are about `subject`, unless the registry does that by itself.
+    /// Adds manifests to the index of those that are about `subject`, unless the registry does that by itself. Some are
+    /// listed by their source and do not say themselves what they are about, such as a signature of cosign at Harbor:
+    /// those are found by their tag, and belong into no such index.
     pub(super) async fn relate(&self, at: &Repository, subject: &Digest, referrers: &[&Manifest]) -> Result<()> {
+        let says_so = |manifest: &&&Manifest| manifest.subject().is_some_and(|about| about.digest == *subject);
+        let referrers: Vec<&Manifest> = referrers.iter().filter(says_so).copied().collect();
         if !Quirks::is_set(&self.quirks.no_subjects) || referrers.is_empty() {
             return Ok(());
         }
@@ -45,7 +49,7 @@ impl Host {
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
-        match extended(current.as_ref(), referrers) {
+        match extended(current.as_ref(), &referrers) {
             Ok(Some(index)) => self.put_manifest(&image, &index).await,
             Ok(None) => Ok(()),
             Err(why) => {

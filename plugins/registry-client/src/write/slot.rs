@@ -65,6 +65,10 @@ impl RegistrySlot {
         let reached = self.host.reached().await?;
         let mut tried = Tried::default();
         let mut ticket = self.host.ticket(reached, &self.at, &scopes, &tried).await?;
+        // Slots that were opened before the project was found full send nothing either.
+        if self.host.quirks.is_full(&self.at) {
+            return Err(self.host.no_room(&self.at));
+        }
         let url = closing(self.location.clone(), &self.item.digest);
         let foreign = !same_origin(&url, &reached.root);
         // An empty body is asked for by nobody, so what it would say is heard before.
@@ -95,6 +99,7 @@ impl RegistrySlot {
         match answer.status() {
             StatusCode::CREATED | StatusCode::NO_CONTENT | StatusCode::OK => {
                 ticket.accepted(&self.host);
+                self.host.quirks.note_write(&self.at);
                 let stored = answer.header(HeaderName::from_static("docker-content-digest"));
                 let stored = stored.and_then(|text| text.parse().ok());
                 answer.discard().await;

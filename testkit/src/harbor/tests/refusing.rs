@@ -1,9 +1,10 @@
 use axum::http::StatusCode;
+use sealift_core::content::MediaType;
 
 use super::asking::Asker;
 use crate::{
-    harbor::Harbor,
-    images::{image, index},
+    harbor::{Gc, Harbor, Policy},
+    images::{artifact, image, index},
 };
 
 fn refusal(status: u16, code: &str, words: &str) -> (u16, String, String) {
@@ -43,8 +44,11 @@ async fn the_quota_is_asked_for_blobs_manifests_and_mounts() {
     assert_eq!(admin.put_blob("small/app", config).await.status, StatusCode::CREATED);
     let too_much = admin.put_blob("small/app", layer).await.refusal();
     assert_eq!((too_much.0, too_much.1.as_str()), (403, "DENIED"));
-    let expected = "Quota exceeded when processing the request of adding 22.0 B of storage resource";
-    assert!(too_much.2.starts_with(expected), "{too_much:?}");
+    let expected = "adding 22 B of storage resource, which when updated to current usage of ";
+    assert!(
+        too_much.2.starts_with(expected) && too_much.2.contains("exceed the configured upper limit"),
+        "{too_much:?}"
+    );
     // The same blob does not come in by a mount either.
     let digest = &app.blobs[1].0.digest;
     let mount = format!("/v2/small/app/blobs/uploads/?mount={digest}&from=large/app");
@@ -54,6 +58,74 @@ async fn the_quota_is_asked_for_blobs_manifests_and_mounts() {
     harbor.limit_storage("small", config.len() as u64 + layer.len() as u64);
     assert_eq!(admin.put_blob("small/app", layer).await.status, StatusCode::CREATED);
     assert_eq!(admin.put_manifest("small/app", "v1", &app).await.status, StatusCode::FORBIDDEN);
+    // Exactly full, an upload can begin; with more in it than it may hold, it cannot, but a mount of what is there can.
+    let begin = async || admin.ask("POST", "/v2/small/app/blobs/uploads/", "", Vec::new()).await;
+    assert_eq!(begin().await.status, StatusCode::ACCEPTED);
+    harbor.limit_storage("small", 3);
+    assert!(begin().await.refusal().2.starts_with("subtracting 0 B of storage resource"));
+    let mount = format!("/v2/small/other/blobs/uploads/?mount={digest}&from=small/app");
+    assert_eq!(admin.ask("POST", &mount, "", Vec::new()).await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn a_policy_bars_pulls_and_not_pushes() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_project("team");
+    harbor.set_policy("team", Policy::Cosign);
+    let admin = Asker::admin(&harbor);
+    let app = image("linux/amd64", &["layer"]);
+    for _ in 0..2 {
+        assert_eq!(admin.push("team/app", "v1", &app).await.status, StatusCode::CREATED);
+    }
+    let expected = refusal(412, "PROJECTPOLICYVIOLATION", "The image is not signed by cosign.");
+    assert_eq!(admin.get("/v2/team/app/manifests/v1").await.refusal(), expected);
+    let path = format!("/v2/team/app/manifests/{}", app.manifest.digest());
+    assert_eq!(admin.head(&path).await.status, StatusCode::PRECONDITION_FAILED);
+    assert_eq!(admin.head("/v2/team/app/manifests/none").await.status, StatusCode::NOT_FOUND);
+    let artifact = admin.get("/api/v2.0/projects/team/repositories/app/artifacts/v1").await.json();
+    assert_eq!(artifact["digest"], app.manifest.digest().to_string());
+}
+
+#[tokio::test]
+async fn a_config_that_is_none_is_an_error_without_a_word() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_project("team");
+    let admin = Asker::admin(&harbor);
+    let push = async |config: &'static str, bytes: &str| {
+        let image = artifact(MediaType::of(config), bytes, &["layer"], &[]);
+        admin.push("team/app", "v1", &image).await
+    };
+    let image = "application/vnd.oci.image.config.v1+json";
+    let own = "application/vnd.acme.x.config.v1+json";
+    for (config, bytes) in [(image, "no json"), (image, r#"{"created":""}"#), (own, "no json"), (own, "[]")] {
+        let expected = refusal(500, "UNKNOWN", "internal server error");
+        assert_eq!(push(config, bytes).await.refusal(), expected, "{config} {bytes}");
+    }
+    for (config, bytes) in
+        [(image, "{}"), (own, "{}"), ("text/plain", "no json"), ("application/vnd.oci.empty.v1+json", "{}")]
+    {
+        assert_eq!(push(config, bytes).await.status, StatusCode::CREATED, "{config} {bytes}");
+    }
+}
+
+#[tokio::test]
+async fn what_garbage_collection_only_wants_is_kept_by_a_look_and_what_it_sweeps_is_not_taken_in() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_project("team");
+    let admin = Asker::admin(&harbor);
+    let bytes = b"some bytes";
+    assert_eq!(admin.put_blob("team/app", bytes).await.status, StatusCode::CREATED);
+    let digest = sealift_core::content::Digest::of(bytes).to_string();
+    let head = async |repository: &str| admin.head(&format!("/v2/{repository}/blobs/{digest}")).await.status.as_u16();
+    harbor.set_gc(&digest, Gc::Delete);
+    assert_eq!(head("team/other").await, 404, "the touch is by digest, the registry behind is asked by repository");
+    harbor.sweep();
+    assert_eq!(head("team/app").await, 200);
+    harbor.set_gc(&digest, Gc::Deleting);
+    assert_eq!(head("team/app").await, 404);
+    assert!(admin.put_blob("team/app", bytes).await.refusal().2.starts_with("the asking blob is in GC"));
+    let mount = format!("/v2/team/other/blobs/uploads/?mount={digest}&from=team/app");
+    assert_eq!(admin.ask("POST", &mount, "", Vec::new()).await.status, StatusCode::CREATED, "a mount does not look");
 }
 
 #[tokio::test]
@@ -75,7 +147,7 @@ async fn nothing_is_pushed_to_a_project_that_caches_another_registry() {
     harbor.add_proxy_cache("hub");
     let admin = Asker::admin(&harbor);
     let app = image("linux/amd64", &["layer"]);
-    let expected = refusal(403, "DENIED", "can not push artifact to a proxy project: hub");
+    let expected = refusal(403, "DENIED", "denied: can not push artifact to a proxy project: hub");
     assert_eq!(admin.push("hub/app", "v1", &app).await.refusal(), expected);
     assert_eq!(admin.put_manifest("hub/app", "v1", &app).await.refusal(), expected);
     assert_eq!(admin.get("/api/v2.0/projects/hub").await.json()["registry_id"], 1);
@@ -99,7 +171,7 @@ async fn an_index_is_refused_without_its_children_also_after_it_was_stored() {
     let late = admin.put_manifest("team/app", "v2", &both).await;
     assert_eq!(late.refusal(), refusal(404, "NOT_FOUND", &format!("artifact team/app@{child} not found")));
     assert_eq!(harbor.digest_of("team/app:v2"), None);
-    let behind = format!("{}/v2/team/app/manifests/v2", harbor.registry().url());
+    let behind = format!("{}/v2/team/app/manifests/{}", harbor.registry().url(), both.manifest.digest());
     assert_eq!(Asker::nobody(&harbor).get(&behind).await.status, StatusCode::OK);
     assert_eq!(admin.get("/v2/team/app/manifests/v2").await.status, StatusCode::NOT_FOUND);
 }

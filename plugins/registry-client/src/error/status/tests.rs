@@ -33,6 +33,8 @@ fn answer<'a>(doing: Doing<'a>, status: u16, body: &str) -> Refusal<'a> {
         foreign: false,
         harbor: false,
         unchallenged: false,
+        wrote: false,
+        proven: false,
         login: Some("`auth.yaml`".to_owned()),
         wait: None,
         quota: None,
@@ -89,30 +91,57 @@ fn every_answer_is_sorted_by_what_can_be_done() {
 }
 
 #[test]
-fn a_missing_harbor_project_is_called_that() {
+fn harbor_is_missing_a_project_only_if_it_says_so() {
     let scene = Scene::new();
-    let mut missing = answer(scene.blob(), 401, &code("UNAUTHORIZED", "project library not found"));
-    missing.harbor = true;
-    insta::assert_snapshot!(refusal(&missing), @"cannot push the blob `sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881` to `harbor.corp/library/nginx`: the project `library` does not exist, or this login may not see it");
+    let unchallenged = |body: &str| {
+        let refusal = answer(scene.blob(), 401, body);
+        Refusal { harbor: true, unchallenged: true, ..refusal }
+    };
+    let words = code("UNAUTHORIZED", "project library not found: project library not found");
+    let missing = unchallenged(&words);
+    insta::assert_snapshot!(refusal(&missing), @"cannot push the blob `sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881` to `harbor.corp/library/nginx`: the project `library` does not exist");
     assert_eq!(Reason::of(&refusal(&missing)), Some(Reason::NoProject));
-    // HEAD has no body that could say so.
-    let mut headless = answer(scene.blob(), 401, "");
-    (headless.harbor, headless.unchallenged) = (true, true);
-    assert_eq!(Reason::of(&refusal(&headless)), Some(Reason::NoProject));
-    missing.harbor = false;
-    assert!(refusal(&missing).message().contains("the login from `auth.yaml` is not enough"));
+    let wrote = Refusal { wrote: true, ..unchallenged(&words) };
+    // The same challenge comes while the database is away; HEAD has no body that could tell.
+    let lost = code("UNAUTHORIZED", "failed to connect to `user=harbor database=registry`: connection refused");
+    for away in [wrote, unchallenged(&lost), unchallenged("")] {
+        let error = refusal(&away);
+        assert_eq!(Reason::of(&error), Some(Reason::Unwell), "{error}");
+        assert_eq!((error.kind(), error.retry_advice()), (ErrorKind::Unavailable, Retry::Soon));
+    }
+    let elsewhere = Refusal { harbor: false, ..missing };
+    assert!(refusal(&elsewhere).message().contains("the login from `auth.yaml` is not enough"));
+}
+
+#[test]
+fn a_login_that_was_taken_before_is_not_said_to_be_wrong() {
+    let scene = Scene::new();
+    let said = |proven: bool| {
+        let refusal_of = Refusal { harbor: true, proven, ..answer(scene.blob(), 401, &code("UNAUTHORIZED", "no")) };
+        refusal(&refusal_of).message().contains("or is wrong")
+    };
+    assert_eq!((said(false), said(true)), (true, false));
+}
+
+#[test]
+fn a_name_that_is_too_long_is_not_tried_again() {
+    let long: Repository = format!("r.io/p/{}", "a".repeat(250)).parse().unwrap();
+    let digest = Digest::of(b"x");
+    let error = refusal(&answer(Doing::PushBlob(&long, &digest), 500, "{}"));
+    assert!(!error.is_retryable() && error.message().contains("a name of 252 characters"), "{error}");
 }
 
 #[test]
 fn what_harbor_means_is_said_with_what_helps() {
     let scene = Scene::new();
-    let quota = "Quota exceeded when processing the request of adding 1.0 GiB of storage resource";
+    let quota = "adding 1.0 GiB of storage resource, which when updated to current usage of 1 B will exceed the \
+                 configured upper limit of 2 B.";
     let mut told = String::new();
     for (doing, status, body) in [
         (scene.blob(), 401, code("UNAUTHORIZED", "unauthorized to access repository: library/nginx, action: push")),
         (scene.blob(), 403, code("DENIED", quota)),
         (scene.blob(), 403, code("DENIED", "The system is in read only mode. Any modification is prohibited.")),
-        (scene.push(), 403, code("DENIED", "can not push artifact to a proxy project: library")),
+        (scene.push(), 403, code("DENIED", "denied: can not push artifact to a proxy project: library")),
         (scene.blob(), 404, code("NOT_FOUND", "the asking blob is in GC, mark it as non existing")),
         (scene.push(), 404, code("NOT_FOUND", "artifact library/nginx@sha256:00 not found")),
         (scene.push(), 412, code("PRECONDITION", "'nginx:1.27' configured as immutable.")),
