@@ -153,6 +153,13 @@ impl Dir {
         }
     }
 
+    /// Opens what [`Dir::create_part`] made, for more content.
+    pub(crate) fn open_part(&self, name: &str) -> Result<File> {
+        let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let fd = rustix::fs::openat(&self.fd, name, flags, Mode::empty());
+        fd.map(File::from).map_err(|error| fault("open", &self.file_path(name), error))
+    }
+
     /// What is in it: names, what they are, how long they are. Links are not followed.
     pub(crate) fn list(&self) -> Result<Vec<(String, FileType, u64)>> {
         let fault = |error: Errno| fault("list", &self.path, error);

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{Seek, Write},
+    io::{Seek, SeekFrom, Write},
     sync::Arc,
 };
 
@@ -15,7 +15,7 @@ use sealift_core::{
 use crate::{
     blocking::blocking,
     checked::has_digest,
-    fault::{fault, fault_writing},
+    fault::{broken, fault, fault_writing},
     layout::Inner,
 };
 
@@ -32,7 +32,9 @@ pub struct Incoming {
 struct Part {
     layout: Arc<Inner>,
     name: String,
-    file: File,
+    /// None while nothing is written, so that an upload that waits for its client holds no file open.
+    file: Option<File>,
+    written: u64,
     hasher: Option<Hasher>,
     need: Option<u64>,
     sync: bool,
@@ -53,7 +55,7 @@ impl Incoming {
                 dir.check_room(need)?;
             }
             let (name, file) = dir.create_part("blob")?;
-            Ok(Part { layout, name, file, hasher, need, sync, named: false })
+            Ok(Part { layout, name, file: Some(file), written: 0, hasher, need, sync, named: false })
         })
         .await?;
         Ok(Self { part: Some(part), queue: Vec::new(), queued: 0, length: 0 })
@@ -78,6 +80,20 @@ impl Incoming {
         self.queued += chunk.len();
         self.queue.push(chunk);
         if self.queued < GATHER { Ok(()) } else { self.flush().await }
+    }
+
+    /// Writes what was gathered and closes the file. The next [`Incoming::write`] opens it again.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] if it cannot be written; the blob is gone then.
+    pub async fn rest(&mut self) -> Result<()> {
+        if self.queued > 0 {
+            self.flush().await?;
+        }
+        if let Some(part) = &mut self.part {
+            part.file = None;
+        }
+        Ok(())
     }
 
     async fn flush(&mut self) -> Result<()> {
@@ -108,7 +124,9 @@ impl Incoming {
 impl Part {
     fn write(&mut self, chunks: &[Bytes]) -> Result<()> {
         for chunk in chunks {
-            self.file.write_all(chunk).map_err(|error| self.cannot_write(error))?;
+            let mut file = self.open()?;
+            file.write_all(chunk).map_err(|error| self.cannot_write(error))?;
+            self.written += chunk.len() as u64;
             if let Some(hasher) = &mut self.hasher {
                 hasher.update(chunk);
             }
@@ -116,10 +134,26 @@ impl Part {
         Ok(())
     }
 
+    /// The file, at its end. One that was closed meanwhile must still be as it was left.
+    fn open(&mut self) -> Result<&File> {
+        if self.file.is_none() {
+            let dir = self.layout.make_blobs(Algorithm::Sha256)?;
+            let mut file = dir.open_part(&self.name)?;
+            let end = file.seek(SeekFrom::End(0)).map_err(|error| self.cannot_write(error))?;
+            if end != self.written {
+                let path = dir.file_path(&self.name);
+                return Err(broken(&path, format_args!("has {end} bytes instead of {}", self.written)));
+            }
+            self.file = Some(file);
+        }
+        Ok(self.file.as_ref().expect("it was opened"))
+    }
+
     fn commit(&mut self, digest: &Digest) -> Result<()> {
         self.verify(digest)?;
         if self.sync {
-            self.file.sync_all().map_err(|error| self.cannot_write(error))?;
+            let synced = self.open()?.sync_all();
+            synced.map_err(|error| self.cannot_write(error))?;
         }
         let from = self.layout.make_blobs(Algorithm::Sha256)?;
         let to = self.layout.make_blobs(digest.algorithm())?;
@@ -140,7 +174,7 @@ impl Part {
         } else {
             // The algorithm is only known now: read it again.
             let path = self.layout.blob_path(digest);
-            let file = self.file.try_clone().and_then(|mut file| file.rewind().map(|()| file));
+            let file = self.open()?.try_clone().and_then(|mut file| file.rewind().map(|()| file));
             file.and_then(|file| has_digest(file, digest)).map_err(|error| fault("read", &path, error))?
         };
         if right {

@@ -5,9 +5,12 @@
 
 mod entries;
 
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, path::Path, sync::Arc};
 
-use sealift_core::{content::Descriptor, error::Result};
+use sealift_core::{
+    content::{Descriptor, Digest},
+    error::Result,
+};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -31,12 +34,15 @@ pub(crate) enum Change {
     Put(Box<Descriptor>),
     /// Removes what has this name.
     Remove(String),
+    /// Removes what has this name, or none, and points to this manifest.
+    RemoveEntry { name: Option<String>, digest: Digest },
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Index {
     before: String,
-    entries: Vec<Option<Entry>>,
+    /// Shared with copies of the index, which are made to try a change.
+    entries: Vec<Option<Arc<Entry>>>,
     after: String,
     by_name: HashMap<String, Vec<usize>>,
 }
@@ -123,6 +129,7 @@ impl Index {
         match change {
             Change::Put(entry) => self.put(entry),
             Change::Remove(name) => self.remove(name),
+            Change::RemoveEntry { name, digest } => self.remove_entry(name.as_deref(), digest),
         }
     }
 
@@ -136,7 +143,7 @@ impl Index {
         let new = Entry { text, view: Some(entry.clone()) };
         match places.split_first() {
             Some((first, others)) => {
-                self.entries[*first] = Some(new);
+                self.entries[*first] = Some(Arc::new(new));
                 others.iter().for_each(|at| self.entries[*at] = None);
                 self.by_name.insert(name.to_owned(), vec![*first]);
             }
@@ -151,11 +158,27 @@ impl Index {
         !places.is_empty()
     }
 
+    fn remove_entry(&mut self, name: Option<&str>, digest: &Digest) -> bool {
+        let is_meant =
+            |entry: &Entry| entry.view.as_ref().is_some_and(|view| view.digest == *digest && name_of(view) == name);
+        let all = (0..self.entries.len()).collect();
+        let places = name.map_or(Some(&all), |name| self.by_name.get(name)).cloned().unwrap_or_default();
+        let (gone, kept): (Vec<_>, Vec<_>) =
+            places.into_iter().partition(|at| self.entries[*at].as_deref().is_some_and(is_meant));
+        gone.iter().for_each(|at| self.entries[*at] = None);
+        match name {
+            Some(name) if kept.is_empty() => drop(self.by_name.remove(name)),
+            Some(name) => drop(self.by_name.insert(name.to_owned(), kept)),
+            None => {}
+        }
+        !gone.is_empty()
+    }
+
     fn push(&mut self, entry: Entry) {
         if let Some(name) = entry.view.as_ref().and_then(name_of) {
             self.by_name.entry(name.to_owned()).or_default().push(self.entries.len());
         }
-        self.entries.push(Some(entry));
+        self.entries.push(Some(Arc::new(entry)));
     }
 }
 

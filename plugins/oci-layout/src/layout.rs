@@ -48,6 +48,8 @@ pub(crate) struct State {
     pub(crate) generation: u64,
     /// The generation that is on the disk.
     pub(crate) committed: u64,
+    /// Counts how often the file was read again because it was another one.
+    pub(crate) rereads: u64,
 }
 
 /// The name of the file that makes a directory a layout.
@@ -105,7 +107,7 @@ impl Layout {
 
     pub(crate) fn read(root: Dir) -> Result<Self> {
         let (index, stamp) = read_index(&root)?;
-        let state = State { index, stamp: Some(stamp), pending: Vec::new(), generation: 0, committed: 0 };
+        let state = State { index, stamp: Some(stamp), pending: Vec::new(), generation: 0, committed: 0, rereads: 0 };
         Ok(Self(Arc::new(Inner {
             root,
             sha256: OnceLock::new(),
@@ -158,6 +160,13 @@ impl Layout {
             Ok(true)
         })
         .await
+    }
+
+    /// Returns how often this process took up an `index.json` that others wrote.
+    ///
+    /// The result of one [`Layout::refresh`] can be lost with its caller; a count cannot.
+    pub fn rereads(&self) -> u64 {
+        self.0.state().rereads
     }
 
     /// Whether a blob or manifest is there and right: its length is compared, and once in a process its hash.
@@ -253,6 +262,7 @@ impl Inner {
         let (index, stamp) = read_index(&self.root)?;
         state.index = index;
         state.stamp = Some(stamp);
+        state.rereads += 1;
         for change in &state.pending {
             state.index.apply(change);
         }

@@ -42,8 +42,10 @@ pub use graph::{Graph, Node, NodeId, Part, Root, RootOf, State, Walker};
 pub use incoming::Incoming;
 pub use inventory::{Inventory, InventoryImage};
 pub use layout::Layout;
-pub use name::{CONTAINERD_NAME, Name, Named, REF_NAME, RefStyle, SOURCE, TARGETS, is_ref_name, name_of, named};
+pub use name::{
+    CONTAINERD_NAME, Name, Named, REF_NAME, RefStyle, SOURCE, TARGETS, is_ref_name, name_of, named, tagged,
+};
 pub use place::check_place;
 pub use receipt::{Receipt, ReceiptBlob, ReceiptBuilder, ReceiptImage, Recorder};
 pub use verify::{Damage, DamageKind, Extra, LeftOut, Progress, Verification, verify};
-pub use writer::{Writer, WriterOptions};
+pub use writer::{EntryChange, Writer, WriterOptions};

@@ -56,6 +56,13 @@ pub fn named(manifest: Descriptor, repository: &str, version: &Version, style: R
     Named(entry)
 }
 
+/// Gives a root manifest its tag as its only name, as skopeo, umoci and regctl write it.
+pub fn tagged(manifest: Descriptor, tag: &Tag) -> Named {
+    let mut entry = manifest;
+    entry.annotations.insert(REF_NAME.to_owned(), tag.to_string());
+    Named(entry)
+}
+
 impl Named {
     /// The full name.
     pub fn name(&self) -> &str {

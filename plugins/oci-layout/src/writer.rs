@@ -1,10 +1,12 @@
 //! Writing a layout.
 
+mod transaction;
+
 use std::{
     ops::Deref,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -30,6 +32,7 @@ use crate::{
     name::Named,
     place::check_kind,
 };
+pub use transaction::EntryChange;
 
 /// How a layout is written.
 #[derive(Clone, Copy, Debug)]
@@ -227,24 +230,34 @@ impl Writer {
         });
     }
 
+    fn replacing(&self) -> MutexGuard<'_, ()> {
+        self.shared.replacing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The text of an index, if it is not too long for one.
+    fn render(&self, index: &Index) -> Result<String> {
+        let text = index.render();
+        if text.len() as u64 > index::MAX_BYTES {
+            let path = self.layout.0.root.file_path(index::FILE);
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("`{}` would be longer than {} bytes", path.display(), index::MAX_BYTES),
+            )
+            .hint("spread the images over several directories"));
+        }
+        Ok(text)
+    }
+
     /// Replaces the file; says how long it is.
     fn write_index(&self) -> Result<usize> {
         let inner = &self.layout.0;
-        let _replacing = self.shared.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _replacing = self.replacing();
         let (text, changes, generation) = {
             let mut state = inner.state();
             if inner.root.stamp(index::FILE) != state.stamp {
                 inner.reread(&mut state)?; // somebody without our lock wrote it
             }
-            let text = state.index.render();
-            if text.len() as u64 > index::MAX_BYTES {
-                let path = inner.root.file_path(index::FILE);
-                return Err(Error::new(
-                    ErrorKind::Unsupported,
-                    format!("`{}` would be longer than {} bytes", path.display(), index::MAX_BYTES),
-                )
-                .hint("spread the images over several directories"));
-            }
+            let text = self.render(&state.index)?;
             (text, std::mem::take(&mut state.pending), state.generation)
         };
         #[cfg(test)]

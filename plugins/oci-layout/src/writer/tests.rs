@@ -335,3 +335,87 @@ async fn a_reader_sees_what_was_committed_since() {
     assert!(reader.refresh().await.unwrap());
     assert!(reader.find("q.io/a:v1").is_some());
 }
+
+fn unnamed(content: &[u8]) -> Descriptor {
+    Descriptor::to(well_known::OCI_MANIFEST, content)
+}
+
+#[tokio::test]
+async fn a_change_that_cannot_be_written_is_made_nowhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = writer(&dir).await;
+    writer.change_entries(vec![EntryChange::Set(Box::new(entry(b"old", "v1")))]).await.unwrap();
+    let mut huge = entry(b"huge", "v1");
+    huge.0.annotations.insert("x".to_owned(), "x".repeat(17 << 20));
+    let changes = vec![
+        EntryChange::Remove { name: Some("q.io/a:v1".to_owned()), digest: Digest::of(b"old") },
+        EntryChange::Set(Box::new(huge)),
+    ];
+    assert!(writer.change_entries(changes).await.is_err());
+    assert!(writer.find("q.io/a:v1").is_some_and(|entry| entry.digest == Digest::of(b"old")));
+    writer.change_entries(vec![EntryChange::Set(Box::new(entry(b"more", "v2")))]).await.unwrap();
+    let entries = Layout::open(dir.path()).await.unwrap().entries();
+    let digests: Vec<_> = entries.into_iter().map(|entry| entry.digest).collect();
+    assert_eq!(digests, [Digest::of(b"old"), Digest::of(b"more")], "a later change does not bring it along");
+}
+
+#[tokio::test]
+async fn an_entry_is_removed_by_its_name_and_by_what_it_points_to() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(writer(&dir).await);
+    let entries = serde_json::json!([unnamed(b"a"), unnamed(b"b"), unnamed(b"a"), entry(b"a", "v1").0]);
+    let index = serde_json::json!({ "schemaVersion": 2, "manifests": entries });
+    std::fs::write(dir.path().join("index.json"), index.to_string()).unwrap();
+    let writer = writer(&dir).await;
+    writer.change_entries(vec![EntryChange::Remove { name: None, digest: Digest::of(b"a") }]).await.unwrap();
+    let left = Layout::open(dir.path()).await.unwrap().entries();
+    assert_eq!(left, [unnamed(b"b"), entry(b"a", "v1").0]);
+    let named = |digest: &[u8]| EntryChange::Remove { name: Some("q.io/a:v1".to_owned()), digest: Digest::of(digest) };
+    writer.change_entries(vec![named(b"b")]).await.unwrap();
+    assert!(writer.find("q.io/a:v1").is_some(), "another one of this name");
+    writer.change_entries(vec![named(b"a")]).await.unwrap();
+    assert!(writer.find("q.io/a:v1").is_none());
+    assert_eq!(Layout::open(dir.path()).await.unwrap().entries(), [unnamed(b"b")]);
+}
+
+#[tokio::test]
+async fn a_change_takes_along_what_was_set_before_and_what_others_wrote() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = writer(&dir).await;
+    writer.set(entry(b"1", "v1"));
+    writer.change_entries(vec![EntryChange::Set(Box::new(entry(b"2", "v2")))]).await.unwrap();
+    assert_eq!(Layout::open(dir.path()).await.unwrap().entries().len(), 2);
+    let rereads = writer.rereads();
+    let index = serde_json::json!({ "schemaVersion": 2, "manifests": [entry(b"3", "v3").0] });
+    std::fs::write(dir.path().join("index.json"), index.to_string()).unwrap();
+    writer.change_entries(vec![EntryChange::Set(Box::new(entry(b"4", "v4")))]).await.unwrap();
+    assert!(writer.rereads() > rereads, "it is told that others wrote");
+    assert!(writer.find("q.io/a:v3").is_some() && writer.find("q.io/a:v4").is_some());
+}
+
+#[tokio::test]
+async fn a_blob_that_rests_holds_no_file_open_and_goes_on_where_it_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = writer(&dir).await;
+    let open = || {
+        let links = std::fs::read_dir("/proc/self/fd").unwrap();
+        let links = links.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+        links.filter(|path| path.starts_with(dir.path()) && path.extension().is_some_and(|end| end == "part")).count()
+    };
+    let mut incoming = writer.begin().await.unwrap();
+    incoming.write(Bytes::from_static(b"hello")).await.unwrap();
+    incoming.rest().await.unwrap();
+    assert_eq!(open(), 0);
+    incoming.write(Bytes::from_static(b" world")).await.unwrap();
+    incoming.commit(&Digest::of(b"hello world")).await.unwrap();
+    assert_eq!(std::fs::read(blob_file(&dir, b"hello world")).unwrap(), b"hello world");
+    // What somebody changed meanwhile is not taken for what was written.
+    let mut incoming = writer.begin().await.unwrap();
+    incoming.write(Bytes::from_static(b"one")).await.unwrap();
+    incoming.rest().await.unwrap();
+    let parts = std::fs::read_dir(dir.path().join("blobs/sha256")).unwrap().map(|entry| entry.unwrap().path());
+    let part = parts.into_iter().find(|path| path.extension().is_some_and(|end| end == "part")).unwrap();
+    std::fs::write(part, b"other").unwrap();
+    incoming.write(Bytes::from_static(b"two")).await.unwrap();
+    assert!(incoming.rest().await.is_err() && !incoming.is_whole());
+}
