@@ -48,6 +48,9 @@ pub(crate) enum Version {
     Http2,
 }
 
+/// Requests at the same time on one connection of HTTP/2; each may have a file open.
+const STREAMS: u32 = 64;
+
 /// Answers what is asked on a connection, until that is over or it loses its place.
 pub(crate) async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -58,6 +61,7 @@ pub(crate) async fn serve(
 ) {
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.head);
+    builder.http2().max_concurrent_streams(STREAMS);
     let builder = match version {
         Version::Http1 => builder.http1_only(),
         Version::Http2 => builder.http2_only(),

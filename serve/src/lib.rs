@@ -23,22 +23,32 @@
 //! ([`Server::clashes`]). A client that takes this registry for the mirror of another one and says so (`?ns=docker.io`,
 //! as containerd does) gets images of that one, or of none.
 //!
-//! A read-only registry takes up what others change in the directory at the next request for a tag.
+//! A registry takes up what others change in the directory at the next request for a tag.
 //!
 //! A writable registry keeps membership per repository as others do: a blob that was pushed to one is unknown in
 //! another until it is mounted there, and a manifest is refused whose parts are missing in its repository. Membership
 //! is what can be reached from the entries of a repository; a manifest without a tag and without an index above it has
 //! an entry by digest, so it is not lost. Only blobs that no manifest points to are remembered in memory alone: after
 //! a restart they have to be sent again. Nothing is removed from `blobs/`, not by deleting either.
+//!
+//! # What holds
+//!
+//! * What is served follows from `index.json` as it is on the disk. A change is written first and served after that; one
+//!   that cannot be written changes nothing. What would not survive a restart is refused: deleting a blob that a
+//!   manifest has, or a manifest that an index has.
+//! * An error of the system is never answered as "not found", and is not remembered.
+//! * A request that is given up changes nothing for others.
 
 pub mod access;
 mod connection;
+mod files;
 mod http;
 mod recorder;
 pub mod sample;
 mod server;
 mod store;
 mod tls;
+mod turns;
 mod users;
 
 pub use server::{ServeOptions, Server};

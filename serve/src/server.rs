@@ -3,6 +3,7 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
@@ -19,7 +20,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     access::Requests,
     connection::{self, Limits, Version},
-    http,
+    files::{Files, Shares},
+    http::App,
     recorder::Recorder,
     store::{Clash, Store},
     tls::{self, Tls},
@@ -101,7 +103,7 @@ pub struct Server {
     stop: CancellationToken,
     task: Option<JoinHandle<()>>,
     recorder: Recorder,
-    store: std::sync::Arc<Store>,
+    store: Arc<Store>,
     secure: bool,
 }
 
@@ -118,7 +120,8 @@ impl Server {
         let tls = options.tls.as_ref().map(Tls::acceptor).transpose()?;
         let users = options.users.as_deref().map(Users::read).transpose()?;
         let secure = tls.is_some();
-        let store = std::sync::Arc::new(Store::open(&options).await?);
+        let background = TaskTracker::new();
+        let store = Arc::new(Store::open(&options, background.clone()).await?);
         let cannot = |error: std::io::Error| {
             let listen = options.listen;
             Error::new(ErrorKind::Unavailable, format!("cannot listen on `{listen}`: {}", of_io(&error))).because(error)
@@ -127,9 +130,11 @@ impl Server {
         let addr = listener.local_addr().map_err(cannot)?;
         let recorder = if options.record { Recorder::on() } else { Recorder::default() };
         let stop = CancellationToken::new();
-        let background = TaskTracker::new();
-        let router = http::router(std::sync::Arc::clone(&store), users, recorder.clone(), background.clone());
-        let task = tokio::spawn(accept(listener, tls, router, stop.clone(), background, options.limits));
+        let shares = Shares::take(options.limits.connections);
+        let limits = Limits { connections: shares.connections, ..options.limits };
+        let files = Files::new(shares.files);
+        let app = App::new(Arc::clone(&store), users, recorder.clone(), files, background.clone());
+        let task = tokio::spawn(accept(listener, tls, app, stop.clone(), background, limits));
         Ok(Self { addr, stop, task: Some(task), recorder, store, secure })
     }
 
@@ -198,26 +203,26 @@ impl Drop for Server {
 async fn accept(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    router: Router,
+    app: App,
     stop: CancellationToken,
     background: TaskTracker,
     limits: Limits,
 ) {
-    let places = std::sync::Arc::new(Semaphore::new(limits.connections));
+    let places = Arc::new(Semaphore::new(limits.connections));
     let mut connections = JoinSet::new();
     loop {
         // Who finds no place waits in the queue of the system.
         let taken = async {
-            let place = std::sync::Arc::clone(&places).acquire_owned().await.expect("it is never closed");
+            let place = Arc::clone(&places).acquire_owned().await.expect("it is never closed");
             (place, listener.accept().await)
         };
         tokio::select! {
             () = stop.cancelled() => break,
             Some(_) = connections.join_next() => {}
             (place, taken) = taken => match taken {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     let _ = stream.set_nodelay(true); // only slower without
-                    let (tls, router, stop) = (tls.clone(), router.clone(), stop.clone());
+                    let (tls, router, stop) = (tls.clone(), app.router(peer.ip()), stop.clone());
                     connections.spawn(async move {
                         serve(stream, tls, router, stop, limits).await;
                         drop(place);

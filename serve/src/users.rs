@@ -6,26 +6,44 @@
 
 use std::{
     collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    net::IpAddr,
     path::Path,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use sealift_core::{
     content::Digest,
     error::{Error, ErrorKind, Result, of_io},
 };
-use tokio::sync::Semaphore;
+
+use crate::turns::Turns;
 
 /// Passwords that are checked at the same time; each takes a processor.
 const TOGETHER: usize = 2;
+
+/// Logins that wait for that; with one more, the one that waits longest is turned away.
+const WAITING: usize = 256;
 
 /// Who may ask.
 pub(crate) struct Users {
     /// From names to bcrypt hashes.
     hashes: HashMap<String, String>,
+    /// The hashes once more, for names that are not there.
+    others: Vec<String>,
+    choice: RandomState,
     /// Passwords that were right: from a name to the digest of hash and password.
     known: Mutex<HashMap<String, Digest>>,
-    checks: Semaphore,
+    checks: Arc<Turns>,
+}
+
+/// What came of a login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admission {
+    Right,
+    Wrong,
+    /// Too many others wait to be checked.
+    Crowded,
 }
 
 impl Users {
@@ -59,32 +77,45 @@ impl Users {
             return Err(Error::new(ErrorKind::Unsupported, format!("`{file}` names nobody"))
                 .hint("`htpasswd -B -c` makes such a file"));
         }
-        Ok(Self { hashes, known: Mutex::default(), checks: Semaphore::new(TOGETHER) })
+        let others = hashes.values().cloned().collect();
+        let checks = Turns::new(TOGETHER, WAITING);
+        Ok(Self { hashes, others, choice: RandomState::new(), known: Mutex::default(), checks })
     }
 
-    /// Whether somebody has this password.
-    pub(crate) async fn admit(&self, name: &str, password: &str) -> bool {
-        // Who is unknown waits as long as who is known: nobody learns here which names there are.
-        let (there, hash) = match self.hashes.get(name) {
-            Some(hash) => (true, hash),
-            None => (false, self.hashes.values().next().expect("there is a user")),
-        };
+    /// Checks a name and a password that come from `address`.
+    ///
+    /// An unknown name is checked as well, against the hash of some user, so that the time tells nothing. A check that
+    /// was begun goes on when its request is gone, and keeps its turn until it ends.
+    pub(crate) async fn admit(self: &Arc<Self>, address: IpAddr, name: &str, password: &str) -> Admission {
+        let there = self.hashes.get(name);
+        let hash = there.unwrap_or_else(|| self.another(name));
         let print = Digest::of(format!("{hash}\0{password}").as_bytes());
-        let is_known = || self.known().get(name) == Some(&print);
-        if is_known() {
-            return true;
+        let is_known = |this: &Self| there.is_some() && this.known().get(name) == Some(&print);
+        if is_known(self) {
+            return Admission::Right;
         }
-        let Ok(_turn) = self.checks.acquire().await else { return false };
-        if is_known() {
-            return true; // a request before this one asked the same
+        let Some(turn) = self.checks.wait(address).await else { return Admission::Crowded };
+        if is_known(self) {
+            return Admission::Right; // a request before this one asked the same
         }
         let (hash, password) = (hash.clone(), password.to_owned());
-        let check = tokio::task::spawn_blocking(move || bcrypt::verify(password, &hash).unwrap_or(false));
-        let right = there && check.await.unwrap_or(false);
-        if right {
-            self.known().insert(name.to_owned(), print);
-        }
-        right
+        let (this, name, there) = (Arc::clone(self), name.to_owned(), there.is_some());
+        let check = tokio::task::spawn_blocking(move || {
+            let right = bcrypt::verify(password, &hash).unwrap_or(false) && there;
+            if right {
+                this.known().insert(name, print);
+            }
+            drop(turn);
+            right
+        });
+        if check.await.unwrap_or(false) { Admission::Right } else { Admission::Wrong }
+    }
+
+    /// The hash that an unknown name is checked against: always the same one for a name, so that also where hashes have
+    /// different costs its time is that of a user.
+    fn another(&self, name: &str) -> &String {
+        let at = self.choice.hash_one(name) % self.others.len() as u64;
+        &self.others[usize::try_from(at).unwrap_or_default()]
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<String, Digest>> {
@@ -110,16 +141,53 @@ mod tests {
         format!("{name}:{}\n", bcrypt::hash(password, 4).unwrap())
     }
 
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
     #[tokio::test]
     async fn who_has_the_password_is_let_in_and_then_known() {
-        let users = users(&format!("# ours\n\n{}{}", line("ann", "a:b"), line("bob", "secret"))).unwrap();
-        assert!(users.admit("ann", "a:b").await);
+        let users = Arc::new(users(&format!("# ours\n\n{}{}", line("ann", "a:b"), line("bob", "secret"))).unwrap());
+        assert_eq!(users.admit(HERE, "ann", "a:b").await, Admission::Right);
         assert!(users.known().contains_key("ann"));
-        assert!(users.admit("ann", "a:b").await);
+        assert_eq!(users.admit(HERE, "ann", "a:b").await, Admission::Right);
         for (name, password) in [("ann", "secret"), ("ann", ""), ("bob", "a:b"), ("eve", "secret"), ("", "")] {
-            assert!(!users.admit(name, password).await, "{name}");
+            assert_eq!(users.admit(HERE, name, password).await, Admission::Wrong, "{name}");
         }
         assert_eq!(users.known().len(), 1, "what was wrong is not kept");
+    }
+
+    // Seen: an unknown name was answered after 1 ms and a known one after 306 ms, and its hash went on without a turn.
+    #[tokio::test]
+    async fn an_unknown_name_takes_as_long_as_a_known_one() {
+        let users = Arc::new(users(&format!("ann:{}\n", bcrypt::hash("x", 8).unwrap())).unwrap());
+        let median = async |name: &str| {
+            let mut times = Vec::new();
+            for _ in 0..5 {
+                let start = std::time::Instant::now();
+                assert_eq!(users.admit(HERE, name, "wrong").await, Admission::Wrong);
+                times.push(start.elapsed());
+            }
+            times.sort();
+            times[2]
+        };
+        let (known, unknown) = (median("ann").await, median("eve").await);
+        assert!(unknown * 3 > known && known * 3 > unknown, "{known:?} and {unknown:?}");
+        assert_eq!(users.admit(HERE, "eve", "x").await, Admission::Wrong, "the password of another one");
+    }
+
+    // Seen: 150 logins that were hung up on kept 153 threads busy, because their turn ended with them.
+    #[tokio::test]
+    async fn a_login_that_was_hung_up_on_keeps_its_turn_until_its_check_ends() {
+        let users = Arc::new(users(&format!("ann:{}\n", bcrypt::hash("x", 10).unwrap())).unwrap());
+        for number in 0..20 {
+            let (name, gone) = (if number % 2 == 0 { "ann" } else { "eve" }, std::time::Duration::from_millis(1));
+            let _ = tokio::time::timeout(gone, users.admit(HERE, name, &format!("{number}"))).await;
+        }
+        let start = std::time::Instant::now();
+        assert_eq!(users.admit(HERE, "ann", "x").await, Admission::Right);
+        let one = start.elapsed();
+        let start = std::time::Instant::now();
+        assert_eq!(users.admit(HERE, "ann", "wrong").await, Admission::Wrong);
+        assert!(one < start.elapsed() * 8, "it waited for two checks, not for twenty: {one:?}");
     }
 
     #[test]

@@ -1,12 +1,17 @@
 //! Answers, and the error codes of the protocol (distribution-spec, "Error Codes").
 
+use std::io;
+
 use axum::{
     body::Body,
     http::{HeaderValue, StatusCode, header},
     response::Response,
 };
-use sealift_core::error::{Error, ErrorKind};
+use rustix::io::Errno;
+use sealift_core::error::{Error, ErrorKind, of_io};
 use serde_json::{Value, json};
+
+use crate::store::{Objection, Refused};
 
 /// What went wrong, in the words of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +29,13 @@ pub(crate) enum Code {
     NotFound,
     PageInvalid,
     RangeInvalid,
+    RequestInvalid,
+    SizeInvalid,
     TagInvalid,
+    TagUnknown,
+    TooManyRequests,
     Unauthorized,
+    Unavailable,
     Unknown,
     Unsupported,
 }
@@ -37,7 +47,7 @@ impl Code {
             Self::BlobUnknown => ("BLOB_UNKNOWN", S::NOT_FOUND, "the repository has no such blob"),
             Self::BlobUploadInvalid => ("BLOB_UPLOAD_INVALID", S::BAD_REQUEST, "the upload cannot go on like this"),
             Self::BlobUploadUnknown => ("BLOB_UPLOAD_UNKNOWN", S::NOT_FOUND, "there is no such upload"),
-            Self::DigestInvalid => ("DIGEST_INVALID", S::BAD_REQUEST, "the digest is not that of the content"),
+            Self::DigestInvalid => ("DIGEST_INVALID", S::BAD_REQUEST, "this is no digest, or not that of the content"),
             Self::ManifestBlobUnknown => {
                 ("MANIFEST_BLOB_UNKNOWN", S::BAD_REQUEST, "the repository lacks something that the manifest points to")
             }
@@ -49,8 +59,14 @@ impl Code {
             Self::NotFound => ("NOT_FOUND", S::NOT_FOUND, "there is nothing here"),
             Self::PageInvalid => ("PAGINATION_NUMBER_INVALID", S::BAD_REQUEST, "`n` is not a number"),
             Self::RangeInvalid => ("BLOB_UPLOAD_INVALID", S::RANGE_NOT_SATISFIABLE, "this is not what comes next"),
-            Self::TagInvalid => ("TAG_INVALID", S::NOT_FOUND, "the reference is neither a tag nor a digest"),
+            Self::RequestInvalid => ("UNKNOWN", S::BAD_REQUEST, "the request is not valid"),
+            Self::SizeInvalid => ("SIZE_INVALID", S::BAD_REQUEST, "a size is not that of the content"),
+            Self::TagInvalid => ("TAG_INVALID", S::BAD_REQUEST, "the reference is neither a tag nor a digest"),
+            // Nothing can be there under such a name.
+            Self::TagUnknown => ("MANIFEST_UNKNOWN", S::NOT_FOUND, "the reference is neither a tag nor a digest"),
+            Self::TooManyRequests => ("TOOMANYREQUESTS", S::TOO_MANY_REQUESTS, "others are asking, too: try again"),
             Self::Unauthorized => ("UNAUTHORIZED", S::UNAUTHORIZED, "name and password of a user are needed"),
+            Self::Unavailable => ("UNAVAILABLE", S::SERVICE_UNAVAILABLE, "not now: try again"),
             Self::Unknown => ("UNKNOWN", S::INTERNAL_SERVER_ERROR, "something failed here"),
             Self::Unsupported => ("UNSUPPORTED", S::METHOD_NOT_ALLOWED, "this is not possible"),
         }
@@ -72,19 +88,61 @@ impl From<Code> for Failure {
     }
 }
 
+/// An error of the system, or of the directory. Where the directory is on this machine is not told; the log has it.
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        match error.kind() {
-            ErrorKind::Corrupt => Code::DigestInvalid.because(error.message()),
-            _ => {
-                tracing::error!(%error, "a request failed");
-                Code::Unknown.because(error.message())
+        tracing::error!(%error, "a request failed");
+        let io = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<io::Error>());
+        match (error.kind(), io) {
+            (_, Some(io)) if is_shortage(io) => Code::Unavailable.because(of_io(io)),
+            (ErrorKind::Unavailable, _) => Code::Unavailable.because(error.message()),
+            (ErrorKind::Cancelled, _) => Code::Unavailable.because("the registry is being stopped"),
+            (_, Some(io)) => Code::Unknown.because(format!("the directory cannot be used: {}", of_io(io))),
+            (ErrorKind::Corrupt | ErrorKind::Unsupported, _) => {
+                Code::Unknown.because("a file of the directory is damaged, or not what it is called there")
             }
+            _ => Code::Unknown.because("the directory cannot be used"),
+        }
+    }
+}
+
+/// Returns true if the system lacks something that it may have again in a moment.
+fn is_shortage(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN))
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        let objection = match refused {
+            Refused::Objection(objection) => objection,
+            Refused::Failed(error) => return error.into(),
+        };
+        match objection {
+            Objection::Missing(missing) => {
+                let detail = |digest| (Code::ManifestBlobUnknown, json!({ "digest": digest }));
+                Self(missing.into_iter().map(detail).collect())
+            }
+            Objection::WrongSize { digest, said, found } => {
+                let detail = format!("`{digest}` has {found} bytes, the manifest says {said}");
+                Code::SizeInvalid.because(detail)
+            }
+            Objection::WrongDigest(digest) => Code::DigestInvalid.because(format!("the bytes are not `{digest}`")),
+            Objection::WrongType(detail) => Code::ManifestInvalid.because(detail),
+            Objection::InUse(detail) => Code::Unsupported.because(detail),
         }
     }
 }
 
 impl Failure {
+    /// Returns true if it says that something is not there.
+    pub(crate) fn is_not_found(&self) -> bool {
+        self.status() == StatusCode::NOT_FOUND
+    }
+
+    fn status(&self) -> StatusCode {
+        self.0.first().map_or(Code::Unknown, |(code, _)| *code).parts().1
+    }
+
     pub(crate) fn into_response(self) -> Response {
         let errors = self.0.iter().map(|(code, detail)| {
             let (code, _, message) = code.parts();
@@ -92,7 +150,11 @@ impl Failure {
         });
         let body = json!({ "errors": errors.collect::<Vec<_>>() });
         let mut response = json(&body);
-        *response.status_mut() = self.0.first().map_or(Code::Unknown, |(code, _)| *code).parts().1;
+        let status = self.status();
+        *response.status_mut() = status;
+        if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+            response.headers_mut().insert(header::RETRY_AFTER, value(1));
+        }
         response
     }
 }

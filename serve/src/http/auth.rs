@@ -1,5 +1,7 @@
 //! Who may ask (RFC 7617, the `Basic` scheme).
 
+use std::{net::IpAddr, sync::Arc};
+
 use axum::{
     http::{HeaderMap, header},
     response::Response,
@@ -7,15 +9,17 @@ use axum::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 
 use super::answer::{self, Code, Failure};
-use crate::users::Users;
+use crate::users::{Admission, Users};
 
 /// The answer to somebody who is no user; none for those who are, and where everybody may ask.
-pub(super) async fn refusal(users: Option<&Users>, headers: &HeaderMap) -> Option<Response> {
+pub(super) async fn refusal(users: Option<&Arc<Users>>, peer: IpAddr, headers: &HeaderMap) -> Option<Response> {
     let users = users?;
-    if let Some((name, password)) = headers.get(header::AUTHORIZATION).and_then(|value| login(value.to_str().ok()?))
-        && users.admit(&name, &password).await
-    {
-        return None;
+    if let Some((name, password)) = headers.get(header::AUTHORIZATION).and_then(|value| login(value.to_str().ok()?)) {
+        match users.admit(peer, &name, &password).await {
+            Admission::Right => return None,
+            Admission::Wrong => {}
+            Admission::Crowded => return Some(Failure::from(Code::TooManyRequests).into_response()),
+        }
     }
     let mut response = Failure::from(Code::Unauthorized).into_response();
     response

@@ -5,6 +5,7 @@ use axum::{
     http::{StatusCode, header, request::Parts},
     response::Response,
 };
+use futures::StreamExt;
 use sealift_core::content::Digest;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
@@ -12,7 +13,7 @@ use tokio_util::io::ReaderStream;
 use super::{
     App,
     answer::{self, Code, Failure, empty},
-    manifests::{etag, unchanged},
+    conditional::{etag, is_known, range},
 };
 
 /// The bytes of a chunk that is read from the disk.
@@ -20,18 +21,17 @@ const CHUNK: usize = 128 << 10;
 
 /// `GET` or `HEAD /v2/<name>/blobs/<digest>`, with `Range` (distribution-spec, "Pulling blobs").
 pub(crate) async fn get(app: &App, name: &str, digest: &Digest, head: &Parts) -> Result<Response, Failure> {
-    let repository = app.store.repository(name).ok_or(Code::BlobUnknown)?;
-    if !repository.has_blob(&app.store, digest).await {
+    if !app.store.has_blob(name, digest).await? {
         return Err(Code::BlobUnknown.into());
     }
+    let place = app.files.place().await?;
     let (file, length) = app.store.layout().open_blob(digest).await?.ok_or(Code::BlobUnknown)?;
-    if unchanged(head, digest) {
+    if is_known(&head.headers, digest) {
         let mut response = empty(StatusCode::NOT_MODIFIED);
         response.headers_mut().insert(header::ETAG, etag(digest));
         return Ok(response);
     }
-    let range = head.headers.get(header::RANGE).and_then(|value| value.to_str().ok());
-    let (status, start, end) = match Range::of(range.unwrap_or_default(), length) {
+    let (status, start, end) = match Range::of(range(head, digest).unwrap_or_default(), length) {
         Range::Whole => (StatusCode::OK, 0, length),
         Range::Part(start, end) => (StatusCode::PARTIAL_CONTENT, start, end),
         Range::Outside => {
@@ -46,6 +46,9 @@ pub(crate) async fn get(app: &App, name: &str, digest: &Digest, head: &Parts) ->
         sought.map_err(|error| Code::Unknown.because(format!("cannot read the blob: {}", error.kind())))?;
     }
     let content = ReaderStream::with_capacity(file.take(end - start), CHUNK);
+    let content = content.inspect(move |_| {
+        let _ = &place; // kept as long as the file is open
+    });
     let mut response = Response::new(Body::from_stream(content));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -61,9 +64,9 @@ pub(crate) async fn get(app: &App, name: &str, digest: &Digest, head: &Parts) ->
 }
 
 /// `DELETE /v2/<name>/blobs/<digest>` (distribution-spec, "Deleting Blobs"). The repository forgets it; the file stays.
+/// A blob that a manifest has is not deleted: the manifest would bring it back at the next start.
 pub(crate) async fn delete(app: &App, name: &str, digest: &Digest) -> Result<Response, Failure> {
-    let repository = app.store.repository(name).ok_or(Code::BlobUnknown)?;
-    if !repository.forget_blob(&app.store, digest).await {
+    if !app.store.forget_blob(name, digest).await? {
         return Err(Code::BlobUnknown.into());
     }
     let mut response = empty(StatusCode::ACCEPTED);

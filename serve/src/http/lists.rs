@@ -33,7 +33,7 @@ pub(crate) fn catalog(app: &App, uri: &Uri) -> Result<Response, Failure> {
 /// `GET /v2/<name>/referrers/<digest>?artifactType=` (distribution-spec, "Listing Referrers").
 pub(crate) async fn referrers(app: &App, name: &str, digest: &Digest, uri: &Uri) -> Result<Response, Failure> {
     let mut found = match app.store.repository(name) {
-        Some(repository) => repository.referrers(&app.store, digest).await,
+        Some(repository) => repository.referrers(&app.store, digest).await?,
         None => Vec::new(), // nobody refers to anything there
     };
     let wanted = query(uri, "artifactType");

@@ -7,28 +7,34 @@ use axum::{
 };
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
-use sealift_core::content::{Digest, Manifest, ManifestError, MediaType, Version};
-use serde_json::json;
+use sealift_core::{
+    content::{Manifest, ManifestError, MediaType, Version, well_known},
+    error::ErrorKind,
+};
+use serde::Deserialize;
 
 use super::{
     App, about,
     answer::{self, Code, Failure, empty},
+    conditional::{etag, is_known},
 };
-use crate::store::Refused;
 
 /// `GET` or `HEAD /v2/<name>/manifests/<reference>` (distribution-spec, "Pulling manifests").
 pub(crate) async fn get(app: &App, name: &str, at: &Version, head: &Parts) -> Result<Response, Failure> {
     let repository = app.store.repository(name).ok_or(Code::ManifestUnknown)?;
-    let item = repository.resolve(&app.store, at).await.ok_or(Code::ManifestUnknown)?;
-    if unchanged(head, &item.digest) {
+    let item = repository.resolve(&app.store, at).await?.ok_or(Code::ManifestUnknown)?;
+    let manifest = app.store.manifest(&item).await.map_err(|error| match error.kind() {
+        ErrorKind::NotFound => {
+            tracing::warn!(%error, repository = name, "a manifest is missing in the directory");
+            Code::ManifestUnknown.because("the directory lacks it")
+        }
+        _ => error.into(),
+    })?;
+    if is_known(&head.headers, &item.digest) {
         let mut response = empty(StatusCode::NOT_MODIFIED);
         response.headers_mut().insert(header::ETAG, etag(&item.digest));
         return Ok(response);
     }
-    let manifest = app.store.layout().manifest(&item).await.map_err(|error| {
-        tracing::warn!(%error, repository = name, "an entry of the index cannot be served");
-        Code::ManifestUnknown.because(error.message())
-    })?;
     let mut response = answer::bytes(manifest.media_type().as_str(), manifest.bytes().clone());
     response.headers_mut().insert("docker-content-digest", answer::value(&item.digest));
     response.headers_mut().insert(header::ETAG, etag(&item.digest));
@@ -38,7 +44,8 @@ pub(crate) async fn get(app: &App, name: &str, at: &Version, head: &Parts) -> Re
 /// `PUT /v2/<name>/manifests/<reference>` (distribution-spec, "Pushing Manifests").
 pub(crate) async fn put(app: &App, name: &str, at: &Version, head: &Parts, body: Body) -> Result<Response, Failure> {
     let media_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let media_type = MediaType::from_header(media_type.unwrap_or_default());
+    // Types are compared without regard to case (RFC 9110, 8.3.1).
+    let media_type = MediaType::from_header(&media_type.unwrap_or_default().to_ascii_lowercase());
     if media_type.is_empty() {
         return Err(Code::ManifestInvalid.because("there is no `Content-Type`"));
     }
@@ -54,13 +61,8 @@ pub(crate) async fn put(app: &App, name: &str, at: &Version, head: &Parts, body:
         ManifestError::WrongDigest { .. } => Code::DigestInvalid.because(error.to_string()),
         _ => Code::ManifestInvalid.because(error.to_string()),
     })?;
-    app.store.put_manifest(name, at, &manifest).await.map_err(|refused| match refused {
-        Refused::Missing(missing) => {
-            let detail = |digest| (Code::ManifestBlobUnknown, json!({ "digest": digest }));
-            Failure(missing.into_iter().map(detail).collect())
-        }
-        Refused::Failed(error) => error.into(),
-    })?;
+    check(&manifest)?;
+    app.store.put_manifest(name, at, &manifest).await?;
     let digest = manifest.digest();
     let mut response = about(StatusCode::CREATED, digest, format!("/v2/{name}/manifests/{digest}"));
     if let Some(subject) = manifest.subject() {
@@ -91,12 +93,25 @@ async fn read(body: Body) -> Result<Bytes, Failure> {
     Ok(all.freeze())
 }
 
-pub(super) fn etag(digest: &Digest) -> axum::http::HeaderValue {
-    answer::value(format!("\"{digest}\""))
-}
-
-/// Whether the client said that it has this already.
-pub(super) fn unchanged(head: &Parts, digest: &Digest) -> bool {
-    let known = head.headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    known.is_some_and(|known| known.split(',').any(|tag| tag.trim().trim_matches('"') == digest.to_string()))
+/// Refuses what the specification does not allow and readers here would take.
+fn check(manifest: &Manifest) -> Result<(), Failure> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Head {
+        #[serde(default)]
+        schema_version: Option<u64>,
+    }
+    // RFC 8259, 8.1; the JSON reader passes over what stands in fields that it does not know.
+    if std::str::from_utf8(manifest.bytes()).is_err() {
+        return Err(Code::ManifestInvalid.because("it is not UTF-8"));
+    }
+    use well_known::{DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST};
+    let is_schema_2 = [OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST].contains(manifest.media_type());
+    let head: Result<Head, _> = serde_json::from_slice(manifest.bytes());
+    match head.ok().and_then(|head| head.schema_version) {
+        Some(version) if is_schema_2 && version != 2 => {
+            Err(Code::ManifestInvalid.because(format!("its `schemaVersion` is {version}, expected 2")))
+        }
+        _ => Ok(()),
+    }
 }

@@ -3,25 +3,34 @@
 mod answer;
 mod auth;
 mod blobs;
+mod conditional;
 mod lists;
 mod manifests;
 mod route;
+mod sessions;
 mod uploads;
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     Router,
+    body::Body,
     extract::{Request, State},
-    http::{Method, header},
+    http::{Method, Version, header, request::Parts},
     response::Response,
 };
 use tokio_util::task::TaskTracker;
 
-use crate::{access, recorder::Recorder, store::Store, users::Users};
+use crate::{
+    access,
+    files::Files,
+    recorder::Recorder,
+    store::{Clash, Store},
+    users::Users,
+};
 use answer::{Code, Failure, empty};
 use route::Route;
-use uploads::Sessions;
+use sessions::Sessions;
 
 /// What handlers work with.
 #[derive(Clone)]
@@ -30,20 +39,36 @@ pub(crate) struct App {
     sessions: Arc<Sessions>,
     recorder: Recorder,
     users: Option<Arc<Users>>,
+    /// Files of blobs that are open for clients.
+    files: Files,
     /// Work that goes on when its request is gone.
     background: TaskTracker,
 }
 
-pub(crate) fn router(store: Arc<Store>, users: Option<Users>, recorder: Recorder, background: TaskTracker) -> Router {
-    let app = App { store, sessions: Arc::default(), recorder, users: users.map(Arc::new), background };
-    Router::new().fallback(handle).with_state(app)
+impl App {
+    /// Must be called in a tokio runtime.
+    pub(crate) fn new(
+        store: Arc<Store>,
+        users: Option<Users>,
+        recorder: Recorder,
+        files: Files,
+        background: TaskTracker,
+    ) -> Self {
+        let sessions = Sessions::sweeping();
+        Self { store, sessions, recorder, users: users.map(Arc::new), files, background }
+    }
+
+    /// Answers what is asked from an address.
+    pub(crate) fn router(&self, peer: IpAddr) -> Router {
+        Router::new().fallback(handle).with_state((self.clone(), peer))
+    }
 }
 
-async fn handle(State(app): State<App>, request: Request) -> Response {
+async fn handle(State((app, peer)): State<(App, IpAddr)>, request: Request) -> Response {
     let mut record =
         access::Request { method: request.method().to_string(), path: request.uri().to_string(), status: 0, bytes: 0 };
     let head = request.method() == Method::HEAD;
-    let mut response = match auth::refusal(app.users.as_deref(), request.headers()).await {
+    let mut response = match auth::refusal(app.users.as_ref(), peer, request.headers()).await {
         Some(refusal) => refusal,
         None => answer_to(&app, request).await.unwrap_or_else(Failure::into_response),
     };
@@ -61,32 +86,58 @@ async fn handle(State(app): State<App>, request: Request) -> Response {
 
 async fn answer_to(app: &App, request: Request) -> Result<Response, Failure> {
     let (head, body) = request.into_parts();
-    let mut route = Route::of(&head.uri)?;
-    if !matches!(route, Route::Base | Route::Blob(..)) {
-        app.store.refresh().await;
+    if head.version == Version::HTTP_11 && !head.headers.contains_key(header::HOST) {
+        return Err(Code::RequestInvalid.because("there is no `Host`")); // RFC 9112, 3.2
     }
-    if let Some(name) = route.name_mut() {
-        // containerd says which registry it takes this one for a mirror of.
-        *name = found(app, name, query(&head.uri, "ns").as_deref())?;
+    let route = Route::of(&head.uri).map_err(|failure| route::for_reading(failure, &head.method))?;
+    let follows = matches!(route, Route::Catalog | Route::Tags(_) | Route::Referrers(..) | Route::Manifest(..));
+    let stale = if follows { app.store.refresh().await.err() } else { None };
+    if let (Route::Referrers(..), Some(error)) = (&route, &stale) {
+        return Err(error.clone().into()); // a list that may lack something would be taken for a whole one
     }
+    let answer = routed(app, route, &head, body).await;
+    match (answer, stale) {
+        // It may be there: the index could not be read.
+        (Err(failure), Some(error)) if failure.is_not_found() => Err(error.into()),
+        (answer, Some(error)) => {
+            tracing::warn!(%error, "what changed in the directory cannot be served");
+            answer
+        }
+        (answer, None) => answer,
+    }
+}
+
+async fn routed(app: &App, mut route: Route, head: &Parts, body: Body) -> Result<Response, Failure> {
     let reads = head.method == Method::GET || head.method == Method::HEAD;
     if !reads && !app.store.is_writable() {
         return Err(Code::Unsupported.because("this registry is read-only"));
+    }
+    // A blob that was pushed is found where it was pushed to, also if that path is short for another one now.
+    let is_there = matches!(&route, Route::Blob(name, digest) if app.store.is_loose(name, digest));
+    if let Some(name) = route.name_mut().filter(|_| !is_there) {
+        // containerd says which registry it takes this one for a mirror of.
+        let registry = query(&head.uri, "ns");
+        let found = if reads {
+            app.store.find(name, registry.as_deref())
+        } else {
+            app.store.find_for_push(name, registry.as_deref())
+        };
+        *name = named(found)?;
     }
     match (&head.method, route) {
         (_, Route::Base) if reads => Ok(answer::json(&serde_json::json!({}))),
         (_, Route::Catalog) if reads => lists::catalog(app, &head.uri),
         (_, Route::Tags(name)) if reads => lists::tags(app, &name, &head.uri),
         (_, Route::Referrers(name, digest)) if reads => lists::referrers(app, &name, &digest, &head.uri).await,
-        (_, Route::Manifest(name, reference)) if reads => manifests::get(app, &name, &reference, &head).await,
-        (&Method::PUT, Route::Manifest(name, reference)) => manifests::put(app, &name, &reference, &head, body).await,
+        (_, Route::Manifest(name, reference)) if reads => manifests::get(app, &name, &reference, head).await,
+        (&Method::PUT, Route::Manifest(name, reference)) => manifests::put(app, &name, &reference, head, body).await,
         (&Method::DELETE, Route::Manifest(name, reference)) => manifests::delete(app, &name, &reference).await,
-        (_, Route::Blob(name, digest)) if reads => blobs::get(app, &name, &digest, &head).await,
+        (_, Route::Blob(name, digest)) if reads => blobs::get(app, &name, &digest, head).await,
         (&Method::DELETE, Route::Blob(name, digest)) => blobs::delete(app, &name, &digest).await,
-        (&Method::POST, Route::Uploads(name)) => uploads::start(app, &name, &head, body).await,
+        (&Method::POST, Route::Uploads(name)) => uploads::start(app, &name, head, body).await,
         (&Method::GET, Route::Upload(name, id)) => uploads::status(app, &name, &id).await,
-        (&Method::PATCH, Route::Upload(name, id)) => uploads::append(app, &name, &id, &head, body).await,
-        (&Method::PUT, Route::Upload(name, id)) => uploads::finish(app, &name, &id, &head, body).await,
+        (&Method::PATCH, Route::Upload(name, id)) => uploads::append(app, &name, &id, head, body).await,
+        (&Method::PUT, Route::Upload(name, id)) => uploads::finish(app, &name, &id, head, body).await,
         (&Method::DELETE, Route::Upload(name, id)) => uploads::cancel(app, &name, &id),
         (method, _) => Err(Code::Unsupported.because(format!("{method} is not possible here"))),
     }
@@ -94,7 +145,10 @@ async fn answer_to(app: &App, request: Request) -> Result<Response, Failure> {
 
 /// The path of the repository that is meant by a name.
 fn found(app: &App, name: &str, registry: Option<&str>) -> Result<String, Failure> {
-    let found = app.store.find(name, registry);
+    named(app.store.find(name, registry))
+}
+
+fn named(found: Result<String, Clash>) -> Result<String, Failure> {
     found.map_err(|clash| Code::NameUnknown.because(format!("{clash}: put the registry before the path")))
 }
 
@@ -114,3 +168,6 @@ fn about(status: axum::http::StatusCode, digest: &sealift_core::content::Digest,
     response.headers_mut().insert(header::LOCATION, answer::value(location));
     response
 }
+
+#[cfg(test)]
+mod tests;

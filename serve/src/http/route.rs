@@ -1,6 +1,6 @@
 //! What a path means.
 
-use axum::http::Uri;
+use axum::http::{Method, Uri};
 use sealift_core::content::{Digest, Repository, Tag, Version};
 
 use super::answer::{Code, Failure};
@@ -19,16 +19,15 @@ pub(crate) enum Route {
 }
 
 impl Route {
-    /// The name in it, if it has one.
+    /// The name in it that may be short for another one. The location of an upload is none: it stays what it is.
     pub(crate) fn name_mut(&mut self) -> Option<&mut String> {
         match self {
-            Self::Base | Self::Catalog => None,
+            Self::Base | Self::Catalog | Self::Upload(..) => None,
             Self::Tags(name)
             | Self::Referrers(name, _)
             | Self::Manifest(name, _)
             | Self::Blob(name, _)
-            | Self::Uploads(name)
-            | Self::Upload(name, _) => Some(name),
+            | Self::Uploads(name) => Some(name),
         }
     }
 
@@ -55,6 +54,16 @@ impl Route {
             }
             _ => Err(Code::NotFound.into()),
         }
+    }
+}
+
+/// What cannot be a tag is not there for a client that reads.
+pub(crate) fn for_reading(failure: Failure, method: &Method) -> Failure {
+    match failure.0.first() {
+        Some((Code::TagInvalid, detail)) if matches!(*method, Method::GET | Method::HEAD | Method::DELETE) => {
+            Failure(vec![(Code::TagUnknown, detail.clone())])
+        }
+        _ => failure,
     }
 }
 

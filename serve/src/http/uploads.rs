@@ -1,76 +1,23 @@
 //! Uploads: POST, PATCH, PUT (distribution-spec, "Pushing blobs").
 
-use std::{
-    collections::HashMap,
-    hash::{BuildHasher, RandomState},
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
-
 use axum::{
     body::Body,
     http::{HeaderMap, StatusCode, header, request::Parts},
     response::Response,
 };
+use bytes::{Buf, Bytes};
 use futures::StreamExt;
-use sealift_core::content::Digest;
+use sealift_core::{content::Digest, error::ErrorKind};
 use sealift_oci_layout::Incoming;
-use tokio::{sync::OwnedMutexGuard, time::Instant};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     App, about,
     answer::{self, Code, Failure, empty},
     found, query,
     route::{digest, repository},
+    sessions::Held,
 };
-
-/// Uploads that were begun and are not finished.
-#[derive(Default)]
-pub(crate) struct Sessions {
-    open: Mutex<HashMap<String, Session>>,
-    names: RandomState,
-}
-
-struct Session {
-    repository: String,
-    incoming: Arc<tokio::sync::Mutex<Incoming>>,
-    used: Instant,
-}
-
-/// After this time without a request an upload is forgotten.
-const IDLE: Duration = Duration::from_secs(3600);
-
-impl Sessions {
-    fn add(&self, repository: &str, incoming: Incoming) -> String {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        open.retain(|_, session| now.duration_since(session.used) < IDLE);
-        // Whoever knows the name may go on with the upload, so it should not be easy to guess.
-        let part = |salt: usize| self.names.hash_one((salt, now, open.len(), repository));
-        let id = format!("{:016x}-{:016x}", part(1), part(2));
-        let incoming = Arc::new(tokio::sync::Mutex::new(incoming));
-        open.insert(id.clone(), Session { repository: repository.to_owned(), incoming, used: now });
-        id
-    }
-
-    /// Takes hold of an upload; who comes second to the same one is refused.
-    fn hold(&self, repository: &str, id: &str) -> Result<OwnedMutexGuard<Incoming>, Failure> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let session = open.get_mut(id).filter(|session| session.repository == repository);
-        let session = session.ok_or(Code::BlobUploadUnknown)?;
-        session.used = Instant::now();
-        let held = Arc::clone(&session.incoming).try_lock_owned();
-        let held = held.map_err(|_| Code::BlobUploadInvalid.because("another request is using this upload"))?;
-        if held.is_whole() { Ok(held) } else { Err(Code::BlobUploadUnknown.into()) }
-    }
-
-    /// Forgets an upload; says whether there was one.
-    fn remove(&self, repository: &str, id: &str) -> bool {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = open.get(id).is_some_and(|session| session.repository == repository);
-        known && open.remove(id).is_some()
-    }
-}
 
 /// `POST /v2/<name>/blobs/uploads/`: begins an upload, takes a blob in one request (`digest=`), or takes it from
 /// another repository (`mount=&from=`). A `from` that is the repository itself asks whether the blob is there.
@@ -78,42 +25,58 @@ pub(crate) async fn start(app: &App, name: &str, head: &Parts, body: Body) -> Re
     let uri = &head.uri;
     if let (Some(mount), Some(from)) = (query(uri, "mount"), query(uri, "from"))
         && let (Ok(mount), Ok(from)) = (digest(&mount), repository(&from))
-        && let Ok(from) = found(app, &from, None)
-        && app.store.mount(name, &mount, &from).await
+        && mounted(app, name, &mount, &from).await
     {
         return Ok(created(name, &mount));
     }
-    let writer = app.store.writer().ok_or(Code::Unsupported)?;
-    let mut incoming = writer.begin().await?;
     if let Some(text) = query(uri, "digest") {
         let digest = digest(&text)?;
-        receive(&mut incoming, body).await?;
+        let _place = app.files.place().await?;
+        let writer = app.store.writer().ok_or(Code::Unsupported)?;
+        let mut incoming = writer.begin().await?;
+        let mut body = body.into_data_stream();
+        while let Some(chunk) = body.next().await {
+            incoming.write(chunk.map_err(broke_off)?).await?;
+        }
         return commit(app, name, incoming, &digest).await;
     }
-    let id = app.sessions.add(name, incoming);
+    let id = app.sessions.add(name);
     Ok(progress(StatusCode::ACCEPTED, name, &id, 0))
+}
+
+/// Takes a blob from another repository; says whether it was there. The name is the one where an upload may have put
+/// it, or the one that is short for another one.
+async fn mounted(app: &App, name: &str, digest: &Digest, from: &str) -> bool {
+    for from in [Some(from.to_owned()), found(app, from, None).ok()].into_iter().flatten() {
+        match app.store.mount(name, digest, &from).await {
+            Ok(false) => {}
+            Ok(true) => return true,
+            // Sent once more it is right in any case.
+            Err(error) => tracing::warn!(%error, "cannot find out whether a blob is there"),
+        }
+    }
+    false
 }
 
 /// `GET /v2/<name>/blobs/uploads/<id>`: how far it is.
 pub(crate) async fn status(app: &App, name: &str, id: &str) -> Result<Response, Failure> {
-    let incoming = app.sessions.hold(name, id)?;
-    Ok(progress(StatusCode::NO_CONTENT, name, id, incoming.length()))
+    let length = app.sessions.length(name, id).await?;
+    Ok(progress(StatusCode::NO_CONTENT, name, id, length))
 }
 
 /// `PATCH /v2/<name>/blobs/uploads/<id>`: the next bytes.
 pub(crate) async fn append(app: &App, name: &str, id: &str, head: &Parts, body: Body) -> Result<Response, Failure> {
-    let mut incoming = app.sessions.hold(name, id)?;
-    if let Err(offset) = comes_next(&head.headers, incoming.length()) {
-        let mut response = Failure::from(Code::RangeInvalid).into_response();
-        for (key, value) in progress(StatusCode::NO_CONTENT, name, id, offset).headers() {
-            response.headers_mut().insert(key, value.clone());
-        }
-        return Ok(response);
-    }
+    let first = first_byte(&head.headers);
+    let mut held = app.sessions.hold(name, id, first.is_some()).await?;
+    let known = match comes_next(first, &held) {
+        Ok(known) => known,
+        Err(length) => return Ok(out_of_order(name, id, length)),
+    };
     // When the client vanishes its request is dropped; what came so far shall stay, so that it can go on.
+    let (this, id_of) = (app.clone(), id.to_owned());
     let receiving = app.background.spawn(async move {
-        receive(&mut incoming, body).await?;
-        Ok::<u64, Failure>(incoming.length())
+        receive(&this, &id_of, &mut held, known, body).await?;
+        Ok::<u64, Failure>(held.length())
     });
     let length = receiving.await.map_err(|_| Code::Unknown)??;
     Ok(progress(StatusCode::ACCEPTED, name, id, length))
@@ -123,14 +86,23 @@ pub(crate) async fn append(app: &App, name: &str, id: &str, head: &Parts, body: 
 pub(crate) async fn finish(app: &App, name: &str, id: &str, head: &Parts, body: Body) -> Result<Response, Failure> {
     let wanted = query(&head.uri, "digest").ok_or_else(|| Code::DigestInvalid.because("`digest` is missing"))?;
     let wanted = digest(&wanted)?;
-    let mut held = app.sessions.hold(name, id)?;
-    if comes_next(&head.headers, held.length()).is_err() {
-        return Err(Code::RangeInvalid.into());
-    }
-    receive(&mut held, body).await?;
-    drop(held);
-    let incoming = app.sessions.take(name, id)?;
-    commit(app, name, incoming, &wanted).await
+    let first = first_byte(&head.headers);
+    let mut held = app.sessions.hold(name, id, first.is_some()).await?;
+    let known = match comes_next(first, &held) {
+        Ok(known) => known,
+        Err(length) => return Ok(out_of_order(name, id, length)),
+    };
+    let (this, name, id) = (app.clone(), name.to_owned(), id.to_owned());
+    let finishing = app.background.spawn(async move {
+        receive(&this, &id, &mut held, known, body).await?;
+        let _place = this.files.place().await?;
+        let incoming = match this.sessions.end(&id, &mut held) {
+            Some(incoming) => incoming,
+            None => this.store.writer().ok_or(Code::Unsupported)?.begin().await?,
+        };
+        commit(&this, &name, incoming, &wanted).await
+    });
+    finishing.await.map_err(|_| Code::Unknown)?
 }
 
 /// `DELETE /v2/<name>/blobs/uploads/<id>`: gives it up.
@@ -138,33 +110,66 @@ pub(crate) fn cancel(app: &App, name: &str, id: &str) -> Result<Response, Failur
     if app.sessions.remove(name, id) { Ok(empty(StatusCode::NO_CONTENT)) } else { Err(Code::BlobUploadUnknown.into()) }
 }
 
-impl Sessions {
-    /// Takes an upload out, to end it.
-    fn take(&self, repository: &str, id: &str) -> Result<Incoming, Failure> {
-        let session = {
-            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-            match open.get(id) {
-                Some(session) if session.repository == repository => open.remove(id),
-                _ => None,
-            }
+/// Takes the bytes of a request, but for the first `known` ones. A file is open from the first byte to the end of the
+/// request. What came before something broke off stays; after an error of the disk the upload is over.
+async fn receive(app: &App, id: &str, held: &mut Held, known: u64, body: Body) -> Result<(), Failure> {
+    let mut place = None;
+    let received = receive_all(app, held, known, body, &mut place).await;
+    let rested = match held.incoming.as_mut() {
+        Some(incoming) => incoming.rest().await,
+        None => Ok(()),
+    };
+    if held.incoming.as_ref().is_some_and(|incoming| !incoming.is_whole()) {
+        app.sessions.end(id, held);
+    }
+    received?;
+    Ok(rested?)
+}
+
+async fn receive_all(
+    app: &App,
+    held: &mut Held,
+    mut known: u64,
+    body: Body,
+    place: &mut Option<OwnedSemaphorePermit>,
+) -> Result<(), Failure> {
+    let writer = app.store.writer().ok_or(Code::Unsupported)?;
+    let mut body = body.into_data_stream();
+    loop {
+        let chunk = tokio::select! {
+            chunk = body.next() => chunk,
+            () = held.stop.cancelled() => return Err(Code::BlobUploadInvalid.because("another request goes on with it")),
         };
-        let incoming = session.and_then(|session| Arc::into_inner(session.incoming));
-        Ok(incoming.ok_or(Code::BlobUploadUnknown)?.into_inner())
+        let Some(chunk) = chunk else { return Ok(()) };
+        let mut chunk: Bytes = chunk.map_err(broke_off)?;
+        let skip = known.min(chunk.len() as u64);
+        known -= skip;
+        chunk.advance(usize::try_from(skip).unwrap_or_default());
+        if chunk.is_empty() {
+            continue;
+        }
+        if place.is_none() {
+            *place = Some(app.files.place().await?);
+        }
+        if held.incoming.is_none() {
+            *held.incoming = Some(writer.begin().await?);
+        }
+        let length = chunk.len() as u64;
+        held.incoming.as_mut().expect("it was just made").write(chunk).await?;
+        held.add(length);
     }
 }
 
-async fn receive(incoming: &mut Incoming, body: Body) -> Result<(), Failure> {
-    let mut body = body.into_data_stream();
-    while let Some(chunk) = body.next().await {
-        let chunk = chunk.map_err(|error| Code::BlobUploadInvalid.because(format!("the body broke off: {error}")))?;
-        incoming.write(chunk).await?;
-    }
-    Ok(())
+fn broke_off(error: axum::Error) -> Failure {
+    Code::BlobUploadInvalid.because(format!("the body broke off: {error}"))
 }
 
 async fn commit(app: &App, name: &str, incoming: Incoming, digest: &Digest) -> Result<Response, Failure> {
-    incoming.commit(digest).await?;
-    app.store.add_blob(name, digest).await;
+    incoming.commit(digest).await.map_err(|error| match error.kind() {
+        ErrorKind::Corrupt => Code::DigestInvalid.because(error.message()),
+        _ => error.into(),
+    })?;
+    app.store.add_blob(name, digest);
     Ok(created(name, digest))
 }
 
@@ -182,11 +187,32 @@ fn progress(status: StatusCode, name: &str, id: &str, length: u64) -> Response {
     response
 }
 
-/// Whether a `Content-Range`, if there is one, begins where the upload ends. Otherwise: where that is.
-fn comes_next(headers: &HeaderMap, length: u64) -> Result<(), u64> {
-    let Some(range) = headers.get(header::CONTENT_RANGE) else { return Ok(()) };
-    let text = range.to_str().unwrap_or_default();
+fn out_of_order(name: &str, id: &str, length: u64) -> Response {
+    let mut response = Failure::from(Code::RangeInvalid).into_response();
+    for (key, value) in progress(StatusCode::NO_CONTENT, name, id, length).headers() {
+        response.headers_mut().insert(key, value.clone());
+    }
+    response
+}
+
+/// Where a `Content-Range` begins, if there is one; the end of all numbers if it cannot be read.
+fn first_byte(headers: &HeaderMap) -> Option<u64> {
+    let text = headers.get(header::CONTENT_RANGE)?.to_str().unwrap_or_default();
     let text = text.strip_prefix("bytes ").unwrap_or(text);
     let first = text.split_once('-').and_then(|(first, _)| first.parse::<u64>().ok());
-    if first == Some(length) { Ok(()) } else { Err(length) }
+    Some(first.unwrap_or(u64::MAX))
+}
+
+/// How many bytes of a request came already, if it begins where the upload ends. Otherwise: where that is.
+///
+/// A request that took over from another one may begin before that: its client asked how far the upload is while bytes
+/// still came.
+fn comes_next(first: Option<u64>, held: &Held) -> Result<u64, u64> {
+    let length = held.length();
+    match first {
+        None => Ok(0),
+        Some(first) if first == length => Ok(0),
+        Some(first) if held.took_over && first < length => Ok(length - first),
+        Some(_) => Err(length),
+    }
 }

@@ -1,42 +1,51 @@
 //! What a repository has, and what of that stands in `index.json`.
 //!
 //! Every tag has an entry. A manifest without a tag has one, by digest, if no index of the repository has it below
-//! itself: whatever is in the repository can be reached from an entry, so no tool that cleans up will take it away.
+//! itself: whatever is in the repository can be reached from an entry, so no tool that cleans up will take it away,
+//! and a server that starts again finds the same content. Nothing else is known here: what is served and does not
+//! follow from the index (blobs that no manifest points to) is kept apart, in the repository.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+mod objection;
+mod spelling;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use sealift_core::content::{Descriptor, Digest, Manifest, Tag, Version};
-use sealift_oci_layout::{Named, RefStyle, named};
+use sealift_oci_layout::{EntryChange, RefStyle, named};
 
-#[derive(Default)]
+pub(crate) use objection::Objection;
+use spelling::Entry;
+
+/// The content of a repository. Cloned to try a change; the clone takes its place once the change is on the disk.
+#[derive(Clone, Default)]
 pub(crate) struct Content {
     path: String,
     pub(super) tags: BTreeMap<Tag, Digest>,
-    manifests: HashMap<Digest, Held>,
-    pub(super) blobs: HashSet<Digest>,
+    manifests: HashMap<Digest, Arc<Held>>,
+    /// Manifests that are listed, or below an index, and were not read: not yet, or because they are missing or
+    /// damaged.
+    unread: HashMap<Digest, Descriptor>,
+    /// How many manifests have a blob.
+    blobs: HashMap<Digest, usize>,
     /// How many tags point to a manifest.
     tagged: HashMap<Digest, usize>,
     /// How many indexes have a manifest below them.
     parents: HashMap<Digest, usize>,
     referrers: HashMap<Digest, BTreeSet<Digest>>,
-    /// What stands in the index: the full name of each entry, as it is written there.
-    listed: HashMap<Version, String>,
-    /// Whether there ever was a manifest; blobs alone make no repository.
-    known: bool,
+    /// The entries of the index, by what they mean. The first one of a tag counts.
+    listed: HashMap<Version, Vec<Entry>>,
 }
 
 /// What is known of a manifest.
 struct Held {
     /// How a referrer is listed: with its artifact type and annotations.
     descriptor: Descriptor,
-    children: Vec<Digest>,
+    children: BTreeSet<Digest>,
+    blobs: BTreeSet<Digest>,
     subject: Option<Digest>,
-}
-
-/// What has to change in `index.json`.
-pub(crate) enum IndexChange {
-    Set(Box<Named>),
-    Remove(String),
 }
 
 impl Content {
@@ -45,34 +54,48 @@ impl Content {
     }
 
     /// Takes up an entry of the index as it was found.
-    pub(super) fn list(&mut self, version: Version, full_name: String, digest: &Digest) {
-        self.known = true;
-        if let Version::Tag(tag) = &version {
-            if self.tags.contains_key(tag) {
-                return; // the first entry of a name counts
-            }
-            self.tags.insert(tag.clone(), digest.clone());
-            *self.tagged.entry(digest.clone()).or_default() += 1;
+    pub(super) fn list(&mut self, version: Version, item: &Descriptor) {
+        // A name may claim another digest than the one that the entry points to.
+        let version = match version {
+            Version::Digest(_) => Version::Digest(item.digest.clone()),
+            tag @ Version::Tag(_) => tag,
+        };
+        if let Version::Tag(tag) = &version
+            && !self.tags.contains_key(tag)
+        {
+            self.tags.insert(tag.clone(), item.digest.clone());
+            *self.tagged.entry(item.digest.clone()).or_default() += 1;
         }
-        self.listed.insert(version, full_name);
+        self.listed.entry(version).or_default().push(Entry::of(item));
+        self.lacks(item);
     }
 
-    /// Takes up a manifest as it was found, with the blobs that it points to.
-    pub(super) fn found(&mut self, manifest: &Manifest) {
-        self.blobs.extend(manifest.blobs().map(|blob| blob.digest.clone()));
-        self.hold(manifest);
+    /// Notes a manifest that is pointed to and not read.
+    pub(super) fn lacks(&mut self, item: &Descriptor) {
+        if !self.manifests.contains_key(&item.digest) {
+            let plain = Descriptor::new(item.media_type.clone(), item.digest.clone(), item.size);
+            self.unread.entry(item.digest.clone()).or_insert(plain);
+        }
     }
 
+    /// The manifests that are listed and were not read.
+    pub(super) fn unread(&self) -> Vec<Descriptor> {
+        self.unread.values().cloned().collect()
+    }
+
+    /// The pointer to a manifest that is here, or should be.
     pub(super) fn descriptor(&self, digest: &Digest) -> Option<&Descriptor> {
-        self.manifests.get(digest).map(|held| &held.descriptor)
+        let held = self.manifests.get(digest).map(|held| &held.descriptor);
+        held.or_else(|| self.unread.get(digest))
     }
 
+    pub(super) fn has_blob(&self, digest: &Digest) -> bool {
+        self.blobs.contains_key(digest)
+    }
+
+    /// Returns true if something is listed: then it is a repository after a restart, too.
     pub(super) fn has_manifests(&self) -> bool {
-        !self.manifests.is_empty() || !self.listed.is_empty()
-    }
-
-    pub(super) fn is_known(&self) -> bool {
-        self.known
+        !self.listed.is_empty()
     }
 
     /// The manifests that are about `subject`.
@@ -81,122 +104,168 @@ impl Content {
         digests.filter_map(|digest| self.descriptor(digest).cloned()).collect()
     }
 
-    /// What a manifest points to and is not here. Foreign layers are not meant to be.
-    pub(super) fn missing(&self, manifest: &Manifest) -> Vec<Digest> {
-        let blobs = manifest.blobs().filter(|blob| !blob.is_foreign());
-        let blobs = blobs.map(|blob| &blob.digest).filter(|digest| !self.blobs.contains(digest));
-        let children = manifest.children().map(|child| &child.digest);
-        let children = children.filter(|digest| !self.manifests.contains_key(digest));
-        blobs.chain(children).cloned().collect()
+    /// All of it as text, for comparisons.
+    #[cfg(test)]
+    pub(super) fn summary(&self) -> Vec<String> {
+        let mut all: Vec<_> = self.tags.iter().map(|(tag, digest)| format!("tag {tag} {digest}")).collect();
+        all.extend(self.manifests.values().map(|held| format!("manifest {:?}", held.descriptor)));
+        all.extend(self.unread.keys().map(|digest| format!("unread {digest}")));
+        all.extend(self.blobs.iter().map(|(digest, count)| format!("blob {digest} {count}")));
+        let about = self.referrers.iter().filter(|(_, all)| !all.is_empty());
+        all.extend(about.map(|(subject, all)| format!("about {subject} {all:?}")));
+        all.extend(self.listed.keys().map(|version| format!("listed {version}")));
+        all.sort();
+        all
     }
 
-    /// Takes a manifest, under a tag if there is one.
-    pub(super) fn put(&mut self, manifest: &Manifest, tag: Option<&Tag>) -> Vec<IndexChange> {
+    /// Takes up a manifest, with what it points to.
+    pub(super) fn hold(&mut self, manifest: &Manifest) {
         let digest = manifest.digest();
-        self.known = true;
-        self.hold(manifest);
-        let mut changes = Vec::new();
-        let mut touched = vec![digest.clone()];
-        touched.extend(manifest.children().map(|child| child.digest.clone()));
-        if let Some(tag) = tag {
-            touched.extend(self.move_tag(tag, digest));
-            changes.push(self.set(manifest.descriptor(), Version::Tag(tag.clone())));
-        }
-        changes.extend(touched.iter().filter_map(|digest| self.relist(digest)));
-        changes
-    }
-
-    /// Removes a tag; none if there is none.
-    pub(super) fn remove_tag(&mut self, tag: &Tag) -> Option<Vec<IndexChange>> {
-        let digest = self.tags.remove(tag)?;
-        self.untag(&digest);
-        Some(self.unlist(&Version::Tag(tag.clone())).into_iter().chain(self.relist(&digest)).collect())
-    }
-
-    /// Removes a manifest and the tags that point to it; none if there is none.
-    pub(super) fn remove(&mut self, digest: &Digest) -> Option<Vec<IndexChange>> {
-        let held = self.manifests.remove(digest)?;
-        let tags: Vec<Tag> = self.tags.iter().filter(|(_, at)| *at == digest).map(|(tag, _)| tag.clone()).collect();
-        self.tagged.remove(digest);
-        let mut changes: Vec<_> = self.unlist(&Version::Digest(digest.clone())).into_iter().collect();
-        for tag in tags {
-            self.tags.remove(&tag);
-            changes.extend(self.unlist(&Version::Tag(tag)));
-        }
-        if let Some(subject) = &held.subject
-            && let Some(referrers) = self.referrers.get_mut(subject)
-        {
-            referrers.remove(digest);
-        }
-        for child in &held.children {
-            if let Some(parents) = self.parents.get_mut(child) {
-                *parents -= 1;
-            }
-            changes.extend(self.relist(child));
-        }
-        Some(changes)
-    }
-
-    fn hold(&mut self, manifest: &Manifest) {
-        let digest = manifest.digest();
+        self.unread.remove(digest);
         if self.manifests.contains_key(digest) {
             return;
         }
         // An index may name the same child twice; it is one child all the same.
-        let children: BTreeSet<Digest> = manifest.children().map(|child| child.digest.clone()).collect();
+        let children = manifest.children().map(|child| child.digest.clone()).collect::<BTreeSet<_>>();
+        let blobs = manifest.blobs().map(|blob| blob.digest.clone()).collect::<BTreeSet<_>>();
         for child in &children {
             *self.parents.entry(child.clone()).or_default() += 1;
+        }
+        for blob in &blobs {
+            *self.blobs.entry(blob.clone()).or_default() += 1;
         }
         let subject = manifest.subject().map(|subject| subject.digest.clone());
         if let Some(subject) = &subject {
             self.referrers.entry(subject.clone()).or_default().insert(digest.clone());
         }
-        let descriptor = manifest.as_referrer();
-        self.manifests.insert(digest.clone(), Held { descriptor, children: children.into_iter().collect(), subject });
+        let held = Held { descriptor: manifest.as_referrer(), children, blobs, subject };
+        self.manifests.insert(digest.clone(), Arc::new(held));
+    }
+
+    /// Takes a manifest, under a tag if there is one.
+    pub(super) fn put(&mut self, manifest: &Manifest, tag: Option<&Tag>) -> Vec<EntryChange> {
+        let digest = manifest.digest();
+        self.hold(manifest);
+        let (mut changes, mut touched) = (Vec::new(), vec![digest.clone()]);
+        touched.extend(manifest.children().map(|child| child.digest.clone()));
+        if let Some(tag) = tag {
+            touched.extend(self.move_tag(tag, digest));
+            touched.extend(self.set(manifest.descriptor(), Version::Tag(tag.clone()), &mut changes));
+        }
+        self.relist(touched, &mut changes);
+        changes
+    }
+
+    /// Removes a tag; none if there is none.
+    pub(super) fn remove_tag(&mut self, tag: &Tag) -> Option<Vec<EntryChange>> {
+        let digest = self.tags.remove(tag)?;
+        decrease(&mut self.tagged, &digest);
+        let mut changes = Vec::new();
+        let mut touched = self.unlist(&Version::Tag(tag.clone()), &mut changes);
+        touched.push(digest);
+        self.relist(touched, &mut changes);
+        Some(changes)
+    }
+
+    /// Removes a manifest and the tags that point to it; none if there is none. The caller has asked
+    /// [`Content::objection_to_removing`].
+    pub(super) fn remove(&mut self, digest: &Digest) -> Option<Vec<EntryChange>> {
+        let unread = self.unread.remove(digest);
+        let held = self.manifests.remove(digest);
+        if held.is_none() && unread.is_none() {
+            return None;
+        }
+        let (mut changes, mut touched) = (Vec::new(), Vec::new());
+        let tags: Vec<Tag> = self.tags.iter().filter(|(_, at)| *at == digest).map(|(tag, _)| tag.clone()).collect();
+        for tag in tags {
+            self.tags.remove(&tag);
+            touched.extend(self.unlist(&Version::Tag(tag), &mut changes));
+        }
+        self.tagged.remove(digest);
+        touched.extend(self.unlist(&Version::Digest(digest.clone()), &mut changes));
+        self.unlist_others(digest, &mut changes);
+        if let Some(held) = held {
+            self.let_go(digest, &held);
+            touched.extend(held.children.iter().cloned());
+        }
+        self.relist(touched, &mut changes);
+        Some(changes)
+    }
+
+    /// Forgets what a manifest points to.
+    fn let_go(&mut self, digest: &Digest, held: &Held) {
+        if let Some(subject) = &held.subject
+            && let Some(referrers) = self.referrers.get_mut(subject)
+        {
+            referrers.remove(digest);
+        }
+        held.blobs.iter().for_each(|blob| decrease(&mut self.blobs, blob));
+        held.children.iter().for_each(|child| decrease(&mut self.parents, child));
     }
 
     /// Lets a tag point here; what it pointed to before comes back.
     fn move_tag(&mut self, tag: &Tag, digest: &Digest) -> Option<Digest> {
         *self.tagged.entry(digest.clone()).or_default() += 1;
         let before = self.tags.insert(tag.clone(), digest.clone())?;
-        self.untag(&before);
+        decrease(&mut self.tagged, &before);
         Some(before)
     }
 
-    fn untag(&mut self, digest: &Digest) {
-        if let Some(tags) = self.tagged.get_mut(digest) {
-            *tags -= 1;
-        }
-    }
-
-    /// Sees to it that a manifest has an entry by digest exactly if it needs one.
-    fn relist(&mut self, digest: &Digest) -> Option<IndexChange> {
-        let none = |counts: &HashMap<Digest, usize>| counts.get(digest).is_none_or(|count| *count == 0);
-        let version = Version::Digest(digest.clone());
-        match self.manifests.get(digest) {
-            Some(held) if none(&self.tagged) && none(&self.parents) => {
-                if self.listed.contains_key(&version) {
-                    return None;
+    /// Sees to it that manifests have an entry by digest exactly if they need one.
+    fn relist(&mut self, touched: Vec<Digest>, changes: &mut Vec<EntryChange>) {
+        for digest in touched {
+            let is_reached = self.tagged.contains_key(&digest) || self.parents.contains_key(&digest);
+            let version = Version::Digest(digest.clone());
+            match (self.manifests.get(&digest), self.listed.contains_key(&version)) {
+                (Some(held), false) if !is_reached => {
+                    let item = Descriptor::new(held.descriptor.media_type.clone(), digest, held.descriptor.size);
+                    self.set(item, version, changes);
                 }
-                let Descriptor { media_type, size, .. } = held.descriptor.clone();
-                Some(self.set(Descriptor::new(media_type, digest.clone(), size), version))
+                (Some(_), true) if is_reached => drop(self.unlist(&version, changes)),
+                // An entry of its own is not written for what is missing or damaged.
+                (None, false) if !is_reached => drop(self.unread.remove(&digest)),
+                _ => {}
             }
-            _ => self.unlist(&version),
         }
     }
 
-    /// Writes an entry. One that is there keeps its name, which may be another way to write the path.
-    fn set(&mut self, descriptor: Descriptor, version: Version) -> IndexChange {
-        let written = self.listed.get(&version).and_then(|name| sealift_oci_layout::Name::parse(name));
-        let repository = written.map(|name| name.repository).filter(|name| !name.is_empty());
-        let repository = repository.unwrap_or_else(|| self.path.clone());
-        let sign = if version.tag().is_some() { ':' } else { '@' };
-        self.listed.insert(version.clone(), format!("{repository}{sign}{version}"));
-        IndexChange::Set(Box::new(named(descriptor, &repository, &version, RefStyle::Full)))
+    /// Writes an entry in the place of those that mean the same; what those pointed to comes back.
+    ///
+    /// The first one keeps its text, which may be another way to write the path.
+    fn set(&mut self, item: Descriptor, version: Version, changes: &mut Vec<EntryChange>) -> Vec<Digest> {
+        let before = self.listed.remove(&version).unwrap_or_default();
+        let kept = before.iter().find_map(|entry| entry.moved(item.clone(), &version));
+        let entry = kept.unwrap_or_else(|| named(item, &self.path, &version, RefStyle::Full));
+        let others = before.iter().filter(|other| !other.is_called(entry.name()));
+        changes.extend(others.map(Entry::removal));
+        self.listed.insert(version, vec![Entry::of(entry.entry())]);
+        changes.push(EntryChange::Set(Box::new(entry)));
+        before.into_iter().map(|entry| entry.digest).collect()
     }
 
-    fn unlist(&mut self, version: &Version) -> Option<IndexChange> {
-        self.listed.remove(version).map(IndexChange::Remove)
+    /// Removes all entries that mean a version; what they pointed to comes back.
+    fn unlist(&mut self, version: &Version, changes: &mut Vec<EntryChange>) -> Vec<Digest> {
+        let entries = self.listed.remove(version).unwrap_or_default();
+        changes.extend(entries.iter().map(Entry::removal));
+        entries.into_iter().map(|entry| entry.digest).collect()
+    }
+
+    /// Removes entries of a manifest that do not count, because another one of their tag comes first.
+    fn unlist_others(&mut self, digest: &Digest, changes: &mut Vec<EntryChange>) {
+        for entries in self.listed.values_mut() {
+            let hidden = entries.extract_if(.., |entry| entry.digest == *digest);
+            changes.extend(hidden.map(|entry| entry.removal()));
+        }
+        self.listed.retain(|_, entries| !entries.is_empty());
+    }
+}
+
+fn decrease(counts: &mut HashMap<Digest, usize>, digest: &Digest) {
+    if let Some(count) = counts.get_mut(digest) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(digest);
+        }
     }
 }
 

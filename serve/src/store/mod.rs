@@ -1,20 +1,33 @@
 //! What is served: repositories over one layout.
+//!
+//! The index on the disk is the truth. What is served follows from it, and changes only after it: a change is tried on
+//! a copy, written, and then published ([`change`]). Whatever changes something for other requests runs in a task of
+//! its own, so that a client that goes away leaves nothing half done.
 
+mod change;
 mod content;
+mod load;
 mod names;
 mod path;
 mod repository;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use sealift_core::{
-    content::{Digest, Manifest, Version},
+    content::{Descriptor, Digest, Manifest, Version},
     error::{Error, ErrorKind, Result},
 };
 use sealift_oci_layout::{Layout, Name, Writer, WriterOptions};
+use tokio::sync::{RwLock, Semaphore};
+use tokio_util::task::TaskTracker;
 
 use crate::server::ServeOptions;
-use content::IndexChange;
+use change::Order;
+pub(crate) use change::Refused;
+pub(crate) use content::Objection;
 pub use names::Clash;
 use names::Names;
 pub(crate) use repository::Repository;
@@ -25,25 +38,27 @@ pub(crate) struct Store {
     writer: Option<Writer>,
     /// Where entries are that are only a tag.
     unnamed: String,
+    /// What the index has.
     names: Mutex<Names>,
+    /// Blobs that were brought to a path and that no manifest there had then. In memory alone.
+    loose: Mutex<HashMap<String, HashSet<Digest>>>,
+    /// Held while `names` is compared with the index: how often others had changed the index when it was read.
+    seen: tokio::sync::Mutex<u64>,
+    /// Changes that wait to be made.
+    orders: Mutex<Vec<Order>>,
+    /// Held for writing while the index and `names` differ, because a change is being made.
+    changing: RwLock<()>,
+    /// Manifests that may be read at the same time.
+    reading: Semaphore,
+    /// Work that goes on when its request is gone.
+    background: TaskTracker,
 }
 
-/// Why a manifest was not taken.
-pub(crate) enum Refused {
-    /// The repository lacks these blobs or manifests.
-    Missing(Vec<Digest>),
-    /// The disk, most likely.
-    Failed(Error),
-}
-
-impl From<Error> for Refused {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
-}
+/// Manifests that are read at the same time, and with that files that are open for it.
+pub(crate) const READING: usize = 16;
 
 impl Store {
-    pub(crate) async fn open(options: &ServeOptions) -> Result<Self> {
+    pub(crate) async fn open(options: &ServeOptions, background: TaskTracker) -> Result<Self> {
         let writer = if options.writable {
             Some(Writer::create(&options.dir, WriterOptions { sync: options.sync }).await?)
         } else {
@@ -63,35 +78,77 @@ impl Store {
             }
             None => path::unnamed(&options.dir),
         };
+        let seen = layout.rereads();
         let names = Mutex::new(read(&layout, &unnamed));
-        Ok(Self { layout, writer, unnamed, names })
+        Ok(Self {
+            layout,
+            writer,
+            unnamed,
+            names,
+            loose: Mutex::default(),
+            seen: tokio::sync::Mutex::new(seen),
+            orders: Mutex::default(),
+            changing: RwLock::default(),
+            reading: Semaphore::new(READING),
+            background,
+        })
     }
 
-    /// Takes up what others changed in the directory, if nobody writes here. What a client has begun to pull from what
-    /// was there before, it can still finish.
-    pub(crate) async fn refresh(&self) {
-        if self.is_writable() {
-            return; // we hold the lock
+    /// Takes up what others changed in the directory. What a client has begun to pull from what was there before, it
+    /// can still finish.
+    ///
+    /// # Errors
+    /// If the index cannot be read; then what was known is still served.
+    pub(crate) async fn refresh(self: &Arc<Self>) -> Result<()> {
+        let this = Arc::clone(self);
+        let refreshing = self.background.spawn(async move {
+            // A change that is being made looks for those of others itself, and must not be waited for by readers.
+            let Ok(_idle) = this.changing.try_read() else { return Ok(()) };
+            this.follow().await
+        });
+        refreshing.await.unwrap_or_else(|_| Err(Error::cancelled()))
+    }
+
+    /// Makes the repositories anew if the index is another one.
+    async fn follow(&self) -> Result<()> {
+        let mut seen = self.seen.lock().await;
+        self.layout.refresh().await?;
+        let now = self.layout.rereads();
+        if *seen == now {
+            return Ok(());
         }
-        match self.layout.refresh().await {
-            Ok(false) => {}
-            Ok(true) => {
-                let names = read(&self.layout, &self.unnamed);
-                let mut current = self.all();
-                names.succeed(&current);
-                let before = current.clashes();
-                for clash in names.clashes().iter().filter(|clash| !before.contains(clash)) {
-                    tracing::warn!("{clash}: ask for it with the registry before the path");
-                }
-                *current = names;
-            }
-            Err(error) => tracing::warn!(%error, "what changed in the directory cannot be served"),
+        *seen = now;
+        let names = read(&self.layout, &self.unnamed);
+        let mut current = self.all();
+        // A writable registry serves what it would serve after a restart.
+        if !self.is_writable() {
+            names.succeed(&current);
         }
+        let before = current.clashes();
+        for clash in names.clashes().iter().filter(|clash| !before.contains(clash)) {
+            tracing::warn!("{clash}: ask for it with the registry before the path");
+        }
+        *current = names;
+        Ok(())
     }
 
     /// The path of the repository that is meant; `registry` is the one whose mirror a client takes this one for.
+    ///
+    /// # Errors
+    /// If several registries have such a path.
     pub(crate) fn find(&self, path: &str, registry: Option<&str>) -> Result<String, Clash> {
         self.all().find(path, registry)
+    }
+
+    /// The same for a push: one that was begun at a path goes on there.
+    ///
+    /// # Errors
+    /// Those of [`Store::find`].
+    pub(crate) fn find_for_push(&self, path: &str, registry: Option<&str>) -> Result<String, Clash> {
+        if self.loose().contains_key(path) {
+            return Ok(path.to_owned());
+        }
+        self.find(path, registry)
     }
 
     /// Paths that could mean several repositories.
@@ -111,7 +168,16 @@ impl Store {
         self.writer.is_some()
     }
 
-    /// A repository that has, or had, a manifest or a blob.
+    /// Reads a manifest.
+    ///
+    /// # Errors
+    /// Those of [`Layout::manifest`].
+    pub(crate) async fn manifest(&self, item: &Descriptor) -> Result<Manifest> {
+        let _place = self.reading.acquire().await;
+        self.layout.manifest(item).await
+    }
+
+    /// A repository that has, or had, a manifest.
     pub(crate) fn repository(&self, path: &str) -> Option<Arc<Repository>> {
         self.all().by_path.get(path).cloned()
     }
@@ -122,68 +188,57 @@ impl Store {
         all.by_path.iter().filter(|(_, repository)| !repository.is_empty()).map(|(path, _)| path.clone()).collect()
     }
 
-    fn make(&self, path: &str) -> Arc<Repository> {
-        self.all().make(path, path)
-    }
-
     fn all(&self) -> MutexGuard<'_, Names> {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn loose(&self) -> MutexGuard<'_, HashMap<String, HashSet<Digest>>> {
+        self.loose.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns true if a blob was brought to this path.
+    pub(crate) fn is_loose(&self, path: &str, digest: &Digest) -> bool {
+        self.loose().get(path).is_some_and(|blobs| blobs.contains(digest))
+    }
+
     /// Notes that a repository has a blob.
-    pub(crate) async fn add_blob(&self, path: &str, digest: &Digest) {
-        self.make(path).add_blob(self, digest).await;
+    pub(crate) fn add_blob(&self, path: &str, digest: &Digest) {
+        self.loose().entry(path.to_owned()).or_default().insert(digest.clone());
+    }
+
+    /// Returns true if a repository has a blob.
+    ///
+    /// # Errors
+    /// If the layout cannot be read, so that it is not known.
+    pub(crate) async fn has_blob(self: &Arc<Self>, path: &str, digest: &Digest) -> Result<bool> {
+        if self.is_loose(path, digest) {
+            return Ok(true);
+        }
+        match self.repository(path) {
+            Some(repository) => repository.has_blob(self, digest).await,
+            None => Ok(false),
+        }
+    }
+
+    /// Forgets a blob that no manifest has; says whether it was known. The file stays.
+    pub(crate) async fn forget_blob(self: &Arc<Self>, path: &str, digest: &Digest) -> Result<bool, Refused> {
+        if let Some(repository) = self.repository(path)
+            && repository.known(self).await.whole()?.has_blob(digest)
+        {
+            let detail = "a manifest of the repository has it: delete that one first";
+            return Err(Refused::Objection(Objection::InUse(detail)));
+        }
+        Ok(self.loose().get_mut(path).is_some_and(|blobs| blobs.remove(digest)))
     }
 
     /// Takes a blob from one repository to another; says whether it was there.
-    pub(crate) async fn mount(&self, path: &str, digest: &Digest, from: &str) -> bool {
-        let Some(from) = self.repository(from) else { return false };
+    pub(crate) async fn mount(self: &Arc<Self>, path: &str, digest: &Digest, from: &str) -> Result<bool> {
         // The file is asked for, too: somebody may have cleaned up the directory.
-        let there = from.has_blob(self, digest).await && matches!(self.layout.open_blob(digest).await, Ok(Some(_)));
+        let there = self.has_blob(from, digest).await? && self.layout.open_blob(digest).await?.is_some();
         if there {
-            self.add_blob(path, digest).await;
+            self.add_blob(path, digest);
         }
-        there
-    }
-
-    /// Takes a manifest, if all that it points to is in the repository.
-    pub(crate) async fn put_manifest(&self, path: &str, at: &Version, manifest: &Manifest) -> Result<(), Refused> {
-        let Some(writer) = &self.writer else { return Ok(()) };
-        let repository = self.make(path);
-        repository.load(self).await;
-        let missing = repository.content().missing(manifest);
-        if !missing.is_empty() {
-            return Err(Refused::Missing(missing));
-        }
-        writer.put_bytes(&manifest.descriptor(), manifest.bytes().clone()).await?;
-        {
-            let mut content = repository.content();
-            // Asked again: something may have been deleted meanwhile.
-            let missing = content.missing(manifest);
-            if !missing.is_empty() {
-                return Err(Refused::Missing(missing));
-            }
-            let changes = content.put(manifest, at.tag());
-            change(writer, changes);
-        }
-        Ok(writer.commit().await?)
-    }
-
-    /// Removes a tag, or a manifest with all its tags; says whether it was there.
-    pub(crate) async fn delete_manifest(&self, path: &str, at: &Version) -> Result<bool> {
-        let (Some(writer), Some(repository)) = (&self.writer, self.repository(path)) else { return Ok(false) };
-        repository.load(self).await;
-        {
-            let mut content = repository.content();
-            let changes = match at {
-                Version::Tag(tag) => content.remove_tag(tag),
-                Version::Digest(digest) => content.remove(digest),
-            };
-            let Some(changes) = changes else { return Ok(false) };
-            change(writer, changes);
-        }
-        writer.commit().await?;
-        Ok(true)
+        Ok(there)
     }
 
     /// Makes lasting what was written.
@@ -203,18 +258,12 @@ fn read(layout: &Layout, unnamed: &str) -> Names {
             .unwrap_or_else(|| Name { repository: String::new(), version: Version::Digest(entry.digest.clone()) });
         let written = if name.repository.is_empty() { unnamed } else { &name.repository };
         match path::served(written) {
-            Some(path) => names.make(written, &path).list(name, entry),
+            Some(path) => names.make(written, &path).list(name.version, &entry),
             None => tracing::warn!(name = written, "cannot be served under this name"),
         }
     }
     names
 }
 
-fn change(writer: &Writer, changes: Vec<IndexChange>) {
-    for change in changes {
-        match change {
-            IndexChange::Set(entry) => writer.set(*entry),
-            IndexChange::Remove(name) => writer.remove(&name),
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,8 @@
 //! Under which names repositories are found.
 //!
 //! An image of `docker.io/library/nginx` is also found as `library/nginx`, as long as no other registry's image has
-//! that path. Both names lead to one repository, for reading and for writing.
+//! that path. Both names lead to one repository, for reading and for writing. Repositories without a manifest do not
+//! count: a push that was begun, or refused, must not change what others find.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -45,6 +46,10 @@ impl Names {
         }
     }
 
+    fn has(&self, path: &str) -> bool {
+        self.by_path.get(path).is_some_and(|repository| !repository.is_empty())
+    }
+
     /// The path of the repository that is meant. `registry` is the one whose mirror a client takes this one for.
     ///
     /// # Errors
@@ -52,30 +57,37 @@ impl Names {
     pub(super) fn find(&self, path: &str, registry: Option<&str>) -> Result<String, Clash> {
         if let Some(registry) = registry
             && let Some(full) = path::served(&format!("{registry}/{path}"))
-            && self.by_path.contains_key(&full)
+            && self.has(&full)
         {
             return Ok(full);
         }
         // Who asks for one registry's image must not get that of another.
-        if self.by_path.contains_key(path) || registry.is_some() {
+        if self.has(path) || registry.is_some() {
             return Ok(path.to_owned());
         }
-        match self.short.get(path) {
-            Some(full) if full.len() > 1 => Err(clash(path, full)),
-            Some(full) => Ok(full.first().map_or(path, String::as_str).to_owned()),
-            None => Ok(path.to_owned()),
+        let full = self.full(path);
+        match full.len() {
+            0 => Ok(path.to_owned()),
+            1 => Ok(full[0].to_owned()),
+            _ => Err(clash(path, &full)),
         }
+    }
+
+    /// The paths with a registry that this one without is short for.
+    fn full(&self, path: &str) -> Vec<&str> {
+        self.short.get(path).into_iter().flatten().map(String::as_str).filter(|full| self.has(full)).collect()
     }
 
     /// The short paths that mean nothing because they would mean several repositories.
     pub(super) fn clashes(&self) -> Vec<Clash> {
-        let several = self.short.iter().filter(|(path, full)| full.len() > 1 && !self.by_path.contains_key(*path));
-        several.map(|(path, full)| clash(path, full)).collect()
+        let without = self.short.keys().filter(|path| !self.has(path));
+        let several = without.map(|path| (path, self.full(path))).filter(|(_, full)| full.len() > 1);
+        several.map(|(path, full)| clash(path, &full)).collect()
     }
 }
 
-fn clash(path: &str, full: &BTreeSet<String>) -> Clash {
-    Clash { path: path.to_owned(), repositories: full.iter().cloned().collect() }
+fn clash(path: &str, full: &[&str]) -> Clash {
+    Clash { path: path.to_owned(), repositories: full.iter().map(|&path| path.to_owned()).collect() }
 }
 
 impl std::fmt::Display for Clash {
@@ -87,12 +99,15 @@ impl std::fmt::Display for Clash {
 
 #[cfg(test)]
 mod tests {
+    use sealift_core::content::{Descriptor, Version, well_known};
+
     use super::*;
 
     fn names(all: &[&str]) -> Names {
         let mut names = Names::default();
         for name in all {
-            names.make(name, &path::served(name).unwrap());
+            let item = Descriptor::to(well_known::OCI_MANIFEST, b"{}");
+            names.make(name, &path::served(name).unwrap()).list(Version::Tag("v1".parse().unwrap()), &item);
         }
         names
     }
@@ -137,6 +152,14 @@ mod tests {
     fn a_path_that_is_there_as_such_comes_first() {
         let names = names(&["docker.io/a/b", "quay.io/a/b", "a/b"]);
         assert_eq!(names.find("a/b", None).unwrap(), "a/b");
+        assert_eq!(names.clashes(), []);
+    }
+    #[test]
+    fn a_path_without_a_manifest_changes_nothing() {
+        let mut names = names(&["docker.io/a/b"]);
+        names.make("quay.io/a/b", "quay.io/a/b");
+        names.make("a/b", "a/b");
+        assert_eq!(names.find("a/b", None).unwrap(), "docker.io/a/b");
         assert_eq!(names.clashes(), []);
     }
 }

@@ -1,80 +1,129 @@
-//! A repository: its content, read from the layout when somebody needs it.
+//! A repository: its content, read from the layout when it is asked for.
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sealift_core::{
+    content::{Descriptor, Digest, Tag, Version},
+    error::{Error, Result},
 };
 
-use futures::{StreamExt, stream};
-use sealift_core::content::{Descriptor, Digest, Manifest, Tag, Version};
-use sealift_oci_layout::{Layout, Name, name_of};
-use tokio::sync::OnceCell;
-
-use super::{Store, content::Content};
+use super::{Store, content::Content, load::load};
 
 /// A repository. Its tags are known from the start; its manifests are read at the first question about more.
 pub(crate) struct Repository {
-    roots: Mutex<Vec<Descriptor>>,
-    loaded: OnceCell<()>,
-    content: Mutex<Content>,
+    state: Mutex<State>,
+    /// Held while the layout is read.
+    loading: tokio::sync::Mutex<()>,
     /// As it was before the directory changed: who has a digest from there may still ask for it.
     before: Mutex<Option<Arc<Repository>>>,
 }
 
-/// Manifests that are read at the same time.
-const TOGETHER: usize = 8;
+struct State {
+    content: Arc<Content>,
+    is_loaded: bool,
+    /// Counts attempts to read the layout that ended, and has what the last one found if it did not find all.
+    attempts: u64,
+    incomplete: Option<Known>,
+}
+
+/// What was found in a repository.
+#[derive(Clone)]
+pub(super) struct Known {
+    pub(super) content: Arc<Content>,
+    /// An error of the system because of which more may be there.
+    pub(super) gap: Option<Error>,
+}
+
+impl Known {
+    /// The whole content.
+    pub(super) fn whole(self) -> Result<Arc<Content>> {
+        self.gap.map_or(Ok(self.content), Err)
+    }
+}
 
 impl Repository {
     pub(super) fn new(path: &str) -> Self {
+        let content = Arc::new(Content::new(path));
         Self {
-            roots: Mutex::default(),
-            loaded: OnceCell::new(),
-            content: Mutex::new(Content::new(path)),
+            state: Mutex::new(State { content, is_loaded: false, attempts: 0, incomplete: None }),
+            loading: tokio::sync::Mutex::default(),
             before: Mutex::default(),
         }
     }
 
     /// Takes the place of another one, which is kept; what that one kept is not.
     pub(super) fn succeed(&self, before: &Arc<Self>) {
-        *before.before() = None;
-        *self.before() = Some(Arc::clone(before));
-    }
-
-    fn before(&self) -> MutexGuard<'_, Option<Arc<Self>>> {
-        self.before.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn content(&self) -> MutexGuard<'_, Content> {
-        self.content.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn roots(&self) -> MutexGuard<'_, Vec<Descriptor>> {
-        self.roots.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&before.before) = None;
+        *lock(&self.before) = Some(Arc::clone(before));
     }
 
     /// Takes up an entry of the index.
-    pub(super) fn list(&self, name: Name, entry: Descriptor) {
-        let full_name = name_of(&entry).unwrap_or_default().to_owned();
-        self.content().list(name.version, full_name, &entry.digest);
-        let Descriptor { media_type, digest, size, .. } = entry;
-        self.roots().push(Descriptor::new(media_type, digest, size));
+    pub(super) fn list(&self, version: Version, entry: &Descriptor) {
+        Arc::make_mut(&mut lock(&self.state).content).list(version, entry);
+    }
+
+    /// What is known without reading the layout: the tags, and all of it after that.
+    pub(super) fn content(&self) -> Arc<Content> {
+        Arc::clone(&lock(&self.state).content)
+    }
+
+    /// Puts changed content in the place of the one that it was made from.
+    pub(super) fn publish(&self, content: Content) {
+        let mut state = lock(&self.state);
+        state.content = Arc::new(content);
+        state.is_loaded = true;
+        state.incomplete = None;
     }
 
     /// Reads what the index points to, once.
-    pub(super) async fn load(&self, store: &Store) {
-        let read = || async {
-            let roots = std::mem::take(&mut *self.roots());
-            for manifest in tree(store.layout(), &roots).await {
-                self.content().found(&manifest);
+    ///
+    /// It is read to the end in a task of its own: a client that goes away must not leave half of it behind. What an
+    /// error of the system hid is read again at the next question.
+    pub(super) async fn known(self: &Arc<Self>, store: &Arc<Store>) -> Known {
+        let seen = {
+            let state = lock(&self.state);
+            if state.is_loaded {
+                return Known { content: Arc::clone(&state.content), gap: None };
             }
+            state.attempts
         };
-        self.loaded.get_or_init(read).await;
+        let (this, store) = (Arc::clone(self), Arc::clone(store));
+        let background = store.background.clone();
+        let task = background.spawn(async move { this.load(&store, seen).await });
+        task.await.unwrap_or_else(|_| Known { content: self.content(), gap: Some(Error::cancelled()) })
     }
 
-    /// The tags; none if this never had a manifest.
+    async fn load(&self, store: &Store, seen: u64) -> Known {
+        let _loading = self.loading.lock().await;
+        let mut content = {
+            let state = lock(&self.state);
+            if state.is_loaded {
+                return Known { content: Arc::clone(&state.content), gap: None };
+            }
+            // Those who waited for this attempt do not all begin another one.
+            if state.attempts > seen
+                && let Some(incomplete) = &state.incomplete
+            {
+                return incomplete.clone();
+            }
+            Content::clone(&state.content)
+        };
+        let gap = load(store.layout(), &store.reading, &mut content).await;
+        let known = Known { content: Arc::new(content), gap };
+        let mut state = lock(&self.state);
+        state.attempts += 1;
+        state.is_loaded = known.gap.is_none();
+        match state.is_loaded {
+            true => state.content = Arc::clone(&known.content),
+            false => state.incomplete = Some(known.clone()),
+        }
+        known
+    }
+
+    /// The tags; none if there is no manifest.
     pub(crate) fn tags(&self) -> Option<Vec<Tag>> {
         let content = self.content();
-        content.is_known().then(|| content.tags.keys().cloned().collect())
+        content.has_manifests().then(|| content.tags.keys().cloned().collect())
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -82,70 +131,52 @@ impl Repository {
     }
 
     /// The manifest that a version means.
-    pub(crate) async fn resolve(&self, store: &Store, version: &Version) -> Option<Descriptor> {
+    pub(crate) async fn resolve(self: &Arc<Self>, store: &Arc<Store>, version: &Version) -> Result<Option<Descriptor>> {
+        let content = self.content();
         let digest = match version {
-            Version::Tag(tag) => self.content().tags.get(tag).cloned()?,
-            Version::Digest(digest) => digest.clone(),
+            Version::Tag(tag) => match content.tags.get(tag) {
+                Some(digest) => digest,
+                None => return Ok(None),
+            },
+            Version::Digest(digest) => digest,
         };
-        // A root needs no other manifest to be read.
-        if let Some(root) = self.roots().iter().find(|root| root.digest == digest) {
-            return Some(root.clone());
+        // A manifest that is listed needs no other one to be read.
+        if let Some(item) = content.descriptor(digest) {
+            return Ok(Some(item.clone()));
         }
-        self.load(store).await;
-        if let Some(found) = self.content().descriptor(&digest) {
-            return Some(found.clone());
+        let known = self.known(store).await;
+        if let Some(item) = known.content.descriptor(digest) {
+            return Ok(Some(item.clone()));
         }
-        let before = self.before().clone()?;
-        Box::pin(before.resolve(store, &Version::Digest(digest))).await
+        let before = lock(&self.before).clone();
+        if let Some(before) = before
+            && let Some(item) = Box::pin(before.resolve(store, &Version::Digest(digest.clone()))).await?
+        {
+            return Ok(Some(item));
+        }
+        known.gap.map_or(Ok(None), Err)
     }
 
-    pub(crate) async fn referrers(&self, store: &Store, subject: &Digest) -> Vec<Descriptor> {
-        self.load(store).await;
-        self.content().referrers(subject)
+    pub(crate) async fn referrers(self: &Arc<Self>, store: &Arc<Store>, subject: &Digest) -> Result<Vec<Descriptor>> {
+        Ok(self.known(store).await.whole()?.referrers(subject))
     }
 
-    pub(crate) async fn has_blob(&self, store: &Store, digest: &Digest) -> bool {
-        self.load(store).await;
-        if self.content().blobs.contains(digest) {
-            return true;
+    /// Returns true if a manifest has this blob.
+    pub(super) async fn has_blob(self: &Arc<Self>, store: &Arc<Store>, digest: &Digest) -> Result<bool> {
+        let known = self.known(store).await;
+        if known.content.has_blob(digest) {
+            return Ok(true);
         }
-        let before = self.before().clone();
-        match before {
-            Some(before) => Box::pin(before.has_blob(store, digest)).await,
-            None => false,
+        let before = lock(&self.before).clone();
+        if let Some(before) = before
+            && Box::pin(before.has_blob(store, digest)).await?
+        {
+            return Ok(true);
         }
-    }
-
-    pub(super) async fn add_blob(&self, store: &Store, digest: &Digest) {
-        self.load(store).await; // later it would bring back what was forgotten meanwhile
-        self.content().blobs.insert(digest.clone());
-    }
-
-    /// Forgets a blob; says whether it was known.
-    pub(crate) async fn forget_blob(&self, store: &Store, digest: &Digest) -> bool {
-        self.load(store).await;
-        self.content().blobs.remove(digest)
+        known.gap.map_or(Ok(false), Err)
     }
 }
 
-/// These manifests and all below them. What is missing or broken is left out: a layout may be incomplete.
-async fn tree(layout: &Layout, roots: &[Descriptor]) -> Vec<Manifest> {
-    let mut seen: HashSet<Digest> = HashSet::new();
-    let mut found = Vec::new();
-    let mut level: Vec<Descriptor> = roots.to_vec();
-    while !level.is_empty() {
-        level.retain(|item| seen.insert(item.digest.clone()));
-        let read = stream::iter(std::mem::take(&mut level)).map(|item| async move { layout.manifest(&item).await });
-        let mut read = read.buffered(TOGETHER);
-        while let Some(manifest) = read.next().await {
-            match manifest {
-                Ok(manifest) => {
-                    level.extend(manifest.children().cloned());
-                    found.push(manifest);
-                }
-                Err(error) => tracing::warn!(%error, "a manifest of the layout cannot be served"),
-            }
-        }
-    }
-    found
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

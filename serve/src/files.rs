@@ -1,0 +1,108 @@
+//! How many files and connections there may be at the same time.
+//!
+//! The system gives a process so many descriptors and no more; without one left, what is there cannot be read. So the
+//! limit is raised as far as it goes, connections and the files that are open for them get a share each, and the rest
+//! is kept back for what every request needs: the index, manifests, a place to write to.
+
+use std::{sync::Arc, time::Duration};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use sealift_core::error::{Error, ErrorKind, Result};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::store::READING;
+
+/// Files that are open for clients: a blob that is sent, an upload that is written.
+#[derive(Clone, Debug)]
+pub(crate) struct Files(Arc<Semaphore>);
+
+/// How long a request waits for one of the files to be closed.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// More files than this are not open for clients in any case.
+const MOST: usize = 16_384;
+
+impl Files {
+    /// So many of them.
+    pub(crate) fn new(count: usize) -> Self {
+        Self(Arc::new(Semaphore::new(count)))
+    }
+
+    /// Waits until a file may be opened. It may be open until the place is dropped.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] if no other one is closed for long.
+    pub(crate) async fn place(&self) -> Result<OwnedSemaphorePermit> {
+        let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.0).acquire_owned()).await;
+        let place = place.ok().and_then(std::result::Result::ok);
+        place.ok_or_else(|| Error::new(ErrorKind::Unavailable, "too many files are open for others"))
+    }
+}
+
+/// The shares of the descriptors of this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shares {
+    pub(crate) connections: usize,
+    pub(crate) files: usize,
+}
+
+impl Shares {
+    /// Raises the limit of this process, and shares out what it is then. `connections` is the most that is wanted.
+    pub(crate) fn take(connections: usize) -> Self {
+        Self::of(raise(), connections)
+    }
+
+    fn of(limit: usize, connections: usize) -> Self {
+        // Manifests that are read, the index, its directory, what a program has open anyway.
+        let reserve = (READING + 80).min(limit / 2);
+        let connections = connections.min((limit - reserve) / 2).max(1);
+        let files = (limit - reserve).saturating_sub(connections).clamp(1, MOST);
+        Self { connections, files }
+    }
+}
+
+/// Raises the number of files that this process may have open as far as it may; says what it is then.
+fn raise() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let current = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current, // some systems have another limit above this one
+    };
+    current.map_or(usize::MAX, |current| usize::try_from(current).unwrap_or(usize::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_and_their_files_leave_a_reserve() {
+        for (limit, connections, files) in [(64, 16, 16), (256, 80, 80), (1024, 464, 464), (4096, 512, 3488)] {
+            assert_eq!(Shares::of(limit, 512), Shares { connections, files }, "{limit}");
+        }
+        assert_eq!(Shares::of(usize::MAX, 512), Shares { connections: 512, files: MOST });
+        assert_eq!(Shares::of(1 << 20, 2).connections, 2);
+        for limit in 8..5000 {
+            let shares = Shares::of(limit, 512);
+            assert!(shares.connections + shares.files <= limit - 96.min(limit / 2), "{limit}: {shares:?}");
+            assert!(shares.files >= shares.connections, "{limit}: a connection needs a file, too: {shares:?}");
+        }
+    }
+
+    #[test]
+    fn the_limit_is_raised() {
+        raise();
+        let limit = getrlimit(Resource::Nofile);
+        assert_eq!(limit.current, limit.maximum);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_request_waits_for_ever_for_a_file() {
+        let files = Files::new(1);
+        let place = files.place().await.unwrap();
+        assert_eq!(files.place().await.unwrap_err().kind(), ErrorKind::Unavailable);
+        drop(place);
+        assert!(files.place().await.is_ok());
+    }
+}

@@ -1,0 +1,259 @@
+//! Uploads that were begun and are not finished.
+//!
+//! An upload may wait for its client for an hour, and there may be many of them, so one that waits holds no file open.
+//! They are forgotten by time alone: nothing that can fail is in the way.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use sealift_oci_layout::Incoming;
+use tokio::{sync::OwnedMutexGuard, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use super::answer::{Code, Failure};
+
+/// Uploads that were begun and are not finished.
+#[derive(Default)]
+pub(crate) struct Sessions {
+    open: Mutex<HashMap<String, Arc<Session>>>,
+    names: RandomState,
+}
+
+/// One upload.
+pub(super) struct Session {
+    /// Where it goes. Its location stays valid whatever else gets that path as its short name meanwhile.
+    repository: String,
+    /// None until the first byte came, and after the end.
+    incoming: Arc<tokio::sync::Mutex<Option<Incoming>>>,
+    length: AtomicU64,
+    state: Mutex<State>,
+}
+
+struct State {
+    used: Instant,
+    /// Stops the request that has hold of it.
+    stop: CancellationToken,
+    is_over: bool,
+}
+
+/// A request's hold of an upload.
+pub(super) struct Held {
+    session: Arc<Session>,
+    pub(super) incoming: OwnedMutexGuard<Option<Incoming>>,
+    /// Says that another request takes over.
+    pub(super) stop: CancellationToken,
+    /// Returns true if another request was stopped for this one: bytes may have come that its client does not know of.
+    pub(super) took_over: bool,
+}
+
+/// After this time without a request an upload is forgotten.
+const IDLE: Duration = Duration::from_secs(3600);
+
+/// How often it is looked for such uploads.
+const SWEEP: Duration = Duration::from_secs(60);
+
+/// Uploads at the same time; with one more the one that waits longest is forgotten.
+const MOST: usize = 10_000;
+
+/// How long a question waits for the request that has hold of an upload, so that its answer is not old at once.
+const MOMENT: Duration = Duration::from_millis(500);
+
+/// How long a request waits for the one that it takes over from.
+const TAKE_OVER: Duration = Duration::from_secs(10);
+
+impl Sessions {
+    /// Begins to forget what nothing is heard of. Must be called in a tokio runtime.
+    pub(super) fn sweeping() -> Arc<Self> {
+        let this = Arc::new(Self::default());
+        tokio::spawn(sweep(Arc::downgrade(&this)));
+        this
+    }
+
+    fn open(&self) -> MutexGuard<'_, HashMap<String, Arc<Session>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn add(&self, repository: &str) -> String {
+        let mut open = self.open();
+        let now = Instant::now();
+        if open.len() >= MOST {
+            let idle = open.iter().filter(|(_, session)| !session.is_in_use());
+            let oldest = idle.min_by_key(|(_, session)| session.state().used).map(|(id, _)| id.clone());
+            oldest.and_then(|id| open.remove(&id));
+        }
+        // A client that knows the name may go on with the upload, so it should not be easy to guess.
+        let part = |salt: usize| self.names.hash_one((salt, now, open.len(), repository));
+        let id = format!("{:016x}-{:016x}", part(1), part(2));
+        let session = Session {
+            repository: repository.to_owned(),
+            incoming: Arc::default(),
+            length: AtomicU64::new(0),
+            state: Mutex::new(State { used: now, stop: CancellationToken::new(), is_over: false }),
+        };
+        open.insert(id.clone(), Arc::new(session));
+        id
+    }
+
+    fn find(&self, repository: &str, id: &str) -> Result<Arc<Session>, Failure> {
+        let session = self.open().get(id).cloned().filter(|session| session.repository == repository);
+        let session = session.ok_or(Code::BlobUploadUnknown)?;
+        session.state().used = Instant::now();
+        Ok(session)
+    }
+
+    /// How many bytes came, also while they still come.
+    pub(super) async fn length(&self, repository: &str, id: &str) -> Result<u64, Failure> {
+        let session = self.find(repository, id)?;
+        drop(tokio::time::timeout(MOMENT, session.incoming.lock()).await);
+        Ok(session.length.load(Ordering::Relaxed))
+    }
+
+    /// Takes hold of an upload. If another request has it, that one is stopped if the client said `where` it goes on,
+    /// as it does after a connection that broke without a sign; otherwise it is refused.
+    pub(super) async fn hold(&self, repository: &str, id: &str, takes_over: bool) -> Result<Held, Failure> {
+        let session = self.find(repository, id)?;
+        let lock = Arc::clone(&session.incoming);
+        let (incoming, took_over) = match Arc::clone(&lock).try_lock_owned() {
+            Ok(incoming) => (incoming, false),
+            Err(_) if takes_over => {
+                session.state().stop.cancel();
+                let waited = tokio::time::timeout(TAKE_OVER, lock.lock_owned()).await;
+                (waited.map_err(|_| in_use())?, true)
+            }
+            Err(_) => return Err(in_use()),
+        };
+        let stop = CancellationToken::new();
+        {
+            let mut state = session.state();
+            if state.is_over {
+                return Err(Code::BlobUploadUnknown.into());
+            }
+            state.stop = stop.clone();
+        }
+        Ok(Held { session, incoming, stop, took_over })
+    }
+
+    /// Forgets an upload; says whether there was one.
+    pub(super) fn remove(&self, repository: &str, id: &str) -> bool {
+        let mut open = self.open();
+        if open.get(id).is_none_or(|session| session.repository != repository) {
+            return false;
+        }
+        let session = open.remove(id);
+        if let Some(session) = session {
+            let mut state = session.state();
+            state.is_over = true;
+            state.stop.cancel();
+        }
+        true
+    }
+
+    /// Ends an upload that a request has hold of, and hands out what came.
+    pub(super) fn end(&self, id: &str, held: &mut Held) -> Option<Incoming> {
+        self.open().remove(id);
+        held.session.state().is_over = true;
+        held.incoming.take()
+    }
+
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.open().len()
+    }
+}
+
+impl Session {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_in_use(&self) -> bool {
+        self.incoming.try_lock().is_err()
+    }
+}
+
+impl Held {
+    pub(super) fn length(&self) -> u64 {
+        self.session.length.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn add(&self, bytes: u64) {
+        self.session.length.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.session.state().used = Instant::now();
+    }
+}
+
+fn in_use() -> Failure {
+    Code::BlobUploadInvalid.because("another request is using this upload; `Content-Range` takes it over")
+}
+
+fn forget(open: &mut HashMap<String, Arc<Session>>, now: Instant) {
+    open.retain(|_, session| session.is_in_use() || now.duration_since(session.state().used) < IDLE);
+}
+
+async fn sweep(sessions: Weak<Sessions>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        let Some(sessions) = sessions.upgrade() else { return };
+        forget(&mut sessions.open(), Instant::now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_upload_is_forgotten_by_time_alone() {
+        let sessions = Sessions::sweeping();
+        let (idle, held, asked) = (sessions.add("a"), sessions.add("a"), sessions.add("a"));
+        let hold = sessions.hold("a", &held, false).await.unwrap();
+        tokio::time::sleep(IDLE / 2).await;
+        sessions.length("a", &asked).await.unwrap();
+        tokio::time::sleep(IDLE / 2 + SWEEP * 2).await;
+        assert_eq!(sessions.count(), 2, "no other request was needed for it");
+        assert!(sessions.length("a", &idle).await.is_err());
+        drop(hold);
+        assert!(sessions.length("a", &held).await.is_ok(), "it was in use until now");
+        tokio::time::sleep(IDLE + SWEEP * 2).await;
+        assert_eq!(sessions.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn there_are_so_many_uploads_and_the_oldest_goes_first() {
+        let sessions = Sessions::default();
+        let first = sessions.add("a");
+        let hold = sessions.hold("a", &first, false).await.unwrap();
+        let second = sessions.add("a");
+        for _ in 0..MOST {
+            sessions.add("a");
+        }
+        assert_eq!(sessions.count(), MOST);
+        assert!(sessions.length("a", &second).await.is_err());
+        drop(hold);
+        assert!(sessions.length("a", &first).await.is_ok(), "it was in use");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_says_where_it_goes_on_takes_over_from_one_that_hangs() {
+        let sessions = Arc::new(Sessions::default());
+        let id = sessions.add("a");
+        let hanging = sessions.hold("a", &id, false).await.unwrap();
+        assert_eq!(sessions.length("a", &id).await.unwrap(), 0, "how far it is can be asked all the time");
+        assert!(sessions.hold("a", &id, false).await.is_err());
+        let stopped = tokio::spawn(async move { hanging.stop.cancelled().await });
+        assert!(sessions.hold("a", &id, true).await.unwrap().took_over);
+        stopped.await.unwrap();
+    }
+}

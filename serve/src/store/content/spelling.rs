@@ -1,0 +1,80 @@
+//! How entries of `index.json` are written.
+//!
+//! Several texts mean one tag: `localhost:5000/a:v1` and `localhost_5000/a:v1` are served under one path, skopeo writes
+//! `v1` alone, crane nothing at all. An entry that is changed keeps its text, and one that is removed is removed under
+//! the text that it has.
+
+use sealift_core::content::{Descriptor, Digest, Version};
+use sealift_oci_layout::{EntryChange, Name, Named, REF_NAME, RefStyle, name_of, named, tagged};
+
+/// An entry of the index.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) digest: Digest,
+    spelling: Spelling,
+}
+
+#[derive(Clone, Debug)]
+enum Spelling {
+    /// Without a name.
+    Unnamed,
+    /// With this full name.
+    Named { full: String, kind: Kind },
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    /// A repository and a version.
+    Full { repository: String, style: RefStyle },
+    /// A tag alone.
+    Tag,
+    /// No image reference.
+    Other,
+}
+
+impl Entry {
+    /// An entry as it was found.
+    pub(super) fn of(item: &Descriptor) -> Self {
+        let spelling = match name_of(item) {
+            Some(full) => Spelling::Named { full: full.to_owned(), kind: kind_of(full, item) },
+            None => Spelling::Unnamed,
+        };
+        Self { digest: item.digest.clone(), spelling }
+    }
+
+    /// The entry that takes the place of this one when the version moves.
+    pub(super) fn moved(&self, item: Descriptor, version: &Version) -> Option<Named> {
+        let Spelling::Named { kind, .. } = &self.spelling else { return None };
+        match (kind, version) {
+            (Kind::Full { repository, style }, _) => Some(named(item, repository, version, *style)),
+            (Kind::Tag, Version::Tag(tag)) => Some(tagged(item, tag)),
+            _ => None,
+        }
+    }
+
+    /// The change that removes this entry.
+    pub(super) fn removal(&self) -> EntryChange {
+        let name = match &self.spelling {
+            Spelling::Unnamed => None,
+            Spelling::Named { full, .. } => Some(full.clone()),
+        };
+        EntryChange::Remove { name, digest: self.digest.clone() }
+    }
+
+    /// Returns true if it has this full name.
+    pub(super) fn is_called(&self, name: &str) -> bool {
+        matches!(&self.spelling, Spelling::Named { full, .. } if full == name)
+    }
+}
+
+fn kind_of(full: &str, item: &Descriptor) -> Kind {
+    match Name::parse(full) {
+        None => Kind::Other,
+        Some(Name { repository, .. }) if repository.is_empty() => Kind::Tag,
+        Some(Name { repository, version }) => {
+            let ref_name = item.annotations.get(REF_NAME);
+            let is_tag = version.tag().is_some_and(|tag| ref_name.is_some_and(|name| *name == tag.to_string()));
+            Kind::Full { repository, style: if is_tag { RefStyle::Tag } else { RefStyle::Full } }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Turns at something that takes a processor, such as the check of a password.
+//!
+//! Under a flood of wrong logins the right one must still get through. So the one that came last is next: those that
+//! wait for long are the flood, and each of its connections comes back only after its answer. Between addresses it goes
+//! round: one that has its turn comes after those that have none. Those that have waited longest are turned away when
+//! too many wait.
+
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::oneshot;
+
+/// Some turns at the same time.
+#[derive(Debug)]
+pub(crate) struct Turns {
+    state: Mutex<State>,
+    together: usize,
+    most_waiting: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Addresses that have their turn; one may have several.
+    running: Vec<IpAddr>,
+    /// Those that wait, the newest last.
+    waiting: Vec<(IpAddr, oneshot::Sender<Turn>)>,
+}
+
+/// A turn, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    turns: Arc<Turns>,
+    address: IpAddr,
+}
+
+impl Turns {
+    /// So many at the same time, and so many that wait.
+    pub(crate) fn new(together: usize, most_waiting: usize) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::default(), together, most_waiting })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a turn; none if too many others wait.
+    pub(crate) async fn wait(self: &Arc<Self>, address: IpAddr) -> Option<Turn> {
+        let turn = {
+            let mut state = self.state();
+            if state.running.len() < self.together {
+                state.running.push(address);
+                return Some(Turn { turns: Arc::clone(self), address });
+            }
+            let (sender, turn) = oneshot::channel();
+            state.waiting.retain(|(_, waiting)| !waiting.is_closed());
+            if state.waiting.len() >= self.most_waiting {
+                state.waiting.remove(0);
+            }
+            state.waiting.push((address, sender));
+            turn
+        };
+        turn.await.ok()
+    }
+
+    /// Takes out the one that is next.
+    fn next(state: &mut State) -> Option<(IpAddr, oneshot::Sender<Turn>)> {
+        state.waiting.retain(|(_, waiting)| !waiting.is_closed());
+        let is_idle = |(address, _): &(IpAddr, _)| !state.running.contains(address);
+        let at = state.waiting.iter().rposition(is_idle).or(state.waiting.len().checked_sub(1))?;
+        Some(state.waiting.remove(at))
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let next = {
+            let mut state = self.turns.state();
+            if let Some(at) = state.running.iter().position(|address| *address == self.address) {
+                state.running.swap_remove(at);
+            }
+            let next = Turns::next(&mut state);
+            state.running.extend(next.as_ref().map(|(address, _)| *address));
+            next
+        };
+        if let Some((address, sender)) = next {
+            // If that one has just gone, its turn comes back here and is dropped, which gives it to the next.
+            drop(sender.send(Turn { turns: Arc::clone(&self.turns), address }));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use futures::{FutureExt, future::BoxFuture};
+
+    use super::*;
+
+    fn address(last: u8) -> IpAddr {
+        Ipv4Addr::new(10, 0, 0, last).into()
+    }
+
+    /// Gets in line.
+    fn wait(turns: &Arc<Turns>, last: u8) -> BoxFuture<'static, Option<Turn>> {
+        let turns = Arc::clone(turns);
+        let mut waiting = async move { turns.wait(address(last)).await }.boxed();
+        assert!((&mut waiting).now_or_never().is_none());
+        waiting
+    }
+
+    #[tokio::test]
+    async fn the_last_that_came_is_next() {
+        let turns = Turns::new(1, 10);
+        let first = turns.wait(address(1)).await.unwrap();
+        let (mut second, mut third) = (wait(&turns, 1), wait(&turns, 1));
+        drop(first);
+        assert!((&mut second).now_or_never().is_none());
+        let turn = (&mut third).now_or_never().unwrap();
+        drop(turn);
+        assert!(second.now_or_never().flatten().is_some());
+    }
+
+    #[tokio::test]
+    async fn an_address_that_has_no_turn_comes_before_one_that_has() {
+        let turns = Turns::new(2, 10);
+        let (one, two) = (turns.wait(address(1)).await.unwrap(), turns.wait(address(1)).await.unwrap());
+        let mut other = wait(&turns, 2);
+        let mut same = wait(&turns, 1);
+        drop(one);
+        let _turn = (&mut other).now_or_never().flatten().expect("it came before, and has no turn");
+        assert!((&mut same).now_or_never().is_none());
+        drop(two);
+        assert!(same.now_or_never().flatten().is_some());
+    }
+
+    #[tokio::test]
+    async fn those_that_went_away_are_passed_over_and_give_nothing_back_twice() {
+        let turns = Turns::new(1, 10);
+        let first = turns.wait(address(1)).await.unwrap();
+        let stays = wait(&turns, 1);
+        for _ in 0..5 {
+            drop(wait(&turns, 1));
+        }
+        drop(first);
+        let turn = stays.now_or_never().flatten().unwrap();
+        assert_eq!(turns.state().running.len(), 1);
+        drop(turn);
+        assert!(turns.state().running.is_empty() && turns.state().waiting.is_empty());
+    }
+
+    #[tokio::test]
+    async fn with_too_many_waiting_the_one_that_waits_longest_is_turned_away() {
+        let turns = Turns::new(1, 2);
+        let _first = turns.wait(address(1)).await.unwrap();
+        let (oldest, mut second, mut third) = (wait(&turns, 1), wait(&turns, 1), wait(&turns, 1));
+        assert!(oldest.now_or_never().unwrap().is_none());
+        assert!((&mut second).now_or_never().is_none() && (&mut third).now_or_never().is_none());
+    }
+}
