@@ -62,8 +62,9 @@ struct Serving<'a> {
 pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
     // Before the address is said: whoever reads it may stop us at once.
     let mut signals = Signals::new().map_err(|error| Diagnostic::error(format!("cannot watch signals: {error}")))?;
+    let crowded = args.crowded();
     let server = Server::start(args.options()).await.map_err(|error| cannot(&error))?;
-    session.show(&args.warnings(&server));
+    session.show(&crowded.into_iter().chain(args.warnings(&server)).collect::<Vec<_>>());
     greet(args, &server, session);
 
     signals.next().await;
@@ -94,6 +95,19 @@ impl Args {
             .into_iter()
             .map(|clash| Diagnostic::warning(clash.to_string()).hint("pull it with the registry before the path"));
         clashes.chain(self.exposure(server.addr())).collect()
+    }
+
+    /// Warns of a directory that becomes a layout although it is used for something else. Asked before the start, which
+    /// makes it one.
+    fn crowded(&self) -> Option<Diagnostic> {
+        if !self.writable || self.dir.join("oci-layout").exists() {
+            return None;
+        }
+        let mut files = std::fs::read_dir(&self.dir).ok()?.filter_map(Result::ok).map(|entry| entry.file_name());
+        let others = files.any(|name| !name.as_encoded_bytes().starts_with(b"."));
+        let message = format!("`{}` has other files in it and becomes an OCI image layout", self.dir.display());
+        let hint = "they stay as they are; a directory of its own is easier to copy and to clean up";
+        others.then(|| Diagnostic::warning(message).hint(hint))
     }
 
     /// What others on the network can do that perhaps nobody meant.
@@ -164,12 +178,13 @@ fn cannot(error: &Error) -> Refused {
 mod tests {
     use super::*;
 
+    #[derive(clap::Parser)]
+    struct Typed {
+        #[command(flatten)]
+        args: Args,
+    }
+
     fn exposure(flags: &[&str], addr: &str) -> Option<String> {
-        #[derive(clap::Parser)]
-        struct Typed {
-            #[command(flatten)]
-            args: Args,
-        }
         let typed = <Typed as clap::Parser>::parse_from([&["serve", "dir"], flags].concat());
         typed.args.exposure(addr.parse().unwrap()).map(|warning| warning.message)
     }
@@ -189,6 +204,21 @@ mod tests {
         ] {
             assert_eq!(exposure(flags, addr), expected, "{flags:?} {addr}");
         }
+    }
+
+    #[test]
+    fn a_directory_that_is_used_for_something_else_is_told_of() {
+        let dir = tempfile::tempdir().unwrap();
+        let crowded = |flags: &[&str]| {
+            let args = [&["serve", dir.path().to_str().unwrap()], flags].concat();
+            <Typed as clap::Parser>::parse_from(args).args.crowded().is_some()
+        };
+        std::fs::write(dir.path().join(".hidden"), "").unwrap();
+        assert!(!crowded(&["--writable"]));
+        std::fs::write(dir.path().join("thesis.txt"), "").unwrap();
+        assert!(crowded(&["--writable"]) && !crowded(&[]));
+        std::fs::write(dir.path().join("oci-layout"), "").unwrap();
+        assert!(!crowded(&["--writable"]), "it is one already");
     }
 
     #[test]
