@@ -117,6 +117,8 @@ pub struct Moved {
     pub present: u64,
     /// Foreign layers that the source does not have, so that they stay where their `urls` say.
     pub foreign: u64,
+    /// Signatures, SBOMs and other referrers that were written.
+    pub referrers: u64,
 }
 
 /// Why nothing had to be done.

@@ -191,6 +191,7 @@ impl Moved {
         self.shared += other.shared;
         self.present += other.present;
         self.foreign += other.foreign;
+        self.referrers += other.referrers;
     }
 }
 

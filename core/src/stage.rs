@@ -223,9 +223,30 @@ pub trait Push: Send + Sync {
 
     /// Whether the repository has a blob or manifest. Reads only.
     ///
+    /// A manifest counts with the blobs that it lists: where this says yes of one, they are not offered. A destination
+    /// that takes manifests without looking for their blobs looks for them here, or says no.
+    ///
     /// # Errors
     /// If it cannot be asked.
     async fn has(&self, at: &Repository, item: &Descriptor) -> Result<bool>;
+
+    /// Returns true if an index that is there is there with every manifest below it: because [`Push::current`] and
+    /// [`Push::has`] looked for them, or because the destination gives away no manifest that an index lists. Default:
+    /// false, and the engine asks [`Push::has`] for each of them.
+    fn keeps_children(&self, at: &Repository) -> bool {
+        let _ = at;
+        false
+    }
+
+    /// Reads what a name points to, for a comparison of its entries with those of the source; none if it cannot be
+    /// read. Default: none, so that images with other bytes count as different.
+    ///
+    /// # Errors
+    /// If it cannot be read at the moment.
+    async fn manifest(&self, at: &ImageRef) -> Result<Option<Manifest>> {
+        let _ = at;
+        Ok(None)
+    }
 
     /// Called before anything of an image is sent to a name: the place to make what must exist, and to refuse what
     /// would be refused in the end. `replaces` is what the name points to until now, as far as that is known; `blobs` is
@@ -294,6 +315,22 @@ pub trait Push: Send + Sync {
     async fn relate(&self, at: &Repository, subject: &Digest, referrers: &[&Manifest]) -> Result<()> {
         let _ = (at, subject, referrers);
         Ok(())
+    }
+
+    /// Returns those of these manifests that are there and found by what they are about, so that only the others are
+    /// written. Default: those that [`Push::has`] knows.
+    ///
+    /// # Errors
+    /// If they cannot be listed; all of them are written then.
+    async fn related(&self, at: &Repository, subject: &Digest, referrers: &[Descriptor]) -> Result<HashSet<Digest>> {
+        let _ = subject;
+        let mut there = HashSet::new();
+        for referrer in referrers {
+            if self.has(at, referrer).await? {
+                there.insert(referrer.digest.clone());
+            }
+        }
+        Ok(there)
     }
 
     /// Called once, after the last job.

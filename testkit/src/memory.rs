@@ -67,6 +67,33 @@ impl Memory {
         self
     }
 
+    /// From now on it says that an index is there with everything below it.
+    #[must_use]
+    pub fn keeping_children(self) -> Self {
+        self.state().keeps_children = true;
+        self
+    }
+
+    /// Takes away a manifest, whoever lists it.
+    pub fn remove(&self, repository: &str, digest: &Digest) {
+        if let Some(members) = self.state().repositories.get_mut(repository) {
+            members.manifests.remove(digest);
+        }
+    }
+
+    /// Takes away a blob, whoever lists it.
+    pub fn remove_blob(&self, repository: &str, digest: &Digest) {
+        if let Some(members) = self.state().repositories.get_mut(repository) {
+            members.blobs.remove(digest);
+        }
+    }
+
+    /// Returns true if a repository has a manifest.
+    pub fn has_manifest(&self, repository: &str, digest: &Digest) -> bool {
+        let state = self.state();
+        state.repositories.get(repository).is_some_and(|members| members.manifests.contains_key(digest))
+    }
+
     /// From now on it computes the digest of every blob that it takes, refuses a wrong one and confirms a right one.
     #[must_use]
     pub fn confirming(self) -> Self {

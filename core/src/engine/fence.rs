@@ -7,6 +7,7 @@
 
 use std::{
     any::Any,
+    collections::HashSet,
     fmt::Display,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
@@ -266,6 +267,14 @@ impl Push for Fence<dyn Push> {
         self.call("looked for a blob", self.stage().has(at, item)).await
     }
 
+    fn keeps_children(&self, at: &Repository) -> bool {
+        self.ask("said whether it keeps children", || self.stage().keeps_children(at)).unwrap_or(false)
+    }
+
+    async fn manifest(&self, at: &ImageRef) -> Result<Option<Manifest>> {
+        self.call("read a manifest", self.stage().manifest(at)).await
+    }
+
     async fn prepare(&self, at: &ImageRef, replaces: Option<&Digest>, blobs: &[Descriptor]) -> Result<()> {
         self.call("prepared for an image", self.stage().prepare(at, replaces, blobs)).await
     }
@@ -298,6 +307,10 @@ impl Push for Fence<dyn Push> {
 
     async fn relate(&self, at: &Repository, subject: &Digest, referrers: &[&Manifest]) -> Result<()> {
         self.call("listed what refers to an image", self.stage().relate(at, subject, referrers)).await
+    }
+
+    async fn related(&self, at: &Repository, subject: &Digest, referrers: &[Descriptor]) -> Result<HashSet<Digest>> {
+        self.call("looked for referrers", self.stage().related(at, subject, referrers)).await
     }
 
     async fn finish(&self) -> Result<()> {

@@ -2,11 +2,17 @@
 
 use std::{future::ready, sync::Arc};
 
-use futures::future::{OptionFuture, join, join_all};
+use futures::{
+    StreamExt, TryStreamExt,
+    future::{OptionFuture, join, join_all},
+    stream,
+};
 
 use super::{
     copy::{Copy, Site},
     kept::Kept,
+    once::OnceMap,
+    outline::{Outline, There},
     places::{self, Place},
     presence::{Batch, Presence, presence},
     referrers,
@@ -14,12 +20,16 @@ use super::{
     tree::{Reader, Tree},
 };
 use crate::{
-    content::{Digest, Manifest, Version},
+    content::{Descriptor, Digest, Manifest, MediaType},
     error::{Error, ErrorKind, Result},
     event::{Event, PlannedImage, PlannedTarget},
     job::{Job, Moved, Outcome, Resolved, Skip},
-    stage::{Fetch, Push, Verdict, Want},
+    spec::Compare,
+    stage::{Fetch, Known, Push, Verdict, Want},
 };
+
+/// Manifests of one image that are looked for at the same time.
+const LOOKS: usize = 16;
 
 /// A job that is to be done, in a first pass or once more.
 #[derive(Clone)]
@@ -49,6 +59,45 @@ pub(super) struct Ended {
 struct Goal {
     place: Place,
     presence: Presence,
+    /// What the repository has of the image, apart from the name.
+    there: There,
+    /// Whether the name stands for the image already.
+    named: bool,
+}
+
+/// The targets of a job while it is found out what they need.
+#[derive(Default)]
+struct Goals {
+    /// Something is to be written there.
+    open: Vec<Goal>,
+    /// The image is there; referrers of it may not be.
+    whole: Vec<Goal>,
+    /// The manifests of the image, once they are known.
+    outline: Option<Outline>,
+}
+
+/// What is to be written.
+struct Todo {
+    /// The root as the source has it.
+    source: Manifest,
+    /// The root as it shall be written.
+    root: Manifest,
+    /// Everything below it; none if all targets have that.
+    tree: Option<Tree>,
+}
+
+impl Todo {
+    /// The digest at the source, where another one is written.
+    fn changed_from(&self) -> Option<Digest> {
+        (self.source.digest() != self.root.digest()).then(|| self.source.digest().clone())
+    }
+
+    /// The blobs that a target needs, without foreign layers.
+    fn needed(&self, there: &There) -> Vec<Descriptor> {
+        let Some(tree) = &self.tree else { return Vec::new() };
+        let needed = tree.needed(there);
+        tree.blobs().0.iter().filter(|blob| needed.contains(&blob.digest)).cloned().collect()
+    }
 }
 
 impl Ended {
@@ -56,11 +105,10 @@ impl Ended {
         self.ends.push(End { place: Some(place), outcome });
     }
 
-    fn fail_all(mut self, goals: Vec<Goal>, error: &Error) -> Self {
+    fn fail_all(&mut self, goals: Vec<Goal>, error: &Error) {
         for goal in goals {
             self.end(goal.place, Outcome::Failed(error.clone()));
         }
-        self
     }
 }
 
@@ -75,8 +123,8 @@ pub(super) async fn run(engine: &Arc<Engine>, work: &Work) -> Ended {
     engine.events.tell(&Event::JobStarted { job: work.job.id, source: work.job.source.clone() });
     // Only a filter that may cut an index makes one worth looking at again.
     let rewrites = engine.pipeline.filters.iter().any(|filter| filter.stage.rewrites());
-    let notes = rewrites.then_some(&engine.pipeline.notes);
-    let doing = Doing { engine, work, rewrites, kept: Kept::new(&*engine.pipeline.fetch.stage, notes) };
+    let kept = Kept::new(&*engine.pipeline.fetch.stage, &engine.pipeline.notes);
+    let doing = Doing { engine, work, rewrites, kept };
     doing.run(places, ended).await
 }
 
@@ -90,29 +138,43 @@ struct Doing<'a> {
 
 impl<'a> Doing<'a> {
     async fn run(&self, places: Vec<Place>, mut ended: Ended) -> Ended {
-        let mut goals = self.presences(places, &mut ended).await;
-        if goals.is_empty() {
-            return ended;
-        }
-        let resolved = match self.compare(&mut goals, &mut ended).await {
-            Ok(Some(resolved)) => resolved,
-            Ok(None) => return ended,
-            Err(error) => return ended.fail_all(goals, &self.explain(error).await),
+        let open = self.presences(places, &mut ended).await;
+        let mut goals = Goals { open, ..Goals::default() };
+        let todo = match self.find_out(&mut goals, &mut ended).await {
+            Ok(todo) => todo,
+            Err(error) => {
+                ended.fail_all(std::mem::take(&mut goals.open), &error);
+                None
+            }
         };
-        let tree = match self.read(resolved, &mut goals, &mut ended).await {
-            Ok(Some(tree)) => tree,
-            Ok(None) => return ended,
-            Err(error) => return ended.fail_all(goals, &error),
-        };
-        let goals = self.drop_what_is_there(&tree, goals, &mut ended);
-        match self.engine.mode {
-            Mode::Plan => self.plan(&tree, &goals),
-            Mode::Copy => {
-                let goals = self.prepare(&tree, goals, &mut ended).await;
-                self.copy(&tree, goals, &mut ended).await;
+        match (self.engine.mode, todo) {
+            (Mode::Plan, todo) => {
+                if let Some(tree) = todo.and_then(|todo| todo.tree) {
+                    self.plan(&tree, &goals.open);
+                }
+                goals.whole.into_iter().for_each(|goal| skip_present(goal, &mut ended));
+            }
+            (Mode::Copy, todo) => {
+                if let Some(todo) = &todo {
+                    goals.open = self.prepare(todo, goals.open, &mut ended).await;
+                }
+                self.copy(todo, goals, &mut ended).await;
             }
         }
         ended
+    }
+
+    /// Finds out what must be written. Nothing comes back if no target is open any more.
+    async fn find_out(&self, goals: &mut Goals, ended: &mut Ended) -> Result<Option<Todo>> {
+        if goals.open.is_empty() {
+            return Ok(None);
+        }
+        let compared = self.compare(goals, ended).await;
+        match compared {
+            Ok(Some(resolved)) => self.read(resolved, goals, ended).await,
+            Ok(None) => Ok(None),
+            Err(error) => Err(self.explain(error).await),
+        }
     }
 
     /// The error of a source that could not be resolved, with what may have been meant.
@@ -139,7 +201,7 @@ impl<'a> Doing<'a> {
         let mut goals = Vec::new();
         for (place, presence) in places.into_iter().zip(asked) {
             match presence {
-                Ok(presence) => goals.push(Goal { place, presence }),
+                Ok(presence) => goals.push(Goal { place, presence, there: There::Nothing, named: false }),
                 Err(error) => ended.end(place, Outcome::Failed(error)),
             }
         }
@@ -148,47 +210,27 @@ impl<'a> Doing<'a> {
 
     /// Asks both sides at the same time, and takes out what is the same on both. Nothing comes back if nothing is
     /// left.
-    async fn compare(&self, goals: &mut Vec<Goal>, ended: &mut Ended) -> Result<Option<Resolved>> {
+    async fn compare(&self, goals: &mut Goals, ended: &mut Ended) -> Result<Option<Resolved>> {
         let fetch = &self.engine.pipeline.fetch.stage;
         let source = &self.work.job.source;
-        if goals.iter().all(|goal| goal.presence == Presence::Absent) {
+        if goals.open.iter().all(|goal| goal.presence == Presence::Absent) {
             return fetch.resolve(source, Want::Manifest).await.map(Some);
         }
-        let rewrites = self.rewrites;
         // A digest is its own answer; only a filter needs to know whether it is that of an index.
-        let pinned = source.version.digest().filter(|_| !rewrites);
+        let pinned = source.version.digest().filter(|_| !self.rewrites);
         let ask_source = OptionFuture::from(pinned.is_none().then(|| fetch.resolve(source, Want::Digest)));
-        let ask_targets = join_all(goals.iter().map(|goal| async {
-            match goal.presence {
-                Presence::Ask => self.stage(goal.place.push).current(&goal.place.at).await.map(Some),
-                _ => ready(Ok(None)).await,
-            }
-        }));
-        let (resolved, currents) = join(ask_source, ask_targets).await;
-        let mut open = Vec::new();
-        for (mut goal, current) in goals.drain(..).zip(currents) {
-            match current {
-                Ok(Some(None)) => goal.presence = Presence::Absent,
-                Ok(Some(Some(descriptor))) => goal.presence = Presence::Is(descriptor.digest),
-                Ok(None) => {}
-                Err(error) => {
-                    ended.end(goal.place, Outcome::Failed(error));
-                    continue;
-                }
-            }
-            open.push(goal);
-        }
-        *goals = open;
+        let (resolved, ()) = join(ask_source, self.ask_targets(goals, ended)).await;
         let resolved = resolved.transpose()?;
-        let (digest, may_change) = match (&resolved, pinned) {
-            (Some(resolved), _) => (&resolved.descriptor.digest, rewrites && resolved.descriptor.media_type.is_index()),
-            (None, Some(digest)) => (digest, false),
+        let found = match (&resolved, pinned) {
+            (Some(resolved), _) => resolved.descriptor.clone(),
+            (None, Some(digest)) => goals.described(digest),
             (None, None) => unreachable!("what is not pinned was resolved"),
         };
-        if !may_change {
-            skip_same(goals, digest, ended);
+        if !(self.rewrites && found.media_type.is_index()) {
+            self.take_out_same(&found, resolved.as_ref().and_then(|resolved| resolved.manifest.as_ref()), goals, ended)
+                .await?;
         }
-        if goals.is_empty() {
+        if goals.open.is_empty() {
             return Ok(None);
         }
         match resolved {
@@ -197,8 +239,59 @@ impl<'a> Doing<'a> {
         }
     }
 
-    /// Reads the image and asks the filters. Nothing comes back if they do not want it.
-    async fn read(&self, resolved: Resolved, goals: &mut Vec<Goal>, ended: &mut Ended) -> Result<Option<Tree>> {
+    /// Asks the targets of which nothing is known yet.
+    async fn ask_targets(&self, goals: &mut Goals, ended: &mut Ended) {
+        let currents = join_all(goals.open.iter().map(|goal| async {
+            match goal.presence {
+                Presence::Ask => self.stage(goal.place.push).current(&goal.place.at).await.map(Some),
+                _ => ready(Ok(None)).await,
+            }
+        }));
+        let currents = currents.await;
+        for (mut goal, current) in std::mem::take(&mut goals.open).into_iter().zip(currents) {
+            match current {
+                Ok(Some(None)) => goal.presence = Presence::Absent,
+                Ok(Some(Some(descriptor))) => goal.presence = Presence::Is(descriptor),
+                Ok(None) => {}
+                Err(error) => {
+                    ended.end(goal.place, Outcome::Failed(error));
+                    continue;
+                }
+            }
+            goals.open.push(goal);
+        }
+    }
+
+    /// Takes out targets that have what the source has. Of an index its manifests are looked for, too.
+    async fn take_out_same(
+        &self,
+        found: &Descriptor,
+        root: Option<&Manifest>,
+        goals: &mut Goals,
+        ended: &mut Ended,
+    ) -> Result<()> {
+        let may_be_index = found.media_type.is_index() || found.media_type.is_empty();
+        let mut looks = false;
+        for goal in goals.open.iter_mut().filter(|goal| goal.stands_for(&found.digest)) {
+            goal.named = true;
+            looks |= may_be_index && self.must_look_below(goal);
+            looks |= may_be_index && self.wants_referrers();
+        }
+        let source = &self.work.job.source.repository;
+        let outline = match root {
+            Some(root) if looks => Outline::of(root, source, &self.kept).await?,
+            None if looks => Outline::of(&self.kept.manifest(source, found).await?, source, &self.kept).await?,
+            _ => Outline::bare(found),
+        };
+        let others: Vec<Goal> = goals.open.extract_if(.., |goal| !goal.named).collect();
+        self.sort_out(outline, goals, ended).await;
+        goals.open.extend(others);
+        Ok(())
+    }
+
+    /// Reads the image and asks the filters. Nothing comes back if they do not want it, or if no target is open any
+    /// more.
+    async fn read(&self, resolved: Resolved, goals: &mut Goals, ended: &mut Ended) -> Result<Option<Todo>> {
         let source = &self.work.job.source.repository;
         let root: Manifest = match &resolved.manifest {
             Some(manifest) => manifest.clone(),
@@ -206,63 +299,184 @@ impl<'a> Doing<'a> {
         };
         self.kept.keep(&root);
         let resolved = Resolved { descriptor: root.descriptor(), manifest: Some(root.clone()), ..resolved };
-        let filters = &self.engine.pipeline.filters;
-        for (at, filter) in filters.iter().enumerate() {
+        for (at, filter) in self.engine.pipeline.filters.iter().enumerate() {
             if let Verdict::Drop(reason) = filter.stage.admit(&resolved, &self.kept).await? {
-                self.skip_filtered(goals, at, &reason, ended);
+                self.skip_filtered(&mut goals.open, at, &reason, ended);
                 return Ok(None);
             }
         }
-        let reader = Reader::new(source, &self.kept, filters, self.engine.options().index);
-        if let Some(digest) = reader.foretell(&root)?.filter(|_| !self.engine.options().force) {
-            skip_same(goals, &digest, ended);
-            if goals.is_empty() {
+        let foretold = self.reader().foretell(&root).await?;
+        if let Some(outline) = foretold.clone() {
+            self.match_up(outline, goals, ended).await;
+            if goals.open.is_empty() {
                 return Ok(None);
             }
+            let written = foretold.as_ref().and_then(|outline| outline.manifest.clone());
+            // Below a single image there is nothing to read.
+            let written = written.filter(|written| written.media_type().is_index());
+            if let Some(written) = written.filter(|_| goals.open.iter().all(|goal| goal.there.is_whole())) {
+                return Ok(Some(Todo { source: root, root: written, tree: None }));
+            }
         }
-        let tree = reader.read(root).await?;
-        if tree.is_none() {
+        let reader = self.reader();
+        let Some(tree) = reader.read(root.clone()).await? else {
             let filter = reader.emptied_by().unwrap_or_default();
-            self.skip_filtered(goals, filter, "none of its platforms is wanted", ended);
+            self.skip_filtered(&mut goals.open, filter, "none of its platforms is wanted", ended);
+            return Ok(None);
+        };
+        if foretold.is_none_or(|outline| outline.root.digest != *tree.manifest.digest()) {
+            self.match_up(tree.outline(), goals, ended).await;
         }
-        Ok(tree)
+        let todo = Todo { source: root, root: tree.manifest.clone(), tree: Some(tree) };
+        Ok((!goals.open.is_empty()).then_some(todo))
     }
 
-    /// Ends all targets, because the filter at this position does not want the image.
-    fn skip_filtered(&self, goals: &mut Vec<Goal>, at: usize, reason: &str, ended: &mut Ended) {
+    /// Ends targets, because the filter at this position does not want the image.
+    fn skip_filtered(&self, open: &mut Vec<Goal>, at: usize, reason: &str, ended: &mut Ended) {
         let kind = &self.engine.pipeline.filters[at].kind;
-        for goal in goals.drain(..) {
+        for goal in open.drain(..) {
             let skip = Skip::Filtered { filter: kind.to_string(), at, reason: reason.to_owned() };
             ended.end(goal.place, Outcome::Skipped(skip));
         }
     }
 
-    /// Takes out targets that have the filtered image already, and those that demand another digest.
-    fn drop_what_is_there(&self, tree: &Tree, mut goals: Vec<Goal>, ended: &mut Ended) -> Vec<Goal> {
-        let digest = tree.manifest.digest();
-        if !self.engine.options().force {
-            skip_same(&mut goals, digest, ended);
+    fn reader(&self) -> Reader<'_> {
+        let source = &self.work.job.source.repository;
+        Reader::new(source, &self.kept, &self.engine.pipeline.filters, self.engine.options().index)
+    }
+
+    /// Compares what stands at the targets with what shall be written, and finds out what of it is there.
+    async fn match_up(&self, outline: Outline, goals: &mut Goals, ended: &mut Ended) {
+        self.refuse_other_digests(&outline.root.digest, goals, ended);
+        let entries = self.engine.options().compare == Compare::Entries && !self.engine.options().force;
+        for goal in goals.open.iter_mut().filter(|goal| !goal.named) {
+            let differs = matches!(goal.presence, Presence::Is(_));
+            goal.named =
+                goal.stands_for(&outline.root.digest) || (entries && differs && self.has_same(goal, &outline).await);
         }
-        let (open, wrong): (Vec<_>, Vec<_>) = goals.into_iter().partition(|goal| match &goal.place.at.version {
-            Version::Digest(demanded) => demanded == digest,
-            Version::Tag(_) => true,
-        });
-        for goal in wrong {
+        self.sort_out(outline, goals, ended).await;
+    }
+
+    /// Returns true if a target has an index with the same entries. One that cannot be read counts as different.
+    async fn has_same(&self, goal: &Goal, outline: &Outline) -> bool {
+        let read = self.stage(goal.place.push).manifest(&goal.place.at).await;
+        read.ok().flatten().is_some_and(|manifest| outline.has_the_entries_of(&manifest))
+    }
+
+    /// Takes out targets that demand another digest.
+    fn refuse_other_digests(&self, digest: &Digest, goals: &mut Goals, ended: &mut Ended) {
+        let wrong = |goal: &mut Goal| goal.place.at.version.digest().is_some_and(|demanded| demanded != digest);
+        for goal in goals.open.extract_if(.., wrong) {
             let message = format!("`{}` demands another digest than `{digest}`, which would be pushed", goal.place.at);
             ended.end(goal.place, Outcome::Failed(Error::new(ErrorKind::Conflict, message)));
         }
-        open
+    }
+
+    /// Finds out what the open targets have of the image. Those that have it all under the right name need nothing but
+    /// perhaps its referrers.
+    async fn sort_out(&self, outline: Outline, goals: &mut Goals, ended: &mut Ended) {
+        let looked = join_all(goals.open.iter().map(|goal| self.look(goal, &outline))).await;
+        for (mut goal, there) in std::mem::take(&mut goals.open).into_iter().zip(looked) {
+            match there {
+                Ok(there) => goal.there = there,
+                Err(error) => {
+                    ended.end(goal.place, Outcome::Failed(error));
+                    continue;
+                }
+            }
+            match goal.named && goal.there.is_whole() {
+                true if self.wants_referrers() => goals.whole.push(goal),
+                true => skip_present(goal, ended),
+                false => goals.open.push(goal),
+            }
+        }
+        goals.outline = Some(outline);
+    }
+
+    /// What the repository of a target has of the image. Errors are those of a target that has the name and does not
+    /// tell the rest; else an error only means that everything is offered.
+    async fn look(&self, goal: &Goal, outline: &Outline) -> Result<There> {
+        if goal.named {
+            return match self.must_look_below(goal) {
+                true => self.below(goal, outline).await,
+                false => Ok(There::Whole),
+            };
+        }
+        if self.engine.mode == Mode::Plan || self.engine.options().force || !self.may_have_parts(goal) {
+            return Ok(There::Nothing);
+        }
+        let known = self.work.batch.known(goal.place.push, &goal.place.at.repository);
+        let has_root = match known {
+            Some(known) if known.points_to(&outline.root.digest) => true,
+            _ => self.has(goal, &outline.root).await.unwrap_or(false),
+        };
+        Ok(match (has_root, self.must_look_below(goal)) {
+            (true, false) => There::Whole,
+            (true, true) => self.below(goal, outline).await.unwrap_or_default(),
+            (false, _) => match self.below(goal, outline).await.unwrap_or_default() {
+                There::Whole => There::Parts(outline.below.iter().map(|item| item.digest.clone()).collect()),
+                parts => parts,
+            },
+        })
+    }
+
+    /// Which of the manifests below the root a repository has.
+    async fn below(&self, goal: &Goal, outline: &Outline) -> Result<There> {
+        let asked = stream::iter(outline.below.clone()).map(|item| async move {
+            match self.has(goal, &item).await {
+                Ok(there) => Ok((item, there)),
+                Err(error) if error.is_retryable() || error.is_cancelled() => Err(error),
+                // It does not tell, so it gets it again.
+                Err(_) => Ok((item, false)),
+            }
+        });
+        let answers: Vec<(Descriptor, bool)> = asked.buffered(LOOKS).try_collect().await?;
+        if answers.iter().all(|(_, there)| *there) {
+            return Ok(There::Whole);
+        }
+        Ok(There::Parts(answers.iter().filter(|(_, there)| *there).map(|(item, _)| item.digest.clone()).collect()))
+    }
+
+    async fn has(&self, goal: &Goal, item: &Descriptor) -> Result<bool> {
+        let Place { push, at } = &goal.place;
+        self.work.batch.has(*push, self.stage(*push), &at.repository, item).await
+    }
+
+    /// Returns true if a destination may have an index without all that is below it.
+    fn must_look_below(&self, goal: &Goal) -> bool {
+        !self.stage(goal.place.push).keeps_children(&goal.place.at.repository)
+    }
+
+    /// Returns true if a repository may have some manifest of the image: not if it is known to be empty, and not if
+    /// nothing at all is known of it.
+    fn may_have_parts(&self, goal: &Goal) -> bool {
+        let Place { push, at } = &goal.place;
+        let heard = || {
+            let store = self.stage(*push).store(&at.repository);
+            OnceMap::has_heard_of(self.engine, &store, &at.repository)
+        };
+        match self.work.batch.known(*push, &at.repository) {
+            _ if matches!(goal.presence, Presence::Is(_)) => true,
+            Some(Known::Names(names)) => !names.is_empty(),
+            Some(Known::All(tags) | Known::Images(tags)) => !tags.is_empty(),
+            Some(Known::Nothing) => false,
+            Some(Known::Ask) | None => heard(),
+        }
+    }
+
+    fn wants_referrers(&self) -> bool {
+        self.engine.mode == Mode::Copy && self.engine.options().referrers.unwrap_or(true)
     }
 
     /// Takes out targets that would refuse the image in the end, before anything of it is sent.
-    async fn prepare(&self, tree: &Tree, goals: Vec<Goal>, ended: &mut Ended) -> Vec<Goal> {
-        let (blobs, _) = tree.blobs();
-        let asked = join_all(goals.iter().map(|Goal { place, presence }| {
-            let replaces = match presence {
-                Presence::Is(digest) => Some(digest),
+    async fn prepare(&self, todo: &Todo, goals: Vec<Goal>, ended: &mut Ended) -> Vec<Goal> {
+        let asked = join_all(goals.iter().map(|goal| async {
+            let replaces = match &goal.presence {
+                Presence::Is(current) => Some(&current.digest),
                 _ => None,
             };
-            self.stage(place.push).prepare(&place.at, replaces, blobs)
+            let blobs = todo.needed(&goal.there);
+            self.stage(goal.place.push).prepare(&goal.place.at, replaces, &blobs).await
         }));
         let mut open = Vec::new();
         for (answer, goal) in asked.await.into_iter().zip(goals) {
@@ -274,27 +488,62 @@ impl<'a> Doing<'a> {
         open
     }
 
-    async fn copy(&self, tree: &Tree, goals: Vec<Goal>, ended: &mut Ended) {
+    async fn copy(&self, todo: Option<Todo>, goals: Goals, ended: &mut Ended) {
+        let Goals { open, whole, outline } = goals;
         let mut sites: Vec<Site<'_>> = Vec::new();
-        for Goal { place: Place { push, at }, .. } in goals {
-            let known = sites.iter_mut().find(|site| site.push == push && site.repository == at.repository);
-            match known {
-                Some(site) => site.targets.push(at),
-                None => {
-                    let mut site = Site::new(push, self.stage(push), &at.repository);
-                    site.targets.push(at);
-                    sites.push(site);
-                }
-            }
+        for goal in open.into_iter().chain(whole) {
+            self.add(goal, &mut sites);
         }
+        let Some(outline) = outline.filter(|_| !sites.is_empty()) else { return };
         let lane: &Lane = if self.work.slow { &self.engine.slow } else { &self.engine.main };
         let copy = Copy { engine: self.engine, lane, job: &self.work.job, kept: &self.kept, batch: &self.work.batch };
-        copy.run(tree, &sites).await;
-        if self.engine.options().referrers.unwrap_or(true) {
-            referrers::copy(&copy, tree, &sites).await;
+        if let Some(todo) = &todo {
+            self.write(&copy, todo, &sites).await;
         }
+        if self.wants_referrers() {
+            referrers::copy(&copy, outline.digests(), &sites).await;
+        }
+        let digests = Moved {
+            digest: Some(outline.root.digest.clone()),
+            changed_from: todo.as_ref().and_then(Todo::changed_from),
+            ..Moved::default()
+        };
         for site in sites {
-            conclude(self.engine, tree, site, ended);
+            conclude(self.engine, &digests, site, ended);
+        }
+    }
+
+    /// Adds a target to the site of its repository.
+    fn add(&self, goal: Goal, sites: &mut Vec<Site<'a>>) {
+        let Goal { place: Place { push, at }, presence, there, named } = goal;
+        let known = sites.iter().position(|site| site.push == push && site.repository == at.repository);
+        let number = known.unwrap_or_else(|| {
+            sites.push(Site::new(push, self.stage(push), &at.repository));
+            sites.len() - 1
+        });
+        let site = &mut sites[number];
+        site.had_the_image |= named || there.is_whole();
+        match presence {
+            Presence::Is(current) if named && there.is_whole() => site.standing.push((at, current.digest)),
+            _ => site.targets.push(at),
+        }
+        site.learn(there);
+    }
+
+    /// Writes what the sites lack of the image.
+    async fn write(&self, copy: &Copy<'_>, todo: &Todo, sites: &[Site<'_>]) {
+        let lacking: Vec<&Site<'_>> = sites.iter().filter(|site| !site.targets.is_empty()).collect();
+        if let Some(tree) = &todo.tree {
+            return copy.run(tree, &lacking).await;
+        }
+        let wrong = copy.name(&todo.root, &lacking).await;
+        if wrong.is_empty() {
+            return;
+        }
+        match self.reader().read(todo.source.clone()).await {
+            Ok(Some(tree)) => copy.run(&tree, &wrong).await,
+            Ok(None) => {}
+            Err(error) => wrong.iter().for_each(|site| site.fail(error.clone())),
         }
     }
 
@@ -309,7 +558,7 @@ impl<'a> Doing<'a> {
             target: goal.place.at.clone(),
             push: Arc::clone(&self.engine.pipeline.pushes[goal.place.push].kind),
             current: match &goal.presence {
-                Presence::Is(digest) => Some(digest.clone()),
+                Presence::Is(current) => Some(current.digest.clone()),
                 _ => None,
             },
             skip: None,
@@ -333,16 +582,39 @@ impl<'a> Doing<'a> {
     }
 }
 
-/// Ends the targets that have this digest already.
-fn skip_same(goals: &mut Vec<Goal>, digest: &Digest, ended: &mut Ended) {
-    let same = |goal: &mut Goal| matches!(&goal.presence, Presence::Is(current) if current == digest);
-    for goal in goals.extract_if(.., same) {
-        ended.end(goal.place, Outcome::Skipped(Skip::Present { digest: digest.clone() }));
+impl Goal {
+    /// Returns true if its name stands for this digest.
+    fn stands_for(&self, digest: &Digest) -> bool {
+        matches!(&self.presence, Presence::Is(current) if current.digest == *digest)
+    }
+}
+
+impl Goals {
+    /// What is known of a digest that some target stands for.
+    fn described(&self, digest: &Digest) -> Descriptor {
+        let there = self.open.iter().filter_map(|goal| match &goal.presence {
+            Presence::Is(current) if current.digest == *digest => Some(current),
+            _ => None,
+        });
+        let there = there.max_by_key(|current| !current.media_type.is_empty()).cloned();
+        Descriptor { size: Descriptor::UNSIZED, ..there.unwrap_or_else(|| bare(digest)) }
+    }
+}
+
+/// A pointer to something of which only the digest is known.
+fn bare(digest: &Digest) -> Descriptor {
+    Descriptor::new(MediaType::default(), digest.clone(), Descriptor::UNSIZED)
+}
+
+/// Ends a target that has the image already.
+fn skip_present(goal: Goal, ended: &mut Ended) {
+    if let Presence::Is(current) = goal.presence {
+        ended.end(goal.place, Outcome::Skipped(Skip::Present { digest: current.digest }));
     }
 }
 
 /// Says how the copy to one site ended, for each of its names. What was moved counts for the first name only.
-fn conclude(engine: &Engine, tree: &Tree, site: Site<'_>, ended: &mut Ended) {
+fn conclude(engine: &Engine, digests: &Moved, site: Site<'_>, ended: &mut Ended) {
     if site.is_deferred() {
         if engine.mark_laggard(&site.store) {
             let store = &site.store;
@@ -350,21 +622,26 @@ fn conclude(engine: &Engine, tree: &Tree, site: Site<'_>, ended: &mut Ended) {
                 .events
                 .warn(format!("`{store}` is much slower than the other destinations and is served beside them"));
         }
-        ended.deferred.extend(site.targets.iter().map(|at| Place { push: site.push, at: at.clone() }));
+        let names = site.targets.iter().chain(site.standing.iter().map(|(at, _)| at));
+        ended.deferred.extend(names.map(|at| Place { push: site.push, at: at.clone() }));
         return;
     }
     let error = site.error();
-    let digests = Moved {
-        digest: Some(tree.manifest.digest().clone()),
-        changed_from: tree.changed_from.clone(),
-        ..Moved::default()
-    };
     let mut moved =
-        Moved { digest: digests.digest.clone(), changed_from: digests.changed_from.clone(), ..site.moved() };
+        Some(Moved { digest: digests.digest.clone(), changed_from: digests.changed_from.clone(), ..site.moved() });
     for at in site.targets {
         let outcome = match &error {
             Some(error) => Outcome::Failed(error.clone()),
-            None => Outcome::Copied(std::mem::replace(&mut moved, digests.clone())),
+            None => Outcome::Copied(moved.take().unwrap_or_else(|| digests.clone())),
+        };
+        ended.end(Place { push: site.push, at }, outcome);
+    }
+    for (at, digest) in site.standing {
+        let brought = moved.take().filter(|moved| moved.referrers > 0);
+        let outcome = match (&error, brought) {
+            (Some(error), _) => Outcome::Failed(error.clone()),
+            (None, Some(moved)) => Outcome::Copied(Moved { digest: Some(digest), changed_from: None, ..moved }),
+            (None, None) => Outcome::Skipped(Skip::Present { digest }),
         };
         ended.end(Place { push: site.push, at }, outcome);
     }

@@ -26,16 +26,21 @@ const KEEP: u64 = 1 << 20;
 /// Reads through to the real fetch, and keeps manifests and small blobs of one image.
 pub(super) struct Kept<'a> {
     fetch: &'a dyn Fetch,
-    /// Where indexes are noted; none where nobody would look them up.
-    notes: Option<&'a Notes>,
+    /// Where indexes are noted: a rerun looks for what they list.
+    notes: &'a Notes,
     /// In a cell, because two indexes of one image may ask for the same child at the same time.
     manifests: Mutex<HashMap<Digest, Arc<OnceCell<Manifest>>>>,
     blobs: Mutex<HashMap<Digest, Bytes>>,
 }
 
 impl<'a> Kept<'a> {
-    pub(super) fn new(fetch: &'a dyn Fetch, notes: Option<&'a Notes>) -> Self {
+    pub(super) fn new(fetch: &'a dyn Fetch, notes: &'a Notes) -> Self {
         Self { fetch, notes, manifests: Mutex::default(), blobs: Mutex::default() }
+    }
+
+    /// One over the same fetch that keeps nothing yet.
+    pub(super) fn anew(&self) -> Self {
+        Self::new(self.fetch, self.notes)
     }
 
     /// Keeps a manifest that was read on another way.
@@ -50,14 +55,14 @@ impl<'a> Kept<'a> {
     }
 
     fn note(&self, manifest: &Manifest) {
-        if let Some(notes) = self.notes.filter(|_| manifest.media_type().is_index()) {
-            notes.put_manifest(manifest);
+        if manifest.media_type().is_index() {
+            self.notes.put_manifest(manifest);
         }
     }
 
     /// An index that an earlier run read.
     fn noted(&self, item: &Descriptor) -> Option<Manifest> {
-        self.notes.filter(|_| item.media_type.is_index())?.manifest(&item.digest)
+        item.media_type.is_index().then(|| self.notes.manifest(&item.digest)).flatten()
     }
 
     /// Opens a blob for a copy: from memory if a filter read it, else from the source without keeping it.

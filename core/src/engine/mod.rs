@@ -19,6 +19,7 @@ mod job;
 mod kept;
 mod nearby;
 mod once;
+mod outline;
 mod places;
 mod presence;
 mod referrers;

@@ -124,6 +124,14 @@ impl OnceMap {
 }
 
 impl OnceMap {
+    /// Returns true if an earlier run saw blobs in a repository, or this one did.
+    pub(super) fn has_heard_of(engine: &super::Engine, store: &StoreId, repository: &Repository) -> bool {
+        let mut stores = lock(&engine.once.stores);
+        let known = stores.entry(store.clone()).or_default();
+        let hearsay = known.hearsay.get_or_insert_with(|| Whereabouts::read(&engine.pipeline.notes, store));
+        hearsay.names(repository) || known.firsts.contains(repository)
+    }
+
     /// Notes which repositories have which blobs, for later runs.
     pub(super) fn write_down(&self, notes: &Notes) {
         for (id, store) in lock(&self.stores).iter() {

@@ -3,7 +3,8 @@
 //! A destination that can tell tags with their digests in pages does so first, and nothing else is asked. Of others,
 //! for the first tag of a repository the destination alone is asked. If that tag is missing, one survey tells what
 //! else is there; if it is there, the others are probably there too, and are asked for one by one at the same time
-//! as the source.
+//! as the source. Overviews and surveys only save questions: one that fails, or takes longer than a few seconds, is
+//! given up, and each tag is asked for.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -11,14 +12,15 @@ use std::{
         Arc, Mutex, Weak,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
-use tokio::sync::OnceCell;
+use tokio::{sync::OnceCell, time::timeout};
 
 use super::state::Engine;
 use crate::{
-    content::{Digest, ImageRef, Repository, Version},
-    error::Result,
+    content::{Descriptor, Digest, ImageRef, MediaType, Repository, Version},
+    error::{Error, ErrorKind, Result},
     lock::lock,
     stage::{Known, Push},
 };
@@ -28,16 +30,23 @@ use crate::{
 pub(super) enum Presence {
     /// It is not there.
     Absent,
-    /// It is there, with this digest.
-    Is(Digest),
+    /// It is there, and this is what it points to; without a media type where only the digest is known.
+    Is(Descriptor),
     /// Nobody knows: ask.
     Ask,
 }
+
+/// How long an overview or a survey is waited for. Lists of large repositories take a registry minutes at times, and
+/// each tag takes it a moment.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 type Survey = OnceCell<Known>;
 
 /// A child manifest that was written, or is being written.
 type Written = Arc<OnceCell<()>>;
+
+/// Whether a manifest is there by its digest, once that was asked.
+type Found = Arc<OnceCell<bool>>;
 
 /// The surveys of this run. One is kept while a listing that needs it has jobs.
 #[derive(Default)]
@@ -52,6 +61,7 @@ pub(super) struct Batch {
     pub(super) exclusive: bool,
     surveys: Mutex<HashMap<(usize, Repository), Arc<Survey>>>,
     written: Mutex<HashMap<(usize, Repository), HashMap<Digest, Written>>>,
+    found: Mutex<HashMap<(usize, Repository), HashMap<Digest, Found>>>,
     carried: Mutex<HashSet<(usize, ImageRef)>>,
     /// Jobs that run in the main lane.
     running: AtomicUsize,
@@ -76,6 +86,23 @@ impl Batch {
             Arc::clone(written.entry((push, at.clone())).or_default().entry(digest.clone()).or_default())
         };
         cell.get_or_try_init(|| write).await.copied()
+    }
+
+    /// Returns true if a repository has a manifest by its digest. Asked once for all jobs of the listing, and not at all
+    /// of what one of them wrote.
+    pub(super) async fn has(&self, push: usize, stage: &dyn Push, at: &Repository, item: &Descriptor) -> Result<bool> {
+        let key = (push, at.clone());
+        let written = lock(&self.written).get(&key).and_then(|written| written.get(&item.digest).cloned());
+        if written.is_some_and(|cell| cell.initialized()) {
+            return Ok(true);
+        }
+        let cell = Arc::clone(lock(&self.found).entry(key).or_default().entry(item.digest.clone()).or_default());
+        cell.get_or_try_init(|| stage.has(at, item)).await.copied()
+    }
+
+    /// What the survey of a repository told, if there was one.
+    pub(super) fn known(&self, push: usize, at: &Repository) -> Option<Known> {
+        lock(&self.surveys).get(&(push, at.clone())).and_then(|survey| survey.get().cloned())
     }
 
     /// Whether a name that is about an image was written along with the image.
@@ -131,7 +158,7 @@ pub(super) async fn presence(
     let mut mine = None;
     let known = cell.get_or_try_init(|| async {
         if batch.size > 1 {
-            match stage.overview(&at.repository, batch.size).await? {
+            match saving(at, stage.overview(&at.repository, batch.size)).await? {
                 Known::Ask => {}
                 known => return Ok(known),
             }
@@ -141,24 +168,51 @@ pub(super) async fn presence(
         mine = Some(current);
         match there || batch.size < 2 {
             true => Ok(Known::Ask),
-            false => stage.survey(&at.repository).await,
+            false => saving(at, stage.survey(&at.repository)).await,
         }
     });
     let known = known.await?.of_tag(tag);
     Ok(match mine {
-        Some(Some(descriptor)) => Presence::Is(descriptor.digest),
+        Some(Some(descriptor)) => Presence::Is(descriptor),
         Some(None) => Presence::Absent,
         None => known,
     })
 }
 
+/// The answer to a question that only saves others: without one, each tag is asked for. A verdict stays one: on the
+/// login, on a project that does not exist, on a broken plugin.
+async fn saving(at: &ImageRef, answer: impl Future<Output = Result<Known>>) -> Result<Known> {
+    use ErrorKind::{Bug, Cancelled, Denied, NotFound};
+    let of_all = |error: &Error| matches!(error.kind(), Cancelled | Denied | NotFound | Bug);
+    match timeout(PATIENCE, answer).await {
+        Ok(Err(error)) if !of_all(&error) => {
+            tracing::debug!(repository = %at.repository, %error, "what is there cannot be listed, so each tag is asked for");
+            Ok(Known::Ask)
+        }
+        Ok(answer) => answer,
+        Err(_) => {
+            tracing::debug!(repository = %at.repository, "listing what is there takes long, so each tag is asked for");
+            Ok(Known::Ask)
+        }
+    }
+}
+
 impl Known {
+    /// Returns true if some tag points to this digest.
+    pub(super) fn points_to(&self, digest: &Digest) -> bool {
+        match self {
+            Self::All(tags) | Self::Images(tags) => tags.values().any(|known| known == digest),
+            Self::Names(_) | Self::Nothing | Self::Ask => false,
+        }
+    }
+
     /// What this says of one tag.
     fn of_tag(&self, tag: &crate::content::Tag) -> Presence {
         match self {
             Self::Images(tags) if !tags.contains_key(tag) && tag.about().is_some() => Presence::Ask,
             Self::All(tags) | Self::Images(tags) => {
-                tags.get(tag).map_or(Presence::Absent, |digest| Presence::Is(digest.clone()))
+                let bare = |digest: &Digest| Descriptor::new(MediaType::default(), digest.clone(), Descriptor::UNSIZED);
+                tags.get(tag).map_or(Presence::Absent, |digest| Presence::Is(bare(digest)))
             }
             Self::Names(tags) if !tags.contains(tag) => Presence::Absent,
             Self::Nothing => Presence::Absent,

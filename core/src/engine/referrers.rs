@@ -1,104 +1,208 @@
 //! Signatures, SBOMs and other manifests that are about an image, pushed after what they are about.
+//!
+//! They may come to the source long after the image, so they are looked for with every image that is there, too. What a
+//! destination that had the image already lists is not written again.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, mem, time::Duration};
+
+use futures::{StreamExt, TryStreamExt, future::join_all, stream};
+use tokio::time::timeout;
 
 use super::{
     copy::{Copy, Site},
     tree::{Reader, Tree},
 };
 use crate::{
-    content::{Digest, ImageRef, Manifest, Tag, Version},
+    content::{Descriptor, Digest, ImageRef, Manifest, Tag, Version},
     error::{ErrorKind, Result},
     spec::IndexMode,
     stage::{Fetch, Want},
 };
 
-/// Referrers may have referrers (a signature of an SBOM); deeper than this nobody goes.
-const DEPTH: usize = 4;
+/// Manifests about one image that are copied. Referrers have referrers (a signature of an SBOM), so an image of a
+/// hostile source could have any number of them.
+pub(super) const MOST: usize = 1000;
 
-/// Copies what refers to the manifests of a tree. A site that fails at this fails as a whole: an image without its
-/// signature may be refused where it is pulled.
-pub(super) async fn copy(copy: &Copy<'_>, tree: &Tree, sites: &[Site<'_>]) {
-    let mut seen: HashSet<Digest> = HashSet::new();
-    let mut subjects: Vec<Digest> = tree.children_first().iter().map(|manifest| manifest.digest().clone()).collect();
-    for _ in 0..DEPTH {
-        let mut found = Vec::new();
-        for subject in &subjects {
-            match about(copy, subject, &mut seen, sites).await {
-                Ok(new) => found.extend(new),
-                Err(error) => return sites.iter().for_each(|site| site.fail(error.clone())),
-            }
-        }
-        if found.is_empty() {
-            return;
-        }
-        subjects = found;
+/// Lists of one image that are read at the same time.
+const LISTS: usize = 8;
+
+/// How long a destination is waited for that tells what it has. Without an answer everything is written.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What is about one manifest, as the source says.
+struct About {
+    subject: Digest,
+    entries: Vec<Descriptor>,
+    tags: Vec<Tag>,
+}
+
+/// Copies what refers to the manifests of an image, given by their digests. A site that fails at this fails as a whole:
+/// an image without its signature may be refused where it is pulled.
+pub(super) async fn copy(copy: &Copy<'_>, subjects: Vec<Digest>, sites: &[Site<'_>]) {
+    if let Err(error) = all(copy, subjects, sites).await {
+        sites.iter().for_each(|site| site.fail(error.clone()));
     }
 }
 
-/// Copies what is about one manifest; says what that was.
-async fn about(
-    copy: &Copy<'_>,
-    subject: &Digest,
-    seen: &mut HashSet<Digest>,
-    sites: &[Site<'_>],
-) -> Result<Vec<Digest>> {
-    let source = &copy.job.source.repository;
-    let entries = copy.kept.referrers(source, subject).await?;
-    let mut referrers = Vec::new();
-    for entry in entries.into_iter().filter(|entry| seen.insert(entry.digest.clone())) {
-        if let Some(referrer) = read(copy, copy.kept.manifest(source, &entry).await?).await? {
-            write(copy, &referrer, sites).await;
-            referrers.push(referrer.manifest);
+async fn all(copy: &Copy<'_>, subjects: Vec<Digest>, sites: &[Site<'_>]) -> Result<()> {
+    let mut seen: HashSet<Digest> = subjects.iter().cloned().collect();
+    let (mut open, mut brought, mut left) = (subjects, 0, 0);
+    while !open.is_empty() && sites.iter().any(|site| !site.is_over()) {
+        let asked = stream::iter(mem::take(&mut open)).map(|subject| ask(copy, subject));
+        let said: Vec<About> = asked.buffered(LISTS).try_collect().await?;
+        for About { subject, entries, tags } in said {
+            let mut new: Vec<_> = entries.into_iter().filter(|entry| seen.insert(entry.digest.clone())).collect();
+            let room = MOST.saturating_sub(brought);
+            left += new.len().saturating_sub(room);
+            new.truncate(room);
+            brought += new.len();
+            open.extend(new.iter().map(|entry| entry.digest.clone()));
+            bring(copy, &subject, &new, sites).await?;
+            for tag in tags {
+                tagged(copy, tag, sites).await?;
+            }
         }
     }
-    relate(copy, subject, &referrers, sites).await;
-    for tag in copy.kept.tags_about(source, subject).await? {
-        tagged(copy, tag, sites).await?;
+    if left > 0 {
+        let source = &copy.job.source;
+        copy.engine.events.warn(format!(
+            "`{source}` has more than {MOST} signatures and other referrers: {left} of them, and what is about those, \\
+             were left behind"
+        ));
     }
-    Ok(referrers.iter().map(|referrer| referrer.digest().clone()).collect())
+    Ok(())
+}
+
+async fn ask(copy: &Copy<'_>, subject: Digest) -> Result<About> {
+    let source = &copy.job.source.repository;
+    let entries = copy.kept.referrers(source, &subject).await?;
+    let tags = copy.kept.tags_about(source, &subject).await?;
+    Ok(About { subject, entries, tags })
+}
+
+/// Copies manifests that are about one subject to the sites that lack them.
+async fn bring(copy: &Copy<'_>, subject: &Digest, entries: &[Descriptor], sites: &[Site<'_>]) -> Result<()> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let there = join_all(sites.iter().map(|site| related(site, subject, entries))).await;
+    let mut written: Vec<Vec<Manifest>> = sites.iter().map(|_| Vec::new()).collect();
+    for entry in entries {
+        let lacking: Vec<usize> = (0..sites.len()).filter(|at| !there[*at].contains(&entry.digest)).collect();
+        if lacking.is_empty() {
+            continue;
+        }
+        // Nothing of it is kept: there may be many, and each is read once.
+        let manifest = copy.kept.anew().manifest(&copy.job.source.repository, entry).await?;
+        let Some(referrer) = read(copy, manifest).await? else { continue };
+        let mut wanting = Vec::new();
+        for at in lacking {
+            match has_unrelated(&sites[at], subject, &referrer.manifest).await {
+                true => {}
+                false => wanting.push(at),
+            }
+        }
+        let wanting_sites: Vec<&Site<'_>> = wanting.iter().map(|at| &sites[*at]).collect();
+        write(copy, &referrer, &wanting_sites).await;
+        wanting.into_iter().for_each(|at| written[at].push(referrer.manifest.clone()));
+    }
+    for (site, written) in sites.iter().zip(&written) {
+        relate(copy, subject, written, site).await;
+    }
+    Ok(())
+}
+
+/// What a site has of these, if it had the image before this run. Its list only saves writing them again.
+async fn related(site: &Site<'_>, subject: &Digest, entries: &[Descriptor]) -> HashSet<Digest> {
+    if site.is_over() || !site.had_the_image {
+        return HashSet::new();
+    }
+    match timeout(PATIENCE, site.stage.related(&site.repository, subject, entries)).await {
+        Ok(Ok(there)) => there,
+        Ok(Err(error)) => {
+            tracing::debug!(repository = %site.repository, %error, "referrers cannot be listed, so all are written");
+            HashSet::new()
+        }
+        Err(_) => HashSet::new(),
+    }
+}
+
+/// Returns true for a manifest that the source lists as a referrer although it names another subject or none, and that
+/// the site has: no destination lists it, as Harbor alone does with signatures of cosign.
+async fn has_unrelated(site: &Site<'_>, subject: &Digest, referrer: &Manifest) -> bool {
+    let names_it = referrer.subject().is_some_and(|named| named.digest == *subject);
+    let ask = !names_it && !site.is_over() && site.had_the_image;
+    ask && site.stage.has(&site.repository, &referrer.descriptor()).await.unwrap_or(false)
 }
 
 /// Makes referrers findable where the destination does not do so by itself.
-async fn relate(copy: &Copy<'_>, subject: &Digest, referrers: &[Manifest], sites: &[Site<'_>]) {
-    if referrers.is_empty() {
+async fn relate(copy: &Copy<'_>, subject: &Digest, referrers: &[Manifest], site: &Site<'_>) {
+    if site.is_over() {
         return;
     }
     let referrers: Vec<&Manifest> = referrers.iter().collect();
-    for site in sites.iter().filter(|site| !site.is_over()) {
-        match site.stage.relate(&site.repository, subject, &referrers).await {
-            // The fallback tag of the source says no more than was just written; it would take entries of others away.
-            Ok(()) => {
-                let listed = Tag::of_referrers(subject).map(|tag| at(site, &tag));
-                listed.into_iter().for_each(|at| copy.batch.carry(site.push, at));
-            }
-            Err(error) => site.fail(error),
-        }
+    if !referrers.is_empty()
+        && let Err(error) = site.stage.relate(&site.repository, subject, &referrers).await
+    {
+        return site.fail(error);
     }
+    // The fallback tag of the source says no more than stands there now; it would take entries of others away.
+    let listed = Tag::of_referrers(subject).map(|tag| at(site, &tag));
+    listed.into_iter().for_each(|at| copy.batch.carry(site.push, at));
 }
 
-/// Copies a tag that is about a manifest by its name.
+/// Copies a tag that is about a manifest by its name to the sites where it stands for something else.
 async fn tagged(copy: &Copy<'_>, tag: Tag, sites: &[Site<'_>]) -> Result<()> {
     let source = ImageRef { repository: copy.job.source.repository.clone(), version: Version::Tag(tag.clone()) };
-    let resolved = match copy.kept.resolve(&source, Want::Manifest).await {
-        Ok(resolved) => resolved,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()), // it was removed meanwhile
-        Err(error) => return Err(error),
-    };
+    let open = || sites.iter().filter(|site| !site.is_over());
+    let mut lacking: Vec<&Site<'_>> = open().filter(|site| !site.had_the_image).collect();
+    if open().any(|site| site.had_the_image) {
+        let Some(digest) = found(copy.kept.resolve(&source, Want::Digest).await)? else { return Ok(()) };
+        let digest = digest.descriptor.digest;
+        let had: Vec<&Site<'_>> = open().filter(|site| site.had_the_image).collect();
+        let currents = join_all(had.iter().map(|site| stands_for(site, &tag, &digest))).await;
+        for (site, same) in had.into_iter().zip(currents) {
+            match same {
+                true => copy.batch.carry(site.push, at(site, &tag)),
+                false => lacking.push(site),
+            }
+        }
+    }
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    let Some(resolved) = found(copy.kept.resolve(&source, Want::Manifest).await)? else { return Ok(()) };
     let manifest = match resolved.manifest {
         Some(manifest) => manifest,
         None => copy.kept.manifest(&source.repository, &resolved.descriptor).await?,
     };
     let Some(tree) = read(copy, manifest).await? else { return Ok(()) };
-    copy.content(&tree, sites).await;
-    for site in sites.iter().filter(|site| !site.is_over()) {
+    copy.content(&tree, &lacking).await;
+    for site in lacking.into_iter().filter(|site| !site.is_over()) {
         let at = at(site, &tag);
         match site.stage.tag(&at, &tree.manifest).await {
-            Ok(()) => copy.batch.carry(site.push, at),
+            Ok(()) => {
+                site.count(|moved| moved.referrers += 1);
+                copy.batch.carry(site.push, at);
+            }
             Err(error) => site.fail(error),
         }
     }
     Ok(())
+}
+
+/// Returns true if a tag of a site stands for this digest already.
+async fn stands_for(site: &Site<'_>, tag: &Tag, digest: &Digest) -> bool {
+    let current = site.stage.current(&at(site, tag)).await;
+    current.ok().flatten().is_some_and(|current| current.digest == *digest)
+}
+
+/// None if it was removed meanwhile.
+fn found<T>(answer: Result<T>) -> Result<Option<T>> {
+    match answer {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        answer => answer.map(Some),
+    }
 }
 
 fn at(site: &Site<'_>, tag: &Tag) -> ImageRef {
@@ -107,14 +211,15 @@ fn at(site: &Site<'_>, tag: &Tag) -> ImageRef {
 
 /// Reads all of it: filters choose images, not what is said about them.
 async fn read(copy: &Copy<'_>, manifest: Manifest) -> Result<Option<Tree>> {
-    Reader::new(&copy.job.source.repository, copy.kept, &[], IndexMode::Rewrite).read(manifest).await
+    Reader::new(&copy.job.source.repository, &copy.kept.anew(), &[], IndexMode::Rewrite).read(manifest).await
 }
 
-async fn write(copy: &Copy<'_>, referrer: &Tree, sites: &[Site<'_>]) {
+async fn write(copy: &Copy<'_>, referrer: &Tree, sites: &[&Site<'_>]) {
     copy.content(referrer, sites).await;
     for site in sites.iter().filter(|site| !site.is_over()) {
-        if let Err(error) = site.stage.put_manifest(&site.repository, &referrer.manifest).await {
-            site.fail(error);
+        match site.stage.put_manifest(&site.repository, &referrer.manifest).await {
+            Ok(()) => site.count(|moved| moved.referrers += 1),
+            Err(error) => site.fail(error),
         }
     }
 }

@@ -59,8 +59,8 @@ enum Went {
 
 impl Transfer<'_> {
     /// Brings the blob to all sites; each site remembers what became of it.
-    pub(super) async fn run(&self, sites: &[Site<'_>]) {
-        let mut todo: Vec<&Site<'_>> = sites.iter().collect();
+    pub(super) async fn run(&self, sites: &[&Site<'_>]) {
+        let mut todo: Vec<&Site<'_>> = sites.to_vec();
         while !todo.is_empty() {
             let (mut go, mut waiting, mut news) = (Vec::new(), Vec::new(), Vec::new());
             for site in todo.drain(..).filter(|site| !site.is_over()) {

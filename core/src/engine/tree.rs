@@ -13,6 +13,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
     kept::Kept,
+    outline::{Outline, There},
     select::{Selection, nothing_is_left, select},
 };
 use crate::{
@@ -75,24 +76,33 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The digest that `root` will have after the filters, if its own bytes tell: nothing below it is read.
-    pub(super) fn foretell(&self, root: &Manifest) -> Result<Option<Digest>> {
-        let Links::Index(entries) = root.links() else { return Ok(None) };
+    /// The image that `root` will be after the filters, if its own bytes tell: nothing below it is read, but for nested
+    /// indexes that stay as they are.
+    pub(super) async fn foretell(&self, root: &Manifest) -> Result<Option<Outline>> {
+        let Links::Index(entries) = root.links() else { return Ok(Some(Outline::over(root.clone(), Vec::new()))) };
         let kept = select(entries, self.filters)?.kept;
         let left: Vec<&Descriptor> =
             entries.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(entry, _)| entry).collect();
+        if left.is_empty() {
+            return Ok(None);
+        }
         // A nested index may lose entries of its own, and be left out if it loses all of them. An entry without a type
         // may be one.
         let plain = |entry: &&Descriptor| !entry.media_type.is_empty() && !entry.media_type.is_index();
-        if left.is_empty() || !left.iter().all(plain) {
-            return Ok(None);
+        if !left.iter().all(plain) {
+            let may_lose = self.filters.iter().any(|filter| filter.stage.rewrites());
+            if may_lose {
+                return Ok(None);
+            }
+            return Outline::of(root, self.source, self.kept).await.map(Some);
         }
+        let below = || left.iter().filter(|entry| entry.is_manifest()).map(|entry| (*entry).clone()).collect();
         let is_image = |entry: &Descriptor| entry.platform.as_ref().is_some_and(|platform| !platform.is_unknown());
         Ok(match (self.index, &left[..]) {
-            (IndexMode::Sparse, _) => Some(root.digest().clone()),
-            (_, all) if all.len() == entries.len() => Some(root.digest().clone()),
-            (IndexMode::Rewrite, _) => Some(root.keeping(|at, _| kept[at]).digest().clone()),
-            (IndexMode::Single, [only]) if is_image(only) => Some(only.digest.clone()),
+            (IndexMode::Sparse, _) => Some(Outline::over(root.clone(), below())),
+            (_, all) if all.len() == entries.len() => Some(Outline::over(root.clone(), below())),
+            (IndexMode::Rewrite, _) => Some(Outline::over(root.keeping(|at, _| kept[at]), below())),
+            (IndexMode::Single, [only]) if is_image(only) => Some(Outline::bare(only)),
             (IndexMode::Single, _) => None,
         })
     }
@@ -219,6 +229,18 @@ impl Tree {
         let (mut seen, mut out) = (HashSet::new(), Vec::new());
         walk(self, &mut seen, &mut out);
         out
+    }
+
+    /// Its manifests by name.
+    pub(super) fn outline(&self) -> Outline {
+        let below = self.children_first().into_iter().filter(|manifest| manifest.digest() != self.manifest.digest());
+        Outline::over(self.manifest.clone(), below.map(Manifest::descriptor).collect())
+    }
+
+    /// The blobs that a repository needs which has some of the manifests already.
+    pub(super) fn needed(&self, there: &There) -> HashSet<&Digest> {
+        let missing = self.children_first().into_iter().filter(|manifest| !there.has(manifest.digest()));
+        missing.flat_map(Manifest::blobs).map(|blob| &blob.digest).collect()
     }
 
     /// All blobs, each digest once: those that must be copied, and the foreign layers, which are copied where the source

@@ -47,6 +47,11 @@ impl Whereabouts {
         self.repositories.get(*place as usize).filter(|repository| *repository != at)
     }
 
+    /// Returns true if a repository is said to have some blob.
+    pub(super) fn names(&self, repository: &Repository) -> bool {
+        self.repositories.contains(repository)
+    }
+
     /// This repository did not have what it was said to have.
     pub(super) fn mistrust(&mut self, repository: &Repository) {
         let places = self.repositories.iter().enumerate().filter(|(_, known)| *known == repository);

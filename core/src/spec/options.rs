@@ -19,6 +19,8 @@ pub struct RunOptions {
     pub index: IndexMode,
     /// Who computes the digests of blobs on their way. Default: `passing`.
     pub verify: Verify,
+    /// When an index counts as being at the destination already. Default: `digest`.
+    pub compare: Compare,
     /// Push manifests and tags even where the destination already has them. Default: false.
     pub force: bool,
     /// Whether signatures, SBOMs and other referrers travel along. Default: true.
@@ -42,6 +44,19 @@ pub enum Verify {
     /// until it confirmed one blob in this run; if it leaves one confirmation out, that blob is sent again, and hashed
     /// from then on.
     Destination,
+}
+
+/// When an index counts as being at the destination already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Compare {
+    /// It has the digest that would be written.
+    #[default]
+    Digest,
+    /// It has the same entries, images by digest for the same platforms, whatever its bytes are. Some tools, image-syncer
+    /// among them, write an index anew when they copy it. This gives up that an index has the digest that it has at the
+    /// source: what refers to it by digest does not find it. It costs one read at the destination where digests differ.
+    Entries,
 }
 
 /// What becomes of an index that lost entries to a filter.

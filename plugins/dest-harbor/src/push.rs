@@ -1,6 +1,6 @@
 //! The stage: the registry push, with Harbor's projects asked before.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use futures::future::try_join_all;
 use sealift_core::{
@@ -135,6 +135,18 @@ impl Push for HarborPush {
 
     async fn has(&self, at: &Repository, item: &Descriptor) -> Result<bool> {
         self.push.has(at, item).await
+    }
+
+    fn keeps_children(&self, at: &Repository) -> bool {
+        self.push.keeps_children(at)
+    }
+
+    async fn manifest(&self, at: &ImageRef) -> Result<Option<Manifest>> {
+        self.push.manifest(at).await
+    }
+
+    async fn related(&self, at: &Repository, subject: &Digest, referrers: &[Descriptor]) -> Result<HashSet<Digest>> {
+        self.push.related(at, subject, referrers).await
     }
 
     async fn prepare(&self, at: &ImageRef, replaces: Option<&Digest>, blobs: &[Descriptor]) -> Result<()> {

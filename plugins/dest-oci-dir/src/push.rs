@@ -1,6 +1,6 @@
 //! The stage.
 
-use std::path::PathBuf;
+use std::{collections::HashSet, path::PathBuf};
 
 use async_trait::async_trait;
 use sealift_core::{
@@ -73,9 +73,32 @@ impl Push for OciDir {
 
     async fn has(&self, _: &Repository, item: &Descriptor) -> Result<bool> {
         match self.layout().await? {
+            // Others write and clean up in this directory, so a manifest is no promise of its blobs.
+            Some(layout) if item.media_type.is_manifest() => {
+                layout.has_image_besides(item, self.left_out.base().await?).await
+            }
+            None if item.media_type.is_manifest() => Ok(false),
             Some(layout) if layout.has(item).await? => Ok(true),
             _ => self.left_out.has(item).await,
         }
+    }
+
+    fn keeps_children(&self, _: &Repository) -> bool {
+        true // `current` and `has` look at everything below
+    }
+
+    /// What is listed: nothing points to a referrer but its entry.
+    async fn related(&self, _: &Repository, _: &Digest, referrers: &[Descriptor]) -> Result<HashSet<Digest>> {
+        let Some(layout) = self.layout().await? else { return Ok(HashSet::new()) };
+        let base = self.left_out.base().await?;
+        let listed: HashSet<Digest> = layout.entries().into_iter().map(|entry| entry.digest).collect();
+        let mut there = HashSet::new();
+        for referrer in referrers.iter().filter(|referrer| listed.contains(&referrer.digest)) {
+            if layout.has_image_besides(referrer, base.clone()).await? {
+                there.insert(referrer.digest.clone());
+            }
+        }
+        Ok(there)
     }
 
     async fn prepare(&self, at: &ImageRef, _: Option<&Digest>, _: &[Descriptor]) -> Result<()> {

@@ -14,6 +14,7 @@ use crate::images::Image;
 #[derive(Default)]
 pub(super) struct State {
     pub(super) overviews: bool,
+    pub(super) keeps_children: bool,
     /// Whether it names the digest of what it took: not asked for, from now on, seen, or no longer.
     pub(super) confirming: Confirming,
     /// For each fill whether its blob was hashed on the way.

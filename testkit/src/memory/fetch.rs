@@ -50,6 +50,14 @@ impl Fetch for Memory {
         Ok(members.map(|members| members.tags.keys().cloned().collect()).unwrap_or_default())
     }
 
+    async fn tags_about(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Tag>> {
+        self.call(Op::TagsAbout, repository, subject).await?;
+        let state = self.state();
+        let members = state.repositories.get(repository.path());
+        let about = |tag: &&Tag| tag.about().as_ref() == Some(subject) && tag.contains('.');
+        Ok(members.into_iter().flat_map(|members| members.tags.keys()).filter(about).cloned().collect())
+    }
+
     async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Descriptor>> {
         self.call(Op::Referrers, repository, subject).await?;
         let state = self.state();

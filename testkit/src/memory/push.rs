@@ -1,5 +1,7 @@
 //! Writing to a registry in memory.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use futures::StreamExt;
 use sealift_core::{
@@ -12,7 +14,7 @@ use sealift_core::{
 
 use super::{
     Fault, Memory, Op,
-    content::{Confirming, State},
+    content::{Confirming, Members, State},
 };
 
 #[async_trait]
@@ -60,7 +62,11 @@ impl Push for Memory {
     async fn has(&self, at: &Repository, item: &Descriptor) -> Result<bool> {
         self.call(Op::Has, at, &item.digest).await?;
         let state = self.state();
-        Ok(state.repositories.get(at.path()).is_some_and(|members| members.blobs.contains(&item.digest)))
+        let has = |members: &Members| match item.media_type.is_manifest() {
+            true => members.manifests.contains_key(&item.digest),
+            false => members.blobs.contains(&item.digest),
+        };
+        Ok(state.repositories.get(at.path()).is_some_and(has))
     }
 
     async fn prepare(&self, at: &ImageRef, replaces: Option<&Digest>, _: &[Descriptor]) -> Result<()> {
@@ -92,6 +98,23 @@ impl Push for Memory {
     async fn renew(&self, at: &Repository, item: &Descriptor) -> Result<Offer> {
         self.call(Op::Renew, at, &item.digest).await?;
         Ok(Offer::Want(Box::new(MemorySlot { registry: self.clone(), at: at.clone(), item: item.clone() })))
+    }
+
+    async fn manifest(&self, at: &ImageRef) -> Result<Option<Manifest>> {
+        self.call(Op::Read, &at.repository, &at.version).await?;
+        Ok(self.lookup(at))
+    }
+
+    fn keeps_children(&self, _: &Repository) -> bool {
+        self.state().keeps_children
+    }
+
+    async fn related(&self, at: &Repository, subject: &Digest, referrers: &[Descriptor]) -> Result<HashSet<Digest>> {
+        self.call(Op::Related, at, subject).await?;
+        let state = self.state();
+        let Some(members) = state.repositories.get(at.path()) else { return Ok(HashSet::new()) };
+        let there = |entry: &&Descriptor| members.manifests.contains_key(&entry.digest);
+        Ok(referrers.iter().filter(there).map(|entry| entry.digest.clone()).collect())
     }
 
     async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()> {

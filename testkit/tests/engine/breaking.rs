@@ -11,7 +11,7 @@ use sealift_core::{
     job::{Candidate, Listing, Resolved},
     outlet::Outlet,
     report::{Failed, Failure, Report},
-    spec::{Named, Verify},
+    spec::{Compare, Named, Verify},
     stage::{Fetch, Filter, List, Push, Verdict},
 };
 use sealift_testkit::{
@@ -67,8 +67,8 @@ fn assert_names(failure: &Failure, named: &str, how: How) {
 /// A run in which every method of a fetch and of a push is asked for something, and the trap for one of them is set.
 ///
 /// One image of another repository, and in `app` an index with a signature, a new tag beside it and one that is there
-/// already with something else; a tag that is not at the source; and a destination that takes one blob without
-/// confirming it.
+/// already with something else; a tag that is not at the source; an index that is at the destination with other bytes;
+/// an image that is there without its signature; and a destination that takes one blob without confirming it.
 async fn with_everything(trap: &Trap) -> (Report, Memory) {
     let (from, to) = (Memory::new("from.io"), Memory::new("to.io").confirming());
     let (amd, arm) = (image("linux/amd64", &["amd"]), image("linux/arm64", &["arm"]));
@@ -86,15 +86,23 @@ async fn with_everything(trap: &Trap) -> (Report, Memory) {
     }
     from.add(&format!("app@{}", Digest::of(b"any")), &artifact(well_known::OCI_CONFIG, "{}", &["signed"], &about));
     to.add("app:v3", &image("linux/amd64", &["an older layer"]));
+    let (there, anew) = (image("linux/amd64", &["there"]), index(&[("linux/amd64", &amd)]));
+    from.add("app:v4", &there);
+    to.add("app:v4", &there);
+    let about = [("subject", serde_json::to_value(there.manifest.descriptor()).unwrap())];
+    from.add(&format!("app@{}", Digest::of(b"any")), &artifact(well_known::OCI_CONFIG, "{}", &["later"], &about));
+    from.add("app:v5", &anew);
+    to.add("app:v5", &index(&[("linux/arm64", &arm)]));
     to.script(move |call| {
         let doubt = call.op == Op::Fill && call.what == layer && call.before == 0;
         doubt.then_some(Fault::Unconfirmed)
     });
-    let wanted = ["other:v1", "app:v1", "app:v2", "app:v3", "lost:v1"];
+    let wanted = ["other:v1", "app:v1", "app:v2", "app:v3", "app:v4", "app:v5", "lost:v1"];
     let wanted = wanted.iter().fold(Wanted::new(), |wanted, name| wanted.image(&format!("from.io/{name}"), &[]));
     let mut bench = Bench::new(wanted, &from, &[&to]).options(|run| {
         run.referrers = Some(true);
         run.verify = Verify::Destination;
+        run.compare = Compare::Entries;
         run.transfers = 1.try_into().ok();
         run.retries = Some(0);
     });
@@ -115,8 +123,8 @@ const FETCH: [(&str, &[How]); 6] = [
 const PUSH: [(&str, &[How]); 15] = [
     ("place", &[How::Panics]),
     ("store", &[How::Panics]),
-    ("overview", &WAYS),
-    ("survey", &WAYS),
+    ("overview", &[How::Panics]),
+    ("survey", &[How::Panics]),
     ("current", &WAYS),
     ("has", &WAYS),
     ("prepare", &WAYS),
@@ -130,8 +138,17 @@ const PUSH: [(&str, &[How]); 15] = [
     ("fill", &WAYS),
 ];
 /// What only helps: an image arrives without it.
-const HELP: [(&str, &[How]); 4] =
-    [("expect", &[How::Panics]), ("tags", &WAYS), ("elsewhere", &WAYS), ("confirms", &[How::Panics])];
+const HELP: [(&str, &[How]); 9] = [
+    ("expect", &[How::Panics]),
+    ("tags", &WAYS),
+    ("elsewhere", &WAYS),
+    ("confirms", &[How::Panics]),
+    ("overview", &[How::Hangs]),
+    ("survey", &[How::Hangs]),
+    ("keeps_children", &[How::Panics]),
+    ("related", &WAYS),
+    ("manifest at the destination", &WAYS),
+];
 
 /// Breaks each method in each way that it can.
 async fn each(methods: &[(&'static str, &[How])], mut look: impl AsyncFnMut(&'static str, How, Report, Memory)) {
@@ -155,8 +172,8 @@ fn broken(report: &Report) -> Vec<&Failure> {
 async fn takes_down_its_image_only(role: &str, methods: &[(&'static str, &[How])]) {
     each(methods, async |method, how, report, _| {
         let broken = broken(&report);
-        assert!((1..=4).contains(&broken.len()), "{method}, {how:?}: {:?}", report.failures);
-        assert_eq!(report.copied + report.failed, 5, "{method}, {how:?}");
+        assert!((1..=6).contains(&broken.len()), "{method}, {how:?}: {:?}", report.failures);
+        assert_eq!(report.copied + report.failed, 7, "{method}, {how:?}");
         assert_eq!(report.exit_code(), 1);
         for failure in broken {
             let Failed::Image { source, .. } = &failure.what else { panic!("{method}: {:?}", failure.what) };
@@ -180,7 +197,7 @@ async fn a_push_that_breaks_at_any_question_takes_down_its_image_only() {
 #[tokio::test(start_paused = true)]
 async fn what_only_helps_may_break_and_the_image_arrives_without_it() {
     each(&HELP, async |method, how, report, _| {
-        assert_eq!((report.copied, report.failed), (4, 1), "{method}, {how:?}: {:?}", report.failures);
+        assert_eq!((report.copied, report.failed), (6, 1), "{method}, {how:?}: {:?}", report.failures);
         assert_eq!(broken(&report).len(), 0, "{method}, {how:?}: {:?}", report.failures);
     })
     .await;
@@ -189,7 +206,7 @@ async fn what_only_helps_may_break_and_the_image_arrives_without_it() {
 #[tokio::test(start_paused = true)]
 async fn a_push_that_breaks_at_the_end_is_a_failure_of_the_run_and_no_end_of_it() {
     each(&[("finish", &WAYS)], async |_, how, report, _| {
-        assert_eq!((report.copied, report.failed), (4, 2));
+        assert_eq!((report.copied, report.failed), (6, 2));
         let broken = broken(&report);
         assert!(matches!(broken[0].what, Failed::Finish { .. }));
         assert_names(broken[0], "the push `fragile`", how);
@@ -202,13 +219,14 @@ async fn a_push_that_breaks_at_the_end_is_a_failure_of_the_run_and_no_end_of_it(
 async fn nothing_that_a_stage_is_asked_is_left_out() {
     let trap = Trap::at("nothing", How::Panics);
     let (report, to) = with_everything(&trap).await;
-    assert_eq!((report.copied, report.failed, broken(&report).len()), (4, 1, 0), "{:?}", report.failures);
+    assert_eq!((report.copied, report.failed, broken(&report).len()), (6, 1, 0), "{:?}", report.failures);
     to.assert_whole();
     let mut asked: BTreeSet<_> = FETCH.iter().chain(&PUSH).chain(&HELP).map(|(method, _)| *method).collect();
     asked.insert("finish");
     assert_eq!(trap.asked(), asked, "what is asked in that run, and what breaks");
 
     asked.remove("resolve a digest");
+    asked.remove("manifest at the destination");
     let stages = include_str!("../../../core/src/stage.rs");
     let able = ["Fetch", "Push", "Slot"].into_iter().flat_map(|role| methods(stages, role)).collect();
     assert_eq!(asked, able, "what breaks, and what the traits have");

@@ -9,6 +9,7 @@ mod filtering;
 mod identity;
 mod odd;
 mod remembering;
+mod standing;
 mod stopping;
 mod verifying;
 

@@ -1,24 +1,29 @@
 //! The tags of a repository that are about a digest by their name: fallback tags of referrers, and cosign's.
 //!
 //! They are looked up in the tag list of the repository. Where the list of a run has read that, there is nothing more
-//! to ask; else it is read once, which is less than a question for each manifest and kind of tag.
+//! to ask; else it is read once, which is less than a question for each manifest and kind of tag. It is a saving only:
+//! where it fails or takes long, each name is asked for.
 
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use sealift_core::{
     content::{Digest, ImageRef, Repository, Tag, Version},
     error::Result,
 };
-use tokio::sync::OnceCell;
+use tokio::{sync::OnceCell, time::timeout};
 
 use super::Head;
 use crate::{auth::Scopes, doing::Doing, host::Host};
 
 /// None where the tags cannot be listed, so that each must be asked for.
-type Found = Option<Arc<HashSet<Tag>>>;
+pub(super) type Found = Option<Arc<HashSet<Tag>>>;
+
+/// How long a list is waited for that nothing but this needs. Without it each manifest costs four questions more.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Those tags of the repositories of one registry.
 #[derive(Debug, Default)]
@@ -50,14 +55,23 @@ impl Host {
         if let Some(known) = cell.get() {
             return known.clone();
         }
-        // Reading the list leaves them in the cell, so what is read twice at the same time is read rightly.
-        match self.tags(repository, Scopes::pull(repository)).await {
-            Ok(_) => self.about.of(repository).get().cloned().flatten(),
-            Err(error) => {
-                tracing::debug!(%repository, %error, "tags cannot be listed, so signatures are asked for by name");
-                cell.get_or_init(|| async { None }).await.clone()
+        // Many images of a repository come at once, and one list serves all of them.
+        let read = || async {
+            match timeout(PATIENCE, self.tags(repository, Scopes::pull(repository))).await {
+                Ok(Ok(found)) => {
+                    Some(Arc::new(found.tags.into_iter().filter(|tag| tag.about().is_some()).collect::<HashSet<_>>()))
+                }
+                Ok(Err(error)) => {
+                    tracing::debug!(%repository, %error, "tags cannot be listed, so signatures are asked for by name");
+                    None
+                }
+                Err(_) => {
+                    tracing::debug!(%repository, "listing tags takes long, so signatures are asked for by name");
+                    None
+                }
             }
-        }
+        };
+        cell.get_or_init(read).await.clone()
     }
 
     /// Cosign's tags about a digest.

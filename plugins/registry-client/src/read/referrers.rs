@@ -9,7 +9,7 @@ use sealift_core::{
     error::{Error, ErrorKind, Result},
 };
 
-use super::link;
+use super::{about::Found, link};
 use crate::{
     auth::Scopes,
     doing::Doing,
@@ -29,21 +29,44 @@ impl Host {
         subject: &Digest,
         scopes: Scopes,
     ) -> Result<Vec<Descriptor>> {
-        // Whether there is such an API one request finds out, for all that come together.
+        if let Some(found) = self.referrers_if_api(repository, subject, &scopes).await? {
+            return Ok(found);
+        }
+        let tags = self.tags_about(repository).await;
+        self.referrers_by_tag(repository, subject, scopes, tags).await
+    }
+
+    /// The same of a repository that is written to: its tags are not listed for that, because one question for the
+    /// fallback tag is less.
+    pub(crate) async fn referrers_pushed(&self, at: &Repository, subject: &Digest) -> Result<Vec<Descriptor>> {
+        let scopes = Scopes::push(at);
+        match self.referrers_if_api(at, subject, &scopes).await? {
+            Some(found) => Ok(found),
+            None => self.referrers_by_tag(at, subject, scopes, None).await,
+        }
+    }
+
+    /// None: there is no such API. Whether there is one request finds out, for all that come together.
+    async fn referrers_if_api(
+        &self,
+        repository: &Repository,
+        subject: &Digest,
+        scopes: &Scopes,
+    ) -> Result<Option<Vec<Descriptor>>> {
         let (yes, no) = (&self.quirks.has_referrers, &self.quirks.no_referrers);
         let mut turn = None;
         if !Quirks::is_set(yes) && !Quirks::is_set(no) {
             turn = Some(self.quirks.first_referrers.lock().await).filter(|_| !Quirks::is_set(yes));
         }
         if !Quirks::is_set(no) {
-            if let Some(found) = self.referrers_by_api(repository, subject, &scopes).await? {
+            if let Some(found) = self.referrers_by_api(repository, subject, scopes).await? {
                 Quirks::set(yes);
-                return Ok(found);
+                return Ok(Some(found));
             }
             Quirks::set(no);
         }
         drop(turn);
-        self.referrers_by_tag(repository, subject, scopes).await
+        Ok(None)
     }
 
     /// None: there is no such API.
@@ -87,9 +110,10 @@ impl Host {
         repository: &Repository,
         subject: &Digest,
         scopes: Scopes,
+        tags: Found,
     ) -> Result<Vec<Descriptor>> {
         let Some(tag) = Tag::of_referrers(subject) else { return Ok(Vec::new()) };
-        if self.tags_about(repository).await.is_some_and(|tags| !tags.contains(&tag)) {
+        if tags.is_some_and(|tags| !tags.contains(&tag)) {
             return Ok(Vec::new());
         }
         let image = ImageRef { repository: repository.clone(), version: Version::Tag(tag) };

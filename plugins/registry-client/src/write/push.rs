@@ -1,6 +1,6 @@
 //! The push that all registry destinations are made of.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use sealift_core::{
     async_trait,
@@ -69,9 +69,10 @@ impl Push for RegistryPush {
         match self.host(at).tags(at, Scopes::push(at)).await {
             Ok(found) => Ok(Known::Names(found.tags.into_iter().collect())),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Known::Nothing),
-            // Who may push need not be allowed to list, and not every registry can.
-            Err(error) if matches!(error.kind(), ErrorKind::Denied | ErrorKind::Unsupported) => Ok(Known::Ask),
-            Err(error) => Err(error),
+            // Who may push need not be allowed to list, and not every registry can. One that could not this time fails
+            // the questions for the single tags, too, or answers them.
+            Err(error) if error.is_cancelled() => Err(error),
+            Err(_) => Ok(Known::Ask),
         }
     }
 
@@ -104,6 +105,19 @@ impl Push for RegistryPush {
         self.host(at).has_blob(at, item).await
     }
 
+    /// Harbor deletes no artifact that another one lists ("referenced by others"); of other registries nothing is known.
+    fn keeps_children(&self, at: &Repository) -> bool {
+        self.host(at).is_harbor()
+    }
+
+    async fn manifest(&self, at: &ImageRef) -> Result<Option<Manifest>> {
+        let host = self.host(&at.repository);
+        match host.get_manifest(at, Doing::Look(at), Scopes::push(&at.repository)).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            read => read.map(Some),
+        }
+    }
+
     async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer> {
         self.host(at).offer(at, item, known_in).await
     }
@@ -126,5 +140,11 @@ impl Push for RegistryPush {
 
     async fn relate(&self, at: &Repository, subject: &Digest, referrers: &[&Manifest]) -> Result<()> {
         self.host(at).relate(at, subject, referrers).await
+    }
+
+    async fn related(&self, at: &Repository, subject: &Digest, referrers: &[Descriptor]) -> Result<HashSet<Digest>> {
+        let listed = self.host(at).referrers_pushed(at, subject).await?;
+        let listed: HashSet<Digest> = listed.into_iter().map(|entry| entry.digest).collect();
+        Ok(referrers.iter().map(|entry| entry.digest.clone()).filter(|digest| listed.contains(digest)).collect())
     }
 }

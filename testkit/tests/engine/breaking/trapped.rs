@@ -1,7 +1,7 @@
 //! Stages that break at one method, and are a registry in memory at all others.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashSet},
     sync::{Arc, Mutex},
 };
 
@@ -161,6 +161,21 @@ impl Push for Trapped {
     async fn has(&self, at: &Repository, item: &Descriptor) -> Result<bool> {
         self.trap.step("has", at).await;
         self.push().has(at, item).await
+    }
+
+    fn keeps_children(&self, at: &Repository) -> bool {
+        self.trap.step_at_once("keeps_children", at);
+        self.push().keeps_children(at)
+    }
+
+    async fn manifest(&self, at: &ImageRef) -> Result<Option<Manifest>> {
+        self.trap.step("manifest at the destination", &at.repository).await;
+        self.push().manifest(at).await
+    }
+
+    async fn related(&self, at: &Repository, subject: &Digest, referrers: &[Descriptor]) -> Result<HashSet<Digest>> {
+        self.trap.step("related", at).await;
+        self.push().related(at, subject, referrers).await
     }
 
     async fn prepare(&self, at: &ImageRef, replaces: Option<&Digest>, blobs: &[Descriptor]) -> Result<()> {
