@@ -243,7 +243,7 @@ pub trait Push: Send + Sync {
     ///
     /// # Errors
     /// If it cannot be read at the moment.
-    async fn manifest(&self, at: &ImageRef) -> Result<Option<Manifest>> {
+    async fn read_back(&self, at: &ImageRef) -> Result<Option<Manifest>> {
         let _ = at;
         Ok(None)
     }

@@ -271,8 +271,8 @@ impl Push for Fence<dyn Push> {
         self.ask("said whether it keeps children", || self.stage().keeps_children(at)).unwrap_or(false)
     }
 
-    async fn manifest(&self, at: &ImageRef) -> Result<Option<Manifest>> {
-        self.call("read a manifest", self.stage().manifest(at)).await
+    async fn read_back(&self, at: &ImageRef) -> Result<Option<Manifest>> {
+        self.call("read a manifest", self.stage().read_back(at)).await
     }
 
     async fn prepare(&self, at: &ImageRef, replaces: Option<&Digest>, blobs: &[Descriptor]) -> Result<()> {

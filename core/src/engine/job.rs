@@ -359,7 +359,7 @@ impl<'a> Doing<'a> {
 
     /// Returns true if a target has an index with the same entries. One that cannot be read counts as different.
     async fn has_same(&self, goal: &Goal, outline: &Outline) -> bool {
-        let read = self.stage(goal.place.push).manifest(&goal.place.at).await;
+        let read = self.stage(goal.place.push).read_back(&goal.place.at).await;
         read.ok().flatten().is_some_and(|manifest| outline.has_the_entries_of(&manifest))
     }
 
@@ -405,11 +405,9 @@ impl<'a> Doing<'a> {
         if self.engine.mode == Mode::Plan || self.engine.options().force || !self.may_have_parts(goal) {
             return Ok(There::Nothing);
         }
-        let known = self.work.batch.known(goal.place.push, &goal.place.at.repository);
-        let has_root = match known {
-            Some(known) if known.points_to(&outline.root.digest) => true,
-            _ => self.has(goal, &outline.root).await.unwrap_or(false),
-        };
+        let Place { push, at } = &goal.place;
+        let told = self.work.batch.known(*push, &at.repository, |known| known.points_to(&outline.root.digest));
+        let has_root = told.unwrap_or(false) || self.has(goal, &outline.root).await.unwrap_or(false);
         Ok(match (has_root, self.must_look_below(goal)) {
             (true, false) => There::Whole,
             (true, true) => self.below(goal, outline).await.unwrap_or_default(),
@@ -451,17 +449,14 @@ impl<'a> Doing<'a> {
     /// nothing at all is known of it.
     fn may_have_parts(&self, goal: &Goal) -> bool {
         let Place { push, at } = &goal.place;
-        let heard = || {
+        if matches!(goal.presence, Presence::Is(_)) {
+            return true;
+        }
+        let told = self.work.batch.known(*push, &at.repository, Known::has_tags).flatten();
+        told.unwrap_or_else(|| {
             let store = self.stage(*push).store(&at.repository);
             OnceMap::has_heard_of(self.engine, &store, &at.repository)
-        };
-        match self.work.batch.known(*push, &at.repository) {
-            _ if matches!(goal.presence, Presence::Is(_)) => true,
-            Some(Known::Names(names)) => !names.is_empty(),
-            Some(Known::All(tags) | Known::Images(tags)) => !tags.is_empty(),
-            Some(Known::Nothing) => false,
-            Some(Known::Ask) | None => heard(),
-        }
+        })
     }
 
     fn wants_referrers(&self) -> bool {

@@ -100,9 +100,10 @@ impl Batch {
         cell.get_or_try_init(|| stage.has(at, item)).await.copied()
     }
 
-    /// What the survey of a repository told, if there was one.
-    pub(super) fn known(&self, push: usize, at: &Repository) -> Option<Known> {
-        lock(&self.surveys).get(&(push, at.clone())).and_then(|survey| survey.get().cloned())
+    /// Looks at what the survey of a repository told, if there was one.
+    pub(super) fn known<T>(&self, push: usize, at: &Repository, look: impl FnOnce(&Known) -> T) -> Option<T> {
+        let survey = lock(&self.surveys).get(&(push, at.clone())).cloned();
+        survey.as_ref().and_then(|survey| survey.get()).map(look)
     }
 
     /// Whether a name that is about an image was written along with the image.
@@ -203,6 +204,16 @@ impl Known {
         match self {
             Self::All(tags) | Self::Images(tags) => tags.values().any(|known| known == digest),
             Self::Names(_) | Self::Nothing | Self::Ask => false,
+        }
+    }
+
+    /// Returns true if there are tags; none if this does not tell.
+    pub(super) fn has_tags(&self) -> Option<bool> {
+        match self {
+            Self::All(tags) | Self::Images(tags) => Some(!tags.is_empty()),
+            Self::Names(names) => Some(!names.is_empty()),
+            Self::Nothing => Some(false),
+            Self::Ask => None,
         }
     }
 

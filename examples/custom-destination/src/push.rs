@@ -68,6 +68,11 @@ impl Push for Archives {
         Ok(self.incoming.get().is_some_and(|incoming| incoming.has(&item.digest)))
     }
 
+    /// A file has everything that its image is made of.
+    fn keeps_children(&self, _: &Repository) -> bool {
+        true
+    }
+
     async fn offer(&self, _: &Repository, item: &Descriptor, _: Option<&Repository>) -> Result<Offer> {
         let incoming = self.incoming().await?;
         Ok(match incoming.has(&item.digest) {

@@ -141,8 +141,8 @@ impl Push for HarborPush {
         self.push.keeps_children(at)
     }
 
-    async fn manifest(&self, at: &ImageRef) -> Result<Option<Manifest>> {
-        self.push.manifest(at).await
+    async fn read_back(&self, at: &ImageRef) -> Result<Option<Manifest>> {
+        self.push.read_back(at).await
     }
 
     async fn related(&self, at: &Repository, subject: &Digest, referrers: &[Descriptor]) -> Result<HashSet<Digest>> {

@@ -138,7 +138,8 @@ macro_rules! conformance {
     (push: $given:expr $(,)?) => {
         $crate::conformance_tests!(push, $given; every_field_is_described unknown_keys_are_refused secrets_never_print
             place_is_pure a_blob_is_there_whole_or_not_at_all ten_may_write_one_blob takes_an_empty_blob
-            bytes_are_verbatim two_tags_share_a_manifest a_tag_can_move twice_is_once knows_what_it_has);
+            bytes_are_verbatim two_tags_share_a_manifest a_tag_can_move twice_is_once an_index_is_there_the_next_time
+            knows_what_it_has);
     };
 }
 

@@ -27,6 +27,7 @@ rules!(
     two_tags_share_a_manifest: "let any number of tags point to one digest",
     a_tag_can_move: "replace what a tag points to, and answer `current` from what stands there now",
     twice_is_once: "take an image that is there already once more, without an error and without a change",
+    an_index_is_there_the_next_time: "let `has` tell manifests that were written before, or say that it `keeps_children`",
     knows_what_it_has: "let `current`, `has`, `offer` and `survey` tell what was written; nothing there is no error",
 );
 
@@ -212,6 +213,29 @@ async fn twice_is_once(given: Arc<Given>) -> Result<(), Violation> {
         expect(&*push, &at, image.manifest.digest()).await?;
     }
     push.finish().await.map_err(told("finish"))
+}
+
+/// An index that was written is there for another run, with everything below it: else it is written again each time.
+async fn an_index_is_there_the_next_time(given: Arc<Given>) -> Result<(), Violation> {
+    let push = given.push()?;
+    let Some((name, index)) = samples().into_iter().find(|(_, image)| !image.children.is_empty()) else {
+        return Ok(());
+    };
+    let at = put(&*push, name, &index).await?;
+    push.finish().await.map_err(told("finish"))?;
+    let next = given.push()?;
+    if points_to(&*next, &at).await?.as_ref() != Some(index.manifest.digest()) || next.keeps_children(&at.repository) {
+        return Ok(());
+    }
+    for child in index.manifest.children() {
+        if !has(&*next, &at, child).await? {
+            return Err(format!(
+                "`current` finds the index `{at}`, and `has` does not find its manifest `{}`",
+                child.digest
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// What is not there is no error, and what is there is told by all that can be asked.

@@ -100,8 +100,8 @@ impl Push for Memory {
         Ok(Offer::Want(Box::new(MemorySlot { registry: self.clone(), at: at.clone(), item: item.clone() })))
     }
 
-    async fn manifest(&self, at: &ImageRef) -> Result<Option<Manifest>> {
-        self.call(Op::Read, &at.repository, &at.version).await?;
+    async fn read_back(&self, at: &ImageRef) -> Result<Option<Manifest>> {
+        self.call(Op::ReadBack, &at.repository, &at.version).await?;
         Ok(self.lookup(at))
     }
 

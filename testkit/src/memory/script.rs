@@ -24,7 +24,7 @@ pub enum Op {
     Survey,
     Current,
     Has,
-    Read,
+    ReadBack,
     Related,
     Prepare,
     Offer,

@@ -63,6 +63,8 @@ enum How {
     FirstWins,
     /// It takes an image once.
     RefusesAgain,
+    /// It does not tell manifests that it has.
+    ForgetsManifests,
     /// It says that there is no such repository.
     DeniesAll,
     /// It wants blobs that it has.
@@ -186,7 +188,8 @@ impl Push for Stage {
     }
 
     async fn has(&self, at: &Repository, item: &Descriptor) -> Result<bool> {
-        self.memory.has(at, item).await
+        let forgets = self.how == Some(How::ForgetsManifests) && item.media_type.is_manifest();
+        Ok(!forgets && self.memory.has(at, item).await?)
     }
 
     async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer> {
@@ -277,6 +280,7 @@ async fn each_way_to_be_odd_breaks_one_rule() {
         ("one_tag", "two_tags_share_a_manifest"),
         ("first_wins", "a_tag_can_move"),
         ("refuses_again", "twice_is_once"),
+        ("forgets_manifests", "an_index_is_there_the_next_time"),
         ("denies_all", "knows_what_it_has"),
         ("wants_again", "knows_what_it_has"),
         ("misses_tags", "knows_what_it_has"),

@@ -147,7 +147,7 @@ const HELP: [(&str, &[How]); 9] = [
     ("survey", &[How::Hangs]),
     ("keeps_children", &[How::Panics]),
     ("related", &WAYS),
-    ("manifest at the destination", &WAYS),
+    ("read_back", &WAYS),
 ];
 
 /// Breaks each method in each way that it can.
@@ -226,7 +226,6 @@ async fn nothing_that_a_stage_is_asked_is_left_out() {
     assert_eq!(trap.asked(), asked, "what is asked in that run, and what breaks");
 
     asked.remove("resolve a digest");
-    asked.remove("manifest at the destination");
     let stages = include_str!("../../../core/src/stage.rs");
     let able = ["Fetch", "Push", "Slot"].into_iter().flat_map(|role| methods(stages, role)).collect();
     assert_eq!(asked, able, "what breaks, and what the traits have");

@@ -322,7 +322,7 @@ async fn an_index_with_the_same_entries_is_the_same_where_that_is_asked_for() {
         _ => None,
     });
     assert_eq!(skipped.as_ref(), Some(theirs.manifest.digest()), "what stands there is told");
-    assert_eq!((to.count(Op::Read), to.count(Op::Tag)), (1, 0));
+    assert_eq!((to.count(Op::ReadBack), to.count(Op::Tag)), (1, 0));
 
     // A child that is gone, another platform and another image are differences.
     to.remove("app", app.children[1].manifest.digest());

@@ -9,7 +9,7 @@ use sealift_testkit::{
 use crate::{folder, open_sites};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_filtered_image_that_is_unchanged_costs_one_question_on_each_side() {
+async fn a_filtered_image_that_is_unchanged_costs_one_question_on_each_side_and_one_for_each_platform() {
     let Some((from, to)) = open_sites() else { return };
     let app = index(&[
         ("linux/amd64", &image("linux/amd64", &["base", "amd"])),
@@ -26,7 +26,8 @@ async fn a_filtered_image_that_is_unchanged_costs_one_question_on_each_side() {
         folder.run(&[&sync[..], more].concat()).expect(0);
         let (at_source, at_target) = (from.requests(), to.requests());
         assert_eq!(at_source.count("GET", Kind::Manifest), reads, "{more:?}: {at_source}");
-        assert_eq!((at_source.total(), at_target.total()), (1 + reads, 1), "{more:?}: {at_source}{at_target}");
+        // Somebody may have deleted the image below the index, which has its digest all the same.
+        assert_eq!((at_source.total(), at_target.total()), (1 + reads, 2), "{more:?}: {at_source}{at_target}");
     }
     assert!(folder.path("elsewhere/v1").is_dir());
 }

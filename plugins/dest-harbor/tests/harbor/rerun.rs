@@ -4,7 +4,7 @@ use sealift_core::content::well_known;
 use sealift_serve::access::Kind;
 use sealift_testkit::{
     harbor::Harbor,
-    images::{Image, artifact, image},
+    images::{Image, artifact, image, index},
 };
 use serde_json::json;
 
@@ -89,4 +89,40 @@ async fn signatures_that_harbor_does_not_list_are_asked_for_and_not_pushed_again
     let report = bench.run().await;
     assert_eq!((report.copied, report.skipped), (0, 3), "{}", harbor.requests());
     assert_eq!(harbor.requests().count("PUT", Kind::Manifest), 0);
+}
+
+fn two_platforms(number: usize) -> Image {
+    let layers = |arch: &str| ["base".to_owned(), format!("{arch} of {number}")];
+    let of = |arch: &str| {
+        let layers = layers(arch);
+        image(&format!("linux/{arch}"), &[&layers[0], &layers[1]])
+    };
+    index(&[("linux/amd64", &of("amd64")), ("linux/arm64", &of("arm64"))])
+}
+
+// Five tags, whose images were all in the repository, cost 122 requests: each child and each blob was offered.
+#[tokio::test]
+async fn tags_that_move_to_images_that_are_there_cost_three_requests_each_at_most() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_project("team");
+    let turned = |names: &str, turn: usize| {
+        (0..5).fold(Bench::new(&harbor), |bench, number| {
+            let image = two_platforms((number + turn) % 5);
+            bench.image(&format!("app:{names}{number}"), &image, &format!("team/app:{names}{number}"))
+        })
+    };
+    assert_eq!(turned("v", 0).run().await.copied, 5);
+    for (names, turn) in [("v", 1), ("new", 0)] {
+        harbor.reset();
+        let report = turned(names, turn).run().await;
+        assert_eq!((report.copied, report.failed), (5, 0), "{:?}", report.failures);
+        let journal = harbor.requests();
+        assert_eq!(journal.count("PUT", Kind::Manifest), 5, "{journal}");
+        assert_eq!(journal.count("HEAD", Kind::Blob), 0, "{journal}");
+        assert!(journal.total() <= 15, "{names}: {}\n{journal}", journal.total());
+    }
+    // Harbor deletes nothing that an index lists, so an index that is there is not looked into.
+    harbor.reset();
+    assert_eq!(turned("v", 1).run().await.skipped, 5);
+    assert_eq!(harbor.requests().count("HEAD", Kind::Manifest), 0, "{}", harbor.requests());
 }

@@ -110,7 +110,7 @@ impl Push for RegistryPush {
         self.host(at).is_harbor()
     }
 
-    async fn manifest(&self, at: &ImageRef) -> Result<Option<Manifest>> {
+    async fn read_back(&self, at: &ImageRef) -> Result<Option<Manifest>> {
         let host = self.host(&at.repository);
         match host.get_manifest(at, Doing::Look(at), Scopes::push(&at.repository)).await {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

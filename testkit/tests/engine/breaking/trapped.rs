@@ -168,9 +168,9 @@ impl Push for Trapped {
         self.push().keeps_children(at)
     }
 
-    async fn manifest(&self, at: &ImageRef) -> Result<Option<Manifest>> {
-        self.trap.step("manifest at the destination", &at.repository).await;
-        self.push().manifest(at).await
+    async fn read_back(&self, at: &ImageRef) -> Result<Option<Manifest>> {
+        self.trap.step("read_back", &at.repository).await;
+        self.push().read_back(at).await
     }
 
     async fn related(&self, at: &Repository, subject: &Digest, referrers: &[Descriptor]) -> Result<HashSet<Digest>> {
