@@ -331,7 +331,7 @@ async fn read_index(client: &Arc<crate::Registries>, at: &Repository, tag: &str)
     use sealift_core::stage::{Fetch, Want};
     let name = image_at(at.registry(), &format!("{}:{tag}", at.path()));
     let resolved = fetch_of(client).resolve(&name, Want::Manifest).await.unwrap();
-    resolved.manifest.unwrap().children().iter().map(|child| child.digest.clone()).collect()
+    resolved.manifest.unwrap().children().map(|child| child.digest.clone()).collect()
 }
 
 #[tokio::test]
