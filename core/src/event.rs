@@ -36,6 +36,13 @@ pub enum Event {
         /// Why.
         error: Error,
     },
+    /// A rule, or a part of one, cannot be followed.
+    RuleRefused {
+        /// Where it stands.
+        rule: String,
+        /// Why.
+        error: Error,
+    },
     /// Something the user should know that is no failure.
     Warning {
         /// What.

@@ -1,6 +1,6 @@
 //! Where a list hands out what it finds.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use tokio::sync::mpsc;
 
@@ -28,6 +28,8 @@ pub enum Found {
     Coming(Repository, Vec<Repository>),
     /// A repository that could not be listed.
     Failed(Repository, Error),
+    /// A rule, or a part of one, that cannot be followed, by the place where it stands.
+    Refused(Arc<str>, Error),
 }
 
 impl Outlet {
@@ -85,6 +87,14 @@ impl Outlet {
     /// As [`Outlet::send`].
     pub async fn failed(&self, repository: &Repository, error: Error) -> Result<()> {
         self.hand_out(Found::Failed(repository.clone(), error)).await
+    }
+
+    /// Says that a rule, or a part of one, cannot be followed. The rest goes on, and the run has failed.
+    ///
+    /// # Errors
+    /// As [`Outlet::send`].
+    pub async fn refused(&self, rule: impl Into<Arc<str>>, error: Error) -> Result<()> {
+        self.hand_out(Found::Refused(rule.into(), error)).await
     }
 
     async fn hand_out(&self, found: Found) -> Result<()> {

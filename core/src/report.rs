@@ -143,6 +143,11 @@ pub enum Failed {
         #[schemars(with = "Option<String>")]
         repository: Option<Repository>,
     },
+    /// A rule, or a part of one, that cannot be followed.
+    Rule {
+        /// Where it stands, such as `images.yaml:7`.
+        rule: String,
+    },
     /// The end of a destination, which could not make lasting what was written.
     Finish {
         /// The kind of the destination.

@@ -20,7 +20,7 @@ pub(super) fn of(failure: &Failure) -> String {
     match &failure.what {
         Failed::Image { source, target } => of_image(&failure.cause, source, target.as_ref()),
         Failed::Listing { repository: Some(repository) } => of_repository(&failure.cause, repository),
-        Failed::Listing { repository: None } | Failed::Finish { .. } => failure.cause.clone(),
+        Failed::Listing { repository: None } | Failed::Rule { .. } | Failed::Finish { .. } => failure.cause.clone(),
     }
 }
 

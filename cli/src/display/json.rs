@@ -37,6 +37,10 @@ enum Fact<'a> {
         repository: Option<&'a Repository>,
         error: Problem<'a>,
     },
+    RuleRefused {
+        rule: &'a str,
+        error: Problem<'a>,
+    },
     Warning {
         message: &'a str,
     },
@@ -133,6 +137,7 @@ pub(super) fn line<'a>(event: &'a Event, passed: Option<&Arc<AtomicU64>>) -> Opt
         Event::ListingFailed { repository, error } => {
             Fact::ListingFailed { repository: repository.as_ref(), error: error.into() }
         }
+        Event::RuleRefused { rule, error } => Fact::RuleRefused { rule, error: error.into() },
         Event::Warning { message } => Fact::Warning { message },
         Event::JobStarted { job, source } => Fact::JobStarted { job: *job, source },
         Event::TransferStarted { job, transfer, source, digest, size, .. } => {

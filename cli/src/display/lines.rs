@@ -46,6 +46,9 @@ pub(super) fn line(event: &Event, colour: bool) -> Option<(Weight, String)> {
             };
             Some((Weight::Failure, format!("{}{text}", word("failed", Paint::Bad))))
         }
+        Event::RuleRefused { rule, error } => {
+            Some((Weight::Failure, format!("{}{rule}: {}", word("failed", Paint::Bad), cause(error))))
+        }
         Event::Warning { message } => Some((Weight::Odd, format!("{}{message}", word("warning", Paint::Odd)))),
         Event::Retrying { what, error, attempt, .. } => {
             let text = format!("{what} (attempt {attempt}): {error}");

@@ -98,6 +98,7 @@ pub(super) fn everything() -> Vec<Event> {
         },
         Event::ListingFailed { repository: Some(repository), error: refused() },
         Event::ListingFailed { repository: None, error: refused() },
+        Event::RuleRefused { rule: "images.yaml:9".into(), error: refused() },
         Event::Warning { message: "images.yaml:7: no tag of `q.io/a/c` matches".into() },
         Event::JobStarted { job: 1, source: image("q.io/a/b:1") },
         started,

@@ -125,6 +125,7 @@ fn word(what: &Failed) -> &'static str {
     match what {
         Failed::Image { .. } => "image",
         Failed::Listing { .. } => "listing",
+        Failed::Rule { .. } => "rule",
         Failed::Finish { .. } => "destination",
     }
 }
@@ -134,6 +135,7 @@ fn name(what: &Failed) -> String {
         Failed::Image { source, target } => way(source, target.as_ref()),
         Failed::Listing { repository: Some(repository) } => format!("the tags of {repository}"),
         Failed::Listing { repository: None } => "the list".to_owned(),
+        Failed::Rule { rule } => format!("the rule at {rule}"),
         Failed::Finish { push } => format!("the end of destination `{push}`"),
     }
 }

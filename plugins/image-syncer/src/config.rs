@@ -6,6 +6,7 @@ use sealift_core::diagnostic::{Diagnostic, did_you_mean};
 
 use crate::{
     auth::{AuthFile, read_auth, shown_spans},
+    dialect::Dialect,
     document::{Document, Node, Value},
     findings::Findings,
     rule::Rule,
@@ -26,14 +27,19 @@ pub struct ConfigFile {
 /// Whether a text is an old single file: one of its top keys is `auth` or `images`, which names no registry and no
 /// image. A text that cannot be parsed is none.
 pub fn is_config_file(text: &str, file: &str) -> bool {
-    let Ok(document) = Text::new(text, file).and_then(Document::parse) else { return false };
+    // Whatever stands behind the first document says nothing about it.
+    let parse = |text| Document::parse(text, Dialect::ImageSyncer);
+    let Ok(document) = Text::new(text, file).and_then(parse) else { return false };
     let Value::Map(entries) = &document.root.value else { return false };
     entries.iter().any(|(key, value)| {
-        matches!(document.written(key), Some("auth" | "images")) && matches!(value.value, Value::Map(_))
+        (document.is_field(key, "auth") || document.is_field(key, "images"))
+            && matches!(value.value, Value::Map(_) | Value::Null)
     })
 }
 
-/// Reads the old single file with the top keys `auth` and `images`. Gives what it holds, and warnings.
+/// Reads the old single file with the top keys `auth` and `images`; keys that begin with `x-` are for anchors. Gives
+/// what it holds, and warnings. In image-syncer's dialect its logins are taken without variables, and what is wrong is
+/// told as [`auth_file`](crate::auth_file) and [`rules_file`](crate::rules_file) tell it.
 ///
 /// # Errors
 /// Everything that is wrong with it, in the order of the text.
@@ -42,11 +48,12 @@ pub fn config_file(
     file: &str,
     variables: &Variables,
 ) -> Result<(ConfigFile, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let mut document = Text::new(text, file).and_then(Document::parse)?;
+    let mut document = Text::new(text, file).and_then(|text| Document::parse(text, variables.dialect()))?;
     document.text.show_only(spans(&document));
     let mut findings = Findings::default();
+    findings.extend(document.ignored());
     let config = read_config(&document, variables, &mut findings);
-    findings.or_ok(config)
+    findings.or_parts(config, variables.forgives())
 }
 
 /// What may be shown: all of the rules, and of the logins what an auth file shows.
@@ -55,10 +62,10 @@ fn spans(document: &Document<'_>) -> Vec<std::ops::Range<usize>> {
     if let Value::Map(entries) = &document.root.value {
         for (key, value) in entries {
             spans.push(document.span(key));
-            match document.written(key) {
-                Some("auth") => spans.extend(shown_spans(document, value)),
-                Some("images") => spans.extend(rule_spans(document, value)),
-                _ => {}
+            if document.is_field(key, "auth") {
+                spans.extend(shown_spans(document, value));
+            } else if document.is_field(key, "images") {
+                spans.extend(rule_spans(document, value));
             }
         }
     }
@@ -69,27 +76,35 @@ fn read_config(document: &Document<'_>, variables: &Variables, findings: &mut Fi
     let mut config = ConfigFile::default();
     let Value::Map(entries) = &document.root.value else {
         let message = format!("expected a map with `auth` and `images`, found {}", document.root.value.what());
-        findings.push(Diagnostic::error(message).at(document.place(&document.root)));
+        findings.refuse(Diagnostic::error(message).at(document.place(&document.root)));
         return config;
     };
+    // A key that is not known costs nothing but what was meant by it.
+    let mut minor = Findings::default();
     let mut seen = HashSet::new();
     for (key, value) in entries {
-        let name = document.written(key).unwrap_or_default();
+        let known = ["auth", "images"].into_iter().find(|name| document.is_field(key, name));
+        let name = known.or(document.written(key)).unwrap_or_default();
         if !seen.insert(name) {
-            findings.push(Diagnostic::error(format!("`{name}` stands here twice")).at(document.place(key)));
+            minor.push(Diagnostic::error(format!("`{name}` stands here twice")).at(document.place(key)));
             continue;
         }
         match name {
-            "auth" => config.auth = read_auth(document, value, variables, findings),
+            "auth" => config.auth = read_auth(document, value, &variables.literally(), findings),
             "images" => config.rules = read_rules(document, value, variables, findings),
-            other => findings.push(unknown(document, key, other)),
+            // Nothing but a place for anchors, as in Compose files.
+            extension if extension.starts_with("x-") => {}
+            other => minor.push(unknown(document, key, other)),
         }
     }
     if !seen.contains("images") {
-        findings.push(
-            Diagnostic::error("`images` is missing: there is nothing to copy").at(document.place(&document.root)),
-        );
+        let message = "`images` is missing: there is nothing to copy";
+        minor.push(Diagnostic::error(message).at(document.place(&document.root)));
     }
+    if variables.forgives() {
+        minor.soften();
+    }
+    findings.append(minor);
     config
 }
 
@@ -149,6 +164,44 @@ mod tests {
         assert_eq!(said.len(), 4);
         assert!(!format!("{errors:?}").contains("hunter2"));
         assert!(errors[2].place.as_ref().unwrap().text.contains("\"a:v1,\":"), "{errors:?}");
+    }
+
+    /// In the dialect of image-syncer: what it holds, and what is said.
+    fn lenient(text: &str, file: &str) -> (ConfigFile, Vec<String>) {
+        let variables = Variables::new(Arc::new(|name| (name == "PW").then(|| "s3cret".to_owned())), Purpose::Run);
+        let (config, found) = config_file(text, file, &variables.in_dialect(Dialect::ImageSyncer)).unwrap();
+        (config, found.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn in_the_dialect_of_image_syncer_logins_are_taken_as_they_are_written() {
+        for (written, warnings) in [("$ecret", 0), ("a${b}c", 0), ("${UNSET}", 0), ("$PW", 1), ("${PW}", 1)] {
+            let text =
+                format!(r#"{{"auth": {{"h.io": {{"password": "{written}"}}}}, "images": {{"a:v1": "h.io/$PW"}}}}"#);
+            let (config, found) = lenient(&text, "config.json");
+            assert_eq!(config.auth.logins().next().unwrap().password.as_ref().unwrap().expose(), written);
+            assert_eq!(config.rules[0].to(), ["h.io/s3cret"], "destinations are expanded there, too");
+            assert_eq!(found.len(), warnings, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn in_the_dialect_of_image_syncer_what_is_not_known_costs_nothing() {
+        let text = r#"{"Auth": {"h.io": {"UserName": "a", "mail": 1}}, "other": {}, "IMAGES": {"a:v1": "h.io/a", "B": "h.io/x"}}"#;
+        assert!(is_config_file(text, "config.json"));
+        let (config, found) = lenient(text, "config.json");
+        assert_eq!((config.auth.logins().count(), config.rules.len()), (1, 1));
+        assert_eq!(found.len(), 3, "{found:?}");
+        let (config, found) = lenient("auth: {}\n", "config.yaml");
+        assert_eq!((config.rules.len(), found.len()), (0, 1), "{found:?}");
+    }
+
+    #[test]
+    fn a_key_that_begins_with_x_is_for_anchors() {
+        let text = "x-login: &l {username: a, password: p}\nauth: {h.io: {<<: *l}}\nimages: {'a:v1': h.io/a}\n";
+        let (config, found) = read(text, "config.yaml").unwrap();
+        assert_eq!(config.auth.logins().next().unwrap().username.as_ref().unwrap().expose(), "a");
+        assert_eq!(found, []);
     }
 
     #[test]

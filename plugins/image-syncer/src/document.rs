@@ -4,13 +4,17 @@
 //! place of a node only with an error about that node, so the walk fails on purpose; see [`yaml`].
 
 mod json;
+mod merge;
 mod yaml;
 
 use std::ops::Range;
 
 use sealift_core::diagnostic::{Diagnostic, Place};
 
-use crate::text::{Format, Text};
+use crate::{
+    dialect::Dialect,
+    text::{Format, Text},
+};
 
 /// A node. Keys of maps are nodes too.
 #[derive(Debug)]
@@ -43,17 +47,30 @@ impl PartialEq for Node {
 pub(crate) struct Document<'t> {
     pub(crate) text: Text<'t>,
     pub(crate) root: Node,
+    dialect: Dialect,
+    /// Where something stands behind the first document.
+    rest: Option<usize>,
 }
 
+/// The first document of a text, and where something stands behind it.
+type First = (Node, Option<usize>);
+
 impl<'t> Document<'t> {
-    /// Parses a text.
-    pub(crate) fn parse(mut text: Text<'t>) -> Result<Self, Vec<Diagnostic>> {
-        let parsed = match text.format {
-            Format::Yaml => yaml::parse(text.content),
-            Format::Json => json::parse(text.content),
+    /// Parses a text. In image-syncer's dialect only its first document counts; in the strict one it has no other.
+    pub(crate) fn parse(mut text: Text<'t>, dialect: Dialect) -> Result<Self, Vec<Diagnostic>> {
+        let parsed = match (text.format, dialect) {
+            (Format::Yaml, Dialect::Strict) => yaml::parse(text.content).map(|root| (root, None)),
+            (Format::Yaml, Dialect::ImageSyncer) => yaml::parse_first(text.content),
+            (Format::Json, Dialect::Strict) => json::parse(text.content).map(|root| (root, None)),
+            (Format::Json, Dialect::ImageSyncer) => json::parse_first(text.content),
         };
         match parsed {
-            Ok(root) => Ok(Self { text, root }),
+            Ok((mut root, rest)) => {
+                if text.format == Format::Yaml {
+                    merge::expand(text.content, &mut root);
+                }
+                Ok(Self { text, root, dialect, rest })
+            }
             Err(error) => {
                 // It is not known what is a password in a text that cannot be parsed.
                 if text.content.contains("password") {
@@ -62,6 +79,24 @@ impl<'t> Document<'t> {
                 Err(vec![Diagnostic::error(error.message).at(text.place(error.at..error.at))])
             }
         }
+    }
+
+    /// A warning if something stands behind the first document, which is all that image-syncer reads.
+    pub(crate) fn ignored(&self) -> Option<Diagnostic> {
+        let at = self.rest?;
+        let message = "what begins here is ignored: the file has an end before it";
+        Some(Diagnostic::warning(message).at(self.text.place(at..at)))
+    }
+
+    /// Returns true if the names of fields are taken in any case, as Go's `encoding/json` does.
+    pub(crate) fn folds_names(&self) -> bool {
+        self.text.format == Format::Json && self.dialect == Dialect::ImageSyncer
+    }
+
+    /// Returns true if a key is the field `name`.
+    pub(crate) fn is_field(&self, key: &Node, name: &str) -> bool {
+        let written = self.written(key).unwrap_or_default();
+        written == name || (self.folds_names() && written.eq_ignore_ascii_case(name))
     }
 
     /// Where a node is in the text.

@@ -1,12 +1,14 @@
 //! What is found while a file is read: everything, in the order of the text.
 
-use sealift_core::diagnostic::Diagnostic;
+use sealift_core::diagnostic::{Diagnostic, Severity};
 
 /// What was found so far.
 #[derive(Default)]
 pub(crate) struct Findings {
     errors: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
+    /// An error is about the file as a whole.
+    refused: bool,
 }
 
 impl Findings {
@@ -16,6 +18,42 @@ impl Findings {
             self.errors.push(diagnostic);
         } else {
             self.warnings.push(diagnostic);
+        }
+    }
+
+    /// Takes several.
+    pub(crate) fn extend(&mut self, diagnostics: impl IntoIterator<Item = Diagnostic>) {
+        diagnostics.into_iter().for_each(|diagnostic| self.push(diagnostic));
+    }
+
+    /// Takes an error after which nothing of the file can be used.
+    pub(crate) fn refuse(&mut self, error: Diagnostic) {
+        self.refused = true;
+        self.errors.push(error);
+    }
+
+    /// Turns errors into warnings, unless the file as a whole is refused.
+    pub(crate) fn soften(&mut self) {
+        if !self.refused {
+            let softened = self.errors.drain(..).map(|error| Diagnostic { severity: Severity::Warning, ..error });
+            self.warnings.extend(softened);
+        }
+    }
+
+    /// Takes over what another reader found.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.errors.extend(other.errors);
+        self.warnings.extend(other.warnings);
+        self.refused |= other.refused;
+    }
+
+    /// `value` with errors and warnings if what is wrong costs only a part of it, else as [`Findings::or_ok`].
+    pub(crate) fn or_parts<T>(self, value: T, forgives: bool) -> Result<(T, Vec<Diagnostic>), Vec<Diagnostic>> {
+        let usable = forgives && !self.refused;
+        match self.or_ok(()) {
+            Ok(((), warnings)) => Ok((value, warnings)),
+            Err(found) if usable => Ok((value, found)),
+            Err(found) => Err(found),
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sealift_core::{diagnostic::Diagnostic, fuzz::diagnostics, plugin::Purpose};
 
-use crate::{Variables, auth_file, config_file, is_config_file, rules_file};
+use crate::{Dialect, Variables, auth_file, config_file, is_config_file, rules_file};
 
 const NAMES: [&str; 2] = ["f.yaml", "f.json"];
 
@@ -16,7 +16,7 @@ pub fn rules(bytes: &[u8]) {
         rules_file(text, file, variables).map(|(rules, warnings)| {
             // Whatever a rule selects, looking at names must end well.
             for rule in &rules {
-                let _ = rule.listing(&[]);
+                let _ = (rule.listing(&[]), rule.misfits(&[]));
             }
             warnings
         })
@@ -38,9 +38,10 @@ pub fn config(bytes: &[u8]) {
 
 fn for_all(bytes: &[u8], read: impl Fn(&str, &str, &Variables) -> Result<Vec<Diagnostic>, Vec<Diagnostic>>) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let variables = Variables::new(Arc::new(|_| None), Purpose::Run);
-    for file in NAMES {
-        match read(text, file, &variables) {
+    let strict = Variables::new(Arc::new(|_| None), Purpose::Run);
+    let lenient = strict.clone().in_dialect(Dialect::ImageSyncer);
+    for (file, variables) in NAMES.into_iter().flat_map(|file| [(file, &strict), (file, &lenient)]) {
+        match read(text, file, variables) {
             Ok(warnings) => diagnostics(text, &warnings),
             Err(errors) => {
                 assert!(errors.iter().any(Diagnostic::is_error), "it is refused, and nobody knows why");

@@ -21,7 +21,9 @@
 
 mod auth;
 mod config;
+mod dialect;
 mod document;
+mod expression;
 mod findings;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
@@ -35,6 +37,8 @@ mod written;
 
 pub use auth::{AuthFile, Login, auth_file};
 pub use config::{ConfigFile, config_file, is_config_file};
+pub use dialect::Dialect;
+pub use expression::Expression;
 pub use read::read;
 pub use rule::{Part, Rule, RuleError, RuleErrorKind, RuleWarning, Select, TargetRule, TargetVersion};
 pub use rules::rules_file;

@@ -9,7 +9,7 @@ use crate::text::MAX_BYTES;
 /// Reads a file. `shown` is its name for diagnostics, as the user wrote it.
 ///
 /// # Errors
-/// If it cannot be read, is no UTF-8, or is larger than 4 MiB.
+/// If it cannot be read, is no UTF-8, or is larger than 16 MiB.
 pub fn read(path: &Path, shown: &str) -> Result<String, Vec<Diagnostic>> {
     let fail = |why: String| vec![Diagnostic::error(format!("cannot read `{shown}`: {why}"))];
     let file = File::open(path).map_err(|error| fail(of_io(&error)))?;
@@ -42,7 +42,7 @@ mod tests {
         fs::write(&path, b"a: b\nc: \xff\n").unwrap();
         assert_eq!(said(&path), "cannot read `x.yaml`: it is not UTF-8 (line 2)");
         fs::write(&path, vec![b'#'; MAX_BYTES as usize + 1]).unwrap();
-        assert_eq!(said(&path), "cannot read `x.yaml`: it is larger than the 4 MiB that are accepted");
+        assert_eq!(said(&path), "cannot read `x.yaml`: it is larger than the 16 MiB that are accepted");
         fs::write(&path, vec![b'#'; MAX_BYTES as usize]).unwrap();
         assert_eq!(read(&path, "x.yaml").unwrap().len() as u64, MAX_BYTES);
     }
@@ -50,7 +50,7 @@ mod tests {
     #[test]
     fn a_file_that_never_ends_is_too_large() {
         if Path::new("/dev/zero").exists() {
-            assert!(read(Path::new("/dev/zero"), "zero.yaml").unwrap_err()[0].message.contains("4 MiB"));
+            assert!(read(Path::new("/dev/zero"), "zero.yaml").unwrap_err()[0].message.contains("16 MiB"));
         }
     }
 }

@@ -1,11 +1,12 @@
 //! A rule: what of a repository goes where.
 
 mod error;
+mod fit;
 mod parse;
+mod target;
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
-use regex::Regex;
 use sealift_core::{
     content::{Digest, ImageRef, Repository, Tag, Version},
     diagnostic::Place,
@@ -13,6 +14,8 @@ use sealift_core::{
 };
 
 pub use error::{Part, RuleError, RuleErrorKind, RuleWarning};
+
+use crate::expression::Expression;
 
 /// A rule: a repository, which of its versions, and where they go.
 #[derive(Clone, Debug)]
@@ -34,12 +37,12 @@ pub struct Rule {
 pub enum Select {
     /// Every tag.
     All,
-    /// These tags, in this order.
-    Tags(Vec<Tag>),
+    /// These tags, in this order. In image-syncer's dialect all but the first may be digests.
+    Named(Vec<Version>),
     /// What has this digest.
     Digest(Digest),
     /// Every tag in which the expression matches anywhere.
-    Matching(Regex),
+    Matching(Expression),
 }
 
 /// One destination of a rule.
@@ -56,8 +59,11 @@ pub struct TargetRule {
 pub enum TargetVersion {
     /// As at the source.
     Same,
-    /// Other tags: as many as the source names, or one for a digest.
-    Tags(Vec<Tag>),
+    /// Other tags: as many as the source has, or one for a digest. In image-syncer's dialect all but the first may be
+    /// digests.
+    Named(Vec<Version>),
+    /// As at the source, if the expression matches everything that the source has. Only in image-syncer's dialect.
+    Matching(Expression),
     /// By digest only, which must be that of what is pushed.
     Digest(Digest),
 }
@@ -68,26 +74,24 @@ impl Rule {
         matches!(self.select, Select::All | Select::Matching(_))
     }
 
-    /// The versions that the rule takes, with their targets; each version and each target of it once.
+    /// The versions that the rule takes, with their targets; each version and each target of it once. A destination
+    /// that does not fit them (see [`Rule::misfits`]) is left out.
     ///
     /// `tags` is what the registry lists; it is not looked at where the rule names tags or a digest.
     pub fn listing(&self, tags: &[Tag]) -> Listing {
-        let versions: Vec<Version> = match &self.select {
-            Select::All => tags.iter().cloned().map(Version::Tag).collect(),
-            Select::Matching(expression) => {
-                tags.iter().filter(|tag| expression.is_match(tag)).cloned().map(Version::Tag).collect()
-            }
-            Select::Tags(named) => named.iter().cloned().map(Version::Tag).collect(),
-            Select::Digest(digest) => vec![Version::Digest(digest.clone())],
-        };
+        let versions = self.versions(tags);
+        let targets: Vec<_> = self.targets.iter().filter(|target| target.misfit(&versions).is_none()).collect();
         let mut candidates: Vec<Candidate> = Vec::with_capacity(versions.len());
+        if targets.is_empty() && !self.targets.is_empty() {
+            return Listing::new(self.source.clone(), candidates, Arc::clone(&self.label));
+        }
         let mut known: HashMap<Version, usize> = HashMap::with_capacity(versions.len());
         for (at, version) in versions.into_iter().enumerate() {
             let index = *known.entry(version.clone()).or_insert_with(|| {
                 candidates.push(Candidate::new(version.clone()));
                 candidates.len() - 1
             });
-            for target in &self.targets {
+            for target in &targets {
                 let image = target.image(at, &version);
                 if !candidates[index].targets.contains(&image) {
                     candidates[index].targets.push(image);
@@ -97,12 +101,23 @@ impl Rule {
         Listing::new(self.source.clone(), candidates, Arc::clone(&self.label))
     }
 
+    fn versions(&self, tags: &[Tag]) -> Vec<Version> {
+        match &self.select {
+            Select::All => tags.iter().cloned().map(Version::Tag).collect(),
+            Select::Matching(expression) => {
+                tags.iter().filter(|tag| expression.is_match(tag)).cloned().map(Version::Tag).collect()
+            }
+            Select::Named(named) => named.clone(),
+            Select::Digest(digest) => vec![Version::Digest(digest.clone())],
+        }
+    }
+
     /// The source as a rule writes it, with its registry: `quay.io/a/b:/^v1/`.
     pub fn from(&self) -> String {
         let source = &self.source;
         match &self.select {
             Select::All => source.to_string(),
-            Select::Tags(tags) => format!("{source}:{}", joined(tags)),
+            Select::Named(named) => format!("{source}:{}", joined(named)),
             Select::Digest(digest) => format!("{source}@{digest}"),
             Select::Matching(expression) => format!("{source}:/{expression}/"),
         }
@@ -114,17 +129,17 @@ impl Rule {
     }
 }
 
-fn joined(tags: &[Tag]) -> String {
-    tags.iter().map(Tag::as_str).collect::<Vec<_>>().join(",")
+fn joined(versions: &[Version]) -> String {
+    versions.iter().map(Version::to_string).collect::<Vec<_>>().join(",")
 }
 
 impl TargetRule {
     /// What the version that stands at `at` in the source is called here.
     fn image(&self, at: usize, source: &Version) -> ImageRef {
         let version = match &self.version {
-            TargetVersion::Same => source.clone(),
-            // Parsing made sure that there are as many.
-            TargetVersion::Tags(tags) => Version::Tag(tags[at].clone()),
+            TargetVersion::Same | TargetVersion::Matching(_) => source.clone(),
+            // A target that has another number is left out before.
+            TargetVersion::Named(named) => named[at].clone(),
             TargetVersion::Digest(digest) => Version::Digest(digest.clone()),
         };
         ImageRef { repository: self.repository.clone(), version }
@@ -136,7 +151,8 @@ impl fmt::Display for TargetRule {
         self.repository.fmt(f)?;
         match &self.version {
             TargetVersion::Same => Ok(()),
-            TargetVersion::Tags(tags) => write!(f, ":{}", joined(tags)),
+            TargetVersion::Named(named) => write!(f, ":{}", joined(named)),
+            TargetVersion::Matching(expression) => write!(f, ":/{expression}/"),
             TargetVersion::Digest(digest) => write!(f, "@{digest}"),
         }
     }

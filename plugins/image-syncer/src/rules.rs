@@ -14,7 +14,8 @@ use crate::{
 
 /// Reads a file of rules: `source: destination` or `source: [destination, …]`. The suffix of `file`, its name as the
 /// user wrote it, says whether it is YAML or JSON. Gives the rules in the order of the file, also those whose source
-/// stands there twice, and warnings.
+/// stands there twice, and warnings. In image-syncer's dialect errors stand among the warnings: each is of a rule, or a
+/// part of one, that is left out.
 ///
 /// # Errors
 /// Everything that is wrong with it, in the order of the text.
@@ -23,14 +24,15 @@ pub fn rules_file(
     file: &str,
     variables: &Variables,
 ) -> Result<(Vec<Rule>, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let mut document = Text::new(text, file).and_then(Document::parse)?;
+    let mut document = Text::new(text, file).and_then(|text| Document::parse(text, variables.dialect()))?;
     if holds_maps(&document.root) {
         // Rules hold no maps but logins do: an auth file in the wrong place must not show its passwords.
         document.text.show_only(rule_spans(&document, &document.root));
     }
     let mut findings = Findings::default();
+    findings.extend(document.ignored());
     let rules = read_rules(&document, &document.root, variables, &mut findings);
-    findings.or_ok(rules)
+    findings.or_parts(rules, variables.forgives())
 }
 
 fn holds_maps(root: &Node) -> bool {
@@ -63,7 +65,7 @@ pub(crate) fn read_rules(
         Value::Null => &Vec::new(),
         other => {
             let message = format!("expected a map from source to destination, found {}", other.what());
-            findings.push(Diagnostic::error(message).at(document.place(root)));
+            findings.refuse(Diagnostic::error(message).at(document.place(root)));
             return Vec::new();
         }
     };
@@ -71,7 +73,7 @@ pub(crate) fn read_rules(
         findings.push(Diagnostic::warning("there are no rules: nothing will be copied").at(document.place(root)));
     }
     if let Some(error) = not_rules(document, entries) {
-        findings.push(error);
+        findings.refuse(error);
         return Vec::new();
     }
     let read = |(source, destination): &(Node, Node)| read_rule(document, source, destination, variables, findings);
@@ -112,32 +114,34 @@ fn read_rule(
         hint,
         ..diagnostic.at(document.place(node)).note(&note)
     };
-    match check_rule(document, source, destination, variables) {
-        Ok((rule, warnings)) => {
-            for (warning, node) in warnings {
-                findings.push(finding(Diagnostic::warning(warning.message), warning.hint, node));
-            }
-            Some(rule)
-        }
-        Err(errors) => {
-            for (error, node) in errors {
-                findings.push(finding(Diagnostic::error(error.message), error.hint, node));
-            }
-            None
-        }
+    let Checked { rule, errors, warnings } = check_rule(document, source, destination, variables);
+    let rule = rule.filter(|_| errors.is_empty() || variables.forgives());
+    // What is odd about a rule that is left out anyway is not worth a line.
+    for (warning, node) in warnings.into_iter().filter(|_| rule.is_some()) {
+        findings.push(finding(Diagnostic::warning(warning.message), warning.hint, node));
     }
+    for (error, node) in errors {
+        findings.push(finding(Diagnostic::error(error.message), error.hint, node));
+    }
+    rule
 }
 
 /// What is found, each with the node that it is about.
 type At<'n, T> = Vec<(T, &'n Node)>;
 
-/// A rule, or everything that is wrong with it.
+/// A rule as far as it can be used, and what was found.
+struct Checked<'n> {
+    rule: Option<Rule>,
+    errors: At<'n, RuleError>,
+    warnings: At<'n, RuleWarning>,
+}
+
 fn check_rule<'n>(
     document: &Document<'_>,
     source: &'n Node,
     destination: &'n Node,
     variables: &Variables,
-) -> Result<(Rule, At<'n, RuleWarning>), At<'n, RuleError>> {
+) -> Checked<'n> {
     let items = match &destination.value {
         Value::List(items) => items.as_slice(),
         Value::Null => &[],
@@ -166,24 +170,20 @@ fn check_rule<'n>(
     let from = document.written(source).unwrap_or_default();
     let place = document.place(source);
     let label: Arc<str> = format!("{}:{}", place.file, place.line).into();
-    let parsed = if errors.is_empty() || !texts.is_empty() {
-        Rule::parse(from, &texts, label, variables)
-    } else {
-        Rule::untargeted(from, label).map(|rule| (rule, Vec::new()))
-    };
-    match parsed {
-        Ok((rule, warnings)) if errors.is_empty() => {
-            let warnings = warnings.into_iter().map(|warning| (node(warning.part), warning));
-            Ok((Rule { place: Some(place), ..rule }, warnings.map(|(node, warning)| (warning, node)).collect()))
-        }
-        Ok(_) => Err(errors),
-        Err(found) => {
-            errors.extend(found.into_iter().map(|error| {
-                let node = node(error.part);
-                (error, node)
-            }));
-            Err(errors)
-        }
+    let mut reading = Rule::read(from, &texts, label, variables);
+    if texts.is_empty() && !errors.is_empty() {
+        // What stands there instead of destinations was told.
+        reading.errors.retain(|error| error.part == Part::Source);
+    }
+    errors.extend(reading.errors.into_iter().map(|error| {
+        let node = node(error.part);
+        (error, node)
+    }));
+    let warnings = reading.warnings.into_iter().map(|warning| (node(warning.part), warning));
+    Checked {
+        rule: reading.rule.map(|rule| Rule { place: Some(place), ..rule }),
+        errors,
+        warnings: warnings.map(|(node, warning)| (warning, node)).collect(),
     }
 }
 

@@ -4,8 +4,8 @@ use std::{ops::Range, sync::Arc};
 
 use sealift_core::diagnostic::{Diagnostic, Place, printable};
 
-/// Files of people are small; this bounds what parsing can cost.
-pub(crate) const MAX_BYTES: u64 = 4 << 20;
+/// Generated files with tens of thousands of rules are some megabytes large; this bounds what parsing can cost.
+pub(crate) const MAX_BYTES: u64 = 16 << 20;
 
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,17 +1,26 @@
 //! `$NAME` and `${NAME}` in values.
 //!
 //! A value that is wholly `$NAME` or `${NAME}` is replaced, and `${NAME}` inside longer text. A bare `$` inside longer
-//! text stays as it is: Harbor's robot accounts are called `robot$project+name`, and passwords hold `$`.
+//! text stays as it is: Harbor's robot accounts are called `robot$project+name`, and passwords hold `$`. What
+//! image-syncer does instead is in `variables/expand.rs`.
 
-use std::{cell::RefCell, fmt};
+mod expand;
+
+use std::{cell::RefCell, fmt, sync::Arc};
 
 use sealift_core::plugin::{BuildContext, Environment, Purpose};
 
-/// Looks variables up, and knows how serious one is that is not set.
+use crate::dialect::Dialect;
+
+/// Looks variables up, and says how they and everything around them are read.
 #[derive(Clone)]
 pub struct Variables {
     environment: Environment,
     purpose: Purpose,
+    dialect: Dialect,
+    /// Logins are taken as they are written.
+    literal: bool,
+    empty_to: Option<Arc<str>>,
 }
 
 /// Why a value cannot be replaced.
@@ -28,7 +37,40 @@ pub enum VariableError {
 impl Variables {
     /// Variables from `environment`. When only checking, one that is not set is a warning, else an error.
     pub fn new(environment: Environment, purpose: Purpose) -> Self {
-        Self { environment, purpose }
+        Self { environment, purpose, dialect: Dialect::Strict, literal: false, empty_to: None }
+    }
+
+    /// The same for files that are read in another dialect.
+    #[must_use]
+    pub fn in_dialect(self, dialect: Dialect) -> Self {
+        Self { dialect, ..self }
+    }
+
+    /// The same with `registry/namespace` for destinations that are empty.
+    #[must_use]
+    pub fn with_empty_to(self, empty_to: Option<&str>) -> Self {
+        Self { empty_to: empty_to.map(Arc::from), ..self }
+    }
+
+    /// The same without variables in logins.
+    #[must_use]
+    pub(crate) fn literally(&self) -> Self {
+        Self { literal: true, ..self.clone() }
+    }
+
+    /// How strictly files are read.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Returns true if a mistake costs only the rule or login that it is in. A check refuses in every dialect.
+    pub(crate) fn forgives(&self) -> bool {
+        self.dialect == Dialect::ImageSyncer && self.purpose == Purpose::Run
+    }
+
+    /// Where images of rules with an empty destination go.
+    pub(crate) fn empty_to(&self) -> Option<&str> {
+        self.empty_to.as_deref()
     }
 
     /// The variables that a plugin sees while it is built.

@@ -7,6 +7,7 @@ use std::ops::Range;
 use sealift_core::{diagnostic::Diagnostic, secret::Secret};
 
 use crate::{
+    dialect::Dialect,
     document::{Document, Node, Value},
     text::{Format, Text},
     variables::{has_variables, only_variable},
@@ -71,7 +72,7 @@ pub enum WrittenValue {
 /// # Errors
 /// If it cannot be parsed.
 pub fn written(text: &str, file: &str) -> Result<Written, Vec<Diagnostic>> {
-    let document = Text::new(text, file).and_then(Document::parse)?;
+    let document = Text::new(text, file).and_then(|text| Document::parse(text, Dialect::Strict))?;
     let mut entries = Vec::new();
     collect(&document, &document.root, &mut entries);
     entries.sort_by_key(|entry| entry.lines.start);

@@ -1,14 +1,20 @@
 //! What is written in `[list]` and `[fetch]`.
 
+use std::num::NonZeroUsize;
+
 use schemars::JsonSchema;
 use sealift_core::{
     plugin::{BuildContext, ConfigError, Plugin, StageConfig},
     stage::{Fetch, List},
 };
+use sealift_image_syncer::Dialect;
 use sealift_registry_client::{Registries, RegistryFetch};
 use serde::Deserialize;
 
-use crate::{list::RegistryList, rules};
+use crate::{
+    list::RegistryList,
+    rules::{self, Read},
+};
 
 /// Lists what image-syncer rules name in registries.
 ///
@@ -26,6 +32,20 @@ pub struct ListConfig {
     /// Rules in place. Either this or `rules` is needed.
     #[schemars(extend("examples" = [[{ "from": "quay.io/coreos/etcd:/^v3\\.5\\./" }, { "from": "nginx:1.27,1.27-alpine" }]]))]
     pub images: Option<Vec<Wanted>>,
+
+    /// How strictly the file of `rules` is read: `strict`, so that one mistake refuses the run, or `image-syncer`, as
+    /// image-syncer reads it: a wrong rule fails alone while the others run, and the tags of the two sides of a rule are
+    /// counted after listing. `sealift check` refuses in both. Default: `strict`.
+    pub dialect: Dialect,
+
+    /// Where the images of rules with an empty destination go, as `registry/namespace`; each keeps the last part of its
+    /// name. Only where `dialect` is `image-syncer`. Default: an empty destination is an error.
+    #[schemars(example = &"harbor.example.com/mirror")]
+    pub empty_to: Option<String>,
+
+    /// Tag lists that are read at once, at least 1. Default: 8.
+    #[schemars(range(min = 1), example = 1)]
+    pub listings: Option<NonZeroUsize>,
 }
 
 /// One rule in place.
@@ -55,7 +75,10 @@ sealift_core::inventory::submit! { Plugin::fetch::<FetchConfig>("registry") }
 impl StageConfig<dyn List> for ListConfig {
     fn build(self, cx: &BuildContext<'_>) -> Result<Box<dyn List>, ConfigError> {
         match (rules::read(&self, cx), cx.section::<Registries>()) {
-            (Ok(rules), Ok(registries)) => Ok(Box::new(RegistryList::new(registries, rules))),
+            (Ok(Read { rules, refused }), Ok(registries)) => {
+                let list = RegistryList::new(registries, rules).with_refused(refused);
+                Ok(Box::new(list.reading_ahead(self.listings)))
+            }
             (Err(problem), Ok(_)) | (Ok(_), Err(problem)) => Err(problem),
             (Err(one), Err(other)) => Err(one.and(other)),
         }

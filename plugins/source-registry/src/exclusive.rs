@@ -26,8 +26,8 @@ pub(crate) fn exclusive(rules: &[Rule]) -> Vec<bool> {
 /// Whether two versions of the source never get one name.
 fn keeps_apart(version: &TargetVersion) -> bool {
     match version {
-        TargetVersion::Same | TargetVersion::Digest(_) => true,
-        TargetVersion::Tags(tags) => tags.iter().collect::<HashSet<_>>().len() == tags.len(),
+        TargetVersion::Same | TargetVersion::Matching(_) | TargetVersion::Digest(_) => true,
+        TargetVersion::Named(names) => names.iter().collect::<HashSet<_>>().len() == names.len(),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     fmt,
+    num::NonZeroUsize,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -13,7 +14,7 @@ use futures::{StreamExt, stream};
 use sealift_core::{
     async_trait,
     content::{Repository, Tag},
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     job::Listing,
     outlet::Outlet,
     stage::List,
@@ -31,13 +32,28 @@ const AHEAD: usize = 8;
 pub struct RegistryList {
     registries: Arc<Registries>,
     rules: Vec<(Rule, bool)>,
+    /// Rules that cannot be followed, by their places.
+    refused: Vec<(Arc<str>, Error)>,
+    ahead: usize,
 }
 
 impl RegistryList {
     /// Lists what `rules` name.
     pub fn new(registries: Arc<Registries>, rules: Vec<Rule>) -> Self {
         let alone = exclusive(&rules);
-        Self { registries, rules: rules.into_iter().zip(alone).collect() }
+        Self { registries, rules: rules.into_iter().zip(alone).collect(), refused: Vec::new(), ahead: AHEAD }
+    }
+
+    /// The same beside rules that cannot be followed, each with the place where it stands.
+    #[must_use]
+    pub fn with_refused(self, refused: Vec<(Arc<str>, Error)>) -> Self {
+        Self { refused, ..self }
+    }
+
+    /// The same with another number of tag lists at once, if one is given.
+    #[must_use]
+    pub fn reading_ahead(self, ahead: Option<NonZeroUsize>) -> Self {
+        Self { ahead: ahead.map_or(AHEAD, NonZeroUsize::get), ..self }
     }
 
     async fn tags(&self, repository: &Repository) -> Result<Arc<TagList>> {
@@ -48,6 +64,16 @@ impl RegistryList {
     /// Hands out what a rule names, and says if that is nothing.
     async fn hand_out(&self, rule: &(Rule, bool), tags: &[Tag], out: &Outlet) -> Result<()> {
         let (rule, alone) = rule;
+        let misfits = rule.misfits(tags);
+        let fits = misfits.len() < rule.targets.len().max(1);
+        for misfit in misfits {
+            let error = Error::new(ErrorKind::Unsupported, misfit);
+            let hint = "without a tag the destination keeps those of the source";
+            out.refused(Arc::clone(&rule.label), error.hint(hint)).await?;
+        }
+        if !fits {
+            return Ok(());
+        }
         let listing = Listing { exclusive: *alone, ..rule.listing(tags) };
         if listing.candidates.is_empty() {
             let what = if tags.is_empty() { "has no tags" } else { "matches none of its tags" };
@@ -91,9 +117,12 @@ impl SharedLists {
 impl List for RegistryList {
     async fn list(&self, out: &Outlet) -> Result<()> {
         self.announce(out).await?;
+        for (place, error) in &self.refused {
+            out.refused(Arc::clone(place), error.clone()).await?;
+        }
         let lists = &SharedLists::over(&self.rules);
         let read = |at: usize| async move { (at, self.read_ahead(&self.rules[at].0, lists).await) };
-        let mut turns = stream::iter(0..self.rules.len()).map(read).buffered(AHEAD);
+        let mut turns = stream::iter(0..self.rules.len()).map(read).buffered(self.ahead);
         let mut told = HashSet::new();
         while let Some((at, tags)) = turns.next().await {
             let rule = &self.rules[at];

@@ -1,18 +1,30 @@
 //! From what is written to rules, with every complaint at its place.
 
+use std::sync::Arc;
+
 use sealift_core::{
     diagnostic::Diagnostic,
+    error::{Error, ErrorKind},
     plugin::{BuildContext, ConfigError},
 };
 use sealift_image_syncer::{Part, Rule, Variables, config_file, is_config_file, read as read_file, rules_file};
 
 use crate::config::{ListConfig, Wanted};
 
+/// What a list is told to do.
+#[derive(Debug, Default)]
+pub(crate) struct Read {
+    /// The rules that can be followed.
+    pub(crate) rules: Vec<Rule>,
+    /// Where the others stand, and what is wrong with them.
+    pub(crate) refused: Vec<(Arc<str>, Error)>,
+}
+
 /// Reads the rules of a list.
-pub(crate) fn read(config: &ListConfig, cx: &BuildContext<'_>) -> Result<Vec<Rule>, ConfigError> {
+pub(crate) fn read(config: &ListConfig, cx: &BuildContext<'_>) -> Result<Read, ConfigError> {
     match (&config.rules, &config.images) {
-        (Some(file), None) => from_file(file, cx),
-        (None, Some(images)) => in_place(images, cx),
+        (Some(file), None) => from_file(file, config, cx),
+        (None, Some(images)) => in_place(images, cx).map(|rules| Read { rules, ..Read::default() }),
         (Some(_), Some(_)) => {
             Err(ConfigError::new("`rules` and `images` exclude each other").at("images").hint("keep one of them"))
         }
@@ -21,19 +33,27 @@ pub(crate) fn read(config: &ListConfig, cx: &BuildContext<'_>) -> Result<Vec<Rul
     }
 }
 
-fn from_file(file: &str, cx: &BuildContext<'_>) -> Result<Vec<Rule>, ConfigError> {
+fn from_file(file: &str, config: &ListConfig, cx: &BuildContext<'_>) -> Result<Read, ConfigError> {
     let text = read_file(&cx.path(file), file).map_err(ConfigError::from).map_err(|error| error.at("rules"))?;
-    let variables = Variables::of(cx);
+    let variables = Variables::of(cx).in_dialect(config.dialect).with_empty_to(config.empty_to.as_deref());
     // What has no place in the file, such as that its name does not say what it is, is about the key.
     let at_the_key = |error: Vec<Diagnostic>| ConfigError::from(error).at("rules");
-    let (rules, warnings) = if is_config_file(&text, file) {
-        let (config, warnings) = config_file(&text, file, &variables).map_err(at_the_key)?;
-        (config.rules, warnings)
+    let (rules, found) = if is_config_file(&text, file) {
+        let (config, found) = config_file(&text, file, &variables).map_err(at_the_key)?;
+        (config.rules, found)
     } else {
         rules_file(&text, file, &variables).map_err(at_the_key)?
     };
+    let (errors, warnings): (Vec<_>, Vec<_>) = found.into_iter().partition(Diagnostic::is_error);
     warnings.into_iter().for_each(|warning| cx.warn(warning));
-    Ok(rules)
+    Ok(Read { rules, refused: errors.into_iter().map(|error| refused(file, error)).collect() })
+}
+
+/// A rule that is left out, as a failure of the run.
+fn refused(file: &str, error: Diagnostic) -> (Arc<str>, Error) {
+    let place = error.place.map_or_else(|| file.to_owned(), |place| format!("{}:{}", place.file, place.line));
+    let failure = Error::new(ErrorKind::Unsupported, error.message);
+    (place.into(), error.hint.into_iter().fold(failure, |failure, hint| failure.hint(hint)))
 }
 
 fn in_place(images: &[Wanted], cx: &BuildContext<'_>) -> Result<Vec<Rule>, ConfigError> {
@@ -121,9 +141,13 @@ mod tests {
     fn exactly_one_kind_of_rules_is_needed() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("images.yaml"), "nginx:1: h.io/a\n").unwrap();
-        let config = |rules: Option<&str>, images| ListConfig { rules: rules.map(str::to_owned), images };
+        let config = |rules: Option<&str>, images| ListConfig {
+            rules: rules.map(str::to_owned),
+            images,
+            ..ListConfig::default()
+        };
         let read =
-            |config| read(&config, &cx(dir.path())).map(|rules| rules.len()).map_err(|error| error.into_problems());
+            |config| read(&config, &cx(dir.path())).map(|read| read.rules.len()).map_err(|error| error.into_problems());
         assert_eq!(read(config(Some("images.yaml"), None)).ok(), Some(1));
         assert_eq!(read(config(None, Some(vec![]))).ok(), Some(0));
         assert!(read(config(None, None)).unwrap_err()[0].diagnostic.message.contains("nothing says"));

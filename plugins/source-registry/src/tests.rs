@@ -7,9 +7,10 @@ use sealift_core::{
     error::ErrorKind,
     job::Listing,
     outlet::{Found, Outlet},
-    plugin::{BuildContext, Purpose, StageConfig},
+    plugin::{BuildContext, ConfigError, Purpose, StageConfig},
     stage::{List, Push},
 };
+use sealift_image_syncer::Dialect;
 use sealift_registry_client::{Place, Registries, RegistryPush};
 use sealift_serve::access::Kind;
 use sealift_testkit::registry::Registry;
@@ -36,7 +37,7 @@ fn list(registry: &Registry, rules: &[(&str, &[&str])]) -> Box<dyn List> {
         from: format!("{}/{from}", registry.host()),
         to: to.iter().map(|to| (*to).to_owned()).collect(),
     };
-    let config = ListConfig { rules: None, images: Some(rules.iter().map(wanted).collect()) };
+    let config = ListConfig { images: Some(rules.iter().map(wanted).collect()), ..ListConfig::default() };
     config.build(&cx()).unwrap()
 }
 
@@ -50,6 +51,7 @@ async fn collect(run: impl AsyncFnOnce(&Outlet) -> sealift_core::error::Result<(
         all.push(match one {
             Found::Coming(..) => continue,
             Found::Listing(listing) => shown(&listing),
+            Found::Refused(rule, error) => format!("refused: {rule}: {error}"),
             Found::Warning(text) => format!("warning: {text}"),
             Found::Failed(repository, error) => {
                 assert_eq!(error.kind(), ErrorKind::NotFound);
@@ -115,6 +117,58 @@ async fn a_rule_that_finds_nothing_is_a_warning() {
     let list = list(&registry, &[("a:/^nope/", &["h.io/a"])]);
     let found = collect(async |out| list.list(out).await).await;
     assert_eq!(found, [format!("warning: `{}/a:/^nope/` matches none of its tags (images[0])", registry.host())]);
+}
+
+/// A list of the rules in a file that is read as image-syncer reads it.
+fn list_of_file(text: &str, purpose: Purpose) -> Result<Box<dyn List>, ConfigError> {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("images.yaml"), text).unwrap();
+    let cx = BuildContext::new(Arc::new(|_| None), dir.path(), purpose);
+    let rules = Some("images.yaml".to_owned());
+    ListConfig { rules, dialect: Dialect::ImageSyncer, ..ListConfig::default() }.build(&cx)
+}
+
+// One typo among two hundred rules stopped the whole night.
+#[tokio::test]
+async fn in_the_dialect_of_image_syncer_a_wrong_rule_fails_and_the_others_run() {
+    let text = "q.io/App:v1: h.io/a\nq.io/b:v1,: [h.io/b, 'h.io/B']\n";
+    let list = list_of_file(text, Purpose::Run).unwrap();
+    let found = collect(async |out| list.list(out).await).await;
+    let heads: Vec<_> = found.iter().map(|line| line.split(" is ").next().unwrap()).collect();
+    assert_eq!(
+        heads,
+        [
+            "refused: images.yaml:1: the source `q.io/App:v1`",
+            "refused: images.yaml:2: the source `q.io/b:v1,` has an empty tag in its list",
+            "refused: images.yaml:2: the destination `h.io/B`",
+            "images.yaml:2: v1",
+        ]
+    );
+    assert!(list_of_file(text, Purpose::Check).is_err(), "a check refuses");
+}
+
+#[tokio::test]
+async fn in_the_dialect_of_image_syncer_names_are_counted_after_listing() {
+    let Some(registry) = Registry::start() else { return };
+    fill(&registry, &["a:v1", "a:v2", "a:x"]).await;
+    let host = registry.host();
+    let text = format!(
+        "{host}/a:/x/: h.io/one:stable\n{host}/a:/^v/: h.io/two:p,q\n{host}/a: [h.io/three, 'h.io/four:x']\n{host}/a:/^nope/: h.io/five:x\n{host}/a:/^v2/: 'h.io/six:/^v2/'\n"
+    );
+    let list = list_of_file(&text, Purpose::Run).unwrap();
+    let found = collect(async |out| list.list(out).await).await;
+    let heads: Vec<_> = found.iter().map(|line| line.split(": the destination").next().unwrap()).collect();
+    assert_eq!(
+        heads,
+        [
+            "images.yaml:1: x",
+            "images.yaml:2: v1 v2",
+            &format!("refused: images.yaml:3: `{host}/a` → `h.io/four:x`"),
+            "images.yaml:3: v1 v2 x",
+            &format!("refused: images.yaml:4: `{host}/a:/^nope/` → `h.io/five:x`"),
+            "images.yaml:5: v2",
+        ]
+    );
 }
 
 #[tokio::test]

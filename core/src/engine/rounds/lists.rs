@@ -54,6 +54,7 @@ impl Run {
                 Found::Coming(repository, targets) => self.expect(&repository, &targets),
                 Found::Warning(message) => self.engine.events.warn(message),
                 Found::Failed(repository, error) => self.listing_failed(Some(repository), error),
+                Found::Refused(rule, error) => self.rule_refused(&rule, &error),
             }
         }
         drop(inbox);
@@ -107,6 +108,13 @@ impl Run {
             Some(repository) if self.may_repeat(&error) => self.unlisted.push(Unlisted::Found(repository)),
             repository => self.note_failure(u64::MAX, Failed::Listing { repository }, &error),
         }
+    }
+
+    /// A rule cannot be followed, however often it is tried.
+    fn rule_refused(&mut self, rule: &str, error: &Error) {
+        let rule = rule.to_owned();
+        self.engine.events.tell(&Event::RuleRefused { rule: rule.clone(), error: error.clone() });
+        self.note_failure(u64::MAX, Failed::Rule { rule }, error);
     }
 
     /// A filter could not choose among the versions of a repository. The list did its part, so it is not asked again.

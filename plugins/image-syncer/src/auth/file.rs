@@ -21,7 +21,8 @@ use crate::{
 const FIELDS: [&str; 3] = ["username", "password", "insecure"];
 
 /// Reads an auth file: a map from `registry` or `registry/namespace` to `{username, password, insecure}`. The suffix
-/// of `file`, its name as the user wrote it, says whether it is YAML or JSON. Gives the logins and warnings.
+/// of `file`, its name as the user wrote it, says whether it is YAML or JSON. Gives the logins and warnings. In
+/// image-syncer's dialect an entry that is wrong is a warning, and what of it can be used is used.
 ///
 /// # Errors
 /// Everything that is wrong with it, in the order of the text.
@@ -30,9 +31,10 @@ pub fn auth_file(
     file: &str,
     variables: &Variables,
 ) -> Result<(AuthFile, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let mut document = Text::new(text, file).and_then(Document::parse)?;
+    let mut document = Text::new(text, file).and_then(|text| Document::parse(text, variables.dialect()))?;
     document.text.show_only(shown_spans(&document, &document.root));
     let mut findings = Findings::default();
+    findings.extend(document.ignored());
     let auth = read_auth(&document, &document.root, variables, &mut findings);
     findings.or_ok(auth)
 }
@@ -46,7 +48,8 @@ pub(crate) fn shown_spans(document: &Document<'_>, root: &Node) -> Vec<Range<usi
         let Value::Map(fields) = &entry.value else { continue };
         for (name, value) in fields {
             spans.push(document.span(name));
-            if document.written(name) == Some("insecure") && document.written(value).is_some() {
+            let name = document.written(name).unwrap_or_default();
+            if name.eq_ignore_ascii_case("insecure") && document.written(value).is_some() {
                 spans.push(document.span(value));
             }
         }
@@ -61,13 +64,23 @@ pub(crate) fn read_auth(
     variables: &Variables,
     findings: &mut Findings,
 ) -> AuthFile {
+    let mut own = Findings::default();
+    let auth = read_entries(document, root, variables, &mut own);
+    if variables.forgives() {
+        own.soften();
+    }
+    findings.append(own);
+    auth
+}
+
+fn read_entries(document: &Document<'_>, root: &Node, variables: &Variables, findings: &mut Findings) -> AuthFile {
     let mut reader = Reader { document, variables, findings };
     let entries = match &root.value {
         Value::Map(entries) => entries,
         Value::Null => return AuthFile::default(),
         other => {
             let message = format!("expected a map from registry to login, found {}", other.what());
-            reader.error(root, message);
+            reader.findings.refuse(Diagnostic::error(message).at(document.place(root)));
             return AuthFile::default();
         }
     };
@@ -80,11 +93,15 @@ pub(crate) fn read_auth(
         return AuthFile::default();
     }
     let mut seen = HashMap::new();
-    let mut logins = Vec::new();
+    let mut logins: Vec<(Key, Login)> = Vec::new();
     for (key, value) in entries {
+        let known = seen.len();
         let Some(name) = reader.key(key, &mut seen) else { continue };
+        if known == seen.len() {
+            logins.retain(|(_, login)| login.key != name); // the last one counts, where it is no error
+        }
         let login = reader.login(name, value);
-        match Key::parse(name) {
+        match Key::parse(name, variables.dialect()) {
             Some(parsed) => logins.push((parsed, login)),
             None => reader.findings.push(
                 Diagnostic::error(format!("`{name}` is neither a registry nor a registry with a namespace"))
@@ -136,7 +153,8 @@ impl<'r> Reader<'r, '_> {
         };
         let mut seen = HashMap::new();
         for (name, value) in fields {
-            match self.key(name, &mut seen) {
+            let known = self.key(name, &mut seen).map(|written| self.field(written));
+            match known {
                 Some("username") => login.username = self.secret(key, "username", value),
                 Some("password") => login.password = self.secret(key, "password", value),
                 Some("insecure") => login.insecure = self.flag(value),
@@ -145,6 +163,14 @@ impl<'r> Reader<'r, '_> {
             }
         }
         login
+    }
+
+    /// The field that a name means. In JSON image-syncer takes it in any case.
+    fn field(&self, written: &'r str) -> &'r str {
+        if !self.document.folds_names() {
+            return written;
+        }
+        FIELDS.into_iter().find(|field| written.eq_ignore_ascii_case(field)).unwrap_or(written)
     }
 
     fn unknown(&mut self, name: &str, node: &Node) {
@@ -165,15 +191,16 @@ impl<'r> Reader<'r, '_> {
                 return None;
             }
         };
-        match self.variables.expand(written) {
-            Ok(text) => (!text.is_empty()).then(|| Secret::new(text)),
-            Err(errors) => {
-                for error in errors {
-                    self.variable(&error, key, field, node);
-                }
-                None
-            }
+        if let Some(name) = self.variables.is_ignored_in(written) {
+            let message = format!("`${name}` in `{field}` of `{key}` is taken as it is written, as image-syncer does");
+            let hint = "variables are replaced in a file of its own, which is given with `--auth`";
+            self.findings.push(Diagnostic::warning(message).at(self.document.place(node)).hint(hint));
         }
+        let (text, errors) = self.variables.expand_login(written);
+        for error in errors {
+            self.variable(&error, key, field, node);
+        }
+        (!text.is_empty()).then(|| Secret::new(text))
     }
 
     fn variable(&mut self, error: &VariableError, key: &str, field: &str, node: &Node) {

@@ -2,6 +2,8 @@
 
 use sealift_core::content::Repository;
 
+use crate::dialect::Dialect;
+
 /// `registry` or `registry/namespace`, with the names of Docker Hub folded into one.
 #[derive(Clone, Debug)]
 pub(super) struct Key {
@@ -12,12 +14,23 @@ pub(super) struct Key {
     alias: bool,
 }
 
+/// Returns true if image names begin with it only where they leave the registry out.
+fn is_bare_word(host: &str) -> bool {
+    host != "localhost"
+        && !host.is_empty()
+        && host.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || b"_-".contains(&c))
+}
+
 const DOCKER_HUB: &str = "docker.io";
 
 impl Key {
     /// None if it is no key.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str, dialect: Dialect) -> Option<Self> {
         let (host, path) = text.split_once('/').unwrap_or((text, ""));
+        // To image-syncer `bitnami/redis` is at the registry `bitnami`, so such keys stand for parts of Docker Hub.
+        if dialect == Dialect::ImageSyncer && is_bare_word(host) {
+            return Self::parse(&format!("{DOCKER_HUB}/{text}"), Dialect::Strict);
+        }
         let path = path.strip_suffix('/').unwrap_or(path);
         let probe = if path.is_empty() { "x" } else { path };
         Repository::new(host, probe).ok()?;

@@ -3,11 +3,11 @@ use std::{
     sync::Arc,
 };
 
-use sealift_core::{diagnostic::Diagnostic, plugin::Purpose};
+use sealift_core::{diagnostic::Diagnostic, plugin::Purpose, secret::Secret};
 use serde::Deserialize;
 
 use super::*;
-use crate::variables::Variables;
+use crate::{dialect::Dialect, variables::Variables};
 
 fn variables(set: &[(&str, &str)], purpose: Purpose) -> Variables {
     let set: HashMap<String, String> = set.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
@@ -49,6 +49,15 @@ mod cases {
         set: BTreeMap<String, String>,
         becomes: Option<String>,
         error: Option<String>,
+        sync: Option<Sync>,
+    }
+
+    /// What a value becomes in image-syncer's dialect.
+    #[derive(Clone, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Sync {
+        becomes: String,
+        unset: Option<String>,
     }
 
     fn cases() -> Cases {
@@ -90,6 +99,27 @@ mod cases {
                     _ => panic!("`{}` has not one outcome", case.value),
                 }
             }
+        }
+    }
+
+    #[test]
+    fn in_the_dialect_of_image_syncer_variables_are_replaced_as_the_specification_says() {
+        for case in cases().environment {
+            let set = case.set.clone();
+            let variables = Variables::new(Arc::new(move |name| set.get(name).cloned()), Purpose::Run);
+            let variables = variables.in_dialect(Dialect::ImageSyncer);
+            let text = serde_json::to_string(&HashMap::from([("quay.io", HashMap::from([("password", &case.value)]))]));
+            let (auth, warnings) = auth_file(&text.unwrap(), "auth.json", &variables).unwrap();
+            let (becomes, unset) = match (&case.sync, &case.becomes) {
+                (Some(sync), _) => (sync.becomes.clone(), sync.unset.clone()),
+                (None, Some(becomes)) => (becomes.clone(), None),
+                _ => panic!("`{}` has no outcome", case.value),
+            };
+            let found = auth.logins().next().unwrap().password.as_ref().map_or("", |password| password.expose());
+            assert_eq!(found, becomes, "{}", case.value);
+            let named: Vec<_> = warnings.iter().map(|warning| warning.message.clone()).collect();
+            assert_eq!(named.len(), usize::from(unset.is_some()), "{named:?}");
+            assert!(unset.is_none_or(|name| named[0].contains(&format!("`{name}`"))), "{named:?}");
         }
     }
 }
@@ -213,4 +243,88 @@ fn a_file_of_another_kind_is_recognised() {
     let errors = read("auth: {quay.io: {}}\nimages: {a/b: c/d}\n", "config.yaml").unwrap_err();
     assert_eq!(errors.len(), 1);
     assert!(errors[0].hint.as_ref().unwrap().contains("--config"));
+}
+
+/// The same as [`read`] in image-syncer's dialect; with the warnings.
+fn lenient(text: &str, file: &str) -> (AuthFile, Vec<String>) {
+    let variables = variables(&[("REG_PW", "s3cret")], Purpose::Run).in_dialect(Dialect::ImageSyncer);
+    let (auth, warnings) = auth_file(text, file, &variables).unwrap();
+    assert!(warnings.iter().all(|warning| !warning.is_error()), "{warnings:?}");
+    (auth, warnings.iter().map(ToString::to_string).collect())
+}
+
+// One such entry stopped the whole run, though no rule needed it.
+#[test]
+fn in_the_dialect_of_image_syncer_a_wrong_entry_costs_only_itself() {
+    let text = "\
+good.io: {username: u, password: p}
+https://index.docker.io/v1/: {username: u, password: p}
+'*.example.com': {username: u, password: p}
+h.io/Team: {username: u, password: p}
+mail.io: {username: u, password: p, email: a@b}
+unset.io: {username: '${OTHER}', password: p}
+text.io: hunter2
+'': {}
+last.io: {username: one, password: p}
+last.io: {username: two, password: p}
+";
+    let (auth, warnings) = lenient(text, "auth.yaml");
+    let lines: Vec<_> = warnings.iter().map(|warning| warning.split(':').nth(1).unwrap().to_owned()).collect();
+    assert_eq!(lines, ["2", "3", "4", "5", "6", "7", "8", "10"], "{warnings:#?}");
+    let username = |name: &str| {
+        let login = auth.login_for(&name.parse().unwrap())?;
+        login.username.as_ref().map(|username| username.expose().to_owned())
+    };
+    assert_eq!(username("good.io/a").as_deref(), Some("u"));
+    assert_eq!(username("mail.io/a").as_deref(), Some("u"), "what is known of an entry is used");
+    assert_eq!(username("last.io/a").as_deref(), Some("two"), "the last one counts, as in image-syncer");
+    assert_eq!(username("unset.io/a"), None);
+    // While only checking, each of them is still an error.
+    let checking = variables(&[], Purpose::Check).in_dialect(Dialect::ImageSyncer);
+    assert!(auth_file(text, "auth.yaml", &checking).is_err());
+}
+
+#[test]
+fn in_the_dialect_of_image_syncer_names_in_json_are_taken_in_any_case() {
+    let text = r#"{"h.io": {"Username": "u", "PASSWORD": "p", "inSecure": true}} and text behind it"#;
+    let (auth, warnings) = lenient(text, "auth.json");
+    let login = auth.logins().next().unwrap();
+    assert_eq!((login.username.as_ref().unwrap().expose(), login.insecure), ("u", true));
+    assert_eq!(warnings, ["auth.json:1:64: what begins here is ignored: the file has an end before it"]);
+    // YAML tells them apart there, too.
+    assert_eq!(lenient("h.io: {Username: u}", "auth.yaml").1.len(), 1);
+    assert!(read(text, "auth.json").is_err() && read("h.io: {Username: u}", "auth.yaml").is_err());
+}
+
+#[test]
+fn in_the_dialect_of_image_syncer_a_bare_word_is_a_part_of_docker_hub() {
+    let (auth, _) = lenient("bitnami: {}\nlibrary: {}\nlocalhost: {}\n", "auth.yaml");
+    let used = |name: &str| auth.login_for(&name.parse().unwrap()).map(|login| login.key.as_str());
+    assert_eq!(used("bitnami/redis"), Some("bitnami"));
+    assert_eq!(used("nginx"), Some("library"));
+    assert_eq!(used("localhost/nginx"), Some("localhost"));
+}
+
+#[test]
+fn maps_are_merged() {
+    let text = "\
+x.io: &d {username: alice, password: p, insecure: true}
+y.io: &e {insecure: false, password: q}
+a.io:
+  <<: *d
+  username: bob
+b.io: {username: carol, <<: [*e, *d]}
+c.io: {'<<': *d}
+";
+    for auth in [lenient(text, "auth.yaml").0, read(&text[..text.find("c.io").unwrap()], "auth.yaml").unwrap()] {
+        let shown = |key: &str| {
+            let login = auth.logins().find(|login| login.key == key)?;
+            let expose = |secret: &Option<Secret>| secret.as_ref().map_or("", |secret| secret.expose()).to_owned();
+            Some((expose(&login.username), expose(&login.password), login.insecure))
+        };
+        assert_eq!(shown("a.io"), Some(("bob".to_owned(), "p".to_owned(), true)));
+        assert_eq!(shown("b.io"), Some(("carol".to_owned(), "q".to_owned(), false)), "the first one counts");
+    }
+    assert!(read(text, "auth.yaml").unwrap_err()[0].message.contains("unknown key `<<`"), "a quoted one is a text");
+    assert!(read("a.io: {<<: 7}", "auth.yaml").unwrap_err()[0].message.contains("unknown key `<<`"));
 }

@@ -8,7 +8,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::{Node, SyntaxError, Value};
+use super::{First, Node, SyntaxError, Value};
 
 /// Deeper than anything these files may hold; each level is scanned once more.
 const MAX_DEPTH: usize = 16;
@@ -16,6 +16,16 @@ const MAX_DEPTH: usize = 16;
 pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
     let raw: &RawValue = serde_json::from_str(text).map_err(|error| syntax_error(text, 0, &error))?;
     Reader { text, count: 0 }.node(raw, MAX_DEPTH)
+}
+
+/// Reads the value that a text begins with.
+pub(super) fn parse_first(text: &str) -> Result<First, SyntaxError> {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
+    let Some(first) = values.next() else { return parse(text).map(|root| (root, None)) };
+    let raw = first.map_err(|error| syntax_error(text, 0, &error))?;
+    let end = raw.get().as_ptr() as usize - text.as_ptr() as usize + raw.get().len();
+    let root = Reader { text, count: 0 }.node(raw, MAX_DEPTH)?;
+    Ok((root, text[end..].find(|c: char| !c.is_whitespace()).map(|at| end + at)))
 }
 
 struct Reader<'t> {

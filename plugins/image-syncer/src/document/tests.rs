@@ -23,7 +23,7 @@ fn collect(document: &Document<'_>, node: &Node, out: &mut Vec<String>) {
 }
 
 fn parse<'t>(text: &'t str, file: &str) -> Result<Document<'t>, Vec<Diagnostic>> {
-    Text::new(text, file).and_then(Document::parse)
+    Text::new(text, file).and_then(|text| Document::parse(text, Dialect::Strict))
 }
 
 fn error(text: &str, file: &str) -> String {

@@ -15,9 +15,9 @@ use serde::{
     de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor},
 };
 
-use super::{Node, SyntaxError, Value};
+use super::{First, Node, SyntaxError, Value};
 use place::{Cursor, Lines, scalar_span};
-use syntax::syntax_error;
+use syntax::{second_document, syntax_error};
 
 /// Aliases repeat what stands once: these bound what a small text can become.
 const MAX_NODES: usize = 1 << 20;
@@ -35,7 +35,17 @@ pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
     if let Some(at) = too_deep(text) {
         return Err(SyntaxError { message: "this is nested too deeply".to_owned(), at });
     }
-    walk(text, None).map_err(|error| syntax_error(text, &error))
+    walk(text, None, false).map_err(|error| syntax_error(text, &error))
+}
+
+/// Reads the document that a text begins with, whatever stands behind it.
+pub(super) fn parse_first(text: &str) -> Result<First, SyntaxError> {
+    if let Some(at) = too_deep(text) {
+        return Err(SyntaxError { message: "this is nested too deeply".to_owned(), at });
+    }
+    let root = walk(text, None, true).map_err(|error| syntax_error(text, &error))?;
+    let several = serde_yaml::Deserializer::from_str(text).nth(1).is_some();
+    Ok((root, several.then(|| second_document(text))))
 }
 
 /// Where more braces and brackets are open than any of these files needs. Those in quotes and expressions count too,
@@ -54,15 +64,17 @@ fn too_deep(text: &str) -> Option<usize> {
 
 /// The offset of the node with this number.
 pub(super) fn locate(text: &str, number: usize) -> Option<usize> {
-    let error = walk(text, Some(number)).err()?;
+    let error = walk(text, Some(number), true).err()?;
     let lines = Lines::new(text);
     Some(error.location().map_or(0, |found| lines.offset(found.line(), found.column(), &mut Cursor::default())))
 }
 
-fn walk(text: &str, stop_at: Option<usize>) -> Result<Node, serde_yaml::Error> {
+fn walk(text: &str, stop_at: Option<usize>, only_first: bool) -> Result<Node, serde_yaml::Error> {
     let mut walk =
         Walk { lines: Lines::new(text), cursor: Cursor::default(), stop_at, nodes: 0, text_bytes: 0, aside: None };
-    let result = serde_yaml::Deserializer::from_str(text).deserialize_any(Seed(&mut walk));
+    let whole = serde_yaml::Deserializer::from_str(text);
+    let first = if only_first { serde_yaml::Deserializer::from_str(text).next() } else { None };
+    let result = first.unwrap_or(whole).deserialize_any(Seed(&mut walk));
     walk.take(result.map(Some)).map(|node| node.expect("a document has a root"))
 }
 

@@ -7,6 +7,7 @@ use sealift_core::{
 use serde::Deserialize;
 
 use super::*;
+use crate::dialect::Dialect;
 
 /// Every case of the specification, with its exact outcome.
 mod cases {
@@ -28,29 +29,39 @@ mod cases {
         set: BTreeMap<String, String>,
         pairs: Option<Vec<String>>,
         error: Option<String>,
+        sync: Option<Outcome>,
     }
 
-    /// What a case comes to: its pairs, or the kinds of its mistakes.
-    fn outcome(case: &Case, suffix: &str) -> Result<Vec<String>, Vec<&'static str>> {
+    /// The pairs of a case, and the kinds of its mistakes.
+    #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    struct Outcome {
+        pairs: Vec<String>,
+        errors: Vec<String>,
+    }
+
+    fn outcome(case: &Case, suffix: &str, dialect: Dialect) -> Outcome {
         // JSON is YAML too, so the same text goes through both readers.
         let text = serde_json::to_string(&BTreeMap::from([(&case.source, &case.dest)])).unwrap();
         let set = case.set.clone();
         let variables = Variables::new(Arc::new(move |name| set.get(name).cloned()), Purpose::Run);
-        let document = Document::parse(Text::new(&text, &format!("images.{suffix}")).unwrap()).unwrap();
+        let variables = variables.in_dialect(dialect);
+        let document = Document::parse(Text::new(&text, &format!("images.{suffix}")).unwrap(), dialect).unwrap();
         let Value::Map(entries) = &document.root.value else { panic!("{text}") };
         let (source, destination) = &entries[0];
-        match check_rule(&document, source, destination, &variables) {
-            Ok((rule, _)) => {
-                let listing = rule.listing(&case.tags);
-                let image = |version| ImageRef { repository: listing.repository.clone(), version };
-                let pairs = listing.candidates.iter().flat_map(|candidate| {
-                    let source = image(candidate.version.clone());
-                    candidate.targets.iter().map(move |target| format!("{source} -> {target}"))
-                });
-                Ok(pairs.collect())
+        let Checked { rule, errors, .. } = check_rule(&document, source, destination, &variables);
+        let mut errors: Vec<_> = errors.iter().map(|(error, _)| error.kind.name().to_owned()).collect();
+        let mut pairs = Vec::new();
+        if let Some(rule) = rule.filter(|_| errors.is_empty() || variables.forgives()) {
+            let listing = rule.listing(&case.tags);
+            let image = |version| ImageRef { repository: listing.repository.clone(), version };
+            for candidate in &listing.candidates {
+                let source = image(candidate.version.clone());
+                pairs.extend(candidate.targets.iter().map(|target| format!("{source} -> {target}")));
             }
-            Err(errors) => Err(errors.iter().map(|(error, _)| error.kind.name()).collect()),
+            errors.extend(rule.misfits(&case.tags).iter().map(|_| RuleErrorKind::TagCount.name().to_owned()));
         }
+        Outcome { pairs, errors }
     }
 
     #[test]
@@ -58,16 +69,26 @@ mod cases {
         let cases: Cases = serde_yaml::from_str(include_str!("../../tests/cases.yaml")).unwrap();
         assert!(cases.rules.len() >= 30);
         for case in cases.rules {
-            for suffix in ["yaml", "json"] {
-                let expected = match (&case.pairs, &case.error) {
-                    (Some(pairs), None) => Ok(pairs.clone()),
-                    (None, Some(kind)) => {
-                        let known = RuleErrorKind::ALL.iter().map(|kind| kind.name()).find(|name| name == kind);
-                        Err(vec![known.unwrap_or_else(|| panic!("`{kind}` is no kind of error"))])
-                    }
-                    _ => panic!("`{}` has not one outcome", case.source),
-                };
-                assert_eq!(outcome(&case, suffix), expected, "{} -> {} as {suffix}", case.source, case.dest);
+            let strict = match (&case.pairs, &case.error) {
+                (Some(pairs), None) => Outcome { pairs: pairs.clone(), errors: Vec::new() },
+                (None, Some(kind)) => {
+                    assert!(
+                        RuleErrorKind::ALL.iter().any(|known| known.name() == kind),
+                        "`{kind}` is no kind of error"
+                    );
+                    Outcome { pairs: Vec::new(), errors: vec![kind.clone()] }
+                }
+                _ => panic!("`{}` has not one outcome", case.source),
+            };
+            let sync = case.sync.clone().unwrap_or_else(|| strict.clone());
+            for (suffix, dialect, expected) in [
+                ("yaml", Dialect::Strict, &strict),
+                ("json", Dialect::Strict, &strict),
+                ("yaml", Dialect::ImageSyncer, &sync),
+                ("json", Dialect::ImageSyncer, &sync),
+            ] {
+                let found = outcome(&case, suffix, dialect);
+                assert_eq!(found, *expected, "{} -> {} as {suffix}, {dialect:?}", case.source, case.dest);
             }
         }
     }
@@ -109,7 +130,7 @@ https://quay.io/g/h:
              lower-case letters, digits and single separators `.` `_` `-` only",
             "images.yaml:5:5: expected a destination or a list of them, found a number",
             "images.yaml:6:5: expected a destination or a list of them, found a map",
-            "images.yaml:7:1: the expression `/(/` cannot be compiled: unclosed group",
+            "images.yaml:7:1: the expression `/(/` cannot be compiled: a group is not closed",
             "images.yaml:7:18: the environment variable `NO` is not set, in the destination `h.io/${NO}/d`",
             "images.yaml:8:1: the source is empty",
             "images.yaml:8:5: the destination is empty",
@@ -206,4 +227,72 @@ fn an_image_called_auth_is_no_mistake() {
         rules_file("auth: h.io/auth\nimages: [h.io/images]\n", "images.yaml", &variables(Purpose::Run)).unwrap();
     assert_eq!(rules[0].from(), "docker.io/library/auth");
     assert_eq!(rules.len(), 2);
+}
+
+/// The rules and what is said of the others, in image-syncer's dialect.
+fn lenient(text: &str, file: &str) -> (Vec<Rule>, Vec<Diagnostic>) {
+    rules_file(text, file, &variables(Purpose::Run).in_dialect(Dialect::ImageSyncer)).unwrap()
+}
+
+// One typo among two hundred rules stopped the whole night.
+#[test]
+fn in_the_dialect_of_image_syncer_a_wrong_rule_fails_alone() {
+    let text = "\
+q.io/App:v1: h.io/a
+q.io/app:/(/: h.io/a
+q.io/app/: h.io/a
+q.io/b:v1: h.io/b
+q.io/c:v1: {x: y}
+q.io/d:v1: ''
+";
+    let (rules, found) = lenient(text, "images.yaml");
+    assert_eq!(rules.iter().map(Rule::from).collect::<Vec<_>>(), ["q.io/b:v1"]);
+    let lines: Vec<_> = found.iter().map(|error| (error.is_error(), error.place.as_ref().unwrap().line)).collect();
+    assert_eq!(lines, [1, 2, 3, 5, 6].map(|line| (true, line)), "{found:#?}");
+    let checking = variables(Purpose::Check).in_dialect(Dialect::ImageSyncer);
+    assert_eq!(rules_file(text, "images.yaml", &checking).unwrap_err().len(), 5);
+    // A file that is no file of rules is still refused as a whole.
+    let strict = variables(Purpose::Run).in_dialect(Dialect::ImageSyncer);
+    assert!(rules_file("q.io: {username: a}", "images.yaml", &strict).is_err());
+    assert!(rules_file("[a]", "images.yaml", &strict).is_err());
+    assert!(rules_file("{", "images.yaml", &strict).is_err());
+}
+
+#[test]
+fn in_the_dialect_of_image_syncer_only_the_first_document_counts() {
+    for (text, file) in [
+        ("q.io/b:v1: h.io/b\n---\n{{ broken\n", "i.yaml"),
+        ("q.io/b:v1: h.io/b\n...\nwhatever: [\n", "i.yml"),
+        ("{\"q.io/b:v1\": \"h.io/b\"}\n}, trailing", "i.json"),
+    ] {
+        let (rules, found) = lenient(text, file);
+        assert_eq!(rules.len(), 1, "{text}");
+        assert!(found.len() == 1 && !found[0].is_error() && found[0].message.contains("is ignored"), "{found:?}");
+        assert!(rules_file(text, file, &variables(Purpose::Run)).is_err(), "{text}");
+    }
+    assert_eq!(lenient("", "i.yaml").0.len(), 0);
+}
+
+#[test]
+fn maps_are_merged_in_rules_too() {
+    let (rules, _) = lenient("<<: {q.io/a:v1: h.io/a, q.io/b:v1: h.io/old}\nq.io/b:v1: h.io/b\n", "images.yaml");
+    let all: Vec<_> = rules.iter().map(|rule| format!("{} {}", rule.from(), rule.to().join(" "))).collect();
+    assert_eq!(all, ["q.io/a:v1 h.io/a", "q.io/b:v1 h.io/b"]);
+}
+
+#[test]
+fn an_empty_destination_goes_where_the_old_flags_say() {
+    let variables = variables(Purpose::Run).in_dialect(Dialect::ImageSyncer).with_empty_to(Some("h.io/team"));
+    let (rules, found) = rules_file("q.io/x/app:v1: ''\nnginx: ['', k.io/n]\n", "i.yaml", &variables).unwrap();
+    let all: Vec<_> = rules.iter().map(|rule| format!("{} {}", rule.from(), rule.to().join(" "))).collect();
+    assert_eq!(all, ["q.io/x/app:v1 h.io/team/app", "docker.io/library/nginx h.io/team/nginx k.io/n"]);
+    assert!(found.is_empty(), "{found:?}");
+}
+
+#[test]
+fn files_of_several_mebibytes_are_read() {
+    let rule = |number: u32| format!("# {}\nquay.io/a/b{number}:v1: h.io/m/b{number}\n", "x".repeat(900));
+    let text: String = (0..5_000).map(rule).collect();
+    assert!(text.len() > 4 << 20);
+    assert_eq!(lenient(&text, "images.yaml").0.len(), 5_000);
 }

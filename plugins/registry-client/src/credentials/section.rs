@@ -12,7 +12,7 @@ use sealift_core::{
     diagnostic::Diagnostic,
     plugin::{BuildContext, ConfigError, Section, SectionPlugin},
 };
-use sealift_image_syncer::{AuthFile, Variables, auth_file, config_file, is_config_file, read};
+use sealift_image_syncer::{AuthFile, Dialect, Variables, auth_file, config_file, is_config_file, read};
 use serde::Deserialize;
 
 use super::Login;
@@ -27,6 +27,12 @@ pub struct Config {
     /// `auth` and `images` serves as well. Default: none.
     #[schemars(example = &"auth.yaml")]
     pub file: Option<String>,
+
+    /// How strictly the file is read: `strict`, so that one mistake refuses the run, or `image-syncer`, as image-syncer
+    /// reads it: a wrong entry is left out with a warning, and so is a variable that is not set. `sealift check`
+    /// refuses in both. Default: `strict`.
+    #[serde(default)]
+    pub dialect: Dialect,
 }
 
 /// The logins of an auth file.
@@ -44,13 +50,15 @@ impl Section for Credentials {
     type Config = Config;
 
     fn build(config: Option<Config>, cx: &BuildContext<'_>) -> Result<Self, ConfigError> {
-        let Some(file) = config.and_then(|config| config.file) else { return Ok(Self::of(AuthFile::default(), "")) };
+        let Config { file, dialect } = config.unwrap_or_default();
+        let Some(file) = file else { return Ok(Self::of(AuthFile::default(), "")) };
         let text = read(&cx.path(&file), &file).map_err(ConfigError::from).map_err(|error| error.at("file"))?;
-        let variables = Variables::of(cx);
+        let variables = Variables::of(cx).in_dialect(dialect);
         let at_the_key = |found: Vec<Diagnostic>| ConfigError::from(found).at("file");
         let (auth, warnings) = if is_config_file(&text, &file) {
-            let (config, warnings) = config_file(&text, &file, &variables).map_err(at_the_key)?;
-            (config.auth, warnings)
+            let (config, found) = config_file(&text, &file, &variables).map_err(at_the_key)?;
+            // Where rules may fail alone, the list tells what is wrong with them.
+            (config.auth, found.into_iter().filter(|found| !found.is_error()).collect())
         } else {
             auth_file(&text, &file, &variables).map_err(at_the_key)?
         };
@@ -105,7 +113,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join(file), text).unwrap();
         let cx = BuildContext::new(Arc::new(|_| None), dir.path(), Purpose::Run);
-        Credentials::build(Some(Config { file: Some(file.to_owned()) }), &cx)
+        Credentials::build(Some(Config { file: Some(file.to_owned()), ..Config::default() }), &cx)
     }
 
     fn username(credentials: &Credentials, repository: &str) -> Option<String> {
@@ -134,7 +142,7 @@ mod tests {
         let problems = build("auth.yaml", "quay.io: {user: a}\n").err().unwrap().into_problems();
         assert!(problems.iter().any(|problem| problem.diagnostic.place.as_ref().is_some_and(|place| place.line == 1)));
         let missing = BuildContext::new(Arc::new(|_| None), "/nonexistent", Purpose::Run);
-        let config = Config { file: Some("auth.yaml".to_owned()) };
+        let config = Config { file: Some("auth.yaml".to_owned()), ..Config::default() };
         let problems = Credentials::build(Some(config), &missing).err().unwrap().into_problems();
         assert_eq!(problems[0].key.as_deref(), Some("file"));
     }

@@ -39,7 +39,7 @@ pub(super) fn syntax_error(text: &str, error: &serde_yaml::Error) -> SyntaxError
 }
 
 /// The offset of the first `---` that something stands in front of.
-fn second_document(text: &str) -> usize {
+pub(super) fn second_document(text: &str) -> usize {
     let mut something = false;
     let mut at = 0;
     for line in text.split_inclusive('\n') {

@@ -1,0 +1,76 @@
+//! The right side of a rule.
+
+use sealift_core::content::{ReferenceError, Suffix, Tag};
+
+use super::{
+    Part, RuleError, RuleErrorKind as Kind, RuleWarning, TargetRule, TargetVersion,
+    parse::{bad, parse_digest, parse_expression, parse_names, split},
+};
+use crate::{
+    dialect::Dialect,
+    variables::{VariableError, Variables},
+};
+
+/// The destination with its variables; none if it cannot be known.
+pub(super) fn expand(
+    destination: &str,
+    part: Part,
+    variables: &Variables,
+    errors: &mut Vec<RuleError>,
+    warnings: &mut Vec<RuleWarning>,
+) -> Option<String> {
+    let found = match variables.expand_destination(destination) {
+        Ok(text) => return Some(text),
+        Err(found) => found,
+    };
+    for error in found {
+        let message = format!("{error}, in the destination `{destination}`");
+        if variables.excuses(&error) {
+            warnings.push(RuleWarning { part, message, hint: None });
+            continue;
+        }
+        let hint = match &error {
+            VariableError::Unset(name) => format!("set it: `export {name}=…`"),
+            VariableError::Name(_) => "a name has letters, digits and `_`: `${REGISTRY}`".to_owned(),
+        };
+        errors.push(RuleError::new(Kind::UnsetVariable, part, message).hint(hint));
+    }
+    None
+}
+
+pub(super) fn parse_target(text: &str, part: Part, dialect: Dialect) -> Result<TargetRule, RuleError> {
+    if text.is_empty() {
+        return Err(RuleError::new(Kind::EmptyDestination, part, "the destination is empty"));
+    }
+    let (repository, suffix) = split(text, part)?;
+    let version = match suffix {
+        Suffix::None => TargetVersion::Same,
+        Suffix::At(digest) => TargetVersion::Digest(parse_digest(text, part, digest)?),
+        Suffix::Colon(expression) if expression.starts_with('/') && dialect == Dialect::ImageSyncer => {
+            TargetVersion::Matching(parse_expression(text, part, &expression[1..])?)
+        }
+        Suffix::Colon(expression) if expression.starts_with('/') => {
+            let message = format!("the destination `{text}` has an expression, only a source can have one");
+            return Err(RuleError::new(Kind::BadReference, part, message));
+        }
+        Suffix::Colon(names) => match names.split_once('@').filter(|(tag, _)| !tag.contains(',')) {
+            Some((tag, digest)) => {
+                tag.parse::<Tag>().map_err(|error: ReferenceError| bad(part, text, &error))?;
+                TargetVersion::Digest(parse_digest(text, part, digest)?)
+            }
+            None => TargetVersion::Named(parse_names(text, part, names, dialect)?),
+        },
+    };
+    Ok(TargetRule { repository, version })
+}
+
+/// A destination without a registry is Docker Hub, which is hardly ever meant.
+pub(super) fn hub_by_accident(text: &str, target: &TargetRule, part: Part) -> Option<RuleWarning> {
+    let is_hub = target.repository.registry() == "docker.io";
+    let says_so = ["docker.io/", "index.docker.io/", "registry-1.docker.io/"].iter().any(|hub| text.starts_with(hub));
+    (is_hub && !says_so).then(|| RuleWarning {
+        part,
+        message: format!("the destination `{text}` names no registry, so it is at Docker Hub: `{}`", target.repository),
+        hint: Some(format!("write `docker.io/{text}` if that is meant")),
+    })
+}
