@@ -75,6 +75,12 @@ pub trait Filter: Send + Sync {
         let _ = entries;
     }
 
+    /// Returns true if entries that describe others stay dropped where [`Filter::entries`] dropped them, instead of
+    /// following what they describe. Default: false, because an image without its attestations is another one.
+    fn drops_attestations(&self) -> bool {
+        false
+    }
+
     /// Whether this filter ever drops entries of an index, so that an image that is one must be read to know what
     /// will stand at the destination. Default: yes, because saying no wrongly would skip images that differ.
     fn rewrites(&self) -> bool {

@@ -184,6 +184,10 @@ impl Filter for Fence<dyn Filter> {
         self.or_pass_on("looked at the entries of an index", || self.stage().entries(entries));
     }
 
+    fn drops_attestations(&self) -> bool {
+        self.ask("said whether it drops attestations", || self.stage().drops_attestations()).unwrap_or_default()
+    }
+
     fn rewrites(&self) -> bool {
         self.ask("said whether it rewrites", || self.stage().rewrites()).unwrap_or(true)
     }

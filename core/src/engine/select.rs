@@ -1,7 +1,7 @@
 //! Which entries of an index are copied.
 //!
 //! Filters may only drop. Entries that describe another entry, as BuildKit's attestations do, go or stay with what
-//! they describe, whatever a filter says of them.
+//! they describe, whatever a filter says of them; but for a filter that drops them on purpose.
 
 use crate::{content::Descriptor, error::Error, error::ErrorKind, error::Result, spec::Named, stage::Filter};
 
@@ -20,13 +20,19 @@ pub(super) struct Selection {
 /// If a filter added an entry or changed the order: that is a mistake of the filter, and it is named.
 pub(super) fn select(entries: &[Descriptor], filters: &[Named<dyn Filter>]) -> Result<Selection> {
     let mut kept = vec![true; entries.len()];
+    let mut unwanted = vec![false; entries.len()];
     let mut emptied_by = None;
     for (at, filter) in filters.iter().enumerate() {
         let before: Vec<Descriptor> = chosen(entries, &kept).cloned().collect();
         let mut after = before.clone();
         filter.stage.entries(&mut after);
         kept = mark(entries, &kept, &after).ok_or_else(|| only_drop(&filter.kind))?;
+        if filter.stage.drops_attestations() {
+            let dropped = |at: &usize| !kept[*at] && entries[*at].describes().is_some();
+            (0..entries.len()).filter(dropped).for_each(|at| unwanted[at] = true);
+        }
         follow(entries, &mut kept);
+        kept.iter_mut().zip(&unwanted).filter(|(_, unwanted)| **unwanted).for_each(|(kept, _)| *kept = false);
         if !before.is_empty() && nothing_is_left(entries.iter().zip(&kept), |(_, kept)| !**kept) {
             emptied_by.get_or_insert(at);
             kept.fill(false);
@@ -87,6 +93,18 @@ mod tests {
         }
     }
 
+    /// The same, and attestations do not come back.
+    struct OnlyOs(&'static str);
+    impl Filter for OnlyOs {
+        fn entries(&self, entries: &mut Vec<Descriptor>) {
+            Os(self.0).entries(entries);
+        }
+
+        fn drops_attestations(&self) -> bool {
+            true
+        }
+    }
+
     struct Reverse;
     impl Filter for Reverse {
         fn entries(&self, entries: &mut Vec<Descriptor>) {
@@ -119,6 +137,17 @@ mod tests {
         let entries = [attestation_of(&linux), linux.clone(), windows.clone(), attestation_of(&windows)];
         assert_eq!(select(&entries, &filters(Os("linux"))).unwrap().kept, [true, true, false, false]);
         assert_eq!(select(&entries, &[]).unwrap().kept, [true; 4]);
+    }
+
+    // Registries that refuse attestations were served by image-syncer under `--os`, and not by this program.
+    #[test]
+    fn a_filter_may_drop_attestations_for_good() {
+        let linux = entry("linux");
+        let entries = [attestation_of(&linux), linux];
+        assert_eq!(select(&entries, &filters(OnlyOs("linux"))).unwrap().kept, [false, true]);
+        let mut both = filters(OnlyOs("linux"));
+        both.extend(filters(Os("linux")));
+        assert_eq!(select(&entries, &both).unwrap().kept, [false, true], "a later filter does not bring it back");
     }
 
     #[test]

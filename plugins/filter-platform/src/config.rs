@@ -15,7 +15,7 @@ use crate::{
 /// Keeps the platforms that are wanted.
 ///
 /// Of an index (a multi-platform image) the entries that match are kept. If some are dropped the index is written
-/// anew, so it has a new digest; `[run] index` offers other ways. Attestations stay with what they describe. A
+/// anew, so it has a new digest; `[run] index` offers other ways. A
 /// single image is kept or skipped by what its config says. Artifacts without a platform are always kept.
 ///
 /// Give `keep`, or `os` and `arch`, not both.
@@ -36,18 +36,50 @@ pub struct Config {
     /// same. Left out or empty: all.
     #[schemars(example = ["amd64", "arm64"])]
     pub arch: Option<Vec<String>>,
+    /// What becomes of attestations, whose platform is `unknown/unknown`: `keep`, with the image that they describe, or
+    /// `drop`, as image-syncer does under `--os` and `--arch`; some registries refuse an index that has any. Default:
+    /// `keep`.
+    #[serde(default)]
+    pub attestations: Attestations,
+    /// Which single OCI images are kept: those that are `matching`, as single Docker images, or `all`, as image-syncer
+    /// does, which looks into Docker's only. Default: `matching`.
+    #[serde(default)]
+    pub oci_images: OciImages,
+}
+
+/// What becomes of attestations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Attestations {
+    /// They stay with the image that they describe.
+    #[default]
+    Keep,
+    /// They are dropped.
+    Drop,
+}
+
+/// Which single OCI images are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OciImages {
+    /// Those whose config names a platform that is wanted.
+    #[default]
+    Matching,
+    /// All of them.
+    All,
 }
 
 impl StageConfig<dyn Filter> for Config {
     fn build(self, _: &BuildContext<'_>) -> Result<Box<dyn Filter>, ConfigError> {
         let mut errors = ConfigError::default();
+        let (attestations, oci_images) = (self.attestations, self.oci_images);
         let mut wrong = |key: &str, error: ConfigError| errors = std::mem::take(&mut errors).and(error.at(key));
         let wanted = match self {
-            Self { keep: None, os: None, arch: None } => {
+            Self { keep: None, os: None, arch: None, .. } => {
                 let nothing = ConfigError::new("it is not said which platforms are kept");
                 return Err(nothing.hint("for example `keep = [\"linux/amd64\", \"linux/arm64\"]`"));
             }
-            Self { keep: Some(keep), os, arch } => {
+            Self { keep: Some(keep), os, arch, .. } => {
                 for (key, _) in [("os", os), ("arch", arch)].iter().filter(|(_, value)| value.is_some()) {
                     wrong(key, ConfigError::new(format!("`keep` and `{key}` exclude each other")));
                 }
@@ -56,12 +88,12 @@ impl StageConfig<dyn Filter> for Config {
                 }
                 Wanted::Pairs(parsed("keep", &keep, pair, &mut wrong))
             }
-            Self { keep: None, os, arch } => Wanted::Lists {
+            Self { keep: None, os, arch, .. } => Wanted::Lists {
                 os: parsed("os", &os.unwrap_or_default(), Os::parse, &mut wrong),
                 arch: parsed("arch", &arch.unwrap_or_default(), Arch::parse, &mut wrong),
             },
         };
-        errors.or_ok(Box::new(Platforms::new(wanted)))
+        errors.or_ok(Box::new(Platforms::new(wanted, attestations, oci_images)))
     }
 }
 

@@ -9,7 +9,10 @@ use sealift_core::{
 };
 use serde::Deserialize;
 
-use crate::wanted::Wanted;
+use crate::{
+    config::{Attestations, OciImages},
+    wanted::Wanted,
+};
 
 /// A config is some kilobytes of history; what is larger than a manifest may be is none.
 const MAX_CONFIG_BYTES: u64 = Manifest::MAX_BYTES;
@@ -17,6 +20,8 @@ const MAX_CONFIG_BYTES: u64 = Manifest::MAX_BYTES;
 /// Keeps the platforms that are wanted.
 pub(crate) struct Platforms {
     wanted: Wanted,
+    attestations: Attestations,
+    oci_images: OciImages,
 }
 
 /// What a config says of the platform; any of it may be missing or `null`.
@@ -30,12 +35,20 @@ struct Said {
 }
 
 impl Platforms {
-    pub(crate) fn new(wanted: Wanted) -> Self {
-        Self { wanted }
+    pub(crate) fn new(wanted: Wanted, attestations: Attestations, oci_images: OciImages) -> Self {
+        Self { wanted, attestations, oci_images }
     }
 
+    /// Returns true if an image for this platform is wanted; one that is for none is no question of platforms.
     fn keeps(&self, platform: &Platform) -> bool {
         platform.is_unknown() || self.wanted.matches(platform)
+    }
+
+    fn keeps_entry(&self, platform: &Platform) -> bool {
+        match self.attestations {
+            Attestations::Keep => self.keeps(platform),
+            Attestations::Drop => self.wanted.matches(platform),
+        }
     }
 }
 
@@ -48,15 +61,21 @@ impl Filter for Platforms {
     fn entries(&self, entries: &mut Vec<Descriptor>) {
         let is_image = |entry: &Descriptor| entry.platform.as_ref().is_some_and(|platform| !platform.is_unknown());
         let had_images = entries.iter().any(is_image);
-        entries.retain(|entry| entry.platform.as_ref().is_none_or(|platform| self.keeps(platform)));
+        entries.retain(|entry| entry.platform.as_ref().is_none_or(|platform| self.keeps_entry(platform)));
         // What is left beside images that are all gone describes one of them, even where it does not say which.
         if had_images && !entries.iter().any(is_image) {
             entries.retain(|entry| entry.platform.is_none());
         }
     }
 
+    fn drops_attestations(&self) -> bool {
+        self.attestations == Attestations::Drop
+    }
+
     async fn admit(&self, image: &Resolved, from: &dyn Fetch) -> Result<Verdict> {
-        if image.descriptor.media_type.is_index() {
+        let media_type = &image.descriptor.media_type;
+        let is_kept_anyway = self.oci_images == OciImages::All && *media_type == well_known::OCI_MANIFEST;
+        if media_type.is_index() || is_kept_anyway {
             return Ok(Verdict::Keep);
         }
         let repository = &image.image.repository;

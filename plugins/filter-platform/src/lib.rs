@@ -7,7 +7,7 @@ mod config;
 mod filter;
 mod wanted;
 
-pub use config::Config;
+pub use config::{Attestations, Config, OciImages};
 
 use sealift_core::plugin::Plugin;
 

@@ -78,6 +78,6 @@ fn the_filter_is_linked_and_every_key_has_a_text() {
     assert_eq!(plugin.defined_in(), "sealift_filter_platform");
     let schema = plugin.schema();
     let properties = schema.get("properties").unwrap().as_object().unwrap();
-    assert_eq!(properties.keys().collect::<Vec<_>>(), ["keep", "os", "arch"]);
+    assert_eq!(properties.keys().collect::<Vec<_>>(), ["keep", "os", "arch", "attestations", "oci_images"]);
     assert!(properties.values().all(|field| field.get("description").is_some()));
 }

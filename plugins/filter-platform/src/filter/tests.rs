@@ -124,3 +124,31 @@ async fn schema_1_says_its_architecture_itself() {
     assert_eq!(verdict(&["linux/arm"], &image).await, Verdict::Keep);
     assert!(matches!(verdict(&["linux/amd64"], &image).await, Verdict::Drop(_)));
 }
+
+fn as_image_syncer(arch: &str) -> Box<dyn Filter> {
+    let config = Config {
+        arch: Some(vec![arch.to_owned()]),
+        attestations: Attestations::Drop,
+        oci_images: OciImages::All,
+        ..Config::default()
+    };
+    config.build(&BuildContext::new(Arc::new(|_| None), "", Purpose::Run)).unwrap()
+}
+
+#[test]
+fn attestations_are_dropped_on_demand() {
+    let filter = as_image_syncer("amd64");
+    let mut entries = [Some("linux/amd64"), Some("unknown/unknown"), Some("linux/arm64"), None].map(entry).to_vec();
+    filter.entries(&mut entries);
+    assert_eq!(entries, [entry(Some("linux/amd64")), entry(None)]);
+    assert!(filter.drops_attestations() && !self::filter(&["linux/amd64"]).drops_attestations());
+}
+
+#[tokio::test]
+async fn single_oci_images_are_kept_on_demand() {
+    let source = Memory::new("quay.io");
+    source.add("a/oci:1", &images::image("linux/arm64", &["x"]));
+    let resolved = source.resolve(&source.name("a/oci:1"), Want::Manifest).await.unwrap();
+    assert_eq!(as_image_syncer("amd64").admit(&resolved, &source).await.unwrap(), Verdict::Keep);
+    assert_ne!(filter(&["linux/amd64"]).admit(&resolved, &source).await.unwrap(), Verdict::Keep);
+}
