@@ -1,6 +1,10 @@
 //! Reading the file of rules.
 
-use std::{ops::Range, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+    sync::Arc,
+};
 
 use sealift_core::diagnostic::Diagnostic;
 
@@ -76,8 +80,25 @@ pub(crate) fn read_rules(
         findings.refuse(error);
         return Vec::new();
     }
-    let read = |(source, destination): &(Node, Node)| read_rule(document, source, destination, variables, findings);
-    entries.iter().filter_map(read).collect()
+    let again = stand_again(document, entries);
+    let mut rules = Vec::with_capacity(entries.len());
+    for (at, (source, destination)) in entries.iter().enumerate() {
+        let mut own = Findings::default();
+        rules.extend(read_rule(document, source, destination, variables, &mut own));
+        // image-syncer knows the last of several entries only, so what is wrong with the others never failed there.
+        if variables.forgives() && again.contains(&at) {
+            own.soften();
+        }
+        findings.append(own);
+    }
+    rules
+}
+
+/// The entries whose source stands in a later one again.
+fn stand_again(document: &Document<'_>, entries: &[(Node, Node)]) -> HashSet<usize> {
+    let mut last = HashMap::new();
+    let named = entries.iter().enumerate().filter_map(|(at, (source, _))| Some((at, document.written(source)?)));
+    named.filter_map(|(at, source)| last.insert(source, at)).collect()
 }
 
 /// Another of image-syncer's files in the place of this one: one complaint instead of one for each entry.

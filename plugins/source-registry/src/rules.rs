@@ -159,7 +159,7 @@ mod tests {
     fn mistakes_in_a_file_have_its_places() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("images.yaml"), "nginx:1: h.io/a\nquay.io/A: h.io/b\n").unwrap();
-        let problems = from_file("images.yaml", &cx(dir.path())).unwrap_err().into_problems();
+        let problems = from_file("images.yaml", &ListConfig::default(), &cx(dir.path())).unwrap_err().into_problems();
         assert_eq!(problems[0].diagnostic.place.as_ref().unwrap().line, 2);
     }
 }

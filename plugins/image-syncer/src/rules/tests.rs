@@ -251,6 +251,8 @@ q.io/d:v1: ''
     assert_eq!(lines, [1, 2, 3, 5, 6].map(|line| (true, line)), "{found:#?}");
     let checking = variables(Purpose::Check).in_dialect(Dialect::ImageSyncer);
     assert_eq!(rules_file(text, "images.yaml", &checking).unwrap_err().len(), 5);
+    let (rules, found) = lenient("q.io/a:v1: h.io/A\nq.io/a:v1: h.io/a\n", "images.yaml");
+    assert_eq!((rules.len(), found.len(), found[0].is_error()), (1, 1, false), "the last one counts there");
     // A file that is no file of rules is still refused as a whole.
     let strict = variables(Purpose::Run).in_dialect(Dialect::ImageSyncer);
     assert!(rules_file("q.io: {username: a}", "images.yaml", &strict).is_err());
