@@ -8,7 +8,7 @@ use std::{
 };
 
 use clap::{
-    Parser, Subcommand,
+    CommandFactory, FromArgMatches, Parser, Subcommand,
     builder::{OsStringValueParser, TypedValueParser},
 };
 use sealift_core::{notes::Notes, spec::Verify};
@@ -18,7 +18,7 @@ use crate::{
         check, completions, convert, copy, demo, docs, explain, load, ls, man, new, plan, plugins, receipt, run,
         schema, serve, stage, sync, verify,
     },
-    notebook,
+    notebook, pflags,
     report_file::ReportFile,
     session::{Refused, Session},
     usage,
@@ -62,6 +62,11 @@ impl Global {
     /// Where log lines go, if not to stderr.
     pub(crate) fn log_file(&self) -> Option<&Path> {
         self.log.as_deref().filter(|path| !path.as_os_str().is_empty())
+    }
+
+    /// Forgets the file, because it cannot be written.
+    pub(crate) fn log_to_stderr(&mut self) {
+        self.log = None;
     }
 }
 
@@ -248,11 +253,14 @@ pub(crate) fn maybe_file() -> impl TypedValueParser<Value = PathBuf> {
 
 /// Reads the arguments; help and usage errors are printed right here.
 pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, ExitCode> {
-    let arguments = as_image_syncer(arguments.into_iter().collect());
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let called = Called::by(&arguments);
+    let arguments = called.words(arguments);
     // Whoever reads objects reads this one, too, though the flag that asks for them stands among what is wrong.
     let json = arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json");
-    Cli::try_parse_from(arguments).map_err(|error| {
-        match usage::told(&error) {
+    let matches = called.command().try_get_matches_from(arguments);
+    matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|error| {
+        match usage::told(&error, called) {
             Some(diagnostic) => Session::new(Global { json, ..Global::default() }).show(&[diagnostic]),
             None => _ = error.print(),
         }
@@ -260,13 +268,76 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli,
     })
 }
 
-/// A link or copy of the binary that is named `image-syncer` behaves as `sealift sync`.
-fn as_image_syncer(mut arguments: Vec<OsString>) -> Vec<OsString> {
-    let called = arguments.first().map(Path::new).and_then(Path::file_name).and_then(|name| name.to_str());
-    if called.is_some_and(|name| matches!(name.to_ascii_lowercase().as_str(), "image-syncer" | "image-syncer.exe")) {
-        arguments.insert(1, "sync".into());
+/// The name that the program was called by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Called {
+    /// Any name but the other.
+    Sealift,
+    /// A link or copy of the binary that is named `image-syncer` behaves as `sealift sync`.
+    ImageSyncer,
+}
+
+impl Called {
+    /// The name in the first word.
+    pub(crate) fn by(arguments: &[OsString]) -> Self {
+        let name = arguments.first().map(Path::new).and_then(Path::file_name).and_then(|name| name.to_str());
+        match name.map(str::to_ascii_lowercase).as_deref() {
+            Some("image-syncer" | "image-syncer.exe") => Self::ImageSyncer,
+            _ => Self::Sealift,
+        }
     }
-    arguments
+
+    /// The arguments in the form in which they are read: what belongs to `sync` is image-syncer's.
+    fn words(self, mut arguments: Vec<OsString>) -> Vec<OsString> {
+        let asks_for_version = |word: &OsString| word == "--version" || word == "-V";
+        let verb = match self {
+            Self::ImageSyncer if arguments.get(1).is_some_and(asks_for_version) => return arguments,
+            Self::ImageSyncer => {
+                // `image-syncer sync` is what those type who know both names.
+                if arguments.get(1).is_none_or(|word| word != "sync") {
+                    arguments.insert(1, "sync".into());
+                }
+                Some(1)
+            }
+            Self::Sealift => verb_at(&arguments).filter(|at| arguments[*at] == "sync"),
+        };
+        if let Some(verb) = verb {
+            let behind = arguments.split_off(verb + 1);
+            arguments.extend(pflags::normalised(behind));
+        }
+        arguments
+    }
+
+    /// What can be typed under this name.
+    fn command(self) -> clap::Command {
+        let command = Cli::command();
+        match self {
+            Self::Sealift => command,
+            Self::ImageSyncer => command.mut_subcommand("sync", |sync| sync.override_usage("image-syncer [OPTIONS]")),
+        }
+    }
+
+    /// The words that ask for the help of a verb.
+    pub(crate) fn help(self, verb: Option<&str>) -> String {
+        match (self, verb) {
+            (Self::ImageSyncer, _) => "image-syncer --help".to_owned(),
+            (Self::Sealift, Some(verb)) => format!("sealift {verb} --help"),
+            (Self::Sealift, None) => "sealift --help".to_owned(),
+        }
+    }
+}
+
+/// Where the verb stands: before it there are only flags that every verb takes, of which one has a value.
+fn verb_at(arguments: &[OsString]) -> Option<usize> {
+    let mut at = 1;
+    loop {
+        let word = arguments.get(at)?;
+        match word.to_str() {
+            Some("--log") => at += 2,
+            Some(flag) if flag.starts_with('-') => at += 1,
+            _ => return Some(at),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -274,7 +345,7 @@ mod tests {
     use super::*;
 
     fn parse(words: &[&str]) -> Cli {
-        Cli::try_parse_from(as_image_syncer(words.iter().map(Into::into).collect())).unwrap()
+        read(words.iter().map(Into::into)).unwrap()
     }
 
     #[test]
@@ -289,6 +360,15 @@ mod tests {
             assert!(matches!(cli.verb, Verb::Sync(_)), "{name}");
         }
         assert!(matches!(parse(&["/image-syncer/sealift", "plugins"]).verb, Verb::Plugins(_)));
+        assert!(matches!(parse(&["image-syncer", "sync", "--images", "i.yaml"]).verb, Verb::Sync(_)));
+    }
+
+    #[test]
+    fn flags_before_the_verb_do_not_hide_it() {
+        for words in [&["sealift", "-q", "--log", "l", "sync", "-p=6", "x"][..], &["sealift", "sync", "-p=6", "x"]] {
+            assert!(matches!(parse(words).verb, Verb::Sync(_)), "{words:?}");
+        }
+        assert_eq!(verb_at(&["sealift".into(), "--log".into()]), None);
     }
 
     #[test]

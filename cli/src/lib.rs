@@ -23,6 +23,7 @@ mod display;
 mod interrupt;
 mod logging;
 mod notebook;
+mod pflags;
 mod reference;
 mod report_file;
 mod session;
@@ -37,8 +38,10 @@ use std::process::ExitCode;
 /// Exit codes: 0 all there, 1 some images failed, 2 the command or a file is wrong (before any traffic), 130 stopped.
 pub fn main() -> ExitCode {
     arenas::share();
-    match args::read(std::env::args_os()) {
-        Ok(cli) => command::execute(cli),
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let called = args::Called::by(&arguments);
+    match args::read(arguments) {
+        Ok(cli) => command::execute(cli, called),
         Err(code) => code,
     }
 }

@@ -3,11 +3,10 @@
 //! Nothing a user needs is only a log line. The crates below us log headers at their finest levels, where
 //! credentials are; they are never let through below `warn`.
 
-use std::{
-    fs::{File, OpenOptions},
-    io::{self, Write},
-    path::Path,
-};
+mod file;
+mod scraped;
+
+use std::io::{self, Write};
 
 use sealift_core::diagnostic::Diagnostic;
 use tracing::{Level, level_filters::LevelFilter};
@@ -24,33 +23,40 @@ use crate::{
     session::Refused,
 };
 
+pub(crate) use file::{LogFile, open};
+pub(crate) use scraped::last_line;
+
 /// The target of lines that tell what a run does, where these go to a file.
 pub(crate) const RUN: &str = "sealift::run";
 
 /// Crates that talk too much, and of what must not be told.
 const CAPPED: [&str; 8] = ["axum", "h2", "hyper", "hyper_util", "mio", "reqwest", "rustls", "tower"];
 
-/// Starts to log.
+/// Starts to log; gives the file that lines go to. `scraped` asks for the form that image-syncer's lines have.
 ///
 /// # Errors
 /// If the file cannot be opened.
-pub(crate) fn start(global: &Global, console: &Console) -> Result<(), Refused> {
+pub(crate) fn start(global: &Global, console: &Console, scraped: bool) -> Result<Option<LogFile>, Refused> {
     let lines = fmt::layer().with_target(global.verbose > 1);
-    match global.log_file() {
-        Some(path) => {
-            let file = open(path)?;
-            let filter = filter(global.verbose.max(1)).with_target(RUN, Level::TRACE);
-            tracing_subscriber::registry().with(filter).with(lines.with_ansi(false).with_writer(file)).try_init()
-        }
-        None => {
-            let lines = lines.without_time().with_ansi(console.colour()).with_writer(Above(console.clone()));
-            let filter = if global.quiet { filter_at(Level::ERROR) } else { filter(global.verbose) };
-            tracing_subscriber::registry().with(filter).with(lines).try_init()
-        }
+    let Some(path) = global.log_file() else {
+        let lines = lines.without_time().with_ansi(console.colour()).with_writer(Above(console.clone()));
+        let filter = if global.quiet { filter_at(Level::ERROR) } else { filter(global.verbose) };
+        // Somebody who calls the library set one up before: theirs stays.
+        tracing_subscriber::registry().with(filter).with(lines).try_init().ok();
+        return Ok(None);
+    };
+    let file = LogFile::open(path, console).map_err(|error| {
+        Diagnostic::error(format!("cannot write to `{}`: {}", path.display(), of_io(&error))).note("from `--log`")
+    })?;
+    let filter = filter(global.verbose.max(1)).with_target(RUN, Level::TRACE);
+    let lines = lines.with_ansi(false).with_writer(file.clone());
+    let registry = tracing_subscriber::registry().with(filter);
+    match scraped {
+        true => registry.with(lines.event_format(scraped::Scraped)).try_init(),
+        false => registry.with(lines).try_init(),
     }
-    // Somebody who calls the library set one up before: theirs stays.
     .ok();
-    Ok(())
+    Ok(Some(file))
 }
 
 fn filter(verbose: u8) -> Targets {
@@ -65,15 +71,6 @@ fn filter(verbose: u8) -> Targets {
 fn filter_at(level: Level) -> Targets {
     let cap = LevelFilter::from_level(level).min(LevelFilter::WARN);
     Targets::new().with_default(level).with_targets(CAPPED.map(|name| (name, cap)))
-}
-
-/// Opens a log file; what stands there stays.
-fn open(path: &Path) -> Result<File, Refused> {
-    OpenOptions::new().create(true).append(true).open(path).map_err(|error| {
-        Diagnostic::error(format!("cannot write to `{}`: {}", path.display(), of_io(&error)))
-            .note("from `--log`")
-            .into()
-    })
 }
 
 /// Writes log lines above the live progress.

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use sealift_core::{
-    diagnostic::Diagnostic,
+    diagnostic::{Diagnostic, Severity},
     error::Error,
     notes::Notes,
     plugin::Purpose,
@@ -11,9 +11,9 @@ use sealift_core::{
 };
 
 use crate::{
-    args::Global,
+    args::{Called, Global, Verb},
     display::{Console, Out, diagnostics},
-    logging,
+    logging::{self, LogFile},
 };
 
 /// One call of the command line.
@@ -24,6 +24,11 @@ pub(crate) struct Session {
     pub(crate) console: Console,
     /// stdout: data.
     pub(crate) out: Out,
+    /// The name that the program was called by.
+    pub(crate) called: Called,
+    /// The verb is `sync`: logs are what those who know image-syncer expect.
+    sync: bool,
+    log: Option<LogFile>,
 }
 
 /// The command or a file is wrong, and nothing was moved: exit code 2.
@@ -57,12 +62,40 @@ impl Session {
     pub(crate) fn new(global: Global) -> Self {
         let console = Console::of_process();
         let out = Out::new(console.clone());
-        Self { global, console, out }
+        Self { global, console, out, called: Called::Sealift, sync: false, log: None }
     }
 
-    /// Lets log lines go where they were asked to go.
-    pub(crate) fn start_logging(&self) -> Result<(), Refused> {
-        logging::start(&self.global, &self.console)
+    /// The same for a program that was called by this name, with this verb.
+    pub(crate) fn called(self, called: Called, verb: &Verb) -> Self {
+        Self { called, sync: matches!(verb, Verb::Sync(_)), ..self }
+    }
+
+    /// Lets log lines go where they were asked to go. Under `sync` they go to stderr where that is not possible, as
+    /// image-syncer has it: a night without its copy is worse than one without its log.
+    pub(crate) fn start_logging(&mut self) -> Result<(), Refused> {
+        self.log = match logging::start(&self.global, &self.console, self.sync) {
+            Err(Refused(errors)) if self.sync => {
+                let softened = |error: Diagnostic| Diagnostic { severity: Severity::Warning, ..error };
+                let warnings: Vec<_> = errors.into_iter().map(softened).collect();
+                self.show(&warnings);
+                self.global.log_to_stderr();
+                logging::start(&self.global, &self.console, self.sync)?
+            }
+            started => started?,
+        };
+        Ok(())
+    }
+
+    /// Returns true if lines go to a file in the form that image-syncer's have, and the terminal shall be silent while
+    /// all goes well.
+    pub(crate) fn is_scraped(&self) -> bool {
+        self.sync && self.log.is_some()
+    }
+
+    /// Returns true if log lines were lost to a file that had to have them. Under `sync` that costs nothing but the
+    /// warning, as the copies are there.
+    pub(crate) fn lost_log_lines(&self) -> bool {
+        !self.sync && self.log.as_ref().is_some_and(LogFile::has_failed)
     }
 
     /// Shows what is wrong with the command or a file: drawn for people, with `--json` as objects as well.
@@ -72,12 +105,29 @@ impl Session {
                 self.out.json(&diagnostics::as_json(diagnostic));
             }
         }
+        if self.is_scraped() {
+            diagnostics.iter().for_each(log);
+            if !diagnostics.iter().any(Diagnostic::is_error) {
+                return;
+            }
+        }
         if self.global.quiet && !diagnostics.iter().any(Diagnostic::is_error) {
             return;
         }
         if !diagnostics.is_empty() {
             self.console.say(&diagnostics::draw(diagnostics, self.console.colour(), self.console.width()));
         }
+    }
+}
+
+/// Writes what is wrong with the command or a file to the log.
+fn log(diagnostic: &Diagnostic) {
+    let notes: String = diagnostic.notes.iter().map(|note| format!(" ({note})")).collect();
+    let hint = diagnostic.hint.as_ref().map_or_else(String::new, |hint| format!("; hint: {hint}"));
+    let line = format!("{diagnostic}{notes}{hint}");
+    match diagnostic.is_error() {
+        true => tracing::error!(target: logging::RUN, "{line}"),
+        false => tracing::warn!(target: logging::RUN, "{line}"),
     }
 }
 

@@ -2,14 +2,15 @@
 //!
 //! It is written while the run goes on and is a whole document after every entry, so a run that is killed leaves a
 //! file that can be read. A source whose targets came to their end at different times (further rounds, two rules)
-//! would be written twice; such files are put in order at the end.
+//! would be written twice; such files are put in order at the end. What is no regular file (`/dev/stdout`, a pipe) gets
+//! the whole list at the end.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet, hash_map::RandomState},
     fs::File,
     hash::BuildHasher,
     io::{self, Read, Seek, SeekFrom, Write},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
 
@@ -18,8 +19,10 @@ use sealift_core::{
     job::{Outcome, Skip},
 };
 
+use crate::logging;
+
 /// How the file is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Format {
     /// A YAML mapping.
     #[default]
@@ -33,6 +36,8 @@ pub(crate) struct SuccessList(Mutex<State>);
 
 struct State {
     file: File,
+    /// What is no regular file gets everything at the end, and `file` is a temporary one until then.
+    stream: Option<PathBuf>,
     format: Format,
     /// Where the next entry goes: before what ends the document.
     at: u64,
@@ -52,10 +57,16 @@ impl SuccessList {
     /// # Errors
     /// If it cannot be written.
     pub(crate) fn create(path: &Path, format: Format) -> io::Result<Self> {
-        let mut file = File::options().read(true).write(true).create(true).truncate(true).open(path)?;
+        // What is not there yet becomes a regular file.
+        let stream = path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir());
+        let mut file = match stream {
+            true => tempfile::tempfile()?,
+            false => File::options().read(true).write(true).create(true).truncate(true).open(path)?,
+        };
         file.write_all(b"{}\n")?;
         Ok(Self(Mutex::new(State {
             file,
+            stream: stream.then(|| path.to_owned()),
             format,
             at: 0,
             entries: 0,
@@ -79,6 +90,9 @@ impl SuccessList {
         }
         if state.twice && state.failure.is_none() {
             state.failure = state.put_in_order().err();
+        }
+        if state.failure.is_none() {
+            state.failure = state.hand_on().err();
         }
         state.failure.take().map_or(Ok(()), Err)
     }
@@ -127,6 +141,14 @@ impl State {
         self.file.write_all((text + end).as_bytes())?;
         self.at = next;
         self.entries += 1;
+        Ok(())
+    }
+
+    /// Writes everything to what is no regular file.
+    fn hand_on(&mut self) -> io::Result<()> {
+        let Some(path) = &self.stream else { return Ok(()) };
+        self.file.seek(SeekFrom::Start(0))?;
+        io::copy(&mut self.file, &mut logging::open(path)?)?;
         Ok(())
     }
 

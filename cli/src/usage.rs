@@ -3,9 +3,11 @@
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use sealift_core::diagnostic::Diagnostic;
 
+use crate::args::Called;
+
 /// What is wrong with the arguments; none if that is not an error (help), or one of a kind that is told elsewhere.
-pub(crate) fn told(error: &Error) -> Option<Diagnostic> {
-    let known = Known(error);
+pub(crate) fn told(error: &Error, called: Called) -> Option<Diagnostic> {
+    let known = Known { error, called };
     let message = match error.kind() {
         ErrorKind::InvalidSubcommand => {
             let verb = known.text(ContextKind::InvalidSubcommand)?;
@@ -37,12 +39,15 @@ pub(crate) fn told(error: &Error) -> Option<Diagnostic> {
 }
 
 /// What clap knows of an error.
-struct Known<'e>(&'e Error);
+struct Known<'e> {
+    error: &'e Error,
+    called: Called,
+}
 
 impl Known<'_> {
     /// Everything of a kind.
     fn all(&self, kind: ContextKind) -> Vec<String> {
-        match self.0.get(kind) {
+        match self.error.get(kind) {
             Some(ContextValue::String(text)) => vec![text.clone()],
             Some(ContextValue::Strings(texts)) => texts.clone(),
             Some(ContextValue::StyledStr(text)) => vec![text.to_string()],
@@ -68,7 +73,7 @@ impl Known<'_> {
             return Some(self.hint(Diagnostic::error(format!("`{argument}` lacks a value"))));
         }
         let possible = self.all(ContextKind::ValidValue);
-        let expected = match (std::error::Error::source(self.0), &possible[..]) {
+        let expected = match (std::error::Error::source(self.error), &possible[..]) {
             (Some(why), _) => why.to_string(),
             (None, []) => "it is not taken".to_owned(),
             (None, values) => format!("expected {}", quoted(values).replace(" and ", " or ")),
@@ -79,13 +84,11 @@ impl Known<'_> {
 
     /// Where to read more: the help of the verb that was typed.
     fn hint(&self, diagnostic: Diagnostic) -> Diagnostic {
-        let usage = self.0.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
+        let usage = self.error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
         let verb = usage.split_whitespace().skip_while(|word| *word != "sealift").nth(1);
         let verb = verb.filter(|word| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'));
-        match verb.filter(|word| !word.starts_with('-')) {
-            Some(verb) => diagnostic.hint(format!("run `sealift {verb} --help`")),
-            None => diagnostic.hint("run `sealift --help`"),
-        }
+        let verb = verb.filter(|word| !word.starts_with('-'));
+        diagnostic.hint(format!("run `{}`", self.called.help(verb)))
     }
 }
 

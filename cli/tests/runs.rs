@@ -203,7 +203,7 @@ async fn with_a_log_file_stderr_keeps_the_summary_only() {
 async fn mistakes_in_the_files_are_told_with_their_place_before_any_traffic() {
     let bench = Bench::new().await;
     bench.file("images.yaml", "SRC/demo/web:1.0,1.1: DST/web:one\nSRC/demo/Web: DST/web\n");
-    let run = bench.sealift(&["sync", "--images", "images.yaml"]).await.expect(2);
+    let run = bench.sealift(&["sync", "--images", "images.yaml", "--strict"]).await.expect(2);
     assert!(run.stderr.contains("images.yaml:1:") && run.stderr.contains("images.yaml:2:"), "{}", run.stderr);
     let missing = bench.sealift(&["sync", "--images", "nowhere.yaml", "--auth", "auth.txt"]).await.expect(2);
     assert!(missing.stderr.contains("nowhere.yaml") && missing.stderr.contains("auth.txt"), "{}", missing.stderr);

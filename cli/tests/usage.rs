@@ -64,13 +64,87 @@ fn numbers_that_make_no_sense_are_refused() {
     for (words, expected) in [
         (["--proc", "0"], "at least 1"),
         (["--proc", "-3"], "at least 1"),
-        (["-p", "many"], "at least 1"),
         (["--retries", "-1"], "at least 0"),
         (["-r", "1.5"], "at least 0"),
     ] {
-        let stderr = refused(&[&["sync", "--images", "x.yaml"], &words[..]].concat());
+        let stderr = refused(&[&["stage", "a:1", "--to", "x"], &words[..]].concat());
         assert!(stderr.contains(expected) && stderr.contains(words[1]), "{words:?}: {stderr}");
     }
+    for words in [["-p", "many"], ["-r", "1.5"]] {
+        let stderr = refused(&[&["sync", "--images", "x.yaml"], &words[..]].concat());
+        assert!(stderr.contains("expected a whole number") && stderr.contains(words[1]), "{words:?}: {stderr}");
+    }
+}
+
+/// The pipeline that the words of `sync` stand for, and what is said.
+fn pipeline(words: &[&str]) -> (String, String) {
+    let (code, stdout, stderr) =
+        outcome(&[&["sync", "--images", "no/such.yaml"], words, &["--print-pipeline"]].concat());
+    assert_eq!(code, 0, "{words:?}: {stderr}");
+    (stdout, stderr)
+}
+
+// Command lines that image-syncer takes, and its documentation shows, were refused.
+#[test]
+fn sync_takes_flags_as_image_syncer_does() {
+    for (words, has) in [
+        (&["--auth=a.yaml", "--auth=b.yaml"][..], "file = \"b.yaml\""),
+        (&["--retries=3", "--retries=0"], "retries = 0"),
+        (&["--retries", "-1"], "retries = 0"),
+        (&["--retries", "99999"], "retries = 100"),
+        (&["-p6"], "transfers = 6"),
+        (&["-p=7"], "transfers = 7"),
+        (&["--proc", "0x10"], "transfers = 16"),
+        (&["--proc=1"], "listings = 1"),
+        (&["--force=true"], "force = true"),
+        (&["--force", "--force"], "force = true"),
+        (&["--force=1"], "force = true"),
+        (&["--os", "linux", "--os=windows,", "--os="], "os = [\"linux\", \"windows\"]"),
+        (&["--arch", "amd64", "--os", ""], "attestations = \"drop\""),
+        (&["--output-images-format", "YML"], "dialect = \"image-syncer\""),
+        (&["--registry=h.io", "--namespace=team"], "empty_to = \"h.io/team\""),
+    ] {
+        let (text, said) = pipeline(words);
+        assert!(text.contains(has), "{words:?}: {text}");
+        assert_eq!(said, "", "{words:?}");
+    }
+    for (words, lacks) in [
+        (&["--proc", "0"][..], "transfers"),
+        (&["--proc", "-1"], "transfers"),
+        (&["--force=false"], "force"),
+        (&["--force", "--force=0"], "force"),
+        (&["--registry=", "--namespace="], "empty_to"),
+        (&["--strict"], "dialect"),
+        (&["--strict", "--os=linux"], "attestations"),
+    ] {
+        let (text, said) = pipeline(words);
+        assert!(!text.contains(lacks), "{words:?}: {text}");
+        assert_eq!(said, "", "{words:?}");
+    }
+}
+
+#[test]
+fn sync_says_what_it_passes_over() {
+    for (words, has, says) in [
+        (&["--force", "true"][..], "force = true", "`true` belongs to no flag"),
+        (&["--records=r.json"], "[list]", "`--records` is not used"),
+        (&["--arch=x86_64"], "arch = [\"amd64\"]", "images do not say `x86_64`"),
+        (&["--os", "--arch", "arm64"], "[list]", "`--arch` is no value for `--os`"),
+        (&["--output-images-format=xml"], "[list]", "`xml` is no format"),
+    ] {
+        let (text, said) = pipeline(words);
+        assert!(text.contains(has) && said.contains(says), "{words:?}: {text}{said}");
+    }
+    let stderr = refused(&["sync", "--images", "x.yaml", "--namespace", "team"]);
+    assert!(stderr.contains("`--namespace` says nothing without `--registry`"), "{stderr}");
+}
+
+#[test]
+fn sync_reads_the_old_file_where_none_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("image-syncer.json"), "{}").unwrap();
+    let output = sealift(&["sync", "--print-pipeline"]).current_dir(&dir).output().unwrap();
+    assert!(String::from_utf8(output.stdout).unwrap().contains("rules = \"image-syncer.json\""));
 }
 
 #[test]
@@ -78,7 +152,9 @@ fn unknown_words_are_refused() {
     for words in [
         &["snyc"][..],
         &["sync", "--image", "x.yaml"],
-        &["sync", "--images", "x.yaml", "--output-images-format", "xml"],
+        &["copy", "a:1", "h.io/a", "--force=maybe"],
+        &["sync", "--images", "x.yaml", "--force=maybe"],
+        &["sync", "--images"],
         &["copy", "quay.io/a/b:1"],
         &["run"],
         &["check"],
@@ -104,8 +180,11 @@ fn a_bad_reference_is_refused_with_the_word_that_was_typed() {
 
 #[test]
 fn a_log_file_that_cannot_be_written_is_refused() {
-    let stderr = refused(&["sync", "--images", "x.yaml", "--log", "no/such/dir/log"]);
+    let stderr = refused(&["copy", "a:1", "h.io/a", "--log", "no/such/dir/log"]);
     assert!(stderr.contains("no/such/dir/log") && stderr.contains("--log"), "{stderr}");
+    // Under `sync` it costs the log only.
+    let (_, said) = pipeline(&["--log", "no/such/dir/log"]);
+    assert!(said.starts_with("warning: cannot write to `no/such/dir/log`"), "{said}");
 }
 
 #[test]
@@ -129,9 +208,21 @@ fn a_link_named_image_syncer_is_sealift_sync() {
     let dir = tempfile::tempdir().unwrap();
     let link = dir.path().join("image-syncer");
     std::os::unix::fs::symlink(assert_cmd::cargo::cargo_bin!("sealift"), &link).unwrap();
-    let output = Command::new(link).args(["--images", "x.yaml", "--print-pipeline"]).output().unwrap();
+    let output = Command::new(&link).args(["--images", "x.yaml", "--print-pipeline"]).output().unwrap();
     assert!(String::from_utf8(output.stdout).unwrap().contains("name = \"sync\""));
     assert_eq!(output.status.code(), Some(0));
+    // It speaks of itself by the name that it was called by.
+    let said = |words: &[&str]| {
+        let output = Command::new(&link).args(words).output().unwrap();
+        (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    let (code, text) = said(&["-h"]);
+    assert!(code == Some(0) && text.contains("Usage: image-syncer [OPTIONS]") && !text.contains("image-syncer sync"));
+    let (code, text) = said(&["sync", "--images=x.yaml", "--print-pipeline"]);
+    assert!(code == Some(0) && text.contains("name = \"sync\""), "{text}");
+    assert!(said(&["--version"]).1.starts_with("sealift "));
+    let (code, text) = said(&["--imagse=x.yaml"]);
+    assert!(code == Some(2) && text.contains("hint: run `image-syncer --help`"), "{text}");
 }
 
 #[test]

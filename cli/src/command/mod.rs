@@ -28,18 +28,19 @@ use std::process::ExitCode;
 use sealift_core::diagnostic::Diagnostic;
 
 use crate::{
-    args::{Cli, Verb},
+    args::{Called, Cli, Verb},
     session::{Refused, Session},
 };
 
 /// Does what was typed.
-pub(crate) fn execute(cli: Cli) -> ExitCode {
-    let session = Session::new(cli.global);
+pub(crate) fn execute(cli: Cli, called: Called) -> ExitCode {
+    let mut session = Session::new(cli.global).called(called, &cli.verb);
     let code = session.start_logging().and_then(|()| dispatch(&cli.verb, &session));
     let code = code.unwrap_or_else(|refused| {
         session.show(&refused.0);
         2
     });
+    let code = if session.lost_log_lines() { code.max(1) } else { code };
     match session.out.failure() {
         Some(reason) => {
             session.console.say(&format!("error: cannot write to stdout: {reason}"));

@@ -1,7 +1,7 @@
 //! `sealift sync`: image-syncer's flags and files.
 
 use std::{
-    num::NonZeroU32,
+    ffi::OsString,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -10,15 +10,20 @@ use sealift_core::{diagnostic::Diagnostic, event::Observer, plugin::Purpose};
 
 use super::perform::{Beside, perform};
 use crate::{
-    args::{Kept, Referrers, Savings, at_least_one, at_least_zero, maybe_file, said},
+    args::{Kept, Referrers, Savings, maybe_file, said},
     display::{Mode, of_io},
+    logging, pflags,
     session::{Refused, Session, load},
     success_list::{Format, SuccessList},
     translate::Translation,
 };
 
+/// The single file that image-syncer up to 1.4 takes where none is named.
+const OLD_FILE: &str = "image-syncer.json";
+
 /// Copy images as image-syncer does: its flags, its files
 #[derive(Debug, clap::Args)]
+#[command(args_override_self = true, override_usage = "sealift sync [OPTIONS]")]
 pub(crate) struct Args {
     /// Credentials (.yaml, .yml or .json); without it Docker's and Podman's, then anonymous
     #[arg(long, value_name = "FILE", value_parser = maybe_file())]
@@ -32,21 +37,21 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", value_parser = maybe_file())]
     config: Option<PathBuf>,
 
-    /// Transfers at once, at most; not given, the engine finds out what is good
-    #[arg(long = "proc", short = 'p', value_name = "N", value_parser = at_least_one, allow_hyphen_values = true)]
-    pub(crate) transfers: Option<NonZeroU32>,
+    /// Transfers at once, at most; not given or below 1, the engine finds out what is good
+    #[arg(long = "proc", short = 'p', value_name = "N", value_parser = pflags::number, allow_hyphen_values = true)]
+    proc: Option<i64>,
 
-    /// Further rounds over what failed, after everything ran once
-    #[arg(long, short, value_name = "N", default_value = "2", value_parser = at_least_zero,
+    /// Further rounds over what failed, after everything ran once; below 1, none
+    #[arg(long, short, value_name = "N", default_value = "2", value_parser = pflags::number,
         allow_hyphen_values = true)]
-    pub(crate) retries: u32,
+    retries: i64,
 
     /// Keep these operating systems only: `linux`, or with a version `windows:10.0.17763.1234`
-    #[arg(long, value_name = "OS", value_delimiter = ',')]
+    #[arg(long, value_name = "OS", value_delimiter = ',', allow_hyphen_values = true)]
     os: Vec<String>,
 
     /// Keep these architectures only: `amd64`, or with a variant `arm:v7`
-    #[arg(long, value_name = "ARCH", value_delimiter = ',')]
+    #[arg(long, value_name = "ARCH", value_delimiter = ',', allow_hyphen_values = true)]
     arch: Vec<String>,
 
     /// Push manifests and tags even where the destination already has them
@@ -58,8 +63,12 @@ pub(crate) struct Args {
     output_success_images: Option<PathBuf>,
 
     /// Format of that file: `yaml` or `json`
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t, hide_possible_values = true)]
-    output_images_format: Format,
+    #[arg(long, value_name = "FORMAT", default_value = "yaml")]
+    output_images_format: String,
+
+    /// Refuse to run if anything is wrong with the files, instead of leaving out the rules and logins that are wrong
+    #[arg(long)]
+    pub(crate) strict: bool,
 
     #[command(flatten)]
     pub(crate) referrers: Referrers,
@@ -77,6 +86,22 @@ pub(crate) struct Args {
     /// Print the pipeline that this stands for, and do nothing
     #[arg(long)]
     print_pipeline: bool,
+
+    /// Where an empty destination goes: the registry, as image-syncer up to 1.4 takes it
+    #[arg(long, value_name = "HOST", hide = true)]
+    registry: Option<String>,
+
+    /// Where an empty destination goes: the namespace, as image-syncer up to 1.4 takes it
+    #[arg(long, value_name = "NAME", hide = true)]
+    namespace: Option<String>,
+
+    /// A file of records that image-syncer up to 1.0 has; it is not needed
+    #[arg(long, value_name = "FILE", hide = true)]
+    records: Option<OsString>,
+
+    /// Words that belong to no flag; image-syncer passes them over
+    #[arg(hide = true, value_name = "WORD", last = true)]
+    stray: Vec<OsString>,
 }
 
 /// `--config`, `--auth` and `--images`.
@@ -86,11 +111,22 @@ impl Args {
     /// The files that were named; an empty name names none, as image-syncer has it.
     pub(crate) fn files(&self) -> Result<Files<'_>, Refused> {
         match (named(&self.config), named(&self.auth), named(&self.images)) {
+            (None, auth, None) if Path::new(OLD_FILE).is_file() => Ok((Some(Path::new(OLD_FILE)), auth, None)),
             (None, _, None) => Err(Diagnostic::error("neither `--images` nor `--config` is given")
                 .hint("`--images images.yaml` names the rules, `--auth auth.yaml` the credentials")
                 .into()),
             files => Ok(files),
         }
+    }
+
+    /// Transfers at once, at most; none means that the engine finds out.
+    pub(crate) fn transfers(&self) -> Option<i64> {
+        self.proc.filter(|count| *count > 0)
+    }
+
+    /// Further rounds over what failed.
+    pub(crate) fn retries(&self) -> i64 {
+        self.retries.max(0)
     }
 
     /// The operating systems to keep; none means all.
@@ -103,19 +139,64 @@ impl Args {
         said(&self.arch)
     }
 
+    /// `registry/namespace` for empty destinations, from flags or from the variables of image-syncer up to 1.4.
+    ///
+    /// # Errors
+    /// If only the namespace is known.
+    pub(crate) fn empty_to(&self) -> Result<Option<String>, Refused> {
+        let value = |flag: &Option<String>, variable: &str| {
+            flag.clone().or_else(|| std::env::var(variable).ok()).filter(|value| !value.is_empty())
+        };
+        let namespace = value(&self.namespace, "DEFAULT_NAMESPACE");
+        match (value(&self.registry, "DEFAULT_REGISTRY"), namespace) {
+            (Some(registry), Some(namespace)) => Ok(Some(format!("{registry}/{namespace}"))),
+            (Some(registry), None) => Ok(Some(registry)),
+            (None, Some(_)) if self.namespace.is_some() => {
+                let message = "`--namespace` says nothing without `--registry`";
+                Err(Diagnostic::error(message).hint("both are for rules with an empty destination only").into())
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The format of the success list. Whatever is not JSON is YAML to image-syncer.
+    fn format(&self) -> Format {
+        match self.output_images_format.trim().eq_ignore_ascii_case("json") {
+            true => Format::Json,
+            false => Format::Yaml,
+        }
+    }
+
     fn notices(&self) -> Result<Vec<Diagnostic>, Refused> {
         let (config, auth, images) = self.files()?;
         let mut notices = Vec::new();
+        let mut notice = |text: String, hint: &str| {
+            let warning = Diagnostic::warning(text);
+            notices.push(if hint.is_empty() { warning } else { warning.hint(hint) });
+        };
         if config.is_some() {
-            notices.push(
-                Diagnostic::warning("`--config` holds credentials and rules in one file: two files are preferred")
-                    .hint("move `auth` to a file for `--auth`, and `images` to one for `--images`"),
+            notice(
+                match self.config {
+                    Some(_) => "`--config` holds credentials and rules in one file: two files are preferred".to_owned(),
+                    None => format!("neither `--images` nor `--config` is given, so `{OLD_FILE}` is read"),
+                },
+                "move `auth` to a file for `--auth`, and `images` to one for `--images`",
             );
             for (flag, file) in [("--auth", auth), ("--images", images)] {
                 if file.is_some() {
-                    notices.push(Diagnostic::warning(format!("`{flag}` is not used because `--config` is given")));
+                    notice(format!("`{flag}` is not used because `--config` is given"), "");
                 }
             }
+        }
+        for word in self.stray.iter().filter(|word| *word != "sync") {
+            notice(format!("`{}` belongs to no flag and is passed over", word.to_string_lossy()), "");
+        }
+        if self.records.as_ref().is_some_and(|file| !file.is_empty()) {
+            notice("`--records` is not used: what is there is asked at the destination".to_owned(), "");
+        }
+        let format = self.output_images_format.trim().to_ascii_lowercase();
+        if !matches!(format.as_str(), "" | "yaml" | "yml" | "json") {
+            notice(format!("`{format}` is no format of the success list, which is written as YAML"), "");
         }
         Ok(notices)
     }
@@ -126,8 +207,17 @@ fn named(file: &Option<PathBuf>) -> Option<&Path> {
 }
 
 pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
-    let translation = Translation::try_from(args)?;
-    session.show(&args.notices()?);
+    let mut translation = Translation::try_from(args)?;
+    let mut notices = args.notices()?;
+    notices.append(&mut translation.notices);
+    if session.is_scraped() && !args.print_pipeline {
+        let (config, auth, images) = args.files()?;
+        let files: Vec<_> =
+            [config, auth, images].into_iter().flatten().map(|file| file.display().to_string()).collect();
+        let version = env!("CARGO_PKG_VERSION");
+        tracing::info!(target: logging::RUN, "Start to synchronize {} (sealift {version})", files.join(" and "));
+    }
+    session.show(&notices);
     if args.print_pipeline {
         session.out.text(translation.text());
         return Ok(0);
@@ -146,7 +236,16 @@ pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refuse
         Diagnostic::error(format!("cannot write to `{}`: {}", path.display(), of_io(error)))
             .note("from `--output-success-images`")
     };
-    let list = Arc::new(SuccessList::create(path, args.output_images_format).map_err(|error| cannot(&error))?);
+    let list = match SuccessList::create(path, args.format()) {
+        Ok(list) => Arc::new(list),
+        Err(error) if args.strict => return Err(cannot(&error).into()),
+        // image-syncer finds out after everything is copied.
+        Err(error) => {
+            let code = perform(&loaded.pipeline, Mode::Run, session, beside).await;
+            session.show(&[cannot(&error)]);
+            return Ok(code.max(1));
+        }
+    };
     let beside = Beside { observer: Some(Arc::clone(&list) as Arc<dyn Observer>), ..beside };
     let code = perform(&loaded.pipeline, Mode::Run, session, beside).await;
     match list.finish() {

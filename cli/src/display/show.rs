@@ -24,7 +24,7 @@ use super::{
     summary,
     totals::Totals,
 };
-use crate::{logging, session::Session};
+use crate::{args::Called, logging, session::Session};
 
 /// How often live lines change.
 const TICK: Duration = Duration::from_millis(100);
@@ -56,6 +56,8 @@ struct Shared {
     for_programs: bool,
     /// The least weight that is said.
     least: Weight,
+    /// Everything goes to the log as well, and the terminal is silent while all goes well.
+    scraped: bool,
     state: Mutex<State>,
     over: Condvar,
 }
@@ -97,7 +99,9 @@ impl Show {
             mode,
             voice,
             for_programs: session.global.json,
-            least: if session.global.verbose > 0 { Weight::More } else { Weight::Fact },
+            // A log that is empty after a good night says nothing of it.
+            least: if session.global.verbose > 0 || session.is_scraped() { Weight::More } else { Weight::Fact },
+            scraped: session.is_scraped(),
             state: Mutex::new(State {
                 totals: Totals::new(Instant::now()),
                 board: Board::default(),
@@ -124,12 +128,21 @@ impl Show {
         }
         let shared = &self.shared;
         let (all, colour) = (session.global.verbose > 0, shared.console.colour());
+        if shared.scraped {
+            shared.log_the_end(report);
+        }
         if session.global.json {
             shared.out.json(&json::report(report));
             return;
         }
         match shared.mode {
-            Mode::Run => shared.console.say(&summary::run(report, &shared.state().totals, all, colour)),
+            Mode::Run if shared.scraped && report.exit_code() == 0 => {}
+            Mode::Run => {
+                shared.console.say(&summary::run(report, &shared.state().totals, all, colour));
+                if session.called == Called::ImageSyncer && !session.global.quiet {
+                    shared.console.say(&last_line(report));
+                }
+            }
             Mode::Plan => {
                 let text = {
                     let plan = &mut shared.state().plan;
@@ -143,6 +156,10 @@ impl Show {
             }
         }
     }
+}
+
+fn last_line(report: &Report) -> String {
+    logging::last_line(report.failed, report.elapsed, report.interrupted)
 }
 
 impl Observer for Show {
@@ -164,15 +181,38 @@ impl Shared {
                 self.out.text(&text);
             }
         }
+        if self.scraped {
+            self.log(event);
+        }
         match self.voice {
             Voice::Json => {
                 if let Some(line) = json::line(event, passed.as_ref()) {
                     self.out.json(&line);
                 }
             }
+            Voice::LogFile if self.scraped => {}
             Voice::Lines | Voice::LogFile => self.say(event),
             Voice::Quiet => {}
         }
+    }
+
+    /// Writes an event to the log.
+    fn log(&self, event: &Event) {
+        match lines::line(event, false) {
+            Some((Weight::Failure, line)) => tracing::error!(target: logging::RUN, "{line}"),
+            Some((Weight::Odd, line)) => tracing::warn!(target: logging::RUN, "{line}"),
+            Some((_, line)) => tracing::info!(target: logging::RUN, "{line}"),
+            None => {}
+        }
+    }
+
+    /// Writes what came of a run to the log, and then the line that programs look for.
+    fn log_the_end(&self, report: &Report) {
+        let text = summary::run(report, &self.state().totals, true, false);
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            tracing::info!(target: logging::RUN, "{line}");
+        }
+        tracing::info!(target: logging::RUN, "{}", last_line(report));
     }
 
     fn say(&self, event: &Event) {
@@ -217,6 +257,9 @@ impl Shared {
             }
             None => {
                 while self.wait(QUARTER_MINUTE) {
+                    if self.scraped {
+                        continue;
+                    }
                     let now = Instant::now();
                     let mut state = self.state();
                     state.totals.sample(now);

@@ -92,3 +92,29 @@ fn the_file_is_whole_after_every_entry() {
         serde_json::from_str::<BTreeMap<String, Vec<String>>>(&text).expect(&text);
     }
 }
+
+// To a pipe, the copies were made, and then the list was an "illegal seek" and the exit code 1.
+#[cfg(unix)]
+#[test]
+fn what_is_no_regular_file_gets_the_whole_list_at_the_end() {
+    use std::io::Read;
+
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("pipe");
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    let reader = std::thread::spawn({
+        let path = path.clone();
+        move || {
+            let mut text = String::new();
+            File::open(path).unwrap().read_to_string(&mut text).map(|_| text)
+        }
+    });
+    let list = SuccessList::create(&path, Format::Json).unwrap();
+    two_images().iter().for_each(|event| list.on(event));
+    // Whether the reader is there already is a matter of time.
+    while let Err(error) = list.finish() {
+        assert!(error.to_string().contains("nothing reads"), "{error}");
+    }
+    let read: BTreeMap<String, Vec<String>> = serde_json::from_str(&reader.join().unwrap().unwrap()).unwrap();
+    assert_eq!(read.len(), 2);
+}

@@ -23,12 +23,20 @@ use crate::{
 /// What a pipeline takes. It is a cap, so a lower one keeps what was asked for.
 const MOST_TRANSFERS: u32 = 1024;
 
+/// Further rounds that a pipeline takes.
+const MOST_ROUNDS: i64 = 100;
+
+/// How a file is read as image-syncer reads it.
+const DIALECT: &str = "image-syncer";
+
 /// The text of a pipeline, and which flag each of its lines came from.
 #[derive(Debug)]
 pub(crate) struct Translation {
     text: String,
     /// Line, counted from 1, and the flag with its value.
     flags: Vec<(usize, String)>,
+    /// What is to be said of values that are taken in another way than they were typed.
+    pub(crate) notices: Vec<Diagnostic>,
 }
 
 impl Translation {
@@ -40,7 +48,7 @@ impl Translation {
             "# The pipeline that this `sealift {verb}` stands for: `sealift run FILE` does the same.\n\
              # Relative paths start from the directory of this file, here from the working directory.\n"
         );
-        let mut translation = Self { text, flags: Vec::new() };
+        let mut translation = Self { text, flags: Vec::new(), notices: Vec::new() };
         translation.key("name", verb.into(), "");
         translation
     }
@@ -106,7 +114,15 @@ impl Translation {
 
     /// Says of each diagnostic that is about this text which flag it is about.
     pub(crate) fn explain(&self, diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
-        diagnostics.into_iter().map(|diagnostic| self.explain_one(diagnostic)).collect()
+        let mut explained: Vec<Diagnostic> = Vec::with_capacity(diagnostics.len());
+        for diagnostic in diagnostics {
+            let diagnostic = self.explain_one(diagnostic);
+            // One file may stand for two tables, and each of them tells what is in it.
+            if !explained.contains(&diagnostic) {
+                explained.push(diagnostic);
+            }
+        }
+        explained
     }
 
     fn explain_one(&self, mut diagnostic: Diagnostic) -> Diagnostic {

@@ -1,7 +1,23 @@
 //! The flags of `sealift sync`.
 
-use super::{MOST_TRANSFERS, Translation, list, path};
+use sealift_core::diagnostic::Diagnostic;
+
+use super::{DIALECT, MOST_ROUNDS, MOST_TRANSFERS, Translation, list, path};
 use crate::{command::sync::Args, session::Refused};
+
+/// Tag lists that the list reads at once where nothing is said.
+const LISTINGS: i64 = 8;
+
+/// Names that images do not have, and what they mean. image-syncer finds no image for them.
+const OTHER_NAMES: [(&str, &str); 7] = [
+    ("aarch64", "arm64"),
+    ("i386", "386"),
+    ("macos", "darwin"),
+    ("win", "windows"),
+    ("x64", "amd64"),
+    ("x86-64", "amd64"),
+    ("x86_64", "amd64"),
+];
 
 impl TryFrom<&Args> for Translation {
     type Error = Refused;
@@ -11,10 +27,11 @@ impl TryFrom<&Args> for Translation {
         let written = |flag: &str, file: &std::path::Path| format!("{flag} {}", file.display());
 
         pipeline.table("[run]");
-        if let Some(count) = args.transfers {
-            pipeline.key("transfers", i64::from(count.get().min(MOST_TRANSFERS)).into(), &format!("--proc {count}"));
+        if let Some(count) = args.transfers() {
+            pipeline.key("transfers", count.min(MOST_TRANSFERS.into()).into(), &format!("--proc {count}"));
         }
-        pipeline.key("retries", i64::from(args.retries).into(), &format!("--retries {}", args.retries));
+        let retries = args.retries();
+        pipeline.key("retries", retries.min(MOST_ROUNDS).into(), &format!("--retries {retries}"));
         if args.force {
             pipeline.key("force", true.into(), "--force");
         }
@@ -31,22 +48,80 @@ impl TryFrom<&Args> for Translation {
         if let Some((flag, file)) = credentials {
             pipeline.table("[credentials]");
             pipeline.key("file", path(file, flag)?, &written(flag, file));
+            pipeline.dialect(args.strict);
         }
 
         pipeline.table("[list]");
         pipeline.key("use", "registry".into(), "");
         pipeline.key("rules", path(rules.1, rules.0)?, &written(rules.0, rules.1));
-
-        let (os, arch) = (args.os(), args.arch());
-        if !os.is_empty() || !arch.is_empty() {
-            pipeline.table("[[filter]]");
-            pipeline.key("use", "platform".into(), "");
+        pipeline.dialect(args.strict);
+        if let Some(empty_to) = args.empty_to()? {
+            pipeline.key("empty_to", empty_to.as_str().into(), "--registry, --namespace");
         }
-        for (key, flag, values) in [("os", "--os", os), ("arch", "--arch", arch)] {
-            if !values.is_empty() {
-                pipeline.key(key, list(&values), &format!("{flag} {}", values.join(",")));
+        // What shall go easy on a registry goes easy on its lists, too.
+        if let Some(count) = args.transfers().filter(|count| *count < LISTINGS) {
+            pipeline.key("listings", count.into(), &format!("--proc {count}"));
+        }
+        pipeline.platforms_as_image_syncer(args);
+        Ok(pipeline)
+    }
+}
+
+impl Translation {
+    /// How the file of the table is read.
+    fn dialect(&mut self, strict: bool) {
+        if !strict {
+            self.key("dialect", DIALECT.into(), "");
+        }
+    }
+
+    /// `--os` and `--arch`.
+    fn platforms_as_image_syncer(&mut self, args: &Args) {
+        let mut filter = Vec::new();
+        for (key, flag, values) in [("os", "--os", args.os()), ("arch", "--arch", args.arch())] {
+            let meant: Vec<String> = match args.strict {
+                true => values.iter().map(|value| (*value).to_owned()).collect(),
+                false => values.iter().filter_map(|value| self.platform_word(flag, value)).collect(),
+            };
+            if !meant.is_empty() {
+                filter.push((key, meant, format!("{flag} {}", values.join(","))));
             }
         }
-        Ok(pipeline)
+        if filter.is_empty() {
+            return;
+        }
+        self.table("[[filter]]");
+        self.key("use", "platform".into(), "");
+        for (key, meant, flag) in filter {
+            self.key(key, list(&meant), &flag);
+        }
+        if !args.strict {
+            // image-syncer drops entries for `unknown/unknown` as it drops any other platform, and does not look into
+            // single OCI images.
+            self.key("attestations", "drop".into(), "");
+            self.key("oci_images", "all".into(), "");
+        }
+    }
+
+    /// A value of `--os` or `--arch` as the filter takes it; none if no image could match it.
+    fn platform_word(&mut self, flag: &str, value: &str) -> Option<String> {
+        let (name, detail) = value.split_once(':').map_or((value, None), |(name, detail)| (name, Some(detail)));
+        let is_word = |text: &str| {
+            text.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+        };
+        if !is_word(name) || detail.is_some_and(|detail| !detail.is_empty() && !is_word(detail)) {
+            let message = format!("`{value}` is no value for `{flag}` that an image could have, and is passed over");
+            self.notices.push(Diagnostic::warning(message));
+            return None;
+        }
+        let lower = name.to_ascii_lowercase();
+        let meant = OTHER_NAMES.iter().find(|(other, _)| *other == lower).map(|(_, meant)| *meant);
+        if let Some(meant) = meant {
+            let message = format!("images do not say `{name}`: `{flag} {value}` is taken for `{meant}`");
+            self.notices.push(Diagnostic::warning(message));
+        }
+        let detail = detail.filter(|detail| !detail.is_empty()).map_or_else(String::new, |detail| format!(":{detail}"));
+        Some(format!("{}{detail}", meant.unwrap_or(name)))
     }
 }

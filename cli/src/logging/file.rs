@@ -1,0 +1,123 @@
+//! The file of `--log`.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::display::{Console, of_io};
+
+/// The file of `--log`. A line that it does not take goes to stderr. Clones write to the same.
+#[derive(Clone)]
+pub(crate) struct LogFile(Arc<Inner>);
+
+struct Inner {
+    path: PathBuf,
+    file: File,
+    console: Console,
+    failed: AtomicBool,
+}
+
+impl LogFile {
+    /// Opens the file; what stands there stays.
+    ///
+    /// # Errors
+    /// If it cannot be opened, or is a pipe that nothing reads.
+    pub(super) fn open(path: &Path, console: &Console) -> io::Result<Self> {
+        let file = open(path)?;
+        Ok(Self(Arc::new(Inner {
+            path: path.to_owned(),
+            file,
+            console: console.clone(),
+            failed: AtomicBool::new(false),
+        })))
+    }
+
+    /// Returns true if a line could not be written.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.0.failed.load(Ordering::Relaxed)
+    }
+}
+
+/// Opens a file for lines; what stands there stays.
+///
+/// # Errors
+/// If it cannot be opened, or is a pipe that nothing reads.
+#[cfg(unix)]
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+
+    use rustix::{
+        fs::{OFlags, fcntl_getfl, fcntl_setfl},
+        io::Errno,
+    };
+    // Opening a pipe waits for a reader otherwise, for ever and without a word.
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).expect("flags of open are numbers of C");
+    let file = OpenOptions::new().create(true).append(true).custom_flags(flags).open(path).map_err(|error| {
+        let is_pipe = path.metadata().is_ok_and(|found| found.file_type().is_fifo());
+        let unread = is_pipe && error.raw_os_error() == Some(Errno::NXIO.raw_os_error());
+        if unread { io::Error::other("it is a pipe that nothing reads") } else { error }
+    })?;
+    // Once it is open, a reader that is slow shall slow this down and lose no line.
+    fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
+    Ok(file)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
+}
+
+impl Inner {
+    fn write(&self, line: &[u8]) {
+        let Err(error) = (&self.file).write_all(line) else { return };
+        if !self.failed.swap(true, Ordering::Relaxed) {
+            let path = self.path.display();
+            self.console.say(&format!(
+                "warning: cannot write to `{path}`: {}\nhint: the lines that it does not take follow here",
+                of_io(&error)
+            ));
+        }
+        self.console.say(String::from_utf8_lossy(line).trim_end());
+    }
+}
+
+/// One line; it is written when it is whole.
+pub(crate) struct Line {
+    to: Arc<Inner>,
+    text: Vec<u8>,
+}
+
+impl<'a> MakeWriter<'a> for LogFile {
+    type Writer = Line;
+
+    fn make_writer(&'a self) -> Line {
+        Line { to: Arc::clone(&self.0), text: Vec::new() }
+    }
+}
+
+impl Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if !self.text.is_empty() {
+            self.to.write(&self.text);
+        }
+    }
+}
