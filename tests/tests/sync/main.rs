@@ -3,6 +3,7 @@
 mod converting;
 mod counting;
 mod failing;
+mod leniency;
 mod migrating;
 mod remembering;
 mod shapes;

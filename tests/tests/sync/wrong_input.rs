@@ -12,7 +12,7 @@ fn everything_that_is_wrong_is_said_at_once_and_nothing_is_asked() {
         "images.yaml",
         &format!("{f}/a/b:v1,v2: {t}/a/b:x\n{f}/A/b: {t}/a/b\n{f}/a/b:/(/: {t}/a/b\n{f}/fine:v1: {t}/fine\n"),
     );
-    let ran = folder.run(&["sync", "--auth", "auth.yaml", "--images", "images.yaml"]).expect(2);
+    let ran = folder.run(&["sync", "--auth", "auth.yaml", "--images", "images.yaml", "--strict"]).expect(2);
     for said in ["images.yaml:1", "images.yaml:2", "images.yaml:3", "passwort", "password", "UNSET_USER"] {
         assert!(ran.stderr.contains(said), "{said} is not said:\n{}", ran.stderr);
     }
@@ -28,8 +28,8 @@ fn usage_errors_name_what_is_expected() {
         (&["sync", "--images", "images.txt"], "images.txt"),
         (&["sync", "--images", "gone.yaml"], "gone.yaml"),
         (&["sync", "--images", "broken.yaml"], "broken.yaml"),
-        (&["sync", "--images", "images.yaml", "--proc", "0"], "--proc"),
-        (&["sync", "--images", "images.yaml", "--retries", "-1"], "retries"),
+        (&["sync", "--images", "images.yaml", "--proc", "many"], "--proc"),
+        (&["sync", "--images", "images.yaml", "--retries", "1.5"], "retries"),
         (&["sync", "--images", "images.yaml", "--imagse", "x"], "--images"),
         (&["run", "gone.toml"], "gone.toml"),
         (&["copy", "q.io/A/b", "h.io/a/b"], "q.io/A/b"),
