@@ -1,9 +1,9 @@
 //! Turns at something that takes a processor, such as the check of a password.
 //!
-//! Under a flood of wrong logins the right one must still get through. So the one that came last is next: those that
-//! wait for long are the flood, and each of its connections comes back only after its answer. Between addresses it goes
-//! round: one that has its turn comes after those that have none. Those that have waited longest are turned away when
-//! too many wait.
+//! Under a flood of wrong logins the right one must still get through. In one line it would wait for all that came
+//! before, so every other turn goes to the one that came last; the turns between go to the one that waits longest, so
+//! that no one waits for ever. Between addresses it goes round: one that has a turn comes after those that have none.
+//! Those that have waited longest are turned away when too many wait.
 
 use std::{
     net::IpAddr,
@@ -26,6 +26,8 @@ struct State {
     running: Vec<IpAddr>,
     /// Those that wait, the newest last.
     waiting: Vec<(IpAddr, oneshot::Sender<Turn>)>,
+    /// Says whose turn is next: of the newest, or of the oldest.
+    newest: bool,
 }
 
 /// A turn, until it is dropped.
@@ -64,11 +66,21 @@ impl Turns {
         turn.await.ok()
     }
 
+    #[cfg(test)]
+    pub(crate) fn running(&self) -> usize {
+        self.state().running.len()
+    }
+
     /// Takes out the one that is next.
     fn next(state: &mut State) -> Option<(IpAddr, oneshot::Sender<Turn>)> {
         state.waiting.retain(|(_, waiting)| !waiting.is_closed());
+        state.newest = !state.newest;
         let is_idle = |(address, _): &(IpAddr, _)| !state.running.contains(address);
-        let at = state.waiting.iter().rposition(is_idle).or(state.waiting.len().checked_sub(1))?;
+        let last = state.waiting.len().checked_sub(1)?;
+        let at = match state.newest {
+            true => state.waiting.iter().rposition(is_idle).unwrap_or(last),
+            false => state.waiting.iter().position(is_idle).unwrap_or(0),
+        };
         Some(state.waiting.remove(at))
     }
 }
@@ -112,15 +124,45 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_last_that_came_is_next() {
+    async fn the_newest_and_the_oldest_are_next_by_turns() {
         let turns = Turns::new(1, 10);
-        let first = turns.wait(address(1)).await.unwrap();
-        let (mut second, mut third) = (wait(&turns, 1), wait(&turns, 1));
-        drop(first);
-        assert!((&mut second).now_or_never().is_none());
-        let turn = (&mut third).now_or_never().unwrap();
-        drop(turn);
-        assert!(second.now_or_never().flatten().is_some());
+        let mut turn = turns.wait(address(1)).await;
+        let mut waiting: Vec<_> = (0..5).map(|number| (number, wait(&turns, 1))).collect();
+        let mut order = Vec::new();
+        while turn.take().is_some() {
+            for at in 0..waiting.len() {
+                if let Some(next) = (&mut waiting[at].1).now_or_never() {
+                    turn = next;
+                    order.push(waiting.remove(at).0);
+                    break;
+                }
+            }
+        }
+        assert_eq!(order, [4, 0, 3, 1, 2]);
+    }
+
+    // A connection that sends the next wrong login as soon as it has an answer must not keep others from their turn.
+    #[tokio::test]
+    async fn no_one_waits_for_ever_behind_those_that_come_again_and_again() {
+        let turns = Turns::new(1, 100);
+        let mut turn = turns.wait(address(1)).await;
+        let mut flood: Vec<_> = (0..5).map(|_| wait(&turns, 1)).collect();
+        let mut right = wait(&turns, 1);
+        flood.extend((0..5).map(|_| wait(&turns, 1)));
+        for served in 0.. {
+            assert!(served < 12, "it is served before all of them were");
+            drop(turn.take());
+            if let Some(found) = (&mut right).now_or_never() {
+                assert!(found.is_some());
+                break;
+            }
+            let at = flood.iter_mut().position(|waiting| {
+                turn = waiting.now_or_never().flatten();
+                turn.is_some()
+            });
+            drop(flood.remove(at.unwrap()));
+            flood.push(wait(&turns, 1));
+        }
     }
 
     #[tokio::test]

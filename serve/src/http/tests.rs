@@ -349,6 +349,25 @@ async fn a_damaged_manifest_is_an_error_of_the_server_and_a_missing_one_is_not_t
     assert_eq!(ask(&app, pushing(&sample.one, "v2")).await, StatusCode::CREATED, "and can be changed");
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_was_missing_is_served_once_it_was_brought() {
+    let dir = tempfile::tempdir().unwrap();
+    let sample = Sample::write(dir.path()).await;
+    for writable in [false, true] {
+        for manifest in [sample.one.root(), sample.about.root(), &sample.both.children()[0]] {
+            let path = blob_path(dir.path(), manifest.digest());
+            std::fs::rename(&path, dir.path().join("aside")).unwrap();
+            let app = app(dir.path(), writable).await;
+            assert_eq!(get(&app, &format!("a/manifests/{}", manifest.digest())).await, StatusCode::NOT_FOUND);
+            let config = format!("a/blobs/{}", manifest.config().unwrap().digest);
+            get(&app, &config).await; // another manifest may have it, too
+            std::fs::rename(dir.path().join("aside"), &path).unwrap();
+            tokio::time::advance(std::time::Duration::from_secs(2)).await;
+            sample.check(&app, "it was brought").await;
+        }
+    }
+}
+
 // Seen: a push that was answered 500 was served all the same, and written by the next one.
 #[tokio::test]
 async fn what_cannot_be_written_is_not_served() {

@@ -83,6 +83,11 @@ impl Content {
         self.unread.values().cloned().collect()
     }
 
+    /// Returns true if a manifest that is listed, or below an index, was not read.
+    pub(super) fn lacks_something(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
     /// The pointer to a manifest that is here, or should be.
     pub(super) fn descriptor(&self, digest: &Digest) -> Option<&Descriptor> {
         let held = self.manifests.get(digest).map(|held| &held.descriptor);

@@ -1,11 +1,15 @@
 //! A repository: its content, read from the layout when it is asked for.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use sealift_core::{
     content::{Descriptor, Digest, Tag, Version},
     error::{Error, Result},
 };
+use tokio::time::Instant;
 
 use super::{Store, content::Content, load::load};
 
@@ -24,7 +28,12 @@ struct State {
     /// Counts attempts to read the layout that ended, and has what the last one found if it did not find all.
     attempts: u64,
     incomplete: Option<Known>,
+    /// The last look for manifests that were missing.
+    looked: Instant,
 }
+
+/// How long what is missing in the directory is taken for missing, before it is looked for again.
+const MISSING: Duration = Duration::from_secs(1);
 
 /// What was found in a repository.
 #[derive(Clone)]
@@ -45,7 +54,13 @@ impl Repository {
     pub(super) fn new(path: &str) -> Self {
         let content = Arc::new(Content::new(path));
         Self {
-            state: Mutex::new(State { content, is_loaded: false, attempts: 0, incomplete: None }),
+            state: Mutex::new(State {
+                content,
+                is_loaded: false,
+                attempts: 0,
+                incomplete: None,
+                looked: Instant::now(),
+            }),
             loading: tokio::sync::Mutex::default(),
             before: Mutex::default(),
         }
@@ -120,6 +135,35 @@ impl Repository {
         known
     }
 
+    /// Looks again for manifests that are listed and were missing or damaged, when something was not found: they may
+    /// have been brought since, and the index is the same then.
+    async fn again(self: &Arc<Self>, store: &Arc<Store>, known: Known) -> Known {
+        if known.gap.is_some() || !known.content.lacks_something() {
+            return known;
+        }
+        {
+            let mut state = lock(&self.state);
+            if state.looked.elapsed() < MISSING {
+                return known;
+            }
+            state.looked = Instant::now();
+        }
+        let (this, store) = (Arc::clone(self), Arc::clone(store));
+        let background = store.background.clone();
+        let task = background.spawn(async move {
+            let mut content = Content::clone(&known.content);
+            let gap = load(store.layout(), &store.reading, &mut content).await;
+            let content = Arc::new(content);
+            let mut state = lock(&this.state);
+            // A change that was made meanwhile counts.
+            if gap.is_none() && Arc::ptr_eq(&state.content, &known.content) {
+                state.content = Arc::clone(&content);
+            }
+            Known { content, gap }
+        });
+        task.await.unwrap_or_else(|_| Known { content: self.content(), gap: Some(Error::cancelled()) })
+    }
+
     /// The tags; none if there is no manifest.
     pub(crate) fn tags(&self) -> Option<Vec<Tag>> {
         let content = self.content();
@@ -144,7 +188,10 @@ impl Repository {
         if let Some(item) = content.descriptor(digest) {
             return Ok(Some(item.clone()));
         }
-        let known = self.known(store).await;
+        let mut known = self.known(store).await;
+        if known.content.descriptor(digest).is_none() {
+            known = self.again(store, known).await;
+        }
         if let Some(item) = known.content.descriptor(digest) {
             return Ok(Some(item.clone()));
         }
@@ -158,12 +205,16 @@ impl Repository {
     }
 
     pub(crate) async fn referrers(self: &Arc<Self>, store: &Arc<Store>, subject: &Digest) -> Result<Vec<Descriptor>> {
-        Ok(self.known(store).await.whole()?.referrers(subject))
+        let known = self.known(store).await;
+        Ok(self.again(store, known).await.whole()?.referrers(subject))
     }
 
     /// Returns true if a manifest has this blob.
     pub(super) async fn has_blob(self: &Arc<Self>, store: &Arc<Store>, digest: &Digest) -> Result<bool> {
-        let known = self.known(store).await;
+        let mut known = self.known(store).await;
+        if !known.content.has_blob(digest) {
+            known = self.again(store, known).await;
+        }
         if known.content.has_blob(digest) {
             return Ok(true);
         }
