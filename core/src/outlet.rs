@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 use tokio::sync::mpsc;
 
 use crate::{
-    content::Repository,
+    content::{ImageRef, Repository},
     error::{Error, Result},
     job::Listing,
 };
@@ -30,6 +30,8 @@ pub enum Found {
     Failed(Repository, Error),
     /// A rule, or a part of one, that cannot be followed, by the place where it stands.
     Refused(Arc<str>, Error),
+    /// An image that is listed and cannot be copied; none if not even its name is known.
+    Unusable(Option<ImageRef>, Error),
 }
 
 impl Outlet {
@@ -95,6 +97,15 @@ impl Outlet {
     /// As [`Outlet::send`].
     pub async fn refused(&self, rule: impl Into<Arc<str>>, error: Error) -> Result<()> {
         self.hand_out(Found::Refused(rule.into(), error)).await
+    }
+
+    /// Says that something is listed that cannot be copied, because the entry that lists it is damaged. It is a failure
+    /// of that image and is not asked for again; the rest goes on. `image` is its name, if that is known.
+    ///
+    /// # Errors
+    /// As [`Outlet::send`].
+    pub async fn unusable(&self, image: Option<ImageRef>, error: Error) -> Result<()> {
+        self.hand_out(Found::Unusable(image, error)).await
     }
 
     async fn hand_out(&self, found: Found) -> Result<()> {

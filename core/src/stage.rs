@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use crate::{
     blob::Blob,
     content::{Descriptor, Digest, ImageRef, Manifest, Repository, Tag, Version},
-    error::Result,
+    error::{Error, Result},
     job::{Job, Listing, Resolved},
     outlet::Outlet,
 };
@@ -346,6 +346,25 @@ pub trait Push: Send + Sync {
     async fn finish(&self) -> Result<()> {
         Ok(())
     }
+
+    /// Returns the roots that were taken and that are not there after all, because [`Push::finish`] could not make them
+    /// last. Asked once, after it; each becomes a failure of its image. Default: none.
+    fn lost(&self) -> Vec<Lost> {
+        Vec::new()
+    }
+}
+
+/// A root that was taken and is not there after all.
+#[derive(Clone, Debug)]
+pub struct Lost {
+    /// The job that brought it.
+    pub job: u64,
+    /// What was copied.
+    pub source: ImageRef,
+    /// Where it is missing.
+    pub at: ImageRef,
+    /// Why.
+    pub error: Error,
 }
 
 /// What a repository has.

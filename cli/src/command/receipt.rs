@@ -6,6 +6,7 @@ use std::{
 };
 
 use sealift_core::{
+    diagnostic::Diagnostic,
     engine::{self, Cancel},
     event::{Event, Observer},
     notes::Notes,
@@ -52,22 +53,31 @@ fn is_directory(text: &str) -> bool {
 
 pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
     let mut builder = ReceiptBuilder::new(args.of.iter().map(String::as_str));
-    for path in args.of.iter().filter(|text| is_directory(text)) {
-        builder.add_all(&Receipt::of_layout(&Layout::open(path).await?).await?);
-    }
     let mut code = 0;
+    for path in args.of.iter().filter(|text| is_directory(text)) {
+        let (receipt, gaps) = Receipt::of_layout_with_gaps(&Layout::open(path).await?).await?;
+        builder.add_all(&receipt);
+        for gap in &gaps {
+            code = 1;
+            session.show(&[Diagnostic::error(gap.clone())]);
+        }
+    }
     if args.repositories().next().is_some() {
         let (receipt, exit) = of_registries(args, session).await?;
         builder.add_all(&receipt);
-        code = exit;
+        code = code.max(exit);
     }
     if code == 130 {
         return Ok(code);
     }
     let receipt = builder.finish();
-    // A receipt without images is a valid file, and says that nothing is there.
-    if code != 0 && receipt.images().is_empty() {
+    if code != 0 && receipt.images().is_empty() && receipt.blobs().is_empty() {
+        // An empty receipt says that the other side has nothing, and that was not found out.
+        session.console.say("hint: no receipt was written, because nothing could be read");
         return Ok(code);
+    }
+    if code != 0 {
+        session.console.say("hint: what is not in the receipt will be carried again; nothing else is wrong with it");
     }
     session.out.text(&receipt.render());
     if !session.global.quiet {

@@ -12,8 +12,9 @@ use crate::{
 
 /// Prove that a directory of images is whole: read every blob, walk every image
 ///
-/// Every file is read and compared with its name. What is missing or damaged is told with the names of all images
-/// that need it. Nothing is changed. Exit code: 0 whole, 1 damaged, 2 there is no such directory.
+/// Every file is read and compared with its name. What is missing or damaged is told with the names of all images that
+/// need it. Nothing is changed but a note in `.sealift/`, by which the next `stage` mends what is damaged. Exit code: 0
+/// whole, 1 damaged, 2 there is no such directory.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The directory

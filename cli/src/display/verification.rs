@@ -99,6 +99,7 @@ fn has_index(found: &Verification) -> bool {
 fn word(kind: DamageKind) -> &'static str {
     match kind {
         DamageKind::Layout | DamageKind::Index | DamageKind::Entry => "broken",
+        DamageKind::Empty => "empty",
         DamageKind::Missing => "missing",
         DamageKind::Corrupt => "corrupt",
         DamageKind::Inconsistent => "inconsistent",
@@ -122,8 +123,12 @@ fn extras(found: &Verification, all: bool) -> String {
             let _ = writeln!(text, "  and {} more (-v tells all)", grouped(more as u64));
         }
     };
-    files("that no image needs; they do no harm", &found.orphans);
+    // Without an image all blobs are of images that got lost.
+    if found.damages.iter().all(|damage| damage.kind != DamageKind::Empty) {
+        files("that no image needs; they do no harm", &found.orphans);
+    }
     files("that an interrupted writer left; the next one removes them", &found.leftovers);
+    files("that are no part of the layout; they are left alone", &found.strangers);
     if found.left_out.blobs > 0 {
         let (blobs, size) = (number(found.left_out.blobs, "blob"), bytes(found.left_out.bytes));
         let _ = writeln!(text, "{blobs} ({size}) left out on purpose: the receipt says that the other side has them");
@@ -139,21 +144,49 @@ fn verdict(found: &Verification) -> String {
     let read = format!("{}, {}", number(found.files, "file"), bytes(found.bytes));
     let images = number(found.images as u64, "image");
     if found.is_whole() {
-        return format!("{path}: whole ({images}; {read} read, all are what their names say)\n");
+        let read = format!("{images}; {read} read, all are what their names say");
+        if found.left_out.blobs == 0 {
+            return format!("{path}: whole ({read})\n");
+        }
+        let (blobs, size) = (number(found.left_out.blobs, "blob"), bytes(found.left_out.bytes));
+        return format!("{path}: whole for the side that has what was left out: {blobs}, {size} ({read})\n");
     }
     let problems = number(found.damages.len() as u64, "problem");
-    let has_index = has_index(found);
-    let broken = match (has_index, found.broken.len()) {
+    let broken = match (has_index(found), found.broken.len()) {
         (false, _) => "nobody can tell which images it has".to_owned(),
+        (true, 0) if found.images == 0 => "it has no image".to_owned(),
         (true, 0) => format!("all {images} are whole all the same"),
         (true, broken) => format!("{} not whole", number(broken as u64, "image")),
     };
-    let hint = match (has_index, found.damages.iter().all(|damage| damage.digest.is_some())) {
-        (false, _) => "bring `index.json` again from where the directory was written",
-        (true, true) if found.broken.is_empty() => "no image needs what is told above",
-        (true, _) => "bring the files above again, or stage those images again into this directory",
-    };
+    let hint = hint(found);
     format!("{path}: DAMAGED ({problems}: {broken}; {read} read)\nhint: {hint}\n")
+}
+
+/// What mends it.
+fn hint(found: &Verification) -> &'static str {
+    let has = |kind: DamageKind| found.damages.iter().any(|damage| damage.kind == kind);
+    let is_lost = found.files > 0 && has(DamageKind::Empty);
+    if !has_index(found) || is_lost {
+        return "bring `index.json` again from where the directory was written";
+    }
+    if has(DamageKind::Empty) {
+        return "nothing was staged into it, or what was is somewhere else: see whether this is the directory";
+    }
+    if has(DamageKind::Entry) {
+        return "bring `index.json` again from where the directory was written, or stage the images again into this \
+                directory: that mends entries with a name, others must be taken out by hand";
+    }
+    if found.broken.is_empty() && found.damages.iter().all(|damage| damage.digest.is_some()) {
+        return "no image needs what is told above";
+    }
+    match found.noted {
+        true => "bring the files above again, or stage those images again into this directory",
+        // The next stage does not know of this one.
+        false => {
+            "bring the files above again, or stage those images again into this directory with `--force`, which reads \
+             every file there"
+        }
+    }
 }
 
 /// Shows how far it is: a live line on a terminal, now and then a line elsewhere.

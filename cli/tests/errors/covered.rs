@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Messages that no test can provoke with the program as it is, and why.
-const NOT_HERE: [(&str, &str); 38] = [
+const NOT_HERE: [(&str, &str); 39] = [
     ("cannot write `{name}`", "takes a disk that refuses between two files"),
     ("the {thing} is defined {crates}", "takes a binary with two plugins of one name; has a test in core"),
     ("missing table `{header}`", "takes a binary without the built-in plugins"),
@@ -43,6 +43,7 @@ const NOT_HERE: [(&str, &str); 38] = [
     ("is writing to `{}`", "takes two programs at once; has a test of the push"),
     ("bytes instead of {expected}", "takes a file that changes while it is read; has a test in the layout"),
     ("would be longer than {} bytes", "takes an index of many megabytes"),
+    ("again and again", "takes a program that writes the same file all the time"),
     ("the API of `{host}` answers", "takes a Harbor whose API is out of order"),
     ("is in none of the files", "the engine asks for what was listed only"),
     ("the token service `{host}` fails", "takes most of a minute until it is given up"),

@@ -27,7 +27,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     job::{Job, Listing, Resolved},
     spec::{Named, Pipeline},
-    stage::{Fetch, Filter, Known, Offer, Push, Slot, StoreId, Verdict, Want},
+    stage::{Fetch, Filter, Known, Lost, Offer, Push, Slot, StoreId, Verdict, Want},
 };
 
 /// Longer than everything that a stage may wait for: the commit of a blob at an object store, pauses that a registry
@@ -319,6 +319,10 @@ impl Push for Fence<dyn Push> {
 
     async fn finish(&self) -> Result<()> {
         self.call("finished", self.stage().finish()).await
+    }
+
+    fn lost(&self) -> Vec<Lost> {
+        self.ask("said what was lost", || self.stage().lost()).unwrap_or_default()
     }
 }
 

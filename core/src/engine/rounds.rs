@@ -22,6 +22,7 @@ use crate::{
     event::Event,
     job::{Listing, Outcome, Skip},
     report::{Failed, Failure, Filtered, Report},
+    stage::Lost,
 };
 
 /// Further rounds where the pipeline does not say.
@@ -297,10 +298,28 @@ impl Run {
                 result = push.stage.finish() => result,
                 () = self.engine.cancel.stopped() => return,
             };
+            for lost in push.stage.lost() {
+                self.take_back(&push.kind, lost);
+            }
             if let Err(error) = result {
                 self.note_failure(u64::MAX, Failed::Finish { push: push.kind.to_string() }, &error);
             }
         }
+    }
+
+    /// An image that was counted as copied is not there after all.
+    fn take_back(&mut self, push: &Arc<str>, lost: Lost) {
+        let Lost { job, source, at, error } = lost;
+        self.report.copied = self.report.copied.saturating_sub(1);
+        self.engine.events.tell(&Event::TargetFinished {
+            job,
+            source: source.clone(),
+            target: Some(at.clone()),
+            push: Arc::clone(push),
+            outcome: Outcome::Failed(error.clone()),
+            again: false,
+        });
+        self.note_failure(job, Failed::Image { source, target: Some(at) }, &error);
     }
 
     fn into_report(mut self) -> Report {

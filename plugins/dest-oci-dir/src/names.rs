@@ -9,6 +9,7 @@ use sealift_core::{
     content::{Descriptor, ImageRef, Repository, Tag, Version},
     error::{Error, ErrorKind, Result},
     job::Job,
+    stage::Lost,
 };
 use sealift_oci_layout::{Layout, Named, RefStyle, SOURCE, TARGETS, named};
 
@@ -44,6 +45,8 @@ struct Wanted {
 struct Notes {
     source: ImageRef,
     targets: Vec<ImageRef>,
+    /// The job that wrote it in this run, and the name that its entry got.
+    written: Option<(u64, ImageRef)>,
 }
 
 impl Names {
@@ -72,7 +75,7 @@ impl Names {
                 return Err(same_tag(&owner.tagged(tag).to_string(), &at, tag));
             }
         }
-        let notes = Notes { source: job.source.clone(), targets: Vec::new() };
+        let notes = Notes { source: job.source.clone(), targets: Vec::new(), written: None };
         let notes = wanted.notes.entry(at.clone()).or_insert(notes);
         if notes.source != job.source {
             let (first, second) = (&notes.source, &job.source);
@@ -106,6 +109,26 @@ impl Names {
         let targets = self.wanted().notes.get(asked).map(|notes| notes.targets.clone());
         let entry = self.entry(at, manifest).source(&job.source);
         entry.targets(targets.as_deref().unwrap_or(&job.targets))
+    }
+
+    /// Remembers that a job wrote its image: `asked` is the name that it wanted, `at` the one that it got.
+    pub(crate) fn wrote(&self, job: &Job, asked: &ImageRef, at: &ImageRef) {
+        if let Some(notes) = self.wanted().notes.get_mut(asked) {
+            notes.written = Some((job.id, at.clone()));
+        }
+    }
+
+    /// The images of this run among these names, which are not in the index after all.
+    pub(crate) fn lost(&self, names: &[String], error: &Error) -> Vec<Lost> {
+        let wanted = self.wanted();
+        let lost = wanted.notes.values().filter_map(|notes| {
+            let (job, at) = notes.written.clone()?;
+            names.binary_search(&at.to_string()).ok()?;
+            Some(Lost { job, source: notes.source.clone(), at, error: error.clone() })
+        });
+        let mut lost: Vec<Lost> = lost.collect();
+        lost.sort_by_key(|lost| lost.job);
+        lost
     }
 
     /// The entries whose notes are not what this run wants: those of images that were there already.

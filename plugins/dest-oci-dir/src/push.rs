@@ -6,12 +6,12 @@ use async_trait::async_trait;
 use sealift_core::{
     blob::Blob,
     content::{Descriptor, Digest, ImageRef, Manifest, Repository, Version},
-    error::Result,
+    error::{Error, Result},
     job::Job,
-    stage::{Offer, Push, Slot, StoreId},
+    stage::{Lost, Offer, Push, Slot, StoreId},
 };
 use sealift_oci_layout::{Layout, Named, Writer, WriterOptions};
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::{base::LeftOut, names::Names};
 
@@ -22,11 +22,15 @@ pub(crate) struct OciDir {
     left_out: LeftOut,
     /// Opened by the first write, so that a plan, which only reads, makes no directory and takes no lock.
     writer: OnceCell<Writer>,
+    /// Opened by the first question before that.
+    reader: Mutex<Option<Layout>>,
+    /// Why the end failed.
+    end: Mutex<Option<Error>>,
 }
 
 impl OciDir {
     pub(crate) fn new(path: PathBuf, names: Names, left_out: LeftOut) -> Self {
-        Self { path, names, left_out, writer: OnceCell::new() }
+        Self { path, names, left_out, writer: OnceCell::new(), reader: Mutex::default(), end: Mutex::default() }
     }
 
     async fn writer(&self) -> Result<&Writer> {
@@ -35,10 +39,17 @@ impl OciDir {
 
     /// What there is to read; none if there is no layout yet.
     async fn layout(&self) -> Result<Option<Layout>> {
-        match self.writer.get() {
-            Some(writer) => Ok(Some(writer.layout().clone())),
-            None => Layout::open_if_there(&self.path).await,
+        if let Some(writer) = self.writer.get() {
+            return Ok(Some(writer.layout().clone()));
         }
+        let mut reader = self.reader.lock().await;
+        // Reading the index for each question would take time that grows with the square of the images.
+        if let Some(layout) = &*reader {
+            layout.refresh().await?;
+            return Ok(Some(layout.clone()));
+        }
+        *reader = Layout::open_if_there(&self.path).await?;
+        Ok(reader.clone())
     }
 
     /// Writes a manifest, and an entry for it in the index, which follows within a second.
@@ -46,7 +57,7 @@ impl OciDir {
         let writer = self.writer().await?;
         self.left_out.note(writer).await?;
         writer.put_bytes(&manifest.descriptor(), manifest.bytes().clone()).await?;
-        writer.set(entry);
+        writer.set(entry)?;
         writer.commit_soon();
         Ok(())
     }
@@ -91,10 +102,9 @@ impl Push for OciDir {
     async fn related(&self, _: &Repository, _: &Digest, referrers: &[Descriptor]) -> Result<HashSet<Digest>> {
         let Some(layout) = self.layout().await? else { return Ok(HashSet::new()) };
         let base = self.left_out.base().await?;
-        let listed: HashSet<Digest> = layout.entries().into_iter().map(|entry| entry.digest).collect();
         let mut there = HashSet::new();
-        for referrer in referrers.iter().filter(|referrer| listed.contains(&referrer.digest)) {
-            if layout.has_image_besides(referrer, base.clone()).await? {
+        for referrer in referrers {
+            if layout.lists(&referrer.digest) && layout.has_image_besides(referrer, base.clone()).await? {
                 there.insert(referrer.digest.clone());
             }
         }
@@ -132,7 +142,9 @@ impl Push for OciDir {
             Version::Tag(_) => asked.clone(),
             Version::Digest(_) => asked.repository.at(manifest.digest()),
         };
-        self.list(manifest, self.names.noted(job, asked, &at, manifest.descriptor())).await
+        self.list(manifest, self.names.noted(job, asked, &at, manifest.descriptor())).await?;
+        self.names.wrote(job, asked, &at);
+        Ok(())
     }
 
     async fn finish(&self) -> Result<()> {
@@ -149,8 +161,20 @@ impl Push for OciDir {
             return Ok(());
         }
         let writer = self.writer().await?;
-        outdated.into_iter().for_each(|entry| writer.set(entry));
-        writer.commit().await
+        let set = outdated.into_iter().try_for_each(|entry| writer.set(entry));
+        let ended = match writer.settle().await.and(set) {
+            Ok(()) => writer.note_staged().await,
+            failed => failed,
+        };
+        if let Err(error) = &ended {
+            *self.end.lock().await = Some(error.clone());
+        }
+        ended
+    }
+
+    fn lost(&self) -> Vec<Lost> {
+        let (Some(writer), Ok(end)) = (self.writer.get(), self.end.try_lock()) else { return Vec::new() };
+        end.as_ref().map_or_else(Vec::new, |error| self.names.lost(&writer.unwritten(), error))
     }
 }
 

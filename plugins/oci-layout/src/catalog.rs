@@ -15,6 +15,8 @@ use sealift_core::content::{Descriptor, Digest, ImageRef, Repository};
 
 pub use naming::Naming;
 
+use crate::index::BrokenEntry;
+
 /// The images of a layout.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
@@ -24,6 +26,7 @@ pub struct Catalog {
     fallbacks: Vec<(Digest, Descriptor)>,
     /// Images that are about a digest by their tag.
     about: HashMap<Digest, Vec<usize>>,
+    broken: Vec<BrokenEntry>,
     oddities: Vec<String>,
 }
 
@@ -63,6 +66,11 @@ impl Catalog {
         &self.images
     }
 
+    /// Returns true if there is nothing that could be copied, and no entry that is damaged.
+    pub fn is_empty(&self) -> bool {
+        self.images.is_empty() && self.broken.is_empty()
+    }
+
     /// The entry with this name, fallback tags of referrers included; the first one if there are several.
     pub fn find(&self, source: &ImageRef) -> Option<&Descriptor> {
         self.by_source.get(source)
@@ -89,6 +97,11 @@ impl Catalog {
     pub fn about_others(&self) -> impl Iterator<Item = (&Digest, &Descriptor)> {
         let referrers = self.referrers.iter().flat_map(|(subject, all)| all.iter().map(move |one| (subject, one)));
         referrers.chain(self.fallbacks.iter().map(|(subject, index)| (subject, index)))
+    }
+
+    /// Entries that should be images and cannot be used, or not as they should be: damaged ones.
+    pub fn broken(&self) -> &[BrokenEntry] {
+        &self.broken
     }
 
     /// Entries that are no images, in a sentence each.

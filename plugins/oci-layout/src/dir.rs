@@ -27,6 +27,7 @@ pub(crate) struct Stamp {
     changed: (i64, i64),
 }
 
+#[derive(Debug)]
 pub(crate) struct Dir {
     fd: OwnedFd,
     path: PathBuf,
@@ -65,10 +66,14 @@ impl Dir {
         }
     }
 
-    /// A directory inside, made if there is nothing.
+    /// A directory inside, made if there is nothing. A new one is on the disk when this returns.
     pub(crate) fn make_sub(&self, name: &str) -> Result<Self> {
         match rustix::fs::mkdirat(&self.fd, name, Mode::from_raw_mode(0o755)) {
-            Ok(()) | Err(Errno::EXIST) => {}
+            Ok(()) => {
+                journal::note("make", &self.file_path(name));
+                self.sync()?;
+            }
+            Err(Errno::EXIST) => {}
             Err(error) => return Err(fault("create", &self.file_path(name), error)),
         }
         self.sub(name)?.ok_or_else(|| fault("open", &self.file_path(name), Errno::NOENT))
@@ -131,6 +136,19 @@ impl Dir {
         rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).ok().map(|stat| Stamp::of(&stat))
     }
 
+    /// Returns true if the path still leads to this directory: nobody moved it away, or put another one there.
+    pub(crate) fn is_at_its_path(&self) -> bool {
+        let (Ok(here), Ok(there)) = (rustix::fs::fstat(&self.fd), rustix::fs::stat(&self.path)) else { return false };
+        (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
+    }
+
+    /// Returns true if this name stands for this open file, and for nothing else that was put in its place.
+    pub(crate) fn is_named(&self, file: &File, name: &str) -> bool {
+        let named = rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW);
+        let (Ok(file), Ok(named)) = (rustix::fs::fstat(file), named) else { return false };
+        (file.st_dev, file.st_ino) == (named.st_dev, named.st_ino)
+    }
+
     /// Opens a file for reading and writing, made if there is nothing.
     pub(crate) fn open_or_create(&self, name: &str) -> Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
@@ -177,7 +195,7 @@ impl Dir {
         Ok(found)
     }
 
-    /// Removes what [`Dir::create_part`] made and nobody named. Only for who has the layout to himself.
+    /// Removes what [`Dir::create_part`] made and that got no other name. Needs the lock.
     pub(crate) fn remove_parts(&self) -> Result<()> {
         let entries = rustix::fs::Dir::read_from(&self.fd).map_err(|error| fault("list", &self.path, error))?;
         for entry in entries {
@@ -240,14 +258,24 @@ impl Dir {
         }
     }
 
-    /// Gives a file its name, in this directory or another one of the same disk.
-    pub(crate) fn rename(&self, name: &str, to: &Self, new_name: &str) -> Result<()> {
-        rustix::fs::renameat(&self.fd, name, &to.fd, new_name)
-            .map_err(|error| fault("name", &to.file_path(new_name), error))
+    /// Gives an open file its name, in this directory or another one of the same disk.
+    ///
+    /// # Errors
+    /// Also if something else was put in the place of the file meanwhile; that does not keep the name.
+    pub(crate) fn rename(&self, name: &str, file: &File, to: &Self, new_name: &str) -> Result<()> {
+        let path = to.file_path(new_name);
+        rustix::fs::renameat(&self.fd, name, &to.fd, new_name).map_err(|error| fault("name", &path, error))?;
+        journal::note("name", &path);
+        if to.is_named(file, new_name) {
+            return Ok(());
+        }
+        to.remove(new_name);
+        Err(broken(&path, "was exchanged for something else while it was written").hint(ALONE))
     }
 
     /// Waits until the names in this directory are on the disk.
     pub(crate) fn sync(&self) -> Result<()> {
+        journal::note("sync", &self.path);
         match rustix::fs::fsync(&self.fd) {
             // Some network file systems do not know this for directories.
             Ok(()) | Err(Errno::INVAL | Errno::NOTSUP) => Ok(()),
@@ -255,27 +283,70 @@ impl Dir {
         }
     }
 
-    /// Replaces a file as a whole: whoever reads sees the old one or the new one.
+    /// Replaces a file as a whole: a reader sees the old one or the new one.
     pub(crate) fn replace(&self, name: &str, bytes: &[u8], sync: bool) -> Result<()> {
-        let (part, mut file) = self.create_part(name)?;
-        let written = file.write_all(bytes).and_then(|()| if sync { file.sync_all() } else { Ok(()) });
-        let done = written
-            .map_err(|error| fault_writing(&self.file_path(name), error, Some(bytes.len() as u64)))
-            .and_then(|()| self.rename(&part, self, name));
-        if done.is_err() {
-            self.remove(&part);
-            return done;
-        }
-        if sync { self.sync() } else { Ok(()) }
+        self.prepare(name, bytes, sync)?.put_in_place(sync).map(drop)
+    }
+
+    /// Writes the content of a file under a hidden name.
+    pub(crate) fn prepare<'a>(&'a self, name: &'a str, bytes: &[u8], sync: bool) -> Result<Prepared<'a>> {
+        let (part, file) = self.create_part(name)?;
+        let mut prepared = Prepared { dir: self, name, part: Some(part), file };
+        let written = prepared.file.write_all(bytes);
+        let written = written.and_then(|()| if sync { prepared.file.sync_all() } else { Ok(()) });
+        written.map_err(|error| fault_writing(&self.file_path(name), error, Some(bytes.len() as u64)))?;
+        Ok(prepared)
     }
 }
+
+/// A file that has its content and not yet its name. Dropped, it is gone.
+pub(crate) struct Prepared<'a> {
+    dir: &'a Dir,
+    name: &'a str,
+    part: Option<String>,
+    file: File,
+}
+
+impl Prepared<'_> {
+    /// Gives it its name, and returns its stamp.
+    pub(crate) fn put_in_place(mut self, sync: bool) -> Result<Stamp> {
+        let part = self.part.take().expect("it has no name yet");
+        if let Err(error) = self.dir.rename(&part, &self.file, self.dir, self.name) {
+            self.dir.remove(&part);
+            return Err(error);
+        }
+        if sync {
+            self.dir.sync()?;
+        }
+        let stat = rustix::fs::fstat(&self.file);
+        stat.map(|stat| Stamp::of(&stat)).map_err(|error| fault("look at", &self.dir.file_path(self.name), error))
+    }
+}
+
+impl Drop for Prepared<'_> {
+    fn drop(&mut self) {
+        if let Some(part) = &self.part {
+            self.dir.remove(part);
+        }
+    }
+}
+
+/// A hint where somebody else changed what only one program may change.
+pub(crate) const ALONE: &str = "let no other program change this directory meanwhile, and run again";
 
 /// The end of names that are not final.
 const PART: &str = ".part";
 
-/// Whether [`Dir::create_part`] gives such names.
+/// The files that [`Dir::create_part`] is asked for: others in the directory may have hidden `.part` files, too.
+const HINTS: [&str; 6] = ["blob", "oci-layout", "index.json", "doubts", "staged", "lock"];
+
+/// Returns true if [`Dir::create_part`] gives such names: `.HINT.PROCESS.NUMBER.part`.
 pub(crate) fn is_part(name: &str) -> bool {
-    name.starts_with('.') && name.ends_with(PART)
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let Some(inner) = name.strip_prefix('.').and_then(|name| name.strip_suffix(PART)) else { return false };
+    let mut parts = inner.rsplitn(3, '.');
+    let (last, process, hint) = (parts.next(), parts.next(), parts.next());
+    last.is_some_and(number) && process.is_some_and(number) && hint.is_some_and(|hint| HINTS.contains(&hint))
 }
 
 impl Stamp {
@@ -297,16 +368,71 @@ fn most_of(kind: rustix::fs::FsWord) -> Option<u64> {
     (kind == FAT).then_some(u32::MAX.into())
 }
 
-/// Makes a directory and those above it.
+/// Makes a directory and those above it. New ones are on the disk when this returns.
 pub(crate) fn make_all(path: &Path) -> Result<()> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|path| std::fs::metadata(path).is_err()).collect();
     std::fs::create_dir_all(path).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => broken(path, "is not a directory"),
         _ => fault("create", path, error),
-    })
+    })?;
+    missing.into_iter().rev().for_each(sync_parent);
+    Ok(())
 }
 
-#[cfg(all(test, target_os = "linux"))]
+/// Waits until the name of a directory is on the disk. A parent that may not be opened is left out.
+pub(crate) fn sync_parent(path: &Path) {
+    let parent = path.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
+    let Some(Ok(Some(parent))) = parent.map(Dir::root) else { return };
+    if let Err(error) = parent.sync() {
+        tracing::debug!(path = %parent.path().display(), %error, "cannot wait for the disk");
+    }
+}
+
+/// What is done to directories, in order, for tests of that order: a crash test sees only what a disk does that forgets
+/// nothing.
+#[cfg(test)]
+pub(crate) mod journal {
+    use std::{cell::RefCell, path::Path};
+
+    thread_local!(static DONE: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) });
+
+    pub(crate) fn note(what: &str, path: &Path) {
+        DONE.with_borrow_mut(|done| done.push(format!("{what} {}", path.display())));
+    }
+
+    /// Returns what this thread did since it was last asked.
+    pub(crate) fn take() -> Vec<String> {
+        DONE.take()
+    }
+}
+
+#[cfg(not(test))]
+mod journal {
+    pub(super) fn note(_: &str, _: &std::path::Path) {}
+}
+
+#[cfg(test)]
 mod tests {
+    use super::is_part;
+
+    #[test]
+    fn only_our_own_hidden_files_are_ours() {
+        for ours in [".blob.1.7.part", ".index.json.4711.0.part", ".oci-layout.1.2.part"] {
+            assert!(is_part(ours), "{ours}");
+        }
+        for theirs in [
+            ".thesis.pdf.part",
+            ".rsync-something.part",
+            ".a.1.2.part",
+            ".blob.1.part",
+            "blob.1.2.part",
+            ".blob.x.2.part",
+        ] {
+            assert!(!is_part(theirs), "{theirs}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
     #[test]
     fn a_file_on_fat_ends_before_4_gib() {
         assert_eq!(super::most_of(0x4d44), Some((4 << 30) - 1));

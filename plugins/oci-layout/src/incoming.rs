@@ -155,10 +155,12 @@ impl Part {
             let synced = self.open()?.sync_all();
             synced.map_err(|error| self.cannot_write(error))?;
         }
-        let from = self.layout.make_blobs(Algorithm::Sha256)?;
-        let to = self.layout.make_blobs(digest.algorithm())?;
-        self.layout.checked.remove(digest);
-        from.rename(&self.name, to, &digest.hex())?;
+        let layout = Arc::clone(&self.layout);
+        let from = layout.make_blobs(Algorithm::Sha256)?;
+        let to = layout.make_blobs(digest.algorithm())?;
+        layout.checked.remove(digest);
+        let name = self.name.clone();
+        from.rename(&name, self.open()?, to, &digest.hex())?;
         self.named = true;
         if self.sync {
             to.sync()?;

@@ -3,6 +3,7 @@
 //! Others write there too, so it is not made anew: what stands before and after the list of entries is kept as text,
 //! and so is every entry that nobody here changes.
 
+mod broken;
 mod entries;
 
 use std::{collections::HashMap, path::Path, sync::Arc};
@@ -14,6 +15,7 @@ use sealift_core::{
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+pub use self::broken::BrokenEntry;
 use self::entries::Entries;
 use crate::{fault::broken, name::name_of};
 
@@ -38,21 +40,71 @@ pub(crate) enum Change {
     RemoveEntry { name: Option<String>, digest: Digest },
 }
 
+impl Change {
+    /// The name that it is about.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match self {
+            Self::Put(entry) => name_of(entry),
+            Self::Remove(name) => Some(name),
+            Self::RemoveEntry { name, .. } => name.as_deref(),
+        }
+    }
+
+    /// Returns true if it takes an entry away.
+    pub(crate) fn removes(&self) -> bool {
+        !matches!(self, Self::Put(_))
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Index {
     before: String,
     /// Shared with copies of the index, which are made to try a change.
     entries: Vec<Option<Arc<Entry>>>,
     after: String,
+    /// The places of each name, also of entries that only have a name.
     by_name: HashMap<String, Vec<usize>>,
+    /// How long [`Index::render`] is.
+    length: usize,
 }
 
 #[derive(Debug)]
 struct Entry {
     text: Box<str>,
-    /// None if it is one that cannot be understood here, because of an unknown digest algorithm for example.
-    view: Option<Descriptor>,
+    view: View,
 }
+
+/// What is understood of an entry.
+#[derive(Debug)]
+enum View {
+    Whole(Box<Descriptor>),
+    /// It is damaged, or has an unknown digest algorithm for example.
+    Broken(Box<BrokenEntry>),
+}
+
+impl Entry {
+    /// What its text and the comma and line break after it take.
+    fn length(&self) -> usize {
+        self.text.len() + SEPARATOR.len()
+    }
+
+    fn descriptor(&self) -> Option<&Descriptor> {
+        match &self.view {
+            View::Whole(descriptor) => Some(descriptor),
+            View::Broken(_) => None,
+        }
+    }
+
+    fn name(&self) -> Option<&str> {
+        match &self.view {
+            View::Whole(descriptor) => name_of(descriptor),
+            View::Broken(broken) => broken.name.as_deref(),
+        }
+    }
+}
+
+/// What stands between two entries.
+const SEPARATOR: &str = ",\n";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -81,14 +133,15 @@ impl Index {
         let list = top.manifests.get();
         let entries: Option<Entries<'_>> = serde_json::from_str(list).map_err(|error| bad(&error))?;
         let start = list.as_ptr() as usize - text.as_ptr() as usize;
-        let mut index = Self {
-            before: text[..start].to_owned(),
-            entries: Vec::new(),
-            after: text[start + list.len()..].to_owned(),
-            by_name: HashMap::new(),
-        };
+        let (before, after) = (text[..start].to_owned(), text[start + list.len()..].to_owned());
+        let length = before.len() + after.len() + "[]".len();
+        let mut index = Self { before, entries: Vec::new(), after, by_name: HashMap::new(), length };
         for raw in entries.map(|entries| entries.0).unwrap_or_default() {
-            index.push(Entry { text: raw.get().into(), view: serde_json::from_str(raw.get()).ok() });
+            let view = match serde_json::from_str(raw.get()) {
+                Ok(descriptor) => View::Whole(Box::new(descriptor)),
+                Err(error) => View::Broken(Box::new(BrokenEntry::of(raw.get(), &error))),
+            };
+            index.push(Entry { text: raw.get().into(), view });
         }
         Ok(index)
     }
@@ -100,7 +153,7 @@ impl Index {
         text.push_str(&self.before);
         text.push('[');
         for (at, entry) in entries.enumerate() {
-            text.push_str(if at == 0 { "\n" } else { ",\n" });
+            text.push_str(if at == 0 { "\n" } else { SEPARATOR });
             text.push_str(&entry.text);
         }
         text.push(']');
@@ -110,18 +163,29 @@ impl Index {
 
     /// The entries that can be understood, in order.
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Descriptor> {
-        self.entries.iter().flatten().filter_map(|entry| entry.view.as_ref())
+        self.entries.iter().flatten().filter_map(|entry| entry.descriptor())
     }
 
-    /// The text of entries that cannot be understood.
-    pub(crate) fn foreign(&self) -> impl Iterator<Item = &str> {
-        self.entries.iter().flatten().filter(|entry| entry.view.is_none()).map(|entry| &*entry.text)
+    /// The entries that cannot be understood.
+    pub(crate) fn broken(&self) -> impl Iterator<Item = &BrokenEntry> {
+        self.entries.iter().flatten().filter_map(|entry| match &entry.view {
+            View::Broken(broken) => Some(&**broken),
+            View::Whole(_) => None,
+        })
     }
 
     /// The entry of this name; the first one if there are several, as everybody reads it.
     pub(crate) fn find(&self, name: &str) -> Option<&Descriptor> {
-        let at = *self.by_name.get(name)?.first()?;
-        self.entries[at].as_ref()?.view.as_ref()
+        self.by_name.get(name)?.iter().find_map(|at| self.entries[*at].as_ref()?.descriptor())
+    }
+
+    /// Returns true if the index stays short enough to be read with this change.
+    pub(crate) fn has_room_for(&self, change: &Change) -> bool {
+        let Change::Put(entry) = change else { return true };
+        let replaced = name_of(entry).and_then(|name| self.by_name.get(name)).into_iter().flatten();
+        let replaced: usize = replaced.filter_map(|at| self.entries[*at].as_ref()).map(|entry| entry.length()).sum();
+        let added = serde_json::to_string(entry).expect("a descriptor is JSON").len() + SEPARATOR.len();
+        (self.length - replaced + added) as u64 <= MAX_BYTES
     }
 
     /// Makes a change; says whether it changed anything.
@@ -140,11 +204,12 @@ impl Index {
             return false;
         }
         let text = serde_json::to_string(entry).expect("a descriptor is JSON").into();
-        let new = Entry { text, view: Some(entry.clone()) };
-        match places.split_first() {
-            Some((first, others)) => {
+        let new = Entry { text, view: View::Whole(Box::new(entry.clone())) };
+        match places.first() {
+            Some(first) => {
+                places.iter().for_each(|at| self.take(*at));
+                self.length += new.length();
                 self.entries[*first] = Some(Arc::new(new));
-                others.iter().for_each(|at| self.entries[*at] = None);
                 self.by_name.insert(name.to_owned(), vec![*first]);
             }
             None => self.push(new),
@@ -154,18 +219,18 @@ impl Index {
 
     fn remove(&mut self, name: &str) -> bool {
         let places = self.by_name.remove(name).unwrap_or_default();
-        places.iter().for_each(|at| self.entries[*at] = None);
+        places.iter().for_each(|at| self.take(*at));
         !places.is_empty()
     }
 
     fn remove_entry(&mut self, name: Option<&str>, digest: &Digest) -> bool {
         let is_meant =
-            |entry: &Entry| entry.view.as_ref().is_some_and(|view| view.digest == *digest && name_of(view) == name);
+            |entry: &Entry| entry.descriptor().is_some_and(|view| view.digest == *digest && name_of(view) == name);
         let all = (0..self.entries.len()).collect();
         let places = name.map_or(Some(&all), |name| self.by_name.get(name)).cloned().unwrap_or_default();
         let (gone, kept): (Vec<_>, Vec<_>) =
             places.into_iter().partition(|at| self.entries[*at].as_deref().is_some_and(is_meant));
-        gone.iter().for_each(|at| self.entries[*at] = None);
+        gone.iter().for_each(|at| self.take(*at));
         match name {
             Some(name) if kept.is_empty() => drop(self.by_name.remove(name)),
             Some(name) => drop(self.by_name.insert(name.to_owned(), kept)),
@@ -174,10 +239,15 @@ impl Index {
         !gone.is_empty()
     }
 
+    fn take(&mut self, at: usize) {
+        self.length -= self.entries[at].take().map_or(0, |entry| entry.length());
+    }
+
     fn push(&mut self, entry: Entry) {
-        if let Some(name) = entry.view.as_ref().and_then(name_of) {
+        if let Some(name) = entry.name() {
             self.by_name.entry(name.to_owned()).or_default().push(self.entries.len());
         }
+        self.length += entry.length();
         self.entries.push(Some(Arc::new(entry)));
     }
 }

@@ -25,6 +25,8 @@ pub struct Inventory {
     pub blobs: u64,
     /// The bytes of those.
     pub bytes: u64,
+    /// Entries of `index.json` that are damaged, in a sentence each: there may be more images than are listed.
+    pub broken: Vec<String>,
     /// Entries of `index.json` that are no images, in a sentence each.
     pub notes: Vec<String>,
 }
@@ -81,8 +83,13 @@ impl Stock<'_> {
         let users = self.users();
         let referrers = self.referrers();
         let mut walker = Walker::default();
-        let mut inventory =
-            Inventory { images: Vec::new(), blobs: 0, bytes: 0, notes: self.catalog.oddities().to_vec() };
+        let mut inventory = Inventory {
+            images: Vec::new(),
+            blobs: 0,
+            bytes: 0,
+            broken: self.catalog.broken().iter().map(ToString::to_string).collect(),
+            notes: self.catalog.oddities().to_vec(),
+        };
         for (at, node) in self.graph.nodes().filter(|(_, node)| !node.is_optional()) {
             if users[at.index()] > 0 {
                 inventory.blobs += 1;

@@ -20,9 +20,11 @@ use crate::{
     blocking::blocking,
     checked::{Checked, has_digest},
     dir::{Dir, Stamp},
+    doubt::Doubts,
     fault::{broken, fault},
-    index::{self, Change, Index},
+    index::{self, BrokenEntry, Change, Index},
     name::{REF_NAME, name_of},
+    own::Own,
 };
 
 /// A layout that is read. Cheap to clone.
@@ -35,6 +37,7 @@ pub(crate) struct Inner {
     sha512: OnceLock<Dir>,
     state: Mutex<State>,
     pub(crate) checked: Checked,
+    pub(crate) doubts: Doubts,
     /// Read when something is missed for the first time.
     pub(crate) bases: Mutex<Option<Arc<Bases>>>,
 }
@@ -44,6 +47,10 @@ pub(crate) struct State {
     pub(crate) index: Index,
     pub(crate) stamp: Option<Stamp>,
     pub(crate) pending: Vec<Change>,
+    /// What this process changed since it opened the layout.
+    pub(crate) own: Own,
+    /// The names of those changes that another program undid for good.
+    pub(crate) overruled: Vec<String>,
     /// Counts changes.
     pub(crate) generation: u64,
     /// The generation that is on the disk.
@@ -107,15 +114,30 @@ impl Layout {
 
     pub(crate) fn read(root: Dir) -> Result<Self> {
         let (index, stamp) = read_index(&root)?;
-        let state = State { index, stamp: Some(stamp), pending: Vec::new(), generation: 0, committed: 0, rereads: 0 };
+        let state = State {
+            index,
+            stamp: Some(stamp),
+            pending: Vec::new(),
+            own: Own::default(),
+            overruled: Vec::new(),
+            generation: 0,
+            committed: 0,
+            rereads: 0,
+        };
         Ok(Self(Arc::new(Inner {
             root,
             sha256: OnceLock::new(),
             sha512: OnceLock::new(),
             state: Mutex::new(state),
             checked: Checked::default(),
+            doubts: Doubts::default(),
             bases: Mutex::default(),
         })))
+    }
+
+    /// Returns true if both are one opened layout, with one memory of what was read.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// The directory.
@@ -128,9 +150,14 @@ impl Layout {
         self.0.state().index.entries().cloned().collect()
     }
 
-    /// The text of the entries that [`Layout::entries`] leaves out.
-    pub fn foreign_entries(&self) -> Vec<String> {
-        self.0.state().index.foreign().map(str::to_owned).collect()
+    /// The entries that [`Layout::entries`] leaves out.
+    pub fn broken_entries(&self) -> Vec<BrokenEntry> {
+        self.0.state().index.broken().cloned().collect()
+    }
+
+    /// Returns true if an entry points to this manifest.
+    pub fn lists(&self, digest: &Digest) -> bool {
+        self.0.state().index.entries().any(|entry| entry.digest == *digest)
     }
 
     /// The entry with this full name, such as `docker.io/library/nginx:1.27`.
@@ -175,22 +202,24 @@ impl Layout {
     /// [`ErrorKind::Storage`] if it cannot be read, or is a symbolic link.
     pub async fn has(&self, item: &Descriptor) -> Result<bool> {
         let (this, item) = (self.clone(), item.clone());
-        blocking(move || {
-            let Some((file, length)) = this.0.open_blob(&item.digest)? else { return Ok(false) };
-            if item.known_size().is_some_and(|size| size != length) {
-                return Ok(false);
-            }
-            if this.0.checked.contains(&item.digest) {
-                return Ok(true);
-            }
-            let right = has_digest(file, &item.digest);
-            let right = right.map_err(|error| fault("read", &this.0.blob_path(&item.digest), error))?;
-            if right {
-                this.0.checked.insert(&item.digest);
-            }
-            Ok(right)
-        })
-        .await
+        blocking(move || this.has_now(&item)).await
+    }
+
+    /// The same, on a thread that may block.
+    pub(crate) fn has_now(&self, item: &Descriptor) -> Result<bool> {
+        let Some((file, length)) = self.0.open_blob(&item.digest)? else { return Ok(false) };
+        if item.known_size().is_some_and(|size| size != length) {
+            return Ok(false);
+        }
+        if self.0.checked.contains(&item.digest) {
+            return Ok(true);
+        }
+        let right = has_digest(file, &item.digest);
+        let right = right.map_err(|error| fault("read", &self.0.blob_path(&item.digest), error))?;
+        if right {
+            self.0.checked.insert(&item.digest);
+        }
+        Ok(right)
     }
 
     /// Opens the file of a blob and says how long it is; none if there is none. Nothing is verified.
@@ -242,6 +271,29 @@ impl Layout {
         Error::new(ErrorKind::Corrupt, format!("`{}` has {found} bytes instead of {expected}", path.display()))
     }
 
+    /// The error of a layout without images: it says whether there are blobs, so that images must have been lost.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] if it cannot be read.
+    pub async fn without_images(&self) -> Result<Error> {
+        let this = self.clone();
+        let blobs = blocking(move || {
+            let dir = this.0.blobs(Algorithm::Sha256)?;
+            dir.map_or(Ok(0), |dir| Ok(dir.list()?.iter().filter(|(name, ..)| !name.starts_with('.')).count()))
+        });
+        let path = self.0.root.file_path(index::FILE);
+        Ok(match blobs.await? {
+            0 => Error::new(ErrorKind::NotFound, format!("`{}` lists no image", path.display()))
+                .hint("nothing was staged into it, or what was is somewhere else: see whether this is the directory"),
+            blobs => {
+                let message = format!("`{}` lists no image, and there are {blobs} blobs", path.display());
+                Error::new(ErrorKind::Corrupt, message)
+                    .hint("bring `index.json` again from where the directory was written")
+            }
+        }
+        .retry(Retry::Never))
+    }
+
     /// Where the blob with this digest stands, for messages.
     pub fn blob_path(&self, digest: &Digest) -> PathBuf {
         self.0.blob_path(digest)
@@ -257,14 +309,17 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes up what others wrote, and makes the changes again that are not on the disk yet.
+    /// Takes up what others wrote, and makes the changes again that are not on the disk yet, or not any more: a program
+    /// that had read `index.json` before one of our writes and writes it back takes our entries out of it.
     pub(crate) fn reread(&self, state: &mut State) -> Result<()> {
         let (index, stamp) = read_index(&self.root)?;
         state.index = index;
         state.stamp = Some(stamp);
         state.rereads += 1;
-        for change in &state.pending {
-            state.index.apply(change);
+        let State { index, own, pending, generation, .. } = state;
+        *generation += u64::from(own.put_back(index, pending));
+        for change in &*pending {
+            index.apply(change);
         }
         Ok(())
     }
@@ -287,6 +342,11 @@ impl Inner {
         }
         let dir = self.root.make_sub("blobs")?.make_sub(algorithm.name())?;
         Ok(self.cell(algorithm).get_or_init(|| dir))
+    }
+
+    /// Returns true if the directories of blobs that were opened are those that the path leads to.
+    pub(crate) fn has_blobs_at_their_path(&self) -> bool {
+        [&self.sha256, &self.sha512].into_iter().filter_map(OnceLock::get).all(Dir::is_at_its_path)
     }
 
     fn cell(&self, algorithm: Algorithm) -> &OnceLock<Dir> {

@@ -17,6 +17,7 @@ mod blocking;
 mod catalog;
 mod checked;
 mod dir;
+mod doubt;
 mod fault;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
@@ -30,8 +31,10 @@ mod lock;
 #[cfg(test)]
 mod made;
 mod name;
+mod own;
 mod place;
 mod receipt;
+mod staged;
 mod verify;
 mod whole;
 mod writer;
@@ -40,6 +43,7 @@ pub use base::{Base, Bases};
 pub use catalog::{Catalog, Image, Naming};
 pub use graph::{Graph, Node, NodeId, Part, Root, RootOf, State, Walker};
 pub use incoming::Incoming;
+pub use index::BrokenEntry;
 pub use inventory::{Inventory, InventoryImage};
 pub use layout::Layout;
 pub use name::{

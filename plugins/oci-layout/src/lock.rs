@@ -3,12 +3,16 @@
 use std::{
     fs::{File, TryLockError},
     io::{Read, Seek, Write},
+    os::unix::fs::MetadataExt,
 };
 
 use sealift_core::error::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::{dir::Dir, fault::fault};
+use crate::{
+    dir::{ALONE, Dir},
+    fault::{broken, fault},
+};
 
 /// Who writes, for whoever is kept out.
 #[derive(Serialize, Deserialize)]
@@ -24,23 +28,48 @@ pub(crate) struct Lock {
 
 const NAME: &str = "lock";
 
+/// How often the file is opened again because another one stands there by now.
+const TRIES: usize = 100;
+
 impl Lock {
     pub(crate) fn take(dir: &Dir) -> Result<Self> {
-        let mut file = dir.open_or_create(NAME)?;
         let path = dir.file_path(NAME);
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(taken(dir, &mut file)),
-            Err(TryLockError::Error(error)) => {
-                return Err(fault("lock", &path, error).hint("put the layout on a file system that has file locks"));
+        for _ in 0..TRIES {
+            let mut file = open(dir)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Err(taken(dir, &mut file)),
+                Err(TryLockError::Error(error)) => {
+                    return Err(fault("lock", &path, error).hint("put the layout on a file system that has file locks"));
+                }
             }
+            if !dir.is_named(&file, NAME) {
+                continue; // it was replaced between the two, and the next writer would lock the other one
+            }
+            let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+            let holder = serde_json::to_vec(&Holder { pid: std::process::id(), host }).unwrap_or_default();
+            let noted = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(&holder));
+            noted.map_err(|error| fault("write", &path, error))?;
+            return Ok(Self { _file: file });
         }
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let holder = serde_json::to_vec(&Holder { pid: std::process::id(), host }).unwrap_or_default();
-        let noted = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(&holder));
-        noted.map_err(|error| fault("write", &path, error))?;
-        Ok(Self { _file: file })
+        Err(broken(&path, "is replaced again and again").hint(ALONE))
     }
+}
+
+/// Opens the file. One that has further names (a hard link, a copy of the directory by links) is replaced by a new one,
+/// because what is noted in it would stand under those names, too.
+fn open(dir: &Dir) -> Result<File> {
+    let path = dir.file_path(NAME);
+    let file = dir.open_or_create(NAME)?;
+    let links = file.metadata().map_err(|error| fault("look at", &path, error))?.nlink();
+    if links <= 1 {
+        return Ok(file);
+    }
+    if let Err(TryLockError::WouldBlock) = file.try_lock() {
+        return Ok(file); // held by a writer: it is told who that is
+    }
+    dir.replace(NAME, b"", false)?;
+    dir.open_or_create(NAME)
 }
 
 fn taken(dir: &Dir, file: &mut File) -> Error {

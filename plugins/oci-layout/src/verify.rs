@@ -29,8 +29,10 @@ use crate::{
     blocking::blocking,
     catalog::Catalog,
     dir::Dir,
+    doubt,
     graph::Graph,
     layout::{Layout, MARKER, check_marker},
+    staged,
     writer::OURS,
 };
 
@@ -82,6 +84,10 @@ pub struct Verification {
     pub orphans: Extra,
     /// Files that an interrupted writer left behind.
     pub leftovers: Extra,
+    /// Files between the blobs that are none and that no writer here made.
+    pub strangers: Extra,
+    /// Whether the damaged files are noted in the directory, so that the next stage writes them again.
+    pub noted: bool,
 }
 
 /// Something that is wrong.
@@ -111,7 +117,9 @@ pub enum DamageKind {
     Layout,
     /// `index.json` cannot be read: nobody knows which images there are.
     Index,
-    /// An entry of `index.json` cannot be understood.
+    /// There is no image.
+    Empty,
+    /// An entry of `index.json` is damaged.
     Entry,
     /// A file is not there.
     Missing,
@@ -148,7 +156,7 @@ impl Verification {
     }
 }
 
-/// Verifies a layout. Nothing is changed.
+/// Verifies a layout. Nothing is changed but a note in `.sealift/`, which says what was found damaged.
 ///
 /// # Errors
 /// [`ErrorKind::NotFound`] or [`ErrorKind::Storage`] if there is no directory, or nothing in it that belongs to a
@@ -169,7 +177,11 @@ pub async fn verify(path: impl Into<PathBuf>, progress: Arc<Progress>) -> Result
                 found.damages.push(Damage::of(DamageKind::Unreadable, Path::new(OURS).join("base"), error.message()));
                 Arc::default()
             });
-            known = Some(Known { catalog, graph, foreign_entries: layout.foreign_entries(), bases });
+            let lost = lost(&layout).await.unwrap_or_else(|error| {
+                found.damages.push(Damage::of(DamageKind::Unreadable, Path::new(OURS).join("staged"), error.message()));
+                Vec::new()
+            });
+            known = Some(Known { catalog, graph, bases, lost });
         }
         Err(error) => found.damages.push(Damage::of(DamageKind::Index, "index.json", error.message())),
     }
@@ -177,7 +189,20 @@ pub async fn verify(path: impl Into<PathBuf>, progress: Arc<Progress>) -> Result
         let files = files::find(&path)?;
         let wrong = hash::all(&files, &progress);
         found.judge(files, &wrong, known);
+        found.note_doubts();
         Ok(found)
+    })
+    .await
+}
+
+/// The images that were staged and have no entry any more.
+async fn lost(layout: &Layout) -> Result<Vec<(String, Digest)>> {
+    let layout = layout.clone();
+    blocking(move || {
+        let broken: Vec<String> = layout.broken_entries().into_iter().filter_map(|entry| entry.name).collect();
+        let mut staged: Vec<_> = staged::read(&layout.0.root)?.into_iter().collect();
+        staged.retain(|(name, _)| layout.find(name).is_none() && !broken.contains(name));
+        Ok(staged)
     })
     .await
 }
@@ -211,11 +236,28 @@ fn open(path: &Path) -> Result<Verification> {
         notes: Vec::new(),
         orphans: Extra::default(),
         leftovers: Extra::default(),
+        strangers: Extra::default(),
+        noted: false,
     };
     if let Err(error) = marker {
         found.damages.push(Damage::of(DamageKind::Layout, MARKER, error.message()));
     }
     Ok(found)
+}
+
+impl Verification {
+    /// Notes which files are wrong, so that the next stage into this directory writes them again.
+    fn note_doubts(&mut self) {
+        let doubts = self.damages.iter().filter_map(|damage| damage.digest.clone()).collect();
+        let noted = Dir::root(&self.path).and_then(|root| match root {
+            Some(root) => doubt::write(&root, &doubts, true),
+            None => Err(Error::cancelled()),
+        });
+        if let Err(error) = &noted {
+            tracing::debug!(%error, "cannot note what is damaged");
+        }
+        self.noted = noted.is_ok();
+    }
 }
 
 impl Damage {

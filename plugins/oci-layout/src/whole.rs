@@ -18,7 +18,7 @@ type Absence = dyn Fn(&Digest) -> bool + Send + Sync;
 
 impl Layout {
     /// Whether an image is there with everything that it points to. Lengths are compared, bytes are not read, except
-    /// those of manifests. Foreign layers do not have to be there, and neither do blobs that were left out because the
+    /// those of manifests and of blobs that [`verify`](crate::verify) found damaged. Foreign layers do not have to be there, and neither do blobs that were left out because the
     /// other side has them.
     ///
     /// # Errors
@@ -51,14 +51,15 @@ impl Layout {
                 Err(_) => return Ok(false), // missing or broken
             };
             open.extend(manifest.children().cloned());
-            let blobs = manifest.blobs().filter(|blob| !blob.is_foreign());
-            let blobs: Vec<_> = blobs.map(|blob| (blob.digest.clone(), blob.known_size())).collect();
-            let (inner, left_out) = (Arc::clone(&self.0), Arc::clone(&left_out));
+            let blobs: Vec<Descriptor> = manifest.blobs().filter(|blob| !blob.is_foreign()).cloned().collect();
+            let (layout, left_out) = (self.clone(), Arc::clone(&left_out));
             let all = blocking(move || {
-                for (digest, size) in &blobs {
-                    match inner.open_blob(digest)? {
-                        Some((_, length)) if size.is_none_or(|size| size == length) => {}
-                        None if left_out(digest) => {}
+                let doubts = layout.0.doubts.of(&layout.0.root)?;
+                for blob in &blobs {
+                    match layout.0.open_blob(&blob.digest)? {
+                        Some(_) if doubts.contains(&blob.digest) && !layout.has_now(blob)? => return Ok(false),
+                        Some((_, length)) if blob.known_size().is_none_or(|size| size == length) => {}
+                        None if left_out(&blob.digest) => {}
                         _ => return Ok(false),
                     }
                 }

@@ -23,14 +23,15 @@ use tokio::time::Instant;
 
 use crate::{
     blocking::blocking,
-    dir::{Dir, make_all},
+    dir::{ALONE, Dir, Stamp, make_all, sync_parent},
     fault::broken,
     incoming::Incoming,
     index::{self, Change, Index},
-    layout::{Layout, MARKER, MARKER_TEXT, is_unborn},
+    layout::{Layout, MARKER, MARKER_TEXT, State, is_unborn},
     lock::Lock,
     name::Named,
     place::check_kind,
+    staged,
 };
 pub use transaction::EntryChange;
 
@@ -70,6 +71,9 @@ struct Shared {
 /// The directory for what is ours; readers of layouts ignore what they do not know.
 pub(crate) const OURS: &str = ".sealift";
 
+/// How often `index.json` is written again because another program wrote it meanwhile.
+const TRIES: usize = 10;
+
 /// How long [`Writer::commit_soon`] gathers changes.
 const GATHER: Duration = Duration::from_secs(1);
 
@@ -93,7 +97,8 @@ impl Writer {
         make_all(path)?;
         let root = Dir::root(path)?.ok_or_else(|| broken(path, "is not a directory"))?;
         check_kind(&root)?;
-        let lock = Lock::take(&root.make_sub(OURS)?)?;
+        let ours = root.make_sub(OURS)?;
+        let lock = Lock::take(&ours)?;
         if !root.has(MARKER) {
             root.replace(MARKER, MARKER_TEXT, options.sync)?;
         }
@@ -101,8 +106,12 @@ impl Writer {
         if is_unborn(&root)? {
             root.replace(index::FILE, Index::empty().render().as_bytes(), options.sync)?;
         }
-        root.remove_parts()?;
-        blobs.remove_parts()?;
+        for dir in [&root, &ours, &blobs] {
+            dir.remove_parts()?;
+        }
+        if options.sync {
+            sync_all(&root)?;
+        }
         let shared = Shared {
             sync: options.sync,
             turn: tokio::sync::Mutex::default(),
@@ -171,21 +180,52 @@ impl Writer {
     }
 
     /// Puts an entry into the index, in the place of the one of the same name. Readers see it after a commit.
-    pub fn set(&self, entry: Named) {
-        self.change(Change::Put(Box::new(entry.0)));
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] if the index would become too long to be read; nothing is changed then.
+    pub fn set(&self, entry: Named) -> Result<()> {
+        self.change(Change::Put(Box::new(entry.0)))
     }
 
     /// Removes the entry with this full name from the index. Its content stays.
     pub fn remove(&self, name: &str) {
-        self.change(Change::Remove(name.to_owned()));
+        let removed = self.change(Change::Remove(name.to_owned()));
+        debug_assert!(removed.is_ok(), "an index does not grow by that");
     }
 
-    fn change(&self, change: Change) {
+    fn change(&self, change: Change) -> Result<()> {
         let mut state = self.layout.0.state();
-        if state.index.apply(&change) {
-            state.generation += 1;
-            state.pending.push(change);
+        if !state.index.has_room_for(&change) {
+            return Err(self.too_long());
         }
+        let State { index, own, generation, pending, .. } = &mut *state;
+        if own.make(index, &change) {
+            *generation += 1;
+            pending.push(change);
+        }
+        Ok(())
+    }
+
+    fn too_long(&self) -> Error {
+        let path = self.layout.0.root.file_path(index::FILE);
+        let message = format!("`{}` would be longer than {} bytes", path.display(), index::MAX_BYTES);
+        Error::new(ErrorKind::Unsupported, message).hint("spread the images over several directories")
+    }
+
+    /// Defends what is written into the index for so long only: when another program writes back an `index.json` that
+    /// lacks an entry, the entry is put back. Without a limit that goes for as long as the writer lives.
+    pub fn defend_for(&self, limit: Duration) {
+        self.layout.0.state().own.limit(limit);
+    }
+
+    /// The names that were [set](Self::set) and are not on the disk yet, or not any more.
+    pub fn unwritten(&self) -> Vec<String> {
+        let state = self.layout.0.state();
+        let mut names: Vec<String> = state.pending.iter().filter_map(Change::name).map(str::to_owned).collect();
+        names.extend(state.overruled.iter().cloned());
+        names.sort();
+        names.dedup();
+        names
     }
 
     /// Writes `index.json`, if something changed, and waits until it is on the disk.
@@ -237,41 +277,150 @@ impl Writer {
     /// The text of an index, if it is not too long for one.
     fn render(&self, index: &Index) -> Result<String> {
         let text = index.render();
-        if text.len() as u64 > index::MAX_BYTES {
-            let path = self.layout.0.root.file_path(index::FILE);
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                format!("`{}` would be longer than {} bytes", path.display(), index::MAX_BYTES),
-            )
-            .hint("spread the images over several directories"));
+        match text.len() as u64 > index::MAX_BYTES {
+            true => Err(self.too_long()),
+            false => Ok(text),
         }
-        Ok(text)
+    }
+
+    /// Writes `index.json` as [`Writer::commit`] does, and makes sure that it stays: what another program took out of
+    /// it meanwhile is put back, and the directory must still be where it was. Call it at the end.
+    ///
+    /// # Errors
+    /// As [`Writer::commit`], and [`ErrorKind::Conflict`] if a name of this writer stands for something else by now.
+    pub async fn settle(&self) -> Result<()> {
+        self.commit().await?;
+        let this = self.clone();
+        blocking(move || this.settle_now()).await
+    }
+
+    /// Notes in `.sealift/staged` which images there are, for [`verify`](crate::verify). Call it after
+    /// [`Writer::settle`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] if it cannot be written.
+    pub async fn note_staged(&self) -> Result<()> {
+        let this = self.clone();
+        blocking(move || {
+            let state = this.layout.0.state();
+            staged::note(&this.layout.0.root, &state.index, &state.own, this.shared.sync)
+        })
+        .await
+    }
+
+    fn settle_now(&self) -> Result<()> {
+        let inner = &self.layout.0;
+        for _ in 0..TRIES {
+            self.check_place()?;
+            let open = {
+                let mut state = inner.state();
+                if inner.root.stamp(index::FILE) != state.stamp {
+                    inner.reread(&mut state)?;
+                }
+                state.generation > state.committed
+            };
+            if open {
+                self.write_index()?;
+                continue;
+            }
+            inner.doubts.settle(&inner.root, &inner.checked, self.shared.sync)?;
+            let mut state = inner.state();
+            state.overruled = state.own.overruled(&state.index);
+            return match &state.overruled[..] {
+                [] => Ok(()),
+                [first, more @ ..] => {
+                    let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+                    let path = inner.root.file_path(index::FILE);
+                    let message = format!("another program changed `{first}`{more} in `{}` meanwhile", path.display());
+                    Err(Error::new(ErrorKind::Conflict, message).hint(ALONE))
+                }
+            };
+        }
+        Err(self.restless())
+    }
+
+    fn restless(&self) -> Error {
+        let path = self.layout.0.root.file_path(index::FILE);
+        Error::new(ErrorKind::Conflict, format!("another program writes `{}` again and again", path.display()))
+            .hint(ALONE)
+    }
+
+    /// What is written is of no use if the directory is somewhere else by now, or is no layout any more.
+    fn check_place(&self) -> Result<()> {
+        let root = &self.layout.0.root;
+        if !root.is_at_its_path() || !self.layout.0.has_blobs_at_their_path() {
+            let what = "was moved or removed while it was written";
+            return Err(broken(root.path(), what).hint("put it back, and run again"));
+        }
+        if !root.has(MARKER) {
+            return Err(broken(&root.file_path(MARKER), "was removed while the layout was written")
+                .hint(format!("write `{}` into it again, and run again", MARKER_TEXT.escape_ascii())));
+        }
+        Ok(())
+    }
+
+    /// Replaces the file and returns its stamp; none if another program wrote it meanwhile.
+    fn replace_index(&self, text: &str, stamp: Option<Stamp>) -> Result<Option<Stamp>> {
+        let root = &self.layout.0.root;
+        let file = root.prepare(index::FILE, text.as_bytes(), self.shared.sync)?;
+        // Waiting for the disk takes long enough for others to write.
+        if root.stamp(index::FILE) != stamp {
+            return Ok(None);
+        }
+        file.put_in_place(self.shared.sync).map(Some)
+    }
+
+    /// What was removed on purpose is not missed later.
+    fn forget_removed(&self, done: &[Change]) -> Result<()> {
+        let mut removed = done.iter().filter(|change| change.removes()).filter_map(Change::name).peekable();
+        match removed.peek() {
+            Some(_) => staged::forget(&self.layout.0.root, removed, self.shared.sync),
+            None => Ok(()),
+        }
     }
 
     /// Replaces the file; says how long it is.
     fn write_index(&self) -> Result<usize> {
         let inner = &self.layout.0;
         let _replacing = self.replacing();
-        let (text, changes, generation) = {
+        for _ in 0..TRIES {
+            self.check_place()?;
+            let (text, stamp, changes, generation) = {
+                let mut state = inner.state();
+                if inner.root.stamp(index::FILE) != state.stamp {
+                    inner.reread(&mut state)?; // a program without our lock wrote it
+                }
+                (self.render(&state.index)?, state.stamp, state.pending.len(), state.generation)
+            };
+            #[cfg(test)]
+            self.shared.writes.fetch_add(1, Ordering::Relaxed);
+            let Some(stamp) = self.replace_index(&text, stamp)? else { continue };
             let mut state = inner.state();
-            if inner.root.stamp(index::FILE) != state.stamp {
-                inner.reread(&mut state)?; // somebody without our lock wrote it
-            }
-            let text = self.render(&state.index)?;
-            (text, std::mem::take(&mut state.pending), state.generation)
-        };
-        #[cfg(test)]
-        self.shared.writes.fetch_add(1, Ordering::Relaxed);
-        let written = inner.root.replace(index::FILE, text.as_bytes(), self.shared.sync);
-        let mut state = inner.state();
-        if let Err(error) = written {
-            state.pending.splice(0..0, changes);
-            return Err(error);
+            let done: Vec<Change> = state.pending.drain(..changes).collect();
+            state.stamp = Some(stamp);
+            state.committed = generation;
+            drop(state);
+            self.forget_removed(&done)?;
+            return Ok(text.len());
         }
-        state.stamp = inner.root.stamp(index::FILE);
-        state.committed = generation;
-        Ok(text.len())
+        Err(self.restless())
     }
+}
+
+/// Waits until the names in the directories of a layout are on the disk. A writer that was killed between naming a blob
+/// and waiting for the disk leaves a blob that this process sees and that a power cut takes away.
+fn sync_all(root: &Dir) -> Result<()> {
+    if let Some(blobs) = root.sub("blobs")? {
+        for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+            if let Some(dir) = blobs.sub(algorithm.name())? {
+                dir.sync()?;
+            }
+        }
+        blobs.sync()?;
+    }
+    root.sync()?;
+    sync_parent(root.path());
+    Ok(())
 }
 
 impl Deref for Writer {

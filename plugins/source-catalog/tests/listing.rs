@@ -36,6 +36,8 @@ async fn listed(config: Config) -> Vec<String> {
                 format!("{}: {}", listing.repository.path(), tags.join(" "))
             }
             Found::Warning(message) => format!("warning: {message}"),
+            Found::Refused(rule, error) => format!("refused: {rule}: {error}"),
+            Found::Unusable(_, error) => format!("unusable: {error}"),
             Found::Failed(repository, error) => format!("{} failed: {error}", repository.path()),
         });
     }

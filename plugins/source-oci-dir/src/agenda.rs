@@ -7,10 +7,10 @@ use std::{
 
 use sealift_core::{
     content::{ImageRef, Repository, Version},
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Result, Retry},
     job::{Candidate, Listing},
 };
-use sealift_oci_layout::{Catalog, Image, Naming};
+use sealift_oci_layout::{BrokenEntry, Catalog, Image, Naming};
 
 use crate::{
     select::{self, Pattern},
@@ -44,6 +44,8 @@ pub(crate) struct Pick {
 pub(crate) struct Agenda {
     pub(crate) listings: Vec<Listing>,
     pub(crate) warnings: Vec<String>,
+    /// What is wanted and cannot be copied.
+    pub(crate) unusable: Vec<(Option<ImageRef>, Error)>,
 }
 
 /// An image that is wanted.
@@ -60,6 +62,7 @@ impl Agenda {
     /// If an image cannot be found or named, or two images claim one name.
     pub(crate) fn of(catalog: &Catalog, wanted: &Wanted, path: &Path) -> Result<Self> {
         let mut warnings: Vec<String> = catalog.oddities().to_vec();
+        let unusable = unusable(catalog, wanted, path, &mut warnings);
         let mut chosen = match wanted {
             Wanted::Some { include, to } => some(catalog, include, to, &mut warnings)?,
             Wanted::Picks(picks) => picked(catalog, picks)?,
@@ -71,8 +74,49 @@ impl Agenda {
                 warnings.push(format!("`{}` has no name in the layout, so it will have no tag either", one.image.name));
             }
         }
-        Ok(Self { listings: listings(chosen, exclusive, path), warnings })
+        Ok(Self { listings: listings(chosen, exclusive, path), warnings, unusable })
     }
+}
+
+/// The error of an image that is asked for by name and of which the entry is damaged.
+fn damaged(catalog: &Catalog, name: Option<&str>) -> Option<Error> {
+    let broken = catalog.broken().iter().find(|broken| name.is_some() && broken.name.as_deref() == name)?;
+    Some(Error::new(ErrorKind::Corrupt, broken.to_string()).hint("bring `index.json` again, or stage again"))
+}
+
+/// Damaged entries that are wanted, or may be; those that are not are warned of. An index that lists nothing although
+/// there are blobs is damaged as a whole.
+fn unusable(
+    catalog: &Catalog,
+    wanted: &Wanted,
+    path: &Path,
+    warnings: &mut Vec<String>,
+) -> Vec<(Option<ImageRef>, Error)> {
+    let is_wanted = |broken: &BrokenEntry| match (wanted, &broken.name) {
+        // Nothing tells which image it was.
+        (Wanted::Some { .. }, None) => true,
+        (Wanted::Some { include, .. }, Some(name)) => {
+            include.is_empty() || include.iter().any(|pattern| pattern.matches_name(name))
+        }
+        (Wanted::Picks(picks), name) => picks.iter().any(|pick| match &pick.from {
+            None => true, // the only image may not be the only one
+            Some(from) => name.as_deref() == Some(from),
+        }),
+    };
+    let mut unusable = Vec::new();
+    for broken in catalog.broken() {
+        match is_wanted(broken) {
+            true => {
+                let error = Error::new(ErrorKind::Corrupt, broken.to_string()).retry(Retry::Never).hint(format!(
+                    "`sealift verify {}` tells everything that is damaged; bring `index.json` again, or stage again",
+                    path.display()
+                ));
+                unusable.push((broken.image(), error));
+            }
+            false => warnings.push(broken.to_string()),
+        }
+    }
+    unusable
 }
 
 fn some<'a>(catalog: &'a Catalog, include: &[Pattern], to: &To, warnings: &mut Vec<String>) -> Result<Vec<Chosen<'a>>> {
@@ -110,7 +154,10 @@ fn picked<'a>(catalog: &'a Catalog, picks: &[Pick]) -> Result<Vec<Chosen<'a>>> {
     let mut chosen: Vec<Chosen<'a>> = Vec::new();
     let mut problems = Problems::default();
     for pick in picks {
-        let image = select::one(catalog, pick.from.as_deref())?;
+        let image = match select::one(catalog, pick.from.as_deref()) {
+            Err(error) => return Err(damaged(catalog, pick.from.as_deref()).unwrap_or(error)),
+            Ok(image) => image,
+        };
         let mut targets = if pick.to.is_empty() { image.targets.clone() } else { Vec::new() };
         for text in &pick.to {
             match to::one(text, &image.source.version) {

@@ -117,6 +117,9 @@ impl List {
         let context =
             |error: sealift_core::error::Error| error.context(format_args!("cannot load `{}`", path.display()));
         let bundle = self.lazy.get().await?;
+        if bundle.catalog.is_empty() {
+            return Err(context(bundle.layout.without_images().await?));
+        }
         Agenda::of(&bundle.catalog, &self.wanted, path).map_err(context)
     }
 }
@@ -127,6 +130,9 @@ impl stage::List for List {
         let agenda = self.agenda().await?;
         for warning in agenda.warnings {
             out.warn(warning).await?;
+        }
+        for (image, error) in agenda.unusable {
+            out.unusable(image, error).await?;
         }
         out.send_all(&agenda.listings).await
     }

@@ -6,7 +6,7 @@ use sealift_core::{
     diagnostic::did_you_mean,
     error::{Error, ErrorKind, Result},
 };
-use sealift_oci_layout::{Catalog, Image, REF_NAME};
+use sealift_oci_layout::{Catalog, Image, Name, REF_NAME};
 
 /// A text with `*` in it that names of images are compared with.
 #[derive(Clone, Debug)]
@@ -32,6 +32,14 @@ impl Pattern {
             .into_iter()
             .chain(ref_name(image))
             .any(|name| self.glob.is_match(name))
+    }
+}
+
+impl Pattern {
+    /// The same for the name of an image that cannot be read.
+    pub(crate) fn matches_name(&self, name: &str) -> bool {
+        let parsed = Name::parse(name).map(|name| name.repository);
+        self.glob.is_match(name) || parsed.is_some_and(|repository| self.glob.is_match(repository))
     }
 }
 

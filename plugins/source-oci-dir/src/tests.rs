@@ -3,6 +3,7 @@
 mod damage;
 mod delta;
 mod engine;
+mod entries;
 mod listing;
 mod many;
 mod signatures;
@@ -90,6 +91,7 @@ fn stages(mut config: Value, path: &Path) -> Result<Stages, ConfigError> {
 struct Listed {
     lines: Vec<String>,
     warnings: Vec<String>,
+    unusable: Vec<String>,
     exclusive: bool,
 }
 
@@ -103,6 +105,10 @@ async fn listed(config: Value, path: &Path) -> Result<Listed> {
             Found::Coming(..) => {}
             Found::Warning(warning) => all.warnings.push(warning),
             Found::Failed(repository, error) => panic!("{repository}: {error}"),
+            Found::Refused(rule, error) => panic!("{rule}: {error}"),
+            Found::Unusable(image, error) => {
+                all.unusable.push(format!("{}: {error}", image.map(|image| image.to_string()).unwrap_or_default()));
+            }
             Found::Listing(listing) => {
                 all.exclusive &= listing.exclusive;
                 for candidate in listing.candidates {

@@ -53,6 +53,7 @@ async fn collect(run: impl AsyncFnOnce(&Outlet) -> sealift_core::error::Result<(
             Found::Listing(listing) => shown(&listing),
             Found::Refused(rule, error) => format!("refused: {rule}: {error}"),
             Found::Warning(text) => format!("warning: {text}"),
+            Found::Unusable(_, error) => format!("unusable: {error}"),
             Found::Failed(repository, error) => {
                 assert_eq!(error.kind(), ErrorKind::NotFound);
                 format!("failed: {}", repository.path())

@@ -41,8 +41,7 @@ impl Image {
         for manifest in self.children().iter().chain([self.root()]) {
             to.put_bytes(&manifest.descriptor(), manifest.bytes().clone()).await?;
         }
-        to.set(named(self.root().descriptor(), repository, version, RefStyle::Full));
-        Ok(())
+        to.set(named(self.root().descriptor(), repository, version, RefStyle::Full))
     }
 }
 

@@ -14,6 +14,7 @@ mod repository;
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use sealift_core::{
@@ -60,7 +61,10 @@ pub(crate) const READING: usize = 16;
 impl Store {
     pub(crate) async fn open(options: &ServeOptions, background: TaskTracker) -> Result<Self> {
         let writer = if options.writable {
-            Some(Writer::create(&options.dir, WriterOptions { sync: options.sync }).await?)
+            let writer = Writer::create(&options.dir, WriterOptions { sync: options.sync }).await?;
+            // A server lives for days, and what others take out of the index meanwhile shall stay out.
+            writer.defend_for(Duration::ZERO);
+            Some(writer)
         } else {
             None
         };
@@ -253,6 +257,9 @@ impl Store {
 /// The repositories that the index has.
 fn read(layout: &Layout, unnamed: &str) -> Names {
     let mut names = Names::default();
+    for broken in layout.broken_entries() {
+        tracing::warn!("{broken}; it is not served");
+    }
     for entry in layout.entries() {
         let name = Name::of(&entry)
             .unwrap_or_else(|| Name { repository: String::new(), version: Version::Digest(entry.digest.clone()) });

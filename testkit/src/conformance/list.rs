@@ -61,6 +61,7 @@ async fn drained(mut found: Receiver<Found>) -> Result<Vec<Listing>, Violation> 
         match found {
             Found::Listing(listing) => listings.push(listing),
             Found::Failed(repository, error) => return Err(format!("`{repository}` could not be listed: {error}")),
+            Found::Unusable(_, error) => return Err(format!("something cannot be copied: {error}")),
             _ => {}
         }
     }

@@ -23,7 +23,7 @@ fn inventory() -> Inventory {
     let mut etcd = image("quay.io/coreos/etcd:v3.5.0", &["a/b", "c/d", "e/f", "g/h"], 200_000_000, 200_000_000);
     (etcd.missing, etcd.left_out) = (1, 3);
     let chart = image("@sha256:0123456789ab", &[], 4096, 4096);
-    Inventory { images: vec![etcd, nginx, chart], blobs: 17, bytes: 230_000_000, notes: Vec::new() }
+    Inventory { images: vec![etcd, nginx, chart], blobs: 17, bytes: 230_000_000, broken: Vec::new(), notes: Vec::new() }
 }
 
 #[test]
@@ -38,6 +38,6 @@ fn where_they_go_is_told_on_demand() {
 
 #[test]
 fn a_directory_without_images_says_so() {
-    let empty = Inventory { images: Vec::new(), blobs: 0, bytes: 0, notes: Vec::new() };
+    let empty = Inventory { images: Vec::new(), blobs: 0, bytes: 0, broken: Vec::new(), notes: Vec::new() };
     insta::assert_snapshot!(text(&empty, false));
 }

@@ -17,6 +17,8 @@ fn found() -> Verification {
         notes: Vec::new(),
         orphans: Extra::default(),
         leftovers: Extra::default(),
+        strangers: Extra::default(),
+        noted: true,
     }
 }
 
@@ -65,6 +67,31 @@ fn damage_is_told_with_files_and_images() {
     };
     insta::assert_snapshot!(text(&found, false, false));
     assert!(text(&found, true, false).contains("DAMAGED"));
+}
+
+/// What the hint says must work: without a note the next stage would believe the length of the file.
+#[test]
+fn the_hint_knows_whether_the_next_stage_will_look_at_the_files() {
+    let damages = vec![damage(DamageKind::Corrupt, b"1", "its 5 bytes have the digest `sha256:0`", &["q.io/a:1"])];
+    let found = Verification { broken: vec!["q.io/a:1".into()], damages, ..found() };
+    assert!(!text(&found, false, false).contains("--force"));
+    assert!(text(&Verification { noted: false, ..found }, false, false).contains("into this directory with `--force`"));
+}
+
+#[test]
+fn a_directory_without_images_is_told_what_became_of_it() {
+    let empty = |files| {
+        let what = "it lists no image";
+        let damage =
+            Damage { digest: None, size: None, file: "index.json".into(), ..damage(DamageKind::Empty, b"", what, &[]) };
+        text(&Verification { images: 0, files, damages: vec![damage], ..found() }, false, false)
+    };
+    assert!(
+        empty(3).ends_with("hint: bring `index.json` again from where the directory was written\n"),
+        "{}",
+        empty(3)
+    );
+    assert!(empty(0).contains("hint: nothing was staged into it"), "{}", empty(0));
 }
 
 #[test]

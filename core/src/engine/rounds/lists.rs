@@ -55,6 +55,7 @@ impl Run {
                 Found::Warning(message) => self.engine.events.warn(message),
                 Found::Failed(repository, error) => self.listing_failed(Some(repository), error),
                 Found::Refused(rule, error) => self.rule_refused(&rule, &error),
+                Found::Unusable(image, error) => self.unusable(image, &error),
             }
         }
         drop(inbox);
@@ -115,6 +116,17 @@ impl Run {
         let rule = rule.to_owned();
         self.engine.events.tell(&Event::RuleRefused { rule: rule.clone(), error: error.clone() });
         self.note_failure(u64::MAX, Failed::Rule { rule }, error);
+    }
+
+    /// Something is listed that cannot be copied.
+    fn unusable(&mut self, image: Option<ImageRef>, error: &Error) {
+        let repository = image.as_ref().map(|image| image.repository.clone());
+        self.engine.events.tell(&Event::ListingFailed { repository: repository.clone(), error: error.clone() });
+        let what = match image {
+            Some(source) => Failed::Image { source, target: None },
+            None => Failed::Listing { repository },
+        };
+        self.note_failure(u64::MAX, what, error);
     }
 
     /// A filter could not choose among the versions of a repository. The list did its part, so it is not asked again.

@@ -6,8 +6,8 @@ use std::{
 };
 
 use sealift_core::{
-    content::{Descriptor, Digest, ImageRef, Links, Manifest},
-    error::Result,
+    content::{Descriptor, Digest, ImageRef, Links, Manifest, MediaType},
+    error::{ErrorKind, Result},
 };
 
 use super::{
@@ -16,8 +16,9 @@ use super::{
 };
 use crate::{
     blocking::blocking,
+    index::BrokenEntry,
     layout::Layout,
-    name::{SOURCE, TARGETS, name_of},
+    name::{CONTAINERD_NAME, REF_NAME, SOURCE, TARGETS, name_of},
 };
 
 /// Indexes of indexes go this deep at most; real ones have one or two levels.
@@ -37,11 +38,7 @@ impl Catalog {
         let directory = real.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let namer = Namer::new(&directory);
         let mut reader = Reader { layout, namer, catalog: Self::default(), nameless: 0, seen: HashSet::new() };
-        for text in layout.foreign_entries() {
-            let start: String = text.chars().take(160).collect();
-            let start = start.escape_debug();
-            reader.catalog.oddities.push(format!("an entry of `index.json` cannot be understood: {start}"));
-        }
+        reader.catalog.broken = layout.broken_entries();
         reader.entries(layout.entries(), 0).await;
         if reader.nameless > 0 {
             reader.drop_what_belongs_to_others().await;
@@ -65,9 +62,7 @@ impl Reader<'_> {
         Box::pin(async move {
             for entry in entries {
                 if !entry.media_type.is_empty() && !entry.media_type.is_manifest() {
-                    let Descriptor { media_type, digest, .. } = &entry;
-                    let media_type = media_type.as_str().escape_debug();
-                    self.catalog.oddities.push(format!("`{digest}` is a `{media_type}`, which is no image"));
+                    self.other(&entry).await;
                 } else if name_of(&entry).is_some() {
                     self.named(entry).await;
                 } else {
@@ -77,7 +72,54 @@ impl Reader<'_> {
         })
     }
 
+    /// Looks at an entry that says that it is no manifest. A layout may have such, and they are let be; but a damaged
+    /// entry may say so as well.
+    async fn other(&mut self, entry: &Descriptor) {
+        let Descriptor { media_type, digest, size, .. } = entry;
+        let media_type = media_type.as_str().escape_debug();
+        let anything = Descriptor::new(MediaType::default(), digest.clone(), *size);
+        let why = match self.layout.manifest(&anything).await {
+            Ok(_) => format!("it says that `{digest}` is a `{media_type}`, and that is a manifest"),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                format!("it says that `{digest}` is a `{media_type}`, and there is no such file")
+            }
+            Err(_) => return self.catalog.oddities.push(format!("`{digest}` is a `{media_type}`, which is no image")),
+        };
+        self.broken(entry, why);
+    }
+
+    fn broken(&mut self, entry: &Descriptor, why: String) {
+        let text = serde_json::to_string(entry).unwrap_or_default();
+        let name = name_of(entry).map(str::to_owned);
+        self.catalog.broken.push(BrokenEntry::because(name, why, &text));
+    }
+
+    /// Says what is wrong with names that this program wrote: it always writes both, and the one is made of the other.
+    fn check_names(&mut self, entry: &Descriptor) {
+        let get = |key| entry.annotations.get(key).map(String::as_str);
+        if get(SOURCE).is_none() {
+            return;
+        }
+        match (get(REF_NAME), get(CONTAINERD_NAME)) {
+            (Some(short), Some(full)) => {
+                let by_digest = short.rsplit_once('@').is_some_and(|(before, _)| full.starts_with(before));
+                let as_tag = full.strip_suffix(short).is_some_and(|before| before.ends_with(':'));
+                if short != full && !as_tag && !by_digest {
+                    self.broken(
+                        entry,
+                        format!("its names `{}` and `{}` do not agree", full.escape_debug(), short.escape_debug()),
+                    );
+                }
+            }
+            (_, full) => {
+                let key = if full.is_none() { CONTAINERD_NAME } else { REF_NAME };
+                self.broken(entry, format!("it has no `{key}`"));
+            }
+        }
+    }
+
     async fn named(&mut self, entry: Descriptor) {
+        self.check_names(&entry);
         let called = self.namer.call(&entry);
         if let Some(name) = &called.unusable {
             self.catalog.oddities.push(format!("`{name}` is no image reference; it goes by its digest"));
@@ -132,13 +174,13 @@ impl Reader<'_> {
         match source.version.tag().and_then(|tag| about(tag)) {
             Some((subject, "")) => self.catalog.fallbacks.push((subject, entry)),
             _ => {
-                let targets = self.targets(&name, &entry);
+                let targets = self.targets(&entry);
                 self.catalog.images.push(Image { name, source, naming, entry, targets, belongs_to: Vec::new() });
             }
         }
     }
 
-    fn targets(&mut self, name: &str, entry: &Descriptor) -> Vec<ImageRef> {
+    fn targets(&mut self, entry: &Descriptor) -> Vec<ImageRef> {
         let text = entry.annotations.get(TARGETS).map(String::as_str).unwrap_or_default();
         let mut targets = Vec::new();
         for word in text.split_ascii_whitespace() {
@@ -146,7 +188,7 @@ impl Reader<'_> {
                 Ok(target) => targets.push(target),
                 Err(error) => {
                     let word = word.escape_debug();
-                    self.catalog.oddities.push(format!("`{name}` shall go to `{word}`, which is no place: {error}"));
+                    self.broken(entry, format!("it shall go to `{word}`, which is no place: {error}"));
                 }
             }
         }

@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sealift_core::{
     content::{Descriptor, Digest, ImageRef},
-    error::Result,
+    error::{ErrorKind, Result},
 };
 
 use super::{Receipt, ReceiptBlob, ReceiptImage};
 use crate::{
+    base::Bases,
+    blocking::blocking,
     catalog::{self, Catalog},
-    graph::{Graph, Part, RootOf, Walker},
+    graph::{Graph, Part, RootOf, State, Walker},
     layout::Layout,
 };
 
@@ -86,8 +88,29 @@ impl Receipt {
     /// # Errors
     /// If the layout cannot be read.
     pub async fn of_layout(layout: &Layout) -> Result<Self> {
+        let (receipt, gaps) = Self::of_layout_with_gaps(layout).await?;
+        for gap in gaps {
+            tracing::warn!("{gap}");
+        }
+        Ok(receipt)
+    }
+
+    /// The same, with what the layout should have and does not: a sentence for each image. That is not in the receipt,
+    /// because a later layout would leave it out, and no side would have it.
+    ///
+    /// # Errors
+    /// If the layout cannot be read.
+    pub async fn of_layout_with_gaps(layout: &Layout) -> Result<(Self, Vec<String>)> {
         let catalog = Catalog::read(layout).await?;
         let graph = Graph::read(layout, &catalog).await?;
+        let bases = Bases::of(layout).await?;
+        let of_verify = layout.clone();
+        let doubts = blocking(move || of_verify.0.doubts.of(&of_verify.0.root)).await?;
+        let mut gaps: Vec<String> = catalog.broken().iter().map(ToString::to_string).collect();
+        if catalog.is_empty() {
+            let error = layout.without_images().await?;
+            gaps.extend((error.kind() == ErrorKind::Corrupt).then(|| error.message().to_owned()));
+        }
         let mut builder = ReceiptBuilder::new([layout.path().display().to_string()]);
         let subjects: HashSet<&Digest> = catalog.about_others().map(|(subject, _)| subject).collect();
         let mut image_of: HashMap<&Digest, &catalog::Image> = HashMap::new();
@@ -98,9 +121,13 @@ impl Receipt {
                 RootOf::Image(at) => Some(&catalog.images()[*at]),
                 RootOf::About(subject) => image_of.get(subject).copied(),
             };
+            let mut missing = 0;
             graph.walk(root.node, &mut walker, |at| {
                 let node = graph.node(at);
-                if matches!(node.part, Part::Config | Part::Layer) {
+                let is_right = matches!(node.state, State::There) && !doubts.contains(&node.digest);
+                let is_there = is_right || bases.with(&node.digest).is_some();
+                missing += u64::from(!is_there && !node.is_optional());
+                if is_there && matches!(node.part, Part::Config | Part::Layer) {
                     blobs.push((node.digest.clone(), node.size));
                 }
                 if let Some(image) = image.filter(|_| subjects.contains(&node.digest)) {
@@ -108,6 +135,14 @@ impl Receipt {
                 }
             });
             let digest = &graph.node(root.node).digest;
+            if missing > 0 {
+                let (name, path) =
+                    (image.map_or_else(|| digest.to_string(), |image| image.name.clone()), layout.path().display());
+                gaps.push(format!("`{name}` is not whole in `{path}`: {missing} of its files are missing or damaged"));
+            }
+            if !matches!(graph.node(root.node).state, State::There) {
+                continue;
+            }
             match (&root.of, image) {
                 (RootOf::Image(_), Some(image)) => {
                     builder.add(image.source.clone(), digest.clone(), image.targets.clone(), blobs);
@@ -120,6 +155,6 @@ impl Receipt {
                 (_, None) => {} // what it is about is not in this layout
             }
         }
-        Ok(builder.finish())
+        Ok((builder.finish(), gaps))
     }
 }

@@ -64,12 +64,20 @@ async fn the_receipt_of_a_layout_lists_what_its_images_need() {
     let index = made.index(&[annotated(&image, &[])]).await;
     made.named(&index, "q.io/a:v1");
     std::fs::remove_file(made.file(&gone)).unwrap();
-    let receipt = Receipt::of_layout(&made.layout().await).await.unwrap();
-    assert_eq!(receipt.images().len(), 1);
+    let other = made.with_layers("arm64", &[&layer]).await;
+    made.named(&other, "q.io/b:v1");
+    std::fs::remove_file(made.file(&other)).unwrap();
+    made.entries.push(serde_json::Value::Null);
+    let (receipt, gaps) = Receipt::of_layout_with_gaps(&made.layout().await).await.unwrap();
+    assert_eq!(receipt.images().len(), 1, "one that the other side cannot have got is not in it");
+    assert_eq!(gaps.len(), 3, "{gaps:?}");
+    assert!(gaps[0].starts_with("an entry of `index.json` cannot be understood"), "{gaps:?}");
+    assert!(gaps[1].starts_with("`q.io/a:v1` is not whole in `"), "{gaps:?}");
+    assert!(gaps[2].starts_with("`q.io/b:v1` is not whole in `"), "{gaps:?}");
     assert_eq!(receipt.images()[0].digest, index.digest);
     let mut sizes: Vec<_> = receipt.blobs().iter().filter_map(|blob| blob.size).collect();
     sizes.sort_unstable();
-    assert_eq!(sizes, [4, 5, 37]);
+    assert_eq!(sizes, [5, 37], "what got lost is not in it");
 }
 
 #[tokio::test]

@@ -14,8 +14,10 @@ use crate::dir::{Dir, is_part};
 #[derive(Default)]
 pub(super) struct Files {
     pub(super) blobs: Vec<Blob>,
-    /// Hidden files that got no name, and files between the blobs that are none.
+    /// Hidden files of writers that got no name.
     pub(super) leftovers: Vec<(PathBuf, u64)>,
+    /// Other files between the blobs.
+    pub(super) strangers: Vec<(PathBuf, u64)>,
     /// Places that cannot be looked into.
     pub(super) closed: Vec<(PathBuf, Error)>,
     dirs: Vec<Dir>,
@@ -71,7 +73,8 @@ impl Files {
                     let length = (kind == FileType::RegularFile).then_some(length);
                     self.blobs.push(Blob { digest, length, dir: self.dirs.len() });
                 }
-                Err(_) => self.leftovers.push((inside.join(name), length)),
+                Err(_) if is_part(&name) => self.leftovers.push((inside.join(name), length)),
+                Err(_) => self.strangers.push((inside.join(name), length)),
             }
         }
         self.dirs.push(dir);

@@ -22,8 +22,9 @@ use crate::{
 pub(super) struct Known {
     pub(super) catalog: Catalog,
     pub(super) graph: Graph,
-    pub(super) foreign_entries: Vec<String>,
     pub(super) bases: Arc<Bases>,
+    /// Images that were staged and have no entry any more.
+    pub(super) lost: Vec<(String, Digest)>,
 }
 
 impl Verification {
@@ -33,6 +34,10 @@ impl Verification {
         for (file, length) in &files.leftovers {
             self.leftovers.files.push(file.clone());
             self.leftovers.bytes += length;
+        }
+        for (file, length) in &files.strangers {
+            self.strangers.files.push(file.clone());
+            self.strangers.bytes += length;
         }
         for (place, error) in &files.closed {
             self.damages.push(Damage::of(DamageKind::Unreadable, place, error.message()));
@@ -46,11 +51,27 @@ impl Verification {
 
     fn judge_images(&mut self, files: &Files, wrong: &Wrong, known: &Known) {
         self.images = known.catalog.images().len();
-        self.notes = known.catalog.oddities()[known.foreign_entries.len()..].to_vec();
-        for text in &known.foreign_entries {
-            let start: String = text.chars().take(160).collect();
-            let what = format!("an entry cannot be understood: {}", start.escape_debug());
-            self.damages.push(Damage::of(DamageKind::Entry, "index.json", what));
+        self.notes = known.catalog.oddities().to_vec();
+        for entry in known.catalog.broken() {
+            let mut damage = Damage::of(DamageKind::Entry, "index.json", entry.to_string());
+            damage.images.extend(entry.name.as_deref().map(Arc::from));
+            self.broken.extend(entry.name.as_deref().map(Arc::from));
+            self.damages.push(damage);
+        }
+        for (name, digest) in &known.lost {
+            let what = format!("`{name}` was staged here as `{digest}`, and has no entry any more");
+            let name: Arc<str> = name.as_str().into();
+            let images = vec![Arc::clone(&name)];
+            self.damages.push(Damage { images, ..Damage::of(DamageKind::Entry, "index.json", what) });
+            self.broken.push(name);
+        }
+        if known.graph.roots().is_empty() && known.catalog.broken().is_empty() {
+            let files = self.files;
+            let what = match files {
+                0 => "it lists no image, and there are no blobs either".to_owned(),
+                _ => format!("it lists no image, and there are {files} blobs"),
+            };
+            self.damages.push(Damage::of(DamageKind::Empty, "index.json", what));
         }
         let mut damaged: HashMap<NodeId, Damage> = HashMap::new();
         for (at, node) in known.graph.nodes() {

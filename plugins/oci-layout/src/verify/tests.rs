@@ -148,7 +148,8 @@ async fn files_that_nobody_needs_and_half_written_ones_are_no_damage() {
     let found = check(&made).await;
     assert!(found.is_whole(), "{found:?}");
     assert_eq!(found.orphans.files, [files::place(&orphan.digest)]);
-    assert_eq!((found.leftovers.files.len(), found.leftovers.bytes), (3, 19));
+    assert_eq!((found.leftovers.files.len(), found.leftovers.bytes), (2, 8));
+    assert_eq!((found.strangers.files.len(), found.strangers.bytes), (1, 11));
     std::fs::write(made.file(&orphan), "orphaN").unwrap();
     assert_eq!(lines(&check(&made).await), [format!("Corrupt {}: ", short(&orphan))]);
 }
@@ -164,6 +165,7 @@ async fn foreign_layers_need_not_be_there() {
     made.layout().await;
     assert!(check(&made).await.is_whole());
     // Without `urls` it can be had nowhere else.
+    let layer = Descriptor::to(layer.media_type, b"of nobody else");
     let image = made.with_layers("arm64", &[&layer]).await;
     made.named(&image, "q.io/a:v2");
     made.layout().await;
@@ -279,6 +281,41 @@ async fn the_result_is_json_for_programs() {
     let mut keys: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
     keys.sort_unstable();
     let expected =
-        ["broken", "bytes", "damages", "files", "images", "left_out", "leftovers", "notes", "orphans", "path"];
-    assert_eq!(keys, expected);
+        ["broken", "bytes", "damages", "files", "images", "left_out", "leftovers", "noted", "notes", "orphans", "path"];
+    assert_eq!(keys[..11], expected);
+    assert_eq!(keys[11..], ["strangers"]);
+}
+
+/// Seen: an index that `docker save` wrote with `"manifests": null` beside three blobs, and a stage that ended without
+/// an image on a full disk, were called whole.
+#[tokio::test]
+async fn a_layout_without_images_is_not_whole() {
+    let (made, ..) = two_images().await;
+    for text in [r#"{"schemaVersion":2,"manifests":null}"#, r#"{"schemaVersion":2,"manifests":[]}"#] {
+        std::fs::write(made.path().join("index.json"), text).unwrap();
+        let found = check(&made).await;
+        assert_eq!(lines(&found), ["Empty index.json: "], "{text}");
+        assert_eq!(found.damages[0].what, "it lists no image, and there are 7 blobs");
+    }
+    let empty = Made::new().await;
+    assert_eq!(check(&empty).await.damages[0].what, "it lists no image, and there are no blobs either");
+}
+
+#[tokio::test]
+async fn what_is_damaged_is_noted_until_it_is_right_again() {
+    let (made, shared, _) = two_images().await;
+    let (note, right) = (made.path().join(".sealift/doubts"), std::fs::read(made.file(&shared)).unwrap());
+    assert!(check(&made).await.noted);
+    assert!(!note.exists(), "nothing is noted of a whole layout");
+    std::fs::write(made.file(&shared), "shared Layer").unwrap();
+    assert!(check(&made).await.noted);
+    assert_eq!(std::fs::read_to_string(&note).unwrap(), format!("{}\n", shared.digest));
+    std::fs::write(made.file(&shared), right).unwrap();
+    assert!(check(&made).await.is_whole());
+    assert!(!note.exists());
+    // As on a stick that is read-only.
+    std::fs::rename(made.path().join(".sealift"), made.path().join("away")).unwrap();
+    std::fs::write(made.path().join(".sealift"), "").unwrap();
+    std::fs::write(made.file(&shared), "shared Layer").unwrap();
+    assert!(!check(&made).await.noted);
 }

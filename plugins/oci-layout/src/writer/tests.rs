@@ -5,7 +5,10 @@ use sealift_core::content::{Digest, Version, well_known};
 use tempfile::TempDir;
 
 use super::*;
-use crate::name::{REF_NAME, RefStyle, named};
+use crate::{
+    dir::journal,
+    name::{REF_NAME, RefStyle, named},
+};
 
 const QUICK: WriterOptions = WriterOptions { sync: false };
 
@@ -251,28 +254,225 @@ async fn a_blob_that_cannot_fit_is_refused_before_its_first_byte() {
 async fn what_somebody_else_wrote_meanwhile_is_kept() {
     let dir = tempfile::tempdir().unwrap();
     let writer = writer(&dir).await;
-    writer.set(entry(b"1", "v1"));
+    writer.set(entry(b"1", "v1")).unwrap();
     writer.commit().await.unwrap();
     // As skopeo does: the whole file, in place, without our entry or lock.
     let Named(theirs) = entry(b"theirs", "v9");
     let text = format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, serde_json::to_string(&theirs).unwrap());
     std::fs::write(dir.path().join("index.json"), text).unwrap();
-    writer.set(entry(b"2", "v2"));
+    writer.set(entry(b"2", "v2")).unwrap();
     writer.commit().await.unwrap();
     let names: Vec<_> = Layout::open(dir.path()).await.unwrap().entries();
     let names: Vec<_> = names.iter().map(|entry| entry.annotations[REF_NAME].as_str()).collect();
-    assert_eq!(names, ["q.io/a:v9", "q.io/a:v2"]);
+    assert_eq!(names, ["q.io/a:v9", "q.io/a:v1", "q.io/a:v2"], "and what was lost by that is put back");
+}
+
+/// What another tool makes of an `index.json` that it had read: the same with its own entry.
+fn with_theirs(text: &str) -> String {
+    let mut index = Index::parse(text.as_bytes(), Path::new("index.json")).unwrap();
+    index.apply(&Change::Put(Box::new(entry(b"theirs", "theirs").0)));
+    index.render()
+}
+
+fn names(layout: &Layout) -> Vec<String> {
+    layout.entries().iter().map(|entry| entry.annotations[REF_NAME].clone()).collect()
+}
+
+/// Seen: a stage committed v2, another tool wrote back what it had read before that, and the stage ended with 0 and
+/// without v2.
+#[tokio::test]
+async fn a_name_that_another_tool_wrote_away_is_put_back_and_nothing_of_the_tool_is_lost() {
+    for settles in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let writer = writer(&dir).await;
+        let file = dir.path().join("index.json");
+        writer.set(entry(b"1", "v1")).unwrap();
+        writer.set(entry(b"old", "moved")).unwrap();
+        writer.set(entry(b"gone", "removed")).unwrap();
+        writer.commit().await.unwrap();
+        let read_by_the_tool = std::fs::read_to_string(&file).unwrap();
+        writer.set(entry(b"2", "v2")).unwrap();
+        writer.set(entry(b"new", "moved")).unwrap();
+        writer.remove("q.io/a:removed");
+        writer.commit().await.unwrap();
+        std::fs::write(&file, with_theirs(&read_by_the_tool)).unwrap();
+        if settles {
+            writer.settle().await.unwrap();
+        } else {
+            writer.set(entry(b"3", "v3")).unwrap();
+            writer.commit().await.unwrap();
+        }
+        let layout = Layout::open(dir.path()).await.unwrap();
+        let mut expected = vec!["q.io/a:v1", "q.io/a:moved", "q.io/a:theirs", "q.io/a:v2"];
+        expected.extend((!settles).then_some("q.io/a:v3"));
+        assert_eq!(names(&layout), expected);
+        assert_eq!(layout.find("q.io/a:moved").unwrap().digest, Digest::of(b"new"));
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_another_tool_gave_to_something_new_stays_and_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = writer(&dir).await;
+    writer.set(entry(b"1", "v1")).unwrap();
+    writer.settle().await.unwrap();
+    let mut index = Index::empty();
+    index.apply(&Change::Put(Box::new(entry(b"theirs", "v1").0)));
+    std::fs::write(dir.path().join("index.json"), index.render()).unwrap();
+    let error = writer.settle().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert!(error.message().starts_with("another program changed `q.io/a:v1` in `"), "{error}");
+    assert_eq!(writer.unwritten(), ["q.io/a:v1"]);
+    assert_eq!(Layout::open(dir.path()).await.unwrap().find("q.io/a:v1").unwrap().digest, Digest::of(b"theirs"));
+}
+
+#[tokio::test]
+async fn a_name_that_was_taken_out_long_after_it_was_written_stays_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = writer(&dir).await;
+    writer.defend_for(Duration::ZERO);
+    writer.set(entry(b"1", "v1")).unwrap();
+    writer.commit().await.unwrap();
+    std::fs::write(dir.path().join("index.json"), Index::empty().render()).unwrap();
+    writer.set(entry(b"2", "v2")).unwrap();
+    writer.commit().await.unwrap();
+    assert_eq!(names(&Layout::open(dir.path()).await.unwrap()), ["q.io/a:v2"]);
+}
+
+/// Seen: 15,500 names went into one layout, 3,962 of them into no `index.json`, and all were told as copied.
+#[tokio::test]
+async fn a_name_that_does_not_fit_is_refused_and_the_others_are_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = writer(&dir).await;
+    let big = |tag: &str| {
+        let mut entry = entry(b"1", tag);
+        entry.0.annotations.insert("x".to_owned(), "x".repeat(6 << 20));
+        entry
+    };
+    writer.set(big("v1")).unwrap();
+    writer.set(big("v2")).unwrap();
+    let error = writer.set(big("v3")).unwrap_err();
+    assert!(error.message().ends_with("would be longer than 16777216 bytes"), "{error}");
+    writer.set(entry(b"1", "v4")).unwrap();
+    writer.set(big("v2")).unwrap();
+    writer.settle().await.unwrap();
+    let length = std::fs::metadata(dir.path().join("index.json")).unwrap().len();
+    assert!(length < index::MAX_BYTES);
+    assert_eq!(names(&Layout::open(dir.path()).await.unwrap()), ["q.io/a:v1", "q.io/a:v2", "q.io/a:v4"]);
+}
+
+#[tokio::test]
+async fn an_entry_that_is_damaged_is_kept_until_its_name_is_written_again() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(writer(&dir).await);
+    let broken = |tag: &str| {
+        let text = serde_json::to_string(entry(b"1", tag).entry()).unwrap();
+        text.replace("sha256:", "rha256:")
+    };
+    let text = format!(r#"{{"schemaVersion":2,"manifests":[null,{},{}]}}"#, broken("v1"), broken("v2"));
+    std::fs::write(dir.path().join("index.json"), text).unwrap();
+    let writer = writer(&dir).await;
+    writer.set(entry(b"1", "v1")).unwrap();
+    writer.settle().await.unwrap();
+    let layout = Layout::open(dir.path()).await.unwrap();
+    assert_eq!(layout.find("q.io/a:v1").unwrap().digest, Digest::of(b"1"));
+    let broken: Vec<_> = layout.broken_entries().into_iter().map(|entry| entry.name).collect();
+    assert_eq!(broken, [None, Some("q.io/a:v2".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_directory_that_is_elsewhere_or_no_layout_any_more_is_told() {
+    for gone in ["", "oci-layout", "blobs"] {
+        let dir = tempfile::tempdir().unwrap();
+        let here = dir.path().join("here");
+        let writer = Writer::create(&here, QUICK).await.unwrap();
+        writer.put_bytes(&layer(b"x"), Bytes::from_static(b"x")).await.unwrap();
+        writer.set(entry(b"1", "v1")).unwrap();
+        writer.commit().await.unwrap();
+        std::fs::rename(here.join(gone), dir.path().join("elsewhere")).unwrap();
+        let error = writer.settle().await.unwrap_err();
+        assert!(error.message().contains("was moved or removed") || error.message().contains("was removed"), "{error}");
+        writer.set(entry(b"2", "v2")).unwrap();
+        assert!(writer.commit().await.is_err());
+        assert_eq!(writer.unwritten(), ["q.io/a:v2"]);
+    }
+}
+
+#[tokio::test]
+async fn what_was_put_in_the_place_of_a_hidden_file_gets_no_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = writer(&dir).await;
+    let mut incoming = writer.begin().await.unwrap();
+    incoming.write(Bytes::from(vec![b'x'; 1 << 20])).await.unwrap();
+    let blobs = dir.path().join("blobs/sha256");
+    let part = std::fs::read_dir(&blobs).unwrap().next().unwrap().unwrap().path();
+    std::fs::remove_file(&part).unwrap();
+    std::fs::write(dir.path().join("secret"), b"of somebody").unwrap();
+    symlink(dir.path().join("secret"), &part).unwrap();
+    let error = incoming.commit(&Digest::of(&vec![b'x'; 1 << 20])).await.unwrap_err();
+    assert!(error.message().contains("was exchanged for something else"), "{error}");
+    assert_eq!(std::fs::read_dir(&blobs).unwrap().count(), 0);
+    assert_eq!(std::fs::read(dir.path().join("secret")).unwrap(), b"of somebody");
+}
+
+#[tokio::test]
+async fn a_lock_with_another_name_is_replaced_and_still_a_lock() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(writer(&dir).await);
+    let (lock, theirs) = (dir.path().join(OURS).join("lock"), dir.path().join("theirs"));
+    std::fs::write(&theirs, b"of somebody").unwrap();
+    std::fs::remove_file(&lock).unwrap();
+    std::fs::hard_link(&theirs, &lock).unwrap();
+    let first = writer(&dir).await;
+    assert_eq!(std::fs::read(&theirs).unwrap(), b"of somebody");
+    assert_eq!(Writer::create(dir.path(), QUICK).await.err().unwrap().kind(), ErrorKind::Conflict);
+    drop(first);
+}
+
+/// A stage that was killed between naming a blob and waiting for the disk leaves a name that only the page cache knows;
+/// the next stage finds the blob and lists it, and a power cut takes it away.
+#[test]
+fn names_of_an_earlier_writer_are_on_the_disk_before_anything_is_listed() {
+    let dir = tempfile::tempdir().unwrap();
+    let inside = dir.path().join("not/yet");
+    journal::take();
+    let short = |done: Vec<String>| -> Vec<String> {
+        let prefix = format!("{}/", dir.path().display());
+        let all = format!("{} ", dir.path().display());
+        done.iter()
+            .map(|line| format!("{line} ").replace(&prefix, "").replace(&all, ". ").trim_end().to_owned())
+            .collect()
+    };
+    drop(Writer::create_blocking(&inside, WriterOptions::default()).unwrap());
+    let done = short(journal::take());
+    let place =
+        |line: &str| done.iter().position(|done| done == line).unwrap_or_else(|| panic!("no {line} in {done:#?}"));
+    assert!(place("sync .") < place("sync not"), "parents of new directories: {done:#?}");
+    for (made, parent) in [
+        ("make not/yet/.sealift", "sync not/yet"),
+        ("make not/yet/blobs", "sync not/yet"),
+        ("make not/yet/blobs/sha256", "sync not/yet/blobs"),
+    ] {
+        assert_eq!(done[place(made) + 1], parent);
+    }
+    std::fs::create_dir(inside.join("blobs/sha512")).unwrap();
+    drop(Writer::create_blocking(&inside, WriterOptions::default()).unwrap());
+    let expected = ["not/yet/blobs/sha256", "not/yet/blobs/sha512", "not/yet/blobs", "not/yet", "not"]
+        .map(|dir| format!("sync {dir}"));
+    assert_eq!(short(journal::take()), expected);
+    drop(Writer::create_blocking(&inside, QUICK).unwrap());
+    assert_eq!(journal::take(), [""; 0], "who does not wait for the disk does not wait here either");
 }
 
 #[tokio::test]
 async fn nothing_is_written_if_nothing_changed() {
     let dir = tempfile::tempdir().unwrap();
     let writer = writer(&dir).await;
-    writer.set(entry(b"1", "v1"));
+    writer.set(entry(b"1", "v1")).unwrap();
     writer.commit().await.unwrap();
     let inode = || std::fs::metadata(dir.path().join("index.json")).unwrap().ino();
     let before = inode();
-    writer.set(entry(b"1", "v1"));
+    writer.set(entry(b"1", "v1")).unwrap();
     writer.remove("q.io/a:never");
     writer.commit().await.unwrap();
     assert_eq!(inode(), before);
@@ -284,7 +484,7 @@ async fn many_changes_are_few_writes() {
     let writer = writer(&dir).await;
     let mut versions = std::collections::HashSet::new();
     for number in 0..300 {
-        writer.set(entry(b"1", &format!("v{number}")));
+        writer.set(entry(b"1", &format!("v{number}"))).unwrap();
         writer.commit_soon();
         tokio::time::sleep(Duration::from_millis(10)).await;
         let text = std::fs::read(dir.path().join("index.json")).unwrap();
@@ -302,7 +502,7 @@ async fn those_who_commit_together_share_writes() {
     let all = (0..200).map(|number| {
         let writer = writer.clone();
         async move {
-            writer.set(entry(b"1", &format!("v{number}")));
+            writer.set(entry(b"1", &format!("v{number}"))).unwrap();
             writer.commit().await
         }
     });
@@ -315,7 +515,7 @@ async fn those_who_commit_together_share_writes() {
 async fn changes_survive_a_commit_that_failed() {
     let dir = tempfile::tempdir().unwrap();
     let writer = writer(&dir).await;
-    writer.set(entry(b"1", "v1"));
+    writer.set(entry(b"1", "v1")).unwrap();
     std::fs::write(dir.path().join("index.json"), b"somebody broke it").unwrap();
     assert!(writer.commit().await.is_err());
     assert_eq!(std::fs::read(dir.path().join("index.json")).unwrap(), b"somebody broke it");
@@ -329,7 +529,7 @@ async fn a_reader_sees_what_was_committed_since() {
     let dir = tempfile::tempdir().unwrap();
     let writer = writer(&dir).await;
     let reader = Layout::open(dir.path()).await.unwrap();
-    writer.set(entry(b"1", "v1"));
+    writer.set(entry(b"1", "v1")).unwrap();
     assert!(!reader.refresh().await.unwrap());
     writer.commit().await.unwrap();
     assert!(reader.refresh().await.unwrap());
@@ -382,7 +582,7 @@ async fn an_entry_is_removed_by_its_name_and_by_what_it_points_to() {
 async fn a_change_takes_along_what_was_set_before_and_what_others_wrote() {
     let dir = tempfile::tempdir().unwrap();
     let writer = writer(&dir).await;
-    writer.set(entry(b"1", "v1"));
+    writer.set(entry(b"1", "v1")).unwrap();
     writer.change_entries(vec![EntryChange::Set(Box::new(entry(b"2", "v2")))]).await.unwrap();
     assert_eq!(Layout::open(dir.path()).await.unwrap().entries().len(), 2);
     let rereads = writer.rereads();

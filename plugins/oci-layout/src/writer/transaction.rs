@@ -6,11 +6,12 @@
 use sealift_core::{content::Digest, error::Result};
 use tokio::time::Instant;
 
-use super::{GATHER, LONG, Writer};
+use super::{GATHER, LONG, TRIES, Writer};
 use crate::{
     blocking::blocking,
     index::{self, Change},
     name::Named,
+    own::Own,
 };
 
 /// A change of one entry of the index.
@@ -59,37 +60,42 @@ impl Writer {
 
     fn write_changed(&self, changes: Vec<EntryChange>) -> Result<usize> {
         let inner = &self.layout.0;
+        let changes: Vec<Change> = changes.into_iter().map(Change::from).collect();
         let _replacing = self.replacing();
-        let (index, generation) = {
+        for _ in 0..TRIES {
+            self.check_place()?;
+            let (index, own, stamp, generation) = {
+                let mut state = inner.state();
+                if inner.root.stamp(index::FILE) != state.stamp {
+                    inner.reread(&mut state)?; // somebody without our lock wrote it
+                }
+                let (mut index, mut own) = (state.index.clone(), Own::default());
+                let changed = changes.iter().fold(false, |any, change| own.make(&mut index, change) || any);
+                if !changed && state.committed == state.generation {
+                    return Ok(0);
+                }
+                (index, own, state.stamp, state.generation)
+            };
+            let text = self.render(&index)?;
+            let Some(stamp) = self.replace_index(&text, stamp)? else { continue };
             let mut state = inner.state();
-            if inner.root.stamp(index::FILE) != state.stamp {
-                inner.reread(&mut state)?; // somebody without our lock wrote it
+            // Changes by `Writer::set` that came meanwhile are made again on the new index.
+            state.index = index;
+            state.own.take_over(own);
+            state.stamp = Some(stamp);
+            let behind = usize::try_from(state.generation - generation).unwrap_or(usize::MAX);
+            let done = state.pending.len().saturating_sub(behind);
+            state.pending.drain(..done);
+            let pending = std::mem::take(&mut state.pending);
+            for change in &pending {
+                state.index.apply(change);
             }
-            let mut index = state.index.clone();
-            let mut changed = false;
-            for change in changes {
-                changed |= index.apply(&change.into());
-            }
-            if !changed && state.committed == state.generation {
-                return Ok(0);
-            }
-            (index, state.generation)
-        };
-        let text = self.render(&index)?;
-        inner.root.replace(index::FILE, text.as_bytes(), self.shared.sync)?;
-        let mut state = inner.state();
-        // Changes by `Writer::set` that came meanwhile are made again on the new index.
-        state.index = index;
-        state.stamp = inner.root.stamp(index::FILE);
-        let behind = usize::try_from(state.generation - generation).unwrap_or(usize::MAX);
-        let done = state.pending.len().saturating_sub(behind);
-        state.pending.drain(..done);
-        let pending = std::mem::take(&mut state.pending);
-        for change in &pending {
-            state.index.apply(change);
+            state.pending = pending;
+            state.committed = generation;
+            drop(state);
+            self.forget_removed(&changes)?;
+            return Ok(text.len());
         }
-        state.pending = pending;
-        state.committed = generation;
-        Ok(text.len())
+        Err(self.restless())
     }
 }

@@ -70,7 +70,7 @@ async fn signatures_travel_with_their_image() {
     assert_eq!((report.exit_code(), report.copied), (0, 1), "{report:?}");
     for referrer in [&signature, &sbom] {
         let repository = "h.io/p/a".parse().unwrap();
-        assert!(registry.manifest(&repository, &referrer.manifest.descriptor()).await.is_ok());
+        assert!(Fetch::manifest(&registry, &repository, &referrer.manifest.descriptor()).await.is_ok());
     }
 }
 

@@ -98,7 +98,10 @@ async fn what_is_about_an_image_goes_along_when_that_image_is_chosen() {
         }
         let sbom = artifact(well_known::OCI_EMPTY, "{}", &["sbom"], &[("subject", json!(whole.manifest.descriptor()))]);
         let at = format!("h.io/{repository}").parse().unwrap();
-        assert!(registry.manifest(&at, &sbom.manifest.descriptor()).await.is_ok(), "{config}: the SBOM is missing");
+        assert!(
+            Fetch::manifest(&registry, &at, &sbom.manifest.descriptor()).await.is_ok(),
+            "{config}: the SBOM is missing"
+        );
         assert!(registry.digest_of("mirror/second:v2").is_none());
     }
 }

@@ -11,7 +11,7 @@ use sealift_core::{
     content::{Descriptor, Digest, ImageRef, Manifest, Repository, Tag, Version},
     error::Result,
     job::{Job, Resolved},
-    stage::{Fetch, Known, Offer, Push, Slot, StoreId, Want},
+    stage::{Fetch, Known, Lost, Offer, Push, Slot, StoreId, Want},
 };
 use sealift_testkit::memory::Memory;
 
@@ -224,6 +224,11 @@ impl Push for Trapped {
     async fn finish(&self) -> Result<()> {
         self.trap.step("finish", &self.all).await;
         self.push().finish().await
+    }
+
+    fn lost(&self) -> Vec<Lost> {
+        self.trap.step_at_once("lost", &self.all);
+        self.push().lost()
     }
 }
 
