@@ -23,7 +23,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{Router, serve::ListenerExt};
+use axum::{Router, response::IntoResponse, serve::ListenerExt};
 use sealift_serve::access::Requests;
 
 mod account;
@@ -195,6 +195,11 @@ impl Harbor {
         self.shared.state().database_away = on;
     }
 
+    /// Takes the core away, or brings it back: the proxy in front of it answers 502 with a page.
+    pub fn core_away(&self, on: bool) {
+        self.shared.state().core_away = on;
+    }
+
     /// Answers so many of the next manifests that come by digest with 500 `UNKNOWN`, without storing them. Harbor 2.15
     /// does so now and then under load: it reads the body once more, and sometimes finds it empty (`put_manifest.go`).
     pub fn stumble(&self, times: u32) {
@@ -280,7 +285,11 @@ async fn answer_request(
 ) -> axum::response::Response {
     let entry = journal::Entry::of(&request);
     let path = request.uri().path().to_owned();
-    let response = if path.starts_with("/v2") {
+    let is_away = shared.state().core_away;
+    let response = if is_away {
+        let page = "<html><head><title>502 Bad Gateway</title></head></html>";
+        (axum::http::StatusCode::BAD_GATEWAY, axum::response::Html(page)).into_response()
+    } else if path.starts_with("/v2") {
         registry_api::answer(&shared, request).await
     } else if path.starts_with("/service/token") {
         tokens::answer(&shared, &request)

@@ -50,6 +50,7 @@ pub(super) struct State {
     pub(super) only_admins_create: bool,
     pub(super) hides_api: bool,
     pub(super) database_away: bool,
+    pub(super) core_away: bool,
     /// How many manifests that come by digest are answered with 500 although nothing is wrong with them.
     pub(super) stumbles: u32,
     /// Where the registry behind sends those who want blobs.

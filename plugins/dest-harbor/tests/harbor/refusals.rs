@@ -53,7 +53,7 @@ async fn nothing_is_sent_to_a_project_that_caches_another_registry() {
     let report = ten(&harbor, "hub").run().await;
     assert_eq!((report.copied, report.failed), (0, 10));
     insta::assert_snapshot!(first(&report, &harbor), @r#"
-    nothing can be pushed to the project `hub` of `harbor.corp`: it caches another registry and takes no pushes
+    nothing can be pushed to the project `hub` of `harbor.corp`: it is a proxy cache, which takes no pushes
     hint: push to another project: set `prefix` in [[push]]
     "#);
     assert_eq!(harbor.requests().count("POST", Kind::Upload), 0);

@@ -55,6 +55,10 @@ pub(super) fn meaning(refusal: &Refusal<'_>) -> Option<Meaning> {
             meaning(Reason::Unwell, "`{registry}` has a problem of its own, perhaps with its database".to_owned())
                 .retry(Retry::Soon)
         }
+        // What stands before it says that its core is away. Of the API that may be so for good, and it can be done without.
+        502..=504 if refusal.wait.is_none() && !matches!(refusal.doing, Doing::UseApi(_)) => {
+            meaning(Reason::Unwell, "`{registry}` is away".to_owned()).retry(Retry::Soon)
+        }
         403 if said.is_full() => meaning(Reason::Quota, format!("the quota of the project `{project}` is used up")),
         403 if said.mentions("read only") => meaning(Reason::ReadOnly, "`{registry}` is in read-only mode".to_owned()),
         403 if said.mentions("proxy project") => {

@@ -82,7 +82,7 @@ impl fmt::Display for Reason {
             Self::NoRight => "this login may not push there",
             Self::Quota => "its quota is used up",
             Self::ReadOnly => "Harbor is in read-only mode",
-            Self::ProxyCache => "it caches another registry and takes no pushes",
+            Self::ProxyCache => "it is a proxy cache, which takes no pushes",
             Self::Immutable => "the tag is immutable",
             Self::MissingChild => "an entry of the index is no artifact of the repository",
             Self::Unwell => "it cannot look up projects at the moment",

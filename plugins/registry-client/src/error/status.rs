@@ -158,9 +158,8 @@ fn meaning(refusal: &Refusal<'_>) -> Meaning {
         }
         // distribution takes names of 255 characters at most, and counts `docker.io/` into them.
         500 if doing.repository().path().len() > LONG_NAME => {
-            let length = doing.repository().path().len();
-            Meaning::new(Unsupported, format!("`{{registry}}` fails, perhaps over a name of {length} characters"))
-                .hint(format!("push under a shorter name: many registries take {LONG_NAME} characters"))
+            Meaning::new(Unsupported, "`{registry}` fails, perhaps because the name is too long")
+                .hint(format!("push under a shorter name: many registries take {LONG_NAME} characters at most"))
         }
         507 => Meaning::new(Storage, "`{registry}` has no space left").hint("its operator must make room"),
         501 | 505 => Meaning::new(Unsupported, "`{registry}` does not do this"),

@@ -137,6 +137,28 @@ async fn a_database_that_is_away_for_a_moment_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_core_that_is_away_for_a_moment_is_waited_for() {
+    let Some(harbor) = harbor_with_team().await else { return };
+    let push = patient(&harbor, ROBOT);
+    let name = image_at(&harbor.host(), "team/app:v1");
+    let app = image("linux/amd64", &["layer"]);
+    send_image(&push, &name, &app).await;
+    // For longer than the few attempts that other failures get.
+    let back_soon = |harbor: &Arc<Harbor>| {
+        harbor.core_away(true);
+        let harbor = Arc::clone(harbor);
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            harbor.core_away(false);
+        });
+    };
+    back_soon(&harbor);
+    assert_eq!(send(&push, &name.repository, &noise(100)).await.unwrap(), "sent");
+    back_soon(&harbor);
+    push.tag(&image_at(&harbor.host(), "team/app:v2"), &app.manifest).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_database_that_stays_away_is_no_missing_project_and_no_wrong_login() {
     let Some(harbor) = harbor_with_team().await else { return };
     let name = image_at(&harbor.host(), "team/app:v1");
