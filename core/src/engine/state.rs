@@ -45,9 +45,10 @@ pub(super) const ATTEMPTS: u32 = 3;
 
 impl Lane {
     fn new(transfers: usize) -> Self {
-        // Twice as many jobs as transfers, because a job also waits for small answers.
-        let jobs = Arc::new(Semaphore::new((transfers * 2).clamp(2, 40)));
-        Self { jobs, transfers: Semaphore::new(transfers) }
+        // Twice as many jobs as transfers, because a job also waits for small answers. A single transfer is asked for to
+        // go easy on a fragile registry, which manifests of other images would disturb as well.
+        let jobs = if transfers == 1 { 1 } else { (transfers * 2).clamp(2, 40) };
+        Self { jobs: Arc::new(Semaphore::new(jobs)), transfers: Semaphore::new(transfers) }
     }
 }
 

@@ -19,11 +19,27 @@ pub fn read(path: &Path, shown: &str) -> Result<String, Vec<Diagnostic>> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(fail(format!("it is larger than the {} MiB that are accepted", MAX_BYTES >> 20)));
     }
+    if let Some(text) = utf_16(&bytes) {
+        return text.ok_or_else(|| fail("it begins as UTF-16 and is none".to_owned()));
+    }
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..good].iter().filter(|byte| **byte == b'\n').count() + 1;
         fail(format!("it is not UTF-8 (line {line})"))
     })
+}
+
+/// The text of a file that begins with a byte order mark of UTF-16, as some editors write it. The inner value is none if
+/// what follows is no UTF-16.
+fn utf_16(bytes: &[u8]) -> Option<Option<String>> {
+    let unit: fn([u8; 2]) -> u16 = match bytes {
+        [0xff, 0xfe, ..] => u16::from_le_bytes,
+        [0xfe, 0xff, ..] => u16::from_be_bytes,
+        _ => return None,
+    };
+    let (units, rest) = bytes[2..].as_chunks::<2>();
+    let text = char::decode_utf16(units.iter().map(|bytes| unit(*bytes))).collect::<Result<_, _>>().ok();
+    Some(text.filter(|_| rest.is_empty()))
 }
 
 #[cfg(test)]
@@ -45,6 +61,20 @@ mod tests {
         assert_eq!(said(&path), "cannot read `x.yaml`: it is larger than the 16 MiB that are accepted");
         fs::write(&path, vec![b'#'; MAX_BYTES as usize]).unwrap();
         assert_eq!(read(&path, "x.yaml").unwrap().len() as u64, MAX_BYTES);
+    }
+
+    #[test]
+    fn utf_16_is_read_by_its_mark() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.yaml");
+        let text = "a/b:v1: h.io/é\n";
+        for order in [u16::to_le_bytes, u16::to_be_bytes] {
+            let bytes: Vec<u8> = "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(order).collect();
+            fs::write(&path, &bytes).unwrap();
+            assert_eq!(read(&path, "x.yaml").unwrap(), text);
+            fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+            assert!(read(&path, "x.yaml").is_err());
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::fmt;
 
 use serde::{
     Deserializer as _,
-    de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor},
+    de::{self, DeserializeSeed, EnumAccess, IgnoredAny, MapAccess, SeqAccess, VariantAccess, Visitor},
 };
 
 use super::{First, Node, SyntaxError, Value};
@@ -70,8 +70,15 @@ pub(super) fn locate(text: &str, number: usize) -> Option<usize> {
 }
 
 fn walk(text: &str, stop_at: Option<usize>, only_first: bool) -> Result<Node, serde_yaml::Error> {
-    let mut walk =
-        Walk { lines: Lines::new(text), cursor: Cursor::default(), stop_at, nodes: 0, text_bytes: 0, aside: None };
+    let mut walk = Walk {
+        lines: Lines::new(text),
+        cursor: Cursor::default(),
+        stop_at,
+        nodes: 0,
+        text_bytes: 0,
+        aside: None,
+        any_tag: only_first,
+    };
     let whole = serde_yaml::Deserializer::from_str(text);
     let first = if only_first { serde_yaml::Deserializer::from_str(text).next() } else { None };
     let result = first.unwrap_or(whole).deserialize_any(Seed(&mut walk));
@@ -86,6 +93,8 @@ struct Walk<'t> {
     text_bytes: usize,
     /// The scalar that just failed on purpose.
     aside: Option<(usize, Value)>,
+    /// A tag that is not known is passed over, as image-syncer does.
+    any_tag: bool,
 }
 
 impl Walk<'_> {
@@ -146,6 +155,15 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a text, a list or a map")
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<Node, A::Error> {
+        let Self(walk) = self;
+        if !walk.any_tag {
+            return Err(de::Error::invalid_type(de::Unexpected::Enum, &Seed(walk)));
+        }
+        let (_, content) = data.variant::<IgnoredAny>()?;
+        content.newtype_variant_seed(Seed(walk))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node, A::Error> {

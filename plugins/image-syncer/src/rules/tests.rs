@@ -276,6 +276,16 @@ fn in_the_dialect_of_image_syncer_only_the_first_document_counts() {
 }
 
 #[test]
+fn in_the_dialect_of_image_syncer_unknown_tags_are_passed_over() {
+    let text = "q.io/b:v1: !local h.io/b\nq.io/c:v1: !local [!x h.io/c, h.io/d]\nq.io/E:v1: h.io/e\n";
+    let (rules, found) = lenient(text, "i.yaml");
+    let all: Vec<_> = rules.iter().map(|rule| rule.to().join(" ")).collect();
+    assert_eq!(all, ["h.io/b", "h.io/c h.io/d"]);
+    assert_eq!(found[0].place.as_ref().unwrap().line, 3, "places stay right: {found:?}");
+    assert!(rules_file(text, "i.yaml", &variables(Purpose::Run)).is_err());
+}
+
+#[test]
 fn maps_are_merged_in_rules_too() {
     let (rules, _) = lenient("<<: {q.io/a:v1: h.io/a, q.io/b:v1: h.io/old}\nq.io/b:v1: h.io/b\n", "images.yaml");
     let all: Vec<_> = rules.iter().map(|rule| format!("{} {}", rule.from(), rule.to().join(" "))).collect();
