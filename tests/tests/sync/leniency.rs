@@ -122,7 +122,8 @@ async fn a_log_that_cannot_be_written_costs_its_lines_only() {
     }
     assert!(there(&to, "m/app", "v1").await.is_some());
     // A pipeline that was to have a log, and has none, did not do all that was asked.
-    let copy = ["copy", &format!("{}/lib/app:v1", from.host()), &format!("{}/m/app", to.host()), "--log", "/dev/full"];
+    let (from, to) = (format!("{}/lib/app:v1", from.host()), format!("{}/m/other", to.host()));
+    let copy = ["copy", from.as_str(), to.as_str(), "--log", "/dev/full"];
     let ran = folder.run(&copy).expect(1);
     assert!(ran.stderr.contains("cannot write to `/dev/full`"), "{}", ran.stderr);
 }
