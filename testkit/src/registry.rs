@@ -12,9 +12,13 @@
 //! the test's thread of panic, or with the whole test process.
 
 use std::{
-    net::SocketAddr,
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -76,7 +80,7 @@ impl Registry {
     /// The requests that it answered since the start, or since [`Registry::reset`].
     ///
     /// The registry writes a line when it is done with a request, which may be a moment after the client was; so this
-    /// waits until no more lines come.
+    /// asks something of its own, waits for that line, and then until no more lines come.
     pub fn requests(&self) -> Requests {
         let log = self.settled_log();
         let forgotten = usize::try_from(*self.forgotten.lock().unwrap()).unwrap_or(usize::MAX);
@@ -117,7 +121,12 @@ impl Registry {
     fn settled_log(&self) -> String {
         let file = access_log_in(self.dir.path());
         let read = || std::fs::read_to_string(&file).unwrap_or_default();
-        let deadline = Instant::now() + Duration::from_secs(2);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        if let Some(marker) = self.mark() {
+            while !read().contains(&marker) && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
         let mut log = read();
         loop {
             std::thread::sleep(Duration::from_millis(30));
@@ -127,6 +136,18 @@ impl Registry {
             }
             log = now;
         }
+    }
+
+    /// Asks for a path that nothing else asks for, and returns it; none if it does not run,
+    /// speaks TLS or logs nothing.
+    fn mark(&self) -> Option<String> {
+        static MARKS: AtomicU64 = AtomicU64::new(0);
+        let path = format!("{}{}", access_log::MARK, MARKS.fetch_add(1, Ordering::Relaxed));
+        let mut stream = TcpStream::connect(self.addr).ok().filter(|_| !self.tls && !self.lean)?;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.addr);
+        stream.write_all(request.as_bytes()).ok()?;
+        stream.read_to_end(&mut Vec::new()).ok()?;
+        Some(format!("{path} "))
     }
 }
 

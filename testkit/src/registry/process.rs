@@ -13,7 +13,8 @@ use std::{
 
 use super::{access_log_in, setup};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+/// A machine with other work may take long to start a process.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 pub(super) struct Process {
     child: Option<Child>,
