@@ -29,11 +29,13 @@ pub enum Room {
     Blobs,
     /// How registries want to be logged in to, by URL.
     Challenges,
+    /// What registries do in their own way, by host.
+    Hosts,
 }
 
 impl Room {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Manifests, Self::Blobs, Self::Challenges];
+    pub const ALL: [Self; 4] = [Self::Manifests, Self::Blobs, Self::Challenges, Self::Hosts];
 
     /// Its name, fit for a file or folder.
     pub const fn name(self) -> &'static str {
@@ -41,6 +43,7 @@ impl Room {
             Self::Manifests => "manifests",
             Self::Blobs => "blobs",
             Self::Challenges => "challenges",
+            Self::Hosts => "hosts",
         }
     }
 }

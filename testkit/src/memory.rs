@@ -101,6 +101,16 @@ impl Memory {
         self
     }
 
+    /// From now on it takes no blobs from other repositories.
+    pub fn never_mounts(&self) {
+        self.state().never_mounts = true;
+    }
+
+    /// How often it was offered a blob together with a repository to take it from.
+    pub fn named_sources(&self) -> usize {
+        self.state().named_sources
+    }
+
     /// Of each blob that it was sent, whether that was hashed on the way.
     pub fn hashed(&self) -> Vec<bool> {
         self.state().hashed.clone()

@@ -39,6 +39,8 @@ struct Store {
     firsts: Vec<Repository>,
     /// What earlier runs say, looked up when it is needed first.
     hearsay: Option<Whereabouts>,
+    /// Repositories that gave nothing when they were said to have a blob.
+    mistrusted: HashSet<Repository>,
 }
 
 /// Who has a blob. Kept small: there is one for each unique blob of a run and store, and most have one repository.
@@ -80,7 +82,7 @@ pub(super) struct Claim {
     digest: Digest,
     /// A repository of the same store that has the blob.
     pub(super) known_in: Option<Repository>,
-    /// Whether only an earlier run says so.
+    /// Whether that is only likely: an earlier run says so, or the image comes from there.
     pub(super) by_hearsay: bool,
     /// Bytes that nobody vouches for may stand there under this digest: what is there counts for nothing.
     pub(super) in_doubt: bool,
@@ -184,7 +186,22 @@ impl Claim {
     /// The repository that was said to have it did not, as far as one could see: it is not asked again.
     pub(super) fn mistrust_hearsay(&self) {
         if let Some(repository) = self.known_in.as_ref().filter(|_| self.by_hearsay) {
-            self.change(|store| store.hearsay.iter_mut().for_each(|hearsay| hearsay.mistrust(repository)));
+            self.change(|store| {
+                store.hearsay.iter_mut().for_each(|hearsay| hearsay.mistrust(repository));
+                store.mistrusted.insert(repository.clone());
+            });
+        }
+    }
+
+    /// Names the repository of the same store that the image is copied from: it most likely has the blob. What this run
+    /// saw itself is better, and a repository that gave nothing before is not asked again.
+    pub(super) fn prefer(&mut self, source: &Repository) {
+        let mut trusted = true;
+        self.change(|store| trusted = !store.mistrusted.contains(source));
+        if trusted && (self.known_in.is_none() || self.by_hearsay) {
+            (self.known_in, self.by_hearsay) = (Some(source.clone()), true);
+        } else if self.by_hearsay && self.known_in.as_ref() == Some(source) {
+            self.known_in = None;
         }
     }
 

@@ -84,6 +84,14 @@ impl Transfer<'_> {
         }
     }
 
+    /// The repository of the source, if the site can take blobs from there without any passing through here. For a
+    /// directory it is the repository that the image once came from, which the destination need not have.
+    fn source_in_store_of(&self, site: &Site<'_>) -> Option<&Repository> {
+        let source = &self.job.source.repository;
+        let elsewhere = *source != site.repository && source.registry() == site.repository.registry();
+        (elsewhere && site.stage.store(source) == site.store).then_some(source)
+    }
+
     fn size(&self) -> u64 {
         self.item.known_size().unwrap_or_default()
     }
@@ -98,6 +106,11 @@ impl Transfer<'_> {
                 }
                 slot = self.lane.transfers.acquire() => slot.expect("the semaphore is never closed"),
             };
+            for one in &mut moves {
+                if let Some(source) = self.source_in_store_of(one.site) {
+                    one.claim.prefer(source);
+                }
+            }
             let went = self.attempt(&moves).await;
             drop(slot);
             let mut again = Vec::new();
@@ -177,7 +190,8 @@ impl Transfer<'_> {
 
     /// Offers the blob everywhere, reads it once, fills the slots that want it.
     async fn attempt(&self, moves: &[Move<'_>]) -> Vec<Went> {
-        let elsewhere = match moves.iter().all(|one| one.claim.known_in.is_some()) {
+        let certain = |one: &Move<'_>| one.claim.known_in.is_some() && !one.claim.by_hearsay;
+        let elsewhere = match moves.iter().all(certain) {
             true => Vec::new(),
             false => self.kept.elsewhere(self.item).await,
         };

@@ -15,6 +15,10 @@ use crate::images::Image;
 pub(super) struct State {
     pub(super) overviews: bool,
     pub(super) keeps_children: bool,
+    /// Whether it opens an upload for each mount.
+    pub(super) never_mounts: bool,
+    /// How often it was offered a blob together with a repository to take it from.
+    pub(super) named_sources: usize,
     /// Whether it names the digest of what it took: not asked for, from now on, seen, or no longer.
     pub(super) confirming: Confirming,
     /// For each fill whether its blob was hashed on the way.

@@ -81,13 +81,14 @@ impl Push for Memory {
     async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer> {
         self.call(Op::Offer, at, &item.digest).await?;
         let mut state = self.state();
+        state.named_sources += usize::from(known_in.is_some());
         let there = |state: &State, path: &str| {
             state.repositories.get(path).is_some_and(|members| members.blobs.contains(&item.digest))
         };
         if there(&state, at.path()) {
             return Ok(Offer::Have);
         }
-        if known_in.is_some_and(|other| there(&state, other.path())) {
+        if !state.never_mounts && known_in.is_some_and(|other| there(&state, other.path())) {
             state.repositories.entry(at.path().to_owned()).or_default().blobs.insert(item.digest.clone());
             return Ok(Offer::Mounted);
         }

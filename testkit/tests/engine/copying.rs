@@ -341,3 +341,53 @@ async fn a_plan_writes_nothing_and_counts_shared_blobs_once() {
         .sum();
     assert_eq!(planned, 5, "two configs, two layers and the shared one");
 }
+
+/// Promotion from dev to prod downloaded and uploaded every blob that an earlier run had not brought itself.
+#[tokio::test]
+async fn within_one_registry_blobs_are_taken_from_the_repository_of_the_source() {
+    let hub = Memory::new("hub.io");
+    let (amd, arm) = (image("linux/amd64", &["base", "amd"]), image("linux/arm64", &["base", "arm"]));
+    hub.add("dev/app:v1", &index(&[("linux/amd64", &amd), ("linux/arm64", &arm)]));
+    let wanted = Wanted::new().image("hub.io/dev/app:v1", &["hub.io/prod/app:v1", "hub.io/test/app:v1"]);
+    let report = Bench::new(wanted, &hub, &[&hub]).run().await;
+    assert_eq!((report.copied, report.failed, report.moved.blobs), (2, 0, 0), "{:?}", report.failures);
+    assert_eq!((hub.count(Op::Blob), hub.count(Op::Fill)), (0, 0));
+    assert_eq!(hub.count(Op::Offer), 10, "one question for each of five blobs and two repositories");
+    hub.assert_whole();
+    assert_eq!(hub.digest_of("prod/app:v1"), hub.digest_of("dev/app:v1"));
+}
+
+/// A directory holds what once came from the registry that it is loaded into.
+#[tokio::test]
+async fn a_load_into_the_registry_of_the_origin_takes_blobs_from_there() {
+    for origin_is_there in [true, false] {
+        let (directory, to) = (Memory::new("hub.io"), Memory::new("hub.io"));
+        let app = image("linux/amd64", &["base", "own"]);
+        directory.add("dev/app:v1", &app);
+        if origin_is_there {
+            to.add("dev/app:v0", &app);
+        }
+        let wanted = Wanted::new().image("hub.io/dev/app:v1", &["hub.io/prod/app:v1"]);
+        let report = Bench::new(wanted, &directory, &[&to]).run().await;
+        let sent = if origin_is_there { 0 } else { 3 };
+        assert_eq!((report.copied, report.failed, report.moved.blobs), (1, 0, sent), "{:?}", report.failures);
+        assert_eq!(to.count(Op::Offer), 3, "an origin that has nothing costs no further question");
+        to.assert_whole();
+    }
+}
+
+/// A zot without deduplication opens an upload for each mount.
+#[tokio::test]
+async fn a_source_that_gives_nothing_is_not_named_again() {
+    let hub = Memory::new("hub.io");
+    let mut wanted = Wanted::new();
+    for tag in 0..3 {
+        hub.add(&format!("dev/app:v{tag}"), &image("linux/amd64", &["base", &format!("own{tag}")]));
+        wanted = wanted.image(&format!("hub.io/dev/app:v{tag}"), &[&format!("hub.io/prod/app:v{tag}")]);
+    }
+    hub.never_mounts();
+    let report = Bench::new(wanted, &hub, &[&hub]).options(|run| run.transfers = std::num::NonZero::new(1)).run().await;
+    assert_eq!((report.copied, report.failed, report.moved.mounted), (3, 0, 0), "{:?}", report.failures);
+    assert_eq!(hub.named_sources(), 1, "the first one taught it");
+    hub.assert_whole();
+}
