@@ -27,7 +27,8 @@ pub(crate) struct Shared {
     pub(crate) timing: Timing,
     pub(crate) logins: Logins,
     pub(crate) proxies: Proxies,
-    pub(crate) certs_d: PathBuf,
+    /// Directories with a folder of certificates for each host.
+    pub(crate) certs_d: Vec<PathBuf>,
     pub(crate) counters: Counters,
     /// What is remembered between runs.
     pub(crate) notes: Notes,
@@ -139,7 +140,8 @@ impl Host {
         let url = |scheme: &str| Url::parse(&format!("{scheme}://{host}/")).expect("names of registries are hosts");
         let (http, https) = (url("http"), url("https"));
         let loopback = http.host().as_ref().and_then(Reach::of_host) == Some(Reach::Loopback);
-        let proxied = self.shared.proxies.for_url(&https).is_some();
+        let proxied =
+            self.shared.proxies.for_url(&https).or(self.shared.proxies.trouble(&https).map(|_| &https)).is_some();
         // Through a proxy nobody can listen to what the host says first.
         if !(loopback || self.settings.insecure) || proxied {
             return Ok(https);

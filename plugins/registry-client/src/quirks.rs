@@ -3,20 +3,25 @@
 use std::{
     collections::HashSet,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU8, Ordering},
     },
 };
 
-use sealift_core::content::{Descriptor, Digest, Repository};
+use sealift_core::{
+    content::{Descriptor, Digest, Repository},
+    notes::Room,
+};
 
-use crate::host::Host;
+use crate::{host::Host, write::Uploads};
 
 /// What was learned of one registry.
 #[derive(Debug, Default)]
 pub(crate) struct Quirks {
     /// HEAD of a manifest does not tell what GET does.
     pub(crate) head_is_useless: AtomicBool,
+    /// It refuses lists of tags that are asked for in pages of a certain size.
+    pub(crate) pages_of_its_own: AtomicBool,
     /// It is a Harbor, says the pipeline.
     pub(crate) harbor: AtomicBool,
     /// There is no referrers API; the fallback tags are looked at instead.
@@ -28,7 +33,14 @@ pub(crate) struct Quirks {
     /// A manifest with a subject was taken without a word of it (`OCI-Subject`): the fallback tags are ours to keep.
     pub(crate) no_subjects: AtomicBool,
     presence: AtomicU8,
+    /// What an earlier run noted of that; it counts until this one knows better.
+    noted_presence: OnceLock<Presence>,
     asked_for_presence: AtomicBool,
+    /// Repositories that did not exist when this run looked: nothing needs to be looked for there.
+    new: Mutex<HashSet<Repository>>,
+    /// Pairs of repositories, of which the first may not take blobs from the second.
+    barred: Mutex<HashSet<(Repository, Repository)>>,
+    pub(crate) uploads: Uploads,
     confirms: AtomicU8,
     /// Only for Harbor: what is known to stand, seen or brought in this run.
     mountable: Mutex<HashSet<(Repository, Digest)>>,
@@ -43,6 +55,10 @@ pub(crate) fn project_of(at: &Repository) -> &str {
     at.path().split('/').next().unwrap_or_default()
 }
 
+/// Notes of how to find out whether a repository has a blob.
+const BY_MOUNT: &[u8] = b"blobs are found by mounting";
+const BY_HEAD: &[u8] = b"blobs are found by HEAD";
+
 /// How to find out whether a repository has a blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Presence {
@@ -55,7 +71,16 @@ pub(crate) enum Presence {
 }
 
 impl Quirks {
+    /// What this run learned, or else what an earlier one noted.
     pub(crate) fn presence(&self) -> Presence {
+        match self.learned_presence() {
+            Presence::Unknown => self.noted_presence.get().copied().unwrap_or(Presence::Unknown),
+            learned => learned,
+        }
+    }
+
+    /// What this run learned itself.
+    pub(crate) fn learned_presence(&self) -> Presence {
         match self.presence.load(Ordering::Relaxed) {
             0 => Presence::Unknown,
             1 => Presence::ByMount,
@@ -65,18 +90,40 @@ impl Quirks {
 
     /// What was learned counts for the rest of the run. That a host once did not see what is there weighs more than
     /// that it saw it another time.
-    pub(crate) fn learn_presence(&self, presence: Presence) {
+    ///
+    /// Returns true if that is news.
+    fn learn_presence(&self, presence: Presence) -> bool {
         let value = match presence {
-            Presence::Unknown => return,
+            Presence::Unknown => 0,
             Presence::ByMount => 1,
             Presence::ByHead => 2,
         };
-        self.presence.fetch_max(value, Ordering::Relaxed);
+        self.presence.fetch_max(value, Ordering::Relaxed) < value
     }
 
     /// Whether nobody knows yet, and nobody is finding out.
     pub(crate) fn may_ask_for_presence(&self) -> bool {
-        self.presence() == Presence::Unknown && !self.asked_for_presence.swap(true, Ordering::Relaxed)
+        self.learned_presence() == Presence::Unknown && !self.asked_for_presence.swap(true, Ordering::Relaxed)
+    }
+
+    /// A repository does not exist yet.
+    pub(crate) fn note_new(&self, repository: &Repository) {
+        lock(&self.new).insert(repository.clone());
+    }
+
+    /// Returns true if a repository did not exist when this run looked.
+    pub(crate) fn is_new(&self, repository: &Repository) -> bool {
+        lock(&self.new).contains(repository)
+    }
+
+    /// A mount was refused outright, by rights or because the registry knows none.
+    pub(crate) fn note_barred(&self, at: &Repository, from: &Repository) {
+        lock(&self.barred).insert((at.clone(), from.clone()));
+    }
+
+    /// Returns true if a mount between these was refused outright before.
+    pub(crate) fn is_barred(&self, at: &Repository, from: &Repository) -> bool {
+        lock(&self.barred).contains(&(at.clone(), from.clone()))
     }
 
     /// Whether it named the digest of every blob that it took so far, and took one.
@@ -122,6 +169,32 @@ impl Quirks {
 }
 
 impl Host {
+    /// How to find out whether a repository has a blob; an earlier run may have noted it. A wrong note costs requests.
+    pub(crate) fn presence(&self) -> Presence {
+        if self.is_harbor() {
+            return Presence::ByHead;
+        }
+        self.quirks.noted_presence.get_or_init(|| match self.shared.notes.get(Room::Hosts, &self.name).as_deref() {
+            Some(BY_MOUNT) => Presence::ByMount,
+            Some(BY_HEAD) => Presence::ByHead,
+            _ => Presence::Unknown,
+        });
+        self.quirks.presence()
+    }
+
+    /// What was learned of that counts for the rest of the run, and is noted for the next one.
+    pub(crate) fn learned_presence(&self, presence: Presence) {
+        let note = match presence {
+            _ if !self.quirks.learn_presence(presence) => return,
+            Presence::Unknown => return,
+            Presence::ByMount => BY_MOUNT,
+            Presence::ByHead => BY_HEAD,
+        };
+        if self.quirks.noted_presence.get() != Some(&presence) {
+            self.shared.notes.put(Room::Hosts, &self.name, note);
+        }
+    }
+
     /// Whether it is a Harbor, which has ways of its own: the pipeline says so, or its token service does.
     pub(crate) fn is_harbor(&self) -> bool {
         Quirks::is_set(&self.quirks.harbor) || self.auth.is_harbor()

@@ -9,6 +9,7 @@ use std::{
 
 use sealift_core::{
     content::Repository,
+    diagnostic::Diagnostic,
     error::of_io,
     plugin::{BuildContext, ConfigError, Section, SectionPlugin},
     tally::Tally,
@@ -20,7 +21,7 @@ use crate::{
     credentials::{Credentials, Logins},
     host::{Host, Settings, Shared},
     names::canonical,
-    net::{Proxies, Trust, read_ca, read_identity},
+    net::{PROXY, Proxies, Trust, read_ca, read_identity},
     stats::{Counters, Stats},
     timing::Timing,
 };
@@ -33,6 +34,9 @@ pub struct Registries {
     hosts: Mutex<HashMap<Arc<str>, Arc<Host>>>,
 }
 
+/// Where the certificates of hosts are, besides the user's own: podman, skopeo and CRI-O look into both.
+const CERTS_D: [&str; 2] = ["/etc/containers/certs.d", "/etc/docker/certs.d"];
+
 sealift_core::inventory::submit! { SectionPlugin::of::<Registries>() }
 
 impl Section for Registries {
@@ -40,7 +44,10 @@ impl Section for Registries {
     type Config = Config;
 
     fn build(config: Option<Config>, cx: &BuildContext<'_>) -> Result<Self, ConfigError> {
-        Self::with(config.unwrap_or_default(), cx, Timing::default(), Path::new("/etc/docker/certs.d"))
+        let home = cx.env("HOME").filter(|home| !home.is_empty());
+        let home = home.map(|home| Path::new(&home).join(".config/containers/certs.d"));
+        let certs_d = home.into_iter().chain(CERTS_D.map(PathBuf::from)).collect();
+        Self::with(config.unwrap_or_default(), cx, Timing::default(), certs_d)
     }
 
     fn tallies(&self) -> Vec<Tally> {
@@ -53,7 +60,7 @@ impl Registries {
         config: Config,
         cx: &BuildContext<'_>,
         timing: Timing,
-        certs_d: impl Into<PathBuf>,
+        certs_d: Vec<PathBuf>,
     ) -> Result<Self, ConfigError> {
         let mut problems = ConfigError::default();
         let mut settings = HashMap::new();
@@ -68,13 +75,11 @@ impl Registries {
                 Err(found) => problems = problems.and(found),
             }
         }
-        let proxies = Proxies::from_env(&|name| cx.env(name)).unwrap_or_else(|why| {
-            problems = std::mem::take(&mut problems).and(
-                ConfigError::new(format!("the environment variable {why}"))
-                    .hint("write it as `http://proxy.example.com:3128`"),
-            );
-            Proxies::default()
-        });
+        let proxies = Proxies::from_env(&|name| cx.env(name));
+        for why in proxies.troubles() {
+            let what = format!("the environment variable {why}: what would go through it fails");
+            cx.warn(Diagnostic::warning(what).hint(PROXY));
+        }
         let auth_file = cx.section::<Credentials>().unwrap_or_else(|found| {
             problems = std::mem::take(&mut problems).and(found);
             Arc::default()
@@ -83,7 +88,7 @@ impl Registries {
             timing,
             logins: Logins::new(Arc::clone(&auth_file), cx.environment(), timing.helper),
             proxies,
-            certs_d: certs_d.into(),
+            certs_d,
             counters: Counters::default(),
             notes: cx.notes().clone(),
         };

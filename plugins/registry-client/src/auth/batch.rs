@@ -13,7 +13,7 @@ use std::{
     },
 };
 
-use sealift_core::{content::Repository, error::Result};
+use sealift_core::content::Repository;
 
 use super::Scopes;
 use crate::host::Host;
@@ -88,34 +88,34 @@ impl Batches {
 
 impl Host {
     /// The scopes that a token for these should have: those of the repository's batch as well, if it has one.
-    pub(super) async fn batched(&self, repository: &Repository, scopes: &Scopes) -> Result<Option<Scopes>> {
+    pub(super) async fn batched(&self, repository: &Repository, scopes: &Scopes) -> Option<Scopes> {
         let batches = &self.auth.batches;
         if batches.goes_alone(repository) {
-            return Ok(None);
+            return None;
         }
         let known = lock(&batches.found).get(repository).cloned();
         let batch = match known {
             Some(batch) => batch,
             None => {
-                let batch = self.make_batch(repository).await?.map(Arc::new);
+                let batch = self.make_batch(repository).await.map(Arc::new);
                 lock(&batches.found).insert(repository.clone(), batch.clone());
                 batch
             }
         };
-        Ok(batch.map(|batch| scopes.iter().fold((*batch).clone(), |all, scope| all.and_demanded(Some(scope)))))
+        batch.map(|batch| scopes.iter().fold((*batch).clone(), |all, scope| all.and_demanded(Some(scope))))
     }
 
     /// Whoever has another login needs another token.
-    async fn make_batch(&self, repository: &Repository) -> Result<Option<Scopes>> {
+    async fn make_batch(&self, repository: &Repository) -> Option<Scopes> {
         let companions = self.auth.batches.companions(repository);
         if companions.len() < 2 {
-            return Ok(None);
+            return None;
         }
         let mut batch: Option<Scopes> = None;
-        let login = self.shared.logins.find(self.own_login(), repository).await?;
+        let login = self.look_up_login(repository).await.login;
         let origin = |login: &Option<Arc<crate::credentials::Login>>| login.as_ref().map(|login| login.origin.clone());
         for (other, access) in companions {
-            let its_login = self.shared.logins.find(self.own_login(), &other).await?;
+            let its_login = self.look_up_login(&other).await.login;
             if origin(&its_login) != origin(&login) {
                 continue;
             }
@@ -128,7 +128,7 @@ impl Host {
                 None => scopes,
             });
         }
-        Ok(batch)
+        batch
     }
 }
 

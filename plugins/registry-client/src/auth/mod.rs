@@ -11,6 +11,7 @@ mod grant;
 mod hearsay;
 mod introduction;
 mod scope;
+mod strangers;
 mod ticket;
 mod token;
 mod tokens;
@@ -30,7 +31,13 @@ pub(crate) use ticket::Tried;
 
 use sealift_core::content::Repository;
 
-use self::{batch::Batches, challenge::Bearer, hearsay::Doubted, tokens::Tokens};
+use self::{
+    batch::Batches,
+    challenge::{Bearer, Challenges as Read},
+    hearsay::Doubted,
+    strangers::Strangers,
+    tokens::Tokens,
+};
 
 /// What is known of how a host logs in.
 #[derive(Default)]
@@ -43,7 +50,8 @@ pub(crate) struct Auth {
     looked_up: AtomicBool,
     met: AtomicBool,
     first: tokio::sync::Mutex<()>,
-    introduced: tokio::sync::OnceCell<()>,
+    introduced: tokio::sync::OnceCell<Option<Wanted>>,
+    strangers: Strangers,
     tokens: Tokens,
     batches: Batches,
 }
@@ -55,6 +63,16 @@ enum Wanted {
     Nothing,
     Basic,
     Bearer(Bearer),
+}
+
+impl Wanted {
+    /// What challenges ask for, if anything.
+    fn of(challenges: &Read) -> Option<Self> {
+        match &challenges.bearer {
+            Some(bearer) => Some(Self::Bearer(bearer.clone())),
+            None => challenges.basic.then_some(Self::Basic),
+        }
+    }
 }
 
 impl Auth {

@@ -15,7 +15,7 @@ use super::{
     tokens::{Key, Token},
 };
 use crate::{
-    credentials::{Login, Shown, Trial, sensitive},
+    credentials::{Login, Lookup, Shown, Trial, sensitive},
     doing::Doing,
     host::{Host, Reached},
     quirks::Quirks,
@@ -33,6 +33,8 @@ pub(crate) struct Tried {
     untaken: bool,
     changed: bool,
     demanded: Option<String>,
+    /// What the root of the API wants; tried where a stranger was refused without a challenge.
+    pub(super) introduced_as: Option<Wanted>,
     /// The token service was asked in vain, and more than once where that can help.
     pub(crate) in_vain: bool,
 }
@@ -48,6 +50,8 @@ pub(crate) struct Ticket {
     /// Whether what is sent is what an earlier run said.
     hearsay: bool,
     login: Option<Arc<Login>>,
+    /// Why there is no login although there may be one.
+    failed: Option<Error>,
 }
 
 enum Sent {
@@ -92,7 +96,7 @@ impl Sent {
 
 impl Ticket {
     fn new(sent: Sent, login: Option<Arc<Login>>) -> Self {
-        Self { sent, login, hearsay: false }
+        Self { sent, login, hearsay: false, failed: None }
     }
 
     /// The `Authorization` header.
@@ -134,6 +138,12 @@ impl Ticket {
     /// Whether there is a login.
     pub(super) fn has_login(&self) -> bool {
         self.login.is_some()
+    }
+
+    /// The error of a request that was refused because there is no login, where a file or helper failed that may have
+    /// one.
+    pub(crate) fn failed(&self) -> Option<&Error> {
+        self.failed.as_ref()
     }
 
     /// What is shown by it.
@@ -182,11 +192,25 @@ impl Host {
         scopes: &Scopes,
         tried: &Tried,
     ) -> Result<Ticket> {
-        let wanted = self.auth.wanted().clone();
-        if wanted == Wanted::Nothing {
+        let wanted = tried.introduced_as.clone().unwrap_or_else(|| self.auth.wanted().clone());
+        let strangers = wanted == Wanted::Basic && self.auth.strangers.are_welcome(repository);
+        if wanted == Wanted::Nothing || (strangers && tried.introduced_as.is_none()) {
             return Ok(Ticket::new(Sent::Bare, None));
         }
-        let login = self.shared.logins.find(self.own_login(), repository).await?;
+        let Lookup { login, failed } = self.look_up_login(repository).await;
+        let ticket = self.ticket_for(at, repository, scopes, tried, wanted, login).await;
+        ticket.map(|ticket| Ticket { failed, ..ticket })
+    }
+
+    async fn ticket_for(
+        &self,
+        at: &Reached,
+        repository: &Repository,
+        scopes: &Scopes,
+        tried: &Tried,
+        wanted: Wanted,
+        login: Option<Arc<Login>>,
+    ) -> Result<Ticket> {
         if let Some(token) = login.as_ref().and_then(|login| login.registry_token()) {
             let header = sensitive(&format!("Bearer {}", token.expose()));
             return Ok(Ticket::new(Sent::Given(header), login));
@@ -194,7 +218,7 @@ impl Host {
         match wanted {
             Wanted::Bearer(bearer) => {
                 let scopes = scopes.clone().and_demanded(tried.demanded.as_deref());
-                let batched = if tried.alone { None } else { self.batched(repository, &scopes).await? };
+                let batched = if tried.alone { None } else { self.batched(repository, &scopes).await };
                 if let Some(batched) = batched {
                     let ticket = self.bearer_ticket(at, &bearer, &batched, login.clone(), Batch::Together).await;
                     let opens = matches!(&ticket, Ok(Ticket { sent: Sent::Bearer { .. }, .. }));
@@ -289,6 +313,20 @@ impl Host {
         headers: &HeaderMap,
         tried: &mut Tried,
     ) -> Result<bool> {
+        match (self.answer_challenge(at, doing, ticket, headers, tried).await?, ticket.failed()) {
+            (false, Some(error)) => Err(error.clone()),
+            (again, _) => Ok(again),
+        }
+    }
+
+    async fn answer_challenge(
+        &self,
+        at: &Reached,
+        doing: Doing<'_>,
+        ticket: &mut Ticket,
+        headers: &HeaderMap,
+        tried: &mut Tried,
+    ) -> Result<bool> {
         let challenges = Challenges::read(headers);
         // A host that wants something else than an earlier run said: only what it says now counts.
         let other = match ticket.sent {
@@ -303,8 +341,12 @@ impl Host {
         self.learn(at, &challenges);
         match &mut ticket.sent {
             Sent::Bare if once(&mut tried.introduced) => {
+                self.auth.strangers.refused(doing.repository());
                 let known = *self.auth.wanted() != Wanted::Nothing;
-                Ok((known || self.introduce(at, doing).await) && self.has_something_to_show(doing.repository()).await?)
+                if !known && let Some(wanted) = self.introduce(at, doing).await {
+                    self.adopt(at, &wanted);
+                }
+                self.has_something_to_show(doing.repository()).await
             }
             Sent::Bare | Sent::Nothing | Sent::Given(_) => Ok(false),
             Sent::Basic { trial, .. } => {
@@ -392,22 +434,34 @@ impl Host {
         if challenges.harbor {
             Quirks::set(&self.quirks.harbor);
         }
-        let news = {
+        if let Some(wanted) = Wanted::of(challenges) {
+            self.adopt(at, &wanted);
+        }
+    }
+
+    /// Sends what is wanted from now on.
+    pub(super) fn adopt(&self, at: &Reached, news: &Wanted) {
+        {
             let mut wanted = self.auth.wanted();
-            let news = match (&challenges.bearer, &*wanted) {
-                (Some(bearer), _) => Wanted::Bearer(bearer.clone()),
-                // Harbor answers an expired bearer token with a Basic challenge, so the remembered one stays.
-                (None, Wanted::Nothing) if challenges.basic => Wanted::Basic,
-                _ => return,
-            };
+            // Harbor answers an expired bearer token with a Basic challenge, so the remembered one stays.
+            if *news == Wanted::Basic && *wanted != Wanted::Nothing {
+                return;
+            }
             self.auth.is_certain();
-            if *wanted == news {
+            if *wanted == *news {
                 return;
             }
             *wanted = news.clone();
-            news
-        };
-        self.note_wanted(at, &news);
+        }
+        // The next run would show a password to repositories that want none.
+        if !(*news == Wanted::Basic && self.auth.strangers.any()) {
+            self.note_wanted(at, news);
+        }
+    }
+
+    /// The login for a repository, for a request that may do without.
+    pub(crate) async fn look_up_login(&self, repository: &Repository) -> Lookup {
+        self.shared.logins.look_up(self.own_login(), repository).await
     }
 
     /// Whether there is something to send now that the host said what it wants. A bearer token may be had by nobody in
@@ -417,7 +471,10 @@ impl Host {
         match wanted {
             Wanted::Nothing => Ok(false),
             Wanted::Bearer(_) => Ok(true),
-            Wanted::Basic => Ok(self.shared.logins.find(self.own_login(), repository).await?.is_some()),
+            Wanted::Basic => match self.look_up_login(repository).await {
+                Lookup { failed: Some(error), .. } => Err(error),
+                Lookup { login, .. } => Ok(login.is_some()),
+            },
         }
     }
 

@@ -1,55 +1,52 @@
 //! The credential files of Docker and Podman.
 //!
 //! In this order: `$REGISTRY_AUTH_FILE`, `$XDG_RUNTIME_DIR/containers/auth.json`, `~/.config/containers/auth.json`,
-//! `$DOCKER_CONFIG/config.json`, `~/.docker/config.json` (containers-auth.json(5)). Keys may be a host, a host with a
-//! path, or one of Docker's URLs; the longest that fits a repository wins, within the first file that has one.
+//! `$DOCKER_CONFIG/config.json`, `~/.docker/config.json`, `~/.dockercfg` (containers-auth.json(5)). Keys may be a host, a
+//! host with a path, or one of Docker's URLs; the longest that fits a repository wins, within the first file that has one.
+//!
+//! A file or helper that fails is no obstacle where another one has the login, nor where none is needed: the failure is
+//! returned by the lookup, and its caller tells it only if the registry insists on a login.
 
 use std::{
     collections::HashMap,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use base64::{Engine as _, engine::general_purpose::GeneralPurpose};
 use sealift_core::{
     content::Repository,
     error::{Error, ErrorKind, Result, of_io},
     plugin::Environment,
-    secret::Secret,
 };
-use serde::Deserialize;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::{
+    sync::{Mutex, OnceCell},
+    time::Instant,
+};
 
-use super::{Login, helper};
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct File {
-    auths: HashMap<String, Entry>,
-    creds_store: Option<String>,
-    cred_helpers: HashMap<String, String>,
-}
-
-/// What is stored in place. Docker leaves empty entries where a store has the secret.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Entry {
-    auth: Option<String>,
-    username: Option<String>,
-    password: Option<String>,
-    identitytoken: Option<String>,
-    registrytoken: Option<String>,
-}
+use super::{Login, file::File, helper};
 
 /// By file and key, so that an entry is one login for all repositories; a helper is asked once for each key.
-type Found = HashMap<(usize, String), Option<Arc<Login>>>;
+type Found = HashMap<(usize, String), Known>;
+
+/// The result of an earlier lookup.
+enum Known {
+    Login(Option<Arc<Login>>),
+    Failed(Error, Instant),
+}
+
+/// A failed lookup counts for this long, so that a helper that hangs does not hold up each request by itself.
+const FAILED_FOR: Duration = Duration::from_secs(60);
+
+/// A credential file, or why it cannot be used.
+type Read = (PathBuf, Result<File>);
 
 /// The files, read when they are first needed, and the answers of helpers.
 pub(super) struct DockerFiles {
     environment: Environment,
     helper_limit: Duration,
-    files: OnceCell<Vec<(PathBuf, File)>>,
+    files: OnceCell<Vec<Read>>,
     found: Mutex<Found>,
 }
 
@@ -59,30 +56,47 @@ impl DockerFiles {
     }
 
     /// The login for a repository.
+    ///
+    /// # Errors
+    /// If there is none, and a file or helper that may have one failed.
     pub(super) async fn find(&self, repository: &Repository) -> Result<Option<Arc<Login>>> {
-        let files = self.files.get_or_try_init(|| self.read()).await?;
+        let files = self.files.get_or_init(|| self.read()).await;
         // One lookup at a time: helpers may ask the user, and two questions at once are one too many.
         let mut found = self.found.lock().await;
+        let mut failed = None;
         for (at, (path, file)) in files.iter().enumerate() {
+            let file = match file {
+                Ok(file) => file,
+                Err(error) => {
+                    failed.get_or_insert_with(|| error.clone());
+                    continue;
+                }
+            };
             for key in keys(repository) {
-                let known = found.get(&(at, key.clone())).cloned();
-                let login = match known {
-                    Some(login) => login,
-                    None => {
-                        let login = self.look(path, file, &key).await?.map(Arc::new);
+                let login = match found.get(&(at, key.clone())) {
+                    Some(Known::Login(login)) => Ok(login.clone()),
+                    Some(Known::Failed(error, since)) if since.elapsed() < FAILED_FOR => Err(error.clone()),
+                    _ => {
+                        let login = self.look(path, file, &key).await.map(|login| login.map(Arc::new));
+                        let known = match &login {
+                            Ok(login) => Known::Login(login.clone()),
+                            Err(error) => Known::Failed(error.clone(), Instant::now()),
+                        };
                         // Where nothing is stored nothing is remembered: keys are as many as repositories.
-                        if login.is_some() || file.helper(&key).is_some() {
-                            found.insert((at, key), login.clone());
+                        if !matches!(login, Ok(None)) || file.helper(&key).is_some() {
+                            found.insert((at, key), known);
                         }
                         login
                     }
                 };
-                if login.is_some() {
-                    return Ok(login);
+                match login {
+                    Ok(Some(login)) => return Ok(Some(login)),
+                    Ok(None) => {}
+                    Err(error) => _ = failed.get_or_insert(error),
                 }
             }
         }
-        Ok(None)
+        failed.map_or(Ok(None), Err)
     }
 
     async fn look(&self, path: &Path, file: &File, key: &str) -> Result<Option<Login>> {
@@ -99,25 +113,20 @@ impl DockerFiles {
         })
     }
 
-    /// # Errors
-    /// If a file is there but cannot be used.
-    async fn read(&self) -> Result<Vec<(PathBuf, File)>> {
+    async fn read(&self) -> Vec<Read> {
         let mut files = Vec::new();
-        for path in paths(&self.environment) {
-            let bytes = match tokio::fs::read(&path).await {
-                Ok(bytes) => bytes,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(unusable(&path, &of_io(&error))),
+        for Place { path, legacy } in places(&self.environment) {
+            let file = match tokio::fs::read(&path).await {
+                Ok(bytes) => File::parse(&bytes, legacy).map_err(|why| unusable(&path, &why)),
+                // A home that is no directory, such as `/dev/null`, holds no files either.
+                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                    continue;
+                }
+                Err(error) => Err(unusable(&path, &of_io(&error))),
             };
-            if bytes.iter().all(u8::is_ascii_whitespace) {
-                continue; // Podman treats an empty file as one without entries
-            }
-            // The parser's own words may hold a piece of the text, so only the line is told.
-            let file = serde_json::from_slice(&bytes)
-                .map_err(|error| unusable(&path, &format!("line {} is not what it should be", error.line())))?;
             files.push((path, file));
         }
-        Ok(files)
+        files
     }
 }
 
@@ -126,7 +135,14 @@ fn unusable(path: &Path, why: &str) -> Error {
         .hint("mend the file, or move it away and log in again with `docker login`")
 }
 
-fn paths(environment: &Environment) -> Vec<PathBuf> {
+/// Where a credential file may be.
+struct Place {
+    path: PathBuf,
+    /// Entries stand at the top, as Docker wrote them before it had other settings.
+    legacy: bool,
+}
+
+fn places(environment: &Environment) -> Vec<Place> {
     let variable = |name: &str| environment(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let home = variable("HOME");
     let podman = match variable("REGISTRY_AUTH_FILE") {
@@ -137,8 +153,11 @@ fn paths(environment: &Environment) -> Vec<PathBuf> {
             roots.into_iter().flatten().map(|root| root.join("containers/auth.json")).collect()
         }
     };
-    let docker = variable("DOCKER_CONFIG").or_else(|| home.map(|home| home.join(".docker")));
-    podman.into_iter().chain(docker.map(|docker| docker.join("config.json"))).collect()
+    let docker = variable("DOCKER_CONFIG").or_else(|| home.as_ref().map(|home| home.join(".docker")));
+    let today = podman.into_iter().chain(docker.map(|docker| docker.join("config.json")));
+    let today = today.map(|path| Place { path, legacy: false });
+    let legacy = home.map(|home| Place { path: home.join(".dockercfg"), legacy: true });
+    today.chain(legacy).collect()
 }
 
 /// From the repository up to its host.
@@ -151,80 +170,10 @@ fn keys(repository: &Repository) -> impl Iterator<Item = String> {
     })
 }
 
-/// What a key of a file means: without scheme, without the `/v1/` of Docker's own URLs, and with one name for Docker
-/// Hub.
-fn normal(key: &str) -> String {
-    let bare = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://"));
-    let key = match bare {
-        Some(bare) => bare.split('/').next().unwrap_or_default(), // Docker writes URLs for hosts only
-        None => key.trim_end_matches('/'),
-    };
-    let (host, path) = key.split_once('/').map_or((key, None), |(host, path)| (host, Some(path)));
-    let host = if matches!(host, "index.docker.io" | "registry-1.docker.io") { "docker.io" } else { host };
-    path.map_or_else(|| host.to_owned(), |path| format!("{host}/{path}"))
-}
-
-impl File {
-    fn entry(&self, key: &str) -> Option<&Entry> {
-        self.auths.get(key).or_else(|| {
-            // Sorted, so that two spellings of one host give the same answer each time.
-            let mut spellings: Vec<_> = self.auths.iter().filter(|(written, _)| normal(written) == key).collect();
-            spellings.sort_by_key(|(written, _)| written.as_str());
-            spellings.first().map(|(_, entry)| *entry)
-        })
-    }
-
-    /// The helper that is responsible for a key, and what to ask it.
-    fn helper(&self, key: &str) -> Option<(&str, String)> {
-        let of_key = self.cred_helpers.iter().find(|(written, _)| normal(written) == key);
-        if let Some((written, helper)) = of_key.filter(|(_, helper)| !helper.is_empty()) {
-            return Some((helper, written.clone()));
-        }
-        let store = self.creds_store.as_deref().filter(|store| !store.is_empty() && !key.contains('/'))?;
-        // A store serves hosts that have no login in place; Docker asks it for Docker Hub by its old URL.
-        let in_place = self.entry(key).is_some_and(|entry| !entry.is_empty());
-        let server = if key == "docker.io" { "https://index.docker.io/v1/" } else { key };
-        (!in_place).then(|| (store, server.to_owned()))
-    }
-}
-
-impl Entry {
-    fn is_empty(&self) -> bool {
-        [&self.auth, &self.username, &self.password, &self.identitytoken, &self.registrytoken]
-            .into_iter()
-            .all(|field| field.as_deref().unwrap_or_default().is_empty())
-    }
-
-    fn login(&self, origin: String) -> Result<Option<Login>, &'static str> {
-        let filled = |field: &Option<String>| field.clone().filter(|text| !text.is_empty());
-        if let Some(token) = filled(&self.identitytoken) {
-            return Ok(Some(Login::identity(Secret::new(token), origin)));
-        }
-        if let Some(token) = filled(&self.registrytoken) {
-            return Ok(Some(Login::registry(Secret::new(token), origin)));
-        }
-        let both = match filled(&self.auth) {
-            Some(auth) => Some(decode(&auth).ok_or("has an `auth` that is not base64 of `name:password`")?),
-            None => filled(&self.username).zip(filled(&self.password)),
-        };
-        Ok(both.map(|(username, password)| Login::password(&username, Secret::new(password), origin)))
-    }
-}
-
-fn decode(auth: &str) -> Option<(String, String)> {
-    let lenient = base64::engine::GeneralPurposeConfig::new()
-        .with_decode_padding_mode(base64::engine::DecodePaddingMode::Indifferent);
-    let bytes = GeneralPurpose::new(&base64::alphabet::STANDARD, lenient).decode(auth.trim()).ok()?;
-    let text = String::from_utf8(bytes).ok()?;
-    let (username, password) = text.split_once(':')?;
-    // Some writers end the password with NULs (as Docker's own reader allows for).
-    Some((username.to_owned(), password.trim_end_matches('\0').to_owned()))
-}
-
 /// Whether a file can be read; if so, looks everything up in it that may be asked for a repository.
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn any_file(bytes: &[u8], repository: &Repository) -> bool {
-    let Ok(file) = serde_json::from_slice::<File>(bytes) else { return false };
+    let Ok(file) = File::parse(bytes, false) else { return false };
     for key in keys(repository) {
         let _ = file.helper(&key);
         let _ = file.entry(&key).map(|entry| entry.login(key.clone()));

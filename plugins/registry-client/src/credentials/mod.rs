@@ -5,6 +5,7 @@
 //! repository up to the host), nobody.
 
 mod docker;
+mod file;
 mod helper;
 mod login;
 mod section;
@@ -13,7 +14,11 @@ mod shown;
 use std::{sync::Arc, time::Duration};
 
 pub(crate) use login::{Login, Trial, sensitive};
-use sealift_core::{content::Repository, error::Result, plugin::Environment};
+use sealift_core::{
+    content::Repository,
+    error::{Error, Result},
+    plugin::Environment,
+};
 pub use section::{Config, Credentials};
 pub(crate) use shown::Shown;
 
@@ -21,6 +26,16 @@ pub(crate) use shown::Shown;
 pub(crate) use docker::any_file as any_docker_file;
 
 use docker::DockerFiles;
+
+/// The result of looking for a login.
+#[derive(Default)]
+pub(crate) struct Lookup {
+    /// The login, if there is one.
+    pub(crate) login: Option<Arc<Login>>,
+    /// Why there is none although there may be one: a helper or a file that cannot be used. Only a request that needs
+    /// a login fails with it.
+    pub(crate) failed: Option<Error>,
+}
 
 /// Finds logins.
 pub(crate) struct Logins {
@@ -39,5 +54,16 @@ impl Logins {
             return Ok(Some(Arc::clone(login)));
         }
         self.docker.find(repository).await
+    }
+
+    /// The same for a request that may do without one.
+    pub(crate) async fn look_up(&self, own: Option<&Arc<Login>>, repository: &Repository) -> Lookup {
+        match self.find(own, repository).await {
+            Ok(login) => Lookup { login, failed: None },
+            Err(error) => {
+                tracing::debug!(%repository, %error, "no login can be looked up");
+                Lookup { login: None, failed: Some(error) }
+            }
+        }
     }
 }

@@ -97,32 +97,66 @@ fn untrusted(tls: &rustls::Error, side: Side<'_>) -> Error {
             .retry(Retry::Never)
             .hint(remedy(why, host));
     }
+    let fail = |what: String| Error::new(ErrorKind::Unavailable, what).retry(Retry::Never);
     match tls {
-        rustls::Error::InvalidMessage(_) => Error::new(ErrorKind::Unavailable, format!("`{host}` does not speak TLS"))
-            .retry(Retry::Never)
+        rustls::Error::InvalidMessage(_) => fail(format!("`{host}` does not speak TLS"))
             .hint(format!("if it speaks plain http only, set `insecure = true` in [registries.\"{host}\"]")),
         rustls::Error::AlertReceived(alert) => {
-            Error::new(ErrorKind::Unavailable, format!("`{host}` ended the TLS handshake: {alert:?}"))
-                .retry(Retry::Never)
+            fail(format!("`{host}` ended the TLS handshake: {}", words(&format!("{alert:?}"))))
                 .hint("it may want a client certificate: `client_cert` and `client_key` in [registries]")
         }
-        other => Error::new(ErrorKind::Unavailable, format!("TLS with `{host}` failed: {other}")),
+        rustls::Error::PeerIncompatible(_) => {
+            fail(format!("`{host}` and this program have no version or cipher of TLS in common"))
+                .hint("its operator must allow TLS 1.2 with ECDHE and AES-GCM, or TLS 1.3")
+        }
+        // Broken on the way, perhaps.
+        rustls::Error::PeerMisbehaved(_) | rustls::Error::DecryptError | rustls::Error::PeerSentOversizedRecord => {
+            Error::new(ErrorKind::Unavailable, format!("`{host}` breaks the rules of TLS"))
+                .hint("a proxy or firewall on the way may do it")
+        }
+        other => Error::new(ErrorKind::Unavailable, format!("TLS with `{host}` failed: {}", plain(&other.to_string()))),
     }
 }
 
-/// In words without the times and numbers of the library.
-fn distrust(why: &rustls::CertificateError) -> String {
-    use rustls::CertificateError::{
-        Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet, NotValidYetContext,
-        UnknownIssuer,
-    };
-    match why {
-        Expired | ExpiredContext { .. } => "it ran out".to_owned(),
-        NotValidYet | NotValidYetContext { .. } => "it is not valid yet".to_owned(),
-        NotValidForName | NotValidForNameContext { .. } => "it is for another name".to_owned(),
-        UnknownIssuer => "no CA that is known here signed it".to_owned(),
-        other => other.to_string(),
+/// The name of a value in a library as words: `HandshakeFailure` becomes `handshake failure`.
+fn words(name: &str) -> String {
+    let mut words = String::new();
+    for char in name.chars() {
+        if char.is_ascii_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.push(char.to_ascii_lowercase());
     }
+    words
+}
+
+/// A text of a library without the values that it shows in its own way.
+fn plain(text: &str) -> &str {
+    text.split([':', '(', '{']).next().unwrap_or(text).trim()
+}
+
+/// In words without the times, numbers and types of the library.
+fn distrust(why: &rustls::CertificateError) -> String {
+    use rustls::CertificateError as Why;
+    match why {
+        Why::Expired | Why::ExpiredContext { .. } => "it ran out",
+        Why::NotValidYet | Why::NotValidYetContext { .. } => "it is not valid yet",
+        Why::NotValidForName | Why::NotValidForNameContext { .. } => "it is for another name",
+        Why::UnknownIssuer => "no CA that is known here signed it",
+        Why::BadEncoding => "it cannot be read",
+        Why::BadSignature => "its signature is wrong",
+        Why::Revoked => "it was revoked",
+        Why::InvalidPurpose | Why::InvalidPurposeContext { .. } => "it is not for servers",
+        Why::UnhandledCriticalExtension => "it has an extension that is not known here",
+        Why::Other(other) => match other.0.downcast_ref() {
+            Some(webpki::Error::CaUsedAsEndEntity) => "it is self-signed, and not among those that are known here",
+            Some(_) => "it is made in a way that is not supported",
+            // The verifier of the platform has an error of its own for one purpose.
+            None => "it is not for servers",
+        },
+        _ => "it is made in a way that is not supported",
+    }
+    .to_owned()
 }
 
 /// A CA helps only where the certificate is right in itself.
@@ -137,7 +171,8 @@ fn remedy(why: &rustls::CertificateError, host: &str) -> String {
             "use a name of the registry that is in its certificate".to_owned()
         }
         _ => format!(
-            "name its CA with `ca_file` in [registries.\"{host}\"]; `insecure = true` there gives up all verification"
+            "put its CA, or the certificate itself if it is self-signed, into `/etc/containers/certs.d/{host}/ca.crt`, or \
+             name it with `ca_file` in [registries.\"{host}\"]; `insecure = true` there gives up all verification"
         ),
     }
 }

@@ -11,7 +11,14 @@ use sealift_core::error::{Error, ErrorKind, Result, Retry};
 use tokio::sync::OnceCell;
 use url::Url;
 
-use super::{Trust, Whereabouts, tls::install_crypto};
+use super::{
+    Trust, Whereabouts,
+    tls::{self, Verify},
+};
+
+/// How a proxy is named.
+pub(crate) const PROXY: &str =
+    "write it as `http://proxy.example.com:3128`; hosts that `NO_PROXY` names are reached without";
 
 /// What a request carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +64,11 @@ impl Clients {
 
     /// The client to ask this URL with.
     pub(crate) async fn for_url(&self, url: &Url, lane: Lane) -> Result<&Client> {
+        if let Some(why) = self.whereabouts.proxies().trouble(url) {
+            let host = url.host_str().unwrap_or_default();
+            let what = format!("cannot reach the proxy on the way to `{host}`: the environment variable {why}");
+            return Err(Error::new(ErrorKind::Unavailable, what).retry(Retry::Never).hint(PROXY));
+        }
         if url.scheme() == "http" {
             return self.plain.get_or_try_init(|| async { self.build(Guard::NoTls, lane) }).await;
         }
@@ -66,7 +78,6 @@ impl Clients {
     }
 
     fn build(&self, guard: Guard, lane: Lane) -> Result<Client> {
-        install_crypto();
         let mut builder = Client::builder()
             .user_agent(concat!("sealift/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
@@ -86,29 +97,28 @@ impl Clients {
             let proxies = proxies.clone();
             builder = builder.proxy(reqwest::Proxy::custom(move |url| proxies.for_url(url).cloned()));
         }
-        builder = match guard {
+        let tls = match guard {
             // No roots are loaded, so that plain http needs no CA store.
-            Guard::NoTls => builder.tls_certs_only([]),
+            Guard::NoTls => tls::config(&Trust::default(), Verify::Nothing, false, false),
             // A private CA may vouch for the neighbours of its registry: it could read these credentials anyway.
-            Guard::Foreign => builder.tls_certs_merge(self.trust.roots.iter().cloned()),
+            Guard::Foreign => tls::config(&self.trust, Verify::By, false, lane == Lane::Small),
             Guard::Home => {
-                let builder = builder
-                    .tls_certs_merge(self.trust.roots.iter().cloned())
-                    .tls_danger_accept_invalid_certs(self.insecure);
-                match &self.trust.identity {
-                    Some(identity) => builder.identity(identity.clone()),
-                    None => builder,
-                }
+                let verify = if self.insecure { Verify::Nothing } else { Verify::By };
+                tls::config(&self.trust, verify, true, lane == Lane::Small)
             }
         };
-        builder.build().map_err(|error| {
+        let tls = tls.map_err(|error| no_tls(&error.to_string()))?;
+        builder.tls_backend_preconfigured(tls).build().map_err(|error| {
             let cause = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source()).last();
-            let cause = cause.map(ToString::to_string).unwrap_or_default();
-            Error::new(ErrorKind::Unavailable, format!("TLS cannot be set up: {cause}"))
-                .retry(Retry::Never)
-                .hint("install the CA certificates of your system (package `ca-certificates`), set SSL_CERT_FILE, or name a `ca_file` in [registries]")
+            no_tls(&cause.map(ToString::to_string).unwrap_or_default())
         })
     }
+}
+
+fn no_tls(cause: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("TLS cannot be set up: {cause}"))
+        .retry(Retry::Never)
+        .hint("install the CA certificates of your system (package `ca-certificates`), set SSL_CERT_FILE, or name a `ca_file` in [registries]")
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -5,8 +5,9 @@ mod proxy;
 mod resolver;
 mod sniff;
 mod tls;
+mod verify;
 
-pub(crate) use clients::{Clients, Lane};
+pub(crate) use clients::{Clients, Lane, PROXY};
 pub(crate) use proxy::Proxies;
 pub(crate) use resolver::Whereabouts;
 pub(crate) use sniff::{Spoken, sniff};

@@ -15,6 +15,14 @@ pub(crate) struct Proxies {
     http: Option<Url>,
     https: Option<Url>,
     except: Vec<Except>,
+    /// Variables that name no proxy, and why: what would go through one fails.
+    broken: Vec<Broken>,
+}
+
+#[derive(Clone)]
+struct Broken {
+    scheme: &'static str,
+    why: String,
 }
 
 #[derive(Clone)]
@@ -25,22 +33,35 @@ enum Except {
 }
 
 impl Proxies {
-    /// Reads the variables.
-    ///
-    /// # Errors
-    /// A sentence, if one of them is no URL of a proxy.
-    pub(crate) fn from_env(env: &dyn Fn(&str) -> Option<String>) -> Result<Self, String> {
+    /// Reads the variables. One that names no proxy matters only to requests that would go through it.
+    pub(crate) fn from_env(env: &dyn Fn(&str) -> Option<String>) -> Self {
         let value = |name: &str| {
             [name.to_owned(), name.to_ascii_lowercase()]
                 .into_iter()
                 .find_map(|name| env(&name).filter(|value| !value.trim().is_empty()).map(|value| (name, value)))
         };
-        let proxy = |name: &str| match value(name).or_else(|| value("ALL_PROXY")) {
-            Some((name, text)) => parse_proxy(text.trim()).map(Some).map_err(|why| format!("`{name}` {why}")),
-            None => Ok(None),
+        let mut broken = Vec::new();
+        let mut proxy = |name: &str, scheme| {
+            let (name, text) = value(name).or_else(|| value("ALL_PROXY"))?;
+            let parsed =
+                parse_proxy(text.trim()).map_err(|why| broken.push(Broken { scheme, why: format!("`{name}` {why}") }));
+            parsed.ok()
         };
+        let (http, https) = (proxy("HTTP_PROXY", "http"), proxy("HTTPS_PROXY", "https"));
         let except = value("NO_PROXY").map(|(_, list)| list.split(',').filter_map(parse_exception).collect());
-        Ok(Self { http: proxy("HTTP_PROXY")?, https: proxy("HTTPS_PROXY")?, except: except.unwrap_or_default() })
+        Self { http, https, except: except.unwrap_or_default(), broken }
+    }
+
+    /// What is wrong with the variables.
+    pub(crate) fn troubles(&self) -> impl Iterator<Item = &str> {
+        let same = |(at, one): &(usize, &Broken)| self.broken[..*at].iter().all(|other| other.why != one.why);
+        self.broken.iter().enumerate().filter(same).map(|(_, broken)| broken.why.as_str())
+    }
+
+    /// What is wrong with the proxy that leads to a URL.
+    pub(crate) fn trouble(&self, url: &Url) -> Option<&str> {
+        let broken = self.broken.iter().find(|broken| broken.scheme == url.scheme())?;
+        (!self.is_direct(url)).then_some(&*broken.why)
     }
 
     /// Whether none leads anywhere.
@@ -51,10 +72,14 @@ impl Proxies {
     /// The proxy for a URL, if one leads there.
     pub(crate) fn for_url(&self, url: &Url) -> Option<&Url> {
         let proxy = if url.scheme() == "https" { self.https.as_ref() } else { self.http.as_ref() };
-        let host = url.host()?;
-        let local = Reach::of_host(&host) == Some(Reach::Loopback);
+        proxy.filter(|_| !self.is_direct(url))
+    }
+
+    /// Whether a URL is reached without a proxy in any case.
+    fn is_direct(&self, url: &Url) -> bool {
+        let Some(host) = url.host() else { return true };
         let port = url.port_or_known_default();
-        proxy.filter(|_| !local && !self.except.iter().any(|except| except.matches(&host, port)))
+        Reach::of_host(&host) == Some(Reach::Loopback) || self.except.iter().any(|except| except.matches(&host, port))
     }
 
     /// Whether this is the host name of a proxy: it is resolved in order to reach the proxy, not a registry.
@@ -136,7 +161,7 @@ fn in_network(network: IpAddr, bits: u8, address: IpAddr) -> bool {
 mod tests {
     use super::*;
 
-    fn proxies(vars: &[(&str, &str)]) -> Result<Proxies, String> {
+    fn proxies(vars: &[(&str, &str)]) -> Proxies {
         Proxies::from_env(&|name| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
     }
 
@@ -146,19 +171,19 @@ mod tests {
 
     #[test]
     fn each_scheme_has_its_variable() {
-        let found = proxies(&[("HTTPS_PROXY", "proxy.corp:3128"), ("http_proxy", "http://u:p@other:1")]).unwrap();
+        let found = proxies(&[("HTTPS_PROXY", "proxy.corp:3128"), ("http_proxy", "http://u:p@other:1")]);
         assert_eq!(proxy_of(&found, "https://quay.io/v2/").as_deref(), Some("http://proxy.corp:3128/"));
         assert_eq!(proxy_of(&found, "http://quay.io/v2/").as_deref(), Some("http://u:p@other:1/"));
         assert!(found.is_proxy("proxy.corp") && !found.is_proxy("quay.io"));
-        assert_eq!(proxy_of(&proxies(&[]).unwrap(), "https://quay.io/"), None);
-        let all = proxies(&[("all_proxy", "socks5h://s:1080")]).unwrap();
+        assert_eq!(proxy_of(&proxies(&[]), "https://quay.io/"), None);
+        let all = proxies(&[("all_proxy", "socks5h://s:1080")]);
         assert_eq!(proxy_of(&all, "https://quay.io/").as_deref(), Some("socks5h://s:1080"));
     }
 
     #[test]
     fn exceptions_are_names_networks_and_ports() {
         let list = "example.com, .corp,10.0.0.0/8,192.168.1.7,fd00::/8,special:8443, bad/x";
-        let found = proxies(&[("HTTPS_PROXY", "http://p:1"), ("NO_PROXY", list)]).unwrap();
+        let found = proxies(&[("HTTPS_PROXY", "http://p:1"), ("NO_PROXY", list)]);
         for direct in [
             "https://example.com/",
             "https://r.example.com/",
@@ -176,13 +201,20 @@ mod tests {
         for proxied in ["https://notexample.com/", "https://11.0.0.1/", "https://192.168.1.8/", "https://special/"] {
             assert!(proxy_of(&found, proxied).is_some(), "{proxied}");
         }
-        let none = proxies(&[("HTTPS_PROXY", "http://p:1"), ("NO_PROXY", "*")]).unwrap();
+        let none = proxies(&[("HTTPS_PROXY", "http://p:1"), ("NO_PROXY", "*")]);
         assert_eq!(proxy_of(&none, "https://quay.io/"), None);
     }
 
     #[test]
-    fn a_bad_proxy_is_named_without_its_password() {
-        let error = proxies(&[("HTTPS_PROXY", "ftp://user:CANARY@p:1")]).err().unwrap();
-        assert!(error.contains("`HTTPS_PROXY`") && !error.contains("CANARY"), "{error}");
+    fn a_bad_proxy_is_named_without_its_password_and_bars_only_its_own_way() {
+        let found = proxies(&[("HTTPS_PROXY", "ftp://user:CANARY@p:1"), ("NO_PROXY", "direct.corp")]);
+        let trouble = |url: &str| found.trouble(&Url::parse(url).unwrap()).map(str::to_owned);
+        let told = trouble("https://quay.io/").unwrap();
+        assert!(told.contains("`HTTPS_PROXY`") && !told.contains("CANARY"), "{told}");
+        for fine in ["http://quay.io/", "https://127.0.0.1:5000/", "https://localhost/", "https://direct.corp/"] {
+            assert_eq!(trouble(fine), None, "{fine}");
+        }
+        assert_eq!(found.troubles().count(), 1);
+        assert_eq!(proxies(&[("ALL_PROXY", "::bad::")]).troubles().count(), 1, "told once for both schemes");
     }
 }

@@ -1,17 +1,63 @@
 //! Who is trusted: the roots of the system, private CAs, client certificates.
 
-use std::{io, path::Path, sync::Once};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Once},
+};
 
-use reqwest::{Certificate, Identity};
+use rustls::{
+    ClientConfig, ConfigBuilder, client::WantsClientCert, client::danger::ServerCertVerifier, crypto::CryptoProvider,
+};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+
+use super::verify::{Believing, Verifying};
 
 /// What a host is verified by, besides the roots of the system, and what we show of ourselves.
 #[derive(Clone, Default)]
 pub(crate) struct Trust {
-    /// Certificates of private CAs.
-    pub(crate) roots: Vec<Certificate>,
+    /// Certificates of private CAs, and self-signed ones of servers.
+    pub(crate) roots: Vec<CertificateDer<'static>>,
     /// Our own certificate.
-    pub(crate) identity: Option<Identity>,
+    pub(crate) identity: Option<Arc<Identity>>,
+}
+
+/// A client certificate with its chain, and its key.
+pub(crate) struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+/// How a server is verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verify {
+    /// By the roots of the system and these.
+    By,
+    /// Not at all.
+    Nothing,
+}
+
+/// The TLS settings of a client.
+///
+/// # Errors
+/// If the system has no roots and none are given, or if the client certificate does not fit.
+pub(super) fn config(trust: &Trust, verify: Verify, show: bool, http2: bool) -> Result<ClientConfig, rustls::Error> {
+    install_crypto();
+    let provider = CryptoProvider::get_default().expect("one was installed").clone();
+    let verifier: Arc<dyn ServerCertVerifier> = match verify {
+        Verify::By => Arc::new(Verifying::new(&trust.roots, Arc::clone(&provider))?),
+        Verify::Nothing => Arc::new(Believing::new(Arc::clone(&provider))),
+    };
+    let builder: ConfigBuilder<ClientConfig, WantsClientCert> = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
+    let mut config = match trust.identity.as_ref().filter(|_| show) {
+        Some(identity) => builder.with_client_auth_cert(identity.chain.clone(), identity.key.clone_key())?,
+        None => builder.with_no_client_auth(),
+    };
+    config.alpn_protocols = if http2 { vec![b"h2".to_vec(), b"http/1.1".to_vec()] } else { vec![b"http/1.1".to_vec()] };
+    Ok(config)
 }
 
 /// Chooses ring for all TLS of this process, unless the program chose something before.
@@ -27,53 +73,64 @@ pub(crate) fn install_crypto() {
 ///
 /// # Errors
 /// A sentence, if there is none or one cannot be read.
-pub(crate) fn read_ca(pem: &[u8]) -> Result<Vec<Certificate>, String> {
+pub(crate) fn read_ca(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let found: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(|e| e.to_string())?;
     if found.is_empty() {
         return Err("has no certificate; it must be PEM with `BEGIN CERTIFICATE`".to_owned());
     }
-    let as_root = |der: &CertificateDer<'_>| {
-        // Reading it once here means that a bad one is told offline, with its file.
-        let mut store = rustls::RootCertStore::empty();
-        store.add(der.clone().into_owned()).map_err(|error| format!("has a certificate that is no CA: {error}"))?;
-        Certificate::from_der(der).map_err(|_| "has a certificate that cannot be read".to_owned())
-    };
-    found.iter().map(as_root).collect()
+    // Reading them once here means that a bad one is told offline, with its file.
+    let mut store = rustls::RootCertStore::empty();
+    for der in &found {
+        store.add(der.clone()).map_err(|_| "has a certificate that cannot be read".to_owned())?;
+    }
+    Ok(found)
 }
 
 /// A client certificate and its key, both PEM.
 ///
 /// # Errors
 /// A sentence, if one of them is missing or cannot be read. Nothing of the key is repeated.
-pub(crate) fn read_identity(certificate: &[u8], key: &[u8]) -> Result<Identity, String> {
-    if !CertificateDer::pem_slice_iter(certificate).any(|found| found.is_ok()) {
+pub(crate) fn read_identity(certificate: &[u8], key: &[u8]) -> Result<Arc<Identity>, String> {
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(certificate).filter_map(Result::ok).collect();
+    if chain.is_empty() {
         return Err("has no certificate; it must be PEM with `BEGIN CERTIFICATE`".to_owned());
     }
-    if PrivateKeyDer::from_pem_slice(key).is_err() {
-        return Err("comes with a key that cannot be read; it must be PEM and not encrypted".to_owned());
-    }
-    let both = [certificate, b"\n", key].concat();
-    Identity::from_pem(&both).map_err(|_| "does not fit together with its key".to_owned())
+    let key = PrivateKeyDer::from_pem_slice(key)
+        .map_err(|_| "comes with a key that cannot be read; it must be PEM and not encrypted".to_owned())?;
+    let identity = Identity { chain, key };
+    let trial = Trust { roots: Vec::new(), identity: Some(Arc::new(identity)) };
+    config(&trial, Verify::Nothing, true, false).map_err(|_| "does not fit together with its key".to_owned())?;
+    Ok(trial.identity.expect("it was put there"))
 }
 
-/// What Docker's `certs.d` has for a host: `*.crt` are CAs, `NAME.cert` with `NAME.key` is ours.
+/// What the directories of certificates have for a host: `*.crt` are CAs, `NAME.cert` with `NAME.key` is ours. All of
+/// them count; the first client certificate is shown.
 ///
 /// # Errors
 /// A sentence with the file that cannot be used.
-pub(crate) async fn from_certs_d(directory: &Path, registry: &str) -> Result<Trust, String> {
+pub(crate) async fn from_certs_d(directories: &[PathBuf], registry: &str) -> Result<Trust, String> {
     let mut trust = Trust::default();
-    let directory = directory.join(registry);
-    let mut entries = match tokio::fs::read_dir(&directory).await {
+    for directory in directories {
+        let found = from_directory(&directory.join(registry)).await?;
+        trust.roots.extend(found.roots);
+        trust.identity = trust.identity.or(found.identity);
+    }
+    Ok(trust)
+}
+
+async fn from_directory(directory: &Path) -> Result<Trust, String> {
+    use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
+    let mut trust = Trust::default();
+    let mut entries = match tokio::fs::read_dir(directory).await {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(trust),
         // As Docker does: a directory that we may not look into is somebody else's.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(trust),
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory | PermissionDenied) => return Ok(trust),
         Err(error) => return Err(format!("cannot read `{}`: {error}", directory.display())),
     };
     let told = |path: &Path, why: &str| format!("`{}` {why}", path.display());
-    while let Some(entry) = entries.next_entry().await.map_err(|error| told(&directory, &error.to_string()))? {
+    while let Some(entry) = entries.next_entry().await.map_err(|error| told(directory, &error.to_string()))? {
         let path = entry.path();
-        let read = |path: std::path::PathBuf| async move {
+        let read = |path: PathBuf| async move {
             tokio::fs::read(&path).await.map_err(|error| told(&path, &format!("cannot be read: {error}")))
         };
         match path.extension().and_then(|extension| extension.to_str()) {

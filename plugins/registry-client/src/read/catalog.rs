@@ -28,6 +28,7 @@ struct Names {
     repositories: Option<Vec<Option<String>>>,
 }
 
+const CATALOG: &str = "_catalog";
 /// Asked for at once.
 const PER_PAGE: usize = 1000;
 const MAX_PAGE_BYTES: u64 = 64 << 20;
@@ -54,7 +55,7 @@ pub struct CatalogPage {
 impl Registries {
     /// The catalog of the registry of `at`, asked for with the login for `at`. Nothing is asked yet.
     pub fn catalog(&self, at: &Repository) -> Catalog {
-        let next = Some(To::Path(format!("_catalog?n={PER_PAGE}")));
+        let next = Some(To::Path(format!("{CATALOG}?n={PER_PAGE}")));
         Catalog { host: self.host(at), at: at.clone(), next, seen: HashSet::new() }
     }
 }
@@ -71,7 +72,14 @@ impl Catalog {
         let timing = &self.host.shared.timing;
         let scopes = Scopes::of("registry:catalog:*");
         let ask = Ask::new(doing, Method::GET, to, scopes, timing).limit(timing.slow_response);
-        let answer = self.host.send(&ask).await?;
+        let sized = matches!(&ask.to, To::Path(path) if path != CATALOG);
+        let mut answer = self.host.send(&ask).await?;
+        // Some refuse so many at once, such as distribution 3 with `maxentries`.
+        if sized && matches!(answer.status(), StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY) {
+            answer.discard().await;
+            let ask = Ask { to: To::Path(CATALOG.to_owned()), ..ask };
+            answer = self.host.send(&ask).await?;
+        }
         if matches!(answer.status(), StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) {
             answer.discard().await;
             return Err(fail("it has no catalog".to_owned()).hint(OTHERWISE));

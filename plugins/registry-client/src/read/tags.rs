@@ -18,6 +18,7 @@ use crate::{
     doing::Doing,
     error::NO_REGISTRY,
     host::Host,
+    quirks::Quirks,
     registries::Registries,
     request::{Ask, To, refused},
     url_policy::Use,
@@ -61,12 +62,26 @@ impl Host {
     pub(crate) async fn tags(&self, repository: &Repository, scopes: Scopes) -> Result<Tags> {
         let doing = Doing::ListTags(repository);
         let fail = |what: String| Error::new(ErrorKind::Unsupported, format!("{doing}: {what}"));
-        let mut to = To::Path(format!("{}/tags/list?n={PER_PAGE}", repository.path()));
+        let list = format!("{}/tags/list", repository.path());
+        let mut sized = !Quirks::is_set(&self.quirks.pages_of_its_own);
+        let mut to = To::Path(if sized { format!("{list}?n={PER_PAGE}") } else { list.clone() });
         let (mut tags, mut skipped, mut idle, mut seen) = (BTreeSet::new(), 0, 0, HashSet::new());
         for _ in 0..MAX_PAGES {
             let ask = Ask::new(doing, Method::GET, to, scopes.clone(), &self.shared.timing);
             let ask = ask.limit(self.shared.timing.slow_response);
-            let whole = self.read_whole(&ask, MAX_PAGE_BYTES).await?;
+            let whole = match self.read_whole(&ask, MAX_PAGE_BYTES).await {
+                // Some refuse so many at once (distribution 3 with `maxtags`), and some any size.
+                Err(error) if sized && seen.is_empty() && error.kind() == ErrorKind::Unsupported => {
+                    tracing::debug!(host = %self.name, %error, "tags are listed without a size of pages");
+                    sized = false;
+                    to = To::Path(list.clone());
+                    continue;
+                }
+                whole => whole?,
+            };
+            if !sized {
+                Quirks::set(&self.quirks.pages_of_its_own);
+            }
             let page: Page = serde_json::from_slice(&whole.body).map_err(|error| {
                 let place = format!("line {}, column {}", error.line(), error.column());
                 fail(format!("the answer is no list of tags ({place})")).hint(NO_REGISTRY)

@@ -56,6 +56,12 @@ impl Answer {
         self.header(http::header::CONTENT_LENGTH)?.parse().ok()
     }
 
+    /// Returns true if it is a page for people, as portals and proxies give instead of what was asked for.
+    pub(crate) fn is_page(&self) -> bool {
+        let media_type = self.header(http::header::CONTENT_TYPE).unwrap_or_default();
+        media_type.trim_start().get(..9).is_some_and(|start| start.eq_ignore_ascii_case("text/html"))
+    }
+
     /// The host that answered, for messages.
     pub(crate) fn host(&self) -> &str {
         authority(&self.url)

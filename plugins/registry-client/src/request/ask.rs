@@ -34,13 +34,27 @@ pub(crate) struct Ask<'a> {
     pub(crate) insists: bool,
     /// Whether a 500 is an answer, because it may be about what was sent.
     pub(crate) judges: bool,
+    /// Whether a redirect to another place is followed; else it is the answer.
+    pub(crate) follows: bool,
 }
 
 impl<'a> Ask<'a> {
     pub(crate) fn new(doing: Doing<'a>, method: Method, to: To, scopes: Scopes, timing: &Timing) -> Self {
         let limit = timing.response;
         let headers = HeaderMap::new();
-        Self { doing, method, to, scopes, headers, body: None, lane: Lane::Small, limit, insists: true, judges: false }
+        Self {
+            doing,
+            method,
+            to,
+            scopes,
+            headers,
+            body: None,
+            lane: Lane::Small,
+            limit,
+            insists: true,
+            judges: false,
+            follows: true,
+        }
     }
 
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -64,6 +78,11 @@ impl<'a> Ask<'a> {
     /// Takes a 500 for an answer.
     pub(crate) fn judge(self) -> Self {
         Self { judges: true, ..self }
+    }
+
+    /// Takes a redirect to another place for the answer. Spellings of the same path are followed all the same.
+    pub(crate) fn unfollowed(self) -> Self {
+        Self { follows: false, ..self }
     }
 
     /// Takes no for an answer, because there is another way.

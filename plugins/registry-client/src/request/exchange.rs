@@ -35,6 +35,7 @@ impl Host {
         for _ in 0..=HOPS {
             let answer = self.hop(at, ask, &url, authorization).await?;
             match redirect(ask, &answer) {
+                Some(location) if !ask.follows && !is_same_path(&answer.url, &location) => return Ok(answer),
                 Some(location) => {
                     let home = at.clients.whereabouts().home();
                     url = home.judge(Use::Redirect, &answer.url, &location).map_err(refused)?;
@@ -88,6 +89,11 @@ fn redirect(ask: &Ask<'_>, answer: &Answer) -> Option<String> {
         _ => false,
     };
     follows.then(|| answer.header(header::LOCATION).map(str::to_owned)).flatten()
+}
+
+/// Returns true if a redirect only leads to another spelling of a URL: another scheme, host or query.
+fn is_same_path(asked: &Url, location: &str) -> bool {
+    asked.join(location).is_ok_and(|to| to.path().trim_end_matches('/') == asked.path().trim_end_matches('/'))
 }
 
 fn reads(method: &Method) -> bool {

@@ -114,9 +114,13 @@ impl Host {
             }
             return Ok(Some(answer));
         }
-        if self.knows_us_better(at, ask.doing, &ticket, &answer).await.map_err(doing)? {
+        if self.knows_us_better(at, ask.doing, &ticket, &answer, tried).await {
             answer.discard().await;
             return Ok(None);
+        }
+        self.note_answer(at, ask.doing, &ticket, &answer, tried);
+        if let Some(error) = ticket.failed().filter(|_| answer.status() == StatusCode::FORBIDDEN && !answer.foreign) {
+            return Err(doing(error.clone()));
         }
         ticket.accepted(self);
         let later = is_transient(answer.status()) && !self.is_settled(ask, &answer);

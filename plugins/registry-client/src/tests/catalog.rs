@@ -95,3 +95,15 @@ async fn the_scope_is_that_of_the_catalog() {
     let token = asked.iter().find(|asked| asked.path.starts_with("/token")).unwrap();
     assert!(token.path.contains("scope=registry%3Acatalog%3A*"), "{}", token.path);
 }
+
+#[tokio::test]
+async fn a_registry_that_refuses_a_size_of_pages_is_asked_without() {
+    let double = Double::start(|asked| match asked.path.as_str() {
+        "/v2/_catalog" => reply(200).json(r#"{"repositories":["a/b"]}"#),
+        _ => reply(400).json(r#"{"errors":[{"code":"PAGINATION_NUMBER_INVALID"}]}"#),
+    })
+    .await;
+    let mut catalog = client().catalog(&repository(&double.host(), "x"));
+    let page = catalog.page().await.unwrap().unwrap();
+    assert_eq!(page.repositories, [repository(&double.host(), "a/b")]);
+}

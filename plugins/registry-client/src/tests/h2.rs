@@ -66,6 +66,7 @@ impl Server {
                                 let answer = http::Response::builder()
                                     .status(status)
                                     .header("content-type", manifest.media_type().as_str())
+                                    .header("docker-content-digest", manifest.digest().to_string())
                                     .body(())
                                     .unwrap();
                                 let mut body = respond.send_response(answer, false).unwrap();

@@ -200,3 +200,29 @@ async fn requests_are_counted_by_host_and_method() {
     let [tally] = &tallies[..] else { panic!("{tallies:?}") };
     assert_eq!((tally.of.as_str(), tally.get("put"), tally.get("requests")), (host.as_str(), 1, stats.total()));
 }
+
+/// distribution 3 with `maxtags` below what is asked for, and a gateway that knows no parameters.
+#[tokio::test]
+async fn a_registry_that_refuses_a_size_of_pages_lists_its_tags_without() {
+    for status in [400, 405, 422] {
+        let double = Double::start(move |asked| match asked.path.as_str() {
+            "/v2/a/b/tags/list" => reply(200).json(r#"{"tags":["v1"]}"#),
+            "/v2/c/d/tags/list" => reply(200).json(r#"{"tags":["v2"]}"#),
+            _ => reply(status),
+        })
+        .await;
+        let client = client();
+        for (name, tag) in [("a/b", "v1"), ("c/d", "v2")] {
+            let found = client.tags(&repository(&double.host(), name)).await.unwrap();
+            assert_eq!(found.tags, [tag.parse::<Tag>().unwrap()], "{status}");
+        }
+        assert_eq!(double.asked().len(), 3, "{status}: it is refused once");
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_is_refused_without_a_size_too_is_refused() {
+    let double = Double::start(|_| reply(400)).await;
+    assert_eq!(tags(&double).await.unwrap_err().kind(), ErrorKind::Unsupported);
+    assert_eq!(double.asked().len(), 2);
+}

@@ -112,7 +112,7 @@ async fn a_manifest_whose_answer_got_lost_is_written_again() {
     let seen = AtomicUsize::new(0);
     let double = Double::start(move |_| match seen.fetch_add(1, Ordering::Relaxed) {
         0 => hang_up(),
-        _ => reply(201),
+        _ => reply(201).header("docker-content-digest", empty_index().digest()),
     })
     .await;
     push_of(&client()).tag(&image_at(&double.host(), "a/b:v1"), &empty_index()).await.unwrap();

@@ -103,7 +103,7 @@ async fn every_form_of_location_leads_to_the_right_place() {
                 let host = asked.header("host").unwrap_or_default();
                 reply(202).header("location", location.replace("HOST", host))
             }
-            "PUT" => reply(204),
+            "PUT" => reply(201),
             _ => reply(404),
         })
         .await;

@@ -25,8 +25,9 @@ pub(super) fn hasty() -> Timing {
     Timing {
         backoff: Duration::from_millis(2),
         backoff_max: Duration::from_millis(10),
-        response: Duration::from_secs(5),
-        slow_response: Duration::from_secs(5),
+        // A busy machine takes its time; what is meant to be silent has limits of its own.
+        response: Duration::from_secs(30),
+        slow_response: Duration::from_secs(30),
         outage: Duration::ZERO,
         ..Timing::default()
     }
@@ -55,9 +56,16 @@ pub(super) fn client_noting(entries: &[(&str, Registry)], notes: Notes) -> Arc<R
     build(entries, hasty(), Path::new("/nonexistent"), &cx)
 }
 
+/// One with several directories for certificates.
+pub(super) fn client_of_dirs(certs_d: &[&Path]) -> Arc<Registries> {
+    let cx = BuildContext::new(Arc::new(|_: &str| None), ".", Purpose::Run);
+    let certs_d = certs_d.iter().map(|dir| dir.to_path_buf()).collect();
+    Arc::new(Registries::with(Config::default(), &cx, hasty(), certs_d).expect("it is valid"))
+}
+
 fn build(entries: &[(&str, Registry)], timing: Timing, certs_d: &Path, cx: &BuildContext<'_>) -> Arc<Registries> {
     let hosts = entries.iter().map(|(host, entry)| ((*host).to_owned(), entry.clone())).collect();
-    Arc::new(Registries::with(Config { hosts }, cx, timing, certs_d).expect("the entries are valid"))
+    Arc::new(Registries::with(Config { hosts }, cx, timing, vec![certs_d.to_owned()]).expect("the entries are valid"))
 }
 
 pub(super) fn client() -> Arc<Registries> {

@@ -90,7 +90,9 @@ async fn who_is_not_trusted_gets_nothing_and_is_not_asked_again() {
     let client = client_with(&[(&registry.host(), login("bot", "CANARY"))], hasty());
     let error = resolve(&client, &registry.host()).await;
     assert!(error.message().contains(&format!("the certificate of `{}` is not trusted", registry.host())), "{error}");
-    assert!(error.hint_text().unwrap().contains(&format!("ca_file` in [registries.\"{}\"]", registry.host())));
+    let hint = error.hint_text().unwrap();
+    assert!(hint.contains(&format!("ca_file` in [registries.\"{}\"]", registry.host())), "{hint}");
+    assert!(hint.contains(&format!("/etc/containers/certs.d/{}/ca.crt", registry.host())), "{hint}");
     assert!(!error.is_retryable());
     assert_eq!(client.stats().total(), 1);
     assert_eq!(registry.requests().total(), 0);
@@ -289,10 +291,114 @@ async fn a_handshake_that_stands_still_is_left() {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let location = format!("https://{}/blob", silent.local_addr().unwrap());
     let registry = Double::start(move |_| reply(307).header("location", &location)).await;
-    let timing = Timing { connect: std::time::Duration::from_millis(100), ..hasty() };
+    let timing = Timing { connect: std::time::Duration::from_millis(500), ..hasty() };
     let content = noise(10);
     let fetch = fetch_of(&client_with(&[], timing));
     let error = read(&fetch, &repository(&registry.host(), "a/b"), &layer(&content)).await.unwrap_err();
     assert!(error.message().contains("no connection in time"), "{error}");
     assert!(registry.asked().len() > 1, "it was tried again");
+}
+
+/// A self-signed certificate for 127.0.0.1 as `openssl req -x509` makes it: it says of itself that it is a CA.
+fn self_signed(change: impl FnOnce(&mut CertificateParams)) -> (String, String) {
+    let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    change(&mut params);
+    let key = KeyPair::generate().unwrap();
+    (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+}
+
+fn not_found(_: &str) -> String {
+    "HTTP/1.1 404 x\r\ncontent-length: 0\r\n\r\n".to_owned()
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_is_trusted_where_it_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let (certificate, key) = self_signed(|_| {});
+    let (port, _server) = tls_server_as((certificate.clone(), key), None, not_found);
+    let host = format!("127.0.0.1:{port}");
+    let entry = Registry { ca_file: Some(file(dir.path(), "server.pem", &certificate)), ..Registry::default() };
+    assert_eq!(resolve(&client_with(&[(&host, entry)], hasty()), &host).await.kind(), ErrorKind::NotFound);
+    file(dir.path(), &format!("{host}/ca.crt"), &certificate);
+    assert_eq!(resolve(&client_in(&[], hasty(), dir.path(), &[]), &host).await.kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_that_is_not_named_is_not_trusted_and_that_is_told_in_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let (port, _server) = tls_server_as(self_signed(|_| {}), None, not_found);
+    let host = format!("127.0.0.1:{port}");
+    // Another one for the same name is trusted instead.
+    let entry = Registry { ca_file: Some(file(dir.path(), "x.pem", &self_signed(|_| {}).0)), ..Registry::default() };
+    for entries in [vec![], vec![(&*host, entry)]] {
+        let error = resolve(&client_with(&entries, hasty()), &host).await;
+        assert!(error.message().contains("is not trusted: it is self-signed"), "{error}");
+        assert!(!error.to_string().contains("Other") && !error.is_retryable(), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_that_is_named_must_be_for_this_host_and_this_day() {
+    let long_ago = |params: &mut CertificateParams| params.not_after = rcgen::date_time_ymd(2001, 1, 1);
+    let not_yet = |params: &mut CertificateParams| params.not_before = rcgen::date_time_ymd(2900, 1, 1);
+    let other = |params: &mut CertificateParams| {
+        params.subject_alt_names = vec![rcgen::SanType::DnsName("other.example.com".try_into().unwrap())];
+    };
+    for (made, why) in [
+        (self_signed(long_ago), "it ran out"),
+        (self_signed(not_yet), "it is not valid yet"),
+        (self_signed(other), "it is for another name"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let pem = made.0.clone();
+        let (port, _server) = tls_server_as(made, None, not_found);
+        let host = format!("127.0.0.1:{port}");
+        let entry = Registry { ca_file: Some(file(dir.path(), "server.pem", &pem)), ..Registry::default() };
+        let error = resolve(&client_with(&[(&host, entry)], hasty()), &host).await;
+        assert!(error.message().contains(&format!("is not trusted: {why}")), "{error}");
+    }
+}
+
+/// A certificate that is known to everybody is worth nothing without its key.
+#[tokio::test]
+async fn a_server_that_shows_a_named_certificate_must_have_its_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let ((named, _), (_, other_key)) = (self_signed(|_| {}), self_signed(|_| {}));
+    let chain = vec![CertificateDer::from_pem_slice(named.as_bytes()).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(other_key.as_bytes()).unwrap();
+    crate::net::install_crypto();
+    let provider = rustls::crypto::CryptoProvider::get_default().unwrap();
+    let key = provider.key_provider.load_private_key(key).unwrap();
+    #[derive(Debug)]
+    struct Thief(Arc<rustls::sign::CertifiedKey>);
+    impl rustls::server::ResolvesServerCert for Thief {
+        fn resolve(&self, _: rustls::server::ClientHello<'_>) -> Option<Arc<rustls::sign::CertifiedKey>> {
+            Some(Arc::clone(&self.0))
+        }
+    }
+    let thief = Arc::new(Thief(Arc::new(rustls::sign::CertifiedKey::new(chain, key))));
+    let config = Arc::new(ServerConfig::builder().with_no_client_auth().with_cert_resolver(thief));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let mut stream = StreamOwned::new(ServerConnection::new(Arc::clone(&config)).unwrap(), stream);
+            let _ = stream.write_all(not_found("").as_bytes());
+        }
+    });
+    let entry = Registry { ca_file: Some(file(dir.path(), "server.pem", &named)), ..Registry::default() };
+    let error = resolve(&client_with(&[(&host, entry)], hasty()), &host).await;
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    assert!(!error.message().contains("BadSignature"), "{error}");
+}
+
+#[tokio::test]
+async fn all_directories_of_certificates_are_looked_into() {
+    let (ca, dirs) = (Authority::new(), [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()]);
+    let Some(registry) = ca.registry() else { return };
+    file(dirs[0].path(), &format!("{}/other.crt", registry.host()), &Authority::new().pem());
+    file(dirs[1].path(), &format!("{}/ca.crt", registry.host()), &ca.pem());
+    let client = client_of_dirs(&[dirs[0].path(), dirs[1].path()]);
+    assert_eq!(resolve(&client, &registry.host()).await.kind(), ErrorKind::NotFound);
 }

@@ -4,11 +4,12 @@
 //! upload to fill if not. With the target repository itself as `from` it asks whether the blob is there already
 //! (measured on distribution 2.8.2 and 3.1.1). Whether a registry answers that question is found out once, with the
 //! first blob that it took: one that says 202 even then always does, and is asked by HEAD from then on. So is Harbor,
-//! whose mount path does not see that its garbage collection is about to sweep a blob.
+//! whose mount path does not see that its garbage collection is about to sweep a blob. Until that is known, large blobs
+//! are looked for by HEAD before they are sent; and it is noted for the next run.
 
 use std::sync::Arc;
 
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sealift_core::{
     content::{Descriptor, Repository},
@@ -16,7 +17,7 @@ use sealift_core::{
     stage::Offer,
 };
 
-use super::slot::RegistrySlot;
+use super::{slot::RegistrySlot, stored::is_mounted};
 use crate::{
     auth::Scopes,
     doing::Doing,
@@ -29,6 +30,9 @@ use crate::{
 /// Repository names and digests keep what needs no escape.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'/').remove(b'~');
 
+/// Blobs of this size are worth a question before they are sent.
+const WORTH_A_LOOK: u64 = 64 << 10;
+
 impl Host {
     /// Offers a blob.
     pub(crate) async fn offer(
@@ -37,11 +41,14 @@ impl Host {
         item: &Descriptor,
         known_in: Option<&Repository>,
     ) -> Result<Offer> {
-        let presence = if self.is_harbor() { Presence::ByHead } else { self.quirks.presence() };
+        if let Some(error) = self.quirks.uploads.turned_away() {
+            return Err(error);
+        }
+        let presence = self.presence();
         if presence == Presence::ByHead && self.has_blob(at, item).await? {
             return Ok(Offer::Have);
         }
-        let from = match known_in.filter(|from| *from != at) {
+        let from = match known_in.filter(|from| *from != at && !self.quirks.is_barred(at, from)) {
             Some(from) if self.may_mount(at, item, from).await? => Some(from),
             _ => None,
         };
@@ -59,19 +66,50 @@ impl Host {
                 self.remember_mountable(item, at);
                 self.quirks.note_write(at);
                 if asks_itself {
-                    self.quirks.learn_presence(Presence::ByMount);
+                    self.learned_presence(Presence::ByMount);
                     return Ok(Offer::Have);
                 }
                 Ok(Offer::Mounted)
             }
+            Some(answer) if self.stands_unseen(at, item, presence, asks_itself).await => {
+                // The upload that was opened is left to expire: cancelling needs a right that few logins have.
+                answer.discard().await;
+                Ok(Offer::Have)
+            }
             Some(answer) => self.slot(at, item, answer).await,
             None => {
-                if asks_itself {
-                    self.quirks.learn_presence(Presence::ByHead);
+                match asks_itself {
+                    true => self.learned_presence(Presence::ByHead),
+                    false => self.quirks.note_barred(at, from),
                 }
-                self.begin(at, item).await
+                match self.stands_unseen(at, item, presence, asks_itself).await {
+                    true => Ok(Offer::Have),
+                    false => self.begin(at, item).await,
+                }
             }
         }
+    }
+
+    /// Returns true if the repository has a blob although a mount did not say so. Asked by HEAD where the blob is large
+    /// against that request, and where it is not known of the host that mounting tells: what is there is not sent again.
+    async fn stands_unseen(
+        &self,
+        at: &Repository,
+        item: &Descriptor,
+        presence: Presence,
+        asked_itself: bool,
+    ) -> bool {
+        let told = asked_itself && self.quirks.learned_presence() == Presence::ByMount;
+        let small = item.known_size().is_some_and(|size| size < WORTH_A_LOOK);
+        if presence == Presence::ByHead || told || small || self.is_harbor() || self.quirks.is_new(at) {
+            return false;
+        }
+        // A question that fails is no reason to fail: sending is always right.
+        let stands = matches!(self.has_blob(at, item).await, Ok(true));
+        if stands && asked_itself {
+            self.learned_presence(Presence::ByHead);
+        }
+        stands
     }
 
     /// Finds out, with a blob that just arrived, whether mounting tells what is there. Asked once for each host.
@@ -83,7 +121,7 @@ impl Host {
         // a 202 opens is left to expire: cancelling needs a right that few logins have.
         if let Ok(Some(answer)) = self.mount(at, item, at).await {
             let tells = answer.status() == StatusCode::CREATED;
-            self.quirks.learn_presence(if tells { Presence::ByMount } else { Presence::ByHead });
+            self.learned_presence(if tells { Presence::ByMount } else { Presence::ByHead });
             answer.discard().await;
         }
     }
@@ -116,6 +154,11 @@ impl Host {
         // A refusal is not worth insisting on: the ordinary way is as good.
         let ask = Ask::new(Doing::PushBlob(at, &item.digest), Method::POST, to, scopes, &self.shared.timing).once();
         match self.send(&ask).await {
+            Ok(answer) if answer.status() == StatusCode::CREATED && !is_mounted(&answer, item) => {
+                tracing::debug!(host = %self.name, "a mount is answered by something that is no registry");
+                answer.discard().await;
+                Ok(None)
+            }
             Ok(answer) if matches!(answer.status(), StatusCode::CREATED | StatusCode::ACCEPTED) => Ok(Some(answer)),
             Ok(mut answer) => {
                 tracing::debug!(host = %self.name, status = answer.status().as_u16(), "mounting is refused");
@@ -177,9 +220,11 @@ impl Host {
     async fn look_for_blob(&self, at: &Repository, item: &Descriptor, scopes: Scopes) -> Result<bool> {
         let doing = Doing::LookForBlob(at, &item.digest);
         let to = To::Path(format!("{}/blobs/{}", at.path(), item.digest));
-        let ask = Ask::new(doing, Method::HEAD, to, scopes, &self.shared.timing);
+        let ask = Ask::new(doing, Method::HEAD, to, scopes, &self.shared.timing).unfollowed();
         let answer = self.send(&ask).await?;
         match answer.status() {
+            // A portal has a page for every question.
+            StatusCode::OK if answer.is_page() => Ok(false),
             StatusCode::OK => {
                 // A blob of another length is a broken one: sending it again mends it.
                 let broken = answer.length().zip(item.known_size()).is_some_and(|(length, size)| length != size);
@@ -189,6 +234,11 @@ impl Host {
                 Ok(!broken)
             }
             StatusCode::NOT_FOUND => Ok(false),
+            // Registries on object stores look before they redirect, and the store need not be reachable from here.
+            status if status.is_redirection() && answer.header(header::LOCATION).is_some() => {
+                self.remember_mountable(item, at);
+                Ok(true)
+            }
             // An object store that does not like HEAD says nothing about the blob; sending it is always right.
             _ if answer.foreign => Ok(false),
             _ => Err(self.refused(doing, answer).await),

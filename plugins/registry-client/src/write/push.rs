@@ -68,7 +68,10 @@ impl Push for RegistryPush {
     async fn survey(&self, at: &Repository) -> Result<Known> {
         match self.host(at).tags(at, Scopes::push(at)).await {
             Ok(found) => Ok(Known::Names(found.tags.into_iter().collect())),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Known::Nothing),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                self.host(at).quirks.note_new(at);
+                Ok(Known::Nothing)
+            }
             // Who may push need not be allowed to list, and not every registry can. One that could not this time fails
             // the questions for the single tags, too, or answers them.
             Err(error) if error.is_cancelled() => Err(error),

@@ -2,14 +2,15 @@
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use sealift_core::{
-    content::{Digest, ImageRef, Manifest},
-    error::{Error, ErrorKind, Result, Retry},
+    content::{ImageRef, Manifest},
+    error::{Error, ErrorKind, Result},
 };
 
+use super::stored::Receipt;
 use crate::{
     auth::Scopes,
     doing::Doing,
-    error::{CHANGED, Reason, is_transient},
+    error::{Reason, is_transient},
     host::Host,
     names::api_host,
     quirks::Quirks,
@@ -33,13 +34,12 @@ impl Host {
         let answer = self.send_manifest(&ask).await?;
         if answer.status().is_success() {
             self.quirks.note_write(&at.repository);
-            let said = answer.header(HeaderName::from_static("docker-content-digest"));
-            let said = said.and_then(|text| text.parse::<Digest>().ok());
+            let receipt = Receipt::of(&answer);
             if manifest.subject().is_some() && answer.header(HeaderName::from_static("oci-subject")).is_none() {
                 Quirks::set(&self.quirks.no_subjects);
             }
             answer.discard().await;
-            return check(doing, manifest, said);
+            return self.verify_manifest(at, manifest, &receipt).await;
         }
         // An immutable tag may stand for this very manifest, written by us when the answer got lost, or before.
         let guarded =
@@ -98,38 +98,3 @@ impl Host {
 
 /// How often a manifest is refused before it is believed that it will always be.
 const REFUSALS: u32 = 3;
-
-/// distribution 2.8 names a sha256 digest for what was written by sha512, so only like is compared with like.
-fn check(doing: Doing<'_>, manifest: &Manifest, said: Option<Digest>) -> Result<()> {
-    let wrong = said.filter(|said| said.algorithm() == manifest.digest().algorithm() && said != manifest.digest());
-    match wrong {
-        // Signed schema 1 has a digest of its payload, which is what some registries compute in their own way.
-        Some(_) if manifest.media_type().is_schema1() => Ok(()),
-        Some(said) => {
-            let what = format!("{doing}: the registry stored `{said}` instead of `{}`", manifest.digest());
-            Err(Error::new(ErrorKind::Corrupt, what).retry(Retry::Soon).hint(CHANGED))
-        }
-        None => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use sealift_core::content::{MediaType, Tag, Version};
-
-    use super::*;
-
-    #[test]
-    fn another_digest_of_the_same_kind_is_an_error() {
-        let bytes = br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
-        let manifest = Manifest::parse(&bytes[..], &MediaType::default()).unwrap();
-        let tag: Tag = "v1".parse().unwrap();
-        let image = ImageRef { repository: "r.io/a".parse().unwrap(), version: Version::Tag(tag) };
-        let doing = Doing::PushManifest(&image);
-        assert!(check(doing, &manifest, None).is_ok());
-        assert!(check(doing, &manifest, Some(manifest.digest().clone())).is_ok());
-        let sha512 = format!("sha512:{}", "a".repeat(128)).parse().unwrap();
-        assert!(check(doing, &manifest, Some(sha512)).is_ok());
-        assert_eq!(check(doing, &manifest, Some(Digest::of(b"x"))).unwrap_err().kind(), ErrorKind::Corrupt);
-    }
-}

@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use reqwest::Body;
 use sealift_core::{
     async_trait,
@@ -19,6 +19,7 @@ use url::Url;
 
 use super::{
     session::closing,
+    stored::Receipt,
     watch::{Stalled, Watch},
 };
 use crate::{
@@ -60,6 +61,9 @@ impl RegistrySlot {
 
     /// Sends the bytes and waits for the answer.
     async fn put(&self, blob: Blob, watch: &Arc<Watch>) -> Result<()> {
+        if let Some(error) = self.host.quirks.uploads.turned_away() {
+            return Err(error);
+        }
         let (size, hashing) = (blob.size(), blob.hashing());
         let scopes = Scopes::push(&self.at);
         let reached = self.host.reached().await?;
@@ -97,13 +101,16 @@ impl RegistrySlot {
         };
         let answer = Answer::new(response, url, foreign, ticket.shown());
         match answer.status() {
-            StatusCode::CREATED | StatusCode::NO_CONTENT | StatusCode::OK => {
+            status if status.is_success() => {
                 ticket.accepted(&self.host);
                 self.host.quirks.note_write(&self.at);
-                let stored = answer.header(HeaderName::from_static("docker-content-digest"));
-                let stored = stored.and_then(|text| text.parse().ok());
+                if foreign {
+                    self.host.quirks.uploads.took_one();
+                }
+                let receipt = Receipt::of(&answer);
                 answer.discard().await;
-                self.check(stored, hashing.is_on())
+                self.check(receipt.digest(), hashing.is_on())?;
+                self.host.verify_blob(&self.at, &self.item, &receipt).await
             }
             // The token is renewed, so that the engine's next attempt brings a good one.
             StatusCode::UNAUTHORIZED if !foreign => {
@@ -112,14 +119,18 @@ impl RegistrySlot {
                 let refused = self.host.refused(self.doing(), answer).await;
                 Err(if again { refused.retry(Retry::Soon) } else { refused })
             }
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND if foreign => {
+                let (status, other) = (answer.status(), answer.host().to_owned());
+                Err(self.host.quirks.uploads.refused(&self.host.name, &other, status, &answer.said().await))
+            }
             _ => Err(self.host.refused(self.doing(), answer).await),
         }
     }
 
     /// What the registry says it stored. distribution 2.8 names a sha256 digest for what was uploaded by sha512, so only
     /// like is compared with like; of what we did not hash, nothing but the very digest will do.
-    fn check(&self, stored: Option<Digest>, hashed: bool) -> Result<()> {
-        let confirmed = stored.as_ref() == Some(&self.item.digest);
+    fn check(&self, stored: Option<&Digest>, hashed: bool) -> Result<()> {
+        let confirmed = stored == Some(&self.item.digest);
         self.host.quirks.learn_confirms(confirmed);
         match stored {
             Some(stored) if stored.algorithm() == self.item.digest.algorithm() && !confirmed => {

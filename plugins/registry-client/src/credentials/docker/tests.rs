@@ -1,3 +1,5 @@
+use base64::Engine as _;
+
 use super::*;
 
 const HELPER_LIMIT: Duration = Duration::from_millis(1500);
@@ -181,4 +183,84 @@ async fn a_helper_that_misbehaves_is_named_and_not_quoted() {
         assert!(error.message().contains("`docker-credential-odd`") && error.message().contains(said), "{error}");
         assert!(!error.message().contains("CANARY"));
     }
+}
+
+#[tokio::test]
+async fn null_stands_for_nothing_and_names_count_in_any_case() {
+    for text in [
+        r#"{"auths": null, "credHelpers": null, "credsStore": null}"#,
+        r#"{"auths": {"quay.io": null}}"#,
+        "\u{feff}{}",
+        "null",
+        "  ",
+    ] {
+        let home = Home::new();
+        home.file(".docker/config.json", text);
+        assert_eq!(home.username("quay.io/a/b").await, None, "{text}");
+    }
+    let home = Home::new();
+    home.file(".docker/config.json", "\u{feff}{\"Auths\": {\"quay.io\": {\"Username\": \"u\", \"PASSWORD\": \"p\"}}}");
+    assert_eq!(home.username("quay.io/a/b").await.as_deref(), Some("u"));
+}
+
+#[tokio::test]
+async fn an_odd_entry_spoils_nothing_but_itself() {
+    let home = Home::new();
+    let text = r#"{"auths": {"a.io": null, "b.io": 5, "c.io": {"auth": 5}, "d.io": {"auth": "dTpw"}}, "credHelpers": {"e.io": 5}}"#;
+    let files = home.file(".docker/config.json", text).files(&[]);
+    assert_eq!(username(&files, "d.io/x").await.as_deref(), Some("u"));
+    assert!(files.find(&"e.io/x".parse().unwrap()).await.unwrap().is_none());
+    for odd in ["b.io", "c.io"] {
+        let error = files.find(&format!("{odd}/x").parse().unwrap()).await.unwrap_err();
+        assert!(error.message().contains(&format!("entry `{odd}`")), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn base64_may_be_wrapped() {
+    for auth in ["dTpw\\n", "dT\\npw", "dT\\r\\npw", " dTpw ", "dTpwcA"] {
+        let home = Home::new();
+        home.file(".docker/config.json", &format!(r#"{{"auths": {{"quay.io": {{"auth": "{auth}"}}}}}}"#));
+        assert_eq!(home.username("quay.io/a/b").await.as_deref(), Some("u"), "{auth}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_used_is_no_obstacle_where_another_one_has_the_login() {
+    let home = Home::new();
+    home.file("run/containers/auth.json", "no JSON").file(".docker/config.json", &auths(&["quay.io"]));
+    let files = home.files(&[("XDG_RUNTIME_DIR", "run")]);
+    assert_eq!(username(&files, "quay.io/a/b").await.as_deref(), Some("u0"));
+    let error = files.find(&"ghcr.io/a/b".parse().unwrap()).await.unwrap_err();
+    assert!(error.message().contains("auth.json"), "{error}");
+}
+
+#[tokio::test]
+async fn dockers_first_file_is_read_last() {
+    let home = Home::new();
+    home.file(
+        ".dockercfg",
+        r#"{"https://index.docker.io/v1/": {"auth": "dTpw", "email": "x"}, "quay.io": {"auth": "dTpw"}}"#,
+    );
+    assert_eq!(home.username("nginx").await.as_deref(), Some("u"));
+    home.file(".docker/config.json", &auths(&["quay.io"]));
+    assert_eq!(home.username("quay.io/a/b").await.as_deref(), Some("u0"));
+}
+
+#[tokio::test]
+async fn a_home_that_is_no_directory_has_no_files() {
+    let files = DockerFiles::new(Arc::new(|name| (name == "HOME").then(|| "/dev/null".to_owned())), HELPER_LIMIT);
+    assert!(files.find(&"quay.io/a/b".parse().unwrap()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_helper_that_fails_is_not_asked_for_each_request() {
+    let home = Home::new();
+    let asked = home.0.path().join("asked");
+    home.helper("odd", &format!("echo x >> {}; exit 3", asked.display()));
+    let files = home.file(".docker/config.json", r#"{"credsStore": "odd"}"#).files(&[]);
+    for _ in 0..3 {
+        files.find(&"quay.io/a/b".parse().unwrap()).await.unwrap_err();
+    }
+    assert_eq!(std::fs::read_to_string(asked).unwrap(), "x\n");
 }
