@@ -10,6 +10,7 @@ use url::Url;
 use crate::{
     address::Reach,
     auth::Auth,
+    containers::Containers,
     credentials::{Login, Logins},
     error::Side,
     names::api_host,
@@ -30,6 +31,8 @@ pub(crate) struct Shared {
     /// Directories with a folder of certificates for each host.
     pub(crate) certs_d: Vec<PathBuf>,
     pub(crate) counters: Counters,
+    /// What is configured for other tools, as far as it counts.
+    pub(crate) containers: Arc<Containers>,
     /// What is remembered between runs.
     pub(crate) notes: Notes,
 }

@@ -15,6 +15,7 @@
 mod address;
 mod auth;
 mod config;
+mod containers;
 mod credentials;
 mod doing;
 mod error;
@@ -38,6 +39,7 @@ mod write;
 
 pub use auth::Grant;
 pub use config::{Config, Registry};
+pub use containers::{Config as ContainersConfig, Containers};
 pub use credentials::{Config as CredentialsConfig, Credentials};
 pub use error::Reason;
 pub use read::{Catalog, CatalogPage, RegistryFetch, Tags};

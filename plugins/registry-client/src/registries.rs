@@ -18,6 +18,7 @@ use sealift_core::{
 use crate::{
     auth::Access,
     config::{Config, Registry},
+    containers::Containers,
     credentials::{Credentials, Logins},
     host::{Host, Settings, Shared},
     names::canonical,
@@ -62,6 +63,22 @@ impl Registries {
         timing: Timing,
         certs_d: Vec<PathBuf>,
     ) -> Result<Self, ConfigError> {
+        match cx.section::<Containers>() {
+            Ok(containers) => Self::with_containers(config, cx, timing, certs_d, containers),
+            Err(found) => {
+                let others = Self::with_containers(config, cx, timing, certs_d, Arc::default());
+                Err(others.err().unwrap_or_default().and(found))
+            }
+        }
+    }
+
+    pub(crate) fn with_containers(
+        config: Config,
+        cx: &BuildContext<'_>,
+        timing: Timing,
+        certs_d: Vec<PathBuf>,
+        containers: Arc<Containers>,
+    ) -> Result<Self, ConfigError> {
         let mut problems = ConfigError::default();
         let mut settings = HashMap::new();
         for (written, entry) in config.hosts {
@@ -86,6 +103,7 @@ impl Registries {
         });
         let shared = Shared {
             timing,
+            containers,
             logins: Logins::new(Arc::clone(&auth_file), cx.environment(), timing.helper),
             proxies,
             certs_d,
@@ -103,10 +121,15 @@ impl Registries {
             return Arc::clone(host);
         }
         let mut settings = self.settings.get(name).cloned().unwrap_or_default();
-        settings.insecure |= self.auth_file.is_insecure(name);
+        settings.insecure |= self.auth_file.is_insecure(name) || self.shared.containers.conf.is_insecure(name);
         let host = Arc::new(Host::new(name, settings, Arc::clone(&self.shared)));
         hosts.insert(Arc::clone(&host.name), Arc::clone(&host));
         host
+    }
+
+    /// The places where images of a repository may be read, in order; the last one is its own.
+    pub(crate) fn sources(&self, repository: &Repository, by_digest: bool) -> Vec<Repository> {
+        self.shared.containers.conf.sources(repository, by_digest)
     }
 
     /// Says that a repository will be asked for, so that one token may serve it and others of its host.

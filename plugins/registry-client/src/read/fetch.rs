@@ -1,7 +1,11 @@
 //! `fetch "registry"`.
 
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
+use futures::future::BoxFuture;
 use sealift_core::{
     async_trait,
     blob::Blob,
@@ -24,54 +28,121 @@ use crate::{
 #[derive(Debug)]
 pub struct RegistryFetch {
     registries: Arc<Registries>,
+    /// Of repositories with mirrors, the place that answered last.
+    answered: Mutex<HashMap<Repository, Repository>>,
 }
 
 impl RegistryFetch {
     /// Reads with these settings and connections.
     pub fn new(registries: Arc<Registries>) -> Self {
-        Self { registries }
+        Self { registries, answered: Mutex::default() }
+    }
+}
+
+/// What is read where an image is.
+type Reading<'s, T> = BoxFuture<'s, Result<T>>;
+
+impl RegistryFetch {
+    /// Asks the places of a repository one after the other until one answers, that which answered before first.
+    async fn at_first<'s, T>(
+        &'s self,
+        repository: &Repository,
+        by_digest: bool,
+        ask: impl Fn(Repository) -> Reading<'s, T> + Send + Sync,
+    ) -> Result<T> {
+        let mut places = self.registries.sources(repository, by_digest);
+        if places.len() == 1 {
+            return ask(places.remove(0)).await;
+        }
+        let known = lock(&self.answered).get(repository).cloned();
+        if let Some(at) = places.iter().position(|place| Some(place) == known.as_ref()) {
+            places[..=at].rotate_right(1);
+        }
+        let mut failed = Vec::new();
+        for place in places {
+            match ask(place.clone()).await {
+                Ok(answer) => {
+                    lock(&self.answered).insert(repository.clone(), place);
+                    return Ok(answer);
+                }
+                Err(error) => failed.push(error),
+            }
+        }
+        let last = failed.pop().expect("there is at least one place");
+        let others: Vec<String> = failed.iter().map(|error| error.message().to_owned()).collect();
+        Err(last.context(format!("its mirrors fail, too ({})", others.join("; "))))
+    }
+
+    async fn resolve_at(&self, image: ImageRef, want: Want) -> Result<(Descriptor, Option<Manifest>)> {
+        let host = self.registries.host(&image.repository);
+        if want == Want::Manifest {
+            let manifest = read(&host, &image).await?;
+            return Ok((manifest.descriptor(), Some(manifest)));
+        }
+        if !Quirks::is_set(&host.quirks.head_is_useless) {
+            let scopes = Scopes::pull(&image.repository);
+            if let Head::Found(found) = host.head_manifest(&image, Doing::ReadManifest(&image), scopes).await? {
+                return Ok((*found, None));
+            }
+        }
+        // Whatever HEAD said: GET is what counts, and what explains itself.
+        let manifest = read(&host, &image).await?;
+        Quirks::set(&host.quirks.head_is_useless);
+        Ok((manifest.descriptor(), Some(manifest)))
     }
 }
 
 #[async_trait]
 impl Fetch for RegistryFetch {
     fn expect(&self, repository: &Repository) {
-        self.registries.expect(repository, Access::Pull);
+        for place in self.registries.sources(repository, false) {
+            self.registries.expect(&place, Access::Pull);
+        }
     }
 
     async fn resolve(&self, image: &ImageRef, want: Want) -> Result<Resolved> {
-        let host = self.registries.host(&image.repository);
-        let resolved = |descriptor, manifest| Resolved { image: image.clone(), descriptor, manifest };
-        if want == Want::Manifest {
-            let manifest = read(&host, image).await?;
-            return Ok(resolved(manifest.descriptor(), Some(manifest)));
-        }
-        if !Quirks::is_set(&host.quirks.head_is_useless) {
-            let scopes = Scopes::pull(&image.repository);
-            if let Head::Found(found) = host.head_manifest(image, Doing::ReadManifest(image), scopes).await? {
-                return Ok(resolved(*found, None));
-            }
-        }
-        // Whatever HEAD said: GET is what counts, and what explains itself.
-        let manifest = read(&host, image).await?;
-        Quirks::set(&host.quirks.head_is_useless);
-        Ok(resolved(manifest.descriptor(), Some(manifest)))
+        let by_digest = image.version.digest().is_some();
+        let ask = |repository| -> Reading<'_, _> {
+            Box::pin(self.resolve_at(ImageRef { repository, version: image.version.clone() }, want))
+        };
+        let (descriptor, manifest) = self.at_first(&image.repository, by_digest, ask).await?;
+        Ok(Resolved { image: image.clone(), descriptor, manifest })
     }
 
     async fn manifest(&self, repository: &Repository, item: &Descriptor) -> Result<Manifest> {
-        read(&self.registries.host(repository), &repository.at(&item.digest)).await
+        let ask = |at: Repository| -> Reading<'_, _> {
+            let image = at.at(&item.digest);
+            Box::pin(async move { read(&self.registries.host(&image.repository), &image).await })
+        };
+        self.at_first(repository, true, ask).await
     }
 
     async fn blob(&self, repository: &Repository, item: &Descriptor) -> Result<Blob> {
-        self.registries.host(repository).blob(repository, item).await
+        let ask = |at: Repository| -> Reading<'_, _> {
+            let item = item.clone();
+            Box::pin(async move { self.registries.host(&at).blob(&at, &item).await })
+        };
+        self.at_first(repository, true, ask).await
     }
 
     async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Descriptor>> {
-        self.registries.host(repository).referrers(repository, subject, Scopes::pull(repository)).await
+        let mut failed = None;
+        let places = self.registries.sources(repository, true);
+        let last = places.len() - 1;
+        // A mirror of images need not have what is about them.
+        for (number, at) in places.into_iter().enumerate() {
+            match self.registries.host(&at).referrers(&at, subject, Scopes::pull(&at)).await {
+                Ok(found) if !found.is_empty() || (number == last && failed.is_none()) => return Ok(found),
+                Ok(_) => {}
+                Err(error) => failed = Some(error),
+            }
+        }
+        failed.map_or(Ok(Vec::new()), Err)
     }
 
     async fn tags_about(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Tag>> {
-        self.registries.host(repository).cosign_tags(repository, subject).await
+        let at = self.registries.sources(repository, false).pop().unwrap_or_else(|| repository.clone());
+        self.registries.host(&at).cosign_tags(&at, subject).await
     }
 
     async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>> {
@@ -81,4 +152,8 @@ impl Fetch for RegistryFetch {
 
 async fn read(host: &Host, image: &ImageRef) -> Result<Manifest> {
     host.get_manifest(image, Doing::ReadManifest(image), Scopes::pull(&image.repository)).await
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

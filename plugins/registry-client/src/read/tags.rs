@@ -54,7 +54,15 @@ impl Registries {
     /// # Errors
     /// If it does not exist, or cannot be listed.
     pub async fn tags(&self, repository: &Repository) -> Result<Tags> {
-        self.host(repository).tags(repository, Scopes::pull(repository)).await
+        // A mirror need not have all of them, so it is asked last.
+        let mut first = None;
+        for at in self.sources(repository, false).into_iter().rev() {
+            match self.host(&at).tags(&at, Scopes::pull(&at)).await {
+                Err(error) => _ = first.get_or_insert(error),
+                listed => return listed,
+            }
+        }
+        Err(first.expect("there is at least one place"))
     }
 }
 

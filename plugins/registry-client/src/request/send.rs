@@ -68,6 +68,10 @@ impl Host {
     /// None: the same request again, now that more is known.
     async fn send_once(&self, ask: &Ask<'_>, tried: &mut Tried) -> Result<Option<Answer>> {
         let doing = |error: Error| error.context(ask.doing);
+        if let Some(file) = self.shared.containers.conf.blocked_by(ask.doing.repository()) {
+            let what = format!("{}: `{file}` blocks it", ask.doing);
+            return Err(Error::new(ErrorKind::Denied, what).hint("`blocked` of its entry there says so"));
+        }
         let at = self.reached().await.map_err(doing)?;
         // Who reads a blob has a place for as long as that takes.
         let place = match ask.lane {

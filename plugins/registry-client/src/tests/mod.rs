@@ -8,6 +8,7 @@ mod h2;
 mod harbor;
 mod hearsay;
 mod logging_in;
+mod mirrors;
 mod names;
 mod nonsense;
 mod offers;

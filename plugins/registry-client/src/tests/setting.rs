@@ -63,6 +63,20 @@ pub(super) fn client_of_dirs(certs_d: &[&Path]) -> Arc<Registries> {
     Arc::new(Registries::with(Config::default(), &cx, hasty(), certs_d).expect("it is valid"))
 }
 
+/// One that follows this `registries.conf`.
+pub(super) fn client_following(conf: &str) -> Arc<Registries> {
+    use sealift_core::plugin::Section as _;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), conf).unwrap();
+    let path = file.path().display().to_string();
+    let env = move |name: &str| (name == "CONTAINERS_REGISTRIES_CONF").then(|| path.clone());
+    let cx = BuildContext::new(Arc::new(env), ".", Purpose::Run);
+    let config = crate::ContainersConfig { registries_conf: true };
+    let containers = Arc::new(crate::Containers::build(Some(config), &cx).expect("it is valid"));
+    let client = Registries::with_containers(Config::default(), &cx, hasty(), Vec::new(), containers);
+    Arc::new(client.expect("it is valid"))
+}
+
 fn build(entries: &[(&str, Registry)], timing: Timing, certs_d: &Path, cx: &BuildContext<'_>) -> Arc<Registries> {
     let hosts = entries.iter().map(|(host, entry)| ((*host).to_owned(), entry.clone())).collect();
     Arc::new(Registries::with(Config { hosts }, cx, timing, vec![certs_d.to_owned()]).expect("the entries are valid"))

@@ -92,13 +92,7 @@ impl Host {
 
     /// Returns true if the repository has a blob although a mount did not say so. Asked by HEAD where the blob is large
     /// against that request, and where it is not known of the host that mounting tells: what is there is not sent again.
-    async fn stands_unseen(
-        &self,
-        at: &Repository,
-        item: &Descriptor,
-        presence: Presence,
-        asked_itself: bool,
-    ) -> bool {
+    async fn stands_unseen(&self, at: &Repository, item: &Descriptor, presence: Presence, asked_itself: bool) -> bool {
         let told = asked_itself && self.quirks.learned_presence() == Presence::ByMount;
         let small = item.known_size().is_some_and(|size| size < WORTH_A_LOOK);
         if presence == Presence::ByHead || told || small || self.is_harbor() || self.quirks.is_new(at) {

@@ -1,0 +1,13 @@
+//! What is configured on a machine for podman, skopeo, buildah and CRI-O: `registries.conf`.
+//!
+//! Read only where a pipeline says so ([`Config`]), because it changes where images come from.
+
+mod conf;
+mod load;
+mod section;
+
+pub(crate) use conf::RegistriesConf;
+pub use section::{Config, Containers};
+
+#[cfg(test)]
+mod tests;
