@@ -50,6 +50,9 @@ impl TryFrom<&Args> for Translation {
             pipeline.key("file", path(file, flag)?, &written(flag, file));
             pipeline.dialect(args.strict);
         }
+        // image-syncer follows what is configured on the machine for podman and skopeo.
+        pipeline.table("[containers]");
+        pipeline.key("registries_conf", true.into(), "");
 
         pipeline.table("[list]");
         pipeline.key("use", "registry".into(), "");
