@@ -45,7 +45,7 @@ pub(super) struct Order {
 }
 
 enum Wish {
-    Put { manifest: Manifest, tag: Option<Tag> },
+    Put { manifest: Box<Manifest>, tag: Option<Tag> },
     Delete(Version),
 }
 
@@ -75,7 +75,7 @@ impl Store {
             ErrorKind::Corrupt => Refused::Objection(Objection::WrongDigest(item.digest)),
             _ => error.into(),
         })?;
-        let wish = Wish::Put { manifest: manifest.clone(), tag: at.tag().cloned() };
+        let wish = Wish::Put { manifest: Box::new(manifest.clone()), tag: at.tag().cloned() };
         self.change(path, wish).await.map(|_| ())
     }
 
