@@ -188,11 +188,8 @@ impl Push for Stage {
     }
 
     async fn has(&self, at: &Repository, item: &Descriptor) -> Result<bool> {
-        match self.how {
-            Some(How::ForgetsManifests) if item.media_type.is_manifest() => Ok(false),
-            Some(How::Reformats) if item.media_type.is_manifest() => Ok(true), // with other bytes
-            _ => self.memory.has(at, item).await,
-        }
+        let forgets = self.how == Some(How::ForgetsManifests) && item.media_type.is_manifest();
+        Ok(!forgets && self.memory.has(at, item).await?)
     }
 
     async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer> {
