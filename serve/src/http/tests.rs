@@ -368,9 +368,52 @@ async fn what_was_missing_is_served_once_it_was_brought() {
     }
 }
 
+/// Leaves no room in an index for anything that is longer than what stands there.
+fn fill_up(dir: &Path) {
+    let path = dir.join("index.json");
+    let mut index: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let padded = |index: &mut serde_json::Value, length: usize| {
+        index["manifests"][0]["annotations"]["pad"] = "x".repeat(length).into();
+        index.to_string()
+    };
+    let length = padded(&mut index, 0).len();
+    std::fs::write(path, padded(&mut index, (16 << 20) - length - 40)).unwrap();
+}
+
 // Seen: a push that was answered 500 was served all the same, and written by the next one.
 #[tokio::test]
-async fn what_cannot_be_written_is_not_served() {
+async fn what_there_is_no_room_for_is_not_served() {
+    let dir = tempfile::tempdir().unwrap();
+    let sample = Sample::write(dir.path()).await;
+    fill_up(dir.path());
+    let app = app(dir.path(), true).await;
+    for (blob, bytes) in image("new").blobs() {
+        let path = format!("a/blobs/uploads/?digest={}", blob.digest);
+        assert_eq!(ask(&app, request(Method::POST, &path, bytes.clone())).await, StatusCode::CREATED);
+    }
+    let new = format!("a/manifests/{}", image("new").root().digest());
+    for reference in ["v1", "v2"] {
+        let (status, said) = answered(&app, pushing(&image("new"), reference)).await;
+        assert!(status.is_server_error(), "{reference}: {status} {said}");
+    }
+    // Without its tag the manifest would have an entry by digest, which is longer.
+    assert!(ask(&app, request(Method::DELETE, "a/manifests/v1", Body::empty())).await.is_server_error());
+    assert_eq!(get(&app, &new).await, StatusCode::NOT_FOUND);
+    assert_eq!(get(&app, "a/manifests/v2").await, StatusCode::NOT_FOUND);
+    sample.check(&app, "nothing was changed").await;
+    let (_, v1) = answered(&app, request(Method::GET, "a/manifests/v1", Body::empty())).await;
+    assert_eq!(v1.as_bytes(), sample.one.root().bytes());
+    // What needs less room can be done, and takes nothing along of what failed.
+    let both = format!("a/manifests/{}", sample.both.root().digest());
+    let about = format!("a/manifests/{}", sample.about.root().digest());
+    assert_eq!(ask(&app, request(Method::DELETE, &about, Body::empty())).await, StatusCode::ACCEPTED);
+    for (path, status) in [("a/manifests/v1", StatusCode::OK), (&both, StatusCode::OK), (&new, StatusCode::NOT_FOUND)] {
+        assert_eq!(get(&app, path).await, status, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_asked_for_while_the_index_cannot_be_read_is_not_done() {
     let dir = tempfile::tempdir().unwrap();
     let sample = Sample::write(dir.path()).await;
     let app = app(dir.path(), true).await;
