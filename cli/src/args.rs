@@ -45,7 +45,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, help_heading = "Output")]
     pub(crate) json: bool,
 
-    /// Print failures and the summary only
+    /// Print failures, warnings and the summary only
     #[arg(long, short, global = true, help_heading = "Output")]
     pub(crate) quiet: bool,
 
@@ -116,6 +116,14 @@ impl Referrers {
             _ => None,
         }
     }
+}
+
+/// Whether nothing is fine, too.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub(crate) struct Emptiness {
+    /// Warn instead of failing if a list or a rule yields nothing, or a filter drops an image that was named
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
 }
 
 /// How much at once, and how often.

@@ -1,6 +1,9 @@
 //! One call of the command line: how loud it is, where its words go, and what its pipelines may look at.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use sealift_core::{
     diagnostic::{Diagnostic, Severity},
@@ -11,7 +14,7 @@ use sealift_core::{
 };
 
 use crate::{
-    args::{Called, Global, Verb},
+    args::{Called, Emptiness, Global, Verb},
     display::{Console, Out, diagnostics},
     logging::{self, LogFile},
 };
@@ -29,6 +32,8 @@ pub(crate) struct Session {
     /// The verb is `sync`: logs are what those who know image-syncer expect.
     sync: bool,
     log: Option<LogFile>,
+    /// Warnings that were shown so far, for the report.
+    warned: Mutex<Vec<String>>,
 }
 
 /// The command or a file is wrong, and nothing was moved: exit code 2.
@@ -62,7 +67,7 @@ impl Session {
     pub(crate) fn new(global: Global) -> Self {
         let console = Console::of_process();
         let out = Out::new(console.clone());
-        Self { global, console, out, called: Called::Sealift, sync: false, log: None }
+        Self { global, console, out, called: Called::Sealift, sync: false, log: None, warned: Mutex::default() }
     }
 
     /// The same for a program that was called by this name, with this verb.
@@ -98,6 +103,21 @@ impl Session {
         !self.sync && self.log.as_ref().is_some_and(LogFile::has_failed)
     }
 
+    /// The warnings that were shown so far.
+    pub(crate) fn warned(&self) -> Vec<String> {
+        self.warned.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says that nothing was found; gives the exit code for it.
+    pub(crate) fn nothing(&self, what: &str, emptiness: Emptiness) -> u8 {
+        let (diagnostic, code) = match emptiness.allow_empty {
+            true => (Diagnostic::warning(what), 0),
+            false => (Diagnostic::error(what).hint("if that may be, say so: `--allow-empty`"), 1),
+        };
+        self.show(&[diagnostic]);
+        code
+    }
+
     /// Shows what is wrong with the command or a file: drawn for people, with `--json` as objects as well.
     pub(crate) fn show(&self, diagnostics: &[Diagnostic]) {
         if self.global.json {
@@ -105,6 +125,8 @@ impl Session {
                 self.out.json(&diagnostics::as_json(diagnostic));
             }
         }
+        let warnings = diagnostics.iter().filter(|diagnostic| !diagnostic.is_error()).map(ToString::to_string);
+        self.warned.lock().unwrap_or_else(PoisonError::into_inner).extend(warnings);
         if self.is_scraped() {
             diagnostics.iter().for_each(log);
             if !diagnostics.iter().any(Diagnostic::is_error) {
@@ -112,6 +134,7 @@ impl Session {
             }
         }
         if self.global.quiet && !diagnostics.iter().any(Diagnostic::is_error) {
+            diagnostics.iter().for_each(|warning| self.console.say(&format!("warning: {warning}")));
             return;
         }
         if !diagnostics.is_empty() {

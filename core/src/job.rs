@@ -24,12 +24,15 @@ pub struct Listing {
     /// Whether no other listing of this run sends images to the same names, and no two candidates of this one do.
     /// A list that knows all its rules can see that; the engine then need not remember every name. Default: false.
     pub exclusive: bool,
+    /// Whether it is a failure if filters leave nothing of all listings of this rule. Default: true. If not, it is one only
+    /// where nothing is left of the whole list: for lists that find repositories which were not named one by one.
+    pub must_yield: bool,
 }
 
 impl Listing {
     /// Candidates of a repository, asked for by `rule`.
     pub fn new(repository: Repository, candidates: Vec<Candidate>, rule: impl Into<Arc<str>>) -> Self {
-        Self { repository, candidates, rule: rule.into(), exclusive: false }
+        Self { repository, candidates, rule: rule.into(), exclusive: false, must_yield: true }
     }
 
     /// Keeps the candidates that `keep` says yes to.
@@ -45,17 +48,43 @@ pub struct Candidate {
     pub version: Version,
     /// Where the rule sends it; empty means that the destination names it.
     pub targets: Vec<ImageRef>,
+    /// The tag that was written beside a digest (`app:v1@sha256:…`). The digest says what is read, the tag what it is
+    /// called.
+    pub beside: Option<Tag>,
+    /// Whether the rule names this very version, so that it is a failure if a filter drops it for what it is. Default:
+    /// false, for versions that were found.
+    pub named: bool,
+}
+
+impl Job {
+    /// A job that copies `source` to where each destination names it.
+    pub fn new(source: ImageRef) -> Self {
+        Self { id: 0, source, targets: Vec::new(), beside: None, named: false, rule: "a rule".into() }
+    }
+
+    /// What the image is called: the source, with the tag that stands beside its digest instead of the digest.
+    pub fn called(&self) -> ImageRef {
+        match &self.beside {
+            Some(tag) => self.source.repository.tagged(tag),
+            None => self.source.clone(),
+        }
+    }
 }
 
 impl Candidate {
-    /// A version that the destination will name.
+    /// A version that was found and that the destination will name.
     pub fn new(version: Version) -> Self {
-        Self { version, targets: Vec::new() }
+        Self { version, targets: Vec::new(), beside: None, named: false }
     }
 
-    /// The tag, if it is a tag.
+    /// A version that the rule names.
+    pub fn named(version: Version) -> Self {
+        Self { named: true, ..Self::new(version) }
+    }
+
+    /// The tag that it goes by: its version, or the tag beside its digest.
     pub fn tag(&self) -> Option<&Tag> {
-        self.version.tag()
+        self.version.tag().or(self.beside.as_ref())
     }
 }
 
@@ -68,6 +97,10 @@ pub struct Job {
     pub source: ImageRef,
     /// Where the rule sends it; empty means that each destination names it.
     pub targets: Vec<ImageRef>,
+    /// The tag that was written beside the digest of the source.
+    pub beside: Option<Tag>,
+    /// Whether the rule names this very version.
+    pub named: bool,
     /// Where this was asked for.
     pub rule: Arc<str>,
 }
@@ -142,4 +175,9 @@ pub enum Skip {
     },
     /// An earlier rule does the same.
     Duplicate,
+    /// A later rule sends another image to this name.
+    Overridden {
+        /// The rule.
+        by: Arc<str>,
+    },
 }

@@ -22,8 +22,17 @@ pub struct Outlet(mpsc::Sender<Found>);
 pub enum Found {
     /// A repository and its candidates.
     Listing(Listing),
-    /// Something the user should know that is no failure, such as an expression that matches no tag.
+    /// Something the user should know that is no failure.
     Warning(String),
+    /// A part of the list that finds nothing, such as an expression that matches no tag.
+    Nothing {
+        /// Where that was asked for, as in [`Listing::rule`].
+        rule: Arc<str>,
+        /// Where it looked, if that is one repository.
+        repository: Option<Repository>,
+        /// What finds nothing: a sentence.
+        why: String,
+    },
     /// A repository that a listing will come for, and where its images will go.
     Coming(Repository, Vec<Repository>),
     /// A repository that could not be listed.
@@ -81,6 +90,20 @@ impl Outlet {
     /// As [`Outlet::send`].
     pub async fn warn(&self, message: impl Into<String>) -> Result<()> {
         self.hand_out(Found::Warning(message.into())).await
+    }
+
+    /// Says that a part of the list finds nothing: a rule whose expression matches no tag, a name that is not there. That
+    /// is a failure, unless the pipeline says that it may be. `why` is a sentence that names the part and its place.
+    ///
+    /// # Errors
+    /// As [`Outlet::send`].
+    pub async fn nothing(
+        &self,
+        rule: impl Into<Arc<str>>,
+        repository: Option<&Repository>,
+        why: impl Into<String>,
+    ) -> Result<()> {
+        self.hand_out(Found::Nothing { rule: rule.into(), repository: repository.cloned(), why: why.into() }).await
     }
 
     /// Says that a repository could not be listed. The rest goes on; the engine asks for it again in a later round.

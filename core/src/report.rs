@@ -35,6 +35,8 @@ pub struct Report {
     pub interrupted: bool,
     /// What failed, in the order of the rules.
     pub failures: Vec<Failure>,
+    /// What is no failure and should be known all the same: the words of each warning, once. No more than 1,000 are kept.
+    pub warnings: Vec<String>,
     /// How often a blob was started again, because one of its two ends failed.
     pub restarts: u64,
     /// What the filters dropped, in their order.

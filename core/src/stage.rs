@@ -87,6 +87,12 @@ pub trait Filter: Send + Sync {
         true
     }
 
+    /// Returns true if it is no failure when this filter leaves nothing of what was asked for, as of a filter by age in a
+    /// night without news. Default: false, so that a pattern with a mistake in it is noticed.
+    fn may_leave_nothing(&self) -> bool {
+        false
+    }
+
     /// What it keeps, in a few words for a plan and a report: `linux/amd64`, `v1.*`. Default: it does not say.
     fn summary(&self) -> Option<String> {
         None
@@ -186,11 +192,19 @@ pub trait Fetch: Send + Sync {
 /// Writes images.
 #[async_trait]
 pub trait Push: Send + Sync {
-    /// Where a job's image goes. Pure: the same job, the same places.
+    /// Where a job's image goes. Pure: the same job, the same places. No place at all means that the rule sends it to
+    /// other destinations only; an image that no destination has a place for fails.
     ///
     /// # Errors
     /// If there is no name for it.
     fn place(&self, job: &Job) -> Result<Vec<ImageRef>>;
+
+    /// Returns true if [`Push::place`] gives different names to images of different source paths, and to different
+    /// versions of one source. Then the engine need not remember the names of images that the list says are
+    /// [exclusive](crate::job::Listing::exclusive). Default: false, so that two images on one name are noticed.
+    fn keeps_apart(&self) -> bool {
+        false
+    }
 
     /// Who shares blobs with whom: repositories with the same id share a store.
     fn store(&self, at: &Repository) -> StoreId;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::perform::translated;
 use crate::{
-    args::{Instead, Kept, Pace, Platforms, Referrers, Savings},
+    args::{Emptiness, Instead, Kept, Pace, Platforms, Referrers, Savings},
     session::{Refused, Session},
     translate::Translation,
 };
@@ -44,6 +44,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(crate) referrers: Referrers,
+
+    #[command(flatten)]
+    pub(crate) emptiness: Emptiness,
 
     #[command(flatten)]
     pub(crate) savings: Savings,

@@ -53,11 +53,12 @@ pub(super) async fn perform(pipeline: &Pipeline, mode: Mode, session: &Session, 
         }
         None => Arc::clone(&show) as Arc<dyn Observer>,
     };
-    let report = match mode {
+    let mut report = match mode {
         Mode::Run => engine::run(pipeline, &cancel, &observer).await,
         Mode::Plan => engine::plan(pipeline, &cancel, &observer).await,
     };
     watch.abort();
+    report.warnings.splice(0..0, session.warned());
     show.finish(session, &report);
     match beside.report.map(|file| file.write(&report, mode)) {
         Some(Err(Refused(cannot))) => {

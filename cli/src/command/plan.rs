@@ -9,7 +9,7 @@ use super::{
     perform::{Beside, perform},
 };
 use crate::{
-    args::{Memory, Referrers},
+    args::{Emptiness, Memory, Referrers},
     display::Mode,
     session::{Refused, Session},
 };
@@ -24,12 +24,16 @@ pub(crate) struct Args {
     referrers: Referrers,
 
     #[command(flatten)]
+    emptiness: Emptiness,
+
+    #[command(flatten)]
     memory: Memory,
 }
 
 pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
     let mut loaded = file::pipeline(&args.file, Purpose::Run, args.memory.notes())?;
     session.show(&loaded.warnings);
+    loaded.pipeline.run.allow_empty |= args.emptiness.allow_empty;
     loaded.pipeline.run.referrers = args.referrers.choice().or(loaded.pipeline.run.referrers);
     Ok(perform(&loaded.pipeline, Mode::Plan, session, Beside::default()).await)
 }

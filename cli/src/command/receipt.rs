@@ -17,7 +17,7 @@ use sealift_core::{
 use sealift_oci_layout::{Layout, Receipt, ReceiptBuilder, Recorder};
 
 use crate::{
-    args::maybe_file,
+    args::{Emptiness, maybe_file},
     display::{bytes, failures, number},
     interrupt,
     session::{Refused, Session, load},
@@ -37,6 +37,9 @@ pub(crate) struct Args {
     /// Credentials in image-syncer's format; without it Docker's and Podman's, then anonymous
     #[arg(long, value_name = "FILE", value_parser = maybe_file())]
     pub(crate) auth: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) emptiness: Emptiness,
 }
 
 impl Args {
@@ -80,6 +83,9 @@ pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refuse
         session.console.say("hint: what is not in the receipt will be carried again; nothing else is wrong with it");
     }
     session.out.text(&receipt.render());
+    if code == 0 && receipt.images().is_empty() {
+        code = session.nothing("there is no image in what the receipt is of", args.emptiness);
+    }
     if !session.global.quiet {
         let size = receipt.blobs().iter().filter_map(|blob| blob.size).sum();
         let (images, blobs) = (receipt.images().len() as u64, receipt.blobs().len() as u64);

@@ -9,7 +9,7 @@ use super::{
     perform::{Beside, perform},
 };
 use crate::{
-    args::{Kept, Referrers, Savings},
+    args::{Emptiness, Kept, Referrers, Savings},
     display::Mode,
     session::{Refused, Session},
 };
@@ -24,6 +24,9 @@ pub(crate) struct Args {
     pub(crate) referrers: Referrers,
 
     #[command(flatten)]
+    emptiness: Emptiness,
+
+    #[command(flatten)]
     savings: Savings,
 
     #[command(flatten)]
@@ -33,6 +36,7 @@ pub(crate) struct Args {
 pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
     let mut loaded = file::pipeline(&args.file, Purpose::Run, args.savings.memory.notes())?;
     session.show(&loaded.warnings);
+    loaded.pipeline.run.allow_empty |= args.emptiness.allow_empty;
     loaded.pipeline.run.referrers = args.referrers.choice().or(loaded.pipeline.run.referrers);
     loaded.pipeline.run.verify = args.savings.verifier().unwrap_or(loaded.pipeline.run.verify);
     Ok(perform(&loaded.pipeline, Mode::Run, session, Beside::of(&args.kept)?).await)

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::perform::translated;
 use crate::{
-    args::{Instead, Kept, Pace, Platforms, Referrers, Savings, maybe_file},
+    args::{Emptiness, Instead, Kept, Pace, Platforms, Referrers, Savings, maybe_file},
     session::{Refused, Session},
     translate::Translation,
 };
@@ -48,6 +48,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(crate) referrers: Referrers,
+
+    #[command(flatten)]
+    pub(crate) emptiness: Emptiness,
 
     #[command(flatten)]
     pub(crate) savings: Savings,

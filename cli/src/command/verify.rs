@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use sealift_oci_layout::{Progress, verify};
 
 use crate::{
+    args::Emptiness,
     display::verification,
     interrupt,
     session::{Refused, Session},
@@ -14,12 +15,15 @@ use crate::{
 ///
 /// Every file is read and compared with its name. What is missing or damaged is told with the names of all images that
 /// need it. Nothing is changed but a note in `.sealift/`, by which the next `stage` mends what is damaged. Exit code: 0
-/// whole, 1 damaged, 2 there is no such directory.
+/// whole, 1 damaged or without an image, 2 there is no such directory.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The directory
     #[arg(value_name = "DIR")]
     path: PathBuf,
+
+    #[command(flatten)]
+    emptiness: Emptiness,
 }
 
 pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
@@ -39,6 +43,9 @@ pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refuse
         session.out.json(&verification::Object::of(&found));
     } else {
         session.out.text(&verification::text(&found, session.global.quiet, session.global.verbose > 0));
+    }
+    if found.is_whole() && found.images == 0 {
+        return Ok(session.nothing("there is no image in the directory", args.emptiness));
     }
     Ok(u8::from(!found.is_whole()))
 }

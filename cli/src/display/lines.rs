@@ -61,6 +61,9 @@ pub(super) fn line(event: &Event, colour: bool) -> Option<(Weight, String)> {
                 Outcome::Skipped(Skip::Duplicate) => {
                     (Weight::More, "skipped", Paint::Dim, ": an earlier rule does the same".to_owned())
                 }
+                Outcome::Skipped(Skip::Overridden { by }) => {
+                    (Weight::More, "skipped", Paint::Dim, format!(": {by} sends another image there"))
+                }
                 Outcome::Skipped(Skip::Filtered { filter, reason, .. }) => {
                     (Weight::Fact, "skipped", Paint::Dim, format!(": filter `{filter}`: {reason}"))
                 }

@@ -192,7 +192,11 @@ impl Shared {
             }
             Voice::LogFile if self.scraped => {}
             Voice::Lines | Voice::LogFile => self.say(event),
-            Voice::Quiet => {}
+            Voice::Quiet => {
+                if let Event::Warning { message } = event {
+                    self.console.say(&format!("warning: {message}"));
+                }
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! The arguments of `sealift copy`.
 
 use sealift_core::{
-    content::{ImageRef, ReferenceError, Repository},
+    content::{Reference, ReferenceError, Repository},
     diagnostic::Diagnostic,
 };
 use toml::{Table, Value};
@@ -14,13 +14,15 @@ impl TryFrom<&Args> for Translation {
 
     fn try_from(args: &Args) -> Result<Self, Refused> {
         let mut pipeline = Self::new("copy");
-        if args.force || args.referrers.choice().is_some() || args.savings.verify().is_some() {
+        let choice = args.referrers.choice();
+        if args.force || args.emptiness.allow_empty || choice.is_some() || args.savings.verify().is_some() {
             pipeline.table("[run]");
         }
         if args.force {
             pipeline.key("force", true.into(), "--force");
         }
-        if let Some(choice) = args.referrers.choice() {
+        pipeline.emptiness(args.emptiness);
+        if let Some(choice) = choice {
             pipeline.key("referrers", choice.into(), "");
         }
         pipeline.verify(&args.savings);
@@ -104,7 +106,7 @@ impl<'a> Destinations<'a> {
 fn source(args: &Args) -> Result<String, Refused> {
     let wrong = |error: ReferenceError| Diagnostic::error(error.to_string()).note(format!("from `{}`", args.source));
     if !args.all_tags {
-        return ImageRef::parse_or_latest(&args.source)
+        return Reference::parse_or_latest(&args.source)
             .map(|image| image.to_string())
             .map_err(|error| wrong(error).into());
     }

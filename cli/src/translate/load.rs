@@ -8,7 +8,7 @@ impl TryFrom<&Args> for Translation {
 
     fn try_from(args: &Args) -> Result<Self, Refused> {
         let mut pipeline = Self::new("load");
-        pipeline.run(args.pace, &args.savings, args.referrers.choice());
+        pipeline.run(args.pace, args.emptiness, &args.savings, args.referrers.choice());
         pipeline.credentials(args.auth.as_deref())?;
 
         pipeline.table("[list]");

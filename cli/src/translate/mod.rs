@@ -16,7 +16,7 @@ use sealift_core::diagnostic::Diagnostic;
 use toml::Value;
 
 use crate::{
-    args::{Pace, Platforms, Savings},
+    args::{Emptiness, Pace, Platforms, Savings},
     session::Refused,
 };
 
@@ -71,7 +71,7 @@ impl Translation {
     }
 
     /// `[run]`.
-    fn run(&mut self, pace: Pace, savings: &Savings, referrers: Option<bool>) {
+    fn run(&mut self, pace: Pace, emptiness: Emptiness, savings: &Savings, referrers: Option<bool>) {
         self.table("[run]");
         if let Some(count) = pace.transfers {
             self.key("transfers", i64::from(count.get().min(MOST_TRANSFERS)).into(), &format!("--proc {count}"));
@@ -80,10 +80,18 @@ impl Translation {
         if pace.force {
             self.key("force", true.into(), "--force");
         }
+        self.emptiness(emptiness);
         if let Some(choice) = referrers {
             self.key("referrers", choice.into(), "");
         }
         self.verify(savings);
+    }
+
+    /// Whether nothing is fine, too.
+    fn emptiness(&mut self, emptiness: Emptiness) {
+        if emptiness.allow_empty {
+            self.key("allow_empty", true.into(), "--allow-empty");
+        }
     }
 
     /// Who computes digests, if that was said.

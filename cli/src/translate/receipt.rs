@@ -10,6 +10,10 @@ impl TryFrom<&Args> for Translation {
 
     fn try_from(args: &Args) -> Result<Self, Refused> {
         let mut pipeline = Self::new("receipt");
+        if args.emptiness.allow_empty {
+            pipeline.table("[run]");
+            pipeline.emptiness(args.emptiness);
+        }
         pipeline.credentials(args.auth.as_deref().filter(|file| !file.as_os_str().is_empty()))?;
         pipeline.table("[list]");
         pipeline.key("use", "registry".into(), "");

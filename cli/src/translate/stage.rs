@@ -1,6 +1,6 @@
 //! The arguments of `sealift stage`.
 
-use sealift_core::{content::ImageRef, diagnostic::Diagnostic};
+use sealift_core::{content::Reference, diagnostic::Diagnostic};
 
 use super::{Translation, list, path};
 use crate::{command::stage::Args, session::Refused};
@@ -10,7 +10,7 @@ impl TryFrom<&Args> for Translation {
 
     fn try_from(args: &Args) -> Result<Self, Refused> {
         let mut pipeline = Self::new("stage");
-        pipeline.run(args.pace, &args.savings, args.referrers.choice());
+        pipeline.run(args.pace, args.emptiness, &args.savings, args.referrers.choice());
         pipeline.credentials(args.auth())?;
         what(&mut pipeline, args)?;
         pipeline.platforms(&args.platforms);
@@ -56,7 +56,7 @@ fn what(pipeline: &mut Translation, args: &Args) -> Result<(), Refused> {
     } else {
         pipeline.key("use", "registry".into(), "");
         for source in &args.sources {
-            let image = ImageRef::parse_or_latest(source)
+            let image = Reference::parse_or_latest(source)
                 .map_err(|error| Diagnostic::error(error.to_string()).note(format!("from `{source}`")))?;
             pipeline.table("[[list.images]]");
             pipeline.key("from", image.to_string().into(), source);

@@ -43,6 +43,15 @@ pub struct ImageRef {
     pub version: Version,
 }
 
+/// A reference as people write it: an image, and perhaps the tag that stands beside its digest.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Reference {
+    /// The image. A digest counts more than a tag.
+    pub image: ImageRef,
+    /// The tag that stands beside a digest, as in `app:v1@sha256:…`: what the image is called, not what is read.
+    pub beside: Option<Tag>,
+}
+
 /// Why a text is no reference.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReferenceError {
@@ -202,7 +211,17 @@ impl Version {
 impl ImageRef {
     /// Reads a reference; without tag and digest it means `latest`, as everywhere in the field.
     ///
-    /// `repo:tag@sha256:…` is that digest.
+    /// `repo:tag@sha256:…` is that digest; [`Reference`] keeps the tag, too.
+    ///
+    /// # Errors
+    /// If it is not valid.
+    pub fn parse_or_latest(text: &str) -> Result<Self, ReferenceError> {
+        Reference::parse_or_latest(text).map(|reference| reference.image)
+    }
+}
+
+impl Reference {
+    /// Reads a reference; without tag and digest it means `latest`.
     ///
     /// # Errors
     /// If it is not valid.
@@ -317,19 +336,24 @@ impl FromStr for ImageRef {
     type Err = ReferenceError;
 
     fn from_str(text: &str) -> Result<Self, ReferenceError> {
+        text.parse().map(|Reference { image, .. }| image)
+    }
+}
+
+impl FromStr for Reference {
+    type Err = ReferenceError;
+
+    fn from_str(text: &str) -> Result<Self, ReferenceError> {
         let (repository, suffix) = Repository::split(text)?;
-        let version = match suffix {
+        let (version, beside) = match suffix {
             Suffix::None => return Err(ReferenceError::Unversioned(text.to_owned())),
-            Suffix::At(digest) => Version::Digest(digest.parse()?),
+            Suffix::At(digest) => (Version::Digest(digest.parse()?), None),
             Suffix::Colon(rest) => match rest.split_once('@') {
-                Some((tag, digest)) => {
-                    tag.parse::<Tag>()?;
-                    Version::Digest(digest.parse()?)
-                }
-                None => Version::Tag(rest.parse()?),
+                Some((tag, digest)) => (Version::Digest(digest.parse()?), Some(tag.parse()?)),
+                None => (Version::Tag(rest.parse()?), None),
             },
         };
-        Ok(Self { repository, version })
+        Ok(Self { image: ImageRef { repository, version }, beside })
     }
 }
 
@@ -361,6 +385,16 @@ impl fmt::Display for ImageRef {
     }
 }
 
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ImageRef { repository, version } = &self.image;
+        match &self.beside {
+            Some(tag) => write!(f, "{repository}:{tag}@{version}"),
+            None => self.image.fmt(f),
+        }
+    }
+}
+
 macro_rules! as_text {
     ($($name:ty),+) => {$(
         impl fmt::Debug for $name {
@@ -382,7 +416,7 @@ macro_rules! as_text {
     )+};
 }
 
-as_text!(Repository, Tag, ImageRef);
+as_text!(Repository, Tag, ImageRef, Reference);
 
 #[cfg(test)]
 mod tests {

@@ -16,11 +16,32 @@ use crate::{
 pub(super) struct Events {
     observer: Arc<dyn Observer>,
     turn: Mutex<Stopwatch>,
+    warnings: Mutex<Warnings>,
+}
+
+/// The warnings of a run, each once.
+#[derive(Default)]
+struct Warnings {
+    told: Vec<String>,
+    more: usize,
+}
+
+impl Warnings {
+    /// How many are kept for the report.
+    const KEPT: usize = 1000;
+
+    fn take(&mut self, message: &str) {
+        match self.told.len() < Self::KEPT {
+            true if self.told.iter().any(|told| told == message) => {}
+            true => self.told.push(message.to_owned()),
+            false => self.more += 1,
+        }
+    }
 }
 
 impl Events {
     pub(super) fn new(observer: &Arc<dyn Observer>) -> Self {
-        Self { observer: Arc::clone(observer), turn: Mutex::default() }
+        Self { observer: Arc::clone(observer), turn: Mutex::default(), warnings: Mutex::default() }
     }
 
     pub(super) fn tell(&self, event: &Event) {
@@ -30,7 +51,16 @@ impl Events {
     }
 
     pub(super) fn warn(&self, message: impl Into<String>) {
-        self.tell(&Event::Warning { message: message.into() });
+        let message = message.into();
+        lock(&self.warnings).take(&message);
+        self.tell(&Event::Warning { message });
+    }
+
+    /// All warnings so far, for the report.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let Warnings { told, more } = &*lock(&self.warnings);
+        let more = (*more > 0).then(|| format!("and {more} more warnings"));
+        told.iter().cloned().chain(more).collect()
     }
 
     /// What took longest so far, and how often a blob was started again.

@@ -192,6 +192,10 @@ impl Filter for Fence<dyn Filter> {
         self.ask("said whether it rewrites", || self.stage().rewrites()).unwrap_or(true)
     }
 
+    fn may_leave_nothing(&self) -> bool {
+        self.ask("said whether it may leave nothing", || self.stage().may_leave_nothing()).unwrap_or(false)
+    }
+
     fn summary(&self) -> Option<String> {
         self.ask("said what it keeps", || self.stage().summary()).unwrap_or_default()
     }
@@ -245,6 +249,10 @@ impl Fetch for Fence<dyn Fetch> {
 impl Push for Fence<dyn Push> {
     fn place(&self, job: &Job) -> Result<Vec<ImageRef>> {
         self.ask("named an image", || self.stage().place(job)).and_then(|places| places)
+    }
+
+    fn keeps_apart(&self) -> bool {
+        self.ask("said whether it keeps images apart", || self.stage().keeps_apart()).unwrap_or(false)
     }
 
     fn store(&self, at: &Repository) -> StoreId {

@@ -1,6 +1,6 @@
 //! The story of one job: where it goes, what is there, what the source has, what must be done.
 
-use std::{future::ready, sync::Arc};
+use std::{collections::HashMap, future::ready, sync::Arc};
 
 use futures::{
     StreamExt, TryStreamExt,
@@ -16,11 +16,12 @@ use super::{
     places::{self, Place},
     presence::{Batch, Presence, presence},
     referrers,
+    rounds::MAY_BE_EMPTY,
     state::{Engine, Lane, Mode},
     tree::{Reader, Tree},
 };
 use crate::{
-    content::{Descriptor, Digest, Manifest, MediaType},
+    content::{Descriptor, Digest, ImageRef, Manifest, MediaType, Repository},
     error::{Error, ErrorKind, Result},
     event::{Event, PlannedImage, PlannedTarget},
     job::{Job, Moved, Outcome, Resolved, Skip},
@@ -40,6 +41,9 @@ pub(super) struct Work {
     pub(super) places: Vec<Place>,
     /// Whether it runs beside the main lane.
     pub(super) slow: bool,
+    /// The rule that has given the places to another image. Then nothing is written: it is only looked at whether both
+    /// are the same.
+    pub(super) contested: Option<Arc<str>>,
 }
 
 /// How a job ended for one target; none if it failed before there was one.
@@ -100,6 +104,13 @@ impl Todo {
     }
 }
 
+impl Goal {
+    /// The destination and its repository.
+    fn site(&self) -> (usize, Repository) {
+        (self.place.push, self.place.at.repository.clone())
+    }
+}
+
 impl Ended {
     pub(super) fn end(&mut self, place: Place, outcome: Outcome) {
         self.ends.push(End { place: Some(place), outcome });
@@ -147,6 +158,10 @@ impl<'a> Doing<'a> {
                 None
             }
         };
+        if let Some(other) = &self.work.contested {
+            self.settle_contest(goals, other, &mut ended);
+            return ended;
+        }
         match (self.engine.mode, todo) {
             (Mode::Plan, todo) => {
                 if let Some(tree) = todo.and_then(|todo| todo.tree) {
@@ -177,6 +192,19 @@ impl<'a> Doing<'a> {
         }
     }
 
+    /// Ends targets that belong to another image: what is the same image is there, anything else is a mistake.
+    fn settle_contest(&self, goals: Goals, other: &str, ended: &mut Ended) {
+        for goal in goals.whole.into_iter().chain(goals.open) {
+            match goal.named {
+                true => skip_present(goal, ended),
+                false => {
+                    let error = places::taken(&goal.place.at, other, &self.work.job.rule);
+                    ended.end(goal.place, Outcome::Failed(error));
+                }
+            }
+        }
+    }
+
     /// The error of a source that could not be resolved, with what may have been meant.
     async fn explain(&self, error: Error) -> Error {
         if self.engine.cancel.is_stopping() {
@@ -192,11 +220,17 @@ impl<'a> Doing<'a> {
 
     /// What is known of each target before the source is asked.
     async fn presences(&self, places: Vec<Place>, ended: &mut Ended) -> Vec<Goal> {
-        let asked = join_all(
-            places
-                .iter()
-                .map(|place| presence(self.engine, place.push, self.stage(place.push), &place.at, &self.work.batch)),
-        );
+        let asked = join_all(places.iter().map(|place| async {
+            let stage = self.stage(place.push);
+            match self.work.contested {
+                None => presence(self.engine, place.push, stage, &place.at, &self.work.batch).await,
+                // Another job of this run wrote it, so nothing that was known before counts.
+                Some(_) => stage.current(&place.at).await.map(|current| match current {
+                    Some(descriptor) => Presence::Is(descriptor),
+                    None => Presence::Absent,
+                }),
+            }
+        }));
         let asked = asked.await;
         let mut goals = Vec::new();
         for (place, presence) in places.into_iter().zip(asked) {
@@ -318,10 +352,11 @@ impl<'a> Doing<'a> {
                 return Ok(Some(Todo { source: root, root: written, tree: None }));
             }
         }
+        let platforms = platforms_of(&root);
         let reader = self.reader();
         let Some(tree) = reader.read(root.clone()).await? else {
             let filter = reader.emptied_by().unwrap_or_default();
-            self.skip_filtered(&mut goals.open, filter, "none of its platforms is wanted", ended);
+            self.skip_filtered(&mut goals.open, filter, &none_is_wanted(&platforms), ended);
             return Ok(None);
         };
         if foretold.is_none_or(|outline| outline.root.digest != *tree.manifest.digest()) {
@@ -333,7 +368,18 @@ impl<'a> Doing<'a> {
 
     /// Ends targets, because the filter at this position does not want the image.
     fn skip_filtered(&self, open: &mut Vec<Goal>, at: usize, reason: &str, ended: &mut Ended) {
-        let kind = &self.engine.pipeline.filters[at].kind;
+        let filter = &self.engine.pipeline.filters[at];
+        let kind = &filter.kind;
+        if self.work.job.named && !filter.stage.may_leave_nothing() {
+            let Job { source, rule, .. } = &self.work.job;
+            let keeps = filter.stage.summary().map(|keeps| format!(" ({keeps})")).unwrap_or_default();
+            let message = format!("`{source}` was named by {rule}, and the filter `{kind}`{keeps} drops it: {reason}");
+            if !self.engine.options().allow_empty {
+                let error = Error::new(ErrorKind::Unsupported, message).hint(MAY_BE_EMPTY);
+                return open.drain(..).for_each(|goal| ended.end(goal.place, Outcome::Failed(error.clone())));
+            }
+            self.engine.events.warn(message);
+        }
         for goal in open.drain(..) {
             let skip = Skip::Filtered { filter: kind.to_string(), at, reason: reason.to_owned() };
             ended.end(goal.place, Outcome::Skipped(skip));
@@ -365,9 +411,13 @@ impl<'a> Doing<'a> {
 
     /// Takes out targets that demand another digest.
     fn refuse_other_digests(&self, digest: &Digest, goals: &mut Goals, ended: &mut Ended) {
-        let wrong = |goal: &mut Goal| goal.place.at.version.digest().is_some_and(|demanded| demanded != digest);
-        for goal in goals.open.extract_if(.., wrong) {
-            let message = format!("`{}` demands another digest than `{digest}`, which would be pushed", goal.place.at);
+        let demands_another = |goal: &&Goal| goal.place.at.version.digest().is_some_and(|demanded| demanded != digest);
+        let demanding = goals.open.iter().filter(demands_another);
+        let demanding: HashMap<_, ImageRef> = demanding.map(|goal| (goal.site(), goal.place.at.clone())).collect();
+        // A target with tag and digest is two goals, and the tag must not be written for another digest.
+        for goal in goals.open.extract_if(.., |goal| demanding.contains_key(&goal.site())) {
+            let at = &demanding[&goal.site()];
+            let message = format!("`{at}` demands another digest than `{digest}`, which would be pushed");
             ended.end(goal.place, Outcome::Failed(Error::new(ErrorKind::Conflict, message)));
         }
     }
@@ -606,6 +656,24 @@ fn skip_present(goal: Goal, ended: &mut Ended) {
     if let Presence::Is(current) = goal.presence {
         ended.end(goal.place, Outcome::Skipped(Skip::Present { digest: current.digest }));
     }
+}
+
+/// The platforms that the entries of an index name.
+fn platforms_of(index: &Manifest) -> Vec<String> {
+    let named = index.entries().iter().filter_map(|entry| entry.platform.as_ref());
+    named.filter(|platform| !platform.is_unknown()).map(ToString::to_string).collect()
+}
+
+/// Says that a filter left nothing of an index.
+fn none_is_wanted(platforms: &[String]) -> String {
+    const TOLD: usize = 16;
+    let mut told = platforms.iter().take(TOLD).cloned().collect::<Vec<_>>().join(", ");
+    match platforms.len() {
+        0 => return "none of its platforms is wanted".to_owned(),
+        more if more > TOLD => told.push_str(", …"),
+        _ => {}
+    }
+    format!("none of its platforms is wanted, which are {told}")
 }
 
 /// Says how the copy to one site ended, for each of its names. What was moved counts for the first name only.

@@ -30,6 +30,7 @@ mod stopwatch;
 mod transfer;
 mod tree;
 mod whereabouts;
+mod yields;
 
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! Where an image goes: names at destinations, each of which belongs to one image.
 
+use std::sync::Arc;
+
 use super::{
     claims::Claim,
     job::{End, Ended, Work},
@@ -19,10 +21,20 @@ pub(super) struct Place {
     pub(super) at: ImageRef,
 }
 
+/// Where a job goes.
+#[derive(Default)]
+pub(super) struct Claimed {
+    /// Names that are its own.
+    pub(super) places: Vec<Place>,
+    /// Names that another rule, which is named, gave to another image.
+    pub(super) contested: Vec<(Place, Arc<str>)>,
+}
+
 /// Where a job goes, without what another job does already; `ended` gets the rest. Asked in the order of the list, so
-/// that it does not depend on the network which of two images gets a name that both want.
-pub(super) fn claim(engine: &Engine, job: &Job, batch: &Batch, ended: &mut Ended) -> Vec<Place> {
-    let mut places = Vec::new();
+/// that it does not depend on the network which of two images gets a name that both want. If the list is taken from its
+/// end and `later_wins`, the one that comes later gives way.
+pub(super) fn claim(engine: &Engine, job: &Job, batch: &Batch, later_wins: bool, ended: &mut Ended) -> Claimed {
+    let mut claimed = Claimed::default();
     for (push, stage) in engine.pipeline.pushes.iter().enumerate() {
         let targets = match stage.stage.place(job) {
             Ok(targets) => targets,
@@ -33,27 +45,38 @@ pub(super) fn claim(engine: &Engine, job: &Job, batch: &Batch, ended: &mut Ended
         };
         for at in targets {
             let place = Place { push, at };
-            let claim = match batch.exclusive {
+            let claim = match stage.stage.keeps_apart() && batch.exclusive {
                 _ if batch.carried(push, &place.at) => Claim::Again,
                 true => Claim::Free,
                 false => engine.claims.claim(push, &place.at, &job.source, &job.rule),
             };
             match claim {
-                Claim::Free => places.push(place),
+                Claim::Free => claimed.places.push(place),
                 Claim::Again => ended.end(place, Outcome::Skipped(Skip::Duplicate)),
-                Claim::Taken(other) => {
-                    let error = taken(&place.at, &other, &job.rule);
-                    ended.end(place, Outcome::Failed(error));
+                Claim::Taken(other) if later_wins => {
+                    engine.tell_overlap(&place.at, &job.rule, &other);
+                    ended.end(place, Outcome::Skipped(Skip::Overridden { by: other }));
                 }
+                Claim::Taken(other) => claimed.contested.push((place, other)),
             }
         }
     }
-    places
+    claimed
 }
 
-fn taken(at: &ImageRef, first: &str, second: &str) -> Error {
+pub(super) fn taken(at: &ImageRef, first: &str, second: &str) -> Error {
     let message = format!("`{at}` was already given to another image: by {first}, and now by {second}");
     Error::new(ErrorKind::Conflict, message).hint("let one of the two rules write another name")
+}
+
+/// How a job ends that no destination has a place for.
+pub(super) fn nowhere(job: &Job) -> End {
+    let message = format!("no destination has a place for `{}` ({})", job.source, job.rule);
+    let error = match job.targets.is_empty() {
+        true => Error::new(ErrorKind::Bug, message).hint("the push of this pipeline names no place for it"),
+        false => Error::new(ErrorKind::Conflict, message).hint("let a [[push]] write where the rule sends it"),
+    };
+    End { place: None, outcome: Outcome::Failed(error) }
 }
 
 /// Those at destinations that are too slow for the others, and those that are not.

@@ -59,6 +59,8 @@ pub(super) struct Batch {
     pub(super) size: usize,
     /// Whether nobody else writes the same names.
     pub(super) exclusive: bool,
+    /// Whether it is a failure if nothing is left of the rule.
+    pub(super) must_yield: bool,
     surveys: Mutex<HashMap<(usize, Repository), Arc<Survey>>>,
     written: Mutex<HashMap<(usize, Repository), HashMap<Digest, Written>>>,
     found: Mutex<HashMap<(usize, Repository), HashMap<Digest, Found>>>,
@@ -68,8 +70,8 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    pub(super) fn of(size: usize, exclusive: bool) -> Arc<Self> {
-        Arc::new(Self { size, exclusive, ..Self::default() })
+    pub(super) fn of(size: usize, exclusive: bool, must_yield: bool) -> Arc<Self> {
+        Arc::new(Self { size, exclusive, must_yield, ..Self::default() })
     }
 
     /// Writes a child manifest, unless a job of this listing wrote it. Somebody who is writing it is waited for; if

@@ -2,7 +2,7 @@
 
 mod lists;
 
-use std::{mem, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{collections::HashSet, mem, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use futures::FutureExt;
 use tokio::{
@@ -15,10 +15,11 @@ use super::{
     job::{self, End, Ended, Work},
     places::Place,
     state::{Engine, Mode},
+    yields::{Nothing, Yields},
 };
 use crate::{
     content::{ImageRef, Repository},
-    error::{Error, Result, Retry},
+    error::{Error, ErrorKind, Result, Retry},
     event::Event,
     job::{Listing, Outcome, Skip},
     report::{Failed, Failure, Filtered, Report},
@@ -27,6 +28,10 @@ use crate::{
 
 /// Further rounds where the pipeline does not say.
 const RETRIES: u32 = 2;
+
+/// What to do about something of which nothing is left.
+pub(super) const MAY_BE_EMPTY: &str =
+    "mend what was asked for, or say that it may be empty: `--allow-empty`, or `allow_empty = true` in [run]";
 
 /// Runs a pipeline, or plans it.
 pub(super) async fn run(engine: Arc<Engine>) -> Report {
@@ -66,6 +71,15 @@ enum Unlisted {
     Chosen(Listing),
 }
 
+/// What was not there when it was read.
+#[derive(Default)]
+struct Hopes {
+    images: Vec<(Work, Vec<End>)>,
+    listings: Vec<(Repository, Error)>,
+    /// Repositories that this run writes for images of other names.
+    targets: HashSet<Repository>,
+}
+
 type Done = (Work, Result<Ended>);
 
 struct Run {
@@ -76,6 +90,17 @@ struct Run {
     failed: Vec<Again>,
     unlisted: Vec<Unlisted>,
     failures: Vec<(u64, Failure)>,
+    /// What was not there and may come, because other jobs of this run write it.
+    hopes: Hopes,
+    /// Images for names that belong to other images, which are fine only if both are the same.
+    contested: Vec<Work>,
+    /// Listings that wait until all are known.
+    held_back: Vec<Listing>,
+    /// Whether of two rules for one name the one that comes now gives way, because they come from the last to the first.
+    later_wins: bool,
+    /// Whether the last round is over, so that nothing is tried again.
+    is_over: bool,
+    yields: Yields,
     report: Report,
 }
 
@@ -95,6 +120,12 @@ impl Run {
             failed: Vec::new(),
             unlisted: Vec::new(),
             failures: Vec::new(),
+            hopes: Hopes::default(),
+            contested: Vec::new(),
+            held_back: Vec::new(),
+            later_wins: false,
+            is_over: false,
+            yields: Yields::default(),
             report,
         }
     }
@@ -113,6 +144,7 @@ impl Run {
     async fn all_rounds(&mut self) {
         self.list(None).await;
         self.drain().await;
+        self.settle_hopes();
         while self.round < self.rounds() && !self.is_stopping() {
             let (failed, listings) = (mem::take(&mut self.failed), mem::take(&mut self.unlisted));
             if failed.is_empty() && listings.is_empty() {
@@ -131,7 +163,47 @@ impl Run {
             }
             self.repeat(failed).await;
             self.drain().await;
+            self.settle_hopes();
         }
+        self.is_over = true;
+        self.compare_contested().await;
+    }
+
+    /// Decides, now that everything ran once, which of what was not there is worth another round: what another job of
+    /// this run wrote, as in a chain of rules from A to B and from B to C.
+    fn settle_hopes(&mut self) {
+        let may_repeat = !self.is_stopping();
+        let Hopes { images, listings, targets } = &mut self.hopes;
+        let (images, listings) = (mem::take(images), mem::take(listings));
+        let comes = |repository: &Repository| may_repeat && targets.contains(repository);
+        let images: Vec<_> =
+            images.into_iter().map(|(work, ends)| (comes(&work.job.source.repository), work, ends)).collect();
+        let listings: Vec<_> =
+            listings.into_iter().map(|(repository, error)| (comes(&repository), repository, error)).collect();
+        let empty: Vec<_> = self.yields.empty_repositories().filter(|at| comes(at)).cloned().collect();
+        for (comes, work, ends) in images {
+            self.take_in_as(&work, ends, |_| comes);
+        }
+        for (comes, repository, error) in listings {
+            self.listing_failed_as(Some(repository), error, comes);
+        }
+        if self.round < self.rounds() && !self.is_stopping() {
+            for repository in empty {
+                self.yields.forget(&repository);
+                self.unlisted.push(Unlisted::Found(repository));
+            }
+        }
+    }
+
+    /// Compares images with those that have their names already: the same image is no mistake.
+    async fn compare_contested(&mut self) {
+        for work in mem::take(&mut self.contested) {
+            match self.place_for_a_job().await {
+                Some(place) => self.start(work, place),
+                None => self.give_up(&work),
+            }
+        }
+        self.drain().await;
     }
 
     /// Waits for a place, and takes in what ends meanwhile. None when the user wants to stop.
@@ -211,17 +283,32 @@ impl Run {
         if !deferred.is_empty() {
             self.start_slowly(Work { places: deferred, slow: true, ..work.clone() });
         }
+        if self.engine.mode == Mode::Plan && ends.len() < work.places.len() {
+            self.yields.something(&work.job.rule); // it was planned
+        }
         self.take_in(&work, ends);
         self.engine.events.tell(&Event::JobFinished { job: work.job.id });
     }
 
-    /// Takes in how a job ended for some of its targets.
+    /// Takes in how a job ended for some of its targets. What was not there is put aside until all others are through.
     fn take_in(&mut self, work: &Work, ends: Vec<End>) {
+        let is_hope = |end: &End| match &end.outcome {
+            Outcome::Failed(error) => end.place.is_some() && self.may_hope(error),
+            _ => false,
+        };
+        let (hopes, ends): (Vec<_>, Vec<_>) = ends.into_iter().partition(is_hope);
+        if !hopes.is_empty() {
+            self.hopes.images.push((work.clone(), hopes));
+        }
+        self.take_in_as(work, ends, Error::is_retryable);
+    }
+
+    fn take_in_as(&mut self, work: &Work, ends: Vec<End>, is_retryable: impl Fn(&Error) -> bool) {
         let mut again = Vec::new();
         let mut wait = std::time::Duration::ZERO;
         for End { place, outcome } in ends {
             let repeat = match &outcome {
-                Outcome::Failed(error) if self.may_repeat(error) => {
+                Outcome::Failed(error) if is_retryable(error) && self.has_rounds_left() => {
                     if let Retry::After(after) = error.retry_advice() {
                         wait = wait.max(after);
                     }
@@ -242,7 +329,16 @@ impl Run {
     }
 
     fn may_repeat(&self, error: &Error) -> bool {
-        error.is_retryable() && self.round < self.rounds() && !self.is_stopping()
+        error.is_retryable() && self.has_rounds_left()
+    }
+
+    fn has_rounds_left(&self) -> bool {
+        self.round < self.rounds() && !self.is_stopping() && !self.is_over
+    }
+
+    /// Returns true if what was not there may come in this run.
+    fn may_hope(&self, error: &Error) -> bool {
+        error.kind() == ErrorKind::NotFound && !error.is_retryable() && self.has_rounds_left()
     }
 
     fn tell_end(&self, work: &Work, place: Option<&Place>, outcome: &Outcome, again: bool) {
@@ -268,9 +364,58 @@ impl Run {
                 self.report.skipped += 1;
                 if let Skip::Filtered { at, reason, .. } = skip {
                     self.report.dropped(*at, reason);
+                    return self.note_filtered(work, *at, reason);
                 }
             }
             Outcome::Copied(moved) => self.report.copied(moved),
+        }
+        self.yields.something(&work.job.rule);
+    }
+
+    /// Notes that nothing came of an image because a filter dropped it.
+    fn note_filtered(&mut self, work: &Work, filter: usize, reason: &str) {
+        let filter = &self.engine.pipeline.filters[filter];
+        let job = &work.job;
+        if filter.stage.may_leave_nothing() {
+            return self.yields.something(&job.rule);
+        }
+        let why = format!("the filter `{}` drops `{}` ({}): {reason}", filter.kind, job.source, job.rule);
+        let repository = Some(job.source.repository.clone());
+        self.yields.nothing(&job.rule, Nothing { repository, why, must_yield: work.batch.must_yield });
+    }
+
+    /// Makes failures of rules of which nothing is left, or warnings where that may be.
+    fn tell_empty(&mut self) {
+        if self.is_stopping() {
+            return;
+        }
+        let empty: Vec<Nothing> = self.yields.empty().into_iter().cloned().collect();
+        let mut told: Vec<(Option<Repository>, String)> = empty
+            .iter()
+            .filter(|nothing| nothing.must_yield)
+            .map(|Nothing { repository, why, .. }| (repository.clone(), why.clone()))
+            .collect();
+        if self.yields.is_nothing() && told.is_empty() && self.failures.is_empty() {
+            let list = &self.engine.pipeline.list.kind;
+            told.push((
+                None,
+                match &empty[..] {
+                    [] => format!("the list `{list}` finds no image"),
+                    [only] => format!("nothing is left of the list `{list}`: {}", only.why),
+                    [first, rest @ ..] => {
+                        format!("nothing is left of the list `{list}`: {}; and {} more", first.why, rest.len())
+                    }
+                },
+            ));
+        }
+        for (repository, why) in told {
+            if self.engine.options().allow_empty {
+                self.engine.events.warn(why);
+                continue;
+            }
+            let error = Error::new(ErrorKind::NotFound, why).hint(MAY_BE_EMPTY);
+            self.engine.events.tell(&Event::ListingFailed { repository: repository.clone(), error: error.clone() });
+            self.note_failure(u64::MAX, Failed::Listing { repository }, &error);
         }
     }
 
@@ -288,6 +433,7 @@ impl Run {
             self.give_up(&again.work);
         }
         self.report.unfinished += mem::take(&mut self.unlisted).len() as u64;
+        self.tell_empty();
         if self.engine.mode == Mode::Plan {
             return;
         }
@@ -329,6 +475,7 @@ impl Run {
         self.report.interrupted = self.engine.cancel.is_stopping();
         (self.report.slowest, self.report.restarts) = self.engine.events.slowest();
         self.report.tallies = self.engine.pipeline.tallies.read();
+        self.report.warnings = self.engine.events.warnings();
         self.report
     }
 }

@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use super::{Cancel, claims::Claims, events::Events, nearby::Nearby, once::OnceMap, presence::Surveys};
 use crate::{
     blob::TeeOptions,
-    content::Digest,
+    content::{Digest, ImageRef},
     event::Observer,
     lock::lock,
     spec::{Pipeline, RunOptions},
@@ -67,6 +67,7 @@ pub(super) struct Engine {
     pub(super) tee: TeeOptions,
     laggards: Mutex<HashSet<StoreId>>,
     counted: Mutex<HashSet<Digest>>,
+    overlaps: Mutex<HashSet<(Arc<str>, Arc<str>)>>,
     transfers_made: AtomicU64,
 }
 
@@ -87,6 +88,7 @@ impl Engine {
             tee: TeeOptions::default(),
             laggards: Mutex::default(),
             counted: Mutex::default(),
+            overlaps: Mutex::default(),
             transfers_made: AtomicU64::new(0),
         })
     }
@@ -111,6 +113,13 @@ impl Engine {
 
     pub(super) fn is_laggard(&self, store: &StoreId) -> bool {
         lock(&self.laggards).contains(store)
+    }
+
+    /// Warns, once for two rules, that the later one of them gets a name that both want.
+    pub(super) fn tell_overlap(&self, at: &ImageRef, earlier: &Arc<str>, later: &Arc<str>) {
+        if lock(&self.overlaps).insert((Arc::clone(earlier), Arc::clone(later))) {
+            self.events.warn(format!("`{at}` is written by two rules, {earlier} and {later}: the later one counts"));
+        }
     }
 
     /// Whether a plan counts this blob for the first time.

@@ -26,8 +26,8 @@ struct Yield {
 /// A rule of which nothing is left so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Nothing {
-    /// Where it looked.
-    pub(super) repository: Repository,
+    /// Where it looked, if that is one repository.
+    pub(super) repository: Option<Repository>,
     /// Why nothing is left.
     pub(super) why: String,
     /// Whether that alone is a failure. If not, it counts only where all rules are like that.
@@ -58,12 +58,14 @@ impl Yields {
 
     /// Returns the repositories of rules of which nothing is left so far.
     pub(super) fn empty_repositories(&self) -> impl Iterator<Item = &Repository> {
-        self.rules.values().filter_map(|rule| Some(&rule.nothing.as_ref()?.repository))
+        self.rules.values().filter_map(|rule| rule.nothing.as_ref()?.repository.as_ref())
     }
 
     /// Forgets what is known of rules that look into `repository` and came to nothing, because it is looked at again.
     pub(super) fn forget(&mut self, repository: &Repository) {
-        self.rules.retain(|_, rule| rule.nothing.as_ref().is_none_or(|nothing| nothing.repository != *repository));
+        self.rules.retain(|_, rule| {
+            rule.nothing.as_ref().is_none_or(|nothing| nothing.repository.as_ref() != Some(repository))
+        });
     }
 
     /// Returns true if no rule yielded anything.
@@ -84,7 +86,7 @@ mod tests {
     use super::*;
 
     fn nothing(repository: &str) -> Nothing {
-        Nothing { repository: repository.parse().unwrap(), why: "why".to_owned(), must_yield: true }
+        Nothing { repository: Some(repository.parse().unwrap()), why: "why".to_owned(), must_yield: true }
     }
 
     #[test]
@@ -101,7 +103,7 @@ mod tests {
         yields.nothing(&rule("2"), nothing("q.io/b"));
         assert_eq!(yields.empty(), [&nothing("q.io/a")], "one image that is there is enough");
         assert!(!yields.is_nothing());
-        yields.forget(&nothing("q.io/a").repository);
+        yields.forget(&"q.io/a".parse().unwrap());
         assert!(yields.empty().is_empty());
     }
 }

@@ -23,7 +23,7 @@ mod words;
 mod written;
 
 pub use load::{Loaded, Parts, Settings, load, load_parts};
-pub use options::{Compare, IndexMode, RunOptions, Verify};
+pub use options::{Compare, IndexMode, Overlaps, RunOptions, Verify};
 pub use pipeline::{Named, Pipeline};
 pub use schema::schema;
 

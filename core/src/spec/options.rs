@@ -23,6 +23,11 @@ pub struct RunOptions {
     pub compare: Compare,
     /// Push manifests and tags even where the destination already has them. Default: false.
     pub force: bool,
+    /// Whether it is fine that nothing is found: a list or a rule of which nothing is left, an image that a filter drops
+    /// although it was named. A warning says so then; without this it is a failure. Default: false.
+    pub allow_empty: bool,
+    /// What happens where two rules send different images to one name. Default: `refuse`.
+    pub overlaps: Overlaps,
     /// Whether signatures, SBOMs and other referrers travel along. Default: true.
     #[schemars(example = true)]
     pub referrers: Option<bool>,
@@ -57,6 +62,18 @@ pub enum Compare {
     /// among them, write an index anew when they copy it. This gives up that an index has the digest that it has at the
     /// source: what refers to it by digest does not find it. It costs one read at the destination where digests differ.
     Entries,
+}
+
+/// What happens where two rules send different images to one name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Overlaps {
+    /// The image of the later rule fails.
+    #[default]
+    Refuse,
+    /// The image of the later rule is copied, that of the earlier one is skipped, and a warning says so. Rules that share
+    /// repositories then wait until the whole list is known.
+    Later,
 }
 
 /// What becomes of an index that lost entries to a filter.

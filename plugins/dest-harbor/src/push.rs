@@ -91,6 +91,10 @@ impl Push for HarborPush {
         Ok(places)
     }
 
+    fn keeps_apart(&self) -> bool {
+        self.push.keeps_apart()
+    }
+
     fn store(&self, at: &Repository) -> StoreId {
         self.push.store(at)
     }

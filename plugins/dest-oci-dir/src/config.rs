@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use schemars::JsonSchema;
 use sealift_core::{
-    content::ImageRef,
+    content::Reference,
     plugin::{BuildContext, ConfigError, Purpose, StageConfig},
     stage::Push,
 };
@@ -105,7 +105,11 @@ impl Config {
         let Some(name) = &self.name else { return Ok(Called::AsSource) };
         let full = name.contains(['/', ':', '@']);
         let called = match full {
-            true => ImageRef::parse_or_latest(name).map(Called::Full).map_err(|error| error.to_string()),
+            true => match Reference::parse_or_latest(name) {
+                Ok(Reference { image, beside: None }) => Ok(Called::Full(image)),
+                Ok(_) => Err(format!("`{name}` has a tag and a digest, and an image in a directory has one of them")),
+                Err(error) => Err(error.to_string()),
+            },
             false => {
                 name.parse().map(Called::Tag).map_err(|error: sealift_core::content::ReferenceError| error.to_string())
             }

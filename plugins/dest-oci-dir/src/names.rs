@@ -43,7 +43,10 @@ struct Wanted {
 /// What is noted beside an image.
 #[derive(Clone, Debug)]
 struct Notes {
+    /// What was read.
     source: ImageRef,
+    /// What it is called at the source.
+    called: ImageRef,
     targets: Vec<ImageRef>,
     /// The job that wrote it in this run, and the name that its entry got.
     written: Option<(u64, ImageRef)>,
@@ -58,13 +61,18 @@ impl Names {
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns true if images keep the names of their sources.
+    pub(crate) fn are_those_of_the_sources(&self) -> bool {
+        self.called == Called::AsSource
+    }
+
     /// The name of a job's image.
     ///
     /// # Errors
     /// [`ErrorKind::Conflict`] if another image of this run has it, as other tools would see it.
     pub(crate) fn give(&self, job: &Job) -> Result<ImageRef> {
         let at = match &self.called {
-            Called::AsSource => job.source.clone(),
+            Called::AsSource => job.called(),
             Called::Tag(tag) => job.source.repository.tagged(tag),
             Called::Full(name) => name.clone(),
         };
@@ -75,9 +83,10 @@ impl Names {
                 return Err(same_tag(&owner.tagged(tag).to_string(), &at, tag));
             }
         }
-        let notes = Notes { source: job.source.clone(), targets: Vec::new(), written: None };
+        let notes = Notes { source: job.source.clone(), called: job.called(), targets: Vec::new(), written: None };
         let notes = wanted.notes.entry(at.clone()).or_insert(notes);
-        if notes.source != job.source {
+        // Two images that the source calls the same may be one: the engine compares them.
+        if notes.source != job.source && self.called != Called::AsSource {
             let (first, second) = (&notes.source, &job.source);
             let message = format!("`{first}` and `{second}` would both be called `{at}`");
             return Err(Error::new(ErrorKind::Conflict, message).hint("`name` goes for one image: leave it out"));
@@ -107,7 +116,7 @@ impl Names {
     /// The entry of a job's image. `asked` is its name, `at` the one that it gets.
     pub(crate) fn noted(&self, job: &Job, asked: &ImageRef, at: &ImageRef, manifest: Descriptor) -> Named {
         let targets = self.wanted().notes.get(asked).map(|notes| notes.targets.clone());
-        let entry = self.entry(at, manifest).source(&job.source);
+        let entry = self.entry(at, manifest).source(&job.called());
         entry.targets(targets.as_deref().unwrap_or(&job.targets))
     }
 
@@ -145,7 +154,7 @@ impl Names {
             if !notes.targets.is_empty() {
                 bare.annotations.remove(TARGETS); // else what was noted earlier still holds
             }
-            let entry = self.entry(at, bare).source(&notes.source).targets(&notes.targets);
+            let entry = self.entry(at, bare).source(&notes.called).targets(&notes.targets);
             if *entry.entry() != there {
                 outdated.push(entry);
             }

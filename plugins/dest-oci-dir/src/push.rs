@@ -69,6 +69,10 @@ impl Push for OciDir {
         self.names.give(job).map(|at| vec![at])
     }
 
+    fn keeps_apart(&self) -> bool {
+        self.names.are_those_of_the_sources()
+    }
+
     fn store(&self, _: &Repository) -> StoreId {
         StoreId::new(&format!("oci-dir:{}", self.path.display()))
     }

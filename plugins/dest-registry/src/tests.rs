@@ -15,7 +15,7 @@ fn push(cx: &BuildContext<'_>, prefix: Option<&str>) -> Result<Box<dyn Push>, St
 
 fn placed(push: &dyn Push) -> String {
     let targets = vec!["h.io/rule/nginx:1".parse().unwrap()];
-    let job = Job { id: 0, source: "nginx:1".parse().unwrap(), targets, rule: "r".into() };
+    let job = Job { targets, ..Job::new("nginx:1".parse().unwrap()) };
     push.place(&job).unwrap()[0].to_string()
 }
 

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use sealift_core::{
+    diagnostic::Diagnostic,
     plugin::{BuildContext, ConfigError, StageConfig},
     stage::Filter,
 };
@@ -9,6 +10,7 @@ use serde::Deserialize;
 
 use crate::{
     filter::Platforms,
+    known::Odd,
     wanted::{Arch, Os, Wanted},
 };
 
@@ -70,7 +72,7 @@ pub enum OciImages {
 }
 
 impl StageConfig<dyn Filter> for Config {
-    fn build(self, _: &BuildContext<'_>) -> Result<Box<dyn Filter>, ConfigError> {
+    fn build(self, cx: &BuildContext<'_>) -> Result<Box<dyn Filter>, ConfigError> {
         let mut errors = ConfigError::default();
         let (attestations, oci_images) = (self.attestations, self.oci_images);
         let mut wrong = |key: &str, error: ConfigError| errors = std::mem::take(&mut errors).and(error.at(key));
@@ -93,6 +95,9 @@ impl StageConfig<dyn Filter> for Config {
                 arch: parsed("arch", &arch.unwrap_or_default(), Arch::parse, &mut wrong),
             },
         };
+        for (key, at, Odd { message, hint }) in wanted.oddities() {
+            cx.warn_at(format!("{key}[{at}]"), Diagnostic { hint, ..Diagnostic::warning(message) });
+        }
         errors.or_ok(Box::new(Platforms::new(wanted, attestations, oci_images)))
     }
 }

@@ -5,6 +5,7 @@
 
 mod config;
 mod filter;
+mod known;
 mod wanted;
 
 pub use config::{Attestations, Config, OciImages};

@@ -4,6 +4,8 @@ use std::fmt;
 
 use sealift_core::{content::Platform, plugin::ConfigError};
 
+use crate::known::{Odd, odd_architecture, odd_system};
+
 /// Which platforms are wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
@@ -28,6 +30,26 @@ pub(crate) struct Arch {
 }
 
 impl Wanted {
+    /// What is odd about the names: those that no image has.
+    pub(crate) fn oddities(&self) -> Vec<(&'static str, usize, Odd)> {
+        let mut found = Vec::new();
+        match self {
+            Self::Pairs(pairs) => {
+                for (at, (os, arch)) in pairs.iter().enumerate() {
+                    let odd = odd_system(&os.name).into_iter().chain(odd_architecture(&arch.name));
+                    found.extend(odd.map(|odd| ("keep", at, odd)));
+                }
+            }
+            Self::Lists { os, arch } => {
+                let os = os.iter().enumerate().filter_map(|(at, os)| Some(("os", at, odd_system(&os.name)?)));
+                let arch = arch.iter().enumerate();
+                let arch = arch.filter_map(|(at, arch)| Some(("arch", at, odd_architecture(&arch.name)?)));
+                found.extend(os.chain(arch));
+            }
+        }
+        found
+    }
+
     /// Whether a platform is one of those.
     pub(crate) fn matches(&self, platform: &Platform) -> bool {
         match self {

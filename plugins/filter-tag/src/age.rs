@@ -105,6 +105,10 @@ impl Filter for Ages {
         Ok(self.judge(created.map_err(cannot_tell(&image.image))?))
     }
 
+    fn may_leave_nothing(&self) -> bool {
+        true // in some nights there is nothing new, or nothing old enough
+    }
+
     fn summary(&self) -> Option<String> {
         let least = self.config.at_least.map(|least| format!("at least {least} old"));
         let most = self.config.at_most.map(|most| format!("at most {most} old"));

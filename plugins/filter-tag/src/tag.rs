@@ -114,6 +114,10 @@ impl Filter for Tags {
         listing.retain(|candidate| candidate.tag().is_none_or(|tag| self.wants(tag)));
     }
 
+    fn may_leave_nothing(&self) -> bool {
+        self.include.is_empty() && self.range.is_none() // what `exclude` names is known to be unwanted
+    }
+
     fn summary(&self) -> Option<String> {
         Some(self.summary.clone())
     }

@@ -24,6 +24,9 @@ pub struct Rule {
     pub source: Repository,
     /// Which of them.
     pub select: Select,
+    /// The tag that stands beside a digest in the source (`app:v1@sha256:…`): what the image is called where the
+    /// destination does not say otherwise. Not in image-syncer's dialect, where the digest alone counts.
+    pub beside: Option<Tag>,
     /// Where they go. Empty means that the destination names them.
     pub targets: Vec<TargetRule>,
     /// Where this was asked for, such as `images.yaml:7`.
@@ -66,6 +69,8 @@ pub enum TargetVersion {
     Matching(Expression),
     /// By digest only, which must be that of what is pushed.
     Digest(Digest),
+    /// By this tag and by digest, which must be that of what is pushed. Not in image-syncer's dialect.
+    Pinned(Tag, Digest),
 }
 
 impl Rule {
@@ -81,6 +86,7 @@ impl Rule {
     pub fn listing(&self, tags: &[Tag]) -> Listing {
         let versions = self.versions(tags);
         let targets: Vec<_> = self.targets.iter().filter(|target| target.misfit(&versions).is_none()).collect();
+        let named = !self.needs_tags();
         let mut candidates: Vec<Candidate> = Vec::with_capacity(versions.len());
         if targets.is_empty() && !self.targets.is_empty() {
             return Listing::new(self.source.clone(), candidates, Arc::clone(&self.label));
@@ -88,11 +94,11 @@ impl Rule {
         let mut known: HashMap<Version, usize> = HashMap::with_capacity(versions.len());
         for (at, version) in versions.into_iter().enumerate() {
             let index = *known.entry(version.clone()).or_insert_with(|| {
-                candidates.push(Candidate::new(version.clone()));
+                candidates.push(Candidate { named, beside: self.beside.clone(), ..Candidate::new(version.clone()) });
                 candidates.len() - 1
             });
-            for target in &targets {
-                let image = target.image(at, &version);
+            let called = self.beside.clone().map_or(version, Version::Tag);
+            for image in targets.iter().flat_map(|target| target.images(at, &called)) {
                 if !candidates[index].targets.contains(&image) {
                     candidates[index].targets.push(image);
                 }
@@ -118,7 +124,10 @@ impl Rule {
         match &self.select {
             Select::All => source.to_string(),
             Select::Named(named) => format!("{source}:{}", joined(named)),
-            Select::Digest(digest) => format!("{source}@{digest}"),
+            Select::Digest(digest) => match &self.beside {
+                Some(tag) => format!("{source}:{tag}@{digest}"),
+                None => format!("{source}@{digest}"),
+            },
             Select::Matching(expression) => format!("{source}:/{expression}/"),
         }
     }
@@ -135,14 +144,15 @@ fn joined(versions: &[Version]) -> String {
 
 impl TargetRule {
     /// What the version that stands at `at` in the source is called here.
-    fn image(&self, at: usize, source: &Version) -> ImageRef {
-        let version = match &self.version {
-            TargetVersion::Same | TargetVersion::Matching(_) => source.clone(),
+    fn images(&self, at: usize, source: &Version) -> Vec<ImageRef> {
+        let versions = match &self.version {
+            TargetVersion::Same | TargetVersion::Matching(_) => vec![source.clone()],
             // A target that has another number is left out before.
-            TargetVersion::Named(named) => named[at].clone(),
-            TargetVersion::Digest(digest) => Version::Digest(digest.clone()),
+            TargetVersion::Named(named) => vec![named[at].clone()],
+            TargetVersion::Digest(digest) => vec![Version::Digest(digest.clone())],
+            TargetVersion::Pinned(tag, digest) => vec![Version::Tag(tag.clone()), Version::Digest(digest.clone())],
         };
-        ImageRef { repository: self.repository.clone(), version }
+        versions.into_iter().map(|version| ImageRef { repository: self.repository.clone(), version }).collect()
     }
 }
 
@@ -154,6 +164,7 @@ impl fmt::Display for TargetRule {
             TargetVersion::Named(named) => write!(f, ":{}", joined(named)),
             TargetVersion::Matching(expression) => write!(f, ":/{expression}/"),
             TargetVersion::Digest(digest) => write!(f, "@{digest}"),
+            TargetVersion::Pinned(tag, digest) => write!(f, ":{tag}@{digest}"),
         }
     }
 }

@@ -97,7 +97,8 @@ impl List for CatalogList {
         }
         let registry = self.at.registry();
         if noted.found == 0 {
-            return out.warn(format!("no repository in the catalog of `{registry}` is wanted")).await;
+            let why = format!("no repository in the catalog of `{registry}` is wanted");
+            return out.nothing(Arc::clone(&self.rule), None, why).await;
         }
         if noted.without_tags > 0 {
             return out.warn(format!("{} repositories of `{registry}` have no tags", noted.without_tags)).await;

@@ -30,6 +30,7 @@ async fn listed(config: Config) -> Vec<String> {
     let mut lines = Vec::new();
     while let Some(found) = found.recv().await {
         lines.push(match found {
+            Found::Nothing { why, .. } => format!("nothing: {why}"),
             Found::Coming(..) => continue,
             Found::Listing(listing) => {
                 let tags: Vec<_> = listing.candidates.iter().map(|one| one.version.to_string()).collect();

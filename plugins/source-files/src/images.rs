@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use sealift_core::{
     async_trait,
-    content::{ImageRef, ReferenceError, Repository, Suffix},
+    content::{ImageRef, Reference, ReferenceError, Repository, Suffix},
     diagnostic::{Diagnostic, Place},
     error::{Error, ErrorKind, Result},
     job::{Candidate, Listing},
@@ -16,7 +16,7 @@ use sealift_core::{
 /// An image that a file names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mention {
-    pub(crate) image: ImageRef,
+    pub(crate) image: Reference,
     /// Whether neither tag nor digest is written.
     pub(crate) is_bare: bool,
     pub(crate) place: Place,
@@ -28,22 +28,26 @@ impl Mention {
     /// # Errors
     /// If it names no image.
     pub(crate) fn parse(text: &str, place: impl FnOnce() -> Place) -> Result<Self, ReferenceError> {
-        let image = ImageRef::parse_or_latest(text)?;
+        let image = Reference::parse_or_latest(text)?;
         let is_bare = matches!(Repository::split(text), Ok((_, Suffix::None)));
         Ok(Self { image, is_bare, place: place() })
     }
 }
 
 /// Lists the images that were found in files.
-pub(crate) struct Images(Vec<Listing>);
+pub(crate) struct Images {
+    listings: Vec<Listing>,
+    /// Files that the user named and that name no image.
+    empty: Vec<Arc<str>>,
+}
 
 impl Images {
     /// Makes listings: one a repository, in the order in which they are named, each image once. What was guessed is said.
     pub(crate) fn new(mentions: Vec<Mention>, cx: &BuildContext<'_>) -> Self {
         let mut listings: Vec<Listing> = Vec::new();
         let mut at: HashMap<Repository, usize> = HashMap::new();
-        let mut seen: HashMap<ImageRef, Vec<Place>> = HashMap::new();
-        let mut repeated: Vec<ImageRef> = Vec::new();
+        let mut seen: HashMap<Reference, Vec<Place>> = HashMap::new();
+        let mut repeated: Vec<Reference> = Vec::new();
         let mut bare = Vec::new();
         for Mention { image, is_bare, place } in mentions {
             let label = label(&place);
@@ -56,18 +60,24 @@ impl Images {
                 continue;
             }
             if is_bare {
-                bare.push((image.clone(), place));
+                bare.push((image.image.clone(), place));
             }
-            let ImageRef { repository, version } = image;
+            let Reference { image: ImageRef { repository, version }, beside } = image;
             let index = *at.entry(repository.clone()).or_insert_with(|| {
-                listings.push(Listing::new(repository, Vec::new(), label));
+                // A filter by name chooses among the images of a file; it is a mistake only if it leaves nothing at all.
+                listings.push(Listing { must_yield: false, ..Listing::new(repository, Vec::new(), label) });
                 listings.len() - 1
             });
-            listings[index].candidates.push(Candidate::new(version));
+            listings[index].candidates.push(Candidate { beside, ..Candidate::named(version) });
         }
         tell_bare(&bare, cx);
         tell_repeated(&repeated, &seen, cx);
-        Self(listings)
+        Self { listings, empty: Vec::new() }
+    }
+
+    /// The same with files that name no image.
+    pub(crate) fn and_nothing_in(self, empty: Vec<Arc<str>>) -> Self {
+        Self { empty, ..self }
     }
 }
 
@@ -91,7 +101,7 @@ fn tell_bare(bare: &[(ImageRef, Place)], cx: &BuildContext<'_>) {
     cx.warn(and_more(warning, bare.len().saturating_sub(1 + NAMED)));
 }
 
-fn tell_repeated(repeated: &[ImageRef], seen: &HashMap<ImageRef, Vec<Place>>, cx: &BuildContext<'_>) {
+fn tell_repeated(repeated: &[Reference], seen: &HashMap<Reference, Vec<Place>>, cx: &BuildContext<'_>) {
     let Some(first) = repeated.first() else { return };
     let message = match repeated.len() {
         1 => format!("`{first}` is named {} times and copied once", seen[first].len()),
@@ -113,11 +123,14 @@ fn and_more(warning: Diagnostic, more: usize) -> Diagnostic {
 #[async_trait]
 impl List for Images {
     async fn list(&self, out: &Outlet) -> Result<()> {
-        out.send_all(&self.0).await
+        for file in &self.empty {
+            out.nothing(Arc::clone(file), None, format!("`{file}` names no image")).await?;
+        }
+        out.send_all(&self.listings).await
     }
 
     async fn list_again(&self, repository: &Repository, out: &Outlet) -> Result<()> {
-        let listing = self.0.iter().find(|listing| listing.repository == *repository);
+        let listing = self.listings.iter().find(|listing| listing.repository == *repository);
         let unknown = || Error::new(ErrorKind::Bug, format!("`{repository}` is in none of the files"));
         out.send(listing.ok_or_else(unknown)?.clone()).await
     }

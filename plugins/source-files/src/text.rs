@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use sealift_core::{
     diagnostic::{Diagnostic, Place},
-    plugin::{BuildContext, ConfigError, Plugin, StageConfig},
+    plugin::{BuildContext, ConfigError, Plugin, Purpose, StageConfig},
     stage::List,
 };
 use serde::Deserialize;
@@ -32,15 +32,22 @@ impl StageConfig<dyn List> for Text {
             |_| Err(std::io::Error::other("it is a directory, and this list reads files"));
         let mut errors = Vec::new();
         let mut mentions = Vec::new();
+        let mut empty = Vec::new();
         for input in input::read(&self.files, no_directories, cx)? {
             let found = mentions.len() + errors.len();
             read(&input, &mut mentions, &mut errors);
-            input::warn_of_nothing(&input, mentions.len() + errors.len() - found, cx);
+            if mentions.len() + errors.len() == found {
+                empty.push(input.name.clone());
+                // A run tells it as a failure.
+                if cx.purpose() == Purpose::Check {
+                    input::warn_of_nothing(&input, 0, cx);
+                }
+            }
         }
         if !errors.is_empty() {
             return Err(errors.into());
         }
-        Ok(Box::new(Images::new(mentions, cx)))
+        Ok(Box::new(Images::new(mentions, cx).and_nothing_in(empty)))
     }
 }
 

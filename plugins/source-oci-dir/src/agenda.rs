@@ -46,6 +46,8 @@ pub(crate) struct Agenda {
     pub(crate) warnings: Vec<String>,
     /// What is wanted and cannot be copied.
     pub(crate) unusable: Vec<(Option<ImageRef>, Error)>,
+    /// Patterns that no name is like.
+    pub(crate) unused: Vec<String>,
 }
 
 /// An image that is wanted.
@@ -63,8 +65,10 @@ impl Agenda {
     pub(crate) fn of(catalog: &Catalog, wanted: &Wanted, path: &Path) -> Result<Self> {
         let mut warnings: Vec<String> = catalog.oddities().to_vec();
         let unusable = unusable(catalog, wanted, path, &mut warnings);
+        let mut unused = Vec::new();
+        let named = matches!(wanted, Wanted::Picks(_));
         let mut chosen = match wanted {
-            Wanted::Some { include, to } => some(catalog, include, to, &mut warnings)?,
+            Wanted::Some { include, to } => some(catalog, include, to, &mut unused)?,
             Wanted::Picks(picks) => picked(catalog, picks)?,
         };
         follow_subjects(&mut chosen);
@@ -74,7 +78,7 @@ impl Agenda {
                 warnings.push(format!("`{}` has no name in the layout, so it will have no tag either", one.image.name));
             }
         }
-        Ok(Self { listings: listings(chosen, exclusive, path), warnings, unusable })
+        Ok(Self { listings: listings(chosen, exclusive, named, path), warnings, unusable, unused })
     }
 }
 
@@ -119,7 +123,7 @@ fn unusable(
     unusable
 }
 
-fn some<'a>(catalog: &'a Catalog, include: &[Pattern], to: &To, warnings: &mut Vec<String>) -> Result<Vec<Chosen<'a>>> {
+fn some<'a>(catalog: &'a Catalog, include: &[Pattern], to: &To, unused: &mut Vec<String>) -> Result<Vec<Chosen<'a>>> {
     let mut chosen = Vec::new();
     let mut used = vec![false; include.len()];
     let mut problems = Problems::default();
@@ -145,7 +149,7 @@ fn some<'a>(catalog: &'a Catalog, include: &[Pattern], to: &To, warnings: &mut V
         }
     }
     for (pattern, _) in include.iter().zip(used).filter(|(_, used)| !used) {
-        warnings.push(format!("`{}` is the name of no image in the layout", pattern.text));
+        unused.push(pattern.text.clone());
     }
     problems.or(chosen, "name single images with `images = [{ from = …, to = […] }]`, by name or `@` and the digest")
 }
@@ -161,7 +165,7 @@ fn picked<'a>(catalog: &'a Catalog, picks: &[Pick]) -> Result<Vec<Chosen<'a>>> {
         let mut targets = if pick.to.is_empty() { image.targets.clone() } else { Vec::new() };
         for text in &pick.to {
             match to::one(text, &image.source.version) {
-                Ok(target) => targets.push(target),
+                Ok(names) => targets.extend(names),
                 Err(problem) => problems.add(problem),
             }
         }
@@ -234,7 +238,7 @@ fn last_parts_differ<'a>(mut names: impl Iterator<Item = (&'a ImageRef, &'a Imag
 }
 
 /// One listing for each repository, in the order of their names; signatures last.
-fn listings(chosen: Vec<Chosen<'_>>, exclusive: bool, path: &Path) -> Vec<Listing> {
+fn listings(chosen: Vec<Chosen<'_>>, exclusive: bool, named: bool, path: &Path) -> Vec<Listing> {
     let mut by_repository: BTreeMap<Repository, Vec<Chosen<'_>>> = BTreeMap::new();
     for one in chosen {
         by_repository.entry(one.source.repository.clone()).or_default().push(one);
@@ -242,9 +246,11 @@ fn listings(chosen: Vec<Chosen<'_>>, exclusive: bool, path: &Path) -> Vec<Listin
     let listing = |(repository, mut all): (Repository, Vec<Chosen<'_>>)| {
         all.sort_by_cached_key(|one| (one.image.is_about().is_some(), one.source.version.clone()));
         let rule = format!("`{repository}` in `{}`", path.display());
-        let candidates =
-            all.into_iter().map(|one| Candidate { version: one.source.version, targets: one.targets }).collect();
-        Listing { exclusive, ..Listing::new(repository, candidates, rule) }
+        let candidates = all
+            .into_iter()
+            .map(|one| Candidate { targets: one.targets, named, ..Candidate::new(one.source.version) })
+            .collect();
+        Listing { exclusive, must_yield: false, ..Listing::new(repository, candidates, rule) }
     };
     by_repository.into_iter().map(listing).collect()
 }

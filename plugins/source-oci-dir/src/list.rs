@@ -134,6 +134,11 @@ impl stage::List for List {
         for (image, error) in agenda.unusable {
             out.unusable(image, error).await?;
         }
+        for pattern in agenda.unused {
+            let path = self.lazy.path().display();
+            let why = format!("`{pattern}` is the name of no image in `{path}`");
+            out.nothing(format!("include {pattern}"), None, why).await?;
+        }
         out.send_all(&agenda.listings).await
     }
 

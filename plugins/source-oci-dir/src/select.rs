@@ -2,7 +2,7 @@
 
 use globset::{GlobBuilder, GlobMatcher};
 use sealift_core::{
-    content::ImageRef,
+    content::Reference,
     diagnostic::did_you_mean,
     error::{Error, ErrorKind, Result},
 };
@@ -31,6 +31,7 @@ impl Pattern {
         [image.name.as_str(), image.source.to_string().as_str(), repository.as_str()]
             .into_iter()
             .chain(ref_name(image))
+            .chain([format!("{}@{}", image.source, image.entry.digest).as_str()])
             .any(|name| self.glob.is_match(name))
     }
 }
@@ -82,8 +83,20 @@ fn is_called(image: &Image, name: &str) -> bool {
     let digest = name.strip_prefix('@').unwrap_or(name).parse().ok();
     image.name == name
         || ref_name(image) == Some(name)
-        || ImageRef::parse_or_latest(name).is_ok_and(|parsed| parsed == image.source)
+        || Reference::parse_or_latest(name).is_ok_and(|parsed| is_reference_to(image, &parsed))
         || digest.is_some_and(|digest: sealift_core::content::Digest| digest == image.entry.digest)
+}
+
+/// A name with tag and digest means the image of that tag, or one without a tag, that has that digest.
+fn is_reference_to(image: &Image, name: &Reference) -> bool {
+    let source = &image.source;
+    match (&name.beside, name.image.version.digest()) {
+        (Some(tag), Some(digest)) => {
+            let is_called = source.version.tag().is_none_or(|called| called == tag);
+            source.repository == name.image.repository && is_called && image.entry.digest == *digest
+        }
+        _ => name.image == *source,
+    }
 }
 
 /// A tag alone where the layout has full names, as regctl reads it.

@@ -92,6 +92,8 @@ struct Listed {
     lines: Vec<String>,
     warnings: Vec<String>,
     unusable: Vec<String>,
+    /// What the list says of patterns that no name is like.
+    nothing: Vec<String>,
     exclusive: bool,
 }
 
@@ -104,6 +106,7 @@ async fn listed(config: Value, path: &Path) -> Result<Listed> {
         match found {
             Found::Coming(..) => {}
             Found::Warning(warning) => all.warnings.push(warning),
+            Found::Nothing { why, .. } => all.nothing.push(why),
             Found::Failed(repository, error) => panic!("{repository}: {error}"),
             Found::Refused(rule, error) => panic!("{rule}: {error}"),
             Found::Unusable(image, error) => {

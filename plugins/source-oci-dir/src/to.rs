@@ -1,6 +1,6 @@
 //! Where the images of a layout go.
 
-use sealift_core::content::{ImageRef, Repository, Suffix, Version};
+use sealift_core::content::{ImageRef, Reference, ReferenceError, Repository, Suffix, Version};
 use sealift_oci_layout::{Image, Naming};
 
 /// Where images go, as the pipeline says it for all of them.
@@ -76,12 +76,14 @@ impl To {
 }
 
 /// Reads a target of one image; without tag or digest it keeps that of the image.
-pub(crate) fn one(text: &str, version: &Version) -> Result<ImageRef, String> {
+/// With both it has two names, the second of which demands the digest.
+pub(crate) fn one(text: &str, version: &Version) -> Result<Vec<ImageRef>, String> {
     let (repository, suffix) = Repository::split(text).map_err(|error| error.to_string())?;
-    match suffix {
-        Suffix::None => Ok(ImageRef { repository, version: version.clone() }),
-        _ => text.parse().map_err(|error: sealift_core::content::ReferenceError| error.to_string()),
+    if suffix == Suffix::None {
+        return Ok(vec![ImageRef { repository, version: version.clone() }]);
     }
+    let Reference { image, beside } = text.parse().map_err(|error: ReferenceError| error.to_string())?;
+    Ok(beside.map(|tag| repository.tagged(&tag)).into_iter().chain([image]).collect())
 }
 
 #[cfg(test)]
@@ -159,8 +161,11 @@ mod tests {
     #[test]
     fn a_target_without_tag_keeps_the_version() {
         let version = Version::Tag("v1".parse().unwrap());
-        assert_eq!(one("h.io/a/b", &version).unwrap().to_string(), "h.io/a/b:v1");
-        assert_eq!(one("h.io/a/b:v2", &version).unwrap().to_string(), "h.io/a/b:v2");
+        let digest = Digest::of(b"{}");
+        let names = |text: &str| one(text, &version).unwrap().iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(names("h.io/a/b"), ["h.io/a/b:v1"]);
+        assert_eq!(names("h.io/a/b:v2"), ["h.io/a/b:v2"]);
+        assert_eq!(names(&format!("h.io/a/b:v2@{digest}")), ["h.io/a/b:v2".to_owned(), format!("h.io/a/b@{digest}")]);
         assert!(one("h.io/a/b:", &version).is_err());
     }
 }

@@ -26,7 +26,7 @@ pub(crate) fn exclusive(rules: &[Rule]) -> Vec<bool> {
 /// Whether two versions of the source never get one name.
 fn keeps_apart(version: &TargetVersion) -> bool {
     match version {
-        TargetVersion::Same | TargetVersion::Matching(_) | TargetVersion::Digest(_) => true,
+        TargetVersion::Same | TargetVersion::Matching(_) | TargetVersion::Digest(_) | TargetVersion::Pinned(..) => true,
         TargetVersion::Named(names) => names.iter().collect::<HashSet<_>>().len() == names.len(),
     }
 }

@@ -77,7 +77,8 @@ impl RegistryList {
         let listing = Listing { exclusive: *alone, ..rule.listing(tags) };
         if listing.candidates.is_empty() {
             let what = if tags.is_empty() { "has no tags" } else { "matches none of its tags" };
-            return out.warn(format!("`{}` {what} ({})", rule.from(), rule.label)).await;
+            let why = format!("`{}` {what} ({})", rule.from(), rule.label);
+            return out.nothing(Arc::clone(&rule.label), Some(&rule.source), why).await;
         }
         out.send(listing).await
     }

@@ -54,6 +54,7 @@ async fn collect(run: impl AsyncFnOnce(&Outlet) -> sealift_core::error::Result<(
             Found::Refused(rule, error) => format!("refused: {rule}: {error}"),
             Found::Warning(text) => format!("warning: {text}"),
             Found::Unusable(_, error) => format!("unusable: {error}"),
+            Found::Nothing { why, .. } => format!("nothing: {why}"),
             Found::Failed(repository, error) => {
                 assert_eq!(error.kind(), ErrorKind::NotFound);
                 format!("failed: {}", repository.path())

@@ -63,7 +63,7 @@ impl Bench {
             let image = if number % 3 == 0 { both.clone() } else { dated(number) };
             registry.add(&format!("app:{tag}"), &image);
             let targets = vec![format!("to.example/app:{tag}").parse().expect("a valid name")];
-            candidates.push(Candidate { version: Version::Tag(tag.parse().expect("a valid tag")), targets });
+            candidates.push(Candidate { targets, ..Candidate::new(Version::Tag(tag.parse().expect("a valid tag"))) });
         }
         candidates.insert(5, Candidate::new(Version::Digest(both.manifest.digest().clone())));
         let repository = "kit.example/app".parse().expect("a valid name");

@@ -68,7 +68,7 @@ pub(super) fn chunks(bytes: &Bytes) -> impl futures::Stream<Item = Bytes> + Send
 /// A job for an image that is called `name` at a registry that does not exist.
 pub(super) fn job(name: &str) -> Job {
     let source = format!("source.example/{name}").parse().expect("the samples have names");
-    Job { id: 0, source, targets: Vec::new(), rule: Arc::from("conformance") }
+    Job { rule: Arc::from("conformance"), ..Job::new(source) }
 }
 
 /// Where a push puts an image of this name.

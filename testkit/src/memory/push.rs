@@ -25,7 +25,11 @@ impl Push for Memory {
             return Ok(mine);
         }
         let repository = Repository::new(&self.0.host, job.source.repository.path())?;
-        Ok(vec![ImageRef { repository, version: job.source.version.clone() }])
+        Ok(vec![ImageRef { repository, version: job.called().version }])
+    }
+
+    fn keeps_apart(&self) -> bool {
+        true
     }
 
     fn store(&self, _: &Repository) -> StoreId {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use sealift_core::{
-    content::{ImageRef, Repository},
+    content::{Reference, Repository},
     error::{Error, Result},
     job::{Candidate, Listing},
     outlet::Outlet,
@@ -15,6 +15,7 @@ use sealift_core::{
 #[derive(Clone, Default)]
 pub struct Wanted {
     listings: Vec<Listing>,
+    named: bool,
     failing: Arc<Mutex<Vec<(Repository, Error)>>>,
 }
 
@@ -27,9 +28,9 @@ impl Wanted {
     /// `source` (`host/repo:tag`) goes to these targets; the destination names it if there are none.
     #[must_use]
     pub fn image(mut self, source: &str, targets: &[&str]) -> Self {
-        let source: ImageRef = source.parse().expect("a valid source");
+        let Reference { image: source, beside } = source.parse().expect("a valid source");
         let targets = targets.iter().map(|target| target.parse().expect("a valid target")).collect();
-        let candidate = Candidate { version: source.version, targets };
+        let candidate = Candidate { targets, beside, named: self.named, ..Candidate::new(source.version) };
         match self.listings.last_mut().filter(|last| last.repository == source.repository) {
             Some(listing) => listing.candidates.push(candidate),
             None => {
@@ -37,6 +38,19 @@ impl Wanted {
                 self.listings.push(Listing::new(source.repository, vec![candidate], rule));
             }
         }
+        self
+    }
+
+    /// From here on the rules name their images, which were found until then.
+    #[must_use]
+    pub fn named(self) -> Self {
+        Self { named: true, ..self }
+    }
+
+    /// The listings say that no other sends images to their names.
+    #[must_use]
+    pub fn exclusive(mut self) -> Self {
+        self.listings.iter_mut().for_each(|listing| listing.exclusive = true);
         self
     }
 

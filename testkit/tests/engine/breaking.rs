@@ -138,7 +138,7 @@ const PUSH: [(&str, &[How]); 15] = [
     ("fill", &WAYS),
 ];
 /// What only helps: an image arrives without it.
-const HELP: [(&str, &[How]); 9] = [
+const HELP: [(&str, &[How]); 10] = [
     ("expect", &[How::Panics]),
     ("tags", &WAYS),
     ("elsewhere", &WAYS),
@@ -148,6 +148,7 @@ const HELP: [(&str, &[How]); 9] = [
     ("keeps_children", &[How::Panics]),
     ("related", &WAYS),
     ("read_back", &WAYS),
+    ("keeps_apart", &[How::Panics]),
 ];
 
 /// Breaks each method in each way that it can.
@@ -339,8 +340,8 @@ impl List for Breaking {
 fn listing(repository: &str, tags: usize) -> Listing {
     let repository: Repository = repository.parse().unwrap();
     let version = |n| sealift_core::content::Version::Tag(format!("v{}", n + 1).parse().unwrap());
-    let candidates = (0..tags).map(|n| Candidate { version: version(n), targets: Vec::new() }).collect();
-    Listing { repository, candidates, rule: "a rule".into(), exclusive: true }
+    let candidates = (0..tags).map(|n| Candidate::new(version(n))).collect();
+    Listing { exclusive: true, ..Listing::new(repository, candidates, "a rule") }
 }
 
 #[tokio::test(start_paused = true)]

@@ -101,7 +101,7 @@ async fn nothing_left_is_a_skip_that_names_the_filter() {
     let wanted = Wanted::new().image("from.io/list:v1", &[]).image("from.io/image:v1", &[]);
     let bench = Bench::new(wanted, &from, &[&to]).filter("only", Only("s390x"));
     let report = bench.run().await;
-    assert_eq!((report.copied, report.skipped, report.failed), (0, 2, 0));
+    assert_eq!((report.copied, report.skipped, report.failed), (0, 2, 2), "nothing is left of two rules");
     let named = |event: &Event| matches!(event, Event::TargetFinished { outcome: Outcome::Skipped(Skip::Filtered { filter, .. }), .. } if filter == "only");
     assert_eq!(bench.told().iter().filter(|event| named(event)).count(), 2);
 }
@@ -143,4 +143,20 @@ async fn dropped_names_are_counted_by_filter_and_cost_nothing() {
     });
     assert_eq!(listed, Some((1, vec![("names".to_owned(), 2)])));
     assert_eq!(from.count(Op::ResolveManifest), 1);
+}
+
+/// Seen before: what the second of two filters of one kind dropped was counted at the first.
+#[tokio::test]
+async fn drops_are_counted_at_the_filter_that_made_them() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
+    from.add("list:v1", &two_platforms());
+    from.add("image:v1", &image("linux/arm64", &["x"]));
+    let wanted = Wanted::new().image("from.io/list:v1", &[]).image("from.io/image:v1", &[]);
+    let bench = Bench::new(wanted, &from, &[&to])
+        .filter("only", Only("arm64"))
+        .filter("other", Only("arm64"))
+        .filter("only", Only("s390x"));
+    let report = bench.run().await;
+    let counted: Vec<_> = report.filters.iter().map(|filter| (filter.images, filter.reasons.values().sum())).collect();
+    assert_eq!(counted, [(0, 0), (0, 0), (2, 2_u64)]);
 }

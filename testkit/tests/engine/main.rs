@@ -3,10 +3,12 @@
 mod breaking;
 mod choosing;
 mod copying;
+mod empty;
 mod failing;
 mod fan_out;
 mod filtering;
 mod identity;
+mod names;
 mod odd;
 mod remembering;
 mod standing;

@@ -2,6 +2,7 @@
 
 mod converting;
 mod counting;
+mod emptiness;
 mod failing;
 mod leniency;
 mod migrating;

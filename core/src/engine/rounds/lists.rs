@@ -2,6 +2,7 @@
 //! places and a free seat.
 
 use std::{
+    mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
@@ -14,14 +15,17 @@ use crate::{
     engine::{
         fence,
         job::{Ended, Work},
-        places,
+        places::{self, Claimed, Place},
         presence::Batch,
+        state::Mode,
+        yields::Nothing,
     },
     error::{Error, ErrorKind, Result},
     event::Event,
-    job::{Candidate, Job, Listing},
+    job::{Candidate, Job, Listing, Outcome, Skip},
     outlet::{Found, Outlet},
     report::Failed,
+    spec::{Named, Overlaps},
     stage::Filter,
 };
 
@@ -50,9 +54,13 @@ impl Run {
             };
             let Some(found) = found else { break };
             match found {
+                Found::Listing(listing) if self.is_held_back(&listing) => self.held_back.push(listing),
                 Found::Listing(listing) => self.take_listing(listing).await,
                 Found::Coming(repository, targets) => self.expect(&repository, &targets),
                 Found::Warning(message) => self.engine.events.warn(message),
+                Found::Nothing { rule, repository, why } => {
+                    self.yields.nothing(&rule, Nothing { repository, why, must_yield: true });
+                }
                 Found::Failed(repository, error) => self.listing_failed(Some(repository), error),
                 Found::Refused(rule, error) => self.rule_refused(&rule, &error),
                 Found::Unusable(image, error) => self.unusable(image, &error),
@@ -84,6 +92,23 @@ impl Run {
                 self.listing_failed(only, error);
             }
         }
+        self.take_held_back().await;
+    }
+
+    /// Returns true if a listing waits until all are known, because a later rule may write the same names.
+    fn is_held_back(&self, listing: &Listing) -> bool {
+        self.engine.options().overlaps == Overlaps::Later && self.round == 0 && !listing.exclusive
+    }
+
+    /// Takes listings that were held back, the last one first: it is the one that gets its names.
+    async fn take_held_back(&mut self) {
+        let mut listings = mem::take(&mut self.held_back);
+        // Where some rule of the list is not known yet, it is not known either which one is the last.
+        self.later_wins = self.unlisted.is_empty() && self.hopes.listings.is_empty();
+        while let Some(listing) = listings.pop() {
+            self.take_listing(listing).await;
+        }
+        self.later_wins = false;
     }
 
     async fn next_found(&mut self, inbox: &mut mpsc::Receiver<Found>) -> Option<Found> {
@@ -104,9 +129,17 @@ impl Run {
     }
 
     fn listing_failed(&mut self, repository: Option<Repository>, error: Error) {
+        if let Some(repository) = repository.as_ref().filter(|_| self.may_hope(&error)) {
+            return self.hopes.listings.push((repository.clone(), error));
+        }
+        let again = self.may_repeat(&error);
+        self.listing_failed_as(repository, error, again);
+    }
+
+    pub(super) fn listing_failed_as(&mut self, repository: Option<Repository>, error: Error, again: bool) {
         self.engine.events.tell(&Event::ListingFailed { repository: repository.clone(), error: error.clone() });
         match repository {
-            Some(repository) if self.may_repeat(&error) => self.unlisted.push(Unlisted::Found(repository)),
+            Some(repository) if again => self.unlisted.push(Unlisted::Found(repository)),
             repository => self.note_failure(u64::MAX, Failed::Listing { repository }, &error),
         }
     }
@@ -149,38 +182,95 @@ impl Run {
             Err(error) if error.is_cancelled() => return,
             Err(error) => return self.choice_failed(whole, error),
         };
+        if listing.candidates.is_empty() {
+            self.note_emptied(&whole, dropped.last().map(|(filter, _)| *filter));
+        }
         drop(whole);
-        let Listing { repository, candidates, rule, exclusive } = listing;
+        let Listing { repository, candidates, rule, exclusive, must_yield } = listing;
         let kept = candidates.len();
         let dropped = self.count_dropped(&dropped);
         self.engine.events.tell(&Event::Listed { repository: repository.clone(), kept, dropped });
-        let batch = Batch::of(kept, exclusive);
+        let batch = Batch::of(kept, exclusive, must_yield);
         // What is about an image by its name comes after the image: Harbor makes an accessory of it only then.
         let is_about = |candidate: &Candidate| candidate.tag().is_some_and(|tag| tag.about().is_some());
         let (about, images): (Vec<_>, Vec<_>) = candidates.into_iter().partition(is_about);
-        let last = images.len();
-        for (number, Candidate { version, targets }) in images.into_iter().chain(about).enumerate() {
+        let (last, mut images) = (images.len(), images);
+        if self.later_wins {
+            images.reverse();
+        }
+        for (number, Candidate { version, targets, beside, named }) in images.into_iter().chain(about).enumerate() {
             if number == last {
                 self.settle(&batch).await;
             }
             let Some(place) = self.place_for_a_job().await else { return };
             let source = ImageRef { repository: repository.clone(), version };
-            let job = Job { id: self.next_job, source, targets, rule: Arc::clone(&rule) };
+            let job = Job { id: self.next_job, source, targets, beside, named, rule: Arc::clone(&rule) };
             self.next_job += 1;
             self.begin(job, &batch, place);
         }
     }
 
+    /// Notes that nothing is left of a listing; `filter` dropped the last of it, if there was something before.
+    fn note_emptied(&mut self, whole: &Listing, filter: Option<usize>) {
+        let Listing { repository, candidates, rule, must_yield, .. } = whole;
+        let why = match filter.map(|at| &self.engine.pipeline.filters[at]) {
+            Some(filter) if filter.stage.may_leave_nothing() => return self.yields.something(rule),
+            Some(Named { kind, stage }) => {
+                let keeps = stage.summary().map(|keeps| format!(" ({keeps})")).unwrap_or_default();
+                let count = match candidates.len() {
+                    1 => "the only version".to_owned(),
+                    count => format!("any of the {count} versions"),
+                };
+                format!("the filter `{kind}`{keeps} does not keep {count} of `{repository}` ({rule})")
+            }
+            None => format!("there is no version of `{repository}` ({rule})"),
+        };
+        self.yields.nothing(rule, Nothing { repository: Some(repository.clone()), why, must_yield: *must_yield });
+    }
+
     /// Starts a job where it may go, and notes where it may not.
     fn begin(&mut self, job: Job, batch: &Arc<Batch>, free: OwnedSemaphorePermit) {
         let mut ended = Ended::default();
-        let places = places::claim(&self.engine, &job, batch, &mut ended);
-        let work = Work { job, batch: Arc::clone(batch), places, slow: false };
+        let Claimed { places, contested } = places::claim(&self.engine, &job, batch, self.later_wins, &mut ended);
+        if places.is_empty() && contested.is_empty() && ended.ends.is_empty() {
+            ended.ends.push(places::nowhere(&job));
+        }
+        for Place { at, .. } in places.iter().filter(|place| place.at.repository != job.source.repository) {
+            if !self.hopes.targets.contains(&at.repository) {
+                self.hopes.targets.insert(at.repository.clone());
+            }
+        }
+        let waits = !contested.is_empty() && self.engine.mode == Mode::Copy;
+        for (place, other) in contested {
+            self.contest(&job, batch, place, other, &mut ended);
+        }
+        let work = Work { job, batch: Arc::clone(batch), places, slow: false, contested: None };
         match work.places.is_empty() {
+            true if waits => self.take_in(&work, ended.ends),
             true => self.absorb(Ok((work, Ok(ended)))),
             false => {
                 self.take_in(&work, ended.ends);
                 self.start(work, free);
+            }
+        }
+    }
+
+    /// Takes in an image for a name that another rule has given to another image.
+    fn contest(&mut self, job: &Job, batch: &Arc<Batch>, place: Place, other: Arc<str>, ended: &mut Ended) {
+        match self.engine.mode {
+            Mode::Copy => self.contested.push(Work {
+                job: job.clone(),
+                batch: Arc::clone(batch),
+                places: vec![place],
+                slow: false,
+                contested: Some(other),
+            }),
+            Mode::Plan => {
+                let (at, rule) = (&place.at, &job.rule);
+                self.engine.events.warn(format!(
+                    "`{at}` is given to two images, by {other} and by {rule}: a run fails unless they are the same"
+                ));
+                ended.end(place, Outcome::Skipped(Skip::Duplicate));
             }
         }
     }

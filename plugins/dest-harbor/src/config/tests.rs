@@ -15,7 +15,7 @@ fn below(prefix: &str, flatten: u32) -> Config {
 fn place(config: Config, source: &str, targets: &[&str]) -> Result<String, String> {
     let push = config.build(&cx()).map_err(|error| error.into_problems()[0].diagnostic.message.clone())?;
     let targets = targets.iter().map(|target| target.parse().unwrap()).collect();
-    let job = Job { id: 0, source: source.parse().unwrap(), targets, rule: "r".into() };
+    let job = Job { targets, ..Job::new(source.parse().unwrap()) };
     push.place(&job).map(|places| places[0].to_string()).map_err(|error| error.message().to_owned())
 }
 

@@ -81,3 +81,26 @@ fn the_filter_is_linked_and_every_key_has_a_text() {
     assert_eq!(properties.keys().collect::<Vec<_>>(), ["keep", "os", "arch", "attestations", "oci_images"]);
     assert!(properties.values().all(|field| field.get("description").is_some()));
 }
+
+/// Seen before: `linux/amd46` was taken without a word, and dropped every image.
+#[test]
+fn platforms_that_do_not_exist_are_warned_of() {
+    let warnings = |table: &str| {
+        let config: Config = toml::from_str(table).unwrap();
+        let cx = BuildContext::new(Arc::new(|_| None), "", Purpose::Check);
+        assert!(config.build(&cx).is_ok(), "{table}");
+        let said = |problem: sealift_core::plugin::Problem| {
+            let hint = problem.diagnostic.hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+            format!("{}: {}{hint}", problem.key.unwrap_or_default(), problem.diagnostic.message)
+        };
+        cx.take_warnings().into_iter().map(said).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        warnings("keep = ['linux/amd64', 'linux/amd46']"),
+        ["keep[1]: no architecture is known as `amd46`, so that images for it are unlikely (did you mean `amd64`?)"]
+    );
+    assert_eq!(
+        warnings("os = ['linx']\narch = ['arm:v7']"),
+        ["os[0]: no operating system is known as `linx`, so that images for it are unlikely (did you mean `linux`?)"]
+    );
+}

@@ -27,8 +27,8 @@ impl TargetRule {
             TargetVersion::Same => None,
             TargetVersion::Named(named) if named.len() == versions.len() => None,
             TargetVersion::Named(named) => Some(has(named.len())),
-            TargetVersion::Digest(_) if versions.len() == 1 => None,
-            TargetVersion::Digest(_) => Some(has(1)),
+            TargetVersion::Digest(_) | TargetVersion::Pinned(..) if versions.len() == 1 => None,
+            TargetVersion::Digest(_) | TargetVersion::Pinned(..) => Some(has(1)),
             TargetVersion::Matching(expression) => {
                 let count = versions.iter().filter(|version| expression.is_match(&version.to_string())).count();
                 (count != versions.len()).then(|| has(count))
@@ -60,13 +60,13 @@ pub(super) fn mismatch(select: &Select, target: &TargetRule, part: Part, counted
         (TargetVersion::Named(to), Select::Digest(_)) if to.len() == 1 => None,
         (TargetVersion::Named(to), _) if to.len() == 1 => count("1 tag".to_owned()),
         (TargetVersion::Named(to), _) => count(format!("{} tags", to.len())),
-        (TargetVersion::Digest(to), Select::Digest(from)) if from == to => None,
-        (TargetVersion::Digest(to), Select::Digest(from)) => {
+        (TargetVersion::Digest(to) | TargetVersion::Pinned(_, to), Select::Digest(from)) if from == to => None,
+        (TargetVersion::Digest(to) | TargetVersion::Pinned(_, to), Select::Digest(from)) => {
             let message =
                 format!("the source has the digest `{from}` and the destination `{to}`: they must be the same");
             Some(RuleError::new(Kind::DigestMismatch, part, message))
         }
-        (TargetVersion::Digest(_), Select::Named(from)) if from.len() == 1 => None,
-        (TargetVersion::Digest(_), _) => count("1 digest".to_owned()),
+        (TargetVersion::Digest(_) | TargetVersion::Pinned(..), Select::Named(from)) if from.len() == 1 => None,
+        (TargetVersion::Digest(_) | TargetVersion::Pinned(..), _) => count("1 digest".to_owned()),
     }
 }

@@ -99,14 +99,25 @@ impl Rule {
         }
         let source = without.as_deref().unwrap_or(source);
         let read = split(source, Part::Source)
-            .and_then(|(repository, suffix)| Ok((repository, parse_select(source, suffix, dialect)?)));
+            .and_then(|(repository, suffix)| Ok((repository, parse_select(source, suffix, dialect)?, suffix)));
         match read {
-            Ok((source, select)) => Some(Self { source, select, targets: Vec::new(), label, place: None }),
+            Ok((source, select, suffix)) => {
+                let beside = beside(&select, suffix).filter(|_| dialect == Dialect::Strict);
+                Some(Self { source, select, beside, targets: Vec::new(), label, place: None })
+            }
             Err(error) => {
                 errors.push(error);
                 None
             }
         }
+    }
+}
+
+/// The tag that stands beside a digest.
+fn beside(select: &Select, suffix: Suffix<'_>) -> Option<Tag> {
+    match (select, suffix) {
+        (Select::Digest(_), Suffix::Colon(rest)) => rest.split('@').next()?.parse().ok(),
+        _ => None,
     }
 }
 
@@ -163,7 +174,6 @@ fn parse_select(source: &str, suffix: Suffix<'_>, dialect: Dialect) -> Result<Se
         )
         .hint("write two rules, or name the tags in the expression: `/^(v1|v2)$/`")),
         Suffix::Colon(tags) => match tags.split_once('@').filter(|(tag, _)| !tag.contains(',')) {
-            // A tag beside a digest is only a remark.
             Some((tag, digest)) => {
                 tag.parse::<Tag>().map_err(bad)?;
                 parse_digest(source, Part::Source, digest).map(Select::Digest)

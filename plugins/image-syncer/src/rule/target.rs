@@ -55,8 +55,12 @@ pub(super) fn parse_target(text: &str, part: Part, dialect: Dialect) -> Result<T
         }
         Suffix::Colon(names) => match names.split_once('@').filter(|(tag, _)| !tag.contains(',')) {
             Some((tag, digest)) => {
-                tag.parse::<Tag>().map_err(|error: ReferenceError| bad(part, text, &error))?;
-                TargetVersion::Digest(parse_digest(text, part, digest)?)
+                let tag: Tag = tag.parse().map_err(|error: ReferenceError| bad(part, text, &error))?;
+                let digest = parse_digest(text, part, digest)?;
+                match dialect {
+                    Dialect::Strict => TargetVersion::Pinned(tag, digest),
+                    Dialect::ImageSyncer => TargetVersion::Digest(digest),
+                }
             }
             None => TargetVersion::Named(parse_names(text, part, names, dialect)?),
         },

@@ -56,9 +56,18 @@ impl Place {
             }
             Self::Targets => Ok(job.targets.clone()),
             Self::Prefix(prefix) => {
-                let repository = prefix.before(&job.source.repository)?;
-                Ok(vec![ImageRef { repository, version: job.source.version.clone() }])
+                let ImageRef { repository, version } = job.called();
+                Ok(vec![ImageRef { repository: prefix.before(&repository)?, version }])
             }
+        }
+    }
+
+    /// Returns true if images of different source paths, or of different versions, get different names, as far as their
+    /// rules keep them apart.
+    pub(super) fn keeps_apart(&self) -> bool {
+        match self {
+            Self::Targets => true,
+            Self::Prefix(prefix) => prefix.drop == 0,
         }
     }
 
@@ -88,7 +97,7 @@ mod tests {
 
     fn job(source: &str, targets: &[&str]) -> Job {
         let targets = targets.iter().map(|target| target.parse().unwrap()).collect();
-        Job { id: 0, source: source.parse().unwrap(), targets, rule: "images.yaml:7".into() }
+        Job { targets, rule: "images.yaml:7".into(), ..Job::new(source.parse().unwrap()) }
     }
 
     fn placed(place: &Place, job: &Job) -> Vec<String> {

@@ -55,6 +55,10 @@ impl Push for RegistryPush {
         self.place.of(job)
     }
 
+    fn keeps_apart(&self) -> bool {
+        self.place.keeps_apart()
+    }
+
     fn store(&self, at: &Repository) -> StoreId {
         StoreId::new(at.registry())
     }

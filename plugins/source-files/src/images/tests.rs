@@ -20,7 +20,7 @@ fn listed(images: &Images) -> Vec<String> {
         let versions: Vec<_> = listing.candidates.iter().map(|candidate| candidate.version.to_string()).collect();
         format!("{} {} ({})", listing.repository, versions.join(" "), listing.rule)
     };
-    images.0.iter().map(line).collect()
+    images.listings.iter().map(line).collect()
 }
 
 #[test]

@@ -211,6 +211,11 @@ impl Push for Trapped {
         }
     }
 
+    fn keeps_apart(&self) -> bool {
+        self.trap.step_at_once("keeps_apart", &self.all);
+        self.push().keeps_apart()
+    }
+
     fn confirms(&self, at: &Repository) -> bool {
         self.trap.step_at_once("confirms", at);
         self.push().confirms(at)
