@@ -34,7 +34,7 @@ impl Variables {
     }
 
     /// image-syncer replaces every `$NAME`, and one that is not set by nothing. Here a bare one that is not set stays:
-    /// `robot$project+name` and passwords with `$` then work, which nobody can have there.
+    /// `robot$project+name` and passwords with `$` then work, which image-syncer cannot take.
     fn expand_login_as_image_syncer(&self, value: &str) -> (String, Vec<VariableError>) {
         let mut unset = Vec::new();
         // The names of Harbor's robot accounts begin like this.
