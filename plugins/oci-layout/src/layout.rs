@@ -286,7 +286,8 @@ impl Layout {
             0 => Error::new(ErrorKind::NotFound, format!("`{}` lists no image", path.display()))
                 .hint("nothing was staged into it, or what was is somewhere else: see whether this is the directory"),
             blobs => {
-                let message = format!("`{}` lists no image, and there are {blobs} blobs", path.display());
+                let blobs = if blobs == 1 { "is 1 blob".to_owned() } else { format!("are {blobs} blobs") };
+                let message = format!("`{}` lists no image, and there {blobs}", path.display());
                 Error::new(ErrorKind::Corrupt, message)
                     .hint("bring `index.json` again from where the directory was written")
             }

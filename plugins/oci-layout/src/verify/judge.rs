@@ -69,6 +69,7 @@ impl Verification {
             let files = self.files;
             let what = match files {
                 0 => "it lists no image, and there are no blobs either".to_owned(),
+                1 => "it lists no image, and there is 1 blob".to_owned(),
                 _ => format!("it lists no image, and there are {files} blobs"),
             };
             self.damages.push(Damage::of(DamageKind::Empty, "index.json", what));
