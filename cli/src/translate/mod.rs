@@ -140,6 +140,10 @@ impl Translation {
         if let Some((_, flag)) = self.flags.iter().find(|(line, _)| *line == place.line) {
             diagnostic.place = None;
             diagnostic.notes = vec![format!("from `{flag}`")];
+        } else if place.line == 1 {
+            // What is about a table that is not written points at the first line, which is a comment.
+            diagnostic.place = None;
+            diagnostic.notes.clear();
         }
         diagnostic
     }

@@ -16,6 +16,7 @@ pub struct Config {
     /// `mirror` for what is read. It is the file that `CONTAINERS_REGISTRIES_CONF` names; or
     /// `~/.config/containers/registries.conf`, or else `/etc/containers/registries.conf`, with the files in
     /// `registries.conf.d` beside them. Images then come from other places than their names say. Default: false.
+    #[schemars(example = &true)]
     pub registries_conf: bool,
 }
 
