@@ -65,7 +65,9 @@ async fn a_second_time_costs_one_small_question_for_each_image() {
     from.reset();
     folder.run(&arguments).expect(0);
     let requests = from.requests();
-    assert_eq!((requests.count("HEAD", Kind::Manifest), requests.total()), (3, 3), "{requests:?}");
+    // Signatures may have come since: one question tells that there is no API for them, and one list of tags for each of
+    // the two repositories tells the rest.
+    assert_eq!((requests.count("HEAD", Kind::Manifest), requests.total()), (3, 6), "{requests:?}");
     assert_eq!(folder.read("bundle/index.json"), index);
 }
 
