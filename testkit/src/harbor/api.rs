@@ -63,12 +63,12 @@ pub(super) async fn answer(shared: &Shared, path: &str, request: Request) -> Res
 
 /// What the CLI secret of an OIDC user is good for (`security/oidc_cli.go`).
 fn cli_secret_counts(method: &Method, segments: &[&str]) -> bool {
-    match (method, segments) {
-        (&Method::POST, ["projects"]) => true,
-        (&Method::GET, ["projects" | "systeminfo" | "labels"]) => true,
-        (&Method::GET, ["projects", _, "repositories"] | ["projects", _, "repositories", _, "artifacts"]) => true,
-        _ => false,
-    }
+    matches!(
+        (method, segments),
+        (&Method::POST, ["projects"])
+            | (&Method::GET, ["projects" | "systeminfo" | "labels"])
+            | (&Method::GET, ["projects", _, "repositories"] | ["projects", _, "repositories", _, "artifacts"])
+    )
 }
 
 /// The CSRF middleware leaves requests alone that carry no session.
