@@ -7,7 +7,9 @@ use std::{
 };
 
 /// Messages that no test can provoke with the program as it is, and why.
-const NOT_HERE: [(&str, &str); 39] = [
+const NOT_HERE: [(&str, &str); 41] = [
+    ("breaks the rules of TLS", "takes a peer that breaks the handshake"),
+    ("perhaps because the name is too long", "takes a name of 250 characters; has tests in registry-client"),
     ("cannot write `{name}`", "takes a disk that refuses between two files"),
     ("the {thing} is defined {crates}", "takes a binary with two plugins of one name; has a test in core"),
     ("missing table `{header}`", "takes a binary without the built-in plugins"),

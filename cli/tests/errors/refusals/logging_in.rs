@@ -22,7 +22,7 @@ pub(super) fn scenes() -> Vec<Scene> {
         basic("a login from the pipeline that is not right")
             .tables("[registries.\"FROM\"]\nusername = \"bot\"\npassword = { env = \"PASSWORD\" }\n")
             .variable("PASSWORD", "s3cret"),
-        Scene::new("a file of logins that is broken").file(".docker/config.json", "{\"auths\": [").tables(""),
+        basic("a file of logins that is broken").file(".docker/config.json", "{\"auths\": [").tables(""),
         basic("a login that cannot be read")
             .file(".docker/config.json", "{\"auths\": {\"FROM\": {\"auth\": \"????\"}}}")
             .tables(""),
