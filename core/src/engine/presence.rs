@@ -27,6 +27,7 @@ use crate::{
 
 /// What is known of a target before the source is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "one exists for each target in flight, and most hold a descriptor")]
 pub(super) enum Presence {
     /// It is not there.
     Absent,

@@ -94,7 +94,7 @@ impl Own {
                 None => Change::Remove(name.clone()),
             })
             .collect();
-        changes.iter().fold(false, |any, change| index.apply(change) || any)
+        changes.iter().filter(|change| index.apply(change)).count() > 0 // each is applied
     }
 
     /// Returns true if this process wrote an entry of this name.

@@ -70,7 +70,7 @@ impl Writer {
                     inner.reread(&mut state)?; // somebody without our lock wrote it
                 }
                 let (mut index, mut own) = (state.index.clone(), Own::default());
-                let changed = changes.iter().fold(false, |any, change| own.make(&mut index, change) || any);
+                let changed = changes.iter().filter(|change| own.make(&mut index, change)).count() > 0; // each is made
                 if !changed && state.committed == state.generation {
                     return Ok(0);
                 }
