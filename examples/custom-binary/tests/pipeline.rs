@@ -31,9 +31,13 @@ async fn run(folder: &Path, arguments: &[&str]) -> Output {
 }
 
 async fn succeeds(folder: &Path, arguments: &[&str]) -> String {
+    ends_with(0, folder, arguments).await
+}
+
+async fn ends_with(code: i32, folder: &Path, arguments: &[&str]) -> String {
     let output = run(folder, arguments).await;
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert_eq!(output.status.code(), Some(0), "{arguments:?}\n{stdout}\n{stderr}");
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{stdout}\n{stderr}");
     format!("{stdout}\n{stderr}")
 }
 
@@ -104,11 +108,12 @@ async fn a_pipeline_of_its_own_plugins_writes_what_is_allowed() {
     std::fs::write(folder.path().join("mirror.toml"), pipeline(&policy)).unwrap();
 
     succeeds(folder.path(), &["check", "mirror.toml"]).await;
-    let plan = succeeds(folder.path(), &["plan", "mirror.toml"]).await;
+    // The list names an image that the policy does not allow, so not everything that was asked for is there.
+    let plan = ends_with(1, folder.path(), &["plan", "mirror.toml"]).await;
     assert!(plan.contains("acme/app:v1-alpine") && plan.contains("it has a bad layer"), "{plan}");
     assert!(!folder.path().join("images").exists(), "a plan writes nothing");
 
-    let ran = succeeds(folder.path(), &["run", "mirror.toml"]).await;
+    let ran = ends_with(1, folder.path(), &["run", "mirror.toml"]).await;
     assert!(ran.contains("1 copied"), "{ran}");
     let files = files(&folder.path().join("images"));
     let expected = format!("images/{}/acme/app/v1-alpine.tar", host.replace(':', "_"));
@@ -123,7 +128,7 @@ async fn a_pipeline_of_its_own_plugins_writes_what_is_allowed() {
     }
 
     let before = std::fs::metadata(&file).unwrap().modified().unwrap();
-    let again = succeeds(folder.path(), &["run", "mirror.toml"]).await;
+    let again = ends_with(1, folder.path(), &["run", "mirror.toml"]).await;
     assert!(!again.contains("1 copied"), "{again}");
     assert_eq!(std::fs::metadata(&file).unwrap().modified().unwrap(), before);
 }

@@ -8,7 +8,10 @@ use std::{
     io::{self, Read, Write},
     os::fd::OwnedFd,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use rustix::{
@@ -31,6 +34,8 @@ pub(crate) struct Stamp {
 pub(crate) struct Dir {
     fd: OwnedFd,
     path: PathBuf,
+    /// Held from a rename into this directory until the new name was looked at.
+    naming: Mutex<()>,
 }
 
 const READ: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW);
@@ -40,7 +45,7 @@ impl Dir {
     pub(crate) fn root(path: &Path) -> Result<Option<Self>> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::DIRECTORY;
         match rustix::fs::open(path, flags, Mode::empty()) {
-            Ok(fd) => Ok(Some(Self { fd, path: path.to_owned() })),
+            Ok(fd) => Ok(Some(Self { fd, path: path.to_owned(), naming: Mutex::default() })),
             Err(Errno::NOENT) => Ok(None),
             Err(Errno::NOTDIR) => Err(broken(path, "is not a directory")),
             Err(error) => Err(fault("open", path, error)),
@@ -59,7 +64,7 @@ impl Dir {
     pub(crate) fn sub(&self, name: &str) -> Result<Option<Self>> {
         let path = self.file_path(name);
         match rustix::fs::openat(&self.fd, name, READ | OFlags::DIRECTORY, Mode::empty()) {
-            Ok(fd) => Ok(Some(Self { fd, path })),
+            Ok(fd) => Ok(Some(Self { fd, path, naming: Mutex::default() })),
             Err(Errno::NOENT) => Ok(None),
             Err(Errno::LOOP | Errno::NOTDIR) => Err(self.no_directory(name)),
             Err(error) => Err(fault("open", &path, error)),
@@ -264,6 +269,8 @@ impl Dir {
     /// Also if something else was put in the place of the file meanwhile; that does not keep the name.
     pub(crate) fn rename(&self, name: &str, file: &File, to: &Self, new_name: &str) -> Result<()> {
         let path = to.file_path(new_name);
+        // Several tasks may bring the same blob; another one's file under the name would look like an exchanged one.
+        let _naming = to.naming.lock().unwrap_or_else(PoisonError::into_inner);
         rustix::fs::renameat(&self.fd, name, &to.fd, new_name).map_err(|error| fault("name", &path, error))?;
         journal::note("name", &path);
         if to.is_named(file, new_name) {

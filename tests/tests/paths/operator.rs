@@ -30,11 +30,12 @@ async fn from_image_syncers_files_to_a_pipeline_of_ones_own() {
 
     from.reset();
 
-    // The first try has two mistakes, one in each file. Both are told, with their places, and nothing was asked.
+    // The first try has two mistakes, one in each file. With `--strict` both are told, with their places, and nothing
+    // was asked.
     folder.write("auth.yaml", &format!("\"{t}\":\n  username: operator\n  pasword: ${{TO_PASSWORD}}\n"));
     folder.write("images.yaml", &format!("{f}/shop/app:/^v1: {t}/mirror/app\n"));
     let sync = ["sync", "--auth", "auth.yaml", "--images", "images.yaml"];
-    let ran = folder.run(&sync).expect(2);
+    let ran = folder.run(&[&sync[..], &["--strict"]].concat()).expect(2);
     assert_said(&ran, &["auth.yaml:3:3", "did you mean `password`?", "images.yaml:1:1", "does not end with `/`"]);
     assert_eq!(from.requests().total() + to.requests().total(), 0);
 

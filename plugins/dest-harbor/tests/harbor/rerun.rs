@@ -123,7 +123,9 @@ async fn tags_that_move_to_images_that_are_there_cost_three_requests_each_at_mos
         let report = turned(names, turn).run().await;
         assert_eq!((report.copied, report.failed), (5, 0), "{:?}", report.failures);
         let journal = harbor.requests();
-        assert_eq!(journal.count("PUT", Kind::Manifest), 5, "{journal}");
+        // The first PUT may be the one that is told to log in.
+        let written = journal.iter().filter(|request| request.method == "PUT" && request.status == 201).count();
+        assert_eq!(written, 5, "{journal}");
         assert_eq!(journal.count("HEAD", Kind::Blob), 0, "{journal}");
         assert!(journal.total() <= 15, "{names}: {}\n{journal}", journal.total());
     }
