@@ -47,7 +47,7 @@ impl Host {
         let reached = self.reached().await.map_err(|error| error.context(doing))?;
         let mut ticket = self.ticket(reached, at, &Scopes::push(at), &Tried::default()).await?;
         if ticket.is_bare() {
-            let tried = Tried { introduced_as: self.introduce(reached, doing).await, ..Tried::default() };
+            let tried = Tried::introduced_as(self.introduce(reached, doing).await);
             ticket = self.ticket(reached, at, &Scopes::push(at), &tried).await?;
         }
         let Some(claims) = ticket.claims() else { return Ok(Grant::Unknown) };

@@ -39,6 +39,13 @@ pub(crate) struct Tried {
     pub(crate) in_vain: bool,
 }
 
+impl Tried {
+    /// Nothing but the root of the API, which wants this.
+    pub(super) fn introduced_as(wanted: Option<Wanted>) -> Self {
+        Self { introduced_as: wanted, ..Self::default() }
+    }
+}
+
 /// True once.
 fn once(tried: &mut bool) -> bool {
     !std::mem::replace(tried, true)
