@@ -92,7 +92,7 @@ fn names_that_mean_something_in_toml_stay_names() {
     let name = "it's \"a\" \\ file\n[run]\n.yaml";
     let table: toml::Table = text(&["sync", "--images", name]).parse().unwrap();
     assert_eq!(table["list"]["rules"].as_str(), Some(name));
-    assert_eq!(table["run"].as_table().unwrap().len(), 3);
+    assert_eq!(table["run"].as_table().unwrap().len(), 5);
 }
 
 #[test]
