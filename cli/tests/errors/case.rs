@@ -102,7 +102,8 @@ fn run(dir: &Path, command: &str, variables: &[(&str, String)]) -> (i32, String)
     let here = dir.canonicalize().unwrap();
     let said = said.replace(&*here.to_string_lossy(), "HERE").replace(&*dir.to_string_lossy(), "HERE");
     let code = output.status.code().unwrap();
-    assert_ne!(code, 0, "`sealift {command}` found nothing wrong: {said}");
+    // What costs nothing but a warning under `sync` is a message, too.
+    assert!(code != 0 || said.contains("warning: "), "`sealift {command}` found nothing wrong: {said}");
     (code, said.lines().map(|line| timeless(line) + "\n").collect())
 }
 
