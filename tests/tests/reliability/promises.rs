@@ -53,6 +53,14 @@ fn tests(cell: &str) -> Vec<(&str, &str)> {
     tests
 }
 
+/// The last cells of the table that says what exit code 0 promises, by verb.
+fn promises_of_exit_zero(page: &str) -> Vec<(String, String)> {
+    let lines = page.lines().skip_while(|line| *line != "| verb | exit 0 means | kept by |").skip(2);
+    let rows = lines.map_while(|line| line.strip_prefix('|')?.strip_suffix('|'));
+    let cells = rows.map(|row| row.split('|').map(str::trim).collect::<Vec<_>>());
+    cells.map(|cells| (cells[0].to_owned(), cells[cells.len() - 1].to_owned())).collect()
+}
+
 /// Whether a test is run with all others, or only by a command of its own.
 #[derive(Debug, PartialEq, Eq)]
 enum Runs {
@@ -113,6 +121,21 @@ fn every_test_that_is_named_is_there() {
                 ),
                 None => panic!("case {number}: `{file}` has no test `{name}`"),
             }
+        }
+    }
+}
+
+#[test]
+fn every_verb_is_held_to_what_exit_zero_promises() {
+    let promises = promises_of_exit_zero(&page());
+    for verb in ["run", "copy", "sync", "stage", "load", "verify", "ls", "receipt", "plan", "check"] {
+        assert!(promises.iter().any(|(verbs, _)| verbs.contains(&format!("`{verb}`"))), "`{verb}` has no row");
+    }
+    for (verbs, cell) in promises {
+        let tests = tests(&cell);
+        assert!(!tests.is_empty(), "{verbs}: no test");
+        for (file, name) in tests {
+            assert_eq!(find_in(file, name), Some(Runs::Always), "{verbs}: `{file}` has no test `{name}`");
         }
     }
 }
