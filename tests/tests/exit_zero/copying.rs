@@ -119,14 +119,13 @@ impl Scene {
         std::fs::remove_file(file).unwrap();
     }
 
-    /// Takes a child of an index away from the destination.
-    async fn lose_at_the_destination(&self, digest: &Digest) {
-        if self.verb == Verb::Stage {
-            return std::fs::remove_file(blob(self.folder.path("bundle"), digest)).unwrap();
-        }
-        let url = format!("{}/v2/shop/app/manifests/{digest}", self.to.server.url());
-        let answer = reqwest::Client::builder().no_proxy().build().unwrap().delete(url).send().await.unwrap();
-        assert!(answer.status().is_success(), "{answer:?}");
+    /// Takes a file away from the destination. A registry refuses to delete a child of an index, so its disk loses it.
+    fn lose_at_the_destination(&self, digest: &Digest) {
+        let file = match self.verb {
+            Verb::Stage => blob(self.folder.path("bundle"), digest),
+            _ => self.to.file(digest),
+        };
+        std::fs::remove_file(file).unwrap();
     }
 }
 
@@ -153,13 +152,15 @@ async fn an_image_that_the_source_does_not_have_is_no_success() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_layer_or_a_child_that_the_source_lost_is_no_success() {
     for verb in VERBS {
-        for lost in [|image: &Image| layer(image).digest.clone(), |image: &Image| image.children[0].manifest.digest().clone()] {
+        for lost in
+            [|image: &Image| layer(image).digest.clone(), |image: &Image| image.children[0].manifest.digest().clone()]
+        {
             let (scene, image) = Scene::new(verb).await;
             scene.lose_at_the_source(&lost(&image));
             let ran = scene.bring(&["v1"], &[]).expect(1);
             assert!(ran.stderr.contains("shop/app"), "{verb:?}: {}", ran.all());
             if verb == Verb::Stage {
-                scene.folder.run(&["verify", "bundle"]).expect(1);
+                assert_ne!(scene.folder.run(&["verify", "bundle"]).code, Some(0), "half an image is not whole");
             } else {
                 assert_eq!(scene.to.content().digest("shop/app", "v1").await, None, "{verb:?}: a tag of half an image");
             }
@@ -172,7 +173,7 @@ async fn a_child_that_the_destination_lost_is_brought_again() {
     for verb in VERBS {
         let (scene, image) = Scene::new(verb).await;
         scene.bring(&["v1"], &[]).expect(0);
-        scene.lose_at_the_destination(image.children[0].manifest.digest()).await;
+        scene.lose_at_the_destination(image.children[0].manifest.digest());
         scene.bring(&["v1"], &[]).expect(0);
         scene.assert_whole("v1", &image).await;
     }
@@ -212,7 +213,7 @@ async fn a_list_with_nothing_in_it_is_no_success() {
     let folder = &scene.folder;
     folder.write("none.txt", "# nothing yet\n");
     folder.run(&["stage", "--file", "none.txt", "--to", "bundle"]).expect(1);
-    folder.write("p.toml", "name = \"p\"\n[list]\nuse = \"text\"\nfile = \"none.txt\"\n[[push]]\nuse = \"oci-dir\"\npath = \"bundle\"\n");
+    folder.write("p.toml", "name = \"p\"\n[list]\nuse = \"text\"\nfiles = [\"none.txt\"]\n[[push]]\nuse = \"oci-dir\"\npath = \"bundle\"\n");
     folder.run(&["run", "p.toml"]).expect(1);
     let (f, t) = (scene.from.host(), scene.to.host());
     folder.write("p.toml", &format!("name = \"p\"\n[list]\nuse = \"registry\"\nimages = [{{ from = \"{f}/shop/app:/^w/\", to = [\"{t}/shop/app\"] }}]\n"));
