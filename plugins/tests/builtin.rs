@@ -42,6 +42,7 @@ fn the_shared_tables_are_these() {
     let found: Vec<String> =
         linked_sections().iter().map(|section| format!("{} {}", section.table(), section.defined_in())).collect();
     insta::assert_snapshot!(found.join("\n"), @r"
+    containers sealift_registry_client
     credentials sealift_registry_client
     registries sealift_registry_client
     ");

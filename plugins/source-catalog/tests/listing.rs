@@ -67,10 +67,10 @@ async fn the_whole_registry_or_what_is_wanted_of_it() {
 }
 
 #[tokio::test]
-async fn nothing_wanted_is_worth_a_warning() {
+async fn nothing_wanted_is_told_as_nothing() {
     let (server, _directory) = registry(&IMAGES[..1]).await;
     let host = server.host();
-    let expected = format!("warning: no repository in the catalog of `{host}` is wanted");
+    let expected = format!("nothing: no repository in the catalog of `{host}` is wanted");
     assert_eq!(listed(config(host, &["none/**"], &[])).await, [expected]);
 }
 

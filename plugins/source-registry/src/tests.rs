@@ -113,12 +113,12 @@ async fn a_repository_that_fails_is_told_once_and_can_be_listed_again() {
 }
 
 #[tokio::test]
-async fn a_rule_that_finds_nothing_is_a_warning() {
+async fn a_rule_that_finds_nothing_is_told_as_nothing() {
     let Some(registry) = Registry::start() else { return };
     fill(&registry, &["a:v1"]).await;
     let list = list(&registry, &[("a:/^nope/", &["h.io/a"])]);
     let found = collect(async |out| list.list(out).await).await;
-    assert_eq!(found, [format!("warning: `{}/a:/^nope/` matches none of its tags (images[0])", registry.host())]);
+    assert_eq!(found, [format!("nothing: `{}/a:/^nope/` matches none of its tags (images[0])", registry.host())]);
 }
 
 /// A list of the rules in a file that is read as image-syncer reads it.

@@ -7,14 +7,14 @@ use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use sealift_oci_layout::Incoming;
-use tokio::{sync::OwnedMutexGuard, time::Instant};
+use tokio::{sync::OwnedMutexGuard, task::AbortHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::answer::{Code, Failure};
@@ -24,6 +24,15 @@ use super::answer::{Code, Failure};
 pub(crate) struct Sessions {
     open: Mutex<HashMap<String, Arc<Session>>>,
     names: RandomState,
+    sweep: OnceLock<AbortHandle>,
+}
+
+impl Drop for Sessions {
+    fn drop(&mut self) {
+        if let Some(sweep) = self.sweep.get() {
+            sweep.abort();
+        }
+    }
 }
 
 /// One upload.
@@ -72,7 +81,8 @@ impl Sessions {
     /// Begins to forget what nothing is heard of. Must be called in a tokio runtime.
     pub(super) fn sweeping() -> Arc<Self> {
         let this = Arc::new(Self::default());
-        tokio::spawn(sweep(Arc::downgrade(&this)));
+        let sweep = tokio::spawn(sweep(Arc::downgrade(&this)));
+        drop(this.sweep.set(sweep.abort_handle())); // nothing else sets it
         this
     }
 

@@ -53,9 +53,6 @@ async fn what_yields_nothing_is_a_failure_for_every_verb_unless_that_is_allowed(
         &["stage", "--file", "comments.txt", "--to", "staged"],
         &["load", "full", "--to", &t, "--include", "nginx"],
         &["load", "full", "--to", &t, "--include", &source, "--platform", "linux/s390x"],
-        &["load", "empty", "--to", &t],
-        &["verify", "empty"],
-        &["receipt", "empty"],
         &["receipt", &format!("{f}/shop/app:/^v9/")],
     ];
     for words in verbs {
@@ -66,13 +63,18 @@ async fn what_yields_nothing_is_a_failure_for_every_verb_unless_that_is_allowed(
         let allowed = folder.run(&[words, &["--allow-empty", "--quiet"][..]].concat()).expect(0);
         assert!(allowed.stderr.contains("warning: "), "{words:?}: {}", allowed.stderr);
     }
+    // A directory without images is not what was staged, whatever may be empty.
+    for words in [&["load", "empty", "--to", &t][..], &["verify", "empty"], &["receipt", "empty"]] {
+        let ran = folder.run(words).expect(1);
+        assert!(ran.all().contains("lists no image"), "{words:?}: {}", ran.all());
+    }
     assert!(Content::at(&to.url()).manifest("m/shop/app", "v1").await.is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sync_ends_as_image_syncer_does_where_nothing_matches_and_the_report_says_why() {
     let Some((from, to)) = open_sites() else { return };
-    Content::at(&from.url()).put("shop/app", "v1", &image("linux/amd64", &["a"])).await;
+    Content::at(&from.url()).put("shop/app", "v1", &index(&[("linux/amd64", &image("linux/amd64", &["a"]))])).await;
     let folder = folder();
     folder.write(
         "images.yaml",

@@ -143,8 +143,9 @@ async fn cold_and_again(corpus: &Corpus) {
     let (at_source, at_target) = (from.requests(), to.requests());
     assert_eq!(at_source.count("HEAD", Kind::Manifest), corpus.images(), "{at_source}");
     assert_eq!(at_source.total(), corpus.repositories.len() + corpus.images(), "one list each: {at_source}");
-    assert_eq!(at_target.count("HEAD", Kind::Manifest), corpus.images(), "{at_target}");
-    assert_eq!(at_target.total(), corpus.images(), "{at_target}");
+    // A registry may have lost a child of an index that it still serves, so each child is looked for.
+    assert_eq!(at_target.count("HEAD", Kind::Manifest), corpus.manifests(), "{at_target}");
+    assert_eq!(at_target.total(), corpus.manifests(), "{at_target}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,7 +20,9 @@ async fn damaged(change: impl FnOnce(&mut Value)) -> Made {
 /// Seen: the image stayed behind with a warning, and the exit code was 0.
 #[tokio::test]
 async fn a_damaged_entry_is_a_failure_and_the_others_are_loaded() {
-    let changes: [(&str, fn(&mut Value), bool); 5] = [
+    /// What is changed, how, and whether the name can still be read.
+    type Damage = (&'static str, fn(&mut Value), bool);
+    let changes: [Damage; 5] = [
         ("no digest", |entry| entry["digest"] = "sha256:xyz".into(), true),
         ("another algorithm", |entry| entry["digest"] = "blake3:00".into(), true),
         ("the length as text", |entry| entry["size"] = "7".into(), true),
