@@ -29,6 +29,7 @@ use crate::{
 /// The receipt goes to stdout: `sealift receipt harbor.example.com/library/nginx > receipt.json`. Carried back, it says
 /// to the next `sealift stage` what can be left out. Of a registry only manifests are read.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("allow_empty", |it| it.help("Warn instead of failing if there is no image in what the receipt is of")))]
 pub(crate) struct Args {
     /// Directories, and repositories such as `harbor.example.com/library/nginx`: all their tags, or `…:1.27`, `…:/^v3/`
     #[arg(value_name = "DIR|REPOSITORY", required = true)]

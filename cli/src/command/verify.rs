@@ -17,6 +17,7 @@ use crate::{
 /// need it. Nothing is changed but a note in `.sealift/`, by which the next `stage` mends what is damaged. Exit code: 0
 /// whole, 1 damaged or without an image, 2 there is no such directory.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("allow_empty", |it| it.help("Warn instead of failing if there is no image in the directory")))]
 pub(crate) struct Args {
     /// The directory
     #[arg(value_name = "DIR")]
