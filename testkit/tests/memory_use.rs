@@ -69,6 +69,11 @@ impl Push for Forgetful {
         Ok(vec![ImageRef { repository, version: job.source.version.clone() }])
     }
 
+    /// As any registry does. Otherwise the engine has to remember each name.
+    fn keeps_apart(&self) -> bool {
+        true
+    }
+
     fn store(&self, _: &Repository) -> StoreId {
         StoreId::new("to.io")
     }

@@ -4,7 +4,7 @@
 //! no meaning here are looked at as well: they may have one for the next reader.
 
 use std::{
-    collections::HashSet,
+    cell::RefCell,
     fmt,
     hash::{BuildHasher, RandomState},
 };
@@ -14,17 +14,33 @@ use serde::{
     de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor},
 };
 
-/// Any document; reading it fails if some object in it has a key twice.
+use super::Manifest;
+
+/// Keys that one document may have: ten for each link that it may have. An entry that BuildKit writes for an
+/// attestation has nine, and a document of so many of them is larger than registries accept.
+pub(super) const MAX_KEYS: usize = 10 * Manifest::MAX_LINKS;
+
+/// Any document; reading it fails if some object in it has a key twice, or if it has more than [`MAX_KEYS`].
 pub(super) struct UniqueKeys;
 
 impl<'de> Deserialize<'de> for UniqueKeys {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Walk(&RandomState::new())).map(|()| Self)
+        deserializer.deserialize_any(Walk(&RefCell::default())).map(|()| Self)
     }
 }
 
+/// The keys of the objects that are being read, the innermost one last.
+///
+/// One list of hashes for all of them takes eight bytes for a key and no allocation for an object.
+#[derive(Default)]
+struct Seen {
+    hasher: RandomState,
+    open: Vec<u64>,
+    all: usize,
+}
+
 #[derive(Clone, Copy)]
-struct Walk<'a>(&'a RandomState);
+struct Walk<'a>(&'a RefCell<Seen>);
 
 impl<'de> DeserializeSeed<'de> for Walk<'_> {
     type Value = ();
@@ -42,14 +58,20 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut seen = HashSet::new();
-        while let Some(hash) = map.next_key_seed(Key(self.0))? {
-            // Eight bytes for each key, so that a document of keys only takes no more memory than its text.
-            if !seen.insert(hash) {
-                return Err(A::Error::custom("a key stands twice in one object"));
+        let start = self.0.borrow().open.len();
+        while map.next_key_seed(Key(self.0))?.is_some() {
+            if self.0.borrow().all > MAX_KEYS {
+                return Err(A::Error::custom(format_args!("there are more than {MAX_KEYS} keys")));
             }
             map.next_value_seed(self)?;
         }
+        let mut seen = self.0.borrow_mut();
+        let mine = &mut seen.open[start..];
+        mine.sort_unstable();
+        if mine.windows(2).any(|two| two[0] == two[1]) {
+            return Err(A::Error::custom("a key stands twice in one object"));
+        }
+        seen.open.truncate(start);
         Ok(())
     }
 
@@ -83,25 +105,29 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 }
 
-/// The hash of a key, after its escapes are resolved.
-struct Key<'a>(&'a RandomState);
+/// Adds the hash of a key, after its escapes are resolved.
+struct Key<'a>(&'a RefCell<Seen>);
 
 impl<'de> DeserializeSeed<'de> for Key<'_> {
-    type Value = u64;
+    type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<u64, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_str(self)
     }
 }
 
 impl Visitor<'_> for Key<'_> {
-    type Value = u64;
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a key")
     }
 
-    fn visit_str<E>(self, key: &str) -> Result<u64, E> {
-        Ok(self.0.hash_one(key))
+    fn visit_str<E>(self, key: &str) -> Result<(), E> {
+        let mut seen = self.0.borrow_mut();
+        let hash = seen.hasher.hash_one(key);
+        seen.open.push(hash);
+        seen.all += 1;
+        Ok(())
     }
 }
