@@ -173,4 +173,4 @@ async fn a_blob_allocates_a_bounded_number_of_things() {
 }
 
 /// Boxed futures and streams, events, the once-map, a manifest's link: measured, and a tenth more or less is no news.
-const PER_BLOB: usize = 37;
+const PER_BLOB: usize = 33;

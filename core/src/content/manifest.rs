@@ -7,7 +7,7 @@
 mod bounded;
 mod unique_keys;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use bytes::Bytes;
@@ -23,7 +23,8 @@ pub struct Manifest {
     bytes: Bytes,
     media_type: MediaType,
     digest: Digest,
-    links: Links,
+    /// Shared, because manifests are handed around a lot and may have thousands of links.
+    links: Arc<Links>,
     subject: Option<Descriptor>,
     artifact_type: Option<String>,
 }
@@ -130,7 +131,7 @@ impl Manifest {
         serde_json::from_slice::<UniqueKeys>(&bytes).map_err(syntax)?;
         let view: View<'_> = serde_json::from_slice(&bytes).map_err(syntax)?;
         let media_type = decide_type(&view, served_as)?;
-        let links = links(&view, &media_type)?;
+        let links = Arc::new(links(&view, &media_type)?);
         let digest = digest_of(&bytes, &media_type);
         let View { subject, artifact_type, .. } = view;
         Ok(Self { media_type, digest, links, subject, artifact_type, bytes })
@@ -193,7 +194,7 @@ impl Manifest {
 
     /// What kind of artifact it is: its `artifactType`, else the type of its config (distribution-spec, "Referrers").
     pub fn artifact_type(&self) -> Option<&str> {
-        self.artifact_type.as_deref().or(match &self.links {
+        self.artifact_type.as_deref().or(match &*self.links {
             Links::Image { config: Some(config), .. } => Some(config.media_type.as_str()),
             _ => None,
         })
@@ -217,7 +218,7 @@ impl Manifest {
 
     /// The entries of an index, in order; none unless it is one. Most are manifests, see [`Manifest::children`].
     pub fn entries(&self) -> &[Descriptor] {
-        match &self.links {
+        match &*self.links {
             Links::Index(entries) => entries,
             Links::Image { .. } => &[],
         }
@@ -231,7 +232,7 @@ impl Manifest {
     /// The blobs that it points to: config and layers, or those entries of an index that are no manifests. The
     /// image-spec allows entries of any type ("Image Index"), and registries keep these among the blobs.
     pub fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
-        let (entries, config, layers) = match &self.links {
+        let (entries, config, layers) = match &*self.links {
             Links::Index(entries) => (&entries[..], None, &[][..]),
             Links::Image { config, layers } => (&[][..], config.as_deref(), &layers[..]),
         };
@@ -240,7 +241,7 @@ impl Manifest {
 
     /// The config blob, if there is one.
     pub fn config(&self) -> Option<&Descriptor> {
-        match &self.links {
+        match &*self.links {
             Links::Image { config, .. } => config.as_deref(),
             Links::Index(_) => None,
         }
@@ -262,7 +263,7 @@ impl Manifest {
     /// only `digest` and `size` are written anew; every other byte stays. The same changes to the same index give the
     /// same bytes, and so the same digest. If nothing changes the original comes back.
     pub fn changing(&self, changes: &[Change]) -> Self {
-        let Links::Index(entries) = &self.links else { return self.clone() };
+        let Links::Index(entries) = &*self.links else { return self.clone() };
         if changes.iter().all(|change| matches!(change, Change::Keep)) {
             return self.clone();
         }
@@ -272,7 +273,7 @@ impl Manifest {
             Change::Drop => None,
             Change::Point { digest, size } => Some(Descriptor { digest: digest.clone(), size: *size, ..entry.clone() }),
         });
-        let links = Links::Index(entries.collect());
+        let links = Arc::new(Links::Index(entries.collect()));
         Self { digest: Digest::of(&bytes), bytes, links, ..self.clone() }
     }
 }
