@@ -47,6 +47,18 @@ impl Doing<'_> {
         }
     }
 
+    /// Returns true if it reads what is to be copied, and not what a destination has.
+    pub(crate) fn reads_content(&self) -> bool {
+        matches!(
+            self,
+            Self::ReadManifest(_)
+                | Self::ReadBlob(..)
+                | Self::ListTags(_)
+                | Self::ListCatalog(_)
+                | Self::ListReferrers(..)
+        )
+    }
+
     /// Whether it changes something.
     pub(crate) fn writes(&self) -> bool {
         matches!(self, Self::PushBlob(..) | Self::PushManifest(_))

@@ -1,7 +1,7 @@
 //! What a registry turned out to do in its own way, learned in this run and never assumed.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     sync::{
         Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU8, Ordering},
@@ -46,8 +46,8 @@ pub(crate) struct Quirks {
     mountable: Mutex<HashSet<(Repository, Digest)>>,
     /// Projects that took something in this run, so that they are there.
     wrote: Mutex<HashSet<String>>,
-    /// Projects that refused something because their quota is used up.
-    full: Mutex<HashSet<String>>,
+    /// Projects that refused something because of their quota, each with the smallest size that was refused.
+    full: Mutex<HashMap<String, u64>>,
 }
 
 /// The first element of a repository's path, which is the project at Harbor.
@@ -149,14 +149,17 @@ impl Quirks {
         lock(&self.wrote).contains(project_of(at))
     }
 
-    /// The quota of a project is used up: no more bytes are sent there.
-    pub(crate) fn note_full(&self, at: &Repository) {
-        lock(&self.full).insert(project_of(at).to_owned());
+    /// Notes that a project refused so many bytes because of its quota: from then on only less is sent there, so that
+    /// an image whose layers are in may still get its config. At 0 nothing is sent any more.
+    pub(crate) fn note_full(&self, at: &Repository, size: u64) {
+        let mut full = lock(&self.full);
+        let smallest = full.entry(project_of(at).to_owned()).or_insert(size);
+        *smallest = size.min(*smallest);
     }
 
-    /// Whether the quota of a project was found used up.
-    pub(crate) fn is_full(&self, at: &Repository) -> bool {
-        lock(&self.full).contains(project_of(at))
+    /// Returns true if a project has refused so many bytes, or fewer, because of its quota.
+    pub(crate) fn is_full_for(&self, at: &Repository, size: u64) -> bool {
+        lock(&self.full).get(project_of(at)).is_some_and(|smallest| size >= *smallest)
     }
 
     pub(crate) fn is_set(flag: &AtomicBool) -> bool {

@@ -28,8 +28,10 @@ pub(crate) fn is_missing(said: &Said, project: &str) -> bool {
 pub(super) fn meaning(refusal: &Refusal<'_>) -> Option<Meaning> {
     let project = project_of(refusal.doing.repository());
     let (said, writes) = (&refusal.said, refusal.doing.writes());
-    let meaning =
-        |reason: Reason, what: String| Meaning::new(reason.kind(), what).because(reason).hint(reason.remedy());
+    let meaning = |reason: Reason, what: String| {
+        let hint = if refusal.doing.reads_content() { reason.remedy_of_reading() } else { reason.remedy() };
+        Meaning::new(reason.kind(), what).because(reason).hint(hint)
+    };
     Some(match refusal.status.as_u16() {
         // The challenge is left empty where the project could not be looked up; only the words say whether that is because
         // there is none. A project that took something in this run is there.

@@ -46,6 +46,17 @@ impl Reason {
         }
     }
 
+    /// Returns what can be done where content was read from the project, and not written there.
+    pub(crate) fn remedy_of_reading(self) -> &'static str {
+        match self {
+            Self::NoProject => "check the name of the project, and that it is this Harbor that has it",
+            Self::NoRight => {
+                "a robot needs the right to pull repositories there, people must be members of the project"
+            }
+            _ => self.remedy(),
+        }
+    }
+
     /// What the reader can do.
     pub fn remedy(self) -> &'static str {
         match self {

@@ -35,7 +35,7 @@ impl Host {
         for _ in 0..=HOPS {
             let answer = self.hop(at, ask, &url, authorization).await?;
             match redirect(ask, &answer) {
-                Some(location) if !ask.follows && !is_same_path(&answer.url, &location) => return Ok(answer),
+                Some(location) if !ask.follows && !is_same_place(&answer.url, &location) => return Ok(answer),
                 Some(location) => {
                     let home = at.clients.whereabouts().home();
                     url = home.judge(Use::Redirect, &answer.url, &location).map_err(refused)?;
@@ -91,9 +91,15 @@ fn redirect(ask: &Ask<'_>, answer: &Answer) -> Option<String> {
     follows.then(|| answer.header(header::LOCATION).map(str::to_owned)).flatten()
 }
 
-/// Returns true if a redirect only leads to another spelling of a URL: another scheme, host or query.
-fn is_same_path(asked: &Url, location: &str) -> bool {
-    asked.join(location).is_ok_and(|to| to.path().trim_end_matches('/') == asked.path().trim_end_matches('/'))
+/// Returns true if a redirect only leads to another spelling of a URL: another query or, at the same host, scheme.
+/// Another host or port may be a store that keeps the blobs under the same paths and cannot be reached from here.
+fn is_same_place(asked: &Url, location: &str) -> bool {
+    let spelled = |url: &Url| url.path().trim_end_matches('/').to_owned();
+    asked.join(location).is_ok_and(|to| {
+        let same_server =
+            same_origin(&to, asked) || (to.host_str() == asked.host_str() && to.scheme() != asked.scheme());
+        same_server && spelled(&to) == spelled(asked)
+    })
 }
 
 fn reads(method: &Method) -> bool {

@@ -165,10 +165,17 @@ impl Host {
         let quota = self.pace.quota().filter(|_| !foreign);
         let error =
             refusal(&Refusal { doing, status, said, foreign, harbor, unchallenged, wrote, login, proven, wait, quota });
-        match Reason::of(&error) {
-            Some(Reason::Unwell) => self.pace.complains(),
-            Some(Reason::Quota) if doing.writes() => self.quirks.note_full(doing.repository()),
-            _ => {}
+        if Reason::of(&error) == Some(Reason::Unwell) {
+            self.pace.complains();
+        }
+        error
+    }
+
+    /// What the refusal of a write that takes `size` bytes of the project's quota means; a used-up quota is remembered.
+    pub(crate) async fn refused_bytes(&self, doing: Doing<'_>, size: u64, answer: Answer) -> Error {
+        let error = self.refused(doing, answer).await;
+        if Reason::of(&error) == Some(Reason::Quota) {
+            self.quirks.note_full(doing.repository(), size);
         }
         error
     }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use sealift_core::{
     content::{Descriptor, Digest, Repository},
     error::{ErrorKind, Retry},
-    stage::{Offer, Push},
+    stage::{Fetch, Offer, Push, Want},
 };
 use sealift_serve::access::Kind;
 use sealift_testkit::{
@@ -260,14 +260,67 @@ async fn a_full_project_gets_no_bytes_and_keeps_what_it_has() {
     quota(&send(&upload, &to, &big).await.unwrap_err());
     harbor.limit_storage("team", 10);
     quota(&send(&push(&harbor), &to, &noise(7)).await.unwrap_err());
-    // From then on nothing is sent, and what costs nothing goes.
-    harbor.reset();
+    // Where no upload begins, nothing is sent from then on, and what costs nothing goes.
     quota(&send(&upload, &to, &noise(9)).await.unwrap_err());
+    harbor.reset();
+    quota(&send(&upload, &to, &noise(5)).await.unwrap_err());
     let journal = harbor.requests();
     assert_eq!((journal.count("POST", Kind::Upload), journal.count("PUT", Kind::Upload)), (0, 0), "{journal}");
     assert!(matches!(upload.offer(&from, &layer(&small), None).await.unwrap(), Offer::Have));
     assert!(matches!(upload.offer(&to, &layer(&small), Some(&from)).await.unwrap(), Offer::Mounted));
     upload.tag(&image_at(&harbor.host(), "team/from:v2"), &app.manifest).await.unwrap();
+}
+
+/// Once, a project that had refused a layer refused also the config of an image whose layers were in: it filled up with
+/// layers and got no tag, in each further run the same.
+#[tokio::test]
+async fn a_project_that_refused_a_layer_gets_what_is_smaller_and_manifests() {
+    let Some(harbor) = harbor_with_team().await else { return };
+    let name = image_at(&harbor.host(), "team/app:v1");
+    let app = image("linux/amd64", &[&"x".repeat(3000)]);
+    let (config, layers) = app.blobs.split_first().unwrap();
+    let push = push(&harbor);
+    let bring =
+        async |(item, bytes): &(Descriptor, bytes::Bytes)| match push.offer(&name.repository, item, None).await? {
+            Offer::Want(slot) => slot.fill(sealift_core::blob::Blob::from_bytes(item.clone(), bytes.clone())).await,
+            Offer::Have | Offer::Mounted => Ok(()),
+        };
+    for layer in layers {
+        bring(layer).await.unwrap();
+    }
+    // Room for the config and the manifest, and not for another layer.
+    let small = config.0.size + app.manifest.bytes().len() as u64;
+    harbor.limit_storage("team", harbor.used_storage("team") + small);
+    let large = usize::try_from(small).unwrap() + 1000;
+    assert!(send(&push, &name.repository, &noise(large)).await.is_err());
+    harbor.reset();
+    for size in [large, large + 1] {
+        let error = send(&push, &name.repository, &noise(size)).await.unwrap_err();
+        assert_eq!(Reason::of(&error), Some(Reason::Quota), "{error}");
+    }
+    assert_eq!(harbor.requests().count("POST", Kind::Upload), 0, "{}", harbor.requests());
+    bring(config).await.unwrap();
+    push.tag(&name, &app.manifest).await.unwrap();
+    assert_eq!(harbor.digest_of("team/app:v1"), Some(app.manifest.digest().to_string()));
+    // Each refusal closes it for more.
+    let refused = async |size| send(&push, &name.repository, &noise(size)).await.unwrap_err();
+    refused(50).await;
+    harbor.reset();
+    refused(51).await;
+    assert_eq!(harbor.requests().count("POST", Kind::Upload), 0, "{}", harbor.requests());
+}
+
+#[tokio::test]
+async fn a_missing_project_to_read_from_is_not_to_be_created() {
+    let Some(harbor) = harbor_with_team().await else { return };
+    let client = client_with(&[(&harbor.host(), login(ADMIN.0, ADMIN.1))], hasty());
+    let name = image_at(&harbor.host(), "nope/app:v1");
+    let error = fetch_of(&client).resolve(&name, Want::Manifest).await.err().unwrap();
+    assert_eq!(Reason::of(&error), Some(Reason::NoProject), "{error}");
+    let hint = error.hint_text().unwrap_or_default();
+    assert!(hint.contains("check the name of the project") && !hint.contains("push"), "{hint}");
+    let error = push_of(&client).put_manifest(&name.repository, &empty_index()).await.unwrap_err();
+    assert!(error.hint_text().unwrap_or_default().contains("create it in Harbor"), "{error}");
 }
 
 #[tokio::test]
@@ -350,7 +403,6 @@ async fn what_does_not_say_that_it_is_about_an_image_gets_into_no_index_of_those
 }
 
 async fn read_index(client: &Arc<crate::Registries>, at: &Repository, tag: &str) -> Vec<Digest> {
-    use sealift_core::stage::{Fetch, Want};
     let name = image_at(at.registry(), &format!("{}:{tag}", at.path()));
     let resolved = fetch_of(client).resolve(&name, Want::Manifest).await.unwrap();
     resolved.manifest.unwrap().children().map(|child| child.digest.clone()).collect()

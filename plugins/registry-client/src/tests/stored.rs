@@ -172,3 +172,20 @@ async fn a_redirect_to_the_same_path_is_followed() {
     .await;
     assert!(!push_of(&client()).has(&repository(&double.host(), "a/b"), &layer(&noise(10))).await.unwrap());
 }
+
+/// One that leads to another server has looked: the store may keep blobs under the paths of the registry, and need not be
+/// reachable from here. Each HEAD once took as long as the network needs to fail.
+#[tokio::test]
+async fn a_redirect_to_the_same_path_of_another_server_says_that_it_is_there() {
+    let other = Double::start(|_| reply(404)).await;
+    for store in ["https://store.invalid".to_owned(), format!("http://{}", other.host())] {
+        let double = Double::start(move |asked| match asked.method.as_str() {
+            "HEAD" => reply(307).header("location", format!("{store}{}", asked.path)),
+            _ => reply(404),
+        })
+        .await;
+        let push = push_of(&client());
+        assert!(push.has(&repository(&double.host(), "a/b"), &layer(&noise(10))).await.unwrap());
+        assert_eq!((double.asked().len(), other.asked().len()), (1, 0), "nothing is followed");
+    }
+}

@@ -158,7 +158,7 @@ impl Host {
                 tracing::debug!(host = %self.name, status = answer.status().as_u16(), "mounting is refused");
                 // What has no room when it is mounted has none when it is sent.
                 if answer.status() == StatusCode::FORBIDDEN && self.is_harbor() && answer.peek().await.is_full() {
-                    return Err(self.refused(ask.doing, answer).await);
+                    return Err(self.refused_bytes(ask.doing, item.known_size().unwrap_or(u64::MAX), answer).await);
                 }
                 answer.discard().await;
                 Ok(None)
@@ -175,7 +175,7 @@ impl Host {
         // Without the slash at the end distribution redirects, and a redirected POST may become a GET.
         let to = To::Path(format!("{}/blobs/uploads/", at.path()));
         let doing = Doing::PushBlob(at, &item.digest);
-        if self.quirks.is_full(at) {
+        if self.quirks.is_full_for(at, item.known_size().unwrap_or(u64::MAX)) {
             return Err(self.no_room(at));
         }
         let ask = Ask::new(doing, Method::POST, to, Scopes::push(at), &self.shared.timing);
@@ -189,11 +189,12 @@ impl Host {
                 let what = format!("{doing}: the registry answers {} where an upload begins with 202", status.as_u16());
                 Err(Error::new(ErrorKind::Unsupported, what).hint(NO_REGISTRY))
             }
-            _ => Err(self.refused(doing, answer).await),
+            // A project that opens no upload holds more than it may: nothing fits, however small.
+            _ => Err(self.refused_bytes(doing, 0, answer).await),
         }
     }
 
-    /// That nothing more is sent to a project that is full.
+    /// That nothing so large is sent to a project that is full.
     pub(super) fn no_room(&self, at: &Repository) -> Error {
         let (project, reason) = (project_of(at), Reason::Quota);
         let what = format!("nothing more is sent to the project `{project}` of `{}`: {reason}", self.name);

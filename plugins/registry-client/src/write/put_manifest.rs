@@ -44,7 +44,7 @@ impl Host {
         // An immutable tag may stand for this very manifest, written by us when the answer got lost, or before.
         let guarded =
             matches!(answer.status(), StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED | StatusCode::BAD_REQUEST);
-        let refused = self.refused(doing, answer).await;
+        let refused = self.refused_bytes(doing, manifest.bytes().len() as u64, answer).await;
         if guarded && refused.kind() == ErrorKind::Conflict && self.stands(at, manifest).await {
             return Ok(());
         }

@@ -69,8 +69,8 @@ impl RegistrySlot {
         let reached = self.host.reached().await?;
         let mut tried = Tried::default();
         let mut ticket = self.host.ticket(reached, &self.at, &scopes, &tried).await?;
-        // Slots that were opened before the project was found full send nothing either.
-        if self.host.quirks.is_full(&self.at) {
+        // Slots that were opened before the project was found full send nothing either, unless it is small enough.
+        if self.host.quirks.is_full_for(&self.at, size) {
             return Err(self.host.no_room(&self.at));
         }
         let url = closing(self.location.clone(), &self.item.digest);
@@ -123,7 +123,7 @@ impl RegistrySlot {
                 let (status, other) = (answer.status(), answer.host().to_owned());
                 Err(self.host.quirks.uploads.refused(&self.host.name, &other, status, &answer.said().await))
             }
-            _ => Err(self.host.refused(self.doing(), answer).await),
+            _ => Err(self.host.refused_bytes(self.doing(), size, answer).await),
         }
     }
 
