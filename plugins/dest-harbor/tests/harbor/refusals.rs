@@ -206,7 +206,8 @@ async fn a_project_that_becomes_full_gets_no_more() {
     assert!(told.contains(closed), "{told}");
     let journal = harbor.requests();
     let refused = journal.iter().filter(|request| request.status == 403 && request.method != "GET").count();
-    assert_eq!(refused, 1, "{journal}");
+    // The config of the first image, and perhaps its layer, which is smaller than that; all others are larger.
+    assert!((1..=2).contains(&refused), "{journal}");
 }
 
 #[tokio::test]
