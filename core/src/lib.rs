@@ -13,6 +13,7 @@
 //! * [`plugin`]: how stages register themselves; [`spec`]: from pipeline TOML to a [`spec::Pipeline`]
 //! * [`engine`]: run and plan; [`event`], [`report`] and [`tally`]: what happened
 //! * [`notes`]: what is remembered between runs, by whoever has a place for it
+//! * [`login`]: logins for registries, and the trait of their providers
 //! * [`error`], [`diagnostic`], [`secret`]: what goes wrong, in files and in runs, and what must not be shown
 //!
 //! Nothing in here knows of HTTP, disks, terminals or the environment.
@@ -28,6 +29,7 @@ pub mod event;
 pub mod fuzz;
 pub mod job;
 mod lock;
+pub mod login;
 pub mod notes;
 pub mod outlet;
 pub mod plugin;
