@@ -1,13 +1,6 @@
 //! One tree on its way to the sites that need it: blobs, then children, then the root with its tag.
 
-use std::{
-    collections::HashSet,
-    pin::Pin,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{collections::HashSet, pin::Pin, sync::Arc};
 
 use futures::{
     StreamExt,
@@ -16,126 +9,32 @@ use futures::{
 };
 
 use super::{
+    destination::Destination,
     kept::Kept,
-    outline::There,
-    presence::Batch,
-    state::{Engine, Lane},
-    transfer::Transfer,
+    outline::PresentParts,
+    presence::JobGroup,
+    run_state::{Lane, RunState},
+    transfer::BlobTransfer,
     tree::Tree,
 };
 use crate::{
-    content::{Digest, ImageRef, Manifest, Repository},
-    error::{Error, ErrorKind, Result},
-    job::{Job, Moved},
-    lock::lock,
-    stage::{Push, StoreId},
+    content::{Digest, Manifest},
+    error::Result,
+    job::Job,
 };
-
-/// One repository of one destination, and the names that the image gets there.
-pub(super) struct Site<'a> {
-    pub(super) push: usize,
-    pub(super) stage: &'a dyn Push,
-    pub(super) repository: Repository,
-    pub(super) store: StoreId,
-    /// Names to be written.
-    pub(super) targets: Vec<ImageRef>,
-    /// Names that stand for the image already, and what they point to.
-    pub(super) standing: Vec<(ImageRef, Digest)>,
-    /// What of the image is there.
-    there: There,
-    /// Whether the image stood there before this run, so that referrers of it may stand there, too.
-    pub(super) had_the_image: bool,
-    /// That turned out to be wrong.
-    mistrusted: AtomicBool,
-    failed: Mutex<Option<Error>>,
-    moved: Mutex<Moved>,
-    deferred: AtomicBool,
-}
-
-impl<'a> Site<'a> {
-    pub(super) fn new(push: usize, stage: &'a dyn Push, repository: &Repository) -> Self {
-        Self {
-            push,
-            stage,
-            repository: repository.clone(),
-            store: stage.store(repository),
-            targets: Vec::new(),
-            standing: Vec::new(),
-            there: There::default(),
-            had_the_image: false,
-            mistrusted: AtomicBool::new(false),
-            failed: Mutex::default(),
-            moved: Mutex::default(),
-            deferred: AtomicBool::new(false),
-        }
-    }
-
-    /// Notes what else of the image is there.
-    pub(super) fn learn(&mut self, there: There) {
-        self.there = std::mem::take(&mut self.there).and(there);
-    }
-
-    /// What of the image is there.
-    pub(super) fn there(&self) -> &There {
-        if self.mistrusted.load(Ordering::Relaxed) { &There::Nothing } else { &self.there }
-    }
-
-    /// Takes an error of a manifest; returns true if it says that what was believed to be there is not, so that
-    /// everything is to be offered again.
-    fn mistrust(&self, error: Error) -> bool {
-        let refutes = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unsupported | ErrorKind::Corrupt);
-        let believed = !matches!(self.there(), There::Nothing);
-        if refutes && believed {
-            self.mistrusted.store(true, Ordering::Relaxed);
-            return true;
-        }
-        self.fail(error);
-        false
-    }
-
-    /// Nothing more is to be done here: it failed, or it is served later.
-    pub(super) fn is_over(&self) -> bool {
-        self.is_deferred() || lock(&self.failed).is_some()
-    }
-
-    pub(super) fn fail(&self, error: Error) {
-        lock(&self.failed).get_or_insert(error);
-    }
-
-    pub(super) fn error(&self) -> Option<Error> {
-        lock(&self.failed).clone()
-    }
-
-    /// Leaves it to the slow lane.
-    pub(super) fn defer(&self) {
-        self.deferred.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_deferred(&self) -> bool {
-        self.deferred.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn count(&self, add: impl FnOnce(&mut Moved)) {
-        add(&mut lock(&self.moved));
-    }
-
-    pub(super) fn moved(&self) -> Moved {
-        lock(&self.moved).clone()
-    }
-}
 
 /// What a copy needs to know.
 pub(super) struct Copy<'a> {
-    pub(super) engine: &'a Arc<Engine>,
+    pub(super) engine: &'a Arc<RunState>,
     pub(super) lane: &'a Lane,
     pub(super) job: &'a Job,
     pub(super) kept: &'a Kept<'a>,
-    pub(super) batch: &'a Batch,
+    pub(super) batch: &'a JobGroup,
 }
 
 impl Copy<'_> {
     /// Copies a tree to all sites; each site remembers what became of it.
-    pub(super) async fn run(&self, tree: &Tree, sites: &[&Site<'_>]) {
+    pub(super) async fn run(&self, tree: &Tree, sites: &[&Destination<'_>]) {
         self.blobs(tree, sites, true).await;
         let mut again = Vec::new();
         for (site, result) in self.on_each(sites, |site| self.manifests(tree, site)).await {
@@ -157,7 +56,7 @@ impl Copy<'_> {
 
     /// Names a manifest that all of these sites have, with everything below it. Gives back those where that turned out
     /// to be wrong.
-    pub(super) async fn name<'s>(&self, root: &Manifest, sites: &[&'s Site<'s>]) -> Vec<&'s Site<'s>> {
+    pub(super) async fn name<'s>(&self, root: &Manifest, sites: &[&'s Destination<'s>]) -> Vec<&'s Destination<'s>> {
         let mut wrong = Vec::new();
         for (site, result) in self.on_each(sites, |site| self.root(root, site)).await {
             match result {
@@ -169,9 +68,9 @@ impl Copy<'_> {
     }
 
     /// Copies everything but the root of something that is about the image.
-    pub(super) async fn content(&self, tree: &Tree, sites: &[&Site<'_>]) {
+    pub(super) async fn content(&self, tree: &Tree, sites: &[&Destination<'_>]) {
         self.blobs(tree, sites, false).await;
-        for (site, result) in self.on_each(sites, |site| self.children(tree, site, &There::Nothing)).await {
+        for (site, result) in self.on_each(sites, |site| self.children(tree, site, &PresentParts::Nothing)).await {
             if let Err(error) = result {
                 site.fail(error);
             }
@@ -181,9 +80,9 @@ impl Copy<'_> {
     /// Does the same at all sites that are not over, at the same time.
     async fn on_each<'s, 'r, F: Future<Output = Result<()>>>(
         &self,
-        sites: &'r [&'s Site<'s>],
-        act: impl Fn(&'s Site<'s>) -> F,
-    ) -> Vec<(&'s Site<'s>, Result<()>)> {
+        sites: &'r [&'s Destination<'s>],
+        act: impl Fn(&'s Destination<'s>) -> F,
+    ) -> Vec<(&'s Destination<'s>, Result<()>)> {
         join_all(sites.iter().filter(|site| !site.is_over()).map(|site| {
             let result = act(site);
             async move { (*site, result.await) }
@@ -192,13 +91,13 @@ impl Copy<'_> {
     }
 
     /// Brings the blobs of a tree to all sites: without those that are there, if it is the tree of the image.
-    async fn blobs(&self, tree: &Tree, sites: &[&Site<'_>], of_the_image: bool) {
+    async fn blobs(&self, tree: &Tree, sites: &[&Destination<'_>], of_the_image: bool) {
         let (blobs, foreign) = tree.blobs();
-        let needed = |site: &&Site<'_>| of_the_image.then(|| needed(tree, site)).flatten();
+        let needed = |site: &&Destination<'_>| of_the_image.then(|| needed(tree, site)).flatten();
         let needed: Vec<Option<HashSet<&Digest>>> = sites.iter().map(needed).collect();
         let Self { engine, lane, job, kept, .. } = *self;
         let all = blobs.iter().chain(foreign);
-        let transfers: Vec<_> = all.map(|item| Transfer { engine, lane, job, kept, item }).collect();
+        let transfers: Vec<_> = all.map(|item| BlobTransfer { engine, lane, job, kept, item }).collect();
         let all: FuturesUnordered<_> = transfers
             .iter()
             .map(|transfer| {
@@ -215,13 +114,13 @@ impl Copy<'_> {
         all.for_each(|()| async {}).await;
     }
 
-    async fn manifests(&self, tree: &Tree, site: &Site<'_>) -> Result<()> {
+    async fn manifests(&self, tree: &Tree, site: &Destination<'_>) -> Result<()> {
         self.children(tree, site, site.there()).await?;
         self.root(&tree.manifest, site).await
     }
 
     /// Writes a root under all its names.
-    async fn root(&self, root: &Manifest, site: &Site<'_>) -> Result<()> {
+    async fn root(&self, root: &Manifest, site: &Destination<'_>) -> Result<()> {
         // Everything but the name is there: if the user stops now, finishing costs one small request.
         for target in &site.targets {
             site.stage.root(self.job, target, root).await?;
@@ -235,8 +134,8 @@ impl Copy<'_> {
     fn children<'s>(
         &'s self,
         tree: &'s Tree,
-        site: &'s Site<'_>,
-        there: &'s There,
+        site: &'s Destination<'_>,
+        there: &'s PresentParts,
     ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 's>> {
         Box::pin(async move {
             try_join_all(tree.children.iter().map(|child| async move {
@@ -257,9 +156,9 @@ impl Copy<'_> {
 }
 
 /// The blobs of a tree that a site needs; none stands for all.
-fn needed<'t>(tree: &'t Tree, site: &Site<'_>) -> Option<HashSet<&'t Digest>> {
+fn needed<'t>(tree: &'t Tree, site: &Destination<'_>) -> Option<HashSet<&'t Digest>> {
     match site.there() {
-        There::Nothing => None,
+        PresentParts::Nothing => None,
         there => Some(tree.needed(there)),
     }
 }

@@ -1,70 +1,36 @@
 //! The story of one job: where it goes, what is there, what the source has, what must be done.
 
-use std::{collections::HashMap, future::ready, sync::Arc};
+mod compare;
+mod write;
 
-use futures::{
-    StreamExt, TryStreamExt,
-    future::{OptionFuture, join, join_all},
-    stream,
-};
+use std::sync::Arc;
+
+use futures::future::join_all;
 
 use super::{
-    copy::{Copy, Site},
+    destination::{Ended, Target, Work},
     kept::Kept,
-    once::OnceMap,
-    outline::{Outline, There},
-    places::{self, Place},
-    presence::{Batch, Presence, presence},
-    referrers,
-    rounds::MAY_BE_EMPTY,
-    state::{Engine, Lane, Mode},
-    tree::{Reader, Tree},
+    outline::{Outline, PresentParts},
+    placement,
+    presence::Presence,
+    run_state::{RunMode, RunState},
+    tree::{Tree, TreeReader},
+    yields::MAY_BE_EMPTY,
 };
 use crate::{
-    content::{Descriptor, Digest, ImageRef, Manifest, MediaType, Repository},
+    content::{Descriptor, Digest, Manifest, MediaType, Repository},
     error::{Error, ErrorKind, Result},
     event::{Event, PlannedImage, PlannedTarget},
-    job::{Job, Moved, Outcome, Resolved, Skip},
-    spec::Compare,
-    stage::{Fetch, Known, Push, Verdict, Want},
+    job::{Job, Outcome, Resolved, Skip},
+    stage::{Fetch, Push, Verdict},
 };
-
-/// Manifests of one image that are looked for at the same time.
-const LOOKS: usize = 16;
-
-/// A job that is to be done, in a first pass or once more.
-#[derive(Clone)]
-pub(super) struct Work {
-    pub(super) job: Job,
-    pub(super) batch: Arc<Batch>,
-    /// Which targets are left to be written.
-    pub(super) places: Vec<Place>,
-    /// Whether it runs beside the main lane.
-    pub(super) slow: bool,
-    /// The rule that has given the places to another image. Then nothing is written: it is only looked at whether both
-    /// are the same.
-    pub(super) contested: Option<Arc<str>>,
-}
-
-/// How a job ended for one target; none if it failed before there was one.
-pub(super) struct End {
-    pub(super) place: Option<Place>,
-    pub(super) outcome: Outcome,
-}
-
-/// How a job ended, and what is left to the slow lane.
-#[derive(Default)]
-pub(super) struct Ended {
-    pub(super) ends: Vec<End>,
-    pub(super) deferred: Vec<Place>,
-}
 
 /// A target that is still open, and what stands there.
 struct Goal {
-    place: Place,
+    place: Target,
     presence: Presence,
     /// What the repository has of the image, apart from the name.
-    there: There,
+    there: PresentParts,
     /// Whether the name stands for the image already.
     named: bool,
 }
@@ -97,7 +63,7 @@ impl Todo {
     }
 
     /// The blobs that a target needs, without foreign layers.
-    fn needed(&self, there: &There) -> Vec<Descriptor> {
+    fn needed(&self, there: &PresentParts) -> Vec<Descriptor> {
         let Some(tree) = &self.tree else { return Vec::new() };
         let needed = tree.needed(there);
         tree.blobs().0.iter().filter(|blob| needed.contains(&blob.digest)).cloned().collect()
@@ -111,22 +77,19 @@ impl Goal {
     }
 }
 
-impl Ended {
-    pub(super) fn end(&mut self, place: Place, outcome: Outcome) {
-        self.ends.push(End { place: Some(place), outcome });
-    }
-
-    fn fail_all(&mut self, goals: Vec<Goal>, error: &Error) {
-        for goal in goals {
-            self.end(goal.place, Outcome::Failed(error.clone()));
+impl Goals {
+    /// Ends all open targets with an error.
+    fn fail_all(&mut self, error: &Error, ended: &mut Ended) {
+        for goal in self.open.drain(..) {
+            ended.end(goal.place, Outcome::Failed(error.clone()));
         }
     }
 }
 
 /// Does a job.
-pub(super) async fn run(engine: &Arc<Engine>, work: &Work) -> Ended {
+pub(super) async fn run(engine: &Arc<RunState>, work: &Work) -> Ended {
     let mut ended = Ended::default();
-    let (slow, places) = places::split_by_speed(engine, work);
+    let (slow, places) = placement::split_by_speed(engine, work);
     ended.deferred = slow;
     if places.is_empty() {
         return ended;
@@ -135,26 +98,26 @@ pub(super) async fn run(engine: &Arc<Engine>, work: &Work) -> Ended {
     // Only a filter that may cut an index makes one worth looking at again.
     let rewrites = engine.pipeline.filters.iter().any(|filter| filter.stage.rewrites());
     let kept = Kept::new(&*engine.pipeline.fetch.stage, &engine.pipeline.notes);
-    let doing = Doing { engine, work, rewrites, kept };
+    let doing = JobRun { engine, work, rewrites, kept };
     doing.run(places, ended).await
 }
 
-struct Doing<'a> {
-    engine: &'a Arc<Engine>,
+struct JobRun<'a> {
+    engine: &'a Arc<RunState>,
     work: &'a Work,
     /// Whether some filter may cut an index, so that another digest is written than is read.
     rewrites: bool,
     kept: Kept<'a>,
 }
 
-impl<'a> Doing<'a> {
-    async fn run(&self, places: Vec<Place>, mut ended: Ended) -> Ended {
+impl<'a> JobRun<'a> {
+    async fn run(&self, places: Vec<Target>, mut ended: Ended) -> Ended {
         let open = self.presences(places, &mut ended).await;
         let mut goals = Goals { open, ..Goals::default() };
         let todo = match self.find_out(&mut goals, &mut ended).await {
             Ok(todo) => todo,
             Err(error) => {
-                ended.fail_all(std::mem::take(&mut goals.open), &error);
+                goals.fail_all(&error, &mut ended);
                 None
             }
         };
@@ -163,13 +126,13 @@ impl<'a> Doing<'a> {
             return ended;
         }
         match (self.engine.mode, todo) {
-            (Mode::Plan, todo) => {
+            (RunMode::Plan, todo) => {
                 if let Some(tree) = todo.and_then(|todo| todo.tree) {
                     self.plan(&tree, &goals.open);
                 }
                 goals.whole.into_iter().for_each(|goal| skip_present(goal, &mut ended));
             }
-            (Mode::Copy, todo) => {
+            (RunMode::Copy, todo) => {
                 if let Some(todo) = &todo {
                     goals.open = self.prepare(todo, goals.open, &mut ended).await;
                 }
@@ -198,7 +161,7 @@ impl<'a> Doing<'a> {
             match goal.named {
                 true => skip_present(goal, ended),
                 false => {
-                    let error = places::taken(&goal.place.at, other, &self.work.job.rule);
+                    let error = placement::taken(&goal.place.at, other, &self.work.job.rule);
                     ended.end(goal.place, Outcome::Failed(error));
                 }
             }
@@ -216,111 +179,6 @@ impl<'a> Doing<'a> {
 
     fn stage(&self, push: usize) -> &'a dyn Push {
         &*self.engine.pipeline.pushes[push].stage
-    }
-
-    /// What is known of each target before the source is asked.
-    async fn presences(&self, places: Vec<Place>, ended: &mut Ended) -> Vec<Goal> {
-        let asked = join_all(places.iter().map(|place| async {
-            let stage = self.stage(place.push);
-            match self.work.contested {
-                None => presence(self.engine, place.push, stage, &place.at, &self.work.batch).await,
-                // Another job of this run wrote it, so nothing that was known before counts.
-                Some(_) => stage.current(&place.at).await.map(|current| match current {
-                    Some(descriptor) => Presence::Is(descriptor),
-                    None => Presence::Absent,
-                }),
-            }
-        }));
-        let asked = asked.await;
-        let mut goals = Vec::new();
-        for (place, presence) in places.into_iter().zip(asked) {
-            match presence {
-                Ok(presence) => goals.push(Goal { place, presence, there: There::Nothing, named: false }),
-                Err(error) => ended.end(place, Outcome::Failed(error)),
-            }
-        }
-        goals
-    }
-
-    /// Asks both sides at the same time, and takes out what is the same on both. Nothing comes back if nothing is
-    /// left.
-    async fn compare(&self, goals: &mut Goals, ended: &mut Ended) -> Result<Option<Resolved>> {
-        let fetch = &self.engine.pipeline.fetch.stage;
-        let source = &self.work.job.source;
-        if goals.open.iter().all(|goal| goal.presence == Presence::Absent) {
-            return fetch.resolve(source, Want::Manifest).await.map(Some);
-        }
-        // A digest is its own answer; only a filter needs to know whether it is that of an index.
-        let pinned = source.version.digest().filter(|_| !self.rewrites);
-        let ask_source = OptionFuture::from(pinned.is_none().then(|| fetch.resolve(source, Want::Digest)));
-        let (resolved, ()) = join(ask_source, self.ask_targets(goals, ended)).await;
-        let resolved = resolved.transpose()?;
-        let found = match (&resolved, pinned) {
-            (Some(resolved), _) => resolved.descriptor.clone(),
-            (None, Some(digest)) => goals.described(digest),
-            (None, None) => unreachable!("what is not pinned was resolved"),
-        };
-        if !(self.rewrites && found.media_type.is_index()) {
-            self.take_out_same(&found, resolved.as_ref().and_then(|resolved| resolved.manifest.as_ref()), goals, ended)
-                .await?;
-        }
-        if goals.open.is_empty() {
-            return Ok(None);
-        }
-        match resolved {
-            Some(resolved) => Ok(Some(resolved)),
-            None => fetch.resolve(source, Want::Manifest).await.map(Some),
-        }
-    }
-
-    /// Asks the targets of which nothing is known yet.
-    async fn ask_targets(&self, goals: &mut Goals, ended: &mut Ended) {
-        let currents = join_all(goals.open.iter().map(|goal| async {
-            match goal.presence {
-                Presence::Ask => self.stage(goal.place.push).current(&goal.place.at).await.map(Some),
-                _ => ready(Ok(None)).await,
-            }
-        }));
-        let currents = currents.await;
-        for (mut goal, current) in std::mem::take(&mut goals.open).into_iter().zip(currents) {
-            match current {
-                Ok(Some(None)) => goal.presence = Presence::Absent,
-                Ok(Some(Some(descriptor))) => goal.presence = Presence::Is(descriptor),
-                Ok(None) => {}
-                Err(error) => {
-                    ended.end(goal.place, Outcome::Failed(error));
-                    continue;
-                }
-            }
-            goals.open.push(goal);
-        }
-    }
-
-    /// Takes out targets that have what the source has. Of an index its manifests are looked for, too.
-    async fn take_out_same(
-        &self,
-        found: &Descriptor,
-        root: Option<&Manifest>,
-        goals: &mut Goals,
-        ended: &mut Ended,
-    ) -> Result<()> {
-        let may_be_index = found.media_type.is_index() || found.media_type.is_empty();
-        let mut looks = false;
-        for goal in goals.open.iter_mut().filter(|goal| goal.stands_for(&found.digest)) {
-            goal.named = true;
-            looks |= may_be_index && self.must_look_below(goal);
-            looks |= may_be_index && self.wants_referrers();
-        }
-        let source = &self.work.job.source.repository;
-        let outline = match root {
-            Some(root) if looks => Outline::of(root, source, &self.kept).await?,
-            None if looks => Outline::of(&self.kept.manifest(source, found).await?, source, &self.kept).await?,
-            _ => Outline::bare(found),
-        };
-        let others: Vec<Goal> = goals.open.extract_if(.., |goal| !goal.named).collect();
-        self.sort_out(outline, goals, ended).await;
-        goals.open.extend(others);
-        Ok(())
     }
 
     /// Reads the image and asks the filters. Nothing comes back if they do not want it, or if no target is open any
@@ -386,131 +244,13 @@ impl<'a> Doing<'a> {
         }
     }
 
-    fn reader(&self) -> Reader<'_> {
+    fn reader(&self) -> TreeReader<'_> {
         let source = &self.work.job.source.repository;
-        Reader::new(source, &self.kept, &self.engine.pipeline.filters, self.engine.options().index)
-    }
-
-    /// Compares what stands at the targets with what shall be written, and finds out what of it is there.
-    async fn match_up(&self, outline: Outline, goals: &mut Goals, ended: &mut Ended) {
-        self.refuse_other_digests(&outline.root.digest, goals, ended);
-        let entries = self.engine.options().compare == Compare::Entries && !self.engine.options().force;
-        for goal in goals.open.iter_mut().filter(|goal| !goal.named) {
-            let differs = matches!(goal.presence, Presence::Is(_));
-            goal.named =
-                goal.stands_for(&outline.root.digest) || (entries && differs && self.has_same(goal, &outline).await);
-        }
-        self.sort_out(outline, goals, ended).await;
-    }
-
-    /// Returns true if a target has an index with the same entries. One that cannot be read counts as different.
-    async fn has_same(&self, goal: &Goal, outline: &Outline) -> bool {
-        let read = self.stage(goal.place.push).read_back(&goal.place.at).await;
-        read.ok().flatten().is_some_and(|manifest| outline.has_the_entries_of(&manifest))
-    }
-
-    /// Takes out targets that demand another digest.
-    fn refuse_other_digests(&self, digest: &Digest, goals: &mut Goals, ended: &mut Ended) {
-        let demands_another = |goal: &&Goal| goal.place.at.version.digest().is_some_and(|demanded| demanded != digest);
-        let demanding = goals.open.iter().filter(demands_another);
-        let demanding: HashMap<_, ImageRef> = demanding.map(|goal| (goal.site(), goal.place.at.clone())).collect();
-        // A target with tag and digest is two goals, and the tag must not be written for another digest.
-        for goal in goals.open.extract_if(.., |goal| demanding.contains_key(&goal.site())) {
-            let at = &demanding[&goal.site()];
-            let message = format!("`{at}` demands another digest than `{digest}`, which would be pushed");
-            ended.end(goal.place, Outcome::Failed(Error::new(ErrorKind::Conflict, message)));
-        }
-    }
-
-    /// Finds out what the open targets have of the image. Those that have it all under the right name need nothing but
-    /// perhaps its referrers.
-    async fn sort_out(&self, outline: Outline, goals: &mut Goals, ended: &mut Ended) {
-        let looked = join_all(goals.open.iter().map(|goal| self.look(goal, &outline))).await;
-        for (mut goal, there) in std::mem::take(&mut goals.open).into_iter().zip(looked) {
-            match there {
-                Ok(there) => goal.there = there,
-                Err(error) => {
-                    ended.end(goal.place, Outcome::Failed(error));
-                    continue;
-                }
-            }
-            match goal.named && goal.there.is_whole() {
-                true if self.wants_referrers() => goals.whole.push(goal),
-                true => skip_present(goal, ended),
-                false => goals.open.push(goal),
-            }
-        }
-        goals.outline = Some(outline);
-    }
-
-    /// What the repository of a target has of the image. Errors are those of a target that has the name and does not
-    /// tell the rest; else an error only means that everything is offered.
-    async fn look(&self, goal: &Goal, outline: &Outline) -> Result<There> {
-        if goal.named {
-            return match self.must_look_below(goal) {
-                true => self.below(goal, outline).await,
-                false => Ok(There::Whole),
-            };
-        }
-        if self.engine.mode == Mode::Plan || self.engine.options().force || !self.may_have_parts(goal) {
-            return Ok(There::Nothing);
-        }
-        let Place { push, at } = &goal.place;
-        let told = self.work.batch.known(*push, &at.repository, |known| known.points_to(&outline.root.digest));
-        let has_root = told.unwrap_or(false) || self.has(goal, &outline.root).await.unwrap_or(false);
-        Ok(match (has_root, self.must_look_below(goal)) {
-            (true, false) => There::Whole,
-            (true, true) => self.below(goal, outline).await.unwrap_or_default(),
-            (false, _) => match self.below(goal, outline).await.unwrap_or_default() {
-                There::Whole => There::Parts(outline.below.iter().map(|item| item.digest.clone()).collect()),
-                parts => parts,
-            },
-        })
-    }
-
-    /// Which of the manifests below the root a repository has.
-    async fn below(&self, goal: &Goal, outline: &Outline) -> Result<There> {
-        let asked = stream::iter(outline.below.clone()).map(|item| async move {
-            match self.has(goal, &item).await {
-                Ok(there) => Ok((item, there)),
-                Err(error) if error.is_retryable() || error.is_cancelled() => Err(error),
-                // It does not tell, so it gets it again.
-                Err(_) => Ok((item, false)),
-            }
-        });
-        let answers: Vec<(Descriptor, bool)> = asked.buffered(LOOKS).try_collect().await?;
-        if answers.iter().all(|(_, there)| *there) {
-            return Ok(There::Whole);
-        }
-        Ok(There::Parts(answers.iter().filter(|(_, there)| *there).map(|(item, _)| item.digest.clone()).collect()))
-    }
-
-    async fn has(&self, goal: &Goal, item: &Descriptor) -> Result<bool> {
-        let Place { push, at } = &goal.place;
-        self.work.batch.has(*push, self.stage(*push), &at.repository, item).await
-    }
-
-    /// Returns true if a destination may have an index without all that is below it.
-    fn must_look_below(&self, goal: &Goal) -> bool {
-        !self.stage(goal.place.push).keeps_children(&goal.place.at.repository)
-    }
-
-    /// Returns true if a repository may have some manifest of the image: not if it is known to be empty, and not if
-    /// nothing at all is known of it.
-    fn may_have_parts(&self, goal: &Goal) -> bool {
-        let Place { push, at } = &goal.place;
-        if matches!(goal.presence, Presence::Is(_)) {
-            return true;
-        }
-        let told = self.work.batch.known(*push, &at.repository, Known::has_tags).flatten();
-        told.unwrap_or_else(|| {
-            let store = self.stage(*push).store(&at.repository);
-            OnceMap::has_heard_of(self.engine, &store, &at.repository)
-        })
+        TreeReader::new(source, &self.kept, &self.engine.pipeline.filters, self.engine.options().index)
     }
 
     fn wants_referrers(&self) -> bool {
-        self.engine.mode == Mode::Copy && self.engine.options().referrers.unwrap_or(true)
+        self.engine.mode == RunMode::Copy && self.engine.options().referrers.unwrap_or(true)
     }
 
     /// Takes out targets that would refuse the image in the end, before anything of it is sent.
@@ -531,65 +271,6 @@ impl<'a> Doing<'a> {
             }
         }
         open
-    }
-
-    async fn copy(&self, todo: Option<Todo>, goals: Goals, ended: &mut Ended) {
-        let Goals { open, whole, outline } = goals;
-        let mut sites: Vec<Site<'_>> = Vec::new();
-        for goal in open.into_iter().chain(whole) {
-            self.add(goal, &mut sites);
-        }
-        let Some(outline) = outline.filter(|_| !sites.is_empty()) else { return };
-        let lane: &Lane = if self.work.slow { &self.engine.slow } else { &self.engine.main };
-        let copy = Copy { engine: self.engine, lane, job: &self.work.job, kept: &self.kept, batch: &self.work.batch };
-        if let Some(todo) = &todo {
-            self.write(&copy, todo, &sites).await;
-        }
-        if self.wants_referrers() {
-            referrers::copy(&copy, outline.digests(), &sites).await;
-        }
-        let digests = Moved {
-            digest: Some(outline.root.digest.clone()),
-            changed_from: todo.as_ref().and_then(Todo::changed_from),
-            ..Moved::default()
-        };
-        for site in sites {
-            conclude(self.engine, &digests, site, ended);
-        }
-    }
-
-    /// Adds a target to the site of its repository.
-    fn add(&self, goal: Goal, sites: &mut Vec<Site<'a>>) {
-        let Goal { place: Place { push, at }, presence, there, named } = goal;
-        let known = sites.iter().position(|site| site.push == push && site.repository == at.repository);
-        let number = known.unwrap_or_else(|| {
-            sites.push(Site::new(push, self.stage(push), &at.repository));
-            sites.len() - 1
-        });
-        let site = &mut sites[number];
-        site.had_the_image |= named || there.is_whole();
-        match presence {
-            Presence::Is(current) if named && there.is_whole() => site.standing.push((at, current.digest)),
-            _ => site.targets.push(at),
-        }
-        site.learn(there);
-    }
-
-    /// Writes what the sites lack of the image.
-    async fn write(&self, copy: &Copy<'_>, todo: &Todo, sites: &[Site<'_>]) {
-        let lacking: Vec<&Site<'_>> = sites.iter().filter(|site| !site.targets.is_empty()).collect();
-        if let Some(tree) = &todo.tree {
-            return copy.run(tree, &lacking).await;
-        }
-        let wrong = copy.name(&todo.root, &lacking).await;
-        if wrong.is_empty() {
-            return;
-        }
-        match self.reader().read(todo.source.clone()).await {
-            Ok(Some(tree)) => copy.run(&tree, &wrong).await,
-            Ok(None) => {}
-            Err(error) => wrong.iter().for_each(|site| site.fail(error.clone())),
-        }
     }
 
     /// Says what would be done.
@@ -674,38 +355,4 @@ fn none_is_wanted(platforms: &[String]) -> String {
         _ => {}
     }
     format!("none of its platforms is wanted, which are {told}")
-}
-
-/// Says how the copy to one site ended, for each of its names. What was moved counts for the first name only.
-fn conclude(engine: &Engine, digests: &Moved, site: Site<'_>, ended: &mut Ended) {
-    if site.is_deferred() {
-        if engine.mark_laggard(&site.store) {
-            let store = &site.store;
-            engine
-                .events
-                .warn(format!("`{store}` is much slower than the other destinations and is served beside them"));
-        }
-        let names = site.targets.iter().chain(site.standing.iter().map(|(at, _)| at));
-        ended.deferred.extend(names.map(|at| Place { push: site.push, at: at.clone() }));
-        return;
-    }
-    let error = site.error();
-    let mut moved =
-        Some(Moved { digest: digests.digest.clone(), changed_from: digests.changed_from.clone(), ..site.moved() });
-    for at in site.targets {
-        let outcome = match &error {
-            Some(error) => Outcome::Failed(error.clone()),
-            None => Outcome::Copied(moved.take().unwrap_or_else(|| digests.clone())),
-        };
-        ended.end(Place { push: site.push, at }, outcome);
-    }
-    for (at, digest) in site.standing {
-        let brought = moved.take().filter(|moved| moved.referrers > 0);
-        let outcome = match (&error, brought) {
-            (Some(error), _) => Outcome::Failed(error.clone()),
-            (None, Some(moved)) => Outcome::Copied(Moved { digest: Some(digest), changed_from: None, ..moved }),
-            (None, None) => Outcome::Skipped(Skip::Present { digest }),
-        };
-        ended.end(Place { push: site.push, at }, outcome);
-    }
 }

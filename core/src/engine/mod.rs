@@ -10,26 +10,27 @@
 //! things in here try again: a blob transfer, which has two ends, and a further round over what failed.
 
 mod cancel;
-mod claims;
 mod copy;
+mod destination;
 mod events;
 mod fence;
 mod identity;
+mod inflight;
 mod job;
 mod kept;
-mod nearby;
-mod once;
+mod mount_candidates;
+mod name_ownership;
 mod outline;
-mod places;
+mod passes;
+mod placement;
 mod presence;
 mod referrers;
-mod rounds;
+mod run_state;
 mod select;
-mod state;
 mod stopwatch;
+mod tag_suggestions;
 mod transfer;
 mod tree;
-mod whereabouts;
 mod yields;
 
 use std::sync::Arc;
@@ -37,14 +38,14 @@ use std::sync::Arc;
 pub use cancel::Cancel;
 
 use crate::{event::Observer, report::Report, spec::Pipeline};
-use state::{Engine, Mode};
+use run_state::{RunMode, RunState};
 
 /// Runs a pipeline to its end, and tells `observer` everything that happens.
 pub async fn run(pipeline: &Pipeline, cancel: &Cancel, observer: &Arc<dyn Observer>) -> Report {
-    rounds::run(Engine::new(pipeline, cancel, observer, Mode::Copy)).await
+    passes::run(RunState::new(pipeline, cancel, observer, RunMode::Copy)).await
 }
 
 /// Tells `observer` what a run would do, image by image. Reads only.
 pub async fn plan(pipeline: &Pipeline, cancel: &Cancel, observer: &Arc<dyn Observer>) -> Report {
-    rounds::run(Engine::new(pipeline, cancel, observer, Mode::Plan)).await
+    passes::run(RunState::new(pipeline, cancel, observer, RunMode::Plan)).await
 }

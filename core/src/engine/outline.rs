@@ -28,7 +28,7 @@ pub(super) struct Outline {
 
 /// What a repository has of an image.
 #[derive(Clone, Debug, Default)]
-pub(super) enum There {
+pub(super) enum PresentParts {
     /// Nothing that is known.
     #[default]
     Nothing,
@@ -92,7 +92,7 @@ fn entries(index: &Manifest) -> BTreeSet<(String, Option<&Platform>)> {
     index.entries().iter().map(|entry| (entry.digest.to_string(), entry.platform.as_ref().filter(said))).collect()
 }
 
-impl There {
+impl PresentParts {
     /// Returns true if a manifest is there.
     pub(super) fn has(&self, digest: &Digest) -> bool {
         match self {

@@ -17,7 +17,6 @@ use std::{
 
 use tokio::{sync::OnceCell, time::timeout};
 
-use super::state::Engine;
 use crate::{
     content::{Descriptor, Digest, ImageRef, MediaType, Repository, Version},
     error::{Error, ErrorKind, Result},
@@ -55,7 +54,7 @@ pub(super) struct Surveys(Mutex<HashMap<(usize, Repository), Weak<Survey>>>);
 
 /// What the jobs of one listing share.
 #[derive(Default)]
-pub(super) struct Batch {
+pub(super) struct JobGroup {
     /// How many jobs there are: for a single one a survey would be a question too many.
     pub(super) size: usize,
     /// Whether nobody else writes the same names.
@@ -70,7 +69,7 @@ pub(super) struct Batch {
     running: AtomicUsize,
 }
 
-impl Batch {
+impl JobGroup {
     pub(super) fn of(size: usize, exclusive: bool, must_yield: bool) -> Arc<Self> {
         Arc::new(Self { size, exclusive, must_yield, ..Self::default() })
     }
@@ -132,11 +131,11 @@ impl Batch {
         self.running.load(Ordering::Relaxed) > 0
     }
 
-    fn survey(&self, engine: &Engine, push: usize, repository: &Repository) -> Arc<Survey> {
+    fn survey(&self, surveys: &Surveys, push: usize, repository: &Repository) -> Arc<Survey> {
         let key = (push, repository.clone());
         let mut mine = lock(&self.surveys);
         let cell = mine.entry(key).or_insert_with_key(|key| {
-            let mut all = lock(&engine.surveys.0);
+            let mut all = lock(&surveys.0);
             let shared = all.get(key).and_then(Weak::upgrade).unwrap_or_default();
             all.retain(|_, survey| survey.strong_count() > 0);
             all.insert(key.clone(), Arc::downgrade(&shared));
@@ -148,17 +147,14 @@ impl Batch {
 
 /// What is known of `at` before the source is asked.
 pub(super) async fn presence(
-    engine: &Engine,
+    surveys: &Surveys,
     push: usize,
     stage: &dyn Push,
     at: &ImageRef,
-    batch: &Batch,
+    batch: &JobGroup,
 ) -> Result<Presence> {
-    if engine.options().force {
-        return Ok(Presence::Absent);
-    }
     let Version::Tag(tag) = &at.version else { return Ok(Presence::Ask) };
-    let cell = batch.survey(engine, push, &at.repository);
+    let cell = batch.survey(surveys, push, &at.repository);
     let mut mine = None;
     let known = cell.get_or_try_init(|| async {
         if batch.size > 1 {

@@ -9,8 +9,9 @@ use futures::{StreamExt, TryStreamExt, future::join_all, stream};
 use tokio::time::timeout;
 
 use super::{
-    copy::{Copy, Site},
-    tree::{Reader, Tree},
+    copy::Copy,
+    destination::Destination,
+    tree::{Tree, TreeReader},
 };
 use crate::{
     content::{Descriptor, Digest, ImageRef, Manifest, Tag, Version},
@@ -38,13 +39,13 @@ struct About {
 
 /// Copies what refers to the manifests of an image, given by their digests. A site that fails at this fails as a whole:
 /// an image without its signature may be refused where it is pulled.
-pub(super) async fn copy(copy: &Copy<'_>, subjects: Vec<Digest>, sites: &[Site<'_>]) {
+pub(super) async fn copy(copy: &Copy<'_>, subjects: Vec<Digest>, sites: &[Destination<'_>]) {
     if let Err(error) = all(copy, subjects, sites).await {
         sites.iter().for_each(|site| site.fail(error.clone()));
     }
 }
 
-async fn all(copy: &Copy<'_>, subjects: Vec<Digest>, sites: &[Site<'_>]) -> Result<()> {
+async fn all(copy: &Copy<'_>, subjects: Vec<Digest>, sites: &[Destination<'_>]) -> Result<()> {
     let mut seen: HashSet<Digest> = subjects.iter().cloned().collect();
     let (mut open, mut brought, mut left) = (subjects, 0, 0);
     while !open.is_empty() && sites.iter().any(|site| !site.is_over()) {
@@ -81,7 +82,7 @@ async fn ask(copy: &Copy<'_>, subject: Digest) -> Result<About> {
 }
 
 /// Copies manifests that are about one subject to the sites that lack them.
-async fn bring(copy: &Copy<'_>, subject: &Digest, entries: &[Descriptor], sites: &[Site<'_>]) -> Result<()> {
+async fn bring(copy: &Copy<'_>, subject: &Digest, entries: &[Descriptor], sites: &[Destination<'_>]) -> Result<()> {
     if entries.is_empty() {
         return Ok(());
     }
@@ -102,7 +103,7 @@ async fn bring(copy: &Copy<'_>, subject: &Digest, entries: &[Descriptor], sites:
                 false => wanting.push(at),
             }
         }
-        let wanting_sites: Vec<&Site<'_>> = wanting.iter().map(|at| &sites[*at]).collect();
+        let wanting_sites: Vec<&Destination<'_>> = wanting.iter().map(|at| &sites[*at]).collect();
         write(copy, &referrer, &wanting_sites).await;
         wanting.into_iter().for_each(|at| written[at].push(referrer.manifest.clone()));
     }
@@ -113,7 +114,7 @@ async fn bring(copy: &Copy<'_>, subject: &Digest, entries: &[Descriptor], sites:
 }
 
 /// What a site has of these, if it had the image before this run. Its list only saves writing them again.
-async fn related(site: &Site<'_>, subject: &Digest, entries: &[Descriptor]) -> HashSet<Digest> {
+async fn related(site: &Destination<'_>, subject: &Digest, entries: &[Descriptor]) -> HashSet<Digest> {
     if site.is_over() || !site.had_the_image {
         return HashSet::new();
     }
@@ -129,14 +130,14 @@ async fn related(site: &Site<'_>, subject: &Digest, entries: &[Descriptor]) -> H
 
 /// Returns true for a manifest that the source lists as a referrer although it names another subject or none, and that
 /// the site has: no destination lists it, as Harbor alone does with signatures of cosign.
-async fn has_unrelated(site: &Site<'_>, subject: &Digest, referrer: &Manifest) -> bool {
+async fn has_unrelated(site: &Destination<'_>, subject: &Digest, referrer: &Manifest) -> bool {
     let names_it = referrer.subject().is_some_and(|named| named.digest == *subject);
     let ask = !names_it && !site.is_over() && site.had_the_image;
     ask && site.stage.has(&site.repository, &referrer.descriptor()).await.unwrap_or(false)
 }
 
 /// Makes referrers findable where the destination does not do so by itself.
-async fn relate(copy: &Copy<'_>, subject: &Digest, referrers: &[Manifest], site: &Site<'_>) {
+async fn relate(copy: &Copy<'_>, subject: &Digest, referrers: &[Manifest], site: &Destination<'_>) {
     if site.is_over() {
         return;
     }
@@ -152,14 +153,14 @@ async fn relate(copy: &Copy<'_>, subject: &Digest, referrers: &[Manifest], site:
 }
 
 /// Copies a tag that is about a manifest by its name to the sites where it stands for something else.
-async fn tagged(copy: &Copy<'_>, tag: Tag, sites: &[Site<'_>]) -> Result<()> {
+async fn tagged(copy: &Copy<'_>, tag: Tag, sites: &[Destination<'_>]) -> Result<()> {
     let source = ImageRef { repository: copy.job.source.repository.clone(), version: Version::Tag(tag.clone()) };
     let open = || sites.iter().filter(|site| !site.is_over());
-    let mut lacking: Vec<&Site<'_>> = open().filter(|site| !site.had_the_image).collect();
+    let mut lacking: Vec<&Destination<'_>> = open().filter(|site| !site.had_the_image).collect();
     if open().any(|site| site.had_the_image) {
         let Some(digest) = found(copy.kept.resolve(&source, Want::Digest).await)? else { return Ok(()) };
         let digest = digest.descriptor.digest;
-        let had: Vec<&Site<'_>> = open().filter(|site| site.had_the_image).collect();
+        let had: Vec<&Destination<'_>> = open().filter(|site| site.had_the_image).collect();
         let currents = join_all(had.iter().map(|site| stands_for(site, &tag, &digest))).await;
         for (site, same) in had.into_iter().zip(currents) {
             match same {
@@ -192,7 +193,7 @@ async fn tagged(copy: &Copy<'_>, tag: Tag, sites: &[Site<'_>]) -> Result<()> {
 }
 
 /// Returns true if a tag of a site stands for this digest already.
-async fn stands_for(site: &Site<'_>, tag: &Tag, digest: &Digest) -> bool {
+async fn stands_for(site: &Destination<'_>, tag: &Tag, digest: &Digest) -> bool {
     let current = site.stage.current(&at(site, tag)).await;
     current.ok().flatten().is_some_and(|current| current.digest == *digest)
 }
@@ -205,16 +206,16 @@ fn found<T>(answer: Result<T>) -> Result<Option<T>> {
     }
 }
 
-fn at(site: &Site<'_>, tag: &Tag) -> ImageRef {
+fn at(site: &Destination<'_>, tag: &Tag) -> ImageRef {
     ImageRef { repository: site.repository.clone(), version: Version::Tag(tag.clone()) }
 }
 
 /// Reads all of it: filters choose images, not what is said about them.
 async fn read(copy: &Copy<'_>, manifest: Manifest) -> Result<Option<Tree>> {
-    Reader::new(&copy.job.source.repository, &copy.kept.anew(), &[], IndexMode::Rewrite).read(manifest).await
+    TreeReader::new(&copy.job.source.repository, &copy.kept.anew(), &[], IndexMode::Rewrite).read(manifest).await
 }
 
-async fn write(copy: &Copy<'_>, referrer: &Tree, sites: &[&Site<'_>]) {
+async fn write(copy: &Copy<'_>, referrer: &Tree, sites: &[&Destination<'_>]) {
     copy.content(referrer, sites).await;
     for site in sites.iter().filter(|site| !site.is_over()) {
         match site.stage.put_manifest(&site.repository, &referrer.manifest).await {

@@ -23,7 +23,7 @@ const KEPT: usize = 5;
 #[derive(Default)]
 pub(super) struct Stopwatch {
     jobs: HashMap<u64, UnderWay>,
-    transfers: HashMap<u64, Transfer>,
+    transfers: HashMap<u64, TransferTime>,
     slowest: Slowest,
     /// How often a blob was started again.
     restarts: u64,
@@ -37,7 +37,7 @@ struct UnderWay {
     failed: Option<bool>,
 }
 
-struct Transfer {
+struct TransferTime {
     source: ImageRef,
     digest: Digest,
     since: Instant,
@@ -66,7 +66,7 @@ impl Stopwatch {
             Event::JobFinished { job } => self.job_finished(*job, now),
             Event::TransferStarted { transfer, source, digest, passed, .. } => {
                 let (source, digest, passed) = (source.clone(), digest.clone(), Arc::clone(passed));
-                self.transfers.insert(*transfer, Transfer { source, digest, since: now, passed });
+                self.transfers.insert(*transfer, TransferTime { source, digest, since: now, passed });
             }
             Event::TransferFinished { transfer, error } => self.transfer_finished(*transfer, error.is_some(), now),
             Event::Retrying { .. } => self.restarts += 1,
@@ -81,7 +81,7 @@ impl Stopwatch {
     }
 
     fn transfer_finished(&mut self, transfer: u64, failed: bool, now: Instant) {
-        let Some(Transfer { source, digest, since, passed }) = self.transfers.remove(&transfer) else { return };
+        let Some(TransferTime { source, digest, since, passed }) = self.transfers.remove(&transfer) else { return };
         let bytes = passed.load(Ordering::Relaxed);
         let one = SlowBlob { source, digest, bytes, elapsed: now - since, failed };
         keep(&mut self.slowest.blobs, one, |blob| blob.elapsed);

@@ -11,11 +11,11 @@ use std::{
 use futures::future::{join_all, select_all};
 
 use super::{
-    copy::Site,
+    destination::Destination,
     fence,
+    inflight::{BlobState, Inflight, Lease},
     kept::Kept,
-    once::{Claim, OnceMap, Turn},
-    state::{ATTEMPTS, Engine, Lane},
+    run_state::{ATTEMPTS, Lane, RunState},
 };
 use crate::{
     blob::{Blob, laggard},
@@ -28,8 +28,8 @@ use crate::{
 };
 
 /// What one blob of a job needs.
-pub(super) struct Transfer<'a> {
-    pub(super) engine: &'a Arc<Engine>,
+pub(super) struct BlobTransfer<'a> {
+    pub(super) engine: &'a Arc<RunState>,
     pub(super) lane: &'a Lane,
     pub(super) job: &'a Job,
     pub(super) kept: &'a Kept<'a>,
@@ -38,8 +38,8 @@ pub(super) struct Transfer<'a> {
 
 /// A site that is to get the blob by us.
 struct Move<'a> {
-    site: &'a Site<'a>,
-    claim: Claim,
+    site: &'a Destination<'a>,
+    claim: Lease,
 }
 
 /// How an attempt went for one site.
@@ -57,19 +57,19 @@ enum Went {
     SourceFailed(Error),
 }
 
-impl Transfer<'_> {
+impl BlobTransfer<'_> {
     /// Brings the blob to all sites; each site remembers what became of it.
-    pub(super) async fn run(&self, sites: &[&Site<'_>]) {
-        let mut todo: Vec<&Site<'_>> = sites.to_vec();
+    pub(super) async fn run(&self, sites: &[&Destination<'_>]) {
+        let mut todo: Vec<&Destination<'_>> = sites.to_vec();
         while !todo.is_empty() {
             let (mut go, mut waiting, mut news) = (Vec::new(), Vec::new(), Vec::new());
             for site in todo.drain(..).filter(|site| !site.is_over()) {
-                match OnceMap::turn(self.engine, &site.store, &site.repository, &self.item.digest) {
-                    Turn::Have { sent: true } => site.count(|moved| moved.shared += self.size()),
-                    Turn::Have { sent: false } => site.count(|moved| moved.present += self.size()),
-                    Turn::Go(claim) => go.push(Move { site, claim }),
-                    Turn::Spent(error) => site.fail(error),
-                    Turn::Wait(until) => {
+                match Inflight::turn(self.engine, &site.store, &site.repository, &self.item.digest) {
+                    BlobState::Present { sent: true } => site.count(|moved| moved.shared += self.size()),
+                    BlobState::Present { sent: false } => site.count(|moved| moved.present += self.size()),
+                    BlobState::Go(claim) => go.push(Move { site, claim }),
+                    BlobState::Spent(error) => site.fail(error),
+                    BlobState::Wait(until) => {
                         waiting.push(site);
                         news.push(until);
                     }
@@ -86,7 +86,7 @@ impl Transfer<'_> {
 
     /// The repository of the source, if the site can take blobs from there without any passing through here. For a
     /// directory it is the repository that the image once came from, which the destination need not have.
-    fn source_in_store_of(&self, site: &Site<'_>) -> Option<&Repository> {
+    fn source_in_store_of(&self, site: &Destination<'_>) -> Option<&Repository> {
         let source = &self.job.source.repository;
         let elsewhere = *source != site.repository && source.registry() == site.repository.registry();
         (elsewhere && site.stage.store(source) == site.store).then_some(source)

@@ -13,7 +13,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
     kept::Kept,
-    outline::{Outline, There},
+    outline::{Outline, PresentParts},
     select::{Selection, nothing_is_left, select},
 };
 use crate::{
@@ -46,7 +46,7 @@ pub(super) struct Tree {
 }
 
 /// Reads the tree below `root`.
-pub(super) struct Reader<'a> {
+pub(super) struct TreeReader<'a> {
     pub(super) source: &'a Repository,
     pub(super) kept: &'a Kept<'a>,
     pub(super) filters: &'a [Named<dyn Filter>],
@@ -55,7 +55,7 @@ pub(super) struct Reader<'a> {
     emptied_by: OnceLock<usize>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> TreeReader<'a> {
     pub(super) fn new(
         source: &'a Repository,
         kept: &'a Kept<'a>,
@@ -238,7 +238,7 @@ impl Tree {
     }
 
     /// The blobs that a repository needs which has some of the manifests already.
-    pub(super) fn needed(&self, there: &There) -> HashSet<&Digest> {
+    pub(super) fn needed(&self, there: &PresentParts) -> HashSet<&Digest> {
         let missing = self.children_first().into_iter().filter(|manifest| !there.has(manifest.digest()));
         missing.flat_map(Manifest::blobs).map(|blob| &blob.digest).collect()
     }

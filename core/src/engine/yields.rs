@@ -9,6 +9,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use crate::content::Repository;
 
+/// What to do about something of which nothing is left.
+pub(super) const MAY_BE_EMPTY: &str =
+    "mend what was asked for, or say that it may be empty: `--allow-empty`, or `allow_empty = true` in [run]";
+
 /// What is known of the rules of a run. An entry for each rule, whose name the list holds anyway.
 #[derive(Default)]
 pub(super) struct Yields {

@@ -13,7 +13,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::whereabouts::Whereabouts;
+use super::mount_candidates::MountCandidates;
 use crate::{
     content::{Digest, Repository},
     error::Error,
@@ -23,28 +23,28 @@ use crate::{
 };
 
 #[derive(Default)]
-pub(super) struct OnceMap {
+pub(super) struct Inflight {
     hasher: RandomState,
-    stores: Mutex<HashMap<StoreId, Store>>,
+    stores: Mutex<HashMap<StoreId, StoreBlobs>>,
 }
 
 #[derive(Default)]
-struct Store {
-    there: HashMap<Digest, There>,
-    coming: HashMap<Digest, Coming>,
+struct StoreBlobs {
+    there: HashMap<Digest, Locations>,
+    coming: HashMap<Digest, Uploads>,
     spent: HashMap<Digest, Error>,
     /// Blobs that somebody took without saying that they are right.
     doubted: HashSet<Digest>,
     /// Repositories that got some blob first; all that a mount can be asked from.
     firsts: Vec<Repository>,
     /// What earlier runs say, looked up when it is needed first.
-    hearsay: Option<Whereabouts>,
+    hearsay: Option<MountCandidates>,
     /// Repositories that gave nothing when they were said to have a blob.
     mistrusted: HashSet<Repository>,
 }
 
 /// Who has a blob. Kept small: there is one for each unique blob of a run and store, and most have one repository.
-struct There {
+struct Locations {
     first: u32,
     /// Whether this run brought it.
     sent: bool,
@@ -57,17 +57,17 @@ struct There {
 
 /// Who is getting a blob.
 #[derive(Default)]
-struct Coming {
+struct Uploads {
     to: Vec<u64>,
     news: Arc<Notify>,
 }
 
 /// What somebody who needs a blob in a repository shall do.
-pub(super) enum Turn {
+pub(super) enum BlobState {
     /// Nothing: it is there; `sent` if this run brought it.
-    Have { sent: bool },
+    Present { sent: bool },
     /// Move it, and say how that went.
-    Go(Claim),
+    Go(Lease),
     /// Wait for who is moving it, then ask again.
     Wait(std::pin::Pin<Box<dyn Future<Output = ()> + Send>>),
     /// Nothing: its attempts are used up in this round.
@@ -75,8 +75,8 @@ pub(super) enum Turn {
 }
 
 /// The right to move one blob to one repository. Dropped without a word, somebody else may.
-pub(super) struct Claim {
-    engine: Arc<super::Engine>,
+pub(super) struct Lease {
+    engine: Arc<super::RunState>,
     store: StoreId,
     repository: Repository,
     digest: Digest,
@@ -88,27 +88,32 @@ pub(super) struct Claim {
     pub(super) in_doubt: bool,
 }
 
-impl OnceMap {
+impl Inflight {
     /// Asks what to do about a blob that `repository` needs.
-    pub(super) fn turn(engine: &Arc<super::Engine>, store: &StoreId, repository: &Repository, digest: &Digest) -> Turn {
+    pub(super) fn turn(
+        engine: &Arc<super::RunState>,
+        store: &StoreId,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> BlobState {
         let name = engine.once.hasher.hash_one(repository);
         let mut stores = lock(&engine.once.stores);
         let known = stores.entry(store.clone()).or_default();
         if let Some(error) = known.spent.get(digest) {
-            return Turn::Spent(error.clone());
+            return BlobState::Spent(error.clone());
         }
         let there = known.there.get(digest);
         if let Some(there) = there.filter(|there| there.has(known, repository, name)) {
-            return Turn::Have { sent: there.sent };
+            return BlobState::Present { sent: there.sent };
         }
         if let Some(coming) = known.coming.get(digest) {
             // The first upload to a store is waited for: afterwards the blob can be mounted.
             if there.is_none() || coming.to.contains(&name) {
-                return Turn::Wait(Box::pin(Arc::clone(&coming.news).notified_owned()));
+                return BlobState::Wait(Box::pin(Arc::clone(&coming.news).notified_owned()));
             }
         }
         let seen_in = there.map(|there| known.firsts[there.first as usize].clone());
-        let hearsay = known.hearsay.get_or_insert_with(|| Whereabouts::read(&engine.pipeline.notes, store));
+        let hearsay = known.hearsay.get_or_insert_with(|| MountCandidates::read(&engine.pipeline.notes, store));
         let by_hearsay = seen_in.is_none();
         let known_in = seen_in.or_else(|| hearsay.of(digest, repository).cloned());
         let in_doubt = known.doubted.contains(digest);
@@ -116,7 +121,7 @@ impl OnceMap {
         drop(stores);
         let engine = Arc::clone(engine);
         let (store, repository, digest) = (store.clone(), repository.clone(), digest.clone());
-        Turn::Go(Claim { engine, store, repository, digest, known_in, by_hearsay, in_doubt })
+        BlobState::Go(Lease { engine, store, repository, digest, known_in, by_hearsay, in_doubt })
     }
 
     /// A new round: what was used up may be tried again.
@@ -125,12 +130,12 @@ impl OnceMap {
     }
 }
 
-impl OnceMap {
+impl Inflight {
     /// Returns true if an earlier run saw blobs in a repository, or this one did.
-    pub(super) fn has_heard_of(engine: &super::Engine, store: &StoreId, repository: &Repository) -> bool {
+    pub(super) fn has_heard_of(engine: &super::RunState, store: &StoreId, repository: &Repository) -> bool {
         let mut stores = lock(&engine.once.stores);
         let known = stores.entry(store.clone()).or_default();
-        let hearsay = known.hearsay.get_or_insert_with(|| Whereabouts::read(&engine.pipeline.notes, store));
+        let hearsay = known.hearsay.get_or_insert_with(|| MountCandidates::read(&engine.pipeline.notes, store));
         hearsay.names(repository) || known.firsts.contains(repository)
     }
 
@@ -145,14 +150,14 @@ impl OnceMap {
     }
 }
 
-impl There {
-    fn has(&self, store: &Store, repository: &Repository, name: u64) -> bool {
+impl Locations {
+    fn has(&self, store: &StoreBlobs, repository: &Repository, name: u64) -> bool {
         store.firsts[self.first as usize] == *repository
             || self.others.as_ref().is_some_and(|others| others.contains(&name))
     }
 }
 
-impl Store {
+impl StoreBlobs {
     /// Notes that a repository has a blob.
     fn note(&mut self, digest: &Digest, repository: &Repository, name: u64, sent: bool) {
         if let Some(there) = self.there.get_mut(digest) {
@@ -163,11 +168,11 @@ impl Store {
             self.firsts.push(repository.clone());
         }
         let first = u32::try_from(self.firsts.len() - 1).expect("fewer than four billion repositories");
-        self.there.insert(digest.clone(), There { first, sent, others: None });
+        self.there.insert(digest.clone(), Locations { first, sent, others: None });
     }
 }
 
-impl Claim {
+impl Lease {
     /// The repository has it now; `sent` if that is this run's work.
     pub(super) fn done(self, sent: bool) {
         let name = self.name();
@@ -214,14 +219,14 @@ impl Claim {
         self.engine.once.hasher.hash_one(&self.repository)
     }
 
-    fn change(&self, change: impl FnOnce(&mut Store)) {
+    fn change(&self, change: impl FnOnce(&mut StoreBlobs)) {
         if let Some(store) = lock(&self.engine.once.stores).get_mut(&self.store) {
             change(store);
         }
     }
 }
 
-impl Drop for Claim {
+impl Drop for Lease {
     fn drop(&mut self) {
         let name = self.name();
         self.change(|store| {
@@ -241,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_remembered_blob_stays_under_two_hundred_bytes() {
-        let slot = size_of::<(Digest, There)>() + 1; // one control byte in the hash map
+        let slot = size_of::<(Digest, Locations)>() + 1; // one control byte in the hash map
         let at_worst = slot * 16 / 7; // right after the map grew
         assert!(at_worst <= 150, "{at_worst}");
     }

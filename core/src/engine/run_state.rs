@@ -11,7 +11,10 @@ use std::{
 
 use tokio::sync::Semaphore;
 
-use super::{Cancel, claims::Claims, events::Events, nearby::Nearby, once::OnceMap, presence::Surveys};
+use super::{
+    Cancel, events::Events, inflight::Inflight, name_ownership::NameOwnership, presence::Surveys,
+    tag_suggestions::TagSuggestions,
+};
 use crate::{
     blob::TeeOptions,
     content::{Digest, ImageRef},
@@ -23,14 +26,14 @@ use crate::{
 
 /// Whether a run writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(super) enum RunMode {
     Copy,
     Plan,
 }
 
 /// Jobs that run at once, and transfers that they may have.
 ///
-/// There are two of them, so that a destination that is much slower than the others holds nobody's place.
+/// PresentParts are two of them, so that a destination that is much slower than the others holds nobody's place.
 pub(super) struct Lane {
     pub(super) jobs: Arc<Semaphore>,
     pub(super) transfers: Semaphore,
@@ -53,17 +56,17 @@ impl Lane {
 }
 
 /// What the jobs of one run share.
-pub(super) struct Engine {
+pub(super) struct RunState {
     pub(super) pipeline: Pipeline,
-    pub(super) mode: Mode,
+    pub(super) mode: RunMode,
     pub(super) cancel: Cancel,
     pub(super) events: Events,
     pub(super) main: Lane,
     pub(super) slow: Lane,
-    pub(super) once: OnceMap,
+    pub(super) once: Inflight,
     pub(super) surveys: Surveys,
-    pub(super) claims: Claims,
-    pub(super) nearby: Nearby,
+    pub(super) claims: NameOwnership,
+    pub(super) nearby: TagSuggestions,
     pub(super) tee: TeeOptions,
     laggards: Mutex<HashSet<StoreId>>,
     counted: Mutex<HashSet<Digest>>,
@@ -71,8 +74,8 @@ pub(super) struct Engine {
     transfers_made: AtomicU64,
 }
 
-impl Engine {
-    pub(super) fn new(pipeline: &Pipeline, cancel: &Cancel, observer: &Arc<dyn Observer>, mode: Mode) -> Arc<Self> {
+impl RunState {
+    pub(super) fn new(pipeline: &Pipeline, cancel: &Cancel, observer: &Arc<dyn Observer>, mode: RunMode) -> Arc<Self> {
         let transfers = pipeline.run.transfers.map_or(TRANSFERS, std::num::NonZero::get);
         Arc::new(Self {
             pipeline: super::fence::around(pipeline),
@@ -81,10 +84,10 @@ impl Engine {
             events: Events::new(observer),
             main: Lane::new(transfers),
             slow: Lane::new((transfers / 4).max(1)),
-            once: OnceMap::default(),
+            once: Inflight::default(),
             surveys: Surveys::default(),
-            claims: Claims::default(),
-            nearby: Nearby::default(),
+            claims: NameOwnership::default(),
+            nearby: TagSuggestions::default(),
             tee: TeeOptions::default(),
             laggards: Mutex::default(),
             counted: Mutex::default(),

@@ -32,9 +32,9 @@ type Tags = Arc<OnceCell<Vec<Tag>>>;
 
 /// The tags of repositories where one was not found.
 #[derive(Default)]
-pub(super) struct Nearby(Mutex<Vec<(Repository, Tags)>>);
+pub(super) struct TagSuggestions(Mutex<Vec<(Repository, Tags)>>);
 
-impl Nearby {
+impl TagSuggestions {
     /// The error of an image that the source does not have, with a hint where one can be given.
     pub(super) async fn explain(&self, fetch: &dyn Fetch, image: &ImageRef, error: Error) -> Error {
         let Some(tag) = image.version.tag() else { return error };

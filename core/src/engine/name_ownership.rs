@@ -14,13 +14,13 @@ use std::{
 use crate::{content::ImageRef, lock::lock};
 
 #[derive(Default)]
-pub(super) struct Claims {
+pub(super) struct NameOwnership {
     hasher: RandomState,
-    seen: Mutex<Seen>,
+    seen: Mutex<Names>,
 }
 
 #[derive(Default)]
-struct Seen {
+struct Names {
     names: HashMap<u64, Owner>,
     rules: Vec<Arc<str>>,
 }
@@ -32,7 +32,7 @@ struct Owner {
 
 /// The answer to somebody who wants to write a name.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Claim {
+pub(super) enum Ownership {
     /// Nobody wanted it before.
     Free,
     /// The same image was wanted there before.
@@ -41,16 +41,16 @@ pub(super) enum Claim {
     Taken(Arc<str>),
 }
 
-impl Claims {
-    pub(super) fn claim(&self, push: usize, target: &ImageRef, source: &ImageRef, rule: &Arc<str>) -> Claim {
+impl NameOwnership {
+    pub(super) fn claim(&self, push: usize, target: &ImageRef, source: &ImageRef, rule: &Arc<str>) -> Ownership {
         let name = self.hasher.hash_one(Pair(push, target));
         let source = u32::try_from(self.hasher.hash_one(source) >> 32).expect("32 bits are left");
         let mut seen = lock(&self.seen);
         if let Some(owner) = seen.names.get(&name) {
             if owner.source == source {
-                return Claim::Again;
+                return Ownership::Again;
             }
-            return Claim::Taken(Arc::clone(&seen.rules[owner.rule as usize]));
+            return Ownership::Taken(Arc::clone(&seen.rules[owner.rule as usize]));
         }
         // Jobs come rule by rule, so the last one is nearly always it.
         if seen.rules.last() != Some(rule) {
@@ -58,7 +58,7 @@ impl Claims {
         }
         let rule = u32::try_from(seen.rules.len() - 1).unwrap_or(u32::MAX);
         seen.names.insert(name, Owner { source, rule });
-        Claim::Free
+        Ownership::Free
     }
 }
 
@@ -71,13 +71,13 @@ mod tests {
 
     #[test]
     fn a_name_belongs_to_the_first_rule_that_wants_it() {
-        let claims = Claims::default();
+        let claims = NameOwnership::default();
         let image = |text: &str| text.parse::<ImageRef>().unwrap();
         let rules: [Arc<str>; 2] = ["images.yaml:1".into(), "images.yaml:2".into()];
         let target = image("h.io/a/b:v1");
-        assert_eq!(claims.claim(0, &target, &image("q.io/a/b:v1"), &rules[0]), Claim::Free);
-        assert_eq!(claims.claim(0, &target, &image("q.io/a/b:v1"), &rules[1]), Claim::Again);
-        assert_eq!(claims.claim(0, &target, &image("q.io/a/c:v1"), &rules[1]), Claim::Taken(Arc::clone(&rules[0])));
-        assert_eq!(claims.claim(1, &target, &image("q.io/a/c:v1"), &rules[1]), Claim::Free, "another destination");
+        assert_eq!(claims.claim(0, &target, &image("q.io/a/b:v1"), &rules[0]), Ownership::Free);
+        assert_eq!(claims.claim(0, &target, &image("q.io/a/b:v1"), &rules[1]), Ownership::Again);
+        assert_eq!(claims.claim(0, &target, &image("q.io/a/c:v1"), &rules[1]), Ownership::Taken(Arc::clone(&rules[0])));
+        assert_eq!(claims.claim(1, &target, &image("q.io/a/c:v1"), &rules[1]), Ownership::Free, "another destination");
     }
 }

@@ -13,11 +13,11 @@ use super::{Run, Unlisted};
 use crate::{
     content::{ImageRef, Repository},
     engine::{
+        destination::{Ended, Target, Work},
         fence,
-        job::{Ended, Work},
-        places::{self, Claimed, Place},
-        presence::Batch,
-        state::Mode,
+        placement::{self, Claimed},
+        presence::JobGroup,
+        run_state::RunMode,
         yields::Nothing,
     },
     error::{Error, ErrorKind, Result},
@@ -190,7 +190,7 @@ impl Run {
         let kept = candidates.len();
         let dropped = self.count_dropped(&dropped);
         self.engine.events.tell(&Event::Listed { repository: repository.clone(), kept, dropped });
-        let batch = Batch::of(kept, exclusive, must_yield);
+        let batch = JobGroup::of(kept, exclusive, must_yield);
         // What is about an image by its name comes after the image: Harbor makes an accessory of it only then.
         let is_about = |candidate: &Candidate| candidate.tag().is_some_and(|tag| tag.about().is_some());
         let (about, images): (Vec<_>, Vec<_>) = candidates.into_iter().partition(is_about);
@@ -229,18 +229,18 @@ impl Run {
     }
 
     /// Starts a job where it may go, and notes where it may not.
-    fn begin(&mut self, job: Job, batch: &Arc<Batch>, free: OwnedSemaphorePermit) {
+    fn begin(&mut self, job: Job, batch: &Arc<JobGroup>, free: OwnedSemaphorePermit) {
         let mut ended = Ended::default();
-        let Claimed { places, contested } = places::claim(&self.engine, &job, batch, self.later_wins, &mut ended);
+        let Claimed { places, contested } = placement::claim(&self.engine, &job, batch, self.later_wins, &mut ended);
         if places.is_empty() && contested.is_empty() && ended.ends.is_empty() {
-            ended.ends.push(places::nowhere(&job));
+            ended.ends.push(placement::nowhere(&job));
         }
-        for Place { at, .. } in places.iter().filter(|place| place.at.repository != job.source.repository) {
+        for Target { at, .. } in places.iter().filter(|place| place.at.repository != job.source.repository) {
             if !self.hopes.targets.contains(&at.repository) {
                 self.hopes.targets.insert(at.repository.clone());
             }
         }
-        let waits = !contested.is_empty() && self.engine.mode == Mode::Copy;
+        let waits = !contested.is_empty() && self.engine.mode == RunMode::Copy;
         for (place, other) in contested {
             self.contest(&job, batch, place, other, &mut ended);
         }
@@ -256,16 +256,16 @@ impl Run {
     }
 
     /// Takes in an image for a name that another rule has given to another image.
-    fn contest(&mut self, job: &Job, batch: &Arc<Batch>, place: Place, other: Arc<str>, ended: &mut Ended) {
+    fn contest(&mut self, job: &Job, batch: &Arc<JobGroup>, place: Target, other: Arc<str>, ended: &mut Ended) {
         match self.engine.mode {
-            Mode::Copy => self.contested.push(Work {
+            RunMode::Copy => self.contested.push(Work {
                 job: job.clone(),
                 batch: Arc::clone(batch),
                 places: vec![place],
                 slow: false,
                 contested: Some(other),
             }),
-            Mode::Plan => {
+            RunMode::Plan => {
                 let (at, rule) = (&place.at, &job.rule);
                 self.engine.events.warn(format!(
                     "`{at}` is given to two images, by {other} and by {rule}: a run fails unless they are the same"
@@ -286,7 +286,7 @@ impl Run {
     }
 
     /// Lets the jobs of a listing come to their end.
-    async fn settle(&mut self, batch: &Batch) {
+    async fn settle(&mut self, batch: &JobGroup) {
         while batch.is_running() {
             tokio::select! {
                 biased;

@@ -1,6 +1,6 @@
 //! A run: everything once, then further rounds over what failed.
 
-mod lists;
+mod intake;
 
 use std::{collections::HashSet, mem, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
@@ -11,11 +11,10 @@ use tokio::{
 };
 
 use super::{
-    fence,
-    job::{self, End, Ended, Work},
-    places::Place,
-    state::{Engine, Mode},
-    yields::{Nothing, Yields},
+    destination::{Ended, Target, TargetEnd, Work},
+    fence, job,
+    run_state::{RunMode, RunState},
+    yields::{MAY_BE_EMPTY, Nothing, Yields},
 };
 use crate::{
     content::{ImageRef, Repository},
@@ -29,12 +28,8 @@ use crate::{
 /// Further rounds where the pipeline does not say.
 const RETRIES: u32 = 2;
 
-/// What to do about something of which nothing is left.
-pub(super) const MAY_BE_EMPTY: &str =
-    "mend what was asked for, or say that it may be empty: `--allow-empty`, or `allow_empty = true` in [run]";
-
 /// Runs a pipeline, or plans it.
-pub(super) async fn run(engine: Arc<Engine>) -> Report {
+pub(super) async fn run(engine: Arc<RunState>) -> Report {
     let started = Instant::now();
     engine.events.tell(&Event::RunStarted { name: engine.pipeline.name.clone() });
     let watcher = tokio::spawn(watch(Arc::clone(&engine)));
@@ -50,7 +45,7 @@ pub(super) async fn run(engine: Arc<Engine>) -> Report {
 }
 
 /// Gives running transfers their time after the first request to stop.
-async fn watch(engine: Arc<Engine>) {
+async fn watch(engine: Arc<RunState>) {
     engine.cancel.stopping().await;
     engine.events.tell(&Event::Stopping);
     tokio::time::sleep(engine.grace()).await;
@@ -74,7 +69,7 @@ enum Unlisted {
 /// What was not there when it was read.
 #[derive(Default)]
 struct Hopes {
-    images: Vec<(Work, Vec<End>)>,
+    images: Vec<(Work, Vec<TargetEnd>)>,
     listings: Vec<(Repository, Error)>,
     /// Repositories that this run writes for images of other names.
     targets: HashSet<Repository>,
@@ -83,7 +78,7 @@ struct Hopes {
 type Done = (Work, Result<Ended>);
 
 struct Run {
-    engine: Arc<Engine>,
+    engine: Arc<RunState>,
     round: u32,
     next_job: u64,
     running: JoinSet<Done>,
@@ -105,7 +100,7 @@ struct Run {
 }
 
 impl Run {
-    fn new(engine: Arc<Engine>) -> Self {
+    fn new(engine: Arc<RunState>) -> Self {
         let filters = engine.pipeline.filters.iter().map(|filter| Filtered {
             filter: filter.kind.to_string(),
             keeps: filter.stage.summary().unwrap_or_default(),
@@ -132,8 +127,8 @@ impl Run {
 
     fn rounds(&self) -> u32 {
         match self.engine.mode {
-            Mode::Copy => self.engine.options().retries.unwrap_or(RETRIES),
-            Mode::Plan => 0,
+            RunMode::Copy => self.engine.options().retries.unwrap_or(RETRIES),
+            RunMode::Plan => 0,
         }
     }
 
@@ -283,7 +278,7 @@ impl Run {
         if !deferred.is_empty() {
             self.start_slowly(Work { places: deferred, slow: true, ..work.clone() });
         }
-        if self.engine.mode == Mode::Plan && ends.len() < work.places.len() {
+        if self.engine.mode == RunMode::Plan && ends.len() < work.places.len() {
             self.yields.something(&work.job.rule); // it was planned
         }
         self.take_in(&work, ends);
@@ -291,8 +286,8 @@ impl Run {
     }
 
     /// Takes in how a job ended for some of its targets. What was not there is put aside until all others are through.
-    fn take_in(&mut self, work: &Work, ends: Vec<End>) {
-        let is_hope = |end: &End| match &end.outcome {
+    fn take_in(&mut self, work: &Work, ends: Vec<TargetEnd>) {
+        let is_hope = |end: &TargetEnd| match &end.outcome {
             Outcome::Failed(error) => end.place.is_some() && self.may_hope(error),
             _ => false,
         };
@@ -303,10 +298,10 @@ impl Run {
         self.take_in_as(work, ends, Error::is_retryable);
     }
 
-    fn take_in_as(&mut self, work: &Work, ends: Vec<End>, is_retryable: impl Fn(&Error) -> bool) {
+    fn take_in_as(&mut self, work: &Work, ends: Vec<TargetEnd>, is_retryable: impl Fn(&Error) -> bool) {
         let mut again = Vec::new();
         let mut wait = std::time::Duration::ZERO;
-        for End { place, outcome } in ends {
+        for TargetEnd { place, outcome } in ends {
             let repeat = match &outcome {
                 Outcome::Failed(error) if is_retryable(error) && self.has_rounds_left() => {
                     if let Retry::After(after) = error.retry_advice() {
@@ -341,7 +336,7 @@ impl Run {
         error.kind() == ErrorKind::NotFound && !error.is_retryable() && self.has_rounds_left()
     }
 
-    fn tell_end(&self, work: &Work, place: Option<&Place>, outcome: &Outcome, again: bool) {
+    fn tell_end(&self, work: &Work, place: Option<&Target>, outcome: &Outcome, again: bool) {
         let push = place.map_or_else(|| "".into(), |place| Arc::clone(&self.engine.pipeline.pushes[place.push].kind));
         self.engine.events.tell(&Event::TargetFinished {
             job: work.job.id,
@@ -434,7 +429,7 @@ impl Run {
         }
         self.report.unfinished += mem::take(&mut self.unlisted).len() as u64;
         self.tell_empty();
-        if self.engine.mode == Mode::Plan {
+        if self.engine.mode == RunMode::Plan {
             return;
         }
         self.engine.once.write_down(&self.engine.pipeline.notes);
@@ -485,12 +480,12 @@ async fn wait_for(jobs: Arc<Semaphore>) -> OwnedSemaphorePermit {
 }
 
 /// Does a job; a plugin that panics takes down its image, not the run.
-async fn do_work(engine: &Arc<Engine>, work: Work) -> Done {
+async fn do_work(engine: &Arc<RunState>, work: Work) -> Done {
     let ended = AssertUnwindSafe(job::run(engine, &work)).catch_unwind().await;
     (work, ended.map_err(|panic| fence::error_of(&*panic)))
 }
 
 fn broken(work: &Work, error: &Error) -> Ended {
-    let end = |place| End { place: Some(place), outcome: Outcome::Failed(error.clone()) };
+    let end = |place| TargetEnd { place: Some(place), outcome: Outcome::Failed(error.clone()) };
     Ended { ends: work.places.iter().cloned().map(end).collect(), deferred: Vec::new() }
 }

@@ -19,13 +19,13 @@ const MOST: usize = 10_000;
 
 /// What is remembered of one store.
 #[derive(Default)]
-pub(super) struct Whereabouts {
+pub(super) struct MountCandidates {
     repositories: Vec<Repository>,
     blobs: HashMap<Digest, u32>,
     wrong: HashSet<u32>,
 }
 
-impl Whereabouts {
+impl MountCandidates {
     /// What an earlier run noted. Whatever cannot be read is left out.
     pub(super) fn read(notes: &Notes, store: &StoreId) -> Self {
         let note = notes.get(Room::Blobs, &store.to_string()).unwrap_or_default();
@@ -118,9 +118,9 @@ mod tests {
     fn what_was_seen_is_known_to_the_next_run_and_what_it_did_not_touch_stays_known() {
         let (notes, store) = (Notes::in_book(Arc::new(Page::default())), StoreId::new("r.io"));
         let (a, b) = (repository("a"), repository("b"));
-        Whereabouts::default().write(&notes, &store, [(&a, &digest(1)), (&a, &digest(2))].into_iter());
-        Whereabouts::read(&notes, &store).write(&notes, &store, [(&b, &digest(2)), (&b, &digest(3))].into_iter());
-        let known = Whereabouts::read(&notes, &store);
+        MountCandidates::default().write(&notes, &store, [(&a, &digest(1)), (&a, &digest(2))].into_iter());
+        MountCandidates::read(&notes, &store).write(&notes, &store, [(&b, &digest(2)), (&b, &digest(3))].into_iter());
+        let known = MountCandidates::read(&notes, &store);
         let other = repository("c");
         let found: Vec<_> = (1..5).map(|number| known.of(&digest(number), &other)).collect();
         assert_eq!(found, [Some(&a), Some(&b), Some(&b), None]);
@@ -131,12 +131,12 @@ mod tests {
     fn a_repository_that_did_not_have_one_is_not_asked_for_others_nor_noted_again() {
         let (notes, store) = (Notes::in_book(Arc::new(Page::default())), StoreId::new("r.io"));
         let (a, b) = (repository("a"), repository("b"));
-        Whereabouts::default().write(&notes, &store, [(&a, &digest(1)), (&b, &digest(2))].into_iter());
-        let mut known = Whereabouts::read(&notes, &store);
+        MountCandidates::default().write(&notes, &store, [(&a, &digest(1)), (&b, &digest(2))].into_iter());
+        let mut known = MountCandidates::read(&notes, &store);
         known.mistrust(&a);
         assert_eq!((known.of(&digest(1), &b), known.of(&digest(2), &a)), (None, Some(&b)));
         known.write(&notes, &store, std::iter::empty());
-        assert_eq!(Whereabouts::read(&notes, &store).of(&digest(1), &b), None);
+        assert_eq!(MountCandidates::read(&notes, &store).of(&digest(1), &b), None);
     }
 
     #[test]
@@ -144,10 +144,10 @@ mod tests {
         let (notes, store) = (Notes::in_book(Arc::new(Page::default())), StoreId::new("r.io"));
         let (old, new) = (repository("old"), repository("new"));
         let digests: Vec<Digest> = (0..MOST + 50).map(digest).collect();
-        Whereabouts::default().write(&notes, &store, digests[..MOST].iter().map(|digest| (&old, digest)));
-        let known = Whereabouts::read(&notes, &store);
+        MountCandidates::default().write(&notes, &store, digests[..MOST].iter().map(|digest| (&old, digest)));
+        let known = MountCandidates::read(&notes, &store);
         known.write(&notes, &store, digests[MOST..].iter().map(|digest| (&new, digest)));
-        let known = Whereabouts::read(&notes, &store);
+        let known = MountCandidates::read(&notes, &store);
         assert_eq!(known.blobs.len(), MOST);
         assert!(digests[MOST..].iter().all(|digest| known.of(digest, &old) == Some(&new)));
     }

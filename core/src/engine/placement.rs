@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::{
-    claims::Claim,
-    job::{End, Ended, Work},
-    presence::Batch,
-    state::Engine,
+    destination::{Ended, Target, TargetEnd, Work},
+    name_ownership::Ownership,
+    presence::JobGroup,
+    run_state::RunState,
 };
 use crate::{
     content::ImageRef,
@@ -14,50 +14,43 @@ use crate::{
     job::{Job, Outcome, Skip},
 };
 
-/// A name at a destination.
-#[derive(Clone, Debug)]
-pub(super) struct Place {
-    pub(super) push: usize,
-    pub(super) at: ImageRef,
-}
-
 /// Where a job goes.
 #[derive(Default)]
 pub(super) struct Claimed {
     /// Names that are its own.
-    pub(super) places: Vec<Place>,
+    pub(super) places: Vec<Target>,
     /// Names that another rule, which is named, gave to another image.
-    pub(super) contested: Vec<(Place, Arc<str>)>,
+    pub(super) contested: Vec<(Target, Arc<str>)>,
 }
 
 /// Where a job goes, without what another job does already; `ended` gets the rest. Asked in the order of the list, so
 /// that it does not depend on the network which of two images gets a name that both want. If the list is taken from its
 /// end and `later_wins`, the one that comes later gives way.
-pub(super) fn claim(engine: &Engine, job: &Job, batch: &Batch, later_wins: bool, ended: &mut Ended) -> Claimed {
+pub(super) fn claim(engine: &RunState, job: &Job, batch: &JobGroup, later_wins: bool, ended: &mut Ended) -> Claimed {
     let mut claimed = Claimed::default();
     for (push, stage) in engine.pipeline.pushes.iter().enumerate() {
         let targets = match stage.stage.place(job) {
             Ok(targets) => targets,
             Err(error) => {
-                ended.ends.push(End { place: None, outcome: Outcome::Failed(error) });
+                ended.ends.push(TargetEnd { place: None, outcome: Outcome::Failed(error) });
                 continue;
             }
         };
         for at in targets {
-            let place = Place { push, at };
+            let place = Target { push, at };
             let claim = match stage.stage.keeps_apart() && batch.exclusive {
-                _ if batch.carried(push, &place.at) => Claim::Again,
-                true => Claim::Free,
+                _ if batch.carried(push, &place.at) => Ownership::Again,
+                true => Ownership::Free,
                 false => engine.claims.claim(push, &place.at, &job.source, &job.rule),
             };
             match claim {
-                Claim::Free => claimed.places.push(place),
-                Claim::Again => ended.end(place, Outcome::Skipped(Skip::Duplicate)),
-                Claim::Taken(other) if later_wins => {
+                Ownership::Free => claimed.places.push(place),
+                Ownership::Again => ended.end(place, Outcome::Skipped(Skip::Duplicate)),
+                Ownership::Taken(other) if later_wins => {
                     engine.tell_overlap(&place.at, &job.rule, &other);
                     ended.end(place, Outcome::Skipped(Skip::Overridden { by: other }));
                 }
-                Claim::Taken(other) => claimed.contested.push((place, other)),
+                Ownership::Taken(other) => claimed.contested.push((place, other)),
             }
         }
     }
@@ -70,18 +63,18 @@ pub(super) fn taken(at: &ImageRef, first: &str, second: &str) -> Error {
 }
 
 /// How a job ends that no destination has a place for.
-pub(super) fn nowhere(job: &Job) -> End {
+pub(super) fn nowhere(job: &Job) -> TargetEnd {
     let message = format!("no destination has a place for `{}` ({})", job.source, job.rule);
     let error = match job.targets.is_empty() {
         true => Error::new(ErrorKind::Bug, message).hint("the push of this pipeline names no place for it"),
         false => Error::new(ErrorKind::Conflict, message).hint("let a [[push]] write where the rule sends it"),
     };
-    End { place: None, outcome: Outcome::Failed(error) }
+    TargetEnd { place: None, outcome: Outcome::Failed(error) }
 }
 
 /// Those at destinations that are too slow for the others, and those that are not.
-pub(super) fn split_by_speed(engine: &Engine, work: &Work) -> (Vec<Place>, Vec<Place>) {
-    let is_slow = |place: &Place| {
+pub(super) fn split_by_speed(engine: &RunState, work: &Work) -> (Vec<Target>, Vec<Target>) {
+    let is_slow = |place: &Target| {
         let stage = &engine.pipeline.pushes[place.push].stage;
         !work.slow && engine.is_laggard(&stage.store(&place.at.repository))
     };

@@ -1,0 +1,148 @@
+//! The destinations of one job: names to write, repositories that take part in a copy, and how each name ended.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
+};
+
+use super::{outline::PresentParts, presence::JobGroup};
+use crate::{
+    content::{Digest, ImageRef, Repository},
+    error::{Error, ErrorKind},
+    job::{Job, Moved, Outcome},
+    lock::lock,
+    stage::{Push, StoreId},
+};
+
+/// A name at a destination.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    pub(super) push: usize,
+    pub(super) at: ImageRef,
+}
+
+/// A job that is to be done, in a first pass or once more.
+#[derive(Clone)]
+pub(super) struct Work {
+    pub(super) job: Job,
+    pub(super) batch: Arc<JobGroup>,
+    /// Which targets are left to be written.
+    pub(super) places: Vec<Target>,
+    /// Whether it runs beside the main lane.
+    pub(super) slow: bool,
+    /// The rule that has given the places to another image. Then nothing is written: it is only looked at whether both
+    /// are the same.
+    pub(super) contested: Option<Arc<str>>,
+}
+
+/// How a job ended for one target; none if it failed before there was one.
+pub(super) struct TargetEnd {
+    pub(super) place: Option<Target>,
+    pub(super) outcome: Outcome,
+}
+
+/// How a job ended, and what is left to the slow lane.
+#[derive(Default)]
+pub(super) struct Ended {
+    pub(super) ends: Vec<TargetEnd>,
+    pub(super) deferred: Vec<Target>,
+}
+
+impl Ended {
+    pub(super) fn end(&mut self, place: Target, outcome: Outcome) {
+        self.ends.push(TargetEnd { place: Some(place), outcome });
+    }
+}
+
+/// One repository of one destination, and the names that the image gets there.
+pub(super) struct Destination<'a> {
+    pub(super) push: usize,
+    pub(super) stage: &'a dyn Push,
+    pub(super) repository: Repository,
+    pub(super) store: StoreId,
+    /// Names to be written.
+    pub(super) targets: Vec<ImageRef>,
+    /// Names that stand for the image already, and what they point to.
+    pub(super) standing: Vec<(ImageRef, Digest)>,
+    /// What of the image is there.
+    there: PresentParts,
+    /// Whether the image stood there before this run, so that referrers of it may stand there, too.
+    pub(super) had_the_image: bool,
+    /// That turned out to be wrong.
+    mistrusted: AtomicBool,
+    failed: Mutex<Option<Error>>,
+    moved: Mutex<Moved>,
+    deferred: AtomicBool,
+}
+
+impl<'a> Destination<'a> {
+    pub(super) fn new(push: usize, stage: &'a dyn Push, repository: &Repository) -> Self {
+        Self {
+            push,
+            stage,
+            repository: repository.clone(),
+            store: stage.store(repository),
+            targets: Vec::new(),
+            standing: Vec::new(),
+            there: PresentParts::default(),
+            had_the_image: false,
+            mistrusted: AtomicBool::new(false),
+            failed: Mutex::default(),
+            moved: Mutex::default(),
+            deferred: AtomicBool::new(false),
+        }
+    }
+
+    /// Notes what else of the image is there.
+    pub(super) fn learn(&mut self, there: PresentParts) {
+        self.there = std::mem::take(&mut self.there).and(there);
+    }
+
+    /// What of the image is there.
+    pub(super) fn there(&self) -> &PresentParts {
+        if self.mistrusted.load(Ordering::Relaxed) { &PresentParts::Nothing } else { &self.there }
+    }
+
+    /// Takes an error of a manifest; returns true if it says that what was believed to be there is not, so that
+    /// everything is to be offered again.
+    pub(super) fn mistrust(&self, error: Error) -> bool {
+        let refutes = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unsupported | ErrorKind::Corrupt);
+        let believed = !matches!(self.there(), PresentParts::Nothing);
+        if refutes && believed {
+            self.mistrusted.store(true, Ordering::Relaxed);
+            return true;
+        }
+        self.fail(error);
+        false
+    }
+
+    /// Nothing more is to be done here: it failed, or it is served later.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_deferred() || lock(&self.failed).is_some()
+    }
+
+    pub(super) fn fail(&self, error: Error) {
+        lock(&self.failed).get_or_insert(error);
+    }
+
+    pub(super) fn error(&self) -> Option<Error> {
+        lock(&self.failed).clone()
+    }
+
+    /// Leaves it to the slow lane.
+    pub(super) fn defer(&self) {
+        self.deferred.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_deferred(&self) -> bool {
+        self.deferred.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count(&self, add: impl FnOnce(&mut Moved)) {
+        add(&mut lock(&self.moved));
+    }
+
+    pub(super) fn moved(&self) -> Moved {
+        lock(&self.moved).clone()
+    }
+}

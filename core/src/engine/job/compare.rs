@@ -1,0 +1,258 @@
+//! Compares what stands at the targets of a job with what its source has.
+
+use std::{collections::HashMap, future::ready};
+
+use futures::{
+    StreamExt, TryStreamExt,
+    future::{OptionFuture, join, join_all},
+    stream,
+};
+
+use super::{Goal, Goals, JobRun, skip_present};
+use crate::{
+    content::{Descriptor, Digest, ImageRef, Manifest},
+    engine::{
+        destination::{Ended, Target},
+        inflight::Inflight,
+        outline::{Outline, PresentParts},
+        presence::{Presence, presence},
+        run_state::RunMode,
+    },
+    error::{Error, ErrorKind, Result},
+    job::{Outcome, Resolved},
+    spec::Compare,
+    stage::{Fetch, Known, Want},
+};
+
+/// Manifests of one image that are looked for at the same time.
+const LOOKS: usize = 16;
+
+impl JobRun<'_> {
+    /// What is known of each target before the source is asked.
+    pub(super) async fn presences(&self, places: Vec<Target>, ended: &mut Ended) -> Vec<Goal> {
+        let asked = join_all(places.iter().map(|place| async {
+            let stage = self.stage(place.push);
+            match self.work.contested {
+                None if self.engine.options().force => Ok(Presence::Absent),
+                None => presence(&self.engine.surveys, place.push, stage, &place.at, &self.work.batch).await,
+                // Another job of this run wrote it, so nothing that was known before counts.
+                Some(_) => stage.current(&place.at).await.map(|current| match current {
+                    Some(descriptor) => Presence::Is(descriptor),
+                    None => Presence::Absent,
+                }),
+            }
+        }));
+        let asked = asked.await;
+        let mut goals = Vec::new();
+        for (place, presence) in places.into_iter().zip(asked) {
+            match presence {
+                Ok(presence) => goals.push(Goal { place, presence, there: PresentParts::Nothing, named: false }),
+                Err(error) => ended.end(place, Outcome::Failed(error)),
+            }
+        }
+        goals
+    }
+
+    /// Asks both sides at the same time, and takes out what is the same on both. Nothing comes back if nothing is
+    /// left.
+    pub(super) async fn compare(&self, goals: &mut Goals, ended: &mut Ended) -> Result<Option<Resolved>> {
+        let fetch = &self.engine.pipeline.fetch.stage;
+        let source = &self.work.job.source;
+        if goals.open.iter().all(|goal| goal.presence == Presence::Absent) {
+            return fetch.resolve(source, Want::Manifest).await.map(Some);
+        }
+        // A digest is its own answer; only a filter needs to know whether it is that of an index.
+        let pinned = source.version.digest().filter(|_| !self.rewrites);
+        let ask_source = OptionFuture::from(pinned.is_none().then(|| fetch.resolve(source, Want::Digest)));
+        let (resolved, ()) = join(ask_source, self.ask_targets(goals, ended)).await;
+        let resolved = resolved.transpose()?;
+        let found = match (&resolved, pinned) {
+            (Some(resolved), _) => resolved.descriptor.clone(),
+            (None, Some(digest)) => goals.described(digest),
+            (None, None) => unreachable!("what is not pinned was resolved"),
+        };
+        if !(self.rewrites && found.media_type.is_index()) {
+            self.take_out_same(&found, resolved.as_ref().and_then(|resolved| resolved.manifest.as_ref()), goals, ended)
+                .await?;
+        }
+        if goals.open.is_empty() {
+            return Ok(None);
+        }
+        match resolved {
+            Some(resolved) => Ok(Some(resolved)),
+            None => fetch.resolve(source, Want::Manifest).await.map(Some),
+        }
+    }
+
+    /// Asks the targets of which nothing is known yet.
+    async fn ask_targets(&self, goals: &mut Goals, ended: &mut Ended) {
+        let currents = join_all(goals.open.iter().map(|goal| async {
+            match goal.presence {
+                Presence::Ask => self.stage(goal.place.push).current(&goal.place.at).await.map(Some),
+                _ => ready(Ok(None)).await,
+            }
+        }));
+        let currents = currents.await;
+        for (mut goal, current) in std::mem::take(&mut goals.open).into_iter().zip(currents) {
+            match current {
+                Ok(Some(None)) => goal.presence = Presence::Absent,
+                Ok(Some(Some(descriptor))) => goal.presence = Presence::Is(descriptor),
+                Ok(None) => {}
+                Err(error) => {
+                    ended.end(goal.place, Outcome::Failed(error));
+                    continue;
+                }
+            }
+            goals.open.push(goal);
+        }
+    }
+
+    /// Takes out targets that have what the source has. Of an index its manifests are looked for, too.
+    async fn take_out_same(
+        &self,
+        found: &Descriptor,
+        root: Option<&Manifest>,
+        goals: &mut Goals,
+        ended: &mut Ended,
+    ) -> Result<()> {
+        let may_be_index = found.media_type.is_index() || found.media_type.is_empty();
+        let mut looks = false;
+        for goal in goals.open.iter_mut().filter(|goal| goal.stands_for(&found.digest)) {
+            goal.named = true;
+            looks |= may_be_index && self.must_look_below(goal);
+            looks |= may_be_index && self.wants_referrers();
+        }
+        let source = &self.work.job.source.repository;
+        let outline = match root {
+            Some(root) if looks => Outline::of(root, source, &self.kept).await?,
+            None if looks => Outline::of(&self.kept.manifest(source, found).await?, source, &self.kept).await?,
+            _ => Outline::bare(found),
+        };
+        let others: Vec<Goal> = goals.open.extract_if(.., |goal| !goal.named).collect();
+        self.sort_out(outline, goals, ended).await;
+        goals.open.extend(others);
+        Ok(())
+    }
+
+    /// Compares what stands at the targets with what shall be written, and finds out what of it is there.
+    pub(super) async fn match_up(&self, outline: Outline, goals: &mut Goals, ended: &mut Ended) {
+        self.refuse_other_digests(&outline.root.digest, goals, ended);
+        let entries = self.engine.options().compare == Compare::Entries && !self.engine.options().force;
+        for goal in goals.open.iter_mut().filter(|goal| !goal.named) {
+            let differs = matches!(goal.presence, Presence::Is(_));
+            goal.named =
+                goal.stands_for(&outline.root.digest) || (entries && differs && self.has_same(goal, &outline).await);
+        }
+        self.sort_out(outline, goals, ended).await;
+    }
+
+    /// Returns true if a target has an index with the same entries. One that cannot be read counts as different.
+    async fn has_same(&self, goal: &Goal, outline: &Outline) -> bool {
+        let read = self.stage(goal.place.push).read_back(&goal.place.at).await;
+        read.ok().flatten().is_some_and(|manifest| outline.has_the_entries_of(&manifest))
+    }
+
+    /// Takes out targets that demand another digest.
+    fn refuse_other_digests(&self, digest: &Digest, goals: &mut Goals, ended: &mut Ended) {
+        let demands_another = |goal: &&Goal| goal.place.at.version.digest().is_some_and(|demanded| demanded != digest);
+        let demanding = goals.open.iter().filter(demands_another);
+        let demanding: HashMap<_, ImageRef> = demanding.map(|goal| (goal.site(), goal.place.at.clone())).collect();
+        // A target with tag and digest is two goals, and the tag must not be written for another digest.
+        for goal in goals.open.extract_if(.., |goal| demanding.contains_key(&goal.site())) {
+            let at = &demanding[&goal.site()];
+            let message = format!("`{at}` demands another digest than `{digest}`, which would be pushed");
+            ended.end(goal.place, Outcome::Failed(Error::new(ErrorKind::Conflict, message)));
+        }
+    }
+
+    /// Finds out what the open targets have of the image. Those that have it all under the right name need nothing but
+    /// perhaps its referrers.
+    async fn sort_out(&self, outline: Outline, goals: &mut Goals, ended: &mut Ended) {
+        let looked = join_all(goals.open.iter().map(|goal| self.look(goal, &outline))).await;
+        for (mut goal, there) in std::mem::take(&mut goals.open).into_iter().zip(looked) {
+            match there {
+                Ok(there) => goal.there = there,
+                Err(error) => {
+                    ended.end(goal.place, Outcome::Failed(error));
+                    continue;
+                }
+            }
+            match goal.named && goal.there.is_whole() {
+                true if self.wants_referrers() => goals.whole.push(goal),
+                true => skip_present(goal, ended),
+                false => goals.open.push(goal),
+            }
+        }
+        goals.outline = Some(outline);
+    }
+
+    /// What the repository of a target has of the image. Errors are those of a target that has the name and does not
+    /// tell the rest; else an error only means that everything is offered.
+    async fn look(&self, goal: &Goal, outline: &Outline) -> Result<PresentParts> {
+        if goal.named {
+            return match self.must_look_below(goal) {
+                true => self.below(goal, outline).await,
+                false => Ok(PresentParts::Whole),
+            };
+        }
+        if self.engine.mode == RunMode::Plan || self.engine.options().force || !self.may_have_parts(goal) {
+            return Ok(PresentParts::Nothing);
+        }
+        let Target { push, at } = &goal.place;
+        let told = self.work.batch.known(*push, &at.repository, |known| known.points_to(&outline.root.digest));
+        let has_root = told.unwrap_or(false) || self.has(goal, &outline.root).await.unwrap_or(false);
+        Ok(match (has_root, self.must_look_below(goal)) {
+            (true, false) => PresentParts::Whole,
+            (true, true) => self.below(goal, outline).await.unwrap_or_default(),
+            (false, _) => match self.below(goal, outline).await.unwrap_or_default() {
+                PresentParts::Whole => {
+                    PresentParts::Parts(outline.below.iter().map(|item| item.digest.clone()).collect())
+                }
+                parts => parts,
+            },
+        })
+    }
+
+    /// Which of the manifests below the root a repository has.
+    async fn below(&self, goal: &Goal, outline: &Outline) -> Result<PresentParts> {
+        let asked = stream::iter(outline.below.clone()).map(|item| async move {
+            match self.has(goal, &item).await {
+                Ok(there) => Ok((item, there)),
+                Err(error) if error.is_retryable() || error.is_cancelled() => Err(error),
+                // It does not tell, so it gets it again.
+                Err(_) => Ok((item, false)),
+            }
+        });
+        let answers: Vec<(Descriptor, bool)> = asked.buffered(LOOKS).try_collect().await?;
+        if answers.iter().all(|(_, there)| *there) {
+            return Ok(PresentParts::Whole);
+        }
+        Ok(PresentParts::Parts(
+            answers.iter().filter(|(_, there)| *there).map(|(item, _)| item.digest.clone()).collect(),
+        ))
+    }
+
+    async fn has(&self, goal: &Goal, item: &Descriptor) -> Result<bool> {
+        let Target { push, at } = &goal.place;
+        self.work.batch.has(*push, self.stage(*push), &at.repository, item).await
+    }
+
+    /// Returns true if a destination may have an index without all that is below it.
+    fn must_look_below(&self, goal: &Goal) -> bool {
+        !self.stage(goal.place.push).keeps_children(&goal.place.at.repository)
+    }
+
+    /// Returns true if a repository may have some manifest of the image: not if it is known to be empty, and not if
+    /// nothing at all is known of it.
+    fn may_have_parts(&self, goal: &Goal) -> bool {
+        let Target { push, at } = &goal.place;
+        if matches!(goal.presence, Presence::Is(_)) {
+            return true;
+        }
+        let told = self.work.batch.known(*push, &at.repository, Known::has_tags).flatten();
+        told.unwrap_or_else(|| {
+            let store = self.stage(*push).store(&at.repository);
+            Inflight::has_heard_of(self.engine, &store, &at.repository)
+        })
+    }
+}
