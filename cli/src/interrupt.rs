@@ -1,17 +1,17 @@
-//! Ctrl-C and SIGTERM: the first ends the run gently, the second at once.
+//! Ctrl-C and SIGTERM: the first one stops the run after its transfers, the second one at once.
 
 use sealift_core::engine::Cancel;
 use tokio::{signal, task::JoinHandle};
 
 use crate::display::Console;
 
-/// Stops the run when somebody wants it to end. Abort the task once the run is over.
+/// Stops the run on signals. Abort the task once the run is over.
 pub(crate) fn watch(cancel: Cancel, console: Console, grace_s: u64) -> JoinHandle<()> {
-    // Before anything else runs: whoever asks early must not be met by the default, which is to die on the spot.
+    // Before anything else runs: until then a signal kills the process, which is the default.
     let signals = Signals::new();
     tokio::spawn(async move {
         let Ok(mut signals) = signals else { return };
-        // It is said before it is done: what is done may end the run, and this task with it.
+        // The message comes first: stopping may end the run and, with it, this task.
         signals.next().await;
         console.say(&format!(
             "stopping: nothing new begins, running transfers get {grace_s} s to end; once more stops at once"
@@ -21,12 +21,12 @@ pub(crate) fn watch(cancel: Cancel, console: Console, grace_s: u64) -> JoinHandl
         console.say("stopping at once");
         cancel.stop();
         signals.next().await;
-        // Something does not let go; whoever asks three times gets it.
+        // Something does not stop.
         std::process::exit(130);
     })
 }
 
-/// Waits until somebody wants it to end. For what has nothing to bring to an end.
+/// Waits for a signal.
 pub(crate) async fn asked() {
     match Signals::new() {
         Ok(mut signals) => signals.next().await,
@@ -34,22 +34,23 @@ pub(crate) async fn asked() {
     }
 }
 
-/// Those who want the process to end.
-#[cfg(unix)]
+/// The signals that end the process: Ctrl-C and SIGTERM.
 pub(crate) struct Signals {
+    #[cfg(unix)]
     interrupt: signal::unix::Signal,
+    #[cfg(unix)]
     terminate: signal::unix::Signal,
 }
 
 #[cfg(unix)]
 impl Signals {
-    /// Begins to watch.
+    /// Starts to watch for signals.
     pub(crate) fn new() -> std::io::Result<Self> {
         use signal::unix::{SignalKind, signal};
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    /// Waits for the next one.
+    /// Waits for the next signal.
     pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
@@ -58,18 +59,14 @@ impl Signals {
     }
 }
 
-/// Those who want the process to end.
-#[cfg(not(unix))]
-pub(crate) struct Signals;
-
 #[cfg(not(unix))]
 impl Signals {
-    /// Begins to watch.
+    /// Starts to watch for signals.
     pub(crate) fn new() -> std::io::Result<Self> {
-        Ok(Self)
+        Ok(Self {})
     }
 
-    /// Waits for the next one.
+    /// Waits for the next signal.
     pub(crate) async fn next(&mut self) {
         if signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;

@@ -6,42 +6,50 @@
 //! use acme_filter_signed as _;   // ours
 //! use sealift_plugins as _;      // the built-ins
 //!
-//! fn main() -> std::process::ExitCode { sealift_cli::main() }
+//! fn main() -> std::process::ExitCode {
+//!     sealift_cli::Cli::new().name("acme-sealift").version("1.4").run()
+//! }
 //! ```
 //!
-//! * `args`: what can be typed; `command`: one verb a file
-//! * `translate`: from flags to the text of a pipeline; `sync` and `copy` are nothing else
-//! * `reference`: what is told of everything that is linked; `explain`, `new` and `docs` show it
-//! * `display`: what a person sees, and what a program reads (`--json`)
+//! The modules, in the order in which they use each other:
+//!
+//! * `program`, `options`, `usage_error`: the words of the command line, without behaviour
+//! * `display`: output for people, and for programs (`--json`); `logging`: log lines
+//! * `context`: what a verb gets: options, streams, log
+//! * `notebook`, `interrupt`, `report_file`, `success_list`: one job each
+//! * `translation`: the text of a pipeline that flags stand for; `sync` and `copy` run nothing else
+//! * `reference`: the documentation of everything that is linked; `explain`, `new` and `docs` show it
+//! * `command`: one verb a file; `subcommand`: those of custom binaries
+//! * `cli`: the builder, and the way from arguments to the verb
 //!
 //! stdout carries data, stderr carries progress and logs.
 
 mod arenas;
-mod args;
+mod clap_error;
+mod cli;
 mod command;
+mod context;
 mod display;
 mod interrupt;
 mod logging;
 mod notebook;
+mod options;
 mod pflags;
+mod program;
 mod reference;
 mod report_file;
-mod session;
+mod subcommand;
 mod success_list;
-mod translate;
-mod usage;
+mod translation;
+mod usage_error;
 
 use std::process::ExitCode;
 
-/// Runs the command line: reads the arguments of the process, does what they say.
-///
-/// Exit codes: 0 all there, 1 some images failed, 2 the command or a file is wrong (before any traffic), 130 stopped.
+pub use clap;
+pub use cli::Cli;
+pub use subcommand::{Subcommand, SubcommandContext};
+
+/// Runs the command line of Sealift with the plugins that are linked.
 pub fn main() -> ExitCode {
-    arenas::share();
-    let arguments: Vec<_> = std::env::args_os().collect();
-    let called = args::Called::by(&arguments);
-    match args::read(arguments) {
-        Ok(cli) => command::execute(cli, called),
-        Err(code) => code,
-    }
+    Cli::new().run()
 }

@@ -1,7 +1,7 @@
 //! Log lines: to stderr above the live progress, or to the file of `--log`.
 //!
-//! Nothing a user needs is only a log line. The crates below us log headers at their finest levels, where
-//! credentials are; they are never let through below `warn`.
+//! Log lines only repeat what is shown elsewhere. Some dependencies log headers, which hold credentials, at their finest
+//! levels; lines of theirs below `warn` are dropped.
 
 mod file;
 mod scraped;
@@ -18,37 +18,33 @@ use tracing_subscriber::{
 };
 
 use crate::{
-    args::Global,
-    display::{Console, of_io},
-    session::Refused,
+    display::{Console, RUN_LOG, of_io},
+    options::GlobalOptions,
+    usage_error::UsageError,
 };
 
 pub(crate) use file::{LogFile, open};
-pub(crate) use scraped::last_line;
 
-/// The target of lines that tell what a run does, where these go to a file.
-pub(crate) const RUN: &str = "sealift::run";
-
-/// Crates that talk too much, and of what must not be told.
+/// Crates that log too much, and credentials among it.
 const CAPPED: [&str; 8] = ["axum", "h2", "hyper", "hyper_util", "mio", "reqwest", "rustls", "tower"];
 
-/// Starts to log; gives the file that lines go to. `scraped` asks for the form that image-syncer's lines have.
+/// Starts to log, and returns the file that lines go to. `scraped` selects the form of image-syncer's lines.
 ///
 /// # Errors
 /// If the file cannot be opened.
-pub(crate) fn start(global: &Global, console: &Console, scraped: bool) -> Result<Option<LogFile>, Refused> {
+pub(crate) fn start(global: &GlobalOptions, console: &Console, scraped: bool) -> Result<Option<LogFile>, UsageError> {
     let lines = fmt::layer().with_target(global.verbose > 1);
     let Some(path) = global.log_file() else {
         let lines = lines.without_time().with_ansi(console.colour()).with_writer(Above(console.clone()));
         let filter = if global.quiet { filter_at(Level::ERROR) } else { filter(global.verbose) };
-        // Somebody who calls the library set one up before: theirs stays.
+        // A subscriber that the calling program set up stays.
         tracing_subscriber::registry().with(filter).with(lines).try_init().ok();
         return Ok(None);
     };
     let file = LogFile::open(path, console).map_err(|error| {
         Diagnostic::error(format!("cannot write to `{}`: {}", path.display(), of_io(&error))).note("from `--log`")
     })?;
-    let filter = filter(global.verbose.max(1)).with_target(RUN, Level::TRACE);
+    let filter = filter(global.verbose.max(1)).with_target(RUN_LOG, Level::TRACE);
     let lines = lines.with_ansi(false).with_writer(file.clone());
     let registry = tracing_subscriber::registry().with(filter);
     match scraped {
@@ -76,21 +72,21 @@ fn filter_at(level: Level) -> Targets {
 /// Writes log lines above the live progress.
 struct Above(Console);
 
-/// One event; it is said when it is whole.
-struct Said<'a> {
+/// The text of one event, which is shown when it is complete.
+struct LogLine<'a> {
     console: &'a Console,
     text: Vec<u8>,
 }
 
 impl<'a> MakeWriter<'a> for Above {
-    type Writer = Said<'a>;
+    type Writer = LogLine<'a>;
 
-    fn make_writer(&'a self) -> Said<'a> {
-        Said { console: &self.0, text: Vec::new() }
+    fn make_writer(&'a self) -> LogLine<'a> {
+        LogLine { console: &self.0, text: Vec::new() }
     }
 }
 
-impl Write for Said<'_> {
+impl Write for LogLine<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.text.extend_from_slice(bytes);
         Ok(bytes.len())
@@ -101,7 +97,7 @@ impl Write for Said<'_> {
     }
 }
 
-impl Drop for Said<'_> {
+impl Drop for LogLine<'_> {
     fn drop(&mut self) {
         if !self.text.is_empty() {
             self.console.say(String::from_utf8_lossy(&self.text).trim());

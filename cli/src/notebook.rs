@@ -19,6 +19,8 @@ use sealift_core::{
     notes::{Notebook, Notes, Room},
 };
 
+use crate::options::CacheOptions;
+
 /// Another version keeps its notes elsewhere, and finds none of ours.
 const VERSION: &str = "v1";
 
@@ -42,7 +44,12 @@ struct Directory {
     failed: std::sync::Once,
 }
 
-/// Notes in this directory, or in the one that is usual; none if there is no place for them.
+/// Opens the notes that the options choose.
+pub(crate) fn of(options: &CacheOptions) -> Notes {
+    if options.no_cache { Notes::default() } else { open(options.cache_dir.as_deref()) }
+}
+
+/// Opens the notes in this directory or in the usual one; none if there is no place for them.
 pub(crate) fn open(directory: Option<&Path>) -> Notes {
     let usual = || usual_directory(&|name| std::env::var_os(name).map(PathBuf::from));
     let Some(root) = directory.map(Path::to_owned).or_else(usual) else { return Notes::default() };

@@ -1,7 +1,7 @@
-//! The report as a file: what a scheduler or an auditor keeps of a run.
+//! The report of a run as a file, for schedulers and audits.
 //!
-//! It is written once, at the end, and whole: whoever reads the file sees the report of this run or that of an earlier
-//! one. `docs/reference/report.md` says what stays as it is from version to version.
+//! The file is replaced atomically at the end of the run: a reader sees the report of this run or of an earlier one.
+//! `docs/reference/report.md` documents which fields are stable.
 
 use std::{
     borrow::Cow,
@@ -18,17 +18,17 @@ use sealift_core::{
 use serde::Serialize;
 
 use crate::{
-    display::{Mode, of_io},
-    session::Refused,
+    display::{RunMode, of_io},
+    usage_error::UsageError,
 };
 
 /// The version of the format. It changes when a field goes or changes its meaning, and with nothing less.
 const VERSION: u32 = 1;
 
-/// What came of one call of `sealift`.
+/// The result of one call of `sealift`.
 #[derive(Serialize, JsonSchema)]
 #[schemars(title = "Report of Sealift")]
-struct Document<'a> {
+struct ReportDocument<'a> {
     /// The version of this format: 1. A reader should refuse a version that it does not know, and overlook fields that
     /// it does not know.
     schema: u32,
@@ -44,38 +44,39 @@ struct Document<'a> {
     report: &'a Report,
 }
 
-/// Where the report of a run goes.
+/// The file that the report of a run goes to.
 pub(crate) struct ReportFile {
     path: PathBuf,
+    version: &'static str,
     started: jiff::Timestamp,
 }
 
 impl ReportFile {
-    /// A file that the report will be written to, tried out before anything else is done.
+    /// Creates the file handle and tests that the file can be written. `version` is that of the program.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub(crate) fn new(path: &Path) -> Result<Self, Refused> {
-        let file = Self { path: path.to_owned(), started: jiff::Timestamp::now() };
+    pub(crate) fn new(path: &Path, version: &'static str) -> Result<Self, UsageError> {
+        let file = Self { path: path.to_owned(), version, started: jiff::Timestamp::now() };
         let tried = if file.is_special() { Ok(()) } else { file.temporary().map(drop) };
         tried.map_err(|error| file.cannot(&error))?;
         Ok(file)
     }
 
-    /// Writes it.
+    /// Writes the report.
     ///
     /// # Errors
-    /// If that is not possible any more.
-    pub(crate) fn write(&self, report: &Report, mode: Mode) -> Result<(), Refused> {
+    /// If the file cannot be written.
+    pub(crate) fn write(&self, report: &Report, mode: RunMode) -> Result<(), UsageError> {
         let text = text(&self.document(report, mode));
         Ok(self.write_text(&text).map_err(|error| self.cannot(&error))?)
     }
 
-    fn document<'a>(&self, report: &'a Report, mode: Mode) -> Document<'a> {
-        Document {
+    fn document<'a>(&self, report: &'a Report, mode: RunMode) -> ReportDocument<'a> {
+        ReportDocument {
             schema: VERSION,
-            sealift: env!("CARGO_PKG_VERSION").into(),
-            mode: if mode == Mode::Plan { "plan" } else { "run" }.into(),
+            sealift: self.version.into(),
+            mode: if mode == RunMode::Plan { "plan" } else { "run" }.into(),
             started: self.started.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into(),
             exit_code: report.exit_code(),
             report,
@@ -93,7 +94,7 @@ impl ReportFile {
         Ok(())
     }
 
-    /// A new file beside the one that it will replace.
+    /// Creates a temporary file in the same directory.
     fn temporary(&self) -> io::Result<tempfile::NamedTempFile> {
         if self.path.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
@@ -109,7 +110,7 @@ impl ReportFile {
         }
     }
 
-    /// Whether it is something that must be written to and not replaced: a pipe, `/dev/stdout`.
+    /// Returns true for files that are written to and not replaced: a pipe, `/dev/stdout`.
     fn is_special(&self) -> bool {
         fs::metadata(&self.path).is_ok_and(|data| !data.is_file() && !data.is_dir())
     }

@@ -23,7 +23,7 @@ use crate::logging;
 
 /// How the file is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Format {
+pub(crate) enum SuccessListFormat {
     /// A YAML mapping.
     #[default]
     Yaml,
@@ -32,13 +32,13 @@ pub(crate) enum Format {
 }
 
 /// Writes the list while the run goes on.
-pub(crate) struct SuccessList(Mutex<State>);
+pub(crate) struct SuccessList(Mutex<ListFile>);
 
-struct State {
+struct ListFile {
     file: File,
     /// What is no regular file gets everything at the end, and `file` is a temporary one until then.
     stream: Option<PathBuf>,
-    format: Format,
+    format: SuccessListFormat,
     /// Where the next entry goes: before what ends the document.
     at: u64,
     entries: u64,
@@ -56,7 +56,7 @@ impl SuccessList {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub(crate) fn create(path: &Path, format: Format) -> io::Result<Self> {
+    pub(crate) fn create(path: &Path, format: SuccessListFormat) -> io::Result<Self> {
         // What is not there yet becomes a regular file.
         let stream = path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir());
         let mut file = match stream {
@@ -64,7 +64,7 @@ impl SuccessList {
             false => File::options().read(true).write(true).create(true).truncate(true).open(path)?,
         };
         file.write_all(b"{}\n")?;
-        Ok(Self(Mutex::new(State {
+        Ok(Self(Mutex::new(ListFile {
             file,
             stream: stream.then(|| path.to_owned()),
             format,
@@ -118,7 +118,7 @@ impl Observer for SuccessList {
     }
 }
 
-impl State {
+impl ListFile {
     fn write(&mut self, source: &str, targets: &[String]) {
         if self.failure.is_some() {
             return;
@@ -130,12 +130,12 @@ impl State {
 
     fn append(&mut self, source: &str, targets: &[String]) -> io::Result<()> {
         let mut text = match (self.format, self.entries) {
-            (Format::Yaml, _) => String::new(),
-            (Format::Json, 0) => "{\n".to_owned(),
-            (Format::Json, _) => ",\n".to_owned(),
+            (SuccessListFormat::Yaml, _) => String::new(),
+            (SuccessListFormat::Json, 0) => "{\n".to_owned(),
+            (SuccessListFormat::Json, _) => ",\n".to_owned(),
         };
         text += &entry(self.format, source, targets);
-        let end = if self.format == Format::Json { "\n}\n" } else { "" };
+        let end = if self.format == SuccessListFormat::Json { "\n}\n" } else { "" };
         let next = self.at + text.len() as u64;
         self.file.seek(SeekFrom::Start(self.at))?;
         self.file.write_all((text + end).as_bytes())?;
@@ -177,14 +177,14 @@ impl State {
 }
 
 /// One entry. Both formats quote as JSON does, which is YAML too.
-fn entry(format: Format, source: &str, targets: &[String]) -> String {
+fn entry(format: SuccessListFormat, source: &str, targets: &[String]) -> String {
     let quote = |text: &str| serde_json::to_string(text).expect("a text can be written as JSON");
     match format {
-        Format::Yaml => {
+        SuccessListFormat::Yaml => {
             let targets: String = targets.iter().map(|target| format!("  - {}\n", quote(target))).collect();
             format!("{}:\n{targets}", quote(source))
         }
-        Format::Json => {
+        SuccessListFormat::Json => {
             let targets: Vec<_> = targets.iter().map(|target| quote(target)).collect();
             format!("  {}: [{}]", quote(source), targets.join(", "))
         }
@@ -192,12 +192,12 @@ fn entry(format: Format, source: &str, targets: &[String]) -> String {
 }
 
 /// The entries of a file that this program wrote.
-fn entries(format: Format, text: &str) -> Vec<(String, Vec<String>)> {
+fn entries(format: SuccessListFormat, text: &str) -> Vec<(String, Vec<String>)> {
     let unquote = |text: &str| serde_json::from_str::<String>(text).ok();
     let mut all: Vec<(String, Vec<String>)> = Vec::new();
     for line in text.lines() {
         match format {
-            Format::Yaml => match line.strip_prefix("  - ") {
+            SuccessListFormat::Yaml => match line.strip_prefix("  - ") {
                 Some(target) => {
                     if let (Some((_, targets)), Some(target)) = (all.last_mut(), unquote(target)) {
                         targets.push(target);
@@ -205,7 +205,7 @@ fn entries(format: Format, text: &str) -> Vec<(String, Vec<String>)> {
                 }
                 None => all.extend(unquote(line.trim_end_matches(':')).map(|source| (source, Vec::new()))),
             },
-            Format::Json => {
+            SuccessListFormat::Json => {
                 let line = line.trim_end_matches(',');
                 let map: Option<BTreeMap<String, Vec<String>>> = serde_json::from_str(&format!("{{{line}}}")).ok();
                 all.extend(map.into_iter().flatten());

@@ -1,15 +1,12 @@
-//! `sealift check`: says what is wrong with pipelines, without any traffic.
+//! `sealift check`: checks pipelines without any traffic.
 
 use std::path::PathBuf;
 
 use sealift_core::{diagnostic::Diagnostic, notes::Notes, plugin::Purpose, spec::Pipeline};
 use serde::Serialize;
 
-use super::file;
-use crate::{
-    display::number,
-    session::{Refused, Session},
-};
+use super::pipeline_file;
+use crate::{context::Context, display::number, usage_error::UsageError};
 
 /// Check pipelines without any traffic; exit code 2 if one is wrong
 #[derive(Debug, clap::Args)]
@@ -19,35 +16,35 @@ pub(crate) struct Args {
     files: Vec<PathBuf>,
 }
 
-/// What was found in one file, as programs read it.
+/// The result for one file, as JSON.
 #[derive(Serialize)]
-struct Checked<'a> {
+struct CheckResult<'a> {
     event: &'static str,
     file: &'a str,
     errors: usize,
     warnings: usize,
 }
 
-pub(super) fn execute(args: &Args, session: &Session) -> u8 {
+pub(super) fn execute(args: &Args, context: &Context) -> u8 {
     let mut worst = 0;
     for path in &args.files {
-        let (diagnostics, stages) = match file::pipeline(path, Purpose::Check, Notes::default()) {
+        let (diagnostics, stages) = match pipeline_file::load(path, Purpose::Check, Notes::default()) {
             Ok(loaded) => (loaded.warnings, stages(&loaded.pipeline)),
-            Err(Refused(diagnostics)) => (diagnostics, String::new()),
+            Err(UsageError(diagnostics)) => (diagnostics, String::new()),
         };
-        session.show(&diagnostics);
+        context.show(&diagnostics);
         let errors = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
         let warnings = diagnostics.len() - errors;
         if errors > 0 {
             worst = 2;
         }
         let file = path.to_string_lossy();
-        if session.global.json {
-            session.out.json(&Checked { event: "checked", file: &file, errors, warnings });
+        if context.global.json {
+            context.out.json(&CheckResult { event: "checked", file: &file, errors, warnings });
         } else if errors > 0 {
-            session.console.say(&format!("\n{file}: {}", found(&diagnostics, errors)));
-        } else if !session.global.quiet {
-            session.out.text(&format!("{file}: fine ({stages})\n"));
+            context.console.say(&format!("\n{file}: {}", found(&diagnostics, errors)));
+        } else if !context.global.quiet {
+            context.out.text(&format!("{file}: fine ({stages})\n"));
         }
     }
     worst

@@ -1,9 +1,8 @@
-//! `sealift completions`: what shells need to know of this command line.
+//! `sealift completions`: prints completion scripts for shells.
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::{args::Cli, session::Session};
+use crate::context::Context;
 
 /// Print completions for a shell
 #[derive(Debug, clap::Args)]
@@ -15,9 +14,9 @@ pub(crate) struct Args {
     shell: Shell,
 }
 
-pub(super) fn execute(args: &Args, session: &Session) -> u8 {
+pub(super) fn execute(args: &Args, context: &Context) -> u8 {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "sealift", &mut script);
-    session.out.text(&String::from_utf8_lossy(&script));
+    clap_complete::generate(args.shell, &mut context.command.clone(), context.program.name, &mut script);
+    context.out.text(&String::from_utf8_lossy(&script));
     0
 }

@@ -16,7 +16,7 @@ use sealift_core::{
 };
 use sealift_image_syncer::{Variables, Written, auth_file, config_file, is_config_file, read, rules_file, written};
 
-use crate::session::{Refused, Session};
+use crate::{context::Context, usage_error::UsageError};
 
 /// Turn image-syncer's files into a pipeline, which is printed; the files stay as they are
 #[derive(Debug, clap::Args)]
@@ -50,23 +50,23 @@ struct Source {
     written: Written,
 }
 
-pub(super) fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
+pub(super) fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
     let Some(path) = args.images.as_ref().or(args.config.as_ref()) else {
         let error = Diagnostic::error("neither `--images` nor `--config` is given");
         return Err(error.hint("`--images images.yaml` names the rules, `--auth auth.yaml` the credentials").into());
     };
-    let rules = source(path, As::Rules, session)?;
-    let logins = args.auth.as_ref().map(|path| source(path, As::Logins, session)).transpose()?;
+    let rules = source(path, As::Rules, context)?;
+    let logins = args.auth.as_ref().map(|path| source(path, As::Logins, context)).transpose()?;
     // The old single file brings its logins, unless a file of logins is there.
     let logins = logins.as_ref().or(args.config.is_some().then_some(&rules));
     let (text, notices) = text::pipeline(&rules, logins);
-    session.show(&notices);
-    session.out.text(&text);
+    context.show(&notices);
+    context.out.text(&text);
     Ok(0)
 }
 
 /// Reads a file, and says what is wrong with it as `sync` would.
-fn source(path: &Path, what: As, session: &Session) -> Result<Source, Refused> {
+fn source(path: &Path, what: As, context: &Context) -> Result<Source, UsageError> {
     let name = path.to_str().ok_or_else(|| Diagnostic::error(format!("`{}` is not UTF-8", path.display())))?;
     let text = read(path, name)?;
     let environment: Environment = Arc::new(|name: &str| std::env::var(name).ok());
@@ -77,6 +77,6 @@ fn source(path: &Path, what: As, session: &Session) -> Result<Source, Refused> {
         As::Rules => rules_file(&text, name, &variables)?.1,
         As::Logins => auth_file(&text, name, &variables)?.1,
     };
-    session.show(&warnings);
+    context.show(&warnings);
     Ok(Source { name: name.to_owned(), written: written(&text, name)? })
 }

@@ -1,12 +1,17 @@
-//! `sealift copy`: copies one image ad hoc.
+//! `sealift copy`: copies one image.
 
-use std::path::PathBuf;
+use sealift_core::{
+    content::{Reference, ReferenceError, Repository},
+    diagnostic::Diagnostic,
+};
+use toml::{Table, Value};
 
 use super::perform::translated;
 use crate::{
-    args::{Emptiness, Instead, Kept, Referrers, Savings},
-    session::{Refused, Session},
-    translate::Translation,
+    context::Context,
+    options::{AuthOptions, TransferOptions},
+    translation::{OciDirArgument, Translation, list},
+    usage_error::UsageError,
 };
 
 /// Copy one image to one or several destinations
@@ -14,44 +19,142 @@ use crate::{
 pub(crate) struct Args {
     /// What to copy, such as `quay.io/coreos/etcd:v3.5.0`, without tag or digest `latest`; or `oci-dir:DIR[:IMAGE]`
     #[arg(value_name = "SRC")]
-    pub(crate) source: String,
+    source: String,
 
     /// Where to; without tag it keeps that of the source; or `oci-dir:DIR[:NAME]`
     #[arg(value_name = "DST", required = true)]
-    pub(crate) destinations: Vec<String>,
+    destinations: Vec<String>,
 
     /// Keep these platforms only, such as `linux/arm64` or `linux/arm/v7`; an index is then rewritten
     #[arg(long = "platform", value_name = "P", value_delimiter = ',')]
-    pub(crate) platforms: Vec<String>,
+    platforms: Vec<String>,
 
     /// Copy every tag of the repository
     #[arg(long)]
-    pub(crate) all_tags: bool,
+    all_tags: bool,
 
     /// Push manifests and tags even where the destination already has them
     #[arg(long)]
-    pub(crate) force: bool,
-
-    /// Credentials in image-syncer's format; without it Docker's and Podman's, then anonymous
-    #[arg(long, value_name = "FILE")]
-    pub(crate) auth: Option<PathBuf>,
+    force: bool,
 
     #[command(flatten)]
-    pub(crate) referrers: Referrers,
+    auth: AuthOptions,
 
     #[command(flatten)]
-    pub(crate) emptiness: Emptiness,
-
-    #[command(flatten)]
-    pub(crate) savings: Savings,
-
-    #[command(flatten)]
-    kept: Kept,
-
-    #[command(flatten)]
-    instead: Instead,
+    transfer: TransferOptions,
 }
 
-pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
-    translated(&Translation::try_from(args)?, args.instead, &args.kept, &args.savings.memory, session).await
+pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
+    translated(&Translation::try_from(args)?, &args.transfer.output, context).await
+}
+
+impl TryFrom<&Args> for Translation {
+    type Error = UsageError;
+
+    fn try_from(args: &Args) -> Result<Self, UsageError> {
+        let mut pipeline = Self::new("copy");
+        let TransferOptions { referrers, emptiness, output } = &args.transfer;
+        let choice = referrers.choice();
+        if args.force || emptiness.allow_empty || choice.is_some() || output.savings.verify().is_some() {
+            pipeline.table("[run]");
+        }
+        if args.force {
+            pipeline.key("force", true.into(), "--force");
+        }
+        pipeline.emptiness(*emptiness);
+        if let Some(choice) = choice {
+            pipeline.key("referrers", choice.into(), "");
+        }
+        pipeline.verify(&output.savings);
+        pipeline.credentials(args.auth.file())?;
+
+        let destinations = Destinations::of(args)?;
+        let mut rule = Table::new();
+        pipeline.table("[list]");
+        if let Some(dir) = OciDirArgument::parse(&args.source)? {
+            if args.all_tags {
+                return Err(Diagnostic::error("`--all-tags` takes a repository, and the source is a directory")
+                    .hint(format!("`sealift load {} --to HOST/PREFIX` copies all images of it", dir.path))
+                    .into());
+            }
+            pipeline.key("use", "oci-dir".into(), "");
+            pipeline.key("path", dir.path.into(), &args.source);
+            if let Some(image) = dir.image {
+                rule.insert("from".into(), image.into());
+            }
+        } else {
+            pipeline.key("use", "registry".into(), "");
+            rule.insert("from".into(), source(args)?.into());
+        }
+        if !destinations.registries.is_empty() {
+            rule.insert("to".into(), list(&destinations.registries));
+        }
+        let typed = format!("{} {}", args.source, args.destinations.join(" "));
+        pipeline.key("images", Value::Array(vec![Value::Table(rule)]), &typed);
+
+        if !args.platforms.is_empty() {
+            pipeline.table("[[filter]]");
+            pipeline.key("use", "platform".into(), "");
+            let typed = format!("--platform {}", args.platforms.join(","));
+            pipeline.key("keep", list(&args.platforms), &typed);
+        }
+        destinations.write(&mut pipeline);
+        Ok(pipeline)
+    }
+}
+
+/// The destinations of the image.
+struct Destinations<'a> {
+    registries: Vec<&'a str>,
+    /// Directories, each with the argument that named it.
+    dirs: Vec<(OciDirArgument<'a>, &'a str)>,
+}
+
+impl<'a> Destinations<'a> {
+    fn of(args: &'a Args) -> Result<Self, UsageError> {
+        let mut all = Self { registries: Vec::new(), dirs: Vec::new() };
+        for text in &args.destinations {
+            match OciDirArgument::parse(text)? {
+                Some(dir) => all.dirs.push((dir, text)),
+                None => all.registries.push(text),
+            }
+        }
+        Ok(all)
+    }
+
+    /// Writes `[[push]]`, which is left out if all destinations are registries.
+    fn write(&self, pipeline: &mut Translation) {
+        if self.dirs.is_empty() {
+            return;
+        }
+        if !self.registries.is_empty() {
+            pipeline.table("[[push]]");
+            pipeline.key("use", "registry".into(), "");
+        }
+        for (dir, typed) in &self.dirs {
+            pipeline.table("[[push]]");
+            pipeline.key("use", "oci-dir".into(), "");
+            pipeline.key("path", dir.path.into(), typed);
+            if let Some(image) = dir.image {
+                pipeline.key("name", image.into(), typed);
+            }
+        }
+    }
+}
+
+/// Returns the source as a rule names it. A rule without a tag means all tags; on the command line it means `latest`.
+fn source(args: &Args) -> Result<String, UsageError> {
+    let wrong = |error: ReferenceError| Diagnostic::error(error.to_string()).note(format!("from `{}`", args.source));
+    if !args.all_tags {
+        return Reference::parse_or_latest(&args.source)
+            .map(|image| image.to_string())
+            .map_err(|error| wrong(error).into());
+    }
+    match args.source.parse::<Repository>() {
+        Ok(repository) => Ok(repository.to_string()),
+        Err(error @ ReferenceError::Versioned(_)) => {
+            Err(wrong(error).hint("`--all-tags` takes a repository: leave the tag or digest out").into())
+        }
+        Err(error) => Err(wrong(error).into()),
+    }
 }

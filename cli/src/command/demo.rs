@@ -1,4 +1,4 @@
-//! `sealift demo`: two registries, a few images, one pipeline; needs nothing but the binary.
+//! `sealift demo`: runs a pipeline between two registries that it starts itself.
 
 use std::{fmt::Write, path::PathBuf};
 
@@ -10,57 +10,58 @@ use sealift_serve::{
 };
 use tempfile::TempDir;
 
-use super::perform::{Beside, perform};
+use super::perform::{Extras, perform};
 use crate::{
-    display::{Mode, number},
-    session::{Refused, Session, load},
+    context::{Context, load},
+    display::{RunMode, number},
+    usage_error::{UsageError, from_error},
 };
 
 /// Watch Sealift work: two registries on this machine, a few images, one pipeline
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
 
-/// The two registries. Dropped, they stop and their directories are removed.
-struct Stage {
+/// The two registries. Dropping them stops the servers and removes their directories.
+struct DemoRegistries {
     source: Server,
     destination: Server,
     // Behind the servers: removed after they stopped.
     _dirs: [TempDir; 2],
 }
 
-pub(super) async fn execute(_: &Args, session: &Session) -> Result<u8, Refused> {
+pub(super) async fn execute(_: &Args, context: &Context) -> Result<u8, UsageError> {
     let samples = assortment();
-    let stage = Stage::set(&samples).await?;
-    let pipeline = pipeline(&samples, &stage);
-    say(session, &welcome(&samples, &stage, &pipeline));
+    let registries = DemoRegistries::start(&samples).await?;
+    let pipeline = pipeline(&samples, &registries);
+    say(context, &welcome(&samples, &registries, &pipeline));
 
-    let first = run(&pipeline, session).await?;
+    let first = run(&pipeline, context).await?;
     if first != 0 {
         return Ok(first);
     }
-    say(session, "\nThe same pipeline once more. Everything is there, so nothing should move:\n");
-    stage.forget_requests();
-    let second = run(&pipeline, session).await?;
-    let farewell = farewell(&stage);
-    stage.strike().await?;
-    say(session, &farewell);
+    say(context, "\nThe same pipeline once more. Everything is there, so nothing should move:\n");
+    registries.forget_requests();
+    let second = run(&pipeline, context).await?;
+    let farewell = farewell(&registries);
+    registries.stop().await?;
+    say(context, &farewell);
     Ok(second)
 }
 
-/// Runs the pipeline, built anew: what the first run knew is forgotten.
-async fn run(pipeline: &str, session: &Session) -> Result<u8, Refused> {
+/// Runs the pipeline, which is built anew: nothing of an earlier run is used.
+async fn run(pipeline: &str, context: &Context) -> Result<u8, UsageError> {
     let loaded = load(pipeline, "demo.toml", PathBuf::new(), Purpose::Run, Notes::default())?;
-    Ok(perform(&loaded.pipeline, Mode::Run, session, Beside::default()).await)
+    Ok(perform(&loaded.pipeline, RunMode::Run, context, Extras::default()).await)
 }
 
-impl Stage {
-    /// Makes two registries, one with the samples and one without anything.
-    async fn set(samples: &[Sample]) -> Result<Self, Refused> {
+impl DemoRegistries {
+    /// Starts two registries, one with the samples and an empty one.
+    async fn start(samples: &[Sample]) -> Result<Self, UsageError> {
         let dir = || {
             tempfile::Builder::new()
                 .prefix("sealift-demo-")
                 .tempdir()
-                .map_err(|error| Refused::from(Diagnostic::error(format!("cannot make a directory: {error}"))))
+                .map_err(|error| UsageError::from(Diagnostic::error(format!("cannot make a directory: {error}"))))
         };
         let dirs = [dir()?, dir()?];
         fill(&dirs[0], samples).await.map_err(|error| cannot(&error))?;
@@ -75,7 +76,7 @@ impl Stage {
         self.destination.reset();
     }
 
-    async fn strike(self) -> Result<(), Refused> {
+    async fn stop(self) -> Result<(), UsageError> {
         self.source.shutdown().await.map_err(|error| cannot(&error))?;
         self.destination.shutdown().await.map_err(|error| cannot(&error))
     }
@@ -89,17 +90,13 @@ async fn fill(dir: &TempDir, samples: &[Sample]) -> Result<(), Error> {
     writer.commit().await
 }
 
-fn cannot(error: &Error) -> Refused {
-    let diagnostic = Diagnostic::error(error.message()).note("in the registries of the demo");
-    match error.hint_text() {
-        Some(hint) => diagnostic.hint(hint).into(),
-        None => diagnostic.into(),
-    }
+fn cannot(error: &Error) -> UsageError {
+    from_error(error).note("in the registries of the demo").into()
 }
 
-/// The pipeline: every repository with all its tags.
-fn pipeline(samples: &[Sample], stage: &Stage) -> String {
-    let (source, destination) = (stage.source.host(), stage.destination.host());
+/// Returns the pipeline: every repository with all its tags.
+fn pipeline(samples: &[Sample], registries: &DemoRegistries) -> String {
+    let (source, destination) = (registries.source.host(), registries.destination.host());
     let mut text = "name = \"demo\"\n\n[list]\nuse = \"registry\"\nimages = [\n".to_owned();
     for repository in repositories(samples) {
         let _ =
@@ -114,22 +111,22 @@ fn repositories(samples: &[Sample]) -> Vec<&str> {
     names
 }
 
-fn welcome(samples: &[Sample], stage: &Stage, pipeline: &str) -> String {
+fn welcome(samples: &[Sample], registries: &DemoRegistries, pipeline: &str) -> String {
     let images = samples.iter().map(|sample| sample.tags.len() as u64).sum();
     let repositories = repositories(samples).len() as u64;
     let indented: String = pipeline.lines().map(|line| format!("    {line}").trim_end().to_owned() + "\n").collect();
     format!(
         "Two registries run on this machine: {} has {} in {},\n{} is empty. \
          This pipeline copies from one to the other, all tags, platforms and signatures:\n\n{indented}",
-        stage.source.host(),
+        registries.source.host(),
         number(images, "image"),
         number(repositories, "repository"),
-        stage.destination.host(),
+        registries.destination.host(),
     )
 }
 
-fn farewell(stage: &Stage) -> String {
-    let (source, destination) = (stage.source.requests().total(), stage.destination.requests().total());
+fn farewell(registries: &DemoRegistries) -> String {
+    let (source, destination) = (registries.source.requests().total(), registries.destination.requests().total());
     format!(
         "\nThat took {} to the source and {} to the destination: tag lists, and one question\n\
          for each image on each side. The registries are gone now. With images of your own:\n\n\
@@ -141,8 +138,8 @@ fn farewell(stage: &Stage) -> String {
     )
 }
 
-fn say(session: &Session, text: &str) {
-    if !session.global.json && !session.global.quiet {
-        session.console.say(text);
+fn say(context: &Context, text: &str) {
+    if !context.global.json && !context.global.quiet {
+        context.console.say(text);
     }
 }

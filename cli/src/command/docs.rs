@@ -1,4 +1,4 @@
-//! `sealift docs`: the reference of everything that is linked, as pages.
+//! `sealift docs`: writes the reference of everything that is linked.
 
 use std::{
     fs,
@@ -8,9 +8,10 @@ use std::{
 use sealift_core::diagnostic::Diagnostic;
 
 use crate::{
+    context::Context,
     display::of_io,
-    reference::{Page, pages},
-    session::Refused,
+    reference::{ReferencePage, pages},
+    usage_error::UsageError,
 };
 
 /// Write the reference into a directory: tables, stages, verbs, schema
@@ -25,8 +26,8 @@ pub(crate) struct Args {
     dir: PathBuf,
 }
 
-pub(super) fn execute(args: &Args) -> Result<u8, Refused> {
-    let pages = pages();
+pub(super) fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
+    let pages = pages(&context.command);
     if args.check {
         let stale: Vec<_> = pages.iter().filter_map(|page| stale(&args.dir, page)).collect();
         if !stale.is_empty() {
@@ -42,7 +43,7 @@ pub(super) fn execute(args: &Args) -> Result<u8, Refused> {
     Ok(0)
 }
 
-fn stale(dir: &Path, page: &Page) -> Option<Diagnostic> {
+fn stale(dir: &Path, page: &ReferencePage) -> Option<Diagnostic> {
     let path = dir.join(&page.file);
     let shown = path.display();
     let why = match fs::read_to_string(&path) {
@@ -53,6 +54,6 @@ fn stale(dir: &Path, page: &Page) -> Option<Diagnostic> {
     Some(Diagnostic::error(why).hint(format!("run `sealift docs {}`", dir.display())))
 }
 
-fn cannot_write(path: &Path, error: &std::io::Error) -> Refused {
+fn cannot_write(path: &Path, error: &std::io::Error) -> UsageError {
     Diagnostic::error(format!("cannot write `{}`: {}", path.display(), of_io(error))).into()
 }

@@ -10,8 +10,9 @@ use sealift_core::{
 use serde::Serialize;
 
 use crate::{
+    context::Context,
     reference::{Topic, WIDTH, keys, kind, row, topics, wrapped},
-    session::{Refused, Session},
+    usage_error::UsageError,
 };
 
 /// Tell what a table of a pipeline may say; without a name, which tables there are
@@ -36,23 +37,23 @@ struct Told<'t> {
     schema: &'t Schema,
 }
 
-pub(super) fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
+pub(super) fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
     let topics = topics();
     let name = args.name.join(" ");
     let role = Role::ALL.into_iter().find(|role| role.name() == name);
     if name.is_empty() || role.is_some() {
         let asked_for = |topic: &&Topic| role.is_none() || role == topic.stage.map(|(role, _)| role);
         let several: Vec<_> = topics.iter().filter(asked_for).collect();
-        match session.global.json {
-            true => session.out.json(&several.into_iter().map(Told::from).collect::<Vec<_>>()),
-            false => session.out.text(&overview(&several, session.out.columns())),
+        match context.global.json {
+            true => context.out.json(&several.into_iter().map(Told::from).collect::<Vec<_>>()),
+            false => context.out.text(&overview(&several, context.out.columns())),
         }
         return Ok(0);
     }
     let topic = topics.iter().find(|topic| topic.name == name).ok_or_else(|| unknown(&name, &topics))?;
-    match session.global.json {
-        true => session.out.json(&Told::from(topic)),
-        false => session.out.text(&text(topic, session.out.columns().unwrap_or(WIDTH).min(WIDTH))),
+    match context.global.json {
+        true => context.out.json(&Told::from(topic)),
+        false => context.out.text(&text(topic, context.out.columns().unwrap_or(WIDTH).min(WIDTH))),
     }
     Ok(0)
 }
@@ -100,7 +101,7 @@ fn text(topic: &Topic, width: usize) -> String {
     text
 }
 
-fn unknown(name: &str, topics: &[Topic]) -> Refused {
+fn unknown(name: &str, topics: &[Topic]) -> UsageError {
     let roles = Role::ALL.map(Role::name);
     let names = || topics.iter().map(|topic| topic.name.as_str());
     let meant =

@@ -1,12 +1,13 @@
-//! `sealift load`: from a directory that was carried into a registry.
+//! `sealift load`: pushes the images of a directory to a registry.
 
 use std::path::PathBuf;
 
 use super::perform::translated;
 use crate::{
-    args::{Emptiness, Instead, Kept, Pace, Platforms, Referrers, Savings},
-    session::{Refused, Session},
-    translate::Translation,
+    context::Context,
+    options::{AuthOptions, BulkOptions, trimmed},
+    translation::{Translation, list, path},
+    usage_error::UsageError,
 };
 
 /// Push the images of a directory (an OCI image layout, whoever wrote it) to a registry
@@ -14,50 +15,60 @@ use crate::{
 pub(crate) struct Args {
     /// The directory
     #[arg(value_name = "DIR")]
-    pub(crate) dir: PathBuf,
+    dir: PathBuf,
 
     /// Where the images go: they keep their paths below this. Without it they go where the rules said that staged them
     #[arg(long, value_name = "HOST[/PREFIX]")]
-    pub(crate) to: Option<String>,
+    to: Option<String>,
 
     /// Only images with such names; `*` stands for any text: `docker.io/library/nginx`, `quay.io/*`
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    pub(crate) include: Vec<String>,
+    include: Vec<String>,
 
     /// The destination is Harbor: look first whether its projects are there and take the images
     #[arg(long)]
-    pub(crate) harbor: bool,
+    harbor: bool,
 
     /// Create projects that do not exist
     #[arg(long, requires = "harbor")]
-    pub(crate) create_projects: bool,
-
-    /// Credentials in image-syncer's format; without it Docker's and Podman's, then anonymous
-    #[arg(long, value_name = "FILE")]
-    pub(crate) auth: Option<PathBuf>,
+    create_projects: bool,
 
     #[command(flatten)]
-    pub(crate) pace: Pace,
+    auth: AuthOptions,
 
     #[command(flatten)]
-    pub(crate) platforms: Platforms,
-
-    #[command(flatten)]
-    pub(crate) referrers: Referrers,
-
-    #[command(flatten)]
-    pub(crate) emptiness: Emptiness,
-
-    #[command(flatten)]
-    pub(crate) savings: Savings,
-
-    #[command(flatten)]
-    kept: Kept,
-
-    #[command(flatten)]
-    instead: Instead,
+    bulk: BulkOptions,
 }
 
-pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
-    translated(&Translation::try_from(args)?, args.instead, &args.kept, &args.savings.memory, session).await
+pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
+    translated(&Translation::try_from(args)?, &args.bulk.transfer.output, context).await
+}
+
+impl TryFrom<&Args> for Translation {
+    type Error = UsageError;
+
+    fn try_from(args: &Args) -> Result<Self, UsageError> {
+        let mut pipeline = Self::new("load");
+        pipeline.run(&args.bulk);
+        pipeline.credentials(args.auth.file())?;
+
+        pipeline.table("[list]");
+        pipeline.key("use", "oci-dir".into(), "");
+        pipeline.key("path", path(&args.dir, "DIR")?, &args.dir.display().to_string());
+        let include = trimmed(&args.include);
+        if !include.is_empty() {
+            pipeline.key("include", list(&include), &format!("--include {}", include.join(",")));
+        }
+        if let Some(to) = &args.to {
+            pipeline.key("to", to.as_str().into(), &format!("--to {to}"));
+        }
+        pipeline.platforms(&args.bulk.platforms);
+
+        pipeline.table("[[push]]");
+        pipeline.key("use", if args.harbor { "harbor" } else { "registry" }.into(), "");
+        if args.create_projects {
+            pipeline.key("create_projects", true.into(), "--create-projects");
+        }
+        Ok(pipeline)
+    }
 }

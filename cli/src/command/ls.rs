@@ -1,14 +1,11 @@
-//! `sealift ls`: which images a layout has.
+//! `sealift ls`: lists the images of a layout.
 
 use std::path::PathBuf;
 
 use sealift_core::{diagnostic::Diagnostic, error::ErrorKind};
 use sealift_oci_layout::{Inventory, Layout};
 
-use crate::{
-    display::inventory,
-    session::{Refused, Session},
-};
+use crate::{context::Context, display::inventory, usage_error::UsageError};
 
 /// List the images of a directory: platforms, sizes, what they share
 #[derive(Debug, clap::Args)]
@@ -18,7 +15,7 @@ pub(crate) struct Args {
     path: PathBuf,
 }
 
-pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
+pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
     let layout = Layout::open(&args.path).await?;
     let inventory = Inventory::of(&layout).await?;
     let mut code = u8::from(!inventory.broken.is_empty());
@@ -27,19 +24,19 @@ pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refuse
         if error.kind() == ErrorKind::Corrupt {
             code = 1;
             let hint = error.hint_text().unwrap_or_default();
-            session.show(&[Diagnostic::error(error.message()).hint(hint)]);
+            context.show(&[Diagnostic::error(error.message()).hint(hint)]);
         }
     }
     let hint = format!("`sealift verify {}` tells more", args.path.display());
     let broken = inventory.broken.iter().map(|entry| Diagnostic::error(entry.clone()).hint(hint.clone()));
-    session.show(&broken.collect::<Vec<_>>());
-    if session.global.json {
-        session.out.json(&inventory::Object::of(&inventory));
+    context.show(&broken.collect::<Vec<_>>());
+    if context.global.json {
+        context.out.json(&inventory::InventoryObject::of(&inventory));
         return Ok(code);
     }
-    session.out.text(&inventory::text(&inventory, session.global.verbose > 0));
+    context.out.text(&inventory::text(&inventory, context.global.verbose > 0));
     for note in &inventory.notes {
-        session.console.say(&format!("warning: {note}"));
+        context.console.say(&format!("warning: {note}"));
     }
     Ok(code)
 }

@@ -2,15 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::CommandFactory;
 use clap_mangen::Man;
 use sealift_core::diagnostic::Diagnostic;
 
-use crate::{
-    args::Cli,
-    display::of_io,
-    session::{Refused, Session},
-};
+use crate::{context::Context, display::of_io, usage_error::UsageError};
 
 /// Print the manual page of sealift, or write those of all verbs into a directory
 #[derive(Debug, clap::Args)]
@@ -21,19 +16,19 @@ pub(crate) struct Args {
     dir: Option<PathBuf>,
 }
 
-pub(super) fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
-    let command = Cli::command();
+pub(super) fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
+    let command = context.command.clone();
     match &args.dir {
         Some(dir) => clap_mangen::generate_to(command, dir).map_err(|error| cannot_write(dir, &error))?,
         None => {
             let mut page = Vec::new();
             Man::new(command).render(&mut page).expect("memory takes everything");
-            session.out.text(&String::from_utf8_lossy(&page));
+            context.out.text(&String::from_utf8_lossy(&page));
         }
     }
     Ok(0)
 }
 
-fn cannot_write(dir: &Path, error: &std::io::Error) -> Refused {
+fn cannot_write(dir: &Path, error: &std::io::Error) -> UsageError {
     Diagnostic::error(format!("cannot write to `{}`: {}", dir.display(), of_io(error))).into()
 }

@@ -3,7 +3,7 @@
 mod pipeline;
 mod plugin;
 
-use crate::session::{Refused, Session};
+use crate::{context::Context, usage_error::UsageError};
 
 /// Begin something of your own: a pipeline, which is printed, or a plugin
 #[derive(Debug, clap::Args)]
@@ -14,17 +14,17 @@ pub(crate) struct Args {
     stages: Option<String>,
 
     #[command(subcommand)]
-    what: Option<What>,
+    what: Option<NewCommand>,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum What {
+enum NewCommand {
     Plugin(plugin::Args),
 }
 
-pub(super) fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
+pub(super) fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
     match (&args.what, &args.stages) {
-        (Some(What::Plugin(args)), _) => plugin::execute(args, session),
-        (None, stages) => pipeline::execute(stages.as_deref().unwrap_or_default(), session),
+        (Some(NewCommand::Plugin(args)), _) => plugin::execute(args, context),
+        (None, stages) => pipeline::execute(stages.as_deref().unwrap_or_default(), context),
     }
 }

@@ -1,89 +1,102 @@
-//! From a pipeline that is ready to an exit code: the one way in which everything runs.
+//! From a pipeline to an exit code: every verb that runs one comes through here.
 
 use std::{path::PathBuf, sync::Arc};
 
 use sealift_core::{
     engine::{self, Cancel},
     event::{Event, Observer},
+    notes::Notes,
     plugin::Purpose,
-    spec::Pipeline,
+    spec::{Loaded, Pipeline},
 };
 
 use crate::{
-    args::{Instead, Kept, Memory},
-    display::{Mode, Show},
-    interrupt,
+    context::{Context, load},
+    display::{RunMode, Show},
+    interrupt, notebook,
+    options::{OutputOptions, ReportOptions},
     report_file::ReportFile,
-    session::{Refused, Session, load},
-    translate::Translation,
+    translation::Translation,
+    usage_error::UsageError,
 };
 
 /// Seconds that running transfers get where the pipeline does not say.
 const GRACE_S: u64 = 20;
 
-/// What becomes of a run beside what is shown.
+/// Outputs of a run beside the display.
 #[derive(Default)]
-pub(super) struct Beside {
-    /// Where the report goes.
-    pub(super) report: Option<ReportFile>,
-    /// Who sees every event as well.
-    pub(super) observer: Option<Arc<dyn Observer>>,
+pub(crate) struct Extras {
+    /// The file that the report goes to.
+    pub(crate) report: Option<ReportFile>,
+    /// An observer of this run.
+    pub(crate) observer: Option<Arc<dyn Observer>>,
 }
 
-impl Beside {
-    /// What was asked for.
-    pub(super) fn of(kept: &Kept) -> Result<Self, Refused> {
-        Ok(Self { report: kept.report()?, observer: None })
+impl Extras {
+    /// Creates the outputs that the options ask for.
+    ///
+    /// # Errors
+    /// If the report file cannot be written.
+    pub(super) fn of(options: &ReportOptions, context: &Context) -> Result<Self, UsageError> {
+        let report = options.file().map(|path| ReportFile::new(path, context.program.version)).transpose()?;
+        Ok(Self { report, observer: None })
     }
 }
 
-/// Runs or plans a pipeline, shows it, and gives the exit code.
-pub(super) async fn perform(pipeline: &Pipeline, mode: Mode, session: &Session, beside: Beside) -> u8 {
+/// Runs or plans a pipeline, shows it, and returns the exit code.
+pub(crate) async fn perform(pipeline: &Pipeline, mode: RunMode, context: &Context, extras: Extras) -> u8 {
     let cancel = Cancel::new();
     let grace = pipeline.run.grace_s.unwrap_or(GRACE_S);
-    let watch = interrupt::watch(cancel.clone(), session.console.clone(), grace);
-    let show = Show::start(session, mode);
-    let observer: Arc<dyn Observer> = match beside.observer {
-        Some(also) => {
-            let show = Arc::clone(&show);
-            Arc::new(move |event: &Event| {
-                show.on(event);
-                also.on(event);
-            })
-        }
-        None => Arc::clone(&show) as Arc<dyn Observer>,
-    };
+    let watch = interrupt::watch(cancel.clone(), context.console.clone(), grace);
+    let show = Show::start(&context.console, &context.out, context.show_options(), mode);
+    let observers = context.observers.iter().cloned().chain(extras.observer);
+    let observers: Vec<_> = std::iter::once(Arc::clone(&show) as Arc<dyn Observer>).chain(observers).collect();
+    let observer: Arc<dyn Observer> = Arc::new(move |event: &Event| observers.iter().for_each(|one| one.on(event)));
     let mut report = match mode {
-        Mode::Run => engine::run(pipeline, &cancel, &observer).await,
-        Mode::Plan => engine::plan(pipeline, &cancel, &observer).await,
+        RunMode::Run => engine::run(pipeline, &cancel, &observer).await,
+        RunMode::Plan => engine::plan(pipeline, &cancel, &observer).await,
     };
     watch.abort();
-    report.warnings.splice(0..0, session.warned());
-    show.finish(session, &report);
-    match beside.report.map(|file| file.write(&report, mode)) {
-        Some(Err(Refused(cannot))) => {
-            session.show(&cannot);
+    report.warnings.splice(0..0, context.warned());
+    show.finish(&report);
+    match extras.report.map(|file| file.write(&report, mode)) {
+        Some(Err(UsageError(cannot))) => {
+            context.show(&cannot);
             report.exit_code().max(1)
         }
         _ => report.exit_code(),
     }
 }
 
-/// Runs what flags stand for, or shows it instead.
+/// Runs or plans the pipeline that flags stand for, or prints it.
+///
+/// # Errors
+/// If the flags or a file are wrong.
 pub(super) async fn translated(
     translation: &Translation,
-    instead: Instead,
-    kept: &Kept,
-    memory: &Memory,
-    session: &Session,
-) -> Result<u8, Refused> {
-    if instead.print_pipeline {
-        session.out.text(translation.text());
+    output: &OutputOptions,
+    context: &Context,
+) -> Result<u8, UsageError> {
+    if output.print_pipeline {
+        context.out.text(translation.text());
         return Ok(0);
     }
-    let loaded = load(translation.text(), Translation::FILE, PathBuf::new(), Purpose::Run, memory.notes())
-        .map_err(|Refused(diagnostics)| translation.explain(diagnostics))?;
-    session.show(&translation.explain(loaded.warnings));
-    let mode = if instead.plan { Mode::Plan } else { Mode::Run };
-    Ok(perform(&loaded.pipeline, mode, session, Beside::of(kept)?).await)
+    let loaded = load_translated(translation, notebook::of(&output.savings.cache), context)?;
+    let mode = if output.plan { RunMode::Plan } else { RunMode::Run };
+    Ok(perform(&loaded.pipeline, mode, context, Extras::of(&output.report, context)?).await)
+}
+
+/// Builds the pipeline that flags stand for. Warnings and errors name the flags.
+///
+/// # Errors
+/// If the flags or a file are wrong.
+pub(super) fn load_translated(
+    translation: &Translation,
+    notes: Notes,
+    context: &Context,
+) -> Result<Loaded, UsageError> {
+    let mut loaded = load(translation.text(), Translation::FILE, PathBuf::new(), Purpose::Run, notes)
+        .map_err(|UsageError(diagnostics)| translation.explain(diagnostics))?;
+    context.show(&translation.explain(std::mem::take(&mut loaded.warnings)));
+    Ok(loaded)
 }

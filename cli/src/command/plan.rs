@@ -1,17 +1,19 @@
-//! `sealift plan`: tells what a run would do.
+//! `sealift plan`: prints the effect of a run.
 
 use std::path::PathBuf;
 
 use sealift_core::plugin::Purpose;
 
 use super::{
-    file,
-    perform::{Beside, perform},
+    perform::{Extras, perform},
+    pipeline_file,
 };
 use crate::{
-    args::{Emptiness, Memory, Referrers},
-    display::Mode,
-    session::{Refused, Session},
+    context::Context,
+    display::RunMode,
+    notebook,
+    options::{CacheOptions, EmptinessOptions, ReferrersOptions},
+    usage_error::UsageError,
 };
 
 /// Print what a pipeline would do, image by image; nothing is written
@@ -21,19 +23,20 @@ pub(crate) struct Args {
     file: PathBuf,
 
     #[command(flatten)]
-    referrers: Referrers,
+    referrers: ReferrersOptions,
 
     #[command(flatten)]
-    emptiness: Emptiness,
+    emptiness: EmptinessOptions,
 
     #[command(flatten)]
-    memory: Memory,
+    cache: CacheOptions,
 }
 
-pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
-    let mut loaded = file::pipeline(&args.file, Purpose::Run, args.memory.notes())?;
-    session.show(&loaded.warnings);
-    loaded.pipeline.run.allow_empty |= args.emptiness.allow_empty;
-    loaded.pipeline.run.referrers = args.referrers.choice().or(loaded.pipeline.run.referrers);
-    Ok(perform(&loaded.pipeline, Mode::Plan, session, Beside::default()).await)
+pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
+    let mut loaded = pipeline_file::load(&args.file, Purpose::Run, notebook::of(&args.cache))?;
+    context.show(&loaded.warnings);
+    let run = &mut loaded.pipeline.run;
+    run.allow_empty |= args.emptiness.allow_empty;
+    run.referrers = args.referrers.choice().or(run.referrers);
+    Ok(perform(&loaded.pipeline, RunMode::Plan, context, Extras::default()).await)
 }

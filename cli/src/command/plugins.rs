@@ -3,7 +3,7 @@
 use sealift_core::plugin::{Plugin, linked};
 use serde::Serialize;
 
-use crate::{reference::row, session::Session};
+use crate::{context::Context, reference::row};
 
 /// List the stages that pipelines can use: role, kind, what it does, defining crate
 #[derive(Debug, clap::Args)]
@@ -29,15 +29,15 @@ impl From<&Plugin> for Row {
     }
 }
 
-pub(super) fn execute(_: &Args, session: &Session) -> u8 {
+pub(super) fn execute(_: &Args, context: &Context) -> u8 {
     let rows: Vec<_> = linked().into_iter().map(Row::from).collect();
-    if session.global.json {
-        session.out.json(&rows);
+    if context.global.json {
+        context.out.json(&rows);
         return 0;
     }
-    session.out.text(&table(&rows, session.out.columns()));
+    context.out.text(&table(&rows, context.out.columns()));
     if rows.is_empty() {
-        session.console.say("no plugin is linked; a crate is linked by a line such as `use sealift_plugins as _;`");
+        context.console.say("no plugin is linked; a crate is linked by a line such as `use sealift_plugins as _;`");
     }
     0
 }

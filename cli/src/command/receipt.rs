@@ -1,27 +1,26 @@
-//! `sealift receipt`: what a layout or a registry has, as a file to be carried back.
+//! `sealift receipt`: lists the content of a layout or a registry in a file that is carried back.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
 use sealift_core::{
     diagnostic::Diagnostic,
     engine::{self, Cancel},
     event::{Event, Observer},
     notes::Notes,
-    plugin::Purpose,
     spec::Named,
     stage::Push,
 };
 use sealift_oci_layout::{Layout, Receipt, ReceiptBuilder, Recorder};
+use toml::{Table, Value};
 
+use super::perform::load_translated;
 use crate::{
-    args::{Emptiness, maybe_file},
+    context::Context,
     display::{bytes, failures, number},
     interrupt,
-    session::{Refused, Session, load},
-    translate::Translation,
+    options::{AuthOptions, EmptinessOptions},
+    translation::Translation,
+    usage_error::UsageError,
 };
 
 /// Write down what a directory or a registry has, for the next delta
@@ -33,29 +32,28 @@ use crate::{
 pub(crate) struct Args {
     /// Directories, and repositories such as `harbor.example.com/library/nginx`: all their tags, or `…:1.27`, `…:/^v3/`
     #[arg(value_name = "DIR|REPOSITORY", required = true)]
-    pub(crate) of: Vec<String>,
-
-    /// Credentials in image-syncer's format; without it Docker's and Podman's, then anonymous
-    #[arg(long, value_name = "FILE", value_parser = maybe_file())]
-    pub(crate) auth: Option<PathBuf>,
+    of: Vec<String>,
 
     #[command(flatten)]
-    pub(crate) emptiness: Emptiness,
+    auth: AuthOptions,
+
+    #[command(flatten)]
+    emptiness: EmptinessOptions,
 }
 
 impl Args {
-    /// Those that name repositories.
-    pub(crate) fn repositories(&self) -> impl Iterator<Item = &String> {
+    /// Returns the arguments that name repositories.
+    fn repositories(&self) -> impl Iterator<Item = &String> {
         self.of.iter().filter(|text| !is_directory(text))
     }
 }
 
-/// Whether a directory is meant: there is one, or it is written as a path.
+/// Returns true for a directory: there is one of this name, or the name is written as a path.
 fn is_directory(text: &str) -> bool {
     Path::new(text).is_dir() || [".", "/", "~"].iter().any(|start| text.starts_with(start))
 }
 
-pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
+pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
     let mut builder = ReceiptBuilder::new(args.of.iter().map(String::as_str));
     let mut code = 0;
     for path in args.of.iter().filter(|text| is_directory(text)) {
@@ -63,11 +61,11 @@ pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refuse
         builder.add_all(&receipt);
         for gap in &gaps {
             code = 1;
-            session.show(&[Diagnostic::error(gap.clone())]);
+            context.show(&[Diagnostic::error(gap.clone())]);
         }
     }
     if args.repositories().next().is_some() {
-        let (receipt, exit) = of_registries(args, session).await?;
+        let (receipt, exit) = of_registries(args, context).await?;
         builder.add_all(&receipt);
         code = code.max(exit);
     }
@@ -77,32 +75,29 @@ pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refuse
     let receipt = builder.finish();
     if code != 0 && receipt.images().is_empty() && receipt.blobs().is_empty() {
         // An empty receipt says that the other side has nothing, and that was not found out.
-        session.console.say("hint: no receipt was written, because nothing could be read");
+        context.console.say("hint: no receipt was written, because nothing could be read");
         return Ok(code);
     }
     if code != 0 {
-        session.console.say("hint: what is not in the receipt will be carried again; nothing else is wrong with it");
+        context.console.say("hint: what is not in the receipt will be carried again; nothing else is wrong with it");
     }
-    session.out.text(&receipt.render());
+    context.out.text(&receipt.render());
     if code == 0 && receipt.images().is_empty() {
-        code = session.nothing("there is no image in what the receipt is of", args.emptiness);
+        code = context.nothing("there is no image in what the receipt is of", args.emptiness);
     }
-    if !session.global.quiet {
+    if !context.global.quiet {
         let size = receipt.blobs().iter().filter_map(|blob| blob.size).sum();
         let (images, blobs) = (receipt.images().len() as u64, receipt.blobs().len() as u64);
-        session.console.say(&format!("{}, {}, {}", number(images, "image"), number(blobs, "blob"), bytes(size)));
+        context.console.say(&format!("{}, {}, {}", number(images, "image"), number(blobs, "blob"), bytes(size)));
     }
     Ok(code)
 }
 
 /// Runs a pipeline that ends in a recorder instead of a destination.
-async fn of_registries(args: &Args, session: &Session) -> Result<(Receipt, u8), Refused> {
+async fn of_registries(args: &Args, context: &Context) -> Result<(Receipt, u8), UsageError> {
     let translation = Translation::try_from(args)?;
-    let loaded = load(translation.text(), Translation::FILE, PathBuf::new(), Purpose::Run, Notes::default())
-        .map_err(|Refused(diagnostics)| translation.explain(diagnostics))?;
-    session.show(&translation.explain(loaded.warnings));
+    let mut pipeline = load_translated(&translation, Notes::default(), context)?.pipeline;
     let recorder = Arc::new(Recorder::default());
-    let mut pipeline = loaded.pipeline;
     pipeline.pushes = vec![Named::new("receipt", Arc::clone(&recorder) as Arc<dyn Push>)];
     let cancel = Cancel::new();
     let stop = tokio::spawn({
@@ -113,7 +108,7 @@ async fn of_registries(args: &Args, session: &Session) -> Result<(Receipt, u8), 
             cancel.stop(); // nothing is written that had to be brought to an end
         }
     });
-    let console = session.console.clone();
+    let console = context.console.clone();
     let observer: Arc<dyn Observer> = Arc::new(move |event: &Event| {
         if let Event::Warning { message } = event {
             console.say(&format!("warning: {message}"));
@@ -121,16 +116,35 @@ async fn of_registries(args: &Args, session: &Session) -> Result<(Receipt, u8), 
     });
     let report = engine::run(&pipeline, &cancel, &observer).await;
     stop.abort();
-    let failed = failures(&report, session.global.verbose > 0, session.console.colour());
+    let failed = failures(&report, context.global.verbose > 0, context.console.colour());
     if !failed.is_empty() {
-        session.console.say(failed.trim_start());
+        context.console.say(failed.trim_start());
     }
     let receipt = recorder.receipt(args.repositories().map(String::as_str));
     if !failed.is_empty() {
-        session.console.say(match receipt.images().is_empty() {
+        context.console.say(match receipt.images().is_empty() {
             true => "hint: nothing could be read, so no receipt is written",
             false => "hint: what is not in the receipt will be carried again; nothing else is wrong with it",
         });
     }
     Ok((receipt, report.exit_code()))
+}
+
+impl TryFrom<&Args> for Translation {
+    type Error = UsageError;
+
+    fn try_from(args: &Args) -> Result<Self, UsageError> {
+        let mut pipeline = Self::new("receipt");
+        if args.emptiness.allow_empty {
+            pipeline.table("[run]");
+            pipeline.emptiness(args.emptiness);
+        }
+        pipeline.credentials(args.auth.file())?;
+        pipeline.table("[list]");
+        pipeline.key("use", "registry".into(), "");
+        let rule = |from: &String| Value::Table(Table::from_iter([("from".to_owned(), from.as_str().into())]));
+        let typed: Vec<&str> = args.repositories().map(String::as_str).collect();
+        pipeline.key("images", Value::Array(args.repositories().map(rule).collect()), &typed.join(" "));
+        Ok(pipeline)
+    }
 }

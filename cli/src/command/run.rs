@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use sealift_core::plugin::Purpose;
 
 use super::{
-    file,
-    perform::{Beside, perform},
+    perform::{Extras, perform},
+    pipeline_file,
 };
 use crate::{
-    args::{Emptiness, Kept, Referrers, Savings},
-    display::Mode,
-    session::{Refused, Session},
+    context::Context,
+    display::RunMode,
+    notebook,
+    options::{EmptinessOptions, ReferrersOptions, ReportOptions, SavingsOptions},
+    usage_error::UsageError,
 };
 
 /// Run a pipeline
@@ -21,23 +23,24 @@ pub(crate) struct Args {
     file: PathBuf,
 
     #[command(flatten)]
-    pub(crate) referrers: Referrers,
+    pub(crate) referrers: ReferrersOptions,
 
     #[command(flatten)]
-    emptiness: Emptiness,
+    emptiness: EmptinessOptions,
 
     #[command(flatten)]
-    savings: Savings,
+    savings: SavingsOptions,
 
     #[command(flatten)]
-    kept: Kept,
+    report: ReportOptions,
 }
 
-pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
-    let mut loaded = file::pipeline(&args.file, Purpose::Run, args.savings.memory.notes())?;
-    session.show(&loaded.warnings);
-    loaded.pipeline.run.allow_empty |= args.emptiness.allow_empty;
-    loaded.pipeline.run.referrers = args.referrers.choice().or(loaded.pipeline.run.referrers);
-    loaded.pipeline.run.verify = args.savings.verifier().unwrap_or(loaded.pipeline.run.verify);
-    Ok(perform(&loaded.pipeline, Mode::Run, session, Beside::of(&args.kept)?).await)
+pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
+    let mut loaded = pipeline_file::load(&args.file, Purpose::Run, notebook::of(&args.savings.cache))?;
+    context.show(&loaded.warnings);
+    let run = &mut loaded.pipeline.run;
+    run.allow_empty |= args.emptiness.allow_empty;
+    run.referrers = args.referrers.choice().or(run.referrers);
+    run.verify = args.savings.verifier().unwrap_or(run.verify);
+    Ok(perform(&loaded.pipeline, RunMode::Run, context, Extras::of(&args.report, context)?).await)
 }

@@ -2,7 +2,7 @@
 
 use sealift_core::spec;
 
-use crate::session::Session;
+use crate::context::Context;
 
 /// Print the JSON Schema of pipeline files, so that editors complete and underline
 #[derive(Debug, clap::Args)]
@@ -10,10 +10,10 @@ use crate::session::Session;
 Editors with the Taplo or Tombi server take it from the first line of a pipeline: `#:schema ./pipeline.schema.json`")]
 pub(crate) struct Args {}
 
-pub(super) fn execute(_: &Args, session: &Session) -> u8 {
-    match session.global.json {
-        true => session.out.json(&spec::schema()),
-        false => session.out.text(&pretty()),
+pub(super) fn execute(_: &Args, context: &Context) -> u8 {
+    match context.global.json {
+        true => context.out.json(&spec::schema()),
+        false => context.out.text(&pretty()),
     }
     0
 }

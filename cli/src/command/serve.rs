@@ -5,15 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sealift_core::{diagnostic::Diagnostic, error::Error};
+use sealift_core::diagnostic::Diagnostic;
 use sealift_serve::{ServeOptions, Server, Tls};
 use serde::Serialize;
 
-use crate::{
-    display::number,
-    interrupt::Signals,
-    session::{Refused, Session},
-};
+use crate::{context::Context, display::number, interrupt::Signals, usage_error::UsageError};
 
 /// Serve a directory as a registry that containerd, podman, skopeo and Harbor pull from
 ///
@@ -59,20 +55,20 @@ struct Serving<'a> {
     repositories: usize,
 }
 
-pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
+pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
     // Before the address is said: whoever reads it may stop us at once.
     let mut signals = Signals::new().map_err(|error| Diagnostic::error(format!("cannot watch signals: {error}")))?;
     let crowded = args.crowded();
-    let server = Server::start(args.options()).await.map_err(|error| cannot(&error))?;
-    session.show(&crowded.into_iter().chain(args.warnings(&server)).collect::<Vec<_>>());
-    greet(args, &server, session);
+    let server = Server::start(args.options()).await?;
+    context.show(&crowded.into_iter().chain(args.warnings(&server)).collect::<Vec<_>>());
+    greet(args, &server, context);
 
     signals.next().await;
-    if !session.global.quiet {
-        session.console.say("stopping: running requests get 10 s to end; once more stops at once");
+    if !context.global.quiet {
+        context.console.say("stopping: running requests get 10 s to end; once more stops at once");
     }
     tokio::select! {
-        stopped = server.shutdown() => stopped.map_err(|error| cannot(&error)).map(|()| 0),
+        stopped = server.shutdown() => stopped.map_err(UsageError::from).map(|()| 0),
         () = signals.next() => Ok(130),
     }
 }
@@ -130,10 +126,10 @@ impl Args {
     }
 }
 
-fn greet(args: &Args, server: &Server, session: &Session) {
+fn greet(args: &Args, server: &Server, context: &Context) {
     let repositories = server.repositories();
-    if session.global.json {
-        session.out.json(&Serving {
+    if context.global.json {
+        context.out.json(&Serving {
             event: "serving",
             dir: &args.dir,
             url: server.url(),
@@ -141,7 +137,7 @@ fn greet(args: &Args, server: &Server, session: &Session) {
             repositories: repositories.len(),
         });
     }
-    if session.global.quiet {
+    if context.global.quiet {
         return;
     }
     let what = number(repositories.len() as u64, "repository");
@@ -152,7 +148,7 @@ fn greet(args: &Args, server: &Server, session: &Session) {
         let host = if server.addr().ip().is_unspecified() { String::new() } else { server.host() + "/" };
         text += &format!(", such as {host}{first}");
     }
-    session.console.say(&text);
+    context.console.say(&text);
 }
 
 /// An address with a port; `localhost` is loopback.
@@ -164,14 +160,6 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     numbers
         .parse()
         .map_err(|_| "expected an address with a port: `127.0.0.1:5000`, `0.0.0.0:5000`, `[::]:5000`".to_owned())
-}
-
-fn cannot(error: &Error) -> Refused {
-    let diagnostic = Diagnostic::error(error.message());
-    match error.hint_text() {
-        Some(hint) => diagnostic.hint(hint).into(),
-        None => diagnostic.into(),
-    }
 }
 
 #[cfg(test)]

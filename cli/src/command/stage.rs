@@ -1,12 +1,15 @@
-//! `sealift stage`: from registries into a directory that is carried.
+//! `sealift stage`: copies images into a directory that is carried over an air gap.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use sealift_core::{content::Reference, diagnostic::Diagnostic};
 
 use super::perform::translated;
 use crate::{
-    args::{Emptiness, Instead, Kept, Pace, Platforms, Referrers, Savings, maybe_file},
-    session::{Refused, Session},
-    translate::Translation,
+    context::Context,
+    options::{AuthOptions, BulkOptions, maybe_file, not_empty},
+    translation::{Translation, list, path},
+    usage_error::UsageError,
 };
 
 /// Bring images into a directory (an OCI image layout), to be carried over an air gap
@@ -14,70 +17,96 @@ use crate::{
 pub(crate) struct Args {
     /// What to stage, such as `quay.io/coreos/etcd:v3.5.0`; without tag or digest it is `latest`
     #[arg(value_name = "IMAGE")]
-    pub(crate) sources: Vec<String>,
+    sources: Vec<String>,
 
     /// Rules in image-syncer's format (.yaml, .yml or .json); their destinations are noted for `sealift load`
     #[arg(long, value_name = "FILE", value_parser = maybe_file())]
     images: Option<PathBuf>,
 
-    /// Credentials in image-syncer's format; without it Docker's and Podman's, then anonymous
-    #[arg(long, value_name = "FILE", value_parser = maybe_file())]
-    auth: Option<PathBuf>,
+    #[command(flatten)]
+    auth: AuthOptions,
 
     /// A file with one image in each line; `-` is stdin
     #[arg(long = "file", value_name = "FILE")]
-    pub(crate) lists: Vec<PathBuf>,
+    lists: Vec<PathBuf>,
 
     /// The directory, made if it is missing; images that are there already stay
     #[arg(long, value_name = "DIR")]
-    pub(crate) to: PathBuf,
+    to: PathBuf,
 
     /// Leave out blobs that the other side has: a file of `sealift receipt`, or a directory that was carried before
     #[arg(long, value_name = "FILE|DIR")]
-    pub(crate) base: Option<PathBuf>,
+    base: Option<PathBuf>,
 
     /// How other tools see the names: `full` (docker.io/library/nginx:1.27), or `tag` for a single repository
     #[arg(long, value_name = "STYLE", value_parser = ["full", "tag"])]
-    pub(crate) ref_style: Option<String>,
+    ref_style: Option<String>,
 
     #[command(flatten)]
-    pub(crate) pace: Pace,
-
-    #[command(flatten)]
-    pub(crate) platforms: Platforms,
-
-    #[command(flatten)]
-    pub(crate) referrers: Referrers,
-
-    #[command(flatten)]
-    pub(crate) emptiness: Emptiness,
-
-    #[command(flatten)]
-    pub(crate) savings: Savings,
-
-    #[command(flatten)]
-    kept: Kept,
-
-    #[command(flatten)]
-    instead: Instead,
+    bulk: BulkOptions,
 }
 
-impl Args {
-    /// The file of rules; an empty name names none.
-    pub(crate) fn rules(&self) -> Option<&Path> {
-        named(&self.images)
-    }
+pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
+    translated(&Translation::try_from(args)?, &args.bulk.transfer.output, context).await
+}
 
-    /// The file of credentials; an empty name names none.
-    pub(crate) fn auth(&self) -> Option<&Path> {
-        named(&self.auth)
+impl TryFrom<&Args> for Translation {
+    type Error = UsageError;
+
+    fn try_from(args: &Args) -> Result<Self, UsageError> {
+        let mut pipeline = Self::new("stage");
+        pipeline.run(&args.bulk);
+        pipeline.credentials(args.auth.file())?;
+        write_list(&mut pipeline, args)?;
+        pipeline.platforms(&args.bulk.platforms);
+
+        pipeline.table("[[push]]");
+        pipeline.key("use", "oci-dir".into(), "");
+        pipeline.key("path", path(&args.to, "--to")?, &format!("--to {}", args.to.display()));
+        if let Some(style) = &args.ref_style {
+            pipeline.key("ref_style", style.as_str().into(), &format!("--ref-style {style}"));
+        }
+        if let Some(base) = &args.base {
+            pipeline.key("base", path(base, "--base")?, &format!("--base {}", base.display()));
+        }
+        Ok(pipeline)
     }
 }
 
-fn named(file: &Option<PathBuf>) -> Option<&Path> {
-    file.as_deref().filter(|file| !file.as_os_str().is_empty())
-}
-
-pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
-    translated(&Translation::try_from(args)?, args.instead, &args.kept, &args.savings.memory, session).await
+/// Writes `[list]`: images are named, listed in files, or given by rules.
+fn write_list(pipeline: &mut Translation, args: &Args) -> Result<(), UsageError> {
+    let rules = not_empty(args.images.as_deref());
+    let ways = [!args.sources.is_empty(), rules.is_some(), !args.lists.is_empty()];
+    match ways.iter().filter(|way| **way).count() {
+        1 => {}
+        0 => {
+            return Err(Diagnostic::error("it is not said which images to stage")
+                .hint("name them, or give `--images images.yaml` or `--file images.txt`")
+                .into());
+        }
+        _ => {
+            return Err(Diagnostic::error("images are named in several ways, and only one goes at a time")
+                .hint("stage them one after the other: the same directory takes them all")
+                .into());
+        }
+    }
+    pipeline.table("[list]");
+    if let Some(rules) = rules {
+        pipeline.key("use", "registry".into(), "");
+        pipeline.key("rules", path(rules, "--images")?, &format!("--images {}", rules.display()));
+    } else if !args.lists.is_empty() {
+        pipeline.key("use", "text".into(), "");
+        let files: Vec<_> = args.lists.iter().map(|file| path(file, "--file")).collect::<Result<_, _>>()?;
+        let files: Vec<&str> = files.iter().filter_map(toml::Value::as_str).collect();
+        pipeline.key("files", list(&files), &format!("--file {}", files.join(" --file ")));
+    } else {
+        pipeline.key("use", "registry".into(), "");
+        for source in &args.sources {
+            let image = Reference::parse_or_latest(source)
+                .map_err(|error| Diagnostic::error(error.to_string()).note(format!("from `{source}`")))?;
+            pipeline.table("[[list.images]]");
+            pipeline.key("from", image.to_string().into(), source);
+        }
+    }
+    Ok(())
 }

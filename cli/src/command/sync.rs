@@ -1,4 +1,6 @@
-//! `sealift sync`: image-syncer's flags and files.
+//! `sealift sync`: copies images by image-syncer's flags and files.
+
+mod translate;
 
 use std::{
     ffi::OsString,
@@ -6,16 +8,18 @@ use std::{
     sync::Arc,
 };
 
-use sealift_core::{diagnostic::Diagnostic, event::Observer, plugin::Purpose};
+use sealift_core::{diagnostic::Diagnostic, event::Observer};
 
-use super::perform::{Beside, perform};
+use super::perform::{Extras, load_translated, perform, translated};
 use crate::{
-    args::{Kept, Referrers, Savings, maybe_file, said},
-    display::{Mode, of_io},
-    logging, pflags,
-    session::{Refused, Session, load},
-    success_list::{Format, SuccessList},
-    translate::Translation,
+    context::Context,
+    display::{RUN_LOG, RunMode, of_io},
+    notebook,
+    options::{OutputOptions, ReferrersOptions, maybe_file, not_empty, trimmed},
+    pflags,
+    success_list::{SuccessList, SuccessListFormat},
+    translation::Translation,
+    usage_error::UsageError,
 };
 
 /// The single file that image-syncer up to 1.4 takes where none is named.
@@ -56,7 +60,7 @@ pub(crate) struct Args {
 
     /// Push manifests and tags even where the destination already has them
     #[arg(long)]
-    pub(crate) force: bool,
+    force: bool,
 
     /// Write a map from source to destinations of everything that is there after the run
     #[arg(long, value_name = "FILE", value_parser = maybe_file())]
@@ -68,24 +72,13 @@ pub(crate) struct Args {
 
     /// Refuse to run if anything is wrong with the files, instead of leaving out the rules and logins that are wrong
     #[arg(long)]
-    pub(crate) strict: bool,
+    strict: bool,
 
     #[command(flatten)]
-    pub(crate) referrers: Referrers,
+    referrers: ReferrersOptions,
 
     #[command(flatten)]
-    pub(crate) savings: Savings,
-
-    #[command(flatten)]
-    kept: Kept,
-
-    /// Print what would be done, image by image; nothing is written
-    #[arg(long)]
-    plan: bool,
-
-    /// Print the pipeline that this stands for, and do nothing
-    #[arg(long)]
-    print_pipeline: bool,
+    output: OutputOptions,
 
     /// Where an empty destination goes: the registry, as image-syncer up to 1.4 takes it
     #[arg(long, value_name = "HOST", hide = true)]
@@ -108,9 +101,9 @@ pub(crate) struct Args {
 type Files<'a> = (Option<&'a Path>, Option<&'a Path>, Option<&'a Path>);
 
 impl Args {
-    /// The files that were named; an empty name names none, as image-syncer has it.
-    pub(crate) fn files(&self) -> Result<Files<'_>, Refused> {
-        match (named(&self.config), named(&self.auth), named(&self.images)) {
+    /// Returns the files that were named; an empty name means none, as under image-syncer.
+    pub(crate) fn files(&self) -> Result<Files<'_>, UsageError> {
+        match (not_empty(self.config.as_deref()), not_empty(self.auth.as_deref()), not_empty(self.images.as_deref())) {
             (None, auth, None) if Path::new(OLD_FILE).is_file() => Ok((Some(Path::new(OLD_FILE)), auth, None)),
             (None, _, None) => Err(Diagnostic::error("neither `--images` nor `--config` is given")
                 .hint("`--images images.yaml` names the rules, `--auth auth.yaml` the credentials")
@@ -119,31 +112,31 @@ impl Args {
         }
     }
 
-    /// Transfers at once, at most; none means that the engine finds out.
+    /// Returns the highest number of transfers at the same time; none leaves it to the engine.
     pub(crate) fn transfers(&self) -> Option<i64> {
         self.proc.filter(|count| *count > 0)
     }
 
-    /// Further rounds over what failed.
+    /// Returns the number of further rounds over failed images.
     pub(crate) fn retries(&self) -> i64 {
         self.retries.max(0)
     }
 
-    /// The operating systems to keep; none means all.
+    /// Returns the operating systems to keep; none means all.
     pub(crate) fn os(&self) -> Vec<&str> {
-        said(&self.os)
+        trimmed(&self.os)
     }
 
-    /// The architectures to keep; none means all.
+    /// Returns the architectures to keep; none means all.
     pub(crate) fn arch(&self) -> Vec<&str> {
-        said(&self.arch)
+        trimmed(&self.arch)
     }
 
-    /// `registry/namespace` for empty destinations, from flags or from the variables of image-syncer up to 1.4.
+    /// Returns `registry/namespace` for empty destinations, from flags or from the variables of image-syncer up to 1.4.
     ///
     /// # Errors
     /// If only the namespace is known.
-    pub(crate) fn empty_to(&self) -> Result<Option<String>, Refused> {
+    pub(crate) fn empty_to(&self) -> Result<Option<String>, UsageError> {
         let value = |flag: &Option<String>, variable: &str| {
             flag.clone().or_else(|| std::env::var(variable).ok()).filter(|value| !value.is_empty())
         };
@@ -159,15 +152,16 @@ impl Args {
         }
     }
 
-    /// The format of the success list. Whatever is not JSON is YAML to image-syncer.
-    fn format(&self) -> Format {
+    /// Returns the format of the success list: YAML unless it is JSON, as under image-syncer.
+    fn format(&self) -> SuccessListFormat {
         match self.output_images_format.trim().eq_ignore_ascii_case("json") {
-            true => Format::Json,
-            false => Format::Yaml,
+            true => SuccessListFormat::Json,
+            false => SuccessListFormat::Yaml,
         }
     }
 
-    fn notices(&self) -> Result<Vec<Diagnostic>, Refused> {
+    /// Returns warnings about flags that have another effect than expected.
+    fn notices(&self) -> Result<Vec<Diagnostic>, UsageError> {
         let (config, auth, images) = self.files()?;
         let mut notices = Vec::new();
         let mut notice = |text: String, hint: &str| {
@@ -202,56 +196,50 @@ impl Args {
     }
 }
 
-fn named(file: &Option<PathBuf>) -> Option<&Path> {
-    file.as_deref().filter(|file| !file.as_os_str().is_empty())
-}
-
-pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
+pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
     let mut translation = Translation::try_from(args)?;
     let mut notices = args.notices()?;
     notices.append(&mut translation.notices);
-    if session.is_scraped() && !args.print_pipeline {
+    if context.is_scraped() && !args.output.print_pipeline {
         let (config, auth, images) = args.files()?;
-        let files: Vec<_> =
-            [config, auth, images].into_iter().flatten().map(|file| file.display().to_string()).collect();
-        let version = env!("CARGO_PKG_VERSION");
-        tracing::info!(target: logging::RUN, "Start to synchronize {} (sealift {version})", files.join(" and "));
+        let files = [config, auth, images].into_iter().flatten().map(|file| file.display().to_string());
+        let (files, program) = (files.collect::<Vec<_>>().join(" and "), context.program);
+        tracing::info!(target: RUN_LOG, "Start to synchronize {files} ({} {})", program.name, program.version);
     }
-    session.show(&notices);
-    if args.print_pipeline {
-        session.out.text(translation.text());
-        return Ok(0);
+    context.show(&notices);
+    match not_empty(args.output_success_images.as_deref()) {
+        Some(path) if !args.output.plan && !args.output.print_pipeline => {
+            with_success_list(args, &translation, path, context).await
+        }
+        _ => translated(&translation, &args.output, context).await,
     }
-    let loaded = load(translation.text(), Translation::FILE, PathBuf::new(), Purpose::Run, args.savings.memory.notes())
-        .map_err(|Refused(diagnostics)| translation.explain(diagnostics))?;
-    session.show(&translation.explain(loaded.warnings));
-    let beside = Beside::of(&args.kept)?;
-    if args.plan {
-        return Ok(perform(&loaded.pipeline, Mode::Plan, session, beside).await);
-    }
-    let Some(path) = named(&args.output_success_images) else {
-        return Ok(perform(&loaded.pipeline, Mode::Run, session, beside).await);
-    };
+}
+
+/// Runs the pipeline and writes the list of `--output-success-images`.
+async fn with_success_list(
+    args: &Args,
+    translation: &Translation,
+    path: &Path,
+    context: &Context,
+) -> Result<u8, UsageError> {
+    let loaded = load_translated(translation, notebook::of(&args.output.savings.cache), context)?;
+    let mut extras = Extras::of(&args.output.report, context)?;
     let cannot = |error: &std::io::Error| {
         Diagnostic::error(format!("cannot write to `{}`: {}", path.display(), of_io(error)))
             .note("from `--output-success-images`")
     };
     let list = match SuccessList::create(path, args.format()) {
-        Ok(list) => Arc::new(list),
+        Ok(list) => Ok(Arc::new(list)),
         Err(error) if args.strict => return Err(cannot(&error).into()),
         // image-syncer finds out after everything is copied.
-        Err(error) => {
-            let code = perform(&loaded.pipeline, Mode::Run, session, beside).await;
-            session.show(&[cannot(&error)]);
-            return Ok(code.max(1));
-        }
+        Err(error) => Err(error),
     };
-    let beside = Beside { observer: Some(Arc::clone(&list) as Arc<dyn Observer>), ..beside };
-    let code = perform(&loaded.pipeline, Mode::Run, session, beside).await;
-    match list.finish() {
+    extras.observer = list.as_ref().ok().map(|list| Arc::clone(list) as Arc<dyn Observer>);
+    let code = perform(&loaded.pipeline, RunMode::Run, context, extras).await;
+    match list.and_then(|list| list.finish()) {
         Ok(()) => Ok(code),
         Err(error) => {
-            session.show(&[cannot(&error)]);
+            context.show(&[cannot(&error)]);
             Ok(code.max(1))
         }
     }

@@ -1,15 +1,10 @@
-//! `sealift verify`: proves that a layout is whole, or says exactly what is not.
+//! `sealift verify`: checks every blob and image of a layout.
 
 use std::{path::PathBuf, sync::Arc};
 
 use sealift_oci_layout::{Progress, verify};
 
-use crate::{
-    args::Emptiness,
-    display::verification,
-    interrupt,
-    session::{Refused, Session},
-};
+use crate::{context::Context, display::verification, interrupt, options::EmptinessOptions, usage_error::UsageError};
 
 /// Prove that a directory of images is whole: read every blob, walk every image
 ///
@@ -24,29 +19,32 @@ pub(crate) struct Args {
     path: PathBuf,
 
     #[command(flatten)]
-    emptiness: Emptiness,
+    emptiness: EmptinessOptions,
 }
 
-pub(super) async fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
+pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
     let progress = Arc::new(Progress::default());
-    let watch = verification::Watch::start(session, &progress);
+    let watch = match context.global.quiet || context.global.json {
+        true => verification::Watch::default(),
+        false => verification::Watch::start(&context.console, &progress),
+    };
     let found = tokio::select! {
         found = verify(&args.path, progress) => found,
         () = interrupt::asked() => {
             watch.stop();
-            session.console.say("stopped");
+            context.console.say("stopped");
             return Ok(130);
         }
     };
     watch.stop();
     let found = found?;
-    if session.global.json {
-        session.out.json(&verification::Object::of(&found));
+    if context.global.json {
+        context.out.json(&verification::VerificationObject::of(&found));
     } else {
-        session.out.text(&verification::text(&found, session.global.quiet, session.global.verbose > 0));
+        context.out.text(&verification::text(&found, context.global.quiet, context.global.verbose > 0));
     }
     if found.is_whole() && found.images == 0 {
-        return Ok(session.nothing("there is no image in the directory", args.emptiness));
+        return Ok(context.nothing("there is no image in the directory", args.emptiness));
     }
     Ok(u8::from(!found.is_whole()))
 }

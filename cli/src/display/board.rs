@@ -34,12 +34,12 @@ const NAMES: usize = 5;
 /// The transfers in flight, in the order in which they began, and the images in work.
 #[derive(Default)]
 pub(super) struct Board {
-    transfers: BTreeMap<u64, Transfer>,
+    transfers: BTreeMap<u64, TransferLine>,
     /// The image of a job, and when something was last heard of it.
     jobs: BTreeMap<u64, (ImageRef, Instant)>,
 }
 
-struct Transfer {
+struct TransferLine {
     job: u64,
     label: String,
     size: Option<u64>,
@@ -61,7 +61,8 @@ impl Board {
             Event::TransferStarted { job, transfer, source, digest, size, passed } => {
                 let label = format!("{source} {}", digest.short());
                 let (passed, speed) = (Arc::clone(passed), Speed::new(now));
-                self.transfers.insert(*transfer, Transfer { job: *job, label, size: *size, passed, since: now, speed });
+                self.transfers
+                    .insert(*transfer, TransferLine { job: *job, label, size: *size, passed, since: now, speed });
             }
             Event::TransferFinished { transfer, .. } => {
                 let job = self.transfers.remove(transfer).and_then(|transfer| self.jobs.get_mut(&transfer.job));
@@ -104,7 +105,7 @@ impl Board {
     }
 }
 
-impl Transfer {
+impl TransferLine {
     /// `label  [#####-----]  12.3 MiB of 45.6 MiB  10.2 MiB/s  0:03 left`, with less of it on a narrow terminal.
     fn line(&self, columns: usize) -> String {
         let passed = self.passed.load(Ordering::Relaxed);

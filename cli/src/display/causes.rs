@@ -42,7 +42,7 @@ fn without(cause: &str, name: &str) -> String {
 
 /// Causes that were said already.
 #[derive(Default)]
-pub(super) struct Said(HashMap<String, u32>);
+pub(super) struct CauseCounter(HashMap<String, u32>);
 
 /// Whether to say a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub(super) enum Say {
     No,
 }
 
-impl Said {
+impl CauseCounter {
     /// Whether to say what an event tells. What is no failure of an image always is.
     pub(super) fn take(&mut self, event: &Event) -> Say {
         let Event::TargetFinished { source, target, outcome: Outcome::Failed(error), .. } = event else {
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn the_same_cause_for_many_images_is_said_a_few_times() {
-        let mut said = Said::default();
+        let mut said = CauseCounter::default();
         let mut refuse = |tag: &str| {
             let error = Error::new(ErrorKind::Denied, format!("cannot push `h.io/x/b:{tag}`: wrong password"));
             said.take(&script::ended(1, tag, Outcome::Failed(error), false))

@@ -15,9 +15,9 @@ use super::words;
 
 /// stderr. Clones write to the same.
 #[derive(Clone)]
-pub(crate) struct Console(Arc<Inner>);
+pub(crate) struct Console(Arc<Terminal>);
 
-struct Inner {
+struct Terminal {
     live: Option<(Term, MultiProgress)>,
     colour: bool,
 }
@@ -30,7 +30,7 @@ impl Console {
             let term = Term::stderr();
             (term.clone(), MultiProgress::with_draw_target(ProgressDrawTarget::term(term, 10)))
         });
-        Self(Arc::new(Inner { live, colour: terminal && !no_color() }))
+        Self(Arc::new(Terminal { live, colour: terminal && !no_color() }))
     }
 
     /// Whether colour may be used.

@@ -12,13 +12,13 @@ const PLATFORMS: usize = 3;
 
 /// What programs read.
 #[derive(Serialize)]
-pub(crate) struct Object<'a> {
+pub(crate) struct InventoryObject<'a> {
     event: &'static str,
     #[serde(flatten)]
     inventory: &'a Inventory,
 }
 
-impl<'a> Object<'a> {
+impl<'a> InventoryObject<'a> {
     pub(crate) fn of(inventory: &'a Inventory) -> Self {
         Self { event: "inventory", inventory }
     }

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 /// One line.
 #[derive(Serialize)]
-pub(super) struct Line<'a> {
+pub(super) struct EventLine<'a> {
     #[serde(flatten)]
     fact: Fact<'a>,
     /// When, as RFC 3339.
@@ -35,11 +35,11 @@ enum Fact<'a> {
     },
     ListingFailed {
         repository: Option<&'a Repository>,
-        error: Problem<'a>,
+        error: ErrorFields<'a>,
     },
     RuleRefused {
         rule: &'a str,
-        error: Problem<'a>,
+        error: ErrorFields<'a>,
     },
     Warning {
         message: &'a str,
@@ -60,13 +60,13 @@ enum Fact<'a> {
         transfer: u64,
         bytes: u64,
         #[serde(skip_serializing_if = "Option::is_none")]
-        error: Option<Problem<'a>>,
+        error: Option<ErrorFields<'a>>,
     },
     Retrying {
         job: u64,
         what: &'a str,
         attempt: u32,
-        error: Problem<'a>,
+        error: ErrorFields<'a>,
     },
     Planned {
         job: u64,
@@ -80,7 +80,7 @@ enum Fact<'a> {
         target: Option<&'a ImageRef>,
         push: &'a str,
         #[serde(flatten)]
-        end: End<'a>,
+        end: OutcomeFields<'a>,
     },
     JobFinished {
         job: u64,
@@ -105,28 +105,28 @@ struct Dropped<'a> {
 
 #[derive(Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
-enum End<'a> {
+enum OutcomeFields<'a> {
     Copied(&'a Moved),
     Skipped(&'a Skip),
-    Failed { error: Problem<'a>, again: bool },
+    Failed { error: ErrorFields<'a>, again: bool },
 }
 
 #[derive(Serialize)]
-struct Problem<'a> {
+struct ErrorFields<'a> {
     kind: ErrorKind,
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'a str>,
 }
 
-impl<'a> From<&'a Error> for Problem<'a> {
+impl<'a> From<&'a Error> for ErrorFields<'a> {
     fn from(error: &'a Error) -> Self {
         Self { kind: error.kind(), message: error.message(), hint: error.hint_text() }
     }
 }
 
 /// The line for an event. `passed` knows how many bytes went through a transfer that is over.
-pub(super) fn line<'a>(event: &'a Event, passed: Option<&Arc<AtomicU64>>) -> Option<Line<'a>> {
+pub(super) fn line<'a>(event: &'a Event, passed: Option<&Arc<AtomicU64>>) -> Option<EventLine<'a>> {
     let fact = match event {
         Event::RunStarted { name } => Fact::RunStarted { name },
         Event::Listed { repository, kept, dropped } => Fact::Listed {
@@ -146,7 +146,7 @@ pub(super) fn line<'a>(event: &'a Event, passed: Option<&Arc<AtomicU64>>) -> Opt
         Event::TransferFinished { transfer, error } => Fact::TransferFinished {
             transfer: *transfer,
             bytes: passed.map_or(0, |passed| passed.load(std::sync::atomic::Ordering::Relaxed)),
-            error: error.as_ref().map(Problem::from),
+            error: error.as_ref().map(ErrorFields::from),
         },
         Event::Retrying { job, what, error, attempt } => {
             Fact::Retrying { job: *job, what, attempt: *attempt, error: error.into() }
@@ -158,9 +158,9 @@ pub(super) fn line<'a>(event: &'a Event, passed: Option<&Arc<AtomicU64>>) -> Opt
             target: target.as_ref(),
             push,
             end: match outcome {
-                Outcome::Copied(moved) => End::Copied(moved),
-                Outcome::Skipped(skip) => End::Skipped(skip),
-                Outcome::Failed(error) => End::Failed { error: error.into(), again: *again },
+                Outcome::Copied(moved) => OutcomeFields::Copied(moved),
+                Outcome::Skipped(skip) => OutcomeFields::Skipped(skip),
+                Outcome::Failed(error) => OutcomeFields::Failed { error: error.into(), again: *again },
             },
         },
         Event::JobFinished { job } => Fact::JobFinished { job: *job },
@@ -172,13 +172,13 @@ pub(super) fn line<'a>(event: &'a Event, passed: Option<&Arc<AtomicU64>>) -> Opt
 }
 
 /// The last line.
-pub(super) fn report(report: &Report) -> Line<'_> {
+pub(super) fn report(report: &Report) -> EventLine<'_> {
     now(Fact::Report { exit_code: report.exit_code(), report })
 }
 
-fn now(fact: Fact<'_>) -> Line<'_> {
+fn now(fact: Fact<'_>) -> EventLine<'_> {
     let time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
-    Line { fact, time }
+    EventLine { fact, time }
 }
 
 #[cfg(test)]

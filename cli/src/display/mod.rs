@@ -1,4 +1,4 @@
-//! What a person sees, and what a program reads.
+//! Output for people, and for programs.
 //!
 //! stdout is data ([`Out`]), stderr is progress, logs and summaries ([`Console`]). A run is shown by a [`Show`], which
 //! is an observer of core's events: as [`lines`] with a live [`board`] below them on a terminal, as [`json`] for
@@ -26,6 +26,9 @@ pub(crate) mod script;
 
 pub(crate) use console::Console;
 pub(crate) use out::Out;
-pub(crate) use show::{Mode, Show};
+pub(crate) use show::{RunMode, Show, ShowOptions};
 pub(crate) use summary::failures;
 pub(crate) use words::{bytes, number, of_io};
+
+/// The target of log lines about the run, where they go to a file.
+pub(crate) const RUN_LOG: &str = "sealift::run";

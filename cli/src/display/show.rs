@@ -1,4 +1,4 @@
-//! A run as it is shown: an observer of its events, and a thread that samples the counters.
+//! Shows a run: an observer of its events, and a thread that samples the counters.
 
 use std::{
     collections::HashMap,
@@ -14,9 +14,9 @@ use sealift_core::{
 };
 
 use super::{
-    Console, Out,
+    Console, Out, RUN_LOG,
     board::Board,
-    causes::{Said, Say},
+    causes::{CauseCounter, Say},
     json,
     keys::KeysUnseen,
     lines::{self, Weight},
@@ -24,89 +24,100 @@ use super::{
     summary,
     totals::Totals,
 };
-use crate::{args::Called, logging, session::Session};
-
-/// How often live lines change.
+/// The interval at which live lines change.
 const TICK: Duration = Duration::from_millis(100);
 
-/// How often a log without live lines hears how far it is.
+/// The interval of progress lines where there are no live lines.
 const QUARTER_MINUTE: Duration = Duration::from_secs(15);
 
-/// What is shown.
+/// The kind of run that is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
+pub(crate) enum RunMode {
     /// A run.
     Run,
-    /// What a run would do.
+    /// A run that writes nothing and shows what it would do.
     Plan,
 }
 
 /// Shows a run.
 pub(crate) struct Show {
-    shared: Arc<Shared>,
+    shared: Arc<ShowState>,
     ticker: Mutex<Option<JoinHandle<()>>>,
 }
 
-struct Shared {
+/// The options of the display.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ShowOptions {
+    /// Writes events as JSON objects to stdout.
+    pub(crate) json: bool,
+    /// Shows failures, warnings and the summary only.
+    pub(crate) quiet: bool,
+    /// Shows everything (`-v`).
+    pub(crate) all: bool,
+    /// Writes lines to the log file instead of stderr.
+    pub(crate) to_log_file: bool,
+    /// Writes everything to the log file, too, and keeps the terminal silent while all goes well.
+    pub(crate) scraped: bool,
+    /// Ends with the line that image-syncer ends with.
+    pub(crate) is_image_syncer: bool,
+}
+
+struct ShowState {
     console: Console,
     out: Out,
-    mode: Mode,
+    mode: RunMode,
     voice: Voice,
-    /// `--json`: stdout is for programs, whoever else is spoken to.
-    for_programs: bool,
-    /// The least weight that is said.
+    options: ShowOptions,
+    /// The least weight of a line that is shown.
     least: Weight,
-    /// Everything goes to the log as well, and the terminal is silent while all goes well.
-    scraped: bool,
-    state: Mutex<State>,
+    state: Mutex<RunState>,
     over: Condvar,
 }
 
-/// Who is spoken to.
+/// The form in which events are shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Voice {
-    /// People: lines, and live ones on a terminal.
+    /// Lines, and live ones on a terminal.
     Lines,
-    /// People with a log file: lines go there, live ones to the terminal.
+    /// Lines in the log file, and live ones on the terminal.
     LogFile,
-    /// A program.
+    /// JSON objects.
     Json,
-    /// Nobody before the end.
+    /// Warnings only, until the end.
     Quiet,
 }
 
-struct State {
+struct RunState {
     totals: Totals,
     board: Board,
     plan: Plan,
-    said: Said,
+    causes: CauseCounter,
     counters: HashMap<u64, Arc<AtomicU64>>,
     over: bool,
 }
 
 impl Show {
-    /// Begins to show a run.
-    pub(crate) fn start(session: &Session, mode: Mode) -> Arc<Self> {
-        let voice = match &session.global {
-            global if global.quiet => Voice::Quiet,
-            global if global.json => Voice::Json,
-            global if global.log_file().is_some() => Voice::LogFile,
+    /// Starts to show a run.
+    pub(crate) fn start(console: &Console, out: &Out, options: ShowOptions, mode: RunMode) -> Arc<Self> {
+        let voice = match options {
+            ShowOptions { quiet: true, .. } => Voice::Quiet,
+            ShowOptions { json: true, .. } => Voice::Json,
+            ShowOptions { to_log_file: true, .. } => Voice::LogFile,
             _ => Voice::Lines,
         };
-        let shared = Arc::new(Shared {
-            console: session.console.clone(),
-            out: session.out.clone(),
+        let shared = Arc::new(ShowState {
+            console: console.clone(),
+            out: out.clone(),
             mode,
             voice,
-            for_programs: session.global.json,
-            // A log that is empty after a good night says nothing of it.
-            least: if session.global.verbose > 0 || session.is_scraped() { Weight::More } else { Weight::Fact },
-            scraped: session.is_scraped(),
-            state: Mutex::new(State {
+            options,
+            // A log file gets all lines, so that it is not empty after a run in which nothing was copied.
+            least: if options.all || options.scraped { Weight::More } else { Weight::Fact },
+            state: Mutex::new(RunState {
                 totals: Totals::new(Instant::now()),
                 board: Board::default(),
-                plan: Plan::new(session.global.verbose > 0),
-                said: Said::default(),
+                plan: Plan::new(options.all),
+                causes: CauseCounter::default(),
                 counters: HashMap::new(),
                 over: false,
             }),
@@ -119,31 +130,31 @@ impl Show {
         Arc::new(Self { shared, ticker: Mutex::new(ticker) })
     }
 
-    /// The run is over: takes the live lines away and tells what came of it.
-    pub(crate) fn finish(&self, session: &Session, report: &Report) {
+    /// Removes the live lines and shows the result of the run.
+    pub(crate) fn finish(&self, report: &Report) {
         self.shared.state().over = true;
         self.shared.over.notify_all();
         if let Some(ticker) = self.ticker.lock().unwrap_or_else(PoisonError::into_inner).take() {
             let _ = ticker.join();
         }
         let shared = &self.shared;
-        let (all, colour) = (session.global.verbose > 0, shared.console.colour());
-        if shared.scraped {
+        let (options, all, colour) = (shared.options, shared.options.all, shared.console.colour());
+        if options.scraped {
             shared.log_the_end(report);
         }
-        if session.global.json {
+        if options.json {
             shared.out.json(&json::report(report));
             return;
         }
         match shared.mode {
-            Mode::Run if shared.scraped && report.exit_code() == 0 => {}
-            Mode::Run => {
+            RunMode::Run if options.scraped && report.exit_code() == 0 => {}
+            RunMode::Run => {
                 shared.console.say(&summary::run(report, &shared.state().totals, all, colour));
-                if session.called == Called::ImageSyncer && !session.global.quiet {
-                    shared.console.say(&last_line(report));
+                if options.is_image_syncer && !options.quiet {
+                    shared.console.say(&summary::image_syncer_line(report));
                 }
             }
-            Mode::Plan => {
+            RunMode::Plan => {
                 let text = {
                     let plan = &mut shared.state().plan;
                     plan.rest() + &plan.sum(report)
@@ -158,30 +169,26 @@ impl Show {
     }
 }
 
-fn last_line(report: &Report) -> String {
-    logging::last_line(report.failed, report.elapsed, report.interrupted)
-}
-
 impl Observer for Show {
     fn on(&self, event: &Event) {
         self.shared.on(event);
     }
 }
 
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl ShowState {
+    fn state(&self) -> MutexGuard<'_, RunState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn on(&self, event: &Event) {
         let passed = self.state().take(event);
-        if self.mode == Mode::Plan && !self.for_programs {
+        if self.mode == RunMode::Plan && !self.options.json {
             let text = self.state().plan.take(event);
             if !text.is_empty() {
                 self.out.text(&text);
             }
         }
-        if self.scraped {
+        if self.options.scraped {
             self.log(event);
         }
         match self.voice {
@@ -190,7 +197,7 @@ impl Shared {
                     self.out.json(&line);
                 }
             }
-            Voice::LogFile if self.scraped => {}
+            Voice::LogFile if self.options.scraped => {}
             Voice::Lines | Voice::LogFile => self.say(event),
             Voice::Quiet => {
                 if let Event::Warning { message } = event {
@@ -203,39 +210,39 @@ impl Shared {
     /// Writes an event to the log.
     fn log(&self, event: &Event) {
         match lines::line(event, false) {
-            Some((Weight::Failure, line)) => tracing::error!(target: logging::RUN, "{line}"),
-            Some((Weight::Odd, line)) => tracing::warn!(target: logging::RUN, "{line}"),
-            Some((_, line)) => tracing::info!(target: logging::RUN, "{line}"),
+            Some((Weight::Failure, line)) => tracing::error!(target: RUN_LOG, "{line}"),
+            Some((Weight::Odd, line)) => tracing::warn!(target: RUN_LOG, "{line}"),
+            Some((_, line)) => tracing::info!(target: RUN_LOG, "{line}"),
             None => {}
         }
     }
 
-    /// Writes what came of a run to the log, and then the line that programs look for.
+    /// Writes the result of a run to the log, and then the line that programs look for.
     fn log_the_end(&self, report: &Report) {
         let text = summary::run(report, &self.state().totals, true, false);
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
-            tracing::info!(target: logging::RUN, "{line}");
+            tracing::info!(target: RUN_LOG, "{line}");
         }
-        tracing::info!(target: logging::RUN, "{}", last_line(report));
+        tracing::info!(target: RUN_LOG, "{}", summary::image_syncer_line(report));
     }
 
     fn say(&self, event: &Event) {
         let colour = self.voice == Voice::Lines && self.console.colour();
         let Some((weight, line)) = lines::line(event, colour) else { return };
         // A plan's own blocks say where it leads; only what is odd is worth a line beside them.
-        let least = if self.mode == Mode::Plan { self.least.max(Weight::Odd) } else { self.least };
+        let least = if self.mode == RunMode::Plan { self.least.max(Weight::Odd) } else { self.least };
         if weight < least {
             return;
         }
-        let say = match self.state().said.take(event) {
-            _ if self.least == Weight::More || self.voice == Voice::LogFile => Say::Yes, // all of it was asked for
+        let say = match self.state().causes.take(event) {
+            _ if self.least == Weight::More || self.voice == Voice::LogFile => Say::Yes,
             Say::No => return,
             say => say,
         };
         match (self.voice, weight) {
-            (Voice::LogFile, Weight::Failure) => tracing::error!(target: logging::RUN, "{line}"),
-            (Voice::LogFile, Weight::Odd) => tracing::warn!(target: logging::RUN, "{line}"),
-            (Voice::LogFile, _) => tracing::info!(target: logging::RUN, "{line}"),
+            (Voice::LogFile, Weight::Failure) => tracing::error!(target: RUN_LOG, "{line}"),
+            (Voice::LogFile, Weight::Odd) => tracing::warn!(target: RUN_LOG, "{line}"),
+            (Voice::LogFile, _) => tracing::info!(target: RUN_LOG, "{line}"),
             _ if say == Say::Last => {
                 self.console
                     .say(&format!("{line}\n           more for the same cause are only counted (-v tells all)"));
@@ -261,7 +268,7 @@ impl Shared {
             }
             None => {
                 while self.wait(QUARTER_MINUTE) {
-                    if self.scraped {
+                    if self.options.scraped {
                         continue;
                     }
                     let now = Instant::now();
@@ -275,7 +282,7 @@ impl Shared {
         }
     }
 
-    /// Waits for a while; false once the run is over.
+    /// Waits for the given time; returns false once the run is over.
     fn wait(&self, time: Duration) -> bool {
         let state = self.state();
         let (state, _) =
@@ -284,8 +291,8 @@ impl Shared {
     }
 }
 
-impl State {
-    /// Takes a fact; the counter of a transfer that is over is handed back.
+impl RunState {
+    /// Takes an event, and returns the counter of a transfer that ended.
     fn take(&mut self, event: &Event) -> Option<Arc<AtomicU64>> {
         self.totals.take(event);
         self.board.take(event, Instant::now());

@@ -1,6 +1,6 @@
 //! The end of a run, for the person at three in the morning: what came of it, and what to do about the rest.
 
-use std::{collections::HashMap, fmt::Write};
+use std::{collections::HashMap, fmt::Write, time::Duration};
 
 use sealift_core::{
     error::ErrorKind,
@@ -137,6 +137,23 @@ fn name(what: &Failed) -> String {
         Failed::Listing { repository: None } => "the list".to_owned(),
         Failed::Rule { rule } => format!("the rule at {rule}"),
         Failed::Finish { push } => format!("the end of destination `{push}`"),
+    }
+}
+
+/// Returns the last line of a run in image-syncer's words, which programs look for.
+pub(super) fn image_syncer_line(report: &Report) -> String {
+    let ended = if report.interrupted { "stopped" } else { "finished" };
+    format!("Synchronization {ended}, {} tasks failed, cost {}.", report.failed, cost(report.elapsed))
+}
+
+/// Formats a time as Go does: `3.2s`, `1m2.5s`, `1h0m2.5s`.
+fn cost(elapsed: Duration) -> String {
+    let (tenths, minutes) = (elapsed.as_millis() / 100, elapsed.as_secs() / 60);
+    let seconds = format!("{}.{}s", tenths / 10 % 60, tenths % 10);
+    match minutes {
+        0 => seconds,
+        1..60 => format!("{minutes}m{seconds}"),
+        _ => format!("{}h{}m{seconds}", minutes / 60, minutes % 60),
     }
 }
 

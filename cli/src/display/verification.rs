@@ -12,10 +12,10 @@ use sealift_oci_layout::{Damage, DamageKind, Extra, Progress, Verification};
 use serde::Serialize;
 
 use super::{
+    Console,
     totals::Speed,
     words::{bytes, clock, grouped, number},
 };
-use crate::session::Session;
 
 /// How many names of images are told beside one file.
 const NAMES: usize = 3;
@@ -25,14 +25,14 @@ const FILES: usize = 20;
 
 /// What programs read.
 #[derive(Serialize)]
-pub(crate) struct Object<'a> {
+pub(crate) struct VerificationObject<'a> {
     event: &'static str,
     whole: bool,
     #[serde(flatten)]
     found: &'a Verification,
 }
 
-impl<'a> Object<'a> {
+impl<'a> VerificationObject<'a> {
     pub(crate) fn of(found: &'a Verification) -> Self {
         Self { event: "verified", whole: found.is_whole(), found }
     }
@@ -190,15 +190,13 @@ fn hint(found: &Verification) -> &'static str {
 }
 
 /// Shows how far it is: a live line on a terminal, now and then a line elsewhere.
+#[derive(Default)]
 pub(crate) struct Watch(Option<(mpsc::Sender<()>, JoinHandle<()>)>);
 
 impl Watch {
-    pub(crate) fn start(session: &Session, progress: &Arc<Progress>) -> Self {
-        if session.global.quiet || session.global.json {
-            return Self(None);
-        }
+    pub(crate) fn start(console: &Console, progress: &Arc<Progress>) -> Self {
         let (stop, stopped) = mpsc::channel();
-        let (console, progress) = (session.console.clone(), Arc::clone(progress));
+        let (console, progress) = (console.clone(), Arc::clone(progress));
         let thread = std::thread::spawn(move || {
             let since = Instant::now();
             let mut speed = Speed::new(since);

@@ -14,11 +14,11 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::display::{Console, of_io};
 
-/// The file of `--log`. A line that it does not take goes to stderr. Clones write to the same.
+/// The file of `--log`. A line that cannot be written goes to stderr. Clones share the file.
 #[derive(Clone)]
-pub(crate) struct LogFile(Arc<Inner>);
+pub(crate) struct LogFile(Arc<OpenLogFile>);
 
-struct Inner {
+struct OpenLogFile {
     path: PathBuf,
     file: File,
     console: Console,
@@ -26,13 +26,13 @@ struct Inner {
 }
 
 impl LogFile {
-    /// Opens the file; what stands there stays.
+    /// Opens the file to append to it.
     ///
     /// # Errors
     /// If it cannot be opened, or is a pipe that nothing reads.
     pub(super) fn open(path: &Path, console: &Console) -> io::Result<Self> {
         let file = open(path)?;
-        Ok(Self(Arc::new(Inner {
+        Ok(Self(Arc::new(OpenLogFile {
             path: path.to_owned(),
             file,
             console: console.clone(),
@@ -46,7 +46,7 @@ impl LogFile {
     }
 }
 
-/// Opens a file for lines; what stands there stays.
+/// Opens a file to append to it.
 ///
 /// # Errors
 /// If it cannot be opened, or is a pipe that nothing reads.
@@ -65,7 +65,7 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
         let unread = is_pipe && error.raw_os_error() == Some(Errno::NXIO.raw_os_error());
         if unread { io::Error::other("it is a pipe that nothing reads") } else { error }
     })?;
-    // Once it is open, a reader that is slow shall slow this down and lose no line.
+    // A slow reader slows the program down and loses no line.
     fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
     Ok(file)
 }
@@ -75,7 +75,7 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
 }
 
-impl Inner {
+impl OpenLogFile {
     fn write(&self, line: &[u8]) {
         let Err(error) = (&self.file).write_all(line) else { return };
         if !self.failed.swap(true, Ordering::Relaxed) {
@@ -89,21 +89,21 @@ impl Inner {
     }
 }
 
-/// One line; it is written when it is whole.
-pub(crate) struct Line {
-    to: Arc<Inner>,
+/// The text of one line, which is written when it is complete.
+pub(crate) struct LogFileLine {
+    to: Arc<OpenLogFile>,
     text: Vec<u8>,
 }
 
 impl<'a> MakeWriter<'a> for LogFile {
-    type Writer = Line;
+    type Writer = LogFileLine;
 
-    fn make_writer(&'a self) -> Line {
-        Line { to: Arc::clone(&self.0), text: Vec::new() }
+    fn make_writer(&'a self) -> LogFileLine {
+        LogFileLine { to: Arc::clone(&self.0), text: Vec::new() }
     }
 }
 
-impl Write for Line {
+impl Write for LogFileLine {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.text.extend_from_slice(bytes);
         Ok(bytes.len())
@@ -114,7 +114,7 @@ impl Write for Line {
     }
 }
 
-impl Drop for Line {
+impl Drop for LogFileLine {
     fn drop(&mut self) {
         if !self.text.is_empty() {
             self.to.write(&self.text);

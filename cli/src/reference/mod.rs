@@ -8,6 +8,6 @@ mod topic;
 mod words;
 
 use example::Example;
-pub(crate) use pages::{Page, pages};
+pub(crate) use pages::{ReferencePage, pages};
 pub(crate) use topic::{Topic, header, topics};
 pub(crate) use words::{WIDTH, first_paragraph, keys, kind, row, wrapped};

@@ -2,14 +2,13 @@
 
 use std::fmt::Write;
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 use sealift_core::{plugin::Role, spec};
 
 use super::{Topic, keys, kind, topics};
-use crate::args::Cli;
 
 /// A page.
-pub(crate) struct Page {
+pub(crate) struct ReferencePage {
     /// Its name in the directory.
     pub(crate) file: String,
     /// What is in it.
@@ -18,8 +17,8 @@ pub(crate) struct Page {
 
 const NOTE: &str = "<!-- written by `sealift docs`; change the texts in the code -->";
 
-/// All pages.
-pub(crate) fn pages() -> Vec<Page> {
+/// Returns all pages; `command` is the definition of the command line.
+pub(crate) fn pages(command: &Command) -> Vec<ReferencePage> {
     let topics = topics();
     let shared: Vec<_> = topics.iter().filter(|topic| topic.stage.is_none() && !topic.fields().is_empty()).collect();
     let mut pages = vec![page("pipeline.md", pipeline(&topics, &shared))];
@@ -27,14 +26,14 @@ pub(crate) fn pages() -> Vec<Page> {
         let kinds: Vec<_> = topics.iter().filter(|topic| topic.stage.is_some_and(|(of, _)| of == role)).collect();
         pages.push(page(&format!("{role}.md"), stages(role, &kinds)));
     }
-    pages.push(page("commands.md", commands()));
+    pages.push(page("commands.md", commands(command)));
     let schema = serde_json::to_string_pretty(&spec::schema()).expect("a schema can be written as JSON");
     pages.push(page("pipeline.schema.json", schema + "\n"));
     pages
 }
 
-fn page(file: &str, text: String) -> Page {
-    Page { file: file.to_owned(), text }
+fn page(file: &str, text: String) -> ReferencePage {
+    ReferencePage { file: file.to_owned(), text }
 }
 
 fn pipeline(topics: &[Topic], shared: &[&Topic]) -> String {
@@ -102,9 +101,9 @@ fn cell(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }
 
-fn commands() -> String {
+fn commands(command: &Command) -> String {
     let mut text = format!("{NOTE}\n\n# The command line\n");
-    let mut program = Cli::command().term_width(100);
+    let mut program = command.clone().term_width(100);
     program.build();
     section(&mut text, &mut program);
     text

@@ -11,13 +11,13 @@ fn schema() -> Schema {
     schemars::generate::SchemaSettings::draft2020_12()
         .for_serialize()
         .into_generator()
-        .into_root_schema_for::<Document<'static>>()
+        .into_root_schema_for::<ReportDocument<'static>>()
 }
 
 fn written(report: &Report) -> Value {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("report.json");
-    ReportFile::new(&path).unwrap().write(report, Mode::Run).unwrap();
+    ReportFile::new(&path, "1.2.3").unwrap().write(report, RunMode::Run).unwrap();
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
@@ -104,7 +104,7 @@ fn the_fields_of_version_1_stay() {
 fn a_place_where_nothing_can_be_written_is_refused_before_the_run() {
     let dir = tempfile::tempdir().unwrap();
     for path in [dir.path().to_owned(), dir.path().join("no/such/report.json")] {
-        let Err(Refused(wrong)) = ReportFile::new(&path) else { panic!("{}", path.display()) };
+        let Err(UsageError(wrong)) = ReportFile::new(&path, "1.2.3") else { panic!("{}", path.display()) };
         assert!(wrong[0].message.contains(&*path.to_string_lossy()), "{:?}", wrong[0].message);
     }
 }
@@ -116,7 +116,7 @@ fn an_earlier_report_is_replaced_and_others_may_read_it() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("report.json");
     fs::write(&path, "an earlier one").unwrap();
-    ReportFile::new(&path).unwrap().write(&Report::default(), Mode::Plan).unwrap();
+    ReportFile::new(&path, "1.2.3").unwrap().write(&Report::default(), RunMode::Plan).unwrap();
     let document: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
     assert_eq!(document["mode"], "plan");
     assert_ne!(fs::metadata(&path).unwrap().permissions().mode() & 0o600, 0);

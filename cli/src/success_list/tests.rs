@@ -15,7 +15,7 @@ fn copied(job: u64, source: &str, target: &str) -> Event {
     ended(job, source, target, Outcome::Copied(Moved::default()))
 }
 
-fn written(format: Format, events: &[Event]) -> String {
+fn written(format: SuccessListFormat, events: &[Event]) -> String {
     let file = tempfile::NamedTempFile::new().unwrap();
     let list = SuccessList::create(file.path(), format).unwrap();
     events.iter().for_each(|event| list.on(event));
@@ -37,14 +37,14 @@ fn two_images() -> Vec<Event> {
 #[test]
 fn what_is_there_is_listed_in_yaml() {
     assert_eq!(
-        written(Format::Yaml, &two_images()),
+        written(SuccessListFormat::Yaml, &two_images()),
         "\"q.io/a/b:1\":\n  - \"h.io/x/b:1\"\n  - \"h.io/y/b:1\"\n\"q.io/a/b:2\":\n  - \"h.io/x/b:2\"\n"
     );
 }
 
 #[test]
 fn what_is_there_is_listed_in_json() {
-    let text = written(Format::Json, &two_images());
+    let text = written(SuccessListFormat::Json, &two_images());
     let read: BTreeMap<String, Vec<String>> = serde_json::from_str(&text).unwrap();
     assert_eq!(read["q.io/a/b:1"], ["h.io/x/b:1", "h.io/y/b:1"]);
     assert_eq!(read["q.io/a/b:2"], ["h.io/x/b:2"]);
@@ -55,7 +55,7 @@ fn what_failed_or_was_left_out_is_not_listed() {
     let failed = Outcome::Failed(Error::new(ErrorKind::NotFound, "no"));
     let filtered = Outcome::Skipped(Skip::Filtered { filter: "platform".into(), at: 0, reason: "no".into() });
     let events = [ended(1, "q.io/a:1", "h.io/a:1", failed), ended(1, "q.io/a:2", "h.io/a:2", filtered)];
-    for format in [Format::Yaml, Format::Json] {
+    for format in [SuccessListFormat::Yaml, SuccessListFormat::Json] {
         assert_eq!(written(format, &events), "{}\n");
     }
 }
@@ -70,7 +70,7 @@ fn a_source_of_two_rules_or_two_rounds_is_one_entry() {
         copied(1, "q.io/a/b:1", "h.io/y/b:1"),
         Event::JobFinished { job: 1 },
     ];
-    for format in [Format::Yaml, Format::Json] {
+    for format in [SuccessListFormat::Yaml, SuccessListFormat::Json] {
         let text = written(format, &events);
         assert_eq!(
             entries(format, &text),
@@ -85,7 +85,7 @@ fn a_source_of_two_rules_or_two_rounds_is_one_entry() {
 #[test]
 fn the_file_is_whole_after_every_entry() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let list = SuccessList::create(file.path(), Format::Json).unwrap();
+    let list = SuccessList::create(file.path(), SuccessListFormat::Json).unwrap();
     for event in two_images() {
         list.on(&event);
         let text = std::fs::read_to_string(file.path()).unwrap();
@@ -109,7 +109,7 @@ fn what_is_no_regular_file_gets_the_whole_list_at_the_end() {
             File::open(path).unwrap().read_to_string(&mut text).map(|_| text)
         }
     });
-    let list = SuccessList::create(&path, Format::Json).unwrap();
+    let list = SuccessList::create(&path, SuccessListFormat::Json).unwrap();
     two_images().iter().for_each(|event| list.on(event));
     // Whether the reader is there already is a matter of time.
     while let Err(error) = list.finish() {

@@ -10,8 +10,9 @@ use sealift_core::{
 };
 
 use crate::{
+    context::Context,
     reference::{WIDTH, first_paragraph, header, keys, kind, wrapped},
-    session::{Refused, Session},
+    usage_error::UsageError,
 };
 
 pub(super) const EXAMPLES: &str = "\
@@ -29,13 +30,13 @@ struct Stages {
     pushes: Vec<&'static Plugin>,
 }
 
-pub(super) fn execute(typed: &str, session: &Session) -> Result<u8, Refused> {
-    session.out.text(&text(&Stages::parse(typed)?));
+pub(super) fn execute(typed: &str, context: &Context) -> Result<u8, UsageError> {
+    context.out.text(&text(&Stages::parse(typed)?));
     Ok(0)
 }
 
 impl Stages {
-    fn parse(typed: &str) -> Result<Self, Refused> {
+    fn parse(typed: &str) -> Result<Self, UsageError> {
         let parts: Vec<_> = typed.split('/').collect();
         let (list, filters, pushes) = match parts[..] {
             [list, push] => (list, "", push),

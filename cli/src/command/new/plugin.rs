@@ -11,12 +11,9 @@ use std::{
 
 use sealift_core::{diagnostic::Diagnostic, plugin::Role};
 
-use crate::{
-    display::of_io,
-    session::{Refused, Session},
-};
+use crate::{context::Context, display::of_io, usage_error::UsageError};
 use crates::Crates;
-use name::Name;
+use name::PluginName;
 
 /// Write a crate with a plugin of your own, its tests, and a binary that links it with the built-in ones
 #[derive(Debug, clap::Args)]
@@ -41,8 +38,8 @@ fn role(text: &str) -> Result<Role, String> {
     found.ok_or_else(|| "a role is `list`, `filter`, `fetch` or `push`".to_owned())
 }
 
-pub(super) fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
-    let name = Name::parse(args.role, &args.name)?;
+pub(super) fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
+    let name = PluginName::parse(args.role, &args.name)?;
     let folder = Path::new(name.as_str());
     if fs::symlink_metadata(folder).is_ok() {
         let hint = "choose another name, or remove it";
@@ -54,7 +51,7 @@ pub(super) fn execute(args: &Args, session: &Session) -> Result<u8, Refused> {
     };
     let files = template::files(args.role, &name, &crates);
     write(folder, &files).map_err(|error| Diagnostic::error(format!("cannot write `{name}`: {}", of_io(&error))))?;
-    session.out.text(&told(args.role, &name, &files));
+    context.out.text(&told(args.role, &name, &files));
     Ok(0)
 }
 
@@ -85,7 +82,7 @@ fn open_to_others(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn told(role: Role, name: &Name, files: &[(&str, String)]) -> String {
+fn told(role: Role, name: &PluginName, files: &[(&str, String)]) -> String {
     let mut text = format!("the {role} `{name}`:\n");
     for (file, _) in files {
         text += &format!("  {name}/{file}\n");

@@ -37,3 +37,14 @@ fn nothing_to_do_is_said_too() {
     let report = Report { name: "sync".into(), ..Report::default() };
     assert_eq!(run(&report, &Totals::new(Instant::now()), false, false), "sync: nothing to do in 0.0 s");
 }
+
+#[test]
+fn the_last_line_is_the_one_that_is_looked_for() {
+    let line = |seconds, interrupted| {
+        let elapsed = std::time::Duration::from_secs_f64(seconds);
+        image_syncer_line(&Report { failed: 2, elapsed, interrupted, ..Report::default() })
+    };
+    assert_eq!(line(3.25, false), "Synchronization finished, 2 tasks failed, cost 3.2s.");
+    assert_eq!(line(62.5, false), "Synchronization finished, 2 tasks failed, cost 1m2.5s.");
+    assert_eq!(line(3602.5, true), "Synchronization stopped, 2 tasks failed, cost 1h0m2.5s.");
+}

@@ -118,7 +118,7 @@ fn a_lost_stick_is_told_in_a_screen_and_all_of_it_on_demand() {
 
 #[test]
 fn programs_are_told_in_one_object() {
-    let object = serde_json::to_value(Object::of(&found())).unwrap();
+    let object = serde_json::to_value(VerificationObject::of(&found())).unwrap();
     assert_eq!(
         (&object["event"], &object["whole"], &object["images"]),
         (&"verified".into(), &true.into(), &5000.into())

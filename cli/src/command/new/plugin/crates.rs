@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use sealift_core::diagnostic::Diagnostic;
 
-use crate::session::Refused;
+use crate::usage_error::UsageError;
 
 /// Where a new crate finds Sealift.
 pub(super) enum Crates {
@@ -25,7 +25,7 @@ impl Crates {
 
     /// # Errors
     /// If there is no checkout.
-    pub(super) fn of_checkout(path: &Path) -> Result<Self, Refused> {
+    pub(super) fn of_checkout(path: &Path) -> Result<Self, UsageError> {
         for (name, folder) in FOLDERS {
             let manifest = std::fs::read_to_string(path.join(folder).join("Cargo.toml")).unwrap_or_default();
             if !manifest.contains(&format!("name = \"{name}\"")) {
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn what_is_no_checkout_is_refused() {
-        let Err(Refused(said)) = Crates::of_checkout(Path::new("no/such/place")) else { panic!("it was taken") };
+        let Err(UsageError(said)) = Crates::of_checkout(Path::new("no/such/place")) else { panic!("it was taken") };
         assert!(said[0].message.contains("no/such/place") && said[0].hint.is_some());
     }
 }

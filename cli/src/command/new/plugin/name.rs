@@ -7,11 +7,11 @@ use sealift_core::{
     plugin::{Role, linked},
 };
 
-use crate::session::Refused;
+use crate::usage_error::UsageError;
 
 /// A name that cargo, the file system and pipelines take.
 #[derive(Debug)]
-pub(super) struct Name(String);
+pub(super) struct PluginName(String);
 
 /// Words that no crate can be called: cargo refuses them, or the code would mean something else.
 const TAKEN_BY_RUST: [&str; 48] = [
@@ -72,12 +72,12 @@ const TAKEN_BY_DEPENDENCIES: [&str; 7] =
 /// Folders that cargo makes or looks into.
 const TAKEN_BY_CARGO: [&str; 5] = ["build", "deps", "examples", "incremental", "target"];
 
-impl Name {
+impl PluginName {
     /// Looks whether a plugin of this role can have the name.
     ///
     /// # Errors
     /// Why not, and what would do.
-    pub(super) fn parse(role: Role, text: &str) -> Result<Self, Refused> {
+    pub(super) fn parse(role: Role, text: &str) -> Result<Self, UsageError> {
         let as_crate = text.replace('_', "-");
         let is_one_of = |names: &[&str]| names.contains(&as_crate.as_str());
         let namesake = linked().into_iter().find(|plugin| plugin.role() == role && plugin.kind() == text);
@@ -118,7 +118,7 @@ fn is_well_formed(text: &str) -> bool {
     begins && ends && all && !doubled && text.len() <= 64
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for PluginName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -131,9 +131,9 @@ mod tests {
     #[test]
     fn names_are_what_cargo_and_pipelines_take() {
         for name in ["signed", "signed-only", "acme_store", "s3", "a-1-b"] {
-            assert!(Name::parse(Role::Filter, name).is_ok(), "{name}");
+            assert!(PluginName::parse(Role::Filter, name).is_ok(), "{name}");
         }
-        assert_eq!(Name::parse(Role::Filter, "signed-only").unwrap().in_code(), "signed_only");
+        assert_eq!(PluginName::parse(Role::Filter, "signed-only").unwrap().in_code(), "signed_only");
     }
 
     #[test]
@@ -156,7 +156,7 @@ mod tests {
             ("tokio", "depend"),
             ("sealift_core", "depend"),
         ] {
-            let Refused(said) = Name::parse(Role::Filter, name).unwrap_err();
+            let UsageError(said) = PluginName::parse(Role::Filter, name).unwrap_err();
             assert!(said[0].message.contains(why) && said[0].hint.is_some(), "{name}: {}", said[0]);
         }
     }

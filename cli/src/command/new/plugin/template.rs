@@ -2,7 +2,7 @@
 
 use sealift_core::plugin::Role;
 
-use super::{crates::Crates, name::Name};
+use super::{crates::Crates, name::PluginName};
 
 /// What differs from role to role.
 struct Template {
@@ -51,7 +51,7 @@ fn of(role: Role) -> Template {
 }
 
 /// The files, by their paths in the folder of the crate.
-pub(super) fn files(role: Role, name: &Name, crates: &Crates) -> Vec<(&'static str, String)> {
+pub(super) fn files(role: Role, name: &PluginName, crates: &Crates) -> Vec<(&'static str, String)> {
     let template = of(role);
     let pipeline = template.pipeline.to_owned();
     let manifest = include_str!("../../../../templates/plugin/Cargo.toml");
@@ -68,7 +68,7 @@ pub(super) fn files(role: Role, name: &Name, crates: &Crates) -> Vec<(&'static s
     files.map(|(file, text)| (file, filled(&text, role, name, crates, template.tests_need))).into()
 }
 
-fn filled(text: &str, role: Role, name: &Name, crates: &Crates, tests_need: &str) -> String {
+fn filled(text: &str, role: Role, name: &PluginName, crates: &Crates, tests_need: &str) -> String {
     let mut text = text
         .replace("{{role}}", role.name())
         .replace("{{dev-dependencies}}", tests_need)
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     fn all(role: Role) -> Vec<(&'static str, String)> {
-        files(role, &Name::parse(role, "acme-store").unwrap(), &Crates::published())
+        files(role, &PluginName::parse(role, "acme-store").unwrap(), &Crates::published())
     }
 
     #[test]
@@ -120,7 +120,7 @@ mod tests {
             ("src/lib.rs", include_str!("../../../../../examples/custom-filter/src/lib.rs")),
             ("src/tests.rs", include_str!("../../../../../examples/custom-filter/src/tests.rs")),
         ];
-        let files = files(Role::Filter, &Name::parse(Role::Filter, "suffix").unwrap(), &Crates::published());
+        let files = files(Role::Filter, &PluginName::parse(Role::Filter, "suffix").unwrap(), &Crates::published());
         for (file, text) in example {
             let written = &files.iter().find(|(other, _)| *other == file).unwrap().1;
             assert_eq!(squeezed(written), squeezed(text), "{file}");

@@ -1,13 +1,13 @@
-//! What is typed wrong, told as everything else that is wrong is told: in our words, with a hint.
+//! Errors of clap as diagnostics: worded and shown as all others, with a hint, and as JSON objects under `--json`.
 
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use sealift_core::diagnostic::Diagnostic;
 
-use crate::args::Called;
+use crate::program::Program;
 
-/// What is wrong with the arguments; none if that is not an error (help), or one of a kind that is told elsewhere.
-pub(crate) fn told(error: &Error, called: Called) -> Option<Diagnostic> {
-    let known = Known { error, called };
+/// Converts an error of clap; none if it is no error (help), or of a kind that clap prints itself.
+pub(crate) fn diagnostic(error: &Error, program: Program) -> Option<Diagnostic> {
+    let known = ClapError { error, program };
     let message = match error.kind() {
         ErrorKind::InvalidSubcommand => {
             let verb = known.text(ContextKind::InvalidSubcommand)?;
@@ -38,14 +38,14 @@ pub(crate) fn told(error: &Error, called: Called) -> Option<Diagnostic> {
     Some(known.hint(Diagnostic::error(message)))
 }
 
-/// What clap knows of an error.
-struct Known<'e> {
+/// An error of clap, and the program that it is about.
+struct ClapError<'e> {
     error: &'e Error,
-    called: Called,
+    program: Program,
 }
 
-impl Known<'_> {
-    /// Everything of a kind.
+impl ClapError<'_> {
+    /// Returns the values of one kind.
     fn all(&self, kind: ContextKind) -> Vec<String> {
         match self.error.get(kind) {
             Some(ContextValue::String(text)) => vec![text.clone()],
@@ -65,7 +65,7 @@ impl Known<'_> {
         self.all(kind).pop().map_or_else(String::new, |meant| format!(", did you mean `{meant}`?"))
     }
 
-    /// A value that an argument does not take.
+    /// Describes a value that an argument does not take.
     fn value(&self) -> Option<Diagnostic> {
         let argument = self.text(ContextKind::InvalidArg)?;
         let value = self.text(ContextKind::InvalidValue).unwrap_or_default();
@@ -82,13 +82,13 @@ impl Known<'_> {
         Some(Diagnostic::error(format!("`{value}` is no value for `{argument}`: {expected}{meant}")))
     }
 
-    /// Where to read more: the help of the verb that was typed.
+    /// Adds a hint: the command that prints the help of the verb that was typed.
     fn hint(&self, diagnostic: Diagnostic) -> Diagnostic {
         let usage = self.error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
-        let verb = usage.split_whitespace().skip_while(|word| *word != "sealift").nth(1);
+        let verb = usage.split_whitespace().skip_while(|word| *word != self.program.name).nth(1);
         let verb = verb.filter(|word| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'));
         let verb = verb.filter(|word| !word.starts_with('-'));
-        diagnostic.hint(format!("run `{}`", self.called.help(verb)))
+        diagnostic.hint(format!("run `{}`", self.program.help(verb)))
     }
 }
 

@@ -1,11 +1,17 @@
 use clap::Parser;
-use sealift_core::diagnostic::Place;
+use sealift_core::diagnostic::{Diagnostic, Place};
 
 use super::*;
-use crate::args::{Cli, Verb};
+use crate::{translation::Translation, usage_error::UsageError};
 
-fn translated(words: &[&str]) -> Result<Translation, Refused> {
-    match Cli::try_parse_from([&["sealift"], words].concat()).unwrap().verb {
+#[derive(Parser)]
+struct CommandLine {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+fn translated(words: &[&str]) -> Result<Translation, UsageError> {
+    match CommandLine::try_parse_from([&["sealift"], words].concat()).unwrap().verb {
         Verb::Sync(args) => Translation::try_from(&args),
         Verb::Copy(args) => Translation::try_from(&args),
         Verb::Stage(args) => Translation::try_from(&args),
@@ -15,7 +21,7 @@ fn translated(words: &[&str]) -> Result<Translation, Refused> {
 }
 
 fn text(words: &[&str]) -> String {
-    translated(words).unwrap().text
+    translated(words).unwrap().text().to_owned()
 }
 
 #[test]
@@ -105,8 +111,8 @@ fn an_empty_name_names_no_file() {
 #[test]
 fn what_is_wrong_with_a_value_is_told_with_its_flag() {
     let translation = translated(&["sync", "--images", "images.yaml", "--os", "linux", "--arch", "amd"]).unwrap();
-    let at = translation.text.find("arch =").unwrap();
-    let place = Place::of(Translation::FILE, &translation.text, at..at + 4);
+    let at = translation.text().find("arch =").unwrap();
+    let place = Place::of(Translation::FILE, translation.text(), at..at + 4);
     let about_flag = Diagnostic::error("no such architecture").at(place).note("in filter `platform`");
     let about_file = Diagnostic::error("no tag").at(Place::at("images.yaml", "", 7, 1));
     let explained = translation.explain(vec![about_flag, about_file.clone()]);

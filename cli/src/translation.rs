@@ -1,33 +1,27 @@
 //! From flags to the text of a pipeline.
 //!
-//! `sync` and `copy` have no way of their own to run: they write a pipeline, and that is what runs. `--print-pipeline`
-//! shows it. What is wrong with a value is told with the flag that it came from.
+//! Verbs such as `sync` and `copy` write a pipeline, which then runs; `--print-pipeline` shows it. Diagnostics about a value
+//! name the flag that it came from.
 
-mod copy;
-mod load;
 mod oci_dir;
-mod receipt;
-mod stage;
-mod sync;
 
 use std::path::Path;
 
 use sealift_core::diagnostic::Diagnostic;
 use toml::Value;
 
+pub(crate) use oci_dir::OciDirArgument;
+
 use crate::{
-    args::{Emptiness, Pace, Platforms, Savings},
-    session::Refused,
+    options::{BulkOptions, EmptinessOptions, PlatformOptions, SavingsOptions, TransferOptions},
+    usage_error::UsageError,
 };
 
-/// What a pipeline takes. It is a cap, so a lower one keeps what was asked for.
-const MOST_TRANSFERS: u32 = 1024;
+/// The highest cap of transfers that a pipeline takes.
+pub(crate) const MOST_TRANSFERS: u32 = 1024;
 
-/// Further rounds that a pipeline takes.
-const MOST_ROUNDS: i64 = 100;
-
-/// How a file is read as image-syncer reads it.
-const DIALECT: &str = "image-syncer";
+/// The highest number of further rounds that a pipeline takes.
+pub(crate) const MOST_ROUNDS: i64 = 100;
 
 /// The text of a pipeline, and which flag each of its lines came from.
 #[derive(Debug)]
@@ -35,7 +29,7 @@ pub(crate) struct Translation {
     text: String,
     /// Line, counted from 1, and the flag with its value.
     flags: Vec<(usize, String)>,
-    /// What is to be said of values that are taken in another way than they were typed.
+    /// Warnings about values that are taken in another way than they were typed.
     pub(crate) notices: Vec<Diagnostic>,
 }
 
@@ -43,7 +37,8 @@ impl Translation {
     /// The file that diagnostics name.
     pub(crate) const FILE: &str = "--print-pipeline";
 
-    fn new(verb: &str) -> Self {
+    /// Starts the pipeline of a verb.
+    pub(crate) fn new(verb: &str) -> Self {
         let text = format!(
             "# The pipeline that this `sealift {verb}` stands for: `sealift run FILE` does the same.\n\
              # Relative paths start from the directory of this file, here from the working directory.\n"
@@ -53,64 +48,66 @@ impl Translation {
         translation
     }
 
-    /// The text.
+    /// Returns the text.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
-    fn table(&mut self, header: &str) {
+    /// Writes the header of a table.
+    pub(crate) fn table(&mut self, header: &str) {
         self.text.push_str(&format!("\n{header}\n"));
     }
 
-    /// A key. `flag` is where its value came from, as it was typed; empty if nobody typed it.
-    fn key(&mut self, key: &str, value: Value, flag: &str) {
+    /// Writes a key. `flag` is the flag as it was typed; empty if the value comes from none.
+    pub(crate) fn key(&mut self, key: &str, value: Value, flag: &str) {
         self.text.push_str(&format!("{key} = {value}\n"));
         if !flag.is_empty() {
             self.flags.push((self.text.lines().count(), flag.to_owned()));
         }
     }
 
-    /// `[run]`.
-    fn run(&mut self, pace: Pace, emptiness: Emptiness, savings: &Savings, referrers: Option<bool>) {
+    /// Writes `[run]`.
+    pub(crate) fn run(&mut self, options: &BulkOptions) {
+        let TransferOptions { referrers, emptiness, output } = &options.transfer;
         self.table("[run]");
-        if let Some(count) = pace.transfers {
+        if let Some(count) = options.transfers {
             self.key("transfers", i64::from(count.get().min(MOST_TRANSFERS)).into(), &format!("--proc {count}"));
         }
-        self.key("retries", i64::from(pace.retries).into(), &format!("--retries {}", pace.retries));
-        if pace.force {
+        self.key("retries", i64::from(options.retries).into(), &format!("--retries {}", options.retries));
+        if options.force {
             self.key("force", true.into(), "--force");
         }
-        self.emptiness(emptiness);
-        if let Some(choice) = referrers {
+        self.emptiness(*emptiness);
+        if let Some(choice) = referrers.choice() {
             self.key("referrers", choice.into(), "");
         }
-        self.verify(savings);
+        self.verify(&output.savings);
     }
 
-    /// Whether nothing is fine, too.
-    fn emptiness(&mut self, emptiness: Emptiness) {
+    /// Writes `allow_empty`, if it was asked for.
+    pub(crate) fn emptiness(&mut self, emptiness: EmptinessOptions) {
         if emptiness.allow_empty {
             self.key("allow_empty", true.into(), "--allow-empty");
         }
     }
 
-    /// Who computes digests, if that was said.
-    fn verify(&mut self, savings: &Savings) {
+    /// Writes `verify`, if it was given.
+    pub(crate) fn verify(&mut self, savings: &SavingsOptions) {
         if let Some(who) = savings.verify() {
             self.key("verify", who.into(), &format!("--verify {who}"));
         }
     }
 
-    /// `[credentials]`, if there is a file.
-    fn credentials(&mut self, file: Option<&Path>) -> Result<(), Refused> {
+    /// Writes `[credentials]`, if there is a file.
+    pub(crate) fn credentials(&mut self, file: Option<&Path>) -> Result<(), UsageError> {
         let Some(file) = file else { return Ok(()) };
         self.table("[credentials]");
         self.key("file", path(file, "--auth")?, &format!("--auth {}", file.display()));
         Ok(())
     }
 
-    /// A filter, if there are platforms to be kept.
-    fn platforms(&mut self, platforms: &Platforms) {
+    /// Writes the platform filter, if platforms were given.
+    pub(crate) fn platforms(&mut self, platforms: &PlatformOptions) {
         for (at, (key, flag, values)) in platforms.keys().enumerate() {
             if at == 0 {
                 self.table("[[filter]]");
@@ -120,7 +117,7 @@ impl Translation {
         }
     }
 
-    /// Says of each diagnostic that is about this text which flag it is about.
+    /// Replaces the positions of diagnostics in this text by the flags that those lines came from.
     pub(crate) fn explain(&self, diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
         let mut explained: Vec<Diagnostic> = Vec::with_capacity(diagnostics.len());
         for diagnostic in diagnostics {
@@ -149,17 +146,18 @@ impl Translation {
     }
 }
 
-fn list<S: AsRef<str>>(values: impl IntoIterator<Item = S>) -> Value {
+/// Returns a list of texts as a value.
+pub(crate) fn list<S: AsRef<str>>(values: impl IntoIterator<Item = S>) -> Value {
     values.into_iter().map(|value| value.as_ref().to_owned()).collect::<Vec<_>>().into()
 }
 
-/// A path as a value; TOML is text.
-fn path(path: &Path, flag: &str) -> Result<Value, Refused> {
+/// Returns a path as a value.
+///
+/// # Errors
+/// If it is not UTF-8, which TOML is.
+pub(crate) fn path(path: &Path, flag: &str) -> Result<Value, UsageError> {
     path.to_str().map(Value::from).ok_or_else(|| {
         let message = format!("`{}` is not UTF-8", path.display());
         Diagnostic::error(message).note(format!("from `{flag}`")).into()
     })
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,21 +1,24 @@
-//! `oci-dir:DIR[:REF]`, the name of an image in a directory, as skopeo writes `oci:DIR[:REF]`.
+//! Arguments such as `oci-dir:DIR[:REF]`: the name of an image in a directory, as skopeo writes `oci:DIR[:REF]`.
 
 use sealift_core::diagnostic::Diagnostic;
 
-use crate::session::Refused;
+use crate::usage_error::UsageError;
 
-/// A directory, and which image of it is meant.
+/// A directory, and the image in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct OciDir<'a> {
+pub(crate) struct OciDirArgument<'a> {
     /// The directory. It has no colon, because the first one ends it.
-    pub(super) path: &'a str,
+    pub(crate) path: &'a str,
     /// The image; none means the only one, or that it keeps its name.
-    pub(super) image: Option<&'a str>,
+    pub(crate) image: Option<&'a str>,
 }
 
-impl<'a> OciDir<'a> {
-    /// Reads it; none if the text is something else, such as a reference.
-    pub(super) fn parse(text: &'a str) -> Result<Option<Self>, Refused> {
+impl<'a> OciDirArgument<'a> {
+    /// Parses it; none if the text is something else, such as a reference.
+    ///
+    /// # Errors
+    /// If the directory or the image has no name.
+    pub(crate) fn parse(text: &'a str) -> Result<Option<Self>, UsageError> {
         let Some(rest) = text.strip_prefix("oci-dir:") else { return Ok(None) };
         let (path, image) = rest.split_once(':').map_or((rest, None), |(path, image)| (path, Some(image)));
         if path.is_empty() || image == Some("") {
@@ -36,12 +39,12 @@ mod tests {
 
     #[test]
     fn the_first_colon_ends_the_directory() {
-        let parse = |text| OciDir::parse(text).unwrap();
-        assert_eq!(parse("oci-dir:/a/b"), Some(OciDir { path: "/a/b", image: None }));
+        let parse = |text| OciDirArgument::parse(text).unwrap();
+        assert_eq!(parse("oci-dir:/a/b"), Some(OciDirArgument { path: "/a/b", image: None }));
         let image = Some("q.io:5000/x:v1");
-        assert_eq!(parse("oci-dir:b:q.io:5000/x:v1"), Some(OciDir { path: "b", image }));
+        assert_eq!(parse("oci-dir:b:q.io:5000/x:v1"), Some(OciDirArgument { path: "b", image }));
         assert_eq!(parse("nginx:1.27"), None);
-        assert!(OciDir::parse("oci-dir:").is_err());
-        assert!(OciDir::parse("oci-dir:b:").is_err());
+        assert!(OciDirArgument::parse("oci-dir:").is_err());
+        assert!(OciDirArgument::parse("oci-dir:b:").is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! Reading pipeline files.
+//! Reads pipeline files.
 
 use std::{
     fs::File,
@@ -9,15 +9,19 @@ use std::{
 use sealift_core::{diagnostic::Diagnostic, notes::Notes, plugin::Purpose, spec::Loaded};
 
 use crate::{
+    context,
     display::{bytes, of_io},
-    session::{Refused, load},
+    usage_error::UsageError,
 };
 
-/// More than any pipeline needs.
+/// The largest file that is read; no pipeline needs as much.
 const MAX_BYTES: u64 = 4 << 20;
 
 /// Reads and builds the pipeline in a file; `-` is stdin. Relative paths in it start from its directory.
-pub(super) fn pipeline(file: &Path, purpose: Purpose, notes: Notes) -> Result<Loaded, Refused> {
+///
+/// # Errors
+/// If the file cannot be read, or is no pipeline.
+pub(crate) fn load(file: &Path, purpose: Purpose, notes: Notes) -> Result<Loaded, UsageError> {
     let (text, base) = if file == Path::new("-") {
         (read(io::stdin().lock(), file)?, PathBuf::new())
     } else {
@@ -25,15 +29,15 @@ pub(super) fn pipeline(file: &Path, purpose: Purpose, notes: Notes) -> Result<Lo
         (read(opened, file)?, file.parent().map(Path::to_owned).unwrap_or_default())
     };
     let name = if file == Path::new("-") { "stdin".into() } else { file.to_string_lossy() };
-    load(&text, &name, base, purpose, notes).map_err(|Refused(mut wrong)| {
+    context::load(&text, &name, base, purpose, notes).map_err(|UsageError(mut wrong)| {
         if let Some(first) = wrong.first_mut().filter(|_| is_of_rules(file)) {
             first.hint.get_or_insert_with(|| NOT_RULES.to_owned());
         }
-        Refused(wrong)
+        UsageError(wrong)
     })
 }
 
-fn read(from: impl Read, file: &Path) -> Result<String, Refused> {
+fn read(from: impl Read, file: &Path) -> Result<String, UsageError> {
     let mut text = Vec::new();
     from.take(MAX_BYTES + 1).read_to_end(&mut text).map_err(|error| cannot_read(file, &of_io(&error)))?;
     if text.len() as u64 > MAX_BYTES {
@@ -42,12 +46,12 @@ fn read(from: impl Read, file: &Path) -> Result<String, Refused> {
     String::from_utf8(text).map_err(|_| cannot_read(file, "it is not UTF-8 text"))
 }
 
-fn cannot_read(file: &Path, why: &str) -> Refused {
+fn cannot_read(file: &Path, why: &str) -> UsageError {
     let diagnostic = Diagnostic::error(format!("cannot read `{}`: {why}", file.display()));
     if is_of_rules(file) { diagnostic.hint(NOT_RULES).into() } else { diagnostic.into() }
 }
 
-/// What to do with a file of image-syncer's that is given as a pipeline.
+/// The hint for a file of image-syncer's that is given as a pipeline.
 const NOT_RULES: &str = "a pipeline is TOML; rules go with `sealift sync --images`";
 
 fn is_of_rules(file: &Path) -> bool {
