@@ -8,7 +8,7 @@ use sealift_core::{
     content::Repository,
     error::{Error, ErrorKind, Result},
 };
-use sealift_registry_client::{ApiAnswer, ApiCall, Reason, Registries};
+use sealift_registry_client::{ApiRequest, ApiResponse, Client, Reason};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 
@@ -17,7 +17,7 @@ use crate::room::Room;
 /// Harbor's API, asked with the login for a repository.
 #[derive(Clone, Copy)]
 pub(crate) struct Api<'a> {
-    pub(crate) registries: &'a Registries,
+    pub(crate) client: &'a Client,
     pub(crate) at: &'a Repository,
 }
 
@@ -238,8 +238,8 @@ impl Api<'_> {
         match answer.status {
             201 => Ok(Created::New),
             409 => Ok(Created::There),
-            401 | 403 => Ok(Created::Denied(answer.said())),
-            400 | 422 => Ok(Created::BadName(answer.said())),
+            401 | 403 => Ok(Created::Denied(answer.message())),
+            400 | 422 => Ok(Created::BadName(answer.message())),
             _ => Err(self.unexpected(&answer)),
         }
     }
@@ -254,7 +254,7 @@ impl Api<'_> {
         self.ask(path, |answer| self.read(answer)).await
     }
 
-    async fn ask<T>(&self, path: &str, read: impl FnOnce(&ApiAnswer) -> Result<T>) -> Result<Answer<T>> {
+    async fn ask<T>(&self, path: &str, read: impl FnOnce(&ApiResponse) -> Result<T>) -> Result<Answer<T>> {
         let answer = match self.send(Method::GET, path, None).await {
             // Harbor itself says that it cannot tell: that passes, and is no reason to believe anything.
             Err(error) if Reason::of(&error) == Some(Reason::Unwell) => return Err(error),
@@ -268,29 +268,34 @@ impl Api<'_> {
             200 => read(&answer).map(Answer::Is),
             404 if answer.has_code("NOT_FOUND") => Ok(Answer::Missing),
             status => {
-                tracing::debug!(host = self.at.registry(), status, said = answer.said(), "Harbor's API does not say");
+                tracing::debug!(
+                    host = self.at.registry(),
+                    status,
+                    said = answer.message(),
+                    "Harbor's API does not say"
+                );
                 Ok(Answer::Closed)
             }
         }
     }
 
-    async fn send(&self, method: Method, path: &str, body: Option<String>) -> Result<ApiAnswer> {
+    async fn send(&self, method: Method, path: &str, body: Option<String>) -> Result<ApiResponse> {
         let path = format!("/api/v2.0/{path}");
         // A project may be called `2024`, which would else be taken for the id of another one.
         let headers = vec![("x-is-resource-name", "true")];
-        let call = ApiCall { at: self.at, method, path, headers, body: body.map(Into::into) };
-        self.registries.call_api(&call).await
+        let request = ApiRequest { repository: self.at, method, path, headers, body: body.map(Into::into) };
+        self.client.product_api(&request).await
     }
 
-    fn read<T: DeserializeOwned>(&self, answer: &ApiAnswer) -> Result<T> {
+    fn read<T: DeserializeOwned>(&self, answer: &ApiResponse) -> Result<T> {
         serde_json::from_slice(&answer.body).map_err(|error| {
             let what = format!("the API of `{}` answers something else than Harbor does: {error}", self.at.registry());
             Error::new(ErrorKind::Unsupported, what).hint("is it a Harbor? use `use = \"registry\"` for others")
         })
     }
 
-    fn unexpected(&self, answer: &ApiAnswer) -> Error {
-        let (host, status, said) = (self.at.registry(), answer.status, answer.said());
+    fn unexpected(&self, answer: &ApiResponse) -> Error {
+        let (host, status, said) = (self.at.registry(), answer.status, answer.message());
         Error::new(ErrorKind::Unsupported, format!("the API of `{host}` answers {status}: {said}"))
     }
 }

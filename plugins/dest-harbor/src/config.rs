@@ -7,7 +7,7 @@ use sealift_core::{
     plugin::{BuildContext, ConfigError, Plugin, StageConfig},
     stage::Push,
 };
-use sealift_registry_client::{Place, Registries, RegistryPush};
+use sealift_registry_client::{Registries, RegistryPush, TargetNaming};
 use serde::Deserialize;
 
 use crate::{projects::NewProjects, push::HarborPush};
@@ -51,26 +51,27 @@ impl StageConfig<dyn Push> for Config {
     fn build(self, cx: &BuildContext<'_>) -> Result<Box<dyn Push>, ConfigError> {
         let mut problems = self.check();
         let mut note = |problem: ConfigError| problems = std::mem::take(&mut problems).and(problem);
-        let place = self.place(cx).map_err(&mut note).ok();
+        let naming = self.naming(cx).map_err(&mut note).ok();
         let registries = cx.section::<Registries>().map_err(&mut note).ok();
-        let (Some(place), Some(registries)) = (place, registries) else { return Err(problems) };
-        let push = RegistryPush::new(registries.clone(), place).at_harbor();
-        problems.or_ok(Box::new(HarborPush::new(push, registries, self.new_projects())))
+        let (Some(naming), Some(registries)) = (naming, registries) else { return Err(problems) };
+        let client = registries.client();
+        let push = RegistryPush::new(client.clone(), naming).at_harbor();
+        problems.or_ok(Box::new(HarborPush::new(push, client, self.new_projects())))
     }
 }
 
 impl Config {
-    fn place(&self, cx: &BuildContext<'_>) -> Result<Place, ConfigError> {
+    fn naming(&self, cx: &BuildContext<'_>) -> Result<TargetNaming, ConfigError> {
         match &self.prefix {
             Some(prefix) => {
-                let place = Place::below(prefix).map_err(|error| {
+                let naming = TargetNaming::below(prefix).map_err(|error| {
                     ConfigError::new(error.to_string())
                         .at("prefix")
                         .hint("write a host and a project, such as `harbor.corp/mirror`")
                 })?;
-                Ok(place.flattened(usize::try_from(self.flatten).unwrap_or(usize::MAX)))
+                Ok(naming.flattened(usize::try_from(self.flatten).unwrap_or(usize::MAX)))
             }
-            None if cx.claim_targets() => Ok(Place::Targets),
+            None if cx.claim_targets() => Ok(TargetNaming::Targets),
             None => Err(ConfigError::new("an earlier [[push]] takes the destinations of the rules already")
                 .hint("give this one a `prefix`, such as `prefix = \"harbor.corp/mirror\"`")),
         }

@@ -110,7 +110,7 @@ impl Projects {
     /// If there is a login and it is wrong, or nobody can tell at the moment.
     pub(crate) async fn refuse_wrong_login(&self, api: Api<'_>) -> Result<()> {
         let project = self.of(api.at);
-        once(&project.login, || api.registries.check_login(api.at)).await
+        once(&project.login, || api.client.check_login(api.at)).await
     }
 
     async fn see(&self, api: Api<'_>) -> Result<Seen> {
@@ -156,7 +156,7 @@ impl Projects {
             return Err(refusal(api.at, Reason::ProxyCache));
         }
         let (grant, read_only, quota) = try_join!(
-            api.registries.grant(api.at),
+            api.client.grant(api.at),
             once(&site.read_only, || api.is_read_only()),
             api.quota(project_of(api.at)),
         )?;

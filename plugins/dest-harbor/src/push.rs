@@ -11,7 +11,7 @@ use sealift_core::{
     job::Job,
     stage::{Known, Offer, Push, Slot, StoreId},
 };
-use sealift_registry_client::{Reason, Registries, RegistryPush};
+use sealift_registry_client::{Client, Reason, RegistryPush};
 
 use crate::{
     api::Api,
@@ -23,18 +23,18 @@ use crate::{
 /// Writes images to Harbors.
 pub(crate) struct HarborPush {
     push: RegistryPush,
-    registries: Arc<Registries>,
+    client: Arc<Client>,
     projects: Arc<Projects>,
     nearby: Nearby,
 }
 
 impl HarborPush {
-    pub(crate) fn new(push: RegistryPush, registries: Arc<Registries>, create: Option<NewProjects>) -> Self {
-        Self { push, registries, projects: Arc::new(Projects::new(create)), nearby: Nearby::default() }
+    pub(crate) fn new(push: RegistryPush, client: Arc<Client>, create: Option<NewProjects>) -> Self {
+        Self { push, client, projects: Arc::new(Projects::new(create)), nearby: Nearby::default() }
     }
 
     fn api<'a>(&'a self, at: &'a Repository) -> Api<'a> {
-        Api { registries: &self.registries, at }
+        Api { client: &self.client, at }
     }
 
     /// Which of these blobs a repository lacks.

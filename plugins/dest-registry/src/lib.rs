@@ -7,7 +7,7 @@ use sealift_core::{
     plugin::{BuildContext, ConfigError, Plugin, StageConfig},
     stage::Push,
 };
-use sealift_registry_client::{Place, Registries, RegistryPush};
+use sealift_registry_client::{Registries, RegistryPush, TargetNaming};
 use serde::Deserialize;
 
 /// Pushes images to a registry.
@@ -27,18 +27,18 @@ sealift_core::inventory::submit! { Plugin::push::<Config>("registry") }
 
 impl StageConfig<dyn Push> for Config {
     fn build(self, cx: &BuildContext<'_>) -> Result<Box<dyn Push>, ConfigError> {
-        let place = match &self.prefix {
-            Some(prefix) => Place::below(prefix).map_err(|error| {
+        let naming = match &self.prefix {
+            Some(prefix) => TargetNaming::below(prefix).map_err(|error| {
                 ConfigError::new(error.to_string())
                     .at("prefix")
                     .hint("write a registry and a path, such as `harbor.corp/mirror`")
             }),
-            None if cx.claim_targets() => Ok(Place::Targets),
+            None if cx.claim_targets() => Ok(TargetNaming::Targets),
             None => Err(ConfigError::new("an earlier [[push]] takes the destinations of the rules already")
                 .hint("give this one a `prefix`, such as `prefix = \"harbor.corp/mirror\"`")),
         };
-        match (place, cx.section::<Registries>()) {
-            (Ok(place), Ok(registries)) => Ok(Box::new(RegistryPush::new(registries, place))),
+        match (naming, cx.section::<Registries>()) {
+            (Ok(naming), Ok(registries)) => Ok(Box::new(RegistryPush::new(registries.client(), naming))),
             (Err(problem), Ok(_)) | (Ok(_), Err(problem)) => Err(problem),
             (Err(one), Err(other)) => Err(one.and(other)),
         }

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use sealift_core::secret::Value;
+use sealift_core::{
+    content::{ReferenceError, Repository},
+    secret::Value,
+};
 use serde::Deserialize;
 
 /// How registries are reached, one table for each host.
@@ -50,4 +53,12 @@ pub struct Registry {
     /// Further hosts that this registry may send us to (token service, object store) although their addresses lie
     /// further inside than its own. Default: none.
     pub trusted_hosts: Vec<String>,
+}
+
+/// Returns the one spelling of a registry that is used as a key: `index.docker.io` and its like become `docker.io`.
+///
+/// # Errors
+/// If the text is no host.
+pub(crate) fn canonical(registry: &str) -> Result<String, ReferenceError> {
+    Repository::new(registry, "x").map(|repository| repository.registry().to_owned())
 }

@@ -9,12 +9,12 @@ use sealift_core::content::Repository;
 use url::Url;
 
 use crate::{
-    address::Reach,
+    api,
     auth::Challenges,
     credentials::Shown,
-    error::Said,
-    read,
-    url_policy::{Home, Use},
+    error::ErrorBody,
+    network_scope::NetworkScope,
+    url_policy::{UrlPolicy, UrlPurpose},
 };
 
 fn headers(name: &'static str, value: &[u8]) -> HeaderMap {
@@ -31,15 +31,15 @@ pub fn challenge(bytes: &[u8]) {
     let found = Challenges::read(&headers("www-authenticate", bytes));
     if let Some(bearer) = found.bearer {
         assert!(!bearer.realm.is_empty());
-        url(Use::Realm, &bearer.realm);
+        url(UrlPurpose::Realm, &bearer.realm);
     }
 }
 
 /// `Link`: the next page is one that was named, and at the registry.
 pub fn link(bytes: &[u8]) {
-    if let Ok(Some(next)) = read::next_link(&headers("link", bytes)) {
+    if let Ok(Some(next)) = api::next_link(&headers("link", bytes)) {
         assert!(bytes.windows(next.len().max(1)).any(|there| there == next.as_bytes()) || next.is_empty());
-        if let Some(url) = url(Use::Page, &next) {
+        if let Some(url) = url(UrlPurpose::Page, &next) {
             assert_eq!(url.host_str(), Some("registry.example.com"));
         }
     }
@@ -50,7 +50,8 @@ pub fn content_range(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     for offset in [0, 5, 1 << 40] {
         for size in [None, Some(10), Some(u64::MAX)] {
-            if let read::Part::From { skip } = read::judge_range(StatusCode::PARTIAL_CONTENT, Some(text), offset, size)
+            if let api::RangeMatch::From { skip } =
+                api::judge_range(StatusCode::PARTIAL_CONTENT, Some(text), offset, size)
             {
                 assert_eq!(skip, 0);
                 assert!(text.contains(&offset.to_string()), "{text:?} does not begin at {offset}");
@@ -61,13 +62,13 @@ pub fn content_range(bytes: &[u8]) {
 
 /// `Retry-After`: any wait can be added to any other.
 pub fn retry_after(bytes: &[u8]) {
-    let wait = crate::request::retry_after(&headers("retry-after", bytes), SystemTime::UNIX_EPOCH);
+    let wait = crate::limit::retry_after(&headers("retry-after", bytes), SystemTime::UNIX_EPOCH);
     assert!(wait.is_none_or(|wait| SystemTime::UNIX_EPOCH.checked_add(wait).is_some()));
 }
 
 /// The body of an error: one line that can be shown.
 pub fn error_body(bytes: &[u8]) {
-    let said = Said::of(bytes, &Shown::default());
+    let said = ErrorBody::of(bytes, &Shown::default());
     assert!(!said.text.chars().any(char::is_control), "{said:?}");
     assert!(said.text.chars().count() <= 201, "{said:?}");
 }
@@ -75,18 +76,18 @@ pub fn error_body(bytes: &[u8]) {
 /// A URL of a server: we are not sent to plain http, further inside, or with somebody's name.
 pub fn location(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    for usage in [Use::Realm, Use::Upload, Use::Redirect, Use::Page] {
+    for usage in [UrlPurpose::Realm, UrlPurpose::Upload, UrlPurpose::Redirect, UrlPurpose::Page] {
         url(usage, text);
     }
 }
 
-fn url(usage: Use, text: &str) -> Option<Url> {
+fn url(usage: UrlPurpose, text: &str) -> Option<Url> {
     let registry = Url::parse("https://registry.example.com").expect("it is a URL");
-    let home = Home { url: &registry, reach: Some(Reach::Public), trusted: &[] };
-    let url = home.judge(usage, &registry, text).ok()?;
+    let policy = UrlPolicy { url: &registry, reach: Some(NetworkScope::Public), trusted: &[] };
+    let url = policy.check(usage, &registry, text).ok()?;
     assert_eq!(url.scheme(), "https", "{text:?}");
     assert!(url.username().is_empty() && url.password().is_none(), "{text:?}");
-    let inner = url.host().as_ref().and_then(Reach::of_host).is_some_and(|reach| reach != Reach::Public);
+    let inner = url.host().as_ref().and_then(NetworkScope::of_host).is_some_and(|reach| reach != NetworkScope::Public);
     assert!(!inner, "{text:?}");
     Some(url)
 }

@@ -1,49 +1,58 @@
-//! The distribution protocol: registries as Sealift sees them.
+//! A client of registries that speak the distribution protocol (distribution-spec v1.1).
 //!
-//! One [`Registries`] for each run, shared by all its stages. A request passes these rooms, from the outside in:
+//! A request passes these layers, each of which knows only those below it:
 //!
 //! ```text
-//! read/, write/   what is asked for: manifests, tags, blobs, uploads     ── Ask ──▶
-//! request/        paced, logged in, redirected, repeated                 ── one exchange ──▶
+//! fetch, push     the stages of a pipeline            registries  the section `[registries]`
+//! client          all registries of a run
+//! api/            manifests, tags, blobs, uploads, referrers, catalog, the APIs of products
+//! registry/       one registry: execute sends a request by all layers below
+//! retry/          what is repeated, how often, how long
 //! auth/           challenges, tokens           credentials/  logins
-//! net/            connections, TLS, proxies    url_policy    where we let ourselves be sent
-//! error/          from statuses and broken connections to errors of the core
+//! limit/          pauses, rates, concurrency
+//! transport/      connections, TLS, proxies    url_policy    which URLs of servers are followed
+//! profile/        known registry products
+//! error/          statuses and broken connections as errors of the core
 //! ```
-//!
-//! Follows distribution-spec v1.1; where registries differ from it or from each other, the place that copes says which.
 
-mod address;
+mod api;
 mod auth;
+mod client;
 mod config;
 mod containers;
 mod credentials;
-mod doing;
 mod error;
+mod fetch;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzz;
-mod host;
-mod names;
-mod net;
-mod quirks;
-mod read;
+mod limit;
+mod network_scope;
+mod operation;
+mod profile;
+mod push;
+mod quota;
 mod redact;
+mod referrer_tags;
 mod registries;
-mod request;
-mod stats;
+mod registry;
+mod request_counts;
+mod retry;
+mod scope;
 #[cfg(test)]
 mod tests;
 mod timing;
+mod transport;
 mod url_policy;
-mod write;
 
-pub use auth::Grant;
+pub use api::{ApiRequest, ApiResponse, Catalog, CatalogPage, Grant, TagList};
+pub use client::Client;
 pub use config::{Config, Registry};
 pub use containers::{Config as ContainersConfig, Containers};
 pub use credentials::{Config as CredentialsConfig, Credentials};
 pub use error::Reason;
-pub use read::{Catalog, CatalogPage, RegistryFetch, Tags};
+pub use fetch::RegistryFetch;
+pub use push::{RegistryPush, TargetNaming};
 pub use registries::Registries;
-pub use request::{ApiAnswer, ApiCall};
-pub use stats::Stats;
-pub use write::{Place, RegistryPush};
+pub use request_counts::RequestCounts;
+pub use retry::RetryPolicy;

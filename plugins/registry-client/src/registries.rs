@@ -4,11 +4,10 @@ use std::{
     collections::HashMap,
     fmt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use sealift_core::{
-    content::Repository,
     diagnostic::Diagnostic,
     error::of_io,
     plugin::{BuildContext, ConfigError, Section, SectionPlugin},
@@ -16,23 +15,19 @@ use sealift_core::{
 };
 
 use crate::{
-    auth::Access,
-    config::{Config, Registry},
+    client::Client,
+    config::{Config, Registry, canonical},
     containers::Containers,
     credentials::{Credentials, Logins},
-    host::{Host, Settings, Shared},
-    names::canonical,
-    net::{PROXY, Proxies, Trust, read_ca, read_identity},
-    stats::{Counters, Stats},
+    registry::{Common, RegistrySettings},
+    request_counts::RequestCounters,
     timing::Timing,
+    transport::{ConnectionSettings, Network, PROXY, Proxies, Trust, read_ca, read_identity},
 };
 
-/// The registries of one run. Ask a build context for it; all stages get the same.
+/// The section `[registries]`. All stages of a pipeline share its client.
 pub struct Registries {
-    settings: HashMap<String, Settings>,
-    auth_file: Arc<Credentials>,
-    shared: Arc<Shared>,
-    hosts: Mutex<HashMap<Arc<str>, Arc<Host>>>,
+    client: Arc<Client>,
 }
 
 /// Where the certificates of hosts are, besides the user's own: podman, skopeo and CRI-O look into both.
@@ -52,7 +47,7 @@ impl Section for Registries {
     }
 
     fn tallies(&self) -> Vec<Tally> {
-        self.shared.counters.tallies()
+        self.client.tallies()
     }
 }
 
@@ -101,45 +96,18 @@ impl Registries {
             problems = std::mem::take(&mut problems).and(found);
             Arc::default()
         });
-        let shared = Shared {
-            timing,
+        let common = Common {
+            network: Arc::new(Network { timing, proxies, certs_d, counts: RequestCounters::default() }),
+            logins: Arc::new(Logins::new(Arc::clone(&auth_file), cx.environment(), timing.helper)),
             containers,
-            logins: Logins::new(Arc::clone(&auth_file), cx.environment(), timing.helper),
-            proxies,
-            certs_d,
-            counters: Counters::default(),
             notes: cx.notes().clone(),
         };
-        problems.or_ok(Self { settings, auth_file, shared: Arc::new(shared), hosts: Mutex::default() })
+        problems.or_ok(Self { client: Arc::new(Client::new(settings, auth_file, common)) })
     }
 
-    /// What is known of the registry of a repository.
-    pub(crate) fn host(&self, repository: &Repository) -> Arc<Host> {
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let name = repository.registry();
-        if let Some(host) = hosts.get(name) {
-            return Arc::clone(host);
-        }
-        let mut settings = self.settings.get(name).cloned().unwrap_or_default();
-        settings.insecure |= self.auth_file.is_insecure(name) || self.shared.containers.conf.is_insecure(name);
-        let host = Arc::new(Host::new(name, settings, Arc::clone(&self.shared)));
-        hosts.insert(Arc::clone(&host.name), Arc::clone(&host));
-        host
-    }
-
-    /// The places where images of a repository may be read, in order; the last one is its own.
-    pub(crate) fn sources(&self, repository: &Repository, by_digest: bool) -> Vec<Repository> {
-        self.shared.containers.conf.sources(repository, by_digest)
-    }
-
-    /// Says that a repository will be asked for, so that one token may serve it and others of its host.
-    pub(crate) fn expect(&self, repository: &Repository, access: Access) {
-        self.host(repository).auth.expect(repository, access);
-    }
-
-    /// How many requests were made so far.
-    pub fn stats(&self) -> Stats {
-        self.shared.counters.snapshot()
+    /// Returns the client with these settings.
+    pub fn client(&self) -> Arc<Client> {
+        Arc::clone(&self.client)
     }
 }
 
@@ -150,7 +118,7 @@ impl fmt::Debug for Registries {
 }
 
 /// Reads one entry; all that is wrong with it at once.
-fn read(written: &str, entry: &Registry, cx: &BuildContext<'_>) -> Result<(String, Settings), ConfigError> {
+fn read(written: &str, entry: &Registry, cx: &BuildContext<'_>) -> Result<(String, RegistrySettings), ConfigError> {
     let key = |field: &str| format!("{written:?}.{field}");
     let mut problems = ConfigError::default();
     let mut note = |problem: ConfigError| problems = std::mem::take(&mut problems).and(problem);
@@ -184,13 +152,14 @@ fn read(written: &str, entry: &Registry, cx: &BuildContext<'_>) -> Result<(Strin
         let message = format!("`path_prefix` must be a path such as `/repository/docker`, not `{path_prefix}`");
         note(ConfigError::new(message).at(key("path_prefix")));
     }
-    let settings = Settings {
-        login: username.map(|name| name.expose().to_owned()).zip(password),
+    let connection = ConnectionSettings {
         insecure: entry.insecure,
         trust,
         path_prefix: path_prefix.to_owned(),
         trusted_hosts: entry.trusted_hosts.clone(),
     };
+    let login = username.map(|name| name.expose().to_owned()).zip(password);
+    let settings = RegistrySettings { login, connection };
     problems.or_ok((host, settings))
 }
 

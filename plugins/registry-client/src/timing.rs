@@ -5,13 +5,15 @@
 
 use std::time::Duration;
 
+use crate::retry::RetryPolicy;
+
 /// How long things may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timing {
     /// Until a connection stands, TLS included.
     pub(crate) connect: Duration,
     /// Until a server says whether it speaks TLS.
-    pub(crate) sniff: Duration,
+    pub(crate) tls_probe: Duration,
     /// From a small request to the first byte of its answer.
     pub(crate) response: Duration,
     /// The same for what may be much work at the other end: tag lists of big repositories on object stores, the
@@ -26,18 +28,7 @@ pub(crate) struct Timing {
     pub(crate) commit: Duration,
     /// How long a credential helper may think; some ask the user.
     pub(crate) helper: Duration,
-    /// The first pause before something is tried again; it doubles each time.
-    pub(crate) backoff: Duration,
-    /// The longest of these pauses.
-    pub(crate) backoff_max: Duration,
-    /// How long a host that answered before may be away: so long its requests are sent again and again, however often
-    /// that is.
-    pub(crate) outage: Duration,
-    /// The longest wait that a host may ask for within a request; if it asks for more, the request fails with that
-    /// advice and the engine decides.
-    pub(crate) patience: Duration,
-    /// The longest wait that is believed at all.
-    pub(crate) patience_max: Duration,
+    pub(crate) retry: RetryPolicy,
 }
 
 impl Timing {
@@ -50,18 +41,14 @@ impl Default for Timing {
         let seconds = Duration::from_secs;
         Self {
             connect: seconds(15),
-            sniff: seconds(5),
+            tls_probe: seconds(5),
             response: seconds(60),
             slow_response: seconds(300),
             idle_read: seconds(60),
             idle_write: seconds(300),
             commit: seconds(900),
             helper: seconds(60),
-            backoff: Duration::from_millis(500),
-            backoff_max: seconds(20),
-            outage: seconds(45),
-            patience: seconds(120),
-            patience_max: seconds(3600),
+            retry: RetryPolicy::default(),
         }
     }
 }

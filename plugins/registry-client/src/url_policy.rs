@@ -6,7 +6,7 @@
 //! * http and https only, no user info, no endless texts
 //! * never from https down to http; the same host under plain http is a server that does not know of the TLS in front
 //!   of it, so its URL is taken up to https
-//! * no address that lies further inward than the registry ([`Reach`]), checked for literal addresses here and for
+//! * no address that lies further inward than the registry ([`NetworkScope`]), checked for literal addresses here and for
 //!   names by the resolver of `net`, where they are resolved
 //! * pages of a list stay where the list is
 //!
@@ -16,11 +16,11 @@ use std::fmt;
 
 use url::Url;
 
-use crate::address::Reach;
+use crate::network_scope::NetworkScope;
 
 /// What a server gave the URL for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Use {
+pub(crate) enum UrlPurpose {
     /// The token service of a challenge.
     Realm,
     /// Where an upload goes on.
@@ -33,26 +33,26 @@ pub(crate) enum Use {
 
 /// The registry that a URL is judged for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Home<'a> {
+pub(crate) struct UrlPolicy<'a> {
     /// The registry's own URL.
     pub(crate) url: &'a Url,
     /// Where it turned out to be; unknown means public.
-    pub(crate) reach: Option<Reach>,
+    pub(crate) reach: Option<NetworkScope>,
     /// Hosts that the user trusts to be where they are.
     pub(crate) trusted: &'a [String],
 }
 
 /// A URL that is not followed, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refused {
-    usage: Use,
+pub(crate) struct RefusedUrl {
+    usage: UrlPurpose,
     host: String,
     why: String,
 }
 
-impl std::error::Error for Refused {}
+impl std::error::Error for RefusedUrl {}
 
-impl Refused {
+impl RefusedUrl {
     /// What the reader can do.
     pub(crate) fn remedy(&self) -> &'static str {
         match self.why.as_str() {
@@ -62,13 +62,13 @@ impl Refused {
     }
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for RefusedUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.usage {
-            Use::Realm => "asks for credentials to be sent",
-            Use::Upload => "wants the upload to go",
-            Use::Redirect => "redirects",
-            Use::Page => "continues its list",
+            UrlPurpose::Realm => "asks for credentials to be sent",
+            UrlPurpose::Upload => "wants the upload to go",
+            UrlPurpose::Redirect => "redirects",
+            UrlPurpose::Page => "continues its list",
         };
         write!(f, "the registry {what} to `{}`, which is refused: {}", self.host, self.why)
     }
@@ -82,18 +82,18 @@ pub(crate) fn same_origin(a: &Url, b: &Url) -> bool {
     a.scheme() == b.scheme() && a.host_str() == b.host_str() && a.port_or_known_default() == b.port_or_known_default()
 }
 
-impl Home<'_> {
+impl UrlPolicy<'_> {
     /// Takes a text that a server sent in answer to `asked`, and gives the URL to use, or says why not.
-    pub(crate) fn judge(&self, usage: Use, asked: &Url, text: &str) -> Result<Url, Refused> {
+    pub(crate) fn check(&self, usage: UrlPurpose, asked: &Url, text: &str) -> Result<Url, RefusedUrl> {
         let refuse = |host: &str, why: &str| {
             let host = host.chars().filter(|char| !char.is_control()).take(80).collect();
-            Err(Refused { usage, host, why: why.to_owned() })
+            Err(RefusedUrl { usage, host, why: why.to_owned() })
         };
         if text.len() > MAX_LENGTH {
             return refuse("a URL", &format!("it has {} characters", text.len()));
         }
         // A realm must be absolute; the others are resolved against what was asked (RFC 3986).
-        let parsed = if usage == Use::Realm { Url::parse(text) } else { asked.join(text) };
+        let parsed = if usage == UrlPurpose::Realm { Url::parse(text) } else { asked.join(text) };
         let mut url = match parsed {
             Ok(url) => url,
             Err(error) => return refuse(text.split(['?', '@']).next().unwrap_or_default(), &error.to_string()),
@@ -108,23 +108,23 @@ impl Home<'_> {
         }
         url.set_fragment(None);
         self.lift(&mut url);
-        if usage == Use::Page && !same_origin(&url, self.url) && !same_origin(&url, asked) {
+        if usage == UrlPurpose::Page && !same_origin(&url, self.url) && !same_origin(&url, asked) {
             return refuse(&host, "a list must stay at the registry");
         }
         if url.scheme() == "http" && self.url.scheme() == "https" {
             return refuse(&host, "it would leave https for plain http");
         }
-        match url.host().as_ref().and_then(Reach::of_host) {
+        match url.host().as_ref().and_then(NetworkScope::of_host) {
             Some(target) if !self.admits(&host, target) => refuse(&host, INWARD),
             _ => Ok(url),
         }
     }
 
     /// Whether this host may be at such an address.
-    pub(crate) fn admits(&self, host: &str, target: Reach) -> bool {
+    pub(crate) fn admits(&self, host: &str, target: NetworkScope) -> bool {
         self.url.host_str() == Some(host)
             || self.trusted.iter().any(|trusted| trusted.eq_ignore_ascii_case(host))
-            || self.reach.unwrap_or(Reach::Public).may_send_to(target)
+            || self.reach.unwrap_or(NetworkScope::Public).may_send_to(target)
     }
 
     /// A registry behind a proxy that ends TLS often gives plain http URLs of itself.
@@ -142,10 +142,10 @@ impl Home<'_> {
 /// Why an inner address is refused; the resolver says the same of names.
 pub(crate) const INWARD: &str = "that address is further inside than the registry itself";
 
-impl Refused {
+impl RefusedUrl {
     /// A name that resolved to what it must not.
     pub(crate) fn resolved(host: &str) -> Self {
-        Self { usage: Use::Redirect, host: host.to_owned(), why: INWARD.to_owned() }
+        Self { usage: UrlPurpose::Redirect, host: host.to_owned(), why: INWARD.to_owned() }
     }
 }
 

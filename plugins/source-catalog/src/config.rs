@@ -47,7 +47,7 @@ impl StageConfig<dyn List> for Config {
             (Some((at, below)), Some(include), Some(exclude), Some(registries)) => {
                 let include = (!self.include.is_empty()).then_some(include);
                 let wanted = Wanted { below, include, exclude };
-                Ok(Box::new(CatalogList::new(registries, at, wanted)))
+                Ok(Box::new(CatalogList::new(registries.client(), at, wanted)))
             }
             _ => Err(errors),
         }

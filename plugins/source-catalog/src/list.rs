@@ -11,7 +11,7 @@ use sealift_core::{
     outlet::Outlet,
     stage::List,
 };
-use sealift_registry_client::{Registries, Tags};
+use sealift_registry_client::{Client, TagList};
 
 use crate::wanted::Wanted;
 
@@ -20,7 +20,7 @@ const AHEAD: usize = 8;
 
 /// Lists what a catalog has.
 pub(crate) struct CatalogList {
-    registries: Arc<Registries>,
+    client: Arc<Client>,
     at: Repository,
     wanted: Wanted,
     rule: Arc<str>,
@@ -34,14 +34,14 @@ struct Noted {
 }
 
 impl CatalogList {
-    pub(crate) fn new(registries: Arc<Registries>, at: Repository, wanted: Wanted) -> Self {
+    pub(crate) fn new(client: Arc<Client>, at: Repository, wanted: Wanted) -> Self {
         let rule = format!("catalog of {}", at.registry()).into();
-        Self { registries, at, wanted, rule }
+        Self { client, at, wanted, rule }
     }
 
     /// The repositories that are wanted, each once; the next page is read when this one is through.
     fn repositories<'a>(&'a self, out: &'a Outlet) -> impl Stream<Item = Result<Repository>> + Send + 'a {
-        let state = (self.registries.catalog(&self.at), HashSet::new());
+        let state = (self.client.catalog(&self.at), HashSet::new());
         let pages = stream::try_unfold(state, move |(mut catalog, mut seen)| async move {
             let Some(page) = catalog.page().await? else { return Ok::<_, Error>(None) };
             if page.skipped > 0 {
@@ -58,7 +58,7 @@ impl CatalogList {
         pages.try_flatten()
     }
 
-    async fn hand_out(&self, repository: &Repository, tags: Tags, out: &Outlet) -> Result<bool> {
+    async fn hand_out(&self, repository: &Repository, tags: TagList, out: &Outlet) -> Result<bool> {
         if tags.skipped > 0 {
             out.warn(format!("{} entries in the tag list of `{repository}` are no tags", tags.skipped)).await?;
         }
@@ -78,7 +78,7 @@ impl List for CatalogList {
     async fn list(&self, out: &Outlet) -> Result<()> {
         let mut noted = Noted::default();
         let read = |repository: Repository| async move {
-            let tags = self.registries.tags(&repository).await;
+            let tags = self.client.tags(&repository).await;
             Ok((repository, tags))
         };
         let mut turns = self.repositories(out).map_ok(read).try_buffered(AHEAD).boxed();
@@ -107,7 +107,7 @@ impl List for CatalogList {
     }
 
     async fn list_again(&self, repository: &Repository, out: &Outlet) -> Result<()> {
-        let tags = self.registries.tags(repository).await?;
+        let tags = self.client.tags(repository).await?;
         self.hand_out(repository, tags, out).await.map(drop)
     }
 }

@@ -76,7 +76,7 @@ impl StageConfig<dyn List> for ListConfig {
     fn build(self, cx: &BuildContext<'_>) -> Result<Box<dyn List>, ConfigError> {
         match (rules::read(&self, cx), cx.section::<Registries>()) {
             (Ok(Read { rules, refused }), Ok(registries)) => {
-                let list = RegistryList::new(registries, rules).with_refused(refused);
+                let list = RegistryList::new(registries.client(), rules).with_refused(refused);
                 Ok(Box::new(list.reading_ahead(self.listings)))
             }
             (Err(problem), Ok(_)) | (Ok(_), Err(problem)) => Err(problem),
@@ -87,6 +87,6 @@ impl StageConfig<dyn List> for ListConfig {
 
 impl StageConfig<dyn Fetch> for FetchConfig {
     fn build(self, cx: &BuildContext<'_>) -> Result<Box<dyn Fetch>, ConfigError> {
-        Ok(Box::new(RegistryFetch::new(cx.section::<Registries>()?)))
+        Ok(Box::new(RegistryFetch::new(cx.section::<Registries>()?.client())))
     }
 }

@@ -20,7 +20,7 @@ use sealift_core::{
     stage::List,
 };
 use sealift_image_syncer::Rule;
-use sealift_registry_client::Registries;
+use sealift_registry_client::Client;
 use tokio::sync::OnceCell;
 
 use crate::exclusive::exclusive;
@@ -30,7 +30,7 @@ const AHEAD: usize = 8;
 
 /// Lists what rules name.
 pub struct RegistryList {
-    registries: Arc<Registries>,
+    client: Arc<Client>,
     rules: Vec<(Rule, bool)>,
     /// Rules that cannot be followed, by their places.
     refused: Vec<(Arc<str>, Error)>,
@@ -39,9 +39,9 @@ pub struct RegistryList {
 
 impl RegistryList {
     /// Lists what `rules` name.
-    pub fn new(registries: Arc<Registries>, rules: Vec<Rule>) -> Self {
+    pub fn new(client: Arc<Client>, rules: Vec<Rule>) -> Self {
         let alone = exclusive(&rules);
-        Self { registries, rules: rules.into_iter().zip(alone).collect(), refused: Vec::new(), ahead: AHEAD }
+        Self { client, rules: rules.into_iter().zip(alone).collect(), refused: Vec::new(), ahead: AHEAD }
     }
 
     /// The same beside rules that cannot be followed, each with the place where it stands.
@@ -57,7 +57,7 @@ impl RegistryList {
     }
 
     async fn tags(&self, repository: &Repository) -> Result<Arc<TagList>> {
-        let found = self.registries.tags(repository).await?;
+        let found = self.client.tags(repository).await?;
         Ok(Arc::new(TagList { tags: found.tags, skipped: found.skipped }))
     }
 

@@ -11,7 +11,7 @@ use sealift_core::{
     stage::{List, Push},
 };
 use sealift_image_syncer::Dialect;
-use sealift_registry_client::{Place, Registries, RegistryPush};
+use sealift_registry_client::{Registries, RegistryPush, TargetNaming};
 use sealift_serve::access::Kind;
 use sealift_testkit::registry::Registry;
 
@@ -22,7 +22,7 @@ fn cx() -> BuildContext<'static> {
 }
 
 async fn fill(registry: &Registry, names: &[&str]) {
-    let push = RegistryPush::new(cx().section::<Registries>().unwrap(), Place::Targets);
+    let push = RegistryPush::new(cx().section::<Registries>().unwrap().client(), TargetNaming::Targets);
     let bytes = br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
     let manifest = Manifest::parse(&bytes[..], &well_known::OCI_INDEX).unwrap();
     for name in names {

@@ -15,8 +15,8 @@ use std::{
 
 use sealift_core::content::Repository;
 
-use super::Scopes;
-use crate::host::Host;
+use super::Auth;
+use crate::scope::Scopes;
 
 /// Repositories in one token. A token names them all and goes with every request, and servers bound their headers.
 const MOST: usize = 16;
@@ -86,10 +86,10 @@ impl Batches {
     }
 }
 
-impl Host {
+impl Auth {
     /// The scopes that a token for these should have: those of the repository's batch as well, if it has one.
     pub(super) async fn batched(&self, repository: &Repository, scopes: &Scopes) -> Option<Scopes> {
-        let batches = &self.auth.batches;
+        let batches = &self.batches;
         if batches.goes_alone(repository) {
             return None;
         }
@@ -107,7 +107,7 @@ impl Host {
 
     /// Whoever has another login needs another token.
     async fn make_batch(&self, repository: &Repository) -> Option<Scopes> {
-        let companions = self.auth.batches.companions(repository);
+        let companions = self.batches.companions(repository);
         if companions.len() < 2 {
             return None;
         }

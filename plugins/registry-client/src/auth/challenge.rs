@@ -14,8 +14,9 @@ pub(crate) struct Challenges {
     pub(crate) insufficient_scope: bool,
     /// User name and password.
     pub(crate) basic: bool,
-    /// The realm is that of Harbor, which answers with it to every token that it does not take.
-    pub(crate) harbor: bool,
+    /// The realm of a Basic challenge. Harbor is recognised by its own, which it sends to every token that it does not
+    /// accept.
+    pub(crate) basic_realm: Option<String>,
 }
 
 /// Where tokens come from.
@@ -48,7 +49,7 @@ impl Challenges {
         };
         if challenge.scheme.eq_ignore_ascii_case("basic") {
             self.basic = true;
-            self.harbor |= parameter("realm").as_deref() == Some("harbor");
+            self.basic_realm = parameter("realm").or_else(|| self.basic_realm.take());
         }
         if challenge.scheme.eq_ignore_ascii_case("bearer") && self.bearer.is_none() {
             let Some(realm) = parameter("realm") else { return };

@@ -11,7 +11,7 @@ use std::sync::{PoisonError, atomic::Ordering};
 use sealift_core::{error::Error, notes::Room};
 
 use super::{Auth, Wanted, challenge::Bearer, tokens::Key};
-use crate::host::{Host, Reached};
+use crate::transport::Endpoint;
 
 /// A login and the door that refused it, which may have been the wrong one.
 pub(super) struct Doubted {
@@ -35,6 +35,7 @@ impl Auth {
     pub(super) fn drop_hearsay(&self) {
         if self.hearsay.swap(false, Ordering::AcqRel) {
             *self.wanted() = Wanted::Nothing;
+            self.profile.reset_detection();
         }
     }
 
@@ -52,25 +53,26 @@ impl Auth {
     }
 }
 
-impl Host {
+impl Auth {
     /// Takes up what an earlier run noted, once and if nothing better is known.
-    pub(super) fn look_up(&self, at: &Reached) {
-        if self.is_insecure() || self.auth.looked_up.swap(true, Ordering::Relaxed) {
+    pub(super) fn look_up(&self, at: &Endpoint) {
+        if self.transport.is_insecure() || self.looked_up.swap(true, Ordering::Relaxed) {
             return;
         }
-        let note = self.shared.notes.get(Room::Challenges, at.root.as_str());
+        let note = self.notes.get(Room::Challenges, at.root.as_str());
         let Some(noted) = note.as_deref().and_then(read) else { return };
-        let mut wanted = self.auth.wanted();
+        let mut wanted = self.wanted();
         if *wanted == Wanted::Nothing {
+            self.detect(&noted);
             *wanted = noted;
-            self.auth.hearsay.store(true, Ordering::Release);
+            self.hearsay.store(true, Ordering::Release);
         }
     }
 
     /// Notes what the host said.
-    pub(super) fn note_wanted(&self, at: &Reached, wanted: &Wanted) {
-        if let Some(note) = written(wanted).filter(|_| !self.is_insecure()) {
-            self.shared.notes.put(Room::Challenges, at.root.as_str(), note.as_bytes());
+    pub(super) fn note_wanted(&self, at: &Endpoint, wanted: &Wanted) {
+        if let Some(note) = written(wanted).filter(|_| !self.transport.is_insecure()) {
+            self.notes.put(Room::Challenges, at.root.as_str(), note.as_bytes());
         }
     }
 }

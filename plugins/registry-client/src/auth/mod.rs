@@ -7,17 +7,15 @@
 mod batch;
 mod challenge;
 mod claims;
-mod grant;
 mod hearsay;
 mod introduction;
-mod scope;
 mod strangers;
 mod ticket;
 mod token;
 mod tokens;
 
 use std::sync::{
-    Mutex, MutexGuard, PoisonError,
+    Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -25,11 +23,9 @@ pub(crate) use batch::Access;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use challenge::Challenges;
 pub(crate) use claims::Claims;
-pub use grant::Grant;
-pub(crate) use scope::Scopes;
 pub(crate) use ticket::Tried;
 
-use sealift_core::content::Repository;
+use sealift_core::{content::Repository, notes::Notes};
 
 use self::{
     batch::Batches,
@@ -38,10 +34,22 @@ use self::{
     strangers::Strangers,
     tokens::Tokens,
 };
+use crate::{
+    credentials::{Login, Logins},
+    profile::CurrentProfile,
+    retry::RetryState,
+    transport::Transport,
+};
 
-/// What is known of how a host logs in.
-#[derive(Default)]
+/// The login at one registry: a layer around its transport.
 pub(crate) struct Auth {
+    transport: Arc<Transport>,
+    logins: Arc<Logins>,
+    /// The login of its entry in `[registries]`.
+    own_login: Option<Arc<Login>>,
+    notes: Notes,
+    retry: Arc<RetryState>,
+    profile: Arc<CurrentProfile>,
     wanted: Mutex<Wanted>,
     /// Whether only an earlier run says so.
     hearsay: AtomicBool,
@@ -58,7 +66,7 @@ pub(crate) struct Auth {
 
 /// What a host wants to see.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-enum Wanted {
+pub(crate) enum Wanted {
     #[default]
     Nothing,
     Basic,
@@ -75,7 +83,39 @@ impl Wanted {
     }
 }
 
+/// The parts of a client that a login needs.
+pub(crate) struct AuthContext {
+    pub(crate) transport: Arc<Transport>,
+    pub(crate) logins: Arc<Logins>,
+    pub(crate) own_login: Option<Arc<Login>>,
+    pub(crate) notes: Notes,
+    pub(crate) retry: Arc<RetryState>,
+    pub(crate) profile: Arc<CurrentProfile>,
+}
+
 impl Auth {
+    pub(crate) fn new(context: AuthContext) -> Self {
+        let AuthContext { transport, logins, own_login, notes, retry, profile } = context;
+        Self {
+            transport,
+            logins,
+            own_login,
+            notes,
+            retry,
+            profile,
+            wanted: Mutex::default(),
+            hearsay: AtomicBool::default(),
+            doubted: Mutex::default(),
+            looked_up: AtomicBool::default(),
+            met: AtomicBool::default(),
+            first: tokio::sync::Mutex::default(),
+            introduced: tokio::sync::OnceCell::default(),
+            strangers: Strangers::default(),
+            tokens: Tokens::default(),
+            batches: Batches::default(),
+        }
+    }
+
     /// Lets one request go first, so that a hundred at once do not all learn from a 401 of their own. Whatever
     /// comes of it, the others go together then.
     pub(crate) async fn first_request(&self) -> Option<FirstRequest<'_>> {
@@ -91,9 +131,11 @@ impl Auth {
         self.batches.expect(repository, access);
     }
 
-    /// Whether its token service is that of Harbor.
-    pub(crate) fn is_harbor(&self) -> bool {
-        matches!(&*self.wanted(), Wanted::Bearer(bearer) if bearer.service.as_deref() == Some("harbor-registry"))
+    /// Detects the product by what the host wants.
+    fn detect(&self, wanted: &Wanted) {
+        if let Wanted::Bearer(Bearer { service: Some(service), .. }) = wanted {
+            self.profile.detect_by_service(service);
+        }
     }
 
     fn wanted(&self) -> MutexGuard<'_, Wanted> {

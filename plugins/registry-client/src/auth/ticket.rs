@@ -9,16 +9,16 @@ use sealift_core::{
 };
 
 use super::{
-    Claims, Scopes, Wanted,
+    Auth, Claims, Wanted,
     challenge::{Bearer, Challenges},
     token::NoToken,
     tokens::{Key, Token},
 };
 use crate::{
     credentials::{Login, Lookup, Shown, Trial, sensitive},
-    doing::Doing,
-    host::{Host, Reached},
-    quirks::Quirks,
+    operation::Operation,
+    scope::Scopes,
+    transport::Endpoint,
 };
 
 /// What was tried for one request; each of these helps once or not at all.
@@ -41,7 +41,7 @@ pub(crate) struct Tried {
 
 impl Tried {
     /// Nothing but the root of the API, which wants this.
-    pub(super) fn introduced_as(wanted: Option<Wanted>) -> Self {
+    pub(crate) fn introduced_as(wanted: Option<Wanted>) -> Self {
         Self { introduced_as: wanted, ..Self::default() }
     }
 }
@@ -115,12 +115,12 @@ impl Ticket {
     }
 
     /// Whether nothing was sent because it was not known what the host wants.
-    pub(super) fn is_bare(&self) -> bool {
+    pub(crate) fn is_bare(&self) -> bool {
         matches!(self.sent, Sent::Bare)
     }
 
     /// What the token says of itself, if it is one of Harbor's.
-    pub(super) fn claims(&self) -> Option<&Claims> {
+    pub(crate) fn claims(&self) -> Option<&Claims> {
         match &self.sent {
             Sent::Bearer { claims, .. } => claims.as_deref(),
             _ => None,
@@ -143,7 +143,7 @@ impl Ticket {
     }
 
     /// Whether there is a login.
-    pub(super) fn has_login(&self) -> bool {
+    pub(crate) fn has_login(&self) -> bool {
         self.login.is_some()
     }
 
@@ -159,12 +159,12 @@ impl Ticket {
     }
 
     /// The host answered with something else than 401.
-    pub(crate) fn accepted(self, host: &Host) {
+    pub(crate) fn accepted(self, auth: &Auth) {
         if !matches!(self.sent, Sent::Bare | Sent::Nothing) {
-            host.auth.is_certain();
+            auth.is_certain();
         }
         if matches!(self.sent, Sent::Bearer { batch: Batch::Apart, .. }) {
-            host.auth.batches.refuse();
+            auth.batches.refuse();
         }
         if let Sent::Basic { trial: Some(trial), .. } = self.sent {
             trial.accepted();
@@ -172,21 +172,21 @@ impl Ticket {
     }
 }
 
-impl Host {
+impl Auth {
     /// What to send with a request, as far as it is known what the host wants.
     pub(crate) async fn ticket(
         &self,
-        at: &Reached,
+        at: &Endpoint,
         repository: &Repository,
         scopes: &Scopes,
         tried: &Tried,
     ) -> Result<Ticket> {
         self.look_up(at);
-        let hearsay = self.auth.is_hearsay();
+        let hearsay = self.is_hearsay();
         let ticket = self.ticket_as_known(at, repository, scopes, tried).await;
         let nothing = ticket.as_ref().map_or(true, |ticket| ticket.sent.is_nothing());
-        if hearsay && nothing && matches!(*self.auth.wanted(), Wanted::Bearer(_)) {
-            self.auth.drop_hearsay();
+        if hearsay && nothing && matches!(*self.wanted(), Wanted::Bearer(_)) {
+            self.drop_hearsay();
             return Ok(Ticket::new(Sent::Bare, None));
         }
         ticket.map(|ticket| Ticket { hearsay, ..ticket })
@@ -194,13 +194,13 @@ impl Host {
 
     async fn ticket_as_known(
         &self,
-        at: &Reached,
+        at: &Endpoint,
         repository: &Repository,
         scopes: &Scopes,
         tried: &Tried,
     ) -> Result<Ticket> {
-        let wanted = tried.introduced_as.clone().unwrap_or_else(|| self.auth.wanted().clone());
-        let strangers = wanted == Wanted::Basic && self.auth.strangers.are_welcome(repository);
+        let wanted = tried.introduced_as.clone().unwrap_or_else(|| self.wanted().clone());
+        let strangers = wanted == Wanted::Basic && self.strangers.are_welcome(repository);
         if wanted == Wanted::Nothing || (strangers && tried.introduced_as.is_none()) {
             return Ok(Ticket::new(Sent::Bare, None));
         }
@@ -211,7 +211,7 @@ impl Host {
 
     async fn ticket_for(
         &self,
-        at: &Reached,
+        at: &Endpoint,
         repository: &Repository,
         scopes: &Scopes,
         tried: &Tried,
@@ -230,11 +230,11 @@ impl Host {
                     let ticket = self.bearer_ticket(at, &bearer, &batched, login.clone(), Batch::Together).await;
                     let opens = matches!(&ticket, Ok(Ticket { sent: Sent::Bearer { .. }, .. }));
                     let passes = ticket.as_ref().is_err_and(Error::is_retryable);
-                    if opens || passes || self.auth.is_hearsay() {
+                    if opens || passes || self.is_hearsay() {
                         return ticket;
                     }
                     // Not for several, perhaps; what is wrong in any case is told to who asks for one.
-                    self.auth.batches.refuse();
+                    self.batches.refuse();
                 }
                 let batch = if tried.alone { Batch::Apart } else { Batch::Alone };
                 self.bearer_ticket(at, &bearer, &scopes, login, batch).await
@@ -257,7 +257,7 @@ impl Host {
 
     async fn bearer_ticket(
         &self,
-        at: &Reached,
+        at: &Endpoint,
         bearer: &Bearer,
         scopes: &Scopes,
         login: Option<Arc<Login>>,
@@ -270,7 +270,7 @@ impl Host {
                 Some(login) => login.proof().enter().await?,
                 None => None,
             };
-            let fetched = match self.auth.doubted(&key) {
+            let fetched = match self.doubted(&key) {
                 Some(error) => Err(NoToken::WrongLogin(error)),
                 None => self.fetch_token(at, &key.bearer, scopes, login.as_ref()).await,
             };
@@ -282,8 +282,8 @@ impl Host {
                     trial.into_iter().for_each(Trial::accepted);
                     Ok(fresh)
                 }
-                Err(NoToken::WrongLogin(error)) if self.auth.is_hearsay() => {
-                    self.auth.doubt(&key, error.clone());
+                Err(NoToken::WrongLogin(error)) if self.is_hearsay() => {
+                    self.doubt(&key, error.clone());
                     Err(error.retry(Retry::Soon))
                 }
                 Err(NoToken::WrongLogin(error)) => {
@@ -293,7 +293,7 @@ impl Host {
                 Err(NoToken::Other(error)) => Err(error),
             }
         };
-        match self.auth.tokens.get(&key, ask).await {
+        match self.tokens.get(&key, ask).await {
             Ok(token) => {
                 let Token { header, serial, fresh, claims } = token;
                 let sent = Sent::Bearer { header, key, serial, fresh, batch, claims };
@@ -301,7 +301,7 @@ impl Host {
             }
             // Some token services have nothing for the anonymous, while the registry shows them what is public.
             Err(error) if login.is_none() && error.kind() == ErrorKind::Denied && !error.is_retryable() => {
-                tracing::debug!(host = %self.name, %error, "no anonymous token, so none is sent");
+                tracing::debug!(host = %self.transport.name(), %error, "no anonymous token, so none is sent");
                 Ok(Ticket::new(Sent::Nothing, None))
             }
             Err(error) => Err(error),
@@ -314,13 +314,13 @@ impl Host {
     /// If the login is wrong, which is then known for all requests, or if none can be looked up.
     pub(crate) async fn challenged(
         &self,
-        at: &Reached,
-        doing: Doing<'_>,
+        at: &Endpoint,
+        operation: Operation<'_>,
         ticket: &mut Ticket,
         headers: &HeaderMap,
         tried: &mut Tried,
     ) -> Result<bool> {
-        match (self.answer_challenge(at, doing, ticket, headers, tried).await?, ticket.failed()) {
+        match (self.answer_challenge(at, operation, ticket, headers, tried).await?, ticket.failed()) {
             (false, Some(error)) => Err(error.clone()),
             (again, _) => Ok(again),
         }
@@ -328,8 +328,8 @@ impl Host {
 
     async fn answer_challenge(
         &self,
-        at: &Reached,
-        doing: Doing<'_>,
+        at: &Endpoint,
+        operation: Operation<'_>,
         ticket: &mut Ticket,
         headers: &HeaderMap,
         tried: &mut Tried,
@@ -341,19 +341,19 @@ impl Host {
             _ => ticket.sent.is_nothing(),
         };
         if ticket.hearsay && other && once(&mut tried.doubted) {
-            self.auth.drop_hearsay();
+            self.drop_hearsay();
             self.learn(at, &challenges);
             return Ok(true);
         }
         self.learn(at, &challenges);
         match &mut ticket.sent {
             Sent::Bare if once(&mut tried.introduced) => {
-                self.auth.strangers.refused(doing.repository());
-                let known = *self.auth.wanted() != Wanted::Nothing;
-                if !known && let Some(wanted) = self.introduce(at, doing).await {
+                self.strangers.refused(operation.repository());
+                let known = *self.wanted() != Wanted::Nothing;
+                if !known && let Some(wanted) = self.introduce(at, operation).await {
                     self.adopt(at, &wanted);
                 }
-                self.has_something_to_show(doing.repository()).await
+                self.has_something_to_show(operation.repository()).await
             }
             Sent::Bare | Sent::Nothing | Sent::Given(_) => Ok(false),
             Sent::Basic { trial, .. } => {
@@ -385,13 +385,13 @@ impl Host {
                 }
                 // Not renewed: a service that looks at the first scope only would give each of them its turn, and no end.
                 if *batch == Batch::Together && once(&mut tried.alone) {
-                    self.auth.batches.set_apart(doing.repository());
+                    self.batches.set_apart(operation.repository());
                     return Ok(true);
                 }
                 if *fresh || !once(&mut tried.renewed) {
                     return Ok(false);
                 }
-                self.auth.tokens.forget(key, *serial).await;
+                self.tokens.forget(key, *serial).await;
                 Ok(true)
             }
         }
@@ -404,10 +404,10 @@ impl Host {
     /// If it was not the first one.
     pub(crate) async fn untaken(&self, ticket: &Ticket, tried: &mut Tried) -> Result<()> {
         if let Sent::Bearer { key, serial, .. } = &ticket.sent {
-            self.auth.tokens.forget(key, *serial).await;
+            self.tokens.forget(key, *serial).await;
         }
         if once(&mut tried.untaken) {
-            tokio::time::sleep(self.shared.timing.backoff).await;
+            tokio::time::sleep(self.retry.policy().backoff).await;
             return Ok(());
         }
         let error = self.wrong_login(ticket.login.as_deref());
@@ -429,7 +429,7 @@ impl Host {
     pub(crate) async fn renew(&self, ticket: &Ticket, tried: &mut Tried) -> bool {
         match &ticket.sent {
             Sent::Bearer { key, serial, fresh: false, .. } if once(&mut tried.renewed) => {
-                self.auth.tokens.forget(key, *serial).await;
+                self.tokens.forget(key, *serial).await;
                 true
             }
             _ => false,
@@ -437,9 +437,9 @@ impl Host {
     }
 
     /// Remembers what a challenge asks for.
-    pub(super) fn learn(&self, at: &Reached, challenges: &Challenges) {
-        if challenges.harbor {
-            Quirks::set(&self.quirks.harbor);
+    pub(super) fn learn(&self, at: &Endpoint, challenges: &Challenges) {
+        if let Some(realm) = &challenges.basic_realm {
+            self.profile.detect_by_basic_realm(realm);
         }
         if let Some(wanted) = Wanted::of(challenges) {
             self.adopt(at, &wanted);
@@ -447,34 +447,35 @@ impl Host {
     }
 
     /// Sends what is wanted from now on.
-    pub(super) fn adopt(&self, at: &Reached, news: &Wanted) {
+    pub(super) fn adopt(&self, at: &Endpoint, news: &Wanted) {
         {
-            let mut wanted = self.auth.wanted();
+            let mut wanted = self.wanted();
             // Harbor answers an expired bearer token with a Basic challenge, so the remembered one stays.
             if *news == Wanted::Basic && *wanted != Wanted::Nothing {
                 return;
             }
-            self.auth.is_certain();
+            self.is_certain();
             if *wanted == *news {
                 return;
             }
             *wanted = news.clone();
         }
+        self.detect(news);
         // The next run would show a password to repositories that want none.
-        if !(*news == Wanted::Basic && self.auth.strangers.any()) {
+        if !(*news == Wanted::Basic && self.strangers.any()) {
             self.note_wanted(at, news);
         }
     }
 
     /// The login for a repository, for a request that may do without.
     pub(crate) async fn look_up_login(&self, repository: &Repository) -> Lookup {
-        self.shared.logins.look_up(self.own_login(), repository).await
+        self.logins.look_up(self.own_login.as_ref(), repository).await
     }
 
     /// Whether there is something to send now that the host said what it wants. A bearer token may be had by nobody in
     /// particular, too.
     async fn has_something_to_show(&self, repository: &Repository) -> Result<bool> {
-        let wanted = self.auth.wanted().clone();
+        let wanted = self.wanted().clone();
         match wanted {
             Wanted::Nothing => Ok(false),
             Wanted::Bearer(_) => Ok(true),
@@ -487,9 +488,11 @@ impl Host {
 
     fn wrong_login(&self, login: Option<&Login>) -> Error {
         let origin = login.map(|login| login.origin.as_str()).unwrap_or_default();
-        let error =
-            Error::new(ErrorKind::Denied, format!("`{}` does not accept the login from {origin} (401)", self.name));
-        error.hint(match self.is_harbor() {
+        let error = Error::new(
+            ErrorKind::Denied,
+            format!("`{}` does not accept the login from {origin} (401)", self.transport.name()),
+        );
+        error.hint(match self.profile.facts().projects {
             true => "check user name and password there, and whether a robot expired",
             false => "check user name and password there",
         })

@@ -12,15 +12,16 @@ use serde::Deserialize;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
-use super::{Claims, Scopes, challenge::Bearer};
+use super::{Auth, Claims, challenge::Bearer};
 use crate::{
     credentials::{Login, Shown},
-    error::{Side, is_transient, transport},
-    host::{Host, Reached},
-    net::Lane,
+    error::{Peer, transport},
+    limit::{retry_after, sent_at},
     redact::authority,
-    request::{Answer, Backoff, refused, retry_after, sent_at},
-    url_policy::Use,
+    retry::is_transient,
+    scope::Scopes,
+    transport::{ConnectionPool, Endpoint, Response, refused},
+    url_policy::UrlPurpose,
 };
 
 /// A token and how long it is good for.
@@ -49,8 +50,6 @@ impl Fresh {
 
 /// The longest answer that is read; real ones have some KiB.
 const MAX_BYTES: u64 = 1 << 20;
-/// How often a token service is asked at most for one token.
-const ATTEMPTS: u32 = 4;
 
 /// What to do about an answer that no token service gives.
 const NO_SERVICE: &str =
@@ -64,60 +63,53 @@ pub(super) enum NoToken {
     Other(Error),
 }
 
-impl Host {
+impl Auth {
     /// Asks the token service of a challenge. Redirects are not followed: the answer is meant for nobody else.
     pub(super) async fn fetch_token(
         &self,
-        at: &Reached,
+        at: &Endpoint,
         bearer: &Bearer,
         scopes: &Scopes,
         login: Option<&Arc<Login>>,
     ) -> Result<Fresh, NoToken> {
-        let realm = at.clients.whereabouts().home().judge(Use::Realm, &at.root, &bearer.realm);
+        let realm = at.clients.resolver().policy().check(UrlPurpose::Realm, &at.root, &bearer.realm);
         let realm = realm.map_err(|why| NoToken::Other(refused(why)))?;
-        let timing = &self.shared.timing;
         // A service that only an earlier run knows is worth one question.
-        let attempts = if self.auth.is_hearsay() { 1 } else { ATTEMPTS };
-        let mut backoff = Backoff::new(timing.backoff, timing.backoff_max, attempts);
+        let most = if self.is_hearsay() { 1 } else { self.retry.policy().tokens };
+        let mut attempts = self.retry.attempts(most);
         loop {
             let failed = match self.fetch_token_once(at, &realm, bearer, scopes, login).await {
                 Err(NoToken::Other(error)) if error.is_retryable() => error,
                 done => return done,
             };
-            let asked = match failed.retry_advice() {
-                Retry::After(wait) if wait > timing.patience => return Err(NoToken::Other(failed)),
-                Retry::After(wait) => wait,
-                _ => Duration::ZERO,
-            };
-            let pause = backoff.next().filter(|_| self.pace.spend());
-            let Some(pause) = pause else { return Err(NoToken::Other(failed)) };
-            self.shared.counters.retry(authority(&realm));
-            tokio::time::sleep(pause.max(asked)).await;
+            let Some(pause) = attempts.pause(&self.retry, &failed) else { return Err(NoToken::Other(failed)) };
+            self.transport.counts().retry(authority(&realm));
+            tokio::time::sleep(pause).await;
         }
     }
 
     async fn fetch_token_once(
         &self,
-        at: &Reached,
+        at: &Endpoint,
         realm: &Url,
         bearer: &Bearer,
         scopes: &Scopes,
         login: Option<&Arc<Login>>,
     ) -> Result<Fresh, NoToken> {
-        let side = Side(authority(realm));
-        let client = at.clients.for_url(realm, Lane::Small).await.map_err(NoToken::Other)?;
+        let side = Peer(authority(realm));
+        let client = at.clients.for_url(realm, ConnectionPool::Small).await.map_err(NoToken::Other)?;
         let (method, request) = match login.and_then(|login| login.identity_token()) {
             Some(token) => (Method::POST, exchange_identity(client.post(realm.clone()), bearer, scopes, token)),
             None => (Method::GET, ask(client.get(realm.clone()), bearer, scopes, login.map(Arc::as_ref))),
         };
-        self.shared.counters.count(&method, realm);
-        let limit = self.shared.timing.response;
+        self.transport.counts().count(&method, realm);
+        let limit = self.transport.timing().response;
         let response = timeout(limit, request.send())
             .await
             .map_err(|_| NoToken::Other(side.silent(limit)))?
             .map_err(|error| NoToken::Other(transport(error, side)))?;
-        let answer = Answer::new(response, realm.clone(), false, Shown::new(login.cloned(), None));
-        self.pace.heard(None); // the network is not away
+        let answer = Response::new(response, realm.clone(), false, Shown::new(login.cloned(), None));
+        self.transport.note_response(); // the network is not away
         if answer.status() == StatusCode::OK {
             let bytes = answer.bytes(MAX_BYTES, limit).await.map_err(NoToken::Other)?;
             return read(&bytes).map_err(|why| {
@@ -128,19 +120,23 @@ impl Host {
         Err(self.no_token(answer, login).await)
     }
 
-    async fn no_token(&self, answer: Answer, login: Option<&Arc<Login>>) -> NoToken {
+    async fn no_token(&self, answer: Response, login: Option<&Arc<Login>>) -> NoToken {
         let (status, host) = (answer.status(), answer.host().to_owned());
         let wait = retry_after(answer.headers(), sent_at(answer.headers()))
-            .map(|wait| wait.min(self.shared.timing.patience_max));
-        let said = answer.said().await;
+            .map(|wait| wait.min(self.retry.policy().patience_max));
+        let said = answer.error_body().await;
         let quoted = if said.text.is_empty() { String::new() } else { format!(": {}", said.text) };
         let code = status.as_u16();
         let denied = |what: String| Error::new(ErrorKind::Denied, format!("{what} ({code}{quoted})"));
         match login {
             // 400 is what OAuth2 says of an identity token that is not good (RFC 6749, `invalid_grant`).
             Some(login) if code == 401 || (code == 400 && login.identity_token().is_some()) => NoToken::WrongLogin(
-                denied(format!("`{host}` does not accept the login from {} for `{}`", login.origin, self.name))
-                    .hint("check user name and password there"),
+                denied(format!(
+                    "`{host}` does not accept the login from {} for `{}`",
+                    login.origin,
+                    self.transport.name()
+                ))
+                .hint("check user name and password there"),
             ),
             _ if status == StatusCode::TOO_MANY_REQUESTS => NoToken::Other(
                 Error::new(ErrorKind::Throttled, format!("the token service `{host}` asks for fewer requests"))
@@ -162,7 +158,7 @@ impl Host {
             ),
             None => NoToken::Other(
                 denied(format!("the token service `{host}` gives no token without a login"))
-                    .hint(format!("log in with `docker login {}`, or name an auth file", self.name)),
+                    .hint(format!("log in with `docker login {}`, or name an auth file", self.transport.name())),
             ),
         }
     }

@@ -16,7 +16,7 @@ use sealift_image_syncer::{AuthFile, Dialect, Variables, auth_file, config_file,
 use serde::Deserialize;
 
 use super::Login;
-use crate::names::canonical;
+use crate::config::canonical;
 
 /// Where logins are written besides `[registries]`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]

@@ -1,6 +1,6 @@
 //! What the reader can do, where that is the same for several errors.
 
-use crate::doing::Doing;
+use crate::operation::Operation;
 
 /// About answers that no registry gives.
 pub(crate) const NO_REGISTRY: &str = "what answers there may be no registry: look at the host and the port";
@@ -21,7 +21,7 @@ pub(super) fn log_in(registry: &str) -> String {
 }
 
 /// What a login must be allowed to.
-pub(super) fn needed_right(doing: &Doing<'_>) -> String {
-    let verb = if doing.writes() { "push to" } else { "pull from" };
-    format!("it needs the right to {verb} `{}`", doing.repository())
+pub(super) fn needed_right(operation: &Operation<'_>) -> String {
+    let verb = if operation.writes() { "push to" } else { "pull from" };
+    format!("it needs the right to {verb} `{}`", operation.repository())
 }

@@ -12,24 +12,23 @@ use sealift_core::{
 };
 
 use super::{
-    Reason, Said, harbor,
+    ErrorBody, Reason,
     remedy::{CHANGED, LOST_UPLOAD, NO_REGISTRY, log_in, needed_right},
 };
 use crate::{
-    doing::Doing,
-    request::{Quota, time_words},
+    operation::Operation,
+    quota::{Quota, time_words},
+    retry::is_transient,
 };
 
 /// An answer that is no success.
 #[derive(Debug)]
 pub(crate) struct Refusal<'a> {
-    pub(crate) doing: Doing<'a>,
+    pub(crate) operation: Operation<'a>,
     pub(crate) status: StatusCode,
-    pub(crate) said: Said,
+    pub(crate) body: ErrorBody,
     /// Whether a host that the registry sent us to gave the answer.
     pub(crate) foreign: bool,
-    /// Whether it is a Harbor.
-    pub(crate) harbor: bool,
     /// Whether it does not say how to log in, or nothing in that place.
     pub(crate) unchallenged: bool,
     /// Whether the project took something in this run.
@@ -38,7 +37,7 @@ pub(crate) struct Refusal<'a> {
     pub(crate) login: Option<String>,
     /// Whether that login is known to be good.
     pub(crate) proven: bool,
-    /// What `Retry-After` said.
+    /// What `Retry-After` body.
     pub(crate) wait: Option<Duration>,
     /// What the host last said of a quota.
     pub(crate) quota: Option<Quota>,
@@ -47,20 +46,12 @@ pub(crate) struct Refusal<'a> {
 /// Names up to this length every registry takes.
 pub(crate) const LONG_NAME: usize = 245;
 
-/// Whether the same request may well succeed a little later.
-///
-/// 499 and 522 come from proxies and CDNs that lost the server behind them; 501 and 505 are final.
-pub(crate) fn is_transient(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 408 | 425 | 429 | 499 | 500 | 502 | 503 | 504 | 520..=524)
-}
-
 /// What an answer means.
-pub(crate) fn refusal(refusal: &Refusal<'_>) -> Error {
-    let meaning = meaning(refusal);
-    let registry = refusal.doing.repository().registry();
-    let mut sentence = format!("{}: {}", refusal.doing, meaning.what.replace("{registry}", registry));
-    if !refusal.said.text.is_empty() && !meaning.says_all {
-        sentence = format!("{sentence} ({}: {})", refusal.status.as_u16(), refusal.said.text);
+pub(crate) fn refusal(refusal: &Refusal<'_>, meaning: Meaning) -> Error {
+    let registry = refusal.operation.repository().registry();
+    let mut sentence = format!("{}: {}", refusal.operation, meaning.what.replace("{registry}", registry));
+    if !refusal.body.text.is_empty() && !meaning.says_all {
+        sentence = format!("{sentence} ({}: {})", refusal.status.as_u16(), refusal.body.text);
     } else if !meaning.says_all {
         sentence = format!("{sentence} ({})", refusal.status.as_u16());
     }
@@ -77,7 +68,7 @@ pub(crate) fn refusal(refusal: &Refusal<'_>) -> Error {
     }
 }
 
-pub(super) struct Meaning {
+pub(crate) struct Meaning {
     kind: ErrorKind,
     what: String,
     hint: Option<String>,
@@ -88,36 +79,33 @@ pub(super) struct Meaning {
 }
 
 impl Meaning {
-    pub(super) fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
         Self { kind, what: what.into(), hint: None, retry: None, why: None, says_all: false }
     }
 
-    pub(super) fn hint(self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
 
-    pub(super) fn retry(self, retry: Retry) -> Self {
+    pub(crate) fn retry(self, retry: Retry) -> Self {
         Self { retry: Some(retry), ..self }
     }
 
     /// For those who must react to it.
-    pub(super) fn because(self, why: Reason) -> Self {
+    pub(crate) fn because(self, why: Reason) -> Self {
         Self { why: Some(why), ..self }
     }
 
-    pub(super) fn says_all(self) -> Self {
+    pub(crate) fn says_all(self) -> Self {
         Self { says_all: true, ..self }
     }
 }
 
-fn meaning(refusal: &Refusal<'_>) -> Meaning {
+pub(crate) fn explain(refusal: &Refusal<'_>) -> Meaning {
     use ErrorKind::{Conflict, Denied, Storage, Throttled, Unavailable, Unsupported};
-    let Refusal { doing, status, said, .. } = refusal;
+    let Refusal { operation, status, body, .. } = refusal;
     if refusal.foreign {
         return foreign(refusal);
-    }
-    if let Some(meaning) = Some(refusal).filter(|refusal| refusal.harbor).and_then(harbor::meaning) {
-        return meaning;
     }
     match status.as_u16() {
         400 => bad_request(refusal),
@@ -127,9 +115,9 @@ fn meaning(refusal: &Refusal<'_>) -> Meaning {
         405 => Meaning::new(Unsupported, "`{registry}` does not allow this here")
             .hint("a repository that mirrors another registry is read-only; push to a hosted one"),
         // A policy of Harbor that bars pulls.
-        412 if said.has("PROJECTPOLICYVIOLATION") => Meaning::new(Denied, "a policy of the project forbids it")
+        412 if body.has("PROJECTPOLICYVIOLATION") => Meaning::new(Denied, "a policy of the project forbids it")
             .hint("look at the project's rules for vulnerabilities and signatures"),
-        409 | 412 if doing.writes() => Meaning::new(Conflict, "what stands there may not be changed")
+        409 | 412 if operation.writes() => Meaning::new(Conflict, "what stands there may not be changed")
             .hint("the tag is immutable, or somebody else writes it at the moment"),
         413 => Meaning::new(Unsupported, "it is too large for the registry or for a proxy in front of it")
             .hint("raise the limit there, such as `client_max_body_size 0;` of nginx"),
@@ -152,12 +140,12 @@ fn meaning(refusal: &Refusal<'_>) -> Meaning {
             }
         }
         // distribution 2.8 refuses layers with `urls` like this unless it is configured to take them.
-        500 if said.has("MANIFEST_BLOB_UNKNOWN") || said.mentions("invalid url on layer") => {
+        500 if body.has("MANIFEST_BLOB_UNKNOWN") || body.mentions("invalid url on layer") => {
             Meaning::new(Unsupported, "`{registry}` does not take images with foreign layers")
                 .hint("its operator can allow their URLs, with `validation.manifests.urls.allow` of distribution")
         }
         // distribution takes names of 255 characters at most, and counts `docker.io/` into them.
-        500 if doing.repository().path().len() > LONG_NAME => {
+        500 if operation.repository().path().len() > LONG_NAME => {
             Meaning::new(Unsupported, "`{registry}` fails, perhaps because the name is too long")
                 .hint(format!("push under a shorter name: many registries take {LONG_NAME} characters at most"))
         }
@@ -192,29 +180,29 @@ fn foreign(refusal: &Refusal<'_>) -> Meaning {
 
 fn bad_request(refusal: &Refusal<'_>) -> Meaning {
     use ErrorKind::{Conflict, NotFound, Unsupported};
-    let said = &refusal.said;
-    let immutable = said.mentions("immutable") || said.has("IMAGETAGALREADYEXISTSEXCEPTION");
-    if refusal.doing.writes() && (immutable || said.mentions("tag already exists")) {
+    let body = &refusal.body;
+    let immutable = body.mentions("immutable") || body.has("IMAGETAGALREADYEXISTSEXCEPTION");
+    if refusal.operation.writes() && (immutable || body.mentions("tag already exists")) {
         return Meaning::new(Conflict, "the tag is immutable and stands for something else")
             .hint("push another tag, or change the rule for immutable tags there");
     }
-    if said.has("DIGEST_INVALID") || said.has("SIZE_INVALID") {
-        return match refusal.doing {
-            Doing::PushBlob(..) => other_bytes(),
+    if body.has("DIGEST_INVALID") || body.has("SIZE_INVALID") {
+        return match refusal.operation {
+            Operation::PushBlob(..) => other_bytes(),
             // distribution 2.8 reads back what it is writing, which fails while somebody else writes the same manifest.
-            Doing::PushManifest(image) if !has_other_digest(image) => other_bytes(),
+            Operation::PushManifest(image) if !has_other_digest(image) => other_bytes(),
             _ => Meaning::new(Unsupported, "`{registry}` does not take this digest"),
         };
     }
-    if said.has("BLOB_UPLOAD_INVALID") || said.has("BLOB_UPLOAD_UNKNOWN") {
+    if body.has("BLOB_UPLOAD_INVALID") || body.has("BLOB_UPLOAD_UNKNOWN") {
         return lost_upload();
     }
-    if said.has("MANIFEST_BLOB_UNKNOWN") || said.has("BLOB_UNKNOWN") {
+    if body.has("MANIFEST_BLOB_UNKNOWN") || body.has("BLOB_UNKNOWN") {
         return Meaning::new(NotFound, "something that the manifest points to is not there")
             .retry(Retry::Soon)
             .hint("it may have been deleted there meanwhile: run again");
     }
-    if said.has("MANIFEST_INVALID") {
+    if body.has("MANIFEST_INVALID") {
         return Meaning::new(Unsupported, "`{registry}` does not take this kind of manifest")
             .hint("some take no indexes or no artifacts: `index` and `referrers` in [run] say what is sent");
     }
@@ -227,10 +215,10 @@ fn has_other_digest(image: &ImageRef) -> bool {
 }
 
 fn unauthorized(refusal: &Refusal<'_>) -> Meaning {
-    let repository = refusal.doing.repository();
+    let repository = refusal.operation.repository();
     match &refusal.login {
         Some(origin) => Meaning::new(ErrorKind::Denied, format!("the login from {origin} is not enough"))
-            .hint(needed_right(&refusal.doing)),
+            .hint(needed_right(&refusal.operation)),
         None => {
             let log_in = log_in(repository.registry());
             let hint = format!("{log_in}; a repository that does not exist looks the same at some registries");
@@ -248,51 +236,48 @@ fn other_bytes() -> Meaning {
 }
 
 fn forbidden(refusal: &Refusal<'_>) -> Meaning {
-    let said = &refusal.said;
-    if said.is_full() {
+    let body = &refusal.body;
+    if body.is_full() {
         return Meaning::new(ErrorKind::Storage, "the quota of the project is used up")
             .hint("delete something there, or let its operator raise the quota");
     }
-    if said.mentions("read only") || said.mentions("read-only") {
+    if body.mentions("read only") || body.mentions("read-only") {
         return Meaning::new(ErrorKind::Denied, "`{registry}` is in read-only mode")
             .hint("its operator can switch that off; it may be so for a cleaning only");
     }
-    if said.mentions("proxy project") {
+    if body.mentions("proxy project") {
         return Meaning::new(ErrorKind::Denied, "the project is a proxy cache, which takes no pushes")
             .hint("push to another project");
     }
     match &refusal.login {
         Some(origin) => Meaning::new(ErrorKind::Denied, format!("not allowed; the login from {origin} may not"))
-            .hint(needed_right(&refusal.doing)),
+            .hint(needed_right(&refusal.operation)),
         None => Meaning::new(ErrorKind::Denied, "not allowed; nobody is logged in")
-            .hint(log_in(refusal.doing.repository().registry())),
+            .hint(log_in(refusal.operation.repository().registry())),
     }
 }
 
 fn not_found(refusal: &Refusal<'_>) -> Meaning {
     use ErrorKind::{NotFound, Unsupported};
-    let said = &refusal.said;
+    let body = &refusal.body;
     // distribution without the OCI types in `Accept`; every request names them, so something in between lost them.
-    if said.mentions("accept header does not support") {
+    if body.mentions("accept header does not support") {
         return Meaning::new(Unsupported, "the registry did not see which media types are accepted")
             .hint("a proxy in front of it drops or cuts the `Accept` header");
     }
-    match refusal.doing {
-        Doing::PushBlob(..) if said.has("BLOB_UPLOAD_UNKNOWN") || said.has("BLOB_UPLOAD_INVALID") => lost_upload(),
-        Doing::PushBlob(..) | Doing::PushManifest(_) => Meaning::new(NotFound, "the repository does not exist")
+    match refusal.operation {
+        Operation::PushBlob(..) if body.has("BLOB_UPLOAD_UNKNOWN") || body.has("BLOB_UPLOAD_INVALID") => lost_upload(),
+        Operation::PushBlob(..) | Operation::PushManifest(_) => Meaning::new(NotFound, "the repository does not exist")
             .hint("at some registries (ECR, Artifact Registry) it must be created first"),
-        Doing::ListTags(_) | Doing::ListReferrers(..) => {
+        Operation::ListTags(_) | Operation::ListReferrers(..) => {
             Meaning::new(NotFound, "the repository does not exist").says_all()
         }
-        Doing::ReadManifest(_) | Doing::Look(_) if said.has("NAME_UNKNOWN") => {
+        Operation::ReadManifest(_) | Operation::CheckManifest(_) if body.has("NAME_UNKNOWN") => {
             Meaning::new(NotFound, "the repository does not exist").says_all()
         }
-        Doing::ReadBlob(..) => Meaning::new(NotFound, "it does not exist")
+        Operation::ReadBlob(..) => Meaning::new(NotFound, "it does not exist")
             .hint("its manifest is there and it is not: push the image there again")
             .says_all(),
         _ => Meaning::new(NotFound, "it does not exist").says_all(),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -4,7 +4,7 @@ use std::{error::Error as StdError, io, time::Duration};
 
 use sealift_core::error::{Error, ErrorKind, Retry};
 
-use crate::url_policy::Refused;
+use crate::url_policy::RefusedUrl;
 
 /// How resolvers say that a name is not there, as opposed to "ask me later": glibc (twice), musl, macOS.
 const NO_SUCH_NAME: [&str; 4] = [
@@ -16,9 +16,9 @@ const NO_SUCH_NAME: [&str; 4] = [
 
 /// The host that was spoken to.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Side<'a>(pub(crate) &'a str);
+pub(crate) struct Peer<'a>(pub(crate) &'a str);
 
-impl Side<'_> {
+impl Peer<'_> {
     /// Nothing came in time.
     pub(crate) fn silent(self, limit: Duration) -> Error {
         Error::new(ErrorKind::Unavailable, format!("`{}` did not answer within {} s", self.0, limit.as_secs()))
@@ -54,10 +54,10 @@ impl Side<'_> {
 }
 
 /// What a failed exchange with a host means. The URL is left out: it may hold a signature.
-pub(crate) fn transport(error: reqwest::Error, side: Side<'_>) -> Error {
+pub(crate) fn transport(error: reqwest::Error, side: Peer<'_>) -> Error {
     let error = error.without_url();
     let host = side.0;
-    if let Some(refused) = find::<Refused>(&error) {
+    if let Some(refused) = find::<RefusedUrl>(&error) {
         return Error::new(ErrorKind::Denied, refused.to_string()).hint(refused.remedy());
     }
     if let Some(tls) = find_tls(&error) {
@@ -89,7 +89,7 @@ pub(crate) fn transport(error: reqwest::Error, side: Side<'_>) -> Error {
     told.because(error)
 }
 
-fn untrusted(tls: &rustls::Error, side: Side<'_>) -> Error {
+fn untrusted(tls: &rustls::Error, side: Peer<'_>) -> Error {
     let host = side.0;
     if let rustls::Error::InvalidCertificate(why) = tls {
         let why_not = distrust(why);

@@ -35,7 +35,7 @@ struct Server {
 
 impl Server {
     async fn start(ca: &Authority, gives: impl Fn(usize) -> Gives + Send + Sync + 'static) -> Self {
-        crate::net::install_crypto();
+        crate::transport::install_crypto();
         let (certificate, key) = ca.sign("127.0.0.1");
         let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap();
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();

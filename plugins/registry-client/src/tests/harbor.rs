@@ -15,7 +15,7 @@ use sealift_testkit::{
 };
 
 use super::setting::*;
-use crate::{error::Reason, timing::Timing};
+use crate::error::Reason;
 
 fn push(harbor: &Harbor) -> crate::RegistryPush {
     push_of(&client_with(&[(&harbor.host(), login(ADMIN.0, ADMIN.1))], hasty()))
@@ -90,7 +90,7 @@ async fn a_missing_project_is_told_from_a_missing_right() {
 
 /// The same with patience for a host that is not well.
 fn patient(harbor: &Harbor, login_of: (&str, &str)) -> crate::RegistryPush {
-    let timing = Timing { backoff: Duration::from_millis(30), outage: Duration::from_secs(20), ..hasty() };
+    let timing = super::setting::patient(Duration::from_millis(30), Duration::from_secs(20));
     push_of(&client_with(&[(&harbor.host(), login(login_of.0, login_of.1))], timing))
 }
 
@@ -402,7 +402,7 @@ async fn what_does_not_say_that_it_is_about_an_image_gets_into_no_index_of_those
     assert_eq!(index, [says_so.manifest.digest().clone()]);
 }
 
-async fn read_index(client: &Arc<crate::Registries>, at: &Repository, tag: &str) -> Vec<Digest> {
+async fn read_index(client: &Arc<crate::Client>, at: &Repository, tag: &str) -> Vec<Digest> {
     let name = image_at(at.registry(), &format!("{}:{tag}", at.path()));
     let resolved = fetch_of(client).resolve(&name, Want::Manifest).await.unwrap();
     resolved.manifest.unwrap().children().map(|child| child.digest.clone()).collect()

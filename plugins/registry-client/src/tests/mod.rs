@@ -15,6 +15,7 @@ mod offers;
 mod patience;
 mod policy;
 mod real;
+mod refusals;
 mod resume;
 mod setting;
 mod stored;

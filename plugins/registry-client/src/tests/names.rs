@@ -191,12 +191,12 @@ async fn requests_are_counted_by_host_and_method() {
     let client = client();
     let at = repository(&registry.host(), "a/b");
     send(&push_of(&client), &at, &noise(10)).await.unwrap();
-    let stats = client.stats();
+    let stats = client.request_counts();
     let host = registry.host();
     assert!(stats.iter().any(|one| one == (host.as_str(), "PUT", 1)), "{stats:?}");
     assert_eq!(stats.total(), u64::try_from(registry.requests().total()).unwrap());
     assert_eq!(registry.requests().of_kind(Kind::Ping), 0, "nobody is asked beforehand");
-    let tallies = sealift_core::plugin::Section::tallies(&*client);
+    let tallies = client.tallies();
     let [tally] = &tallies[..] else { panic!("{tallies:?}") };
     assert_eq!((tally.of.as_str(), tally.get("put"), tally.get("requests")), (host.as_str(), 1, stats.total()));
 }

@@ -176,7 +176,7 @@ async fn a_host_that_is_away_for_a_while_is_waited_for_by_all_who_ask() {
     let start = Instant::now();
     let away = move || (Duration::from_millis(100)..Duration::from_millis(1100)).contains(&start.elapsed());
     let double = Double::start(move |_| if away() { hang_up() } else { index() }).await;
-    let timing = Timing { outage: Duration::from_secs(20), backoff: Duration::from_millis(50), ..hasty() };
+    let timing = patient(Duration::from_millis(50), Duration::from_secs(20));
     let fetch = fetch_of(&client_with(&[], timing));
     let image = image_at(&double.host(), "a/b:v1");
     fetch.resolve(&image, Want::Manifest).await.unwrap();

@@ -15,7 +15,7 @@ async fn guarded(answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Do
     .await
 }
 
-fn logged_in(double: &Double) -> std::sync::Arc<crate::Registries> {
+fn logged_in(double: &Double) -> std::sync::Arc<crate::Client> {
     client_with(&[(&double.host(), login("bot", "CANARY"))], hasty())
 }
 

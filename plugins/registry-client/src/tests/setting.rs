@@ -13,28 +13,39 @@ use sealift_core::{
 use sealift_testkit::images::Image;
 
 use crate::{
+    client::Client,
     config::{Config, Registry},
-    read::RegistryFetch,
+    fetch::RegistryFetch,
+    push::{RegistryPush, TargetNaming},
     registries::Registries,
+    retry::RetryPolicy,
     timing::Timing,
-    write::{Place, RegistryPush},
 };
 
 /// Limits that a test does not have to wait for.
 pub(super) fn hasty() -> Timing {
     Timing {
-        backoff: Duration::from_millis(2),
-        backoff_max: Duration::from_millis(10),
         // A busy machine takes its time; what is meant to be silent has limits of its own.
         response: Duration::from_secs(30),
         slow_response: Duration::from_secs(30),
-        outage: Duration::ZERO,
+        retry: RetryPolicy {
+            backoff: Duration::from_millis(2),
+            backoff_max: Duration::from_millis(10),
+            outage: Duration::ZERO,
+            ..RetryPolicy::default()
+        },
         ..Timing::default()
     }
 }
 
+/// The same with this first pause, and this patience with a host that is away.
+pub(super) fn patient(backoff: Duration, outage: Duration) -> Timing {
+    let hasty = hasty();
+    Timing { retry: RetryPolicy { backoff, outage, ..hasty.retry }, ..hasty }
+}
+
 /// A client with these entries in `[registries]`, and nothing in its environment.
-pub(super) fn client_with(entries: &[(&str, Registry)], timing: Timing) -> Arc<Registries> {
+pub(super) fn client_with(entries: &[(&str, Registry)], timing: Timing) -> Arc<Client> {
     client_in(entries, timing, Path::new("/nonexistent"), &[])
 }
 
@@ -44,27 +55,27 @@ pub(super) fn client_in(
     timing: Timing,
     certs_d: &Path,
     env: &[(&str, &str)],
-) -> Arc<Registries> {
+) -> Arc<Client> {
     let env: Vec<(String, String)> = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     let lookup = move |name: &str| env.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     build(entries, timing, certs_d, &BuildContext::new(Arc::new(lookup), ".", Purpose::Run))
 }
 
 /// The same with notes of earlier runs.
-pub(super) fn client_noting(entries: &[(&str, Registry)], notes: Notes) -> Arc<Registries> {
+pub(super) fn client_noting(entries: &[(&str, Registry)], notes: Notes) -> Arc<Client> {
     let cx = BuildContext::new(Arc::new(|_: &str| None), ".", Purpose::Run).with_notes(notes);
     build(entries, hasty(), Path::new("/nonexistent"), &cx)
 }
 
 /// One with several directories for certificates.
-pub(super) fn client_of_dirs(certs_d: &[&Path]) -> Arc<Registries> {
+pub(super) fn client_of_dirs(certs_d: &[&Path]) -> Arc<Client> {
     let cx = BuildContext::new(Arc::new(|_: &str| None), ".", Purpose::Run);
     let certs_d = certs_d.iter().map(|dir| dir.to_path_buf()).collect();
-    Arc::new(Registries::with(Config::default(), &cx, hasty(), certs_d).expect("it is valid"))
+    Registries::with(Config::default(), &cx, hasty(), certs_d).expect("it is valid").client()
 }
 
 /// One that follows this `registries.conf`.
-pub(super) fn client_following(conf: &str) -> Arc<Registries> {
+pub(super) fn client_following(conf: &str) -> Arc<Client> {
     use sealift_core::plugin::Section as _;
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), conf).unwrap();
@@ -74,15 +85,15 @@ pub(super) fn client_following(conf: &str) -> Arc<Registries> {
     let config = crate::ContainersConfig { registries_conf: true };
     let containers = Arc::new(crate::Containers::build(Some(config), &cx).expect("it is valid"));
     let client = Registries::with_containers(Config::default(), &cx, hasty(), Vec::new(), containers);
-    Arc::new(client.expect("it is valid"))
+    client.expect("it is valid").client()
 }
 
-fn build(entries: &[(&str, Registry)], timing: Timing, certs_d: &Path, cx: &BuildContext<'_>) -> Arc<Registries> {
+fn build(entries: &[(&str, Registry)], timing: Timing, certs_d: &Path, cx: &BuildContext<'_>) -> Arc<Client> {
     let hosts = entries.iter().map(|(host, entry)| ((*host).to_owned(), entry.clone())).collect();
-    Arc::new(Registries::with(Config { hosts }, cx, timing, vec![certs_d.to_owned()]).expect("the entries are valid"))
+    Registries::with(Config { hosts }, cx, timing, vec![certs_d.to_owned()]).expect("the entries are valid").client()
 }
 
-pub(super) fn client() -> Arc<Registries> {
+pub(super) fn client() -> Arc<Client> {
     client_with(&[], hasty())
 }
 
@@ -93,11 +104,11 @@ pub(super) fn login(username: &str, password: &str) -> Registry {
     Registry { username: value(username), password: value(password), ..Registry::default() }
 }
 
-pub(super) fn push_of(client: &Arc<Registries>) -> RegistryPush {
-    RegistryPush::new(Arc::clone(client), Place::Targets)
+pub(super) fn push_of(client: &Arc<Client>) -> RegistryPush {
+    RegistryPush::new(Arc::clone(client), TargetNaming::Targets)
 }
 
-pub(super) fn fetch_of(client: &Arc<Registries>) -> RegistryFetch {
+pub(super) fn fetch_of(client: &Arc<Client>) -> RegistryFetch {
     RegistryFetch::new(Arc::clone(client))
 }
 

@@ -108,7 +108,7 @@ async fn a_registry_that_says_400_to_strangers_is_asked_what_it_wants() {
 }
 
 /// A client whose only credentials are a helper that is not there, as `credsStore: desktop` in a container.
-fn without_helper(home: &tempfile::TempDir) -> std::sync::Arc<crate::Registries> {
+fn without_helper(home: &tempfile::TempDir) -> std::sync::Arc<crate::Client> {
     let docker = home.path().join(".docker");
     std::fs::create_dir_all(&docker).unwrap();
     std::fs::write(docker.join("config.json"), r#"{"credsStore": "sealift-no-such"}"#).unwrap();

@@ -55,7 +55,7 @@ pub(super) fn file(dir: &Path, name: &str, text: &str) -> String {
     path.display().to_string()
 }
 
-async fn resolve(client: &Arc<crate::Registries>, host: &str) -> sealift_core::error::Error {
+async fn resolve(client: &Arc<crate::Client>, host: &str) -> sealift_core::error::Error {
     fetch_of(client).resolve(&image_at(host, "a/b:v1"), Want::Digest).await.unwrap_err()
 }
 
@@ -94,7 +94,7 @@ async fn who_is_not_trusted_gets_nothing_and_is_not_asked_again() {
     assert!(hint.contains(&format!("ca_file` in [registries.\"{}\"]", registry.host())), "{hint}");
     assert!(hint.contains(&format!("/etc/containers/certs.d/{}/ca.crt", registry.host())), "{hint}");
     assert!(!error.is_retryable());
-    assert_eq!(client.stats().total(), 1);
+    assert_eq!(client.request_counts().total(), 1);
     assert_eq!(registry.requests().total(), 0);
 }
 
@@ -180,7 +180,7 @@ fn tls_server_as(
     clients: Option<&Authority>,
     answer: impl Fn(&str) -> String + Send + 'static,
 ) -> (u16, std::thread::JoinHandle<()>) {
-    crate::net::install_crypto();
+    crate::transport::install_crypto();
     let builder = match clients {
         Some(clients) => {
             let mut roots = RootCertStore::empty();
@@ -219,7 +219,7 @@ async fn a_registry_is_reached_through_the_proxy_of_the_given_environment() {
     .await;
     let env = [("HTTPS_PROXY", &*format!("http://user:CANARY@{}", proxy.host()))];
     let client =
-        client_in(&[], Timing { backoff: std::time::Duration::ZERO, ..hasty() }, Path::new("/nonexistent"), &env);
+        client_in(&[], patient(std::time::Duration::ZERO, std::time::Duration::ZERO), Path::new("/nonexistent"), &env);
     let error = resolve(&client, "registry.example.com").await;
     assert!(error.message().contains("the proxy on the way to `registry.example.com` wants a login"), "{error}");
     assert!(!error.message().contains("CANARY"));
@@ -367,7 +367,7 @@ async fn a_server_that_shows_a_named_certificate_must_have_its_key() {
     let ((named, _), (_, other_key)) = (self_signed(|_| {}), self_signed(|_| {}));
     let chain = vec![CertificateDer::from_pem_slice(named.as_bytes()).unwrap()];
     let key = PrivateKeyDer::from_pem_slice(other_key.as_bytes()).unwrap();
-    crate::net::install_crypto();
+    crate::transport::install_crypto();
     let provider = rustls::crypto::CryptoProvider::get_default().unwrap();
     let key = provider.key_provider.load_private_key(key).unwrap();
     #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! Uploads that go in odd ways.
+//! ForeignUploads that go in odd ways.
 
 use std::{
     sync::{

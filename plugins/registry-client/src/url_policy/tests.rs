@@ -1,32 +1,32 @@
 use super::*;
 
-fn judge(registry: &str, reach: Reach, usage: Use, text: &str) -> Result<String, String> {
+fn check(registry: &str, reach: NetworkScope, usage: UrlPurpose, text: &str) -> Result<String, String> {
     let url = Url::parse(registry).unwrap();
     let asked = url.join("/v2/a/b/blobs/uploads/").unwrap();
-    let home = Home { url: &url, reach: Some(reach), trusted: &["store.corp".to_owned()] };
-    home.judge(usage, &asked, text).map(String::from).map_err(|refused| refused.to_string())
+    let policy = UrlPolicy { url: &url, reach: Some(reach), trusted: &["store.corp".to_owned()] };
+    policy.check(usage, &asked, text).map(String::from).map_err(|refused| refused.to_string())
 }
 
-fn public(usage: Use, text: &str) -> Result<String, String> {
-    judge("https://r.example.com", Reach::Public, usage, text)
+fn public(usage: UrlPurpose, text: &str) -> Result<String, String> {
+    check("https://r.example.com", NetworkScope::Public, usage, text)
 }
 
 #[test]
 fn relative_urls_are_resolved_and_queries_stay_as_they_are() {
-    assert_eq!(public(Use::Upload, "?x=1").unwrap(), "https://r.example.com/v2/a/b/blobs/uploads/?x=1");
+    assert_eq!(public(UrlPurpose::Upload, "?x=1").unwrap(), "https://r.example.com/v2/a/b/blobs/uploads/?x=1");
     assert_eq!(
-        public(Use::Upload, "/v2/u/1?_state=a%2Fb%3D&b=%20").unwrap(),
+        public(UrlPurpose::Upload, "/v2/u/1?_state=a%2Fb%3D&b=%20").unwrap(),
         "https://r.example.com/v2/u/1?_state=a%2Fb%3D&b=%20"
     );
     assert_eq!(
-        public(Use::Page, "/v2/a/b/tags/list?last=x&n=5").unwrap(),
+        public(UrlPurpose::Page, "/v2/a/b/tags/list?last=x&n=5").unwrap(),
         "https://r.example.com/v2/a/b/tags/list?last=x&n=5"
     );
 }
 
 #[test]
 fn other_public_hosts_may_serve_tokens_uploads_and_blobs() {
-    for usage in [Use::Realm, Use::Upload, Use::Redirect] {
+    for usage in [UrlPurpose::Realm, UrlPurpose::Upload, UrlPurpose::Redirect] {
         assert!(public(usage, "https://auth.example.org/token").is_ok());
         assert!(public(usage, "https://auth.example.org:8443/token").is_ok());
     }
@@ -34,19 +34,22 @@ fn other_public_hosts_may_serve_tokens_uploads_and_blobs() {
 
 #[test]
 fn nothing_leaves_https() {
-    for usage in [Use::Realm, Use::Upload, Use::Redirect] {
+    for usage in [UrlPurpose::Realm, UrlPurpose::Upload, UrlPurpose::Redirect] {
         assert!(public(usage, "http://evil.example.org/x").unwrap_err().contains("plain http"));
     }
-    assert!(judge("http://r.example.com", Reach::Public, Use::Realm, "http://auth.example.com/t").is_ok());
+    assert!(
+        check("http://r.example.com", NetworkScope::Public, UrlPurpose::Realm, "http://auth.example.com/t").is_ok()
+    );
 }
 
 #[test]
 fn a_registry_that_does_not_know_of_its_tls_is_lifted_to_https() {
-    assert_eq!(public(Use::Upload, "http://r.example.com/v2/u").unwrap(), "https://r.example.com/v2/u");
-    assert_eq!(public(Use::Realm, "http://r.example.com/token").unwrap(), "https://r.example.com/token");
-    let lifted = judge("https://r.example.com:8443", Reach::Public, Use::Page, "http://r.example.com/v2/x");
+    assert_eq!(public(UrlPurpose::Upload, "http://r.example.com/v2/u").unwrap(), "https://r.example.com/v2/u");
+    assert_eq!(public(UrlPurpose::Realm, "http://r.example.com/token").unwrap(), "https://r.example.com/token");
+    let lifted =
+        check("https://r.example.com:8443", NetworkScope::Public, UrlPurpose::Page, "http://r.example.com/v2/x");
     assert_eq!(lifted.unwrap(), "https://r.example.com:8443/v2/x");
-    assert!(public(Use::Upload, "http://r.example.com:5000/v2/u").is_err(), "another port is another service");
+    assert!(public(UrlPurpose::Upload, "http://r.example.com:5000/v2/u").is_err(), "another port is another service");
 }
 
 #[test]
@@ -61,10 +64,10 @@ fn odd_urls_are_refused() {
         &long,
         "gopher://x",
     ] {
-        assert!(public(Use::Redirect, text).is_err(), "{text:.60}");
-        assert!(public(Use::Realm, text).is_err(), "{text:.60}");
+        assert!(public(UrlPurpose::Redirect, text).is_err(), "{text:.60}");
+        assert!(public(UrlPurpose::Realm, text).is_err(), "{text:.60}");
     }
-    assert!(public(Use::Realm, "/token").is_err(), "a realm must be absolute");
+    assert!(public(UrlPurpose::Realm, "/token").is_err(), "a realm must be absolute");
 }
 
 #[test]
@@ -86,7 +89,7 @@ fn inner_addresses_are_refused_however_they_are_written() {
         "192.168.0.1",
         "100.100.100.200",
     ] {
-        for usage in [Use::Realm, Use::Upload, Use::Redirect] {
+        for usage in [UrlPurpose::Realm, UrlPurpose::Upload, UrlPurpose::Redirect] {
             assert!(public(usage, &format!("https://{host}/latest/meta-data")).is_err(), "{host}");
         }
     }
@@ -94,11 +97,11 @@ fn inner_addresses_are_refused_however_they_are_written() {
 
 #[test]
 fn a_registry_inside_may_name_neighbours_but_not_metadata() {
-    let inside = |text| judge("https://10.0.0.5", Reach::Private, Use::Upload, text);
+    let inside = |text| check("https://10.0.0.5", NetworkScope::Private, UrlPurpose::Upload, text);
     assert!(inside("https://10.0.0.6/u").is_ok());
     assert!(inside("https://127.0.0.1/u").is_err());
     assert!(inside("https://169.254.169.254/u").is_err());
-    let local = |text| judge("http://127.0.0.1:5000", Reach::Loopback, Use::Upload, text);
+    let local = |text| check("http://127.0.0.1:5000", NetworkScope::Loopback, UrlPurpose::Upload, text);
     assert!(local("http://127.0.0.1:9000/u").is_ok());
     assert!(local("http://169.254.169.254/u").is_err());
 }
@@ -106,10 +109,10 @@ fn a_registry_inside_may_name_neighbours_but_not_metadata() {
 #[test]
 fn who_is_trusted_may_be_anywhere() {
     let url = Url::parse("https://r.example.com").unwrap();
-    let home = Home { url: &url, reach: Some(Reach::Public), trusted: &["store.corp".to_owned()] };
-    assert!(home.admits("store.corp", Reach::Private));
-    assert!(!home.admits("other.corp", Reach::Private));
-    assert!(home.admits("r.example.com", Reach::Loopback), "the registry itself is where the user says");
+    let policy = UrlPolicy { url: &url, reach: Some(NetworkScope::Public), trusted: &["store.corp".to_owned()] };
+    assert!(policy.admits("store.corp", NetworkScope::Private));
+    assert!(!policy.admits("other.corp", NetworkScope::Private));
+    assert!(policy.admits("r.example.com", NetworkScope::Loopback), "the registry itself is where the user says");
 }
 
 #[test]
@@ -117,13 +120,13 @@ fn pages_stay_at_the_registry() {
     for text in
         ["https://other.example.com/v2/a/b/tags/list", "https://r.example.com:444/v2/a", "//other.example.com/x"]
     {
-        assert!(public(Use::Page, text).unwrap_err().contains("must stay"), "{text}");
+        assert!(public(UrlPurpose::Page, text).unwrap_err().contains("must stay"), "{text}");
     }
 }
 
 #[test]
 fn refusals_do_not_repeat_queries() {
-    let refusal = public(Use::Redirect, "http://evil.example.org/x?sig=CANARY").unwrap_err();
+    let refusal = public(UrlPurpose::Redirect, "http://evil.example.org/x?sig=CANARY").unwrap_err();
     assert!(!refusal.contains("CANARY") && refusal.contains("evil.example.org"), "{refusal}");
 }
 

@@ -4,9 +4,9 @@ use super::*;
 
 const HELPER_LIMIT: Duration = Duration::from_millis(1500);
 
-struct Home(tempfile::TempDir);
+struct UrlPolicy(tempfile::TempDir);
 
-impl Home {
+impl UrlPolicy {
     fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
@@ -58,7 +58,7 @@ fn auths(keys: &[&str]) -> String {
 
 #[tokio::test]
 async fn the_longest_key_of_a_repository_wins() {
-    let home = Home::new();
+    let home = UrlPolicy::new();
     home.file(".docker/config.json", &auths(&["quay.io", "quay.io/coreos", "quay.io/coreos/etcd"]));
     assert_eq!(home.username("quay.io/coreos/etcd").await.as_deref(), Some("u2"));
     assert_eq!(home.username("quay.io/coreos/flannel").await.as_deref(), Some("u1"));
@@ -69,18 +69,18 @@ async fn the_longest_key_of_a_repository_wins() {
 #[tokio::test]
 async fn the_spellings_of_docker_are_known() {
     for key in ["https://index.docker.io/v1/", "index.docker.io", "docker.io", "registry-1.docker.io"] {
-        let home = Home::new();
+        let home = UrlPolicy::new();
         home.file(".docker/config.json", &auths(&[key]));
         assert_eq!(home.username("nginx").await.as_deref(), Some("u0"), "{key}");
     }
-    let home = Home::new();
+    let home = UrlPolicy::new();
     home.file(".docker/config.json", &auths(&["https://harbor.corp:8443/v2/"]));
     assert_eq!(home.username("harbor.corp:8443/a/b").await.as_deref(), Some("u0"));
 }
 
 #[tokio::test]
 async fn podmans_files_come_before_dockers() {
-    let home = Home::new();
+    let home = UrlPolicy::new();
     home.file(".docker/config.json", &auths(&["docker.io", "quay.io"]));
     home.file("run/containers/auth.json", &auths(&["x.io", "y.io", "quay.io"]));
     let files = home.files(&[("XDG_RUNTIME_DIR", "run")]);
@@ -96,7 +96,7 @@ async fn podmans_files_come_before_dockers() {
 
 #[tokio::test]
 async fn tokens_are_logins_too() {
-    let home = Home::new();
+    let home = UrlPolicy::new();
     let text = r#"{"auths": {
         "a.io": {"auth": "PHRva2VuPjp4", "identitytoken": "CANARY"},
         "b.io": {"auth": "PHRva2VuPjpDQU5BUlk="},
@@ -113,7 +113,7 @@ async fn tokens_are_logins_too() {
 
 #[tokio::test]
 async fn an_entry_is_one_login_for_all_its_repositories() {
-    let home = Home::new();
+    let home = UrlPolicy::new();
     let files = home.file(".docker/config.json", &auths(&["quay.io"])).files(&[]);
     let one = files.find(&"quay.io/a/b".parse().unwrap()).await.unwrap().unwrap();
     let two = files.find(&"quay.io/c/d".parse().unwrap()).await.unwrap().unwrap();
@@ -122,7 +122,7 @@ async fn an_entry_is_one_login_for_all_its_repositories() {
 
 #[tokio::test]
 async fn a_broken_file_is_named_and_not_quoted() {
-    let home = Home::new();
+    let home = UrlPolicy::new();
     for text in [r#"{"auths": {"quay.io": {"auth": 5, "password": "CANARY"}}}"#, "{\"auths\": \"CANARY\"}", "CANARY"] {
         let files = home.file(".docker/config.json", text).files(&[]);
         let error = files.find(&"quay.io/a/b".parse().unwrap()).await.unwrap_err();
@@ -136,7 +136,7 @@ async fn a_broken_file_is_named_and_not_quoted() {
 
 #[tokio::test]
 async fn a_helper_that_is_missing_is_named() {
-    let home = Home::new();
+    let home = UrlPolicy::new();
     let text = r#"{"credHelpers": {"quay.io": "sealift-no-such-helper"}}"#;
     let files = home.file(".docker/config.json", text).files(&[]);
     let error = files.find(&"quay.io/a/b".parse().unwrap()).await.unwrap_err();
@@ -146,7 +146,7 @@ async fn a_helper_that_is_missing_is_named() {
 
 #[tokio::test]
 async fn a_helper_is_asked_once_for_all_repositories_of_its_host() {
-    let home = Home::new();
+    let home = UrlPolicy::new();
     let asked = home.0.path().join("asked");
     home.helper("real", &format!(r#"cat >> {}; echo '{{"Username": "bot", "Secret": "CANARY"}}'"#, asked.display()));
     home.file(".docker/config.json", r#"{"credsStore": "real", "auths": {"https://index.docker.io/v1/": {}}}"#);
@@ -160,7 +160,7 @@ async fn a_helper_is_asked_once_for_all_repositories_of_its_host() {
 
 #[tokio::test]
 async fn a_helper_may_know_nobody_or_give_an_identity_token() {
-    let home = Home::new();
+    let home = UrlPolicy::new();
     home.helper("none", "echo 'credentials not found in native keychain'; exit 1");
     home.helper("token", r#"echo '{"Username": "<token>", "Secret": "CANARY"}'"#);
     home.file(".docker/config.json", r#"{"credHelpers": {"a.io": "none", "b.io": "token"}}"#);
@@ -177,7 +177,7 @@ async fn a_helper_that_misbehaves_is_named_and_not_quoted() {
         ("echo CANARY >&2; exit 3", "failed with exit status: 3"),
         ("echo CANARY", "gave no readable answer"),
     ] {
-        let home = Home::new();
+        let home = UrlPolicy::new();
         home.helper("odd", script).file(".docker/config.json", r#"{"credHelpers": {"a.io": "odd"}}"#);
         let error = home.files(&[]).find(&"a.io/x".parse().unwrap()).await.unwrap_err();
         assert!(error.message().contains("`docker-credential-odd`") && error.message().contains(said), "{error}");
@@ -194,18 +194,18 @@ async fn null_stands_for_nothing_and_names_count_in_any_case() {
         "null",
         "  ",
     ] {
-        let home = Home::new();
+        let home = UrlPolicy::new();
         home.file(".docker/config.json", text);
         assert_eq!(home.username("quay.io/a/b").await, None, "{text}");
     }
-    let home = Home::new();
+    let home = UrlPolicy::new();
     home.file(".docker/config.json", "\u{feff}{\"Auths\": {\"quay.io\": {\"Username\": \"u\", \"PASSWORD\": \"p\"}}}");
     assert_eq!(home.username("quay.io/a/b").await.as_deref(), Some("u"));
 }
 
 #[tokio::test]
 async fn an_odd_entry_spoils_nothing_but_itself() {
-    let home = Home::new();
+    let home = UrlPolicy::new();
     let text = r#"{"auths": {"a.io": null, "b.io": 5, "c.io": {"auth": 5}, "d.io": {"auth": "dTpw"}}, "credHelpers": {"e.io": 5}}"#;
     let files = home.file(".docker/config.json", text).files(&[]);
     assert_eq!(username(&files, "d.io/x").await.as_deref(), Some("u"));
@@ -219,7 +219,7 @@ async fn an_odd_entry_spoils_nothing_but_itself() {
 #[tokio::test]
 async fn base64_may_be_wrapped() {
     for auth in ["dTpw\\n", "dT\\npw", "dT\\r\\npw", " dTpw ", "dTpwcA"] {
-        let home = Home::new();
+        let home = UrlPolicy::new();
         home.file(".docker/config.json", &format!(r#"{{"auths": {{"quay.io": {{"auth": "{auth}"}}}}}}"#));
         assert_eq!(home.username("quay.io/a/b").await.as_deref(), Some("u"), "{auth}");
     }
@@ -227,7 +227,7 @@ async fn base64_may_be_wrapped() {
 
 #[tokio::test]
 async fn a_file_that_cannot_be_used_is_no_obstacle_where_another_one_has_the_login() {
-    let home = Home::new();
+    let home = UrlPolicy::new();
     home.file("run/containers/auth.json", "no JSON").file(".docker/config.json", &auths(&["quay.io"]));
     let files = home.files(&[("XDG_RUNTIME_DIR", "run")]);
     assert_eq!(username(&files, "quay.io/a/b").await.as_deref(), Some("u0"));
@@ -237,7 +237,7 @@ async fn a_file_that_cannot_be_used_is_no_obstacle_where_another_one_has_the_log
 
 #[tokio::test]
 async fn dockers_first_file_is_read_last() {
-    let home = Home::new();
+    let home = UrlPolicy::new();
     home.file(
         ".dockercfg",
         r#"{"https://index.docker.io/v1/": {"auth": "dTpw", "email": "x"}, "quay.io": {"auth": "dTpw"}}"#,
@@ -255,7 +255,7 @@ async fn a_home_that_is_no_directory_has_no_files() {
 
 #[tokio::test]
 async fn a_helper_that_fails_is_not_asked_for_each_request() {
-    let home = Home::new();
+    let home = UrlPolicy::new();
     let asked = home.0.path().join("asked");
     home.helper("odd", &format!("echo x >> {}; exit 3", asked.display()));
     let files = home.file(".docker/config.json", r#"{"credsStore": "odd"}"#).files(&[]);

@@ -1,0 +1,201 @@
+//! Blobs: streams that go on by themselves when they break off.
+//!
+//! What comes is verified by [`Blob`]; here it is only joined together. Each attempt begins at the registry, never at
+//! the URL that it redirected to before, because that may have run out.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::stream;
+use http::{HeaderValue, Method, header};
+use sealift_core::{
+    blob::Blob,
+    content::{Descriptor, Repository},
+    error::{Error, ErrorKind, Result, Retry},
+};
+
+use super::{
+    range::{self, RangeMatch},
+    read_timeout::ReadTimeout,
+};
+use crate::{
+    limit::Place,
+    operation::Operation,
+    registry::Registry,
+    retry::Attempts,
+    scope::Scopes,
+    transport::{ConnectionPool, Request, Response, Target},
+};
+
+/// Bytes that count as getting on.
+const PROGRESS: u64 = 64 << 10;
+
+struct BlobReader {
+    registry: Arc<Registry>,
+    repository: Repository,
+    item: Descriptor,
+    /// Bytes that were handed on.
+    at: u64,
+    /// Where we were when patience was last restored.
+    rested_at: u64,
+    attempts: Attempts,
+    whole_only: bool,
+    open: Option<OpenBlob>,
+    /// A place among the blobs that are read from this host.
+    _place: Place,
+}
+
+struct OpenBlob {
+    response: Response,
+    /// Bytes to throw away, because they were handed on before.
+    skip: u64,
+    idle: ReadTimeout,
+}
+
+/// Opens a blob.
+pub(crate) async fn open(registry: &Arc<Registry>, repository: &Repository, item: &Descriptor) -> Result<Blob> {
+    let mut reader = BlobReader {
+        registry: Arc::clone(registry),
+        repository: repository.clone(),
+        item: item.clone(),
+        at: 0,
+        rested_at: 0,
+        attempts: fresh_attempts(registry),
+        whole_only: false,
+        open: None,
+        _place: registry.levels.reads.enter().await,
+    };
+    reader.open().await?;
+    // Schema 1 does not say how long its layers are; the answer does.
+    if item.known_size().is_none()
+        && let Some(length) = reader.open.as_ref().and_then(|open| open.response.length())
+    {
+        reader.item.size = length;
+    }
+    let item = reader.item.clone();
+    let chunks = stream::unfold(Some(reader), |reader| async {
+        let mut reader = reader?;
+        match reader.next().await {
+            Ok(Some(bytes)) => Some((Ok(bytes), Some(reader))),
+            Ok(None) => None,
+            Err(error) => Some((Err(error), None)),
+        }
+    });
+    Ok(Blob::new(item, chunks))
+}
+
+fn fresh_attempts(registry: &Registry) -> Attempts {
+    registry.retry.attempts(registry.retry.policy().blobs)
+}
+
+impl BlobReader {
+    fn operation(&self) -> Operation<'_> {
+        Operation::ReadBlob(&self.repository, &self.item.digest)
+    }
+
+    /// The next piece; none at the end.
+    async fn next(&mut self) -> Result<Option<Bytes>> {
+        loop {
+            let Some(open) = &mut self.open else {
+                self.open().await?;
+                continue;
+            };
+            let failed = match open.idle.watch(&mut open.response).await {
+                Ok(Some(mut bytes)) => {
+                    let skipped = open.skip.min(bytes.len() as u64);
+                    open.skip -= skipped;
+                    bytes = bytes.slice(usize::try_from(skipped).unwrap_or_default()..);
+                    if bytes.is_empty() {
+                        continue;
+                    }
+                    self.at += bytes.len() as u64;
+                    self.registry.levels.reads.done(bytes.len() as u64);
+                    return Ok(Some(bytes));
+                }
+                // All bytes are there, so whatever comes after them makes no difference.
+                Ok(None) | Err(_) if self.item.known_size() == Some(self.at) => return Ok(None),
+                Ok(None) if self.item.known_size().is_none() => return Ok(None),
+                Ok(None) => {
+                    let what = format!("the stream ended after {} of {} bytes", self.at, self.item.size);
+                    Error::new(ErrorKind::Unavailable, what)
+                }
+                Err(error) => error,
+            };
+            self.open = None;
+            self.rest(failed.context(self.operation())).await?;
+        }
+    }
+
+    /// Waits before the next attempt, or gives up with what failed.
+    async fn rest(&mut self, failed: Error) -> Result<()> {
+        if self.at >= self.rested_at + PROGRESS {
+            self.rested_at = self.at;
+            self.attempts = fresh_attempts(&self.registry);
+        }
+        // Without a size nobody could tell a part from the whole.
+        if self.item.known_size().is_none() {
+            return Err(failed);
+        }
+        let Some(pause) = self.attempts.pause(&self.registry.retry, &failed) else { return Err(failed) };
+        tracing::debug!(digest = %self.item.digest, at = self.at, error = %failed, "taking a stream up again");
+        tokio::time::sleep(pause).await;
+        Ok(())
+    }
+
+    /// Opens the stream at the place that was reached.
+    async fn open(&mut self) -> Result<()> {
+        loop {
+            let failed = match self.try_open().await {
+                Ok(open) => {
+                    self.open = Some(open);
+                    return Ok(());
+                }
+                Err(error) => error,
+            };
+            self.rest(failed).await?;
+        }
+    }
+
+    async fn try_open(&mut self) -> Result<OpenBlob> {
+        let response = self.registry.execute(&self.request()).await?;
+        let asked_from = if self.whole_only { 0 } else { self.at };
+        let content_range = response.header(header::CONTENT_RANGE).map(str::to_owned);
+        let skip = match range::judge(response.status(), content_range.as_deref(), asked_from, self.item.known_size()) {
+            RangeMatch::From { .. } if self.whole_only => self.at,
+            RangeMatch::From { skip } => skip,
+            RangeMatch::Unfit => {
+                self.whole_only = true;
+                let what = "the registry sent another part of the blob than it was asked for";
+                let error = Error::new(ErrorKind::Unavailable, what).retry(Retry::Soon);
+                return Err(error.context(self.operation()));
+            }
+            RangeMatch::Refused => return Err(self.registry.refused(self.operation(), response).await),
+        };
+        self.check_length(&response, skip)?;
+        Ok(OpenBlob { response, skip, idle: ReadTimeout::new(self.registry.timing().idle_read) })
+    }
+
+    fn request(&self) -> Request<'_> {
+        let target = Target::Path(format!("{}/blobs/{}", self.repository.path(), self.item.digest));
+        let scopes = Scopes::pull(&self.repository);
+        let request = Request::new(self.operation(), Method::GET, target, scopes, self.registry.timing())
+            .pool(ConnectionPool::Bulk);
+        if self.at == 0 || self.whole_only {
+            return request;
+        }
+        let range = HeaderValue::from_str(&format!("bytes={}-", self.at)).expect("digits are valid in a header");
+        request.header(header::RANGE, range)
+    }
+
+    /// A length that does not fit is told before anything is read.
+    fn check_length(&self, response: &Response, skip: u64) -> Result<()> {
+        let (Some(size), Some(length)) = (self.item.known_size(), response.length()) else { return Ok(()) };
+        let expected = if skip > 0 { size } else { size - self.at };
+        if length == expected {
+            return Ok(());
+        }
+        let what = format!("`{}` sends {length} bytes, expected {expected}", response.host());
+        let error = Error::new(ErrorKind::Corrupt, what).context(self.operation());
+        Err(error.hint("it is broken at the source, or something on the way cuts it: push the image there again"))
+    }
+}

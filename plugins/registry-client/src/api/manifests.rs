@@ -1,0 +1,127 @@
+//! Manifests: what a name points to, and the bytes of it.
+
+use http::{HeaderValue, Method, StatusCode, header};
+use sealift_core::{
+    content::{Descriptor, Digest, ImageRef, Manifest, MediaType, Version, well_known},
+    error::{Error, ErrorKind, Result},
+};
+
+use crate::{
+    error::NO_REGISTRY,
+    operation::Operation,
+    registry::Registry,
+    scope::Scopes,
+    transport::{Request, Response, Target},
+};
+
+/// What HEAD says of a manifest.
+pub(crate) enum ManifestHead {
+    /// It is there.
+    Found(Box<Descriptor>),
+    /// It is not there, says HEAD; old Nexus says so of everything.
+    Missing,
+    /// It is there, and a deployment policy of a Harbor bars who would look at it: an image that is not signed, not
+    /// scanned, or known to be harmful. Pushes pass.
+    Barred,
+    /// It cannot be told by HEAD.
+    Inconclusive,
+}
+
+/// The header that names what was served (distribution-spec, "Pulling manifests").
+const DIGEST: &str = "docker-content-digest";
+
+/// Asks by HEAD what a name points to. Free of charge at Docker Hub.
+pub(crate) async fn head(
+    registry: &Registry,
+    image: &ImageRef,
+    operation: Operation<'_>,
+    scopes: Scopes,
+) -> Result<ManifestHead> {
+    let request = request(registry, image, operation, scopes, Method::HEAD);
+    let response = registry.execute(&request).await?;
+    Ok(match response.status() {
+        StatusCode::OK => {
+            described(image, &response).map_or(ManifestHead::Inconclusive, |found| ManifestHead::Found(Box::new(found)))
+        }
+        StatusCode::NOT_FOUND => ManifestHead::Missing,
+        StatusCode::PRECONDITION_FAILED if registry.has_projects() => ManifestHead::Barred,
+        _ => ManifestHead::Inconclusive,
+    })
+}
+
+/// Reads a manifest by tag or digest, with no question before it.
+pub(crate) async fn get(
+    registry: &Registry,
+    image: &ImageRef,
+    operation: Operation<'_>,
+    scopes: Scopes,
+) -> Result<Manifest> {
+    let request = request(registry, image, operation, scopes, Method::GET);
+    let whole = registry.read_whole(&request, Manifest::MAX_BYTES).await?;
+    let text = |name: &str| whole.headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(encoding) = text("content-encoding").filter(|encoding| *encoding != "identity") {
+        let what = format!("{operation}: the manifest came compressed with `{encoding}`, although it must not be");
+        return Err(Error::new(ErrorKind::Unsupported, what)
+            .hint("a proxy in front of the registry compresses JSON; switch that off for it"));
+    }
+    let served_as = text("content-type").map(MediaType::from_header).unwrap_or_default();
+    let parsed = match &image.version {
+        Version::Digest(digest) => Manifest::parse_expecting(whole.body, &served_as, digest),
+        Version::Tag(_) => Manifest::parse(whole.body, &served_as),
+    };
+    let manifest = parsed.map_err(|error| {
+        let hint = match &served_as {
+            // A login page, or the page of a proxy, served as if nothing were wrong.
+            other if other.as_str().starts_with("text/html") => NO_REGISTRY,
+            other if !other.is_manifest() => "this is no kind of image: leave it out",
+            _ => "it is broken at the source, or something on the way changes it: push it there again",
+        };
+        Error::from(error).context(operation).hint(hint)
+    })?;
+    // Many registries get the header wrong for what they convert, so our own digest counts.
+    if let Some(said) = text(DIGEST).and_then(|text| text.parse::<Digest>().ok())
+        && said != *manifest.digest()
+        && said.algorithm() == manifest.digest().algorithm()
+    {
+        let served = manifest.digest();
+        tracing::warn!(%image, %served, %said, "the registry names another digest than it serves");
+    }
+    Ok(manifest)
+}
+
+fn request<'a>(
+    registry: &Registry,
+    image: &ImageRef,
+    operation: Operation<'a>,
+    scopes: Scopes,
+    method: Method,
+) -> Request<'a> {
+    let target = Target::Path(format!("{}/manifests/{}", image.repository.path(), image.version));
+    Request::new(operation, method, target, scopes, registry.timing()).header(header::ACCEPT, accept())
+}
+
+/// All types, in one line: some servers read the first `Accept` line only, and distribution calls an OCI manifest
+/// missing if its type is not named.
+fn accept() -> HeaderValue {
+    let types = well_known::MANIFESTS.map(|media_type| media_type.as_str().to_owned());
+    HeaderValue::from_str(&types.join(", ")).expect("media types are valid header values")
+}
+
+/// What the headers say, if that is enough to rely on.
+fn described(image: &ImageRef, response: &Response) -> Option<Descriptor> {
+    let media_type = MediaType::from_header(response.header(header::CONTENT_TYPE)?);
+    let said = response.header(http::HeaderName::from_static(DIGEST)).and_then(|text| text.parse::<Digest>().ok());
+    let digest = match &image.version {
+        // What was asked for by digest and is there has that digest.
+        Version::Digest(digest) => digest.clone(),
+        Version::Tag(_) => said?,
+    };
+    // A login page is served with 200, too.
+    media_type.is_manifest().then(|| {
+        Descriptor::new(
+            media_type,
+            digest,
+            response.length().filter(|length| *length > 0).unwrap_or(Descriptor::UNSIZED),
+        )
+    })
+}

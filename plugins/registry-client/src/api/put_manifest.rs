@@ -1,0 +1,97 @@
+//! Manifests are small and named by what they are, so writing one twice is the same as writing it once.
+
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use sealift_core::{
+    content::{ImageRef, Manifest},
+    error::{Error, ErrorKind, Result},
+};
+
+use super::{
+    confirmation::{WriteConfirmation, verify_manifest},
+    harbor,
+    manifests::{self, ManifestHead},
+};
+use crate::{
+    error::Reason,
+    operation::Operation,
+    registry::{ObservedBehavior, Registry},
+    retry::is_transient,
+    scope::Scopes,
+    transport::{Request, Response, Target},
+};
+
+/// Writes a manifest, by its digest or under a tag.
+pub(crate) async fn put(registry: &Registry, at: &ImageRef, manifest: &Manifest) -> Result<()> {
+    let operation = Operation::PushManifest(at);
+    let content_type = HeaderValue::from_str(manifest.media_type().as_str())
+        .map_err(|_| Error::new(ErrorKind::Unsupported, format!("{operation}: its media type is no header value")))?;
+    let target = Target::Path(format!("{}/manifests/{}", at.repository.path(), at.version));
+    let mut request = Request::new(operation, Method::PUT, target, Scopes::push(&at.repository), registry.timing())
+        .body(content_type, manifest.bytes().clone())
+        .limit(registry.timing().slow_response);
+    if registry.has_projects() {
+        request = request.accepting_500();
+    }
+    let response = send(registry, &request).await?;
+    if response.status().is_success() {
+        registry.observed.note_write(&at.repository);
+        let confirmation = WriteConfirmation::of(&response);
+        if manifest.subject().is_some() && response.header(HeaderName::from_static("oci-subject")).is_none() {
+            ObservedBehavior::set(&registry.observed.no_subjects);
+        }
+        response.discard().await;
+        return verify_manifest(registry, at, manifest, &confirmation).await;
+    }
+    // An immutable tag may stand for this very manifest, written by us when the answer got lost, or before.
+    let guarded =
+        matches!(response.status(), StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED | StatusCode::BAD_REQUEST);
+    let refused = registry.refused_bytes(operation, manifest.bytes().len() as u64, response).await;
+    if guarded && refused.kind() == ErrorKind::Conflict && stands(registry, at, manifest).await {
+        return Ok(());
+    }
+    Err(refused)
+}
+
+async fn stands(registry: &Registry, at: &ImageRef, manifest: &Manifest) -> bool {
+    let found = match manifests::head(registry, at, Operation::CheckManifest(at), Scopes::push(&at.repository)).await {
+        Ok(ManifestHead::Found(found)) => Some(*found),
+        Ok(ManifestHead::Barred) => harbor::artifact(registry, at).await.ok().flatten(),
+        _ => None,
+    };
+    found.is_some_and(|found| found.digest == *manifest.digest())
+}
+
+/// Sends a manifest until there is an answer that counts. Harbor answers 500 without a reason if it cannot read the
+/// manifest or its config, if its database is away, and now and then over nothing at all. So what fails three times
+/// while it answers other questions is a matter of the manifest.
+async fn send(registry: &Registry, request: &Request<'_>) -> Result<Response> {
+    let most = registry.retry.policy().manifests;
+    let mut attempts = registry.retry.attempts(2 * most);
+    let mut refusals = 0;
+    loop {
+        let complaints = registry.retry.complaints();
+        let mut response = registry.execute(request).await?;
+        if !request.accept_500 || response.status() != StatusCode::INTERNAL_SERVER_ERROR {
+            return Ok(response);
+        }
+        let unknown = response.peek().await.is_unknown();
+        let refused = registry.refused(request.operation, response).await;
+        if !refused.is_retryable() {
+            return Err(refused);
+        }
+        if unknown {
+            let other = registry.execute(&registry.probe(request.operation, request.scopes.clone()).once()).await?;
+            let is_well = !is_transient(other.status());
+            other.discard().await;
+            refusals += u32::from(is_well && registry.retry.complaints() == complaints);
+        }
+        if refusals >= most {
+            let (operation, reason) = (request.operation, Reason::Unreadable);
+            let what = format!("{operation}: {reason}, it answers 500 each time and other requests as always");
+            return Err(Error::new(reason.kind(), what).hint(reason.remedy()).because(reason));
+        }
+        let Some(pause) = attempts.pause(&registry.retry, &refused) else { return Err(refused) };
+        registry.transport.counts().retry(registry.transport.api_host());
+        tokio::time::sleep(pause).await;
+    }
+}

@@ -1,0 +1,9 @@
+//! Uploads of blobs: mounted from another repository, or sent.
+
+mod begin;
+mod location;
+mod mount;
+mod stall_detector;
+mod upload;
+
+pub(crate) use begin::{begin, offer};

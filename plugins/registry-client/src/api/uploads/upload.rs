@@ -1,0 +1,215 @@
+//! One blob on its way into a repository: a single PUT with its exact length.
+//!
+//! No PATCH: chunks are the least portable part of the protocol (ECR drops them, GHCR caps them, distribution 2.8
+//! cannot resume them). The body comes from a stream, so it cannot be sent twice; the engine starts again.
+
+use std::{sync::Arc, time::Duration};
+
+use http::{HeaderValue, StatusCode, header};
+use reqwest::Body;
+use sealift_core::{
+    async_trait,
+    blob::Blob,
+    content::{Descriptor, Digest, Repository},
+    error::{Error, ErrorKind, Result, Retry},
+    stage::Slot,
+};
+use tokio::time::timeout;
+use url::Url;
+
+use super::{
+    location::{closing, upload_url},
+    mount::learn_blob_check,
+    stall_detector::{StallDetector, Stalled},
+};
+use crate::{
+    api::{
+        blob_existence,
+        confirmation::{WriteConfirmation, verify_blob},
+    },
+    auth::Tried,
+    error::{CHANGED, Peer, transport},
+    limit::Place,
+    operation::Operation,
+    redact::authority,
+    registry::Registry,
+    scope::Scopes,
+    transport::{ConnectionPool, Response},
+    url_policy::same_origin,
+};
+
+/// An upload that was opened and waits for its bytes.
+pub(super) struct RegistryUpload {
+    registry: Arc<Registry>,
+    at: Repository,
+    item: Descriptor,
+    location: Url,
+    /// A place among the blobs that are written to this host.
+    place: Option<Place>,
+}
+
+/// Nobody waits for a place for longer. Several destinations of one blob wait for each other's, so waiting without end
+/// could be for ever.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl RegistryUpload {
+    /// The slot that `answer` opened.
+    pub(super) async fn open(
+        registry: &Arc<Registry>,
+        at: &Repository,
+        item: &Descriptor,
+        response: &Response,
+    ) -> Result<Self> {
+        let operation = Operation::PushBlob(at, &item.digest);
+        let location = upload_url(registry, response).await.map_err(|error| error.context(operation))?;
+        Ok(Self { registry: Arc::clone(registry), at: at.clone(), item: item.clone(), location, place: None })
+    }
+
+    fn operation(&self) -> Operation<'_> {
+        Operation::PushBlob(&self.at, &self.item.digest)
+    }
+
+    /// Sends the bytes and waits for the answer.
+    async fn put(&self, blob: Blob, detector: &Arc<StallDetector>) -> Result<()> {
+        if let Some(error) = self.registry.observed.uploads.turned_away() {
+            return Err(error);
+        }
+        let (size, hashing) = (blob.size(), blob.hashing());
+        let scopes = Scopes::push(&self.at);
+        let reached = self.registry.transport.endpoint().await?;
+        let mut tried = Tried::default();
+        let mut ticket = self.registry.auth.ticket(reached, &self.at, &scopes, &tried).await?;
+        // Slots that were opened before the project was found full send nothing either, unless it is small enough.
+        if self.registry.observed.is_full_for(&self.at, size) {
+            return Err(self.registry.no_room(&self.at));
+        }
+        let url = closing(self.location.clone(), &self.item.digest);
+        let foreign = !same_origin(&url, &reached.root);
+        // An empty body is asked for by nobody, so what it would say is heard before.
+        let body = if size == 0 {
+            blob.read_to_end(0).await?;
+            Body::from("")
+        } else {
+            Body::wrap_stream(detector.over(blob))
+        };
+        let client = reached.clients.for_url(&url, ConnectionPool::Bulk).await?;
+        let mut request = client
+            .put(url.clone())
+            .header(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))
+            .header(header::CONTENT_LENGTH, HeaderValue::from(size))
+            .body(body);
+        if let Some(value) = ticket.header().filter(|_| !foreign) {
+            request = request.header(header::AUTHORIZATION, value.clone());
+        }
+        self.registry.transport.counts().count(&http::Method::PUT, &url);
+        let host = authority(&url).to_owned();
+        let peer = Peer(&host);
+        let timing = self.registry.timing();
+        let sent = tokio::select! {
+            sent = request.send() => sent.map_err(|error| transport(error, peer))?,
+            stalled = detector.stalled(timing.idle_write, timing.commit) => return Err(kept_waiting(stalled, peer)),
+        };
+        let response = Response::new(sent, url, foreign, ticket.shown());
+        match response.status() {
+            status if status.is_success() => {
+                ticket.accepted(&self.registry.auth);
+                self.registry.observed.note_write(&self.at);
+                if foreign {
+                    self.registry.observed.uploads.took_one();
+                }
+                let confirmation = WriteConfirmation::of(&response);
+                response.discard().await;
+                self.check(confirmation.digest(), hashing.is_on())?;
+                verify_blob(&self.registry, &self.at, &self.item, &confirmation).await
+            }
+            // The token is renewed, so that the engine's next attempt brings a good one.
+            StatusCode::UNAUTHORIZED if !foreign => {
+                let again = self
+                    .registry
+                    .auth
+                    .challenged(reached, self.operation(), &mut ticket, response.headers(), &mut tried)
+                    .await?;
+                let refused = self.registry.refused(self.operation(), response).await;
+                Err(if again { refused.retry(Retry::Soon) } else { refused })
+            }
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND if foreign => {
+                let (status, other) = (response.status(), response.host().to_owned());
+                Err(self.registry.observed.uploads.refused(
+                    self.registry.name(),
+                    &other,
+                    status,
+                    &response.error_body().await,
+                ))
+            }
+            _ => Err(self.registry.refused_bytes(self.operation(), size, response).await),
+        }
+    }
+
+    /// What the registry says it stored. distribution 2.8 names a sha256 digest for what was uploaded by sha512, so only
+    /// like is compared with like; of what we did not hash, nothing but the very digest will do.
+    fn check(&self, stored: Option<&Digest>, hashed: bool) -> Result<()> {
+        let confirmed = stored == Some(&self.item.digest);
+        self.registry.observed.learn_confirms(confirmed);
+        match stored {
+            Some(stored) if stored.algorithm() == self.item.digest.algorithm() && !confirmed => {
+                let what = format!("{}: the registry stored `{stored}` instead", self.operation());
+                Err(Error::new(ErrorKind::Corrupt, what).retry(Retry::Soon).hint(CHANGED))
+            }
+            _ if confirmed || hashed => Ok(()),
+            _ => {
+                let what =
+                    format!("{}: the registry did not confirm its digest, so it is sent again", self.operation());
+                Err(Error::new(ErrorKind::Corrupt, what).retry(Retry::Soon))
+            }
+        }
+    }
+
+    /// Whether the blob arrived although its answer did not. That it stands there says nothing of bytes that nobody
+    /// hashed.
+    async fn arrived(&self, failed: &Error) -> bool {
+        failed.kind() == ErrorKind::Unavailable
+            && blob_existence::exists(&self.registry, &self.at, &self.item).await.unwrap_or(false)
+    }
+}
+
+#[async_trait]
+impl Slot for RegistryUpload {
+    async fn fill(self: Box<Self>, blob: Blob) -> Result<()> {
+        let size = blob.descriptor().known_size().ok_or_else(|| {
+            let what = format!("{}: its length is not known, and uploads must announce it", self.operation());
+            Error::new(ErrorKind::Unsupported, what)
+        })?;
+        let (detector, hashing) = (StallDetector::new(size), blob.hashing());
+        let failed = match self.put(blob, &detector).await {
+            Ok(()) => {
+                self.registry.levels.writes.done(size);
+                self.registry.note_mountable(&self.item, &self.at);
+                learn_blob_check(&self.registry, &self.at, &self.item).await;
+                return Ok(());
+            }
+            Err(failed) => failed,
+        };
+        if let Some(error) = detector.source_failed() {
+            return Err(error);
+        }
+        if hashing.is_on() && detector.all_sent() && self.arrived(&failed).await {
+            return Ok(());
+        }
+        // Errors of the exchange do not say yet what they are about.
+        let operation = self.operation().to_string();
+        Err(if failed.message().starts_with(&operation) { failed } else { failed.context(operation) })
+    }
+
+    async fn ready(&mut self) {
+        self.place = timeout(PATIENCE, self.registry.levels.writes.enter()).await.ok();
+    }
+}
+
+fn kept_waiting(stalled: Stalled, peer: Peer<'_>) -> Error {
+    let host = peer.0;
+    let what = match stalled {
+        Stalled::Upload => format!("`{host}` takes no more bytes"),
+        Stalled::Commit => format!("`{host}` has all bytes and does not answer"),
+    };
+    Error::new(ErrorKind::Unavailable, what)
+}

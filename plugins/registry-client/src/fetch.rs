@@ -1,0 +1,179 @@
+//! `fetch "registry"`.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use futures::future::BoxFuture;
+use sealift_core::{
+    async_trait,
+    blob::Blob,
+    content::{Descriptor, Digest, ImageRef, Manifest, Repository, Tag},
+    error::Result,
+    job::Resolved,
+    stage::{Fetch, Want},
+};
+
+use crate::{
+    api::{
+        blobs,
+        manifests::{self, ManifestHead},
+        referrers,
+    },
+    auth::Access,
+    client::Client,
+    operation::Operation,
+    registry::{ObservedBehavior, Registry},
+    scope::Scopes,
+};
+
+/// Reads images from registries.
+#[derive(Debug)]
+pub struct RegistryFetch {
+    client: Arc<Client>,
+    /// Of repositories with mirrors, the place that answered last.
+    answered: Mutex<HashMap<Repository, Repository>>,
+}
+
+impl RegistryFetch {
+    /// Reads with these settings and connections.
+    pub fn new(client: Arc<Client>) -> Self {
+        Self { client, answered: Mutex::default() }
+    }
+}
+
+/// What is read where an image is.
+type Reading<'s, T> = BoxFuture<'s, Result<T>>;
+
+impl RegistryFetch {
+    /// Asks the places of a repository one after the other until one answers, that which answered before first.
+    async fn at_first<'s, T>(
+        &'s self,
+        repository: &Repository,
+        by_digest: bool,
+        ask: impl Fn(Repository) -> Reading<'s, T> + Send + Sync,
+    ) -> Result<T> {
+        let mut places = self.client.sources(repository, by_digest);
+        if places.len() == 1 {
+            return ask(places.remove(0)).await;
+        }
+        let known = lock(&self.answered).get(repository).cloned();
+        if let Some(at) = places.iter().position(|place| Some(place) == known.as_ref()) {
+            places[..=at].rotate_right(1);
+        }
+        let mut failed = Vec::new();
+        for place in places {
+            match ask(place.clone()).await {
+                Ok(answer) => {
+                    lock(&self.answered).insert(repository.clone(), place);
+                    return Ok(answer);
+                }
+                Err(error) => failed.push(error),
+            }
+        }
+        let last = failed.pop().expect("there is at least one place");
+        let others: Vec<String> = failed.iter().map(|error| error.message().to_owned()).collect();
+        Err(last.context(format!("its mirrors fail, too ({})", others.join("; "))))
+    }
+
+    async fn resolve_at(&self, image: ImageRef, want: Want) -> Result<(Descriptor, Option<Manifest>)> {
+        let registry = self.client.registry(&image.repository);
+        if want == Want::Manifest {
+            let manifest = read(&registry, &image).await?;
+            return Ok((manifest.descriptor(), Some(manifest)));
+        }
+        if !ObservedBehavior::is_set(&registry.observed.head_is_useless) {
+            let scopes = Scopes::pull(&image.repository);
+            if let ManifestHead::Found(found) =
+                manifests::head(&registry, &image, Operation::ReadManifest(&image), scopes).await?
+            {
+                return Ok((*found, None));
+            }
+        }
+        // Whatever HEAD said: GET is what counts, and what explains itself.
+        let manifest = read(&registry, &image).await?;
+        ObservedBehavior::set(&registry.observed.head_is_useless);
+        Ok((manifest.descriptor(), Some(manifest)))
+    }
+}
+
+impl RegistryFetch {
+    async fn referrers_at(&self, at: &Repository, subject: &Digest) -> Result<Vec<Descriptor>> {
+        let (registry, scopes) = (self.client.registry(at), Scopes::pull(at));
+        if let Some(found) = referrers::list(&registry, at, subject, &scopes).await? {
+            return Ok(found);
+        }
+        let Some(tag) = Tag::of_referrers(subject) else { return Ok(Vec::new()) };
+        match self.client.referrer_tags().list(&registry, at).await {
+            Some(tags) if !tags.contains(&tag) => Ok(Vec::new()),
+            _ => referrers::list_by_tag(&registry, at, subject, scopes).await,
+        }
+    }
+}
+
+#[async_trait]
+impl Fetch for RegistryFetch {
+    fn expect(&self, repository: &Repository) {
+        for place in self.client.sources(repository, false) {
+            self.client.announce(&place, Access::Pull);
+        }
+    }
+
+    async fn resolve(&self, image: &ImageRef, want: Want) -> Result<Resolved> {
+        let by_digest = image.version.digest().is_some();
+        let ask = |repository| -> Reading<'_, _> {
+            Box::pin(self.resolve_at(ImageRef { repository, version: image.version.clone() }, want))
+        };
+        let (descriptor, manifest) = self.at_first(&image.repository, by_digest, ask).await?;
+        Ok(Resolved { image: image.clone(), descriptor, manifest })
+    }
+
+    async fn manifest(&self, repository: &Repository, item: &Descriptor) -> Result<Manifest> {
+        let ask = |at: Repository| -> Reading<'_, _> {
+            let image = at.at(&item.digest);
+            Box::pin(async move { read(&self.client.registry(&image.repository), &image).await })
+        };
+        self.at_first(repository, true, ask).await
+    }
+
+    async fn blob(&self, repository: &Repository, item: &Descriptor) -> Result<Blob> {
+        let ask = |at: Repository| -> Reading<'_, _> {
+            let item = item.clone();
+            Box::pin(async move { blobs::open(&self.client.registry(&at), &at, &item).await })
+        };
+        self.at_first(repository, true, ask).await
+    }
+
+    async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Descriptor>> {
+        let mut failed = None;
+        let places = self.client.sources(repository, true);
+        let last = places.len() - 1;
+        // A mirror of images need not have what is about them.
+        for (number, at) in places.into_iter().enumerate() {
+            match self.referrers_at(&at, subject).await {
+                Ok(found) if !found.is_empty() || (number == last && failed.is_none()) => return Ok(found),
+                Ok(_) => {}
+                Err(error) => failed = Some(error),
+            }
+        }
+        failed.map_or(Ok(Vec::new()), Err)
+    }
+
+    async fn tags_about(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Tag>> {
+        let at = self.client.sources(repository, false).pop().unwrap_or_else(|| repository.clone());
+        self.client.referrer_tags().of_cosign(&self.client.registry(&at), &at, subject).await
+    }
+
+    async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>> {
+        Ok(self.client.tags(repository).await?.tags)
+    }
+}
+
+async fn read(registry: &Registry, image: &ImageRef) -> Result<Manifest> {
+    manifests::get(registry, image, Operation::ReadManifest(image), Scopes::pull(&image.repository)).await
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

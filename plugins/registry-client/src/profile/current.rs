@@ -1,0 +1,55 @@
+//! The profile of one registry, which may become known only by its responses.
+
+use std::sync::{OnceLock, PoisonError, RwLock};
+
+use super::{PROFILES, ProductFacts, RegistryProfile, by_host, harbor::Harbor};
+
+/// The profile of one registry: named by the pipeline, else detected by its responses, else recognised by its host.
+#[derive(Debug)]
+pub(crate) struct CurrentProfile {
+    by_host: &'static dyn RegistryProfile,
+    named: OnceLock<&'static dyn RegistryProfile>,
+    detected: RwLock<Option<&'static dyn RegistryProfile>>,
+}
+
+impl CurrentProfile {
+    /// Returns the profile of the registry `host`.
+    pub(crate) fn new(host: &str) -> Self {
+        Self { by_host: by_host(host), named: OnceLock::new(), detected: RwLock::default() }
+    }
+
+    pub(crate) fn get(&self) -> &'static dyn RegistryProfile {
+        let detected = || *self.detected.read().unwrap_or_else(PoisonError::into_inner);
+        self.named.get().copied().or_else(detected).unwrap_or(self.by_host)
+    }
+
+    pub(crate) fn facts(&self) -> ProductFacts {
+        self.get().facts()
+    }
+
+    /// Sets the product to Harbor, because the pipeline uses its API.
+    pub(crate) fn set_harbor(&self) {
+        let _ = self.named.set(&Harbor); // the first name counts
+    }
+
+    /// Detects the product by the name that its token service has for the registry.
+    pub(crate) fn detect_by_service(&self, service: &str) {
+        self.detect(|profile| profile.matches_service(service));
+    }
+
+    /// Detects the product by the realm of a Basic challenge.
+    pub(crate) fn detect_by_basic_realm(&self, realm: &str) {
+        self.detect(|profile| profile.matches_basic_realm(realm));
+    }
+
+    /// Drops a detection that rests on an earlier run.
+    pub(crate) fn reset_detection(&self) {
+        *self.detected.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn detect(&self, matches: impl Fn(&dyn RegistryProfile) -> bool) {
+        if let Some(found) = PROFILES.into_iter().find(|profile| matches(*profile)) {
+            *self.detected.write().unwrap_or_else(PoisonError::into_inner) = Some(found);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What Harbor means by its answers, with what helps.
+//!
+//! It says 401 where others say 404, 403 for four different things, and 412 for a tag; the words of the body tell them
+//! apart. From Harbor's source: `v2auth/auth.go`, `readonly.go`, `quota.go`, `repoproxy/proxy.go`, `pushmf.go`.
+
+use sealift_core::error::{Error, ErrorKind, Retry};
+
+use super::{ProductFacts, RegistryProfile};
+use crate::{
+    error::{ErrorBody, Meaning, Reason, Refusal},
+    operation::{Operation, project_of},
+};
+
+/// Harbor.
+#[derive(Debug)]
+pub(crate) struct Harbor;
+
+impl RegistryProfile for Harbor {
+    fn name(&self) -> &'static str {
+        "harbor"
+    }
+
+    fn matches_service(&self, service: &str) -> bool {
+        service == "harbor-registry"
+    }
+
+    fn matches_basic_realm(&self, realm: &str) -> bool {
+        realm == "harbor"
+    }
+
+    fn facts(&self) -> ProductFacts {
+        ProductFacts { projects: true, ..ProductFacts::default() }
+    }
+
+    fn interpret(&self, refusal: &Refusal<'_>) -> Option<Meaning> {
+        meaning(refusal)
+    }
+}
+
+/// That a login is good and may not push.
+pub(crate) fn may_not_push(operation: Operation<'_>, origin: &str) -> Error {
+    let (project, reason) = (project_of(operation.repository()), Reason::NoRight);
+    Error::new(reason.kind(), format!("{operation}: the login from {origin} may not push to the project `{project}`"))
+        .hint(reason.remedy())
+        .because(reason)
+}
+
+/// Whether a 401 says that there is no such project.
+pub(crate) fn is_missing(said: &ErrorBody, project: &str) -> bool {
+    said.mentions(&format!("project {} not found", project.to_ascii_lowercase()))
+}
+
+/// None: what the answer means everywhere.
+fn meaning(refusal: &Refusal<'_>) -> Option<Meaning> {
+    let project = project_of(refusal.operation.repository());
+    let (said, writes) = (&refusal.body, refusal.operation.writes());
+    let meaning = |reason: Reason, what: String| {
+        let hint = if refusal.operation.reads_content() { reason.remedy_of_reading() } else { reason.remedy() };
+        Meaning::new(reason.kind(), what).because(reason).hint(hint)
+    };
+    Some(match refusal.status.as_u16() {
+        // The challenge is left empty where the project could not be looked up; only the words say whether that is because
+        // there is none. A project that took something in this run is there.
+        401 if refusal.unchallenged && is_missing(said, project) && !refusal.wrote => {
+            let what = format!("the project `{project}` does not exist");
+            meaning(Reason::NoProject, what).says_all()
+        }
+        401 if refusal.unchallenged && said.mentions("un-recognized request") => return None,
+        401 if refusal.unchallenged => {
+            let what = format!("`{{registry}}` cannot look up the project `{project}` at the moment");
+            meaning(Reason::Unwell, what).retry(Retry::Soon)
+        }
+        401 => {
+            // Its token service takes wrong passwords for nobody, as long as scopes are asked for.
+            let origin = refusal.login.as_ref()?;
+            let verb = if writes { "push to" } else { "pull from" };
+            let doubt = if refusal.proven { "" } else { ", or is wrong" };
+            let what = format!("the login from {origin} may not {verb} the project `{project}`{doubt}");
+            meaning(Reason::NoRight, what)
+        }
+        // A manifest is refused in the same words if Harbor cannot read it, see `write/put_manifest.rs`.
+        500 if said.is_unknown() && !matches!(refusal.operation, Operation::PushManifest(_)) => {
+            meaning(Reason::Unwell, "`{registry}` has a problem of its own, perhaps with its database".to_owned())
+                .retry(Retry::Soon)
+        }
+        // What stands before it says that its core is away. Of the API that may be so for good, and it can be done without.
+        502..=504 if refusal.wait.is_none() && !matches!(refusal.operation, Operation::ProductApi(_)) => {
+            meaning(Reason::Unwell, "`{registry}` is away".to_owned()).retry(Retry::Soon)
+        }
+        403 if said.is_full() => meaning(Reason::Quota, format!("the quota of the project `{project}` is used up")),
+        403 if said.mentions("read only") => meaning(Reason::ReadOnly, "`{registry}` is in read-only mode".to_owned()),
+        403 if said.mentions("proxy project") => {
+            let what = format!("the project `{project}` caches another registry and takes no pushes");
+            meaning(Reason::ProxyCache, what)
+        }
+        404 if writes && said.mentions("in gc") => {
+            Meaning::new(ErrorKind::Unavailable, "garbage collection sweeps it at the moment")
+                .retry(Retry::Soon)
+                .hint("run again when garbage collection is done")
+        }
+        404 if matches!(refusal.operation, Operation::PushManifest(_)) => {
+            let what = "an entry of the index is no artifact of this repository".to_owned();
+            meaning(Reason::MissingChild, what).retry(Retry::Soon)
+        }
+        412 if writes => meaning(Reason::Immutable, format!("the tag is immutable in the project `{project}`")),
+        _ => return None,
+    })
+}

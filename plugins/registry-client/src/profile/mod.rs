@@ -1,0 +1,120 @@
+//! Known registry products: one table, one file for each product.
+//!
+//! A profile says by what a product is recognised (the name of its host, the name of its token service), and what is
+//! known of it beforehand. It also explains responses that mean something else there than elsewhere. No other module
+//! compares names of hosts or products. A new product needs a file here and a line in [`PROFILES`].
+
+mod current;
+mod docker_hub;
+mod ecr;
+mod ghcr;
+pub(crate) mod harbor;
+
+use std::{fmt, time::Duration};
+
+pub(crate) use current::CurrentProfile;
+
+use crate::error::{Meaning, Refusal};
+
+/// A registry product.
+pub(crate) trait RegistryProfile: Send + Sync + fmt::Debug {
+    /// Returns the name of the product, as it is written in `kind`.
+    fn name(&self) -> &'static str;
+
+    /// Returns true if a registry of this name is of this product.
+    fn matches_host(&self, _host: &str) -> bool {
+        false
+    }
+
+    /// Returns true if the token services of this product call registries by this name.
+    fn matches_service(&self, _service: &str) -> bool {
+        false
+    }
+
+    /// Returns true if the product challenges for Basic credentials with this realm.
+    fn matches_basic_realm(&self, _realm: &str) -> bool {
+        false
+    }
+
+    /// Returns what is known of the product.
+    fn facts(&self) -> ProductFacts {
+        ProductFacts::default()
+    }
+
+    /// Explains a refusal that means something particular at this product; none if it means there what it means
+    /// everywhere.
+    fn interpret(&self, _refusal: &Refusal<'_>) -> Option<Meaning> {
+        None
+    }
+}
+
+/// Facts about a registry product.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ProductFacts {
+    /// Host and port of the API, where they differ from the name of the registry.
+    pub(crate) api_host: Option<&'static str>,
+    /// Repositories live in projects that must exist. Responses say so in the way of Harbor: 401 without a challenge
+    /// if the project cannot be looked up, 412 if a policy forbids to read an image, 500 if a manifest cannot be read.
+    /// A blob may be marked for deletion, which only HEAD sees and undoes.
+    pub(crate) projects: bool,
+    /// Published limits, kept from the first request on.
+    pub(crate) limits: &'static [PublishedLimit],
+}
+
+/// A documented limit of requests in a span of time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PublishedLimit {
+    /// The requests that count.
+    pub(crate) counts: LimitedRequests,
+    /// How many of them are allowed in `span`.
+    pub(crate) requests: u32,
+    /// The span of time.
+    pub(crate) span: Duration,
+}
+
+/// Requests that count for a [`PublishedLimit`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LimitedRequests {
+    /// All requests.
+    All,
+    /// Requests that write a manifest.
+    PutManifest,
+}
+
+/// A registry of which nothing particular is known.
+#[derive(Debug)]
+struct Generic;
+
+impl RegistryProfile for Generic {
+    fn name(&self) -> &'static str {
+        "distribution"
+    }
+}
+
+/// All products. The first one that matches counts.
+static PROFILES: [&dyn RegistryProfile; 5] =
+    [&docker_hub::DockerHub, &ghcr::GitHub, &ecr::Ecr, &harbor::Harbor, &Generic];
+
+/// Returns the profile of a registry by its name.
+pub(crate) fn by_host(host: &str) -> &'static dyn RegistryProfile {
+    PROFILES.into_iter().find(|profile| profile.matches_host(host)).unwrap_or(&Generic)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_are_recognised_by_the_name_of_their_host() {
+        for (host, product, api) in [
+            ("docker.io", "docker-hub", Some("registry-1.docker.io")),
+            ("ghcr.io", "ghcr", None),
+            ("123456789012.dkr.ecr.eu-west-1.amazonaws.com", "ecr", None),
+            ("quay.io", "distribution", None),
+            ("dkr.ecr.example.com", "distribution", None),
+        ] {
+            let profile = by_host(host);
+            assert_eq!((profile.name(), profile.facts().api_host), (product, api), "{host}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The push that all registry destinations are made of.
+
+use std::{collections::HashSet, sync::Arc};
+
+use sealift_core::{
+    async_trait,
+    content::{Descriptor, Digest, ImageRef, Manifest, MediaType, Repository, Version},
+    error::{ErrorKind, Result},
+    job::Job,
+    stage::{Known, Offer, Push, StoreId},
+};
+
+mod naming;
+mod referrers_tag;
+
+pub use naming::TargetNaming;
+
+use self::referrers_tag::ReferrersTagLocks;
+use crate::{
+    api::{
+        blob_existence, harbor,
+        manifests::{self, ManifestHead},
+        put_manifest, referrers, tags, uploads,
+    },
+    auth::Access,
+    client::Client,
+    operation::Operation,
+    registry::Registry,
+    scope::Scopes,
+};
+
+/// Writes images to registries.
+#[derive(Debug)]
+pub struct RegistryPush {
+    client: Arc<Client>,
+    naming: TargetNaming,
+    harbor: bool,
+    referrers_tags: ReferrersTagLocks,
+}
+
+impl RegistryPush {
+    /// Writes with these settings and connections.
+    pub fn new(client: Arc<Client>, naming: TargetNaming) -> Self {
+        Self { client, naming, harbor: false, referrers_tags: ReferrersTagLocks::default() }
+    }
+
+    /// The same for registries that are Harbors, which is known here before they say so.
+    #[must_use]
+    pub fn at_harbor(self) -> Self {
+        Self { harbor: true, ..self }
+    }
+
+    fn registry(&self, at: &Repository) -> Arc<Registry> {
+        if self.harbor { self.client.harbor(at) } else { self.client.registry(at) }
+    }
+}
+
+#[async_trait]
+impl Push for RegistryPush {
+    fn place(&self, job: &Job) -> Result<Vec<ImageRef>> {
+        self.naming.of(job)
+    }
+
+    fn keeps_apart(&self) -> bool {
+        self.naming.keeps_apart()
+    }
+
+    fn store(&self, at: &Repository) -> StoreId {
+        StoreId::new(at.registry())
+    }
+
+    fn expect(&self, source: &Repository, targets: &[Repository]) {
+        for at in self.naming.repositories(source, targets) {
+            self.client.announce(&at, Access::Push);
+        }
+    }
+
+    async fn survey(&self, at: &Repository) -> Result<Known> {
+        match tags::list(&self.registry(at), at, Scopes::push(at)).await {
+            Ok(found) => Ok(Known::Names(found.tags.into_iter().collect())),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                self.registry(at).observed.note_new(at);
+                Ok(Known::Nothing)
+            }
+            // Who may push need not be allowed to list, and not every registry can. One that could not this time fails
+            // the questions for the single tags, too, or answers them.
+            Err(error) if error.is_cancelled() => Err(error),
+            Err(_) => Ok(Known::Ask),
+        }
+    }
+
+    async fn current(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
+        let registry = self.registry(&at.repository);
+        let scopes = Scopes::push(&at.repository);
+        match manifests::head(&registry, at, Operation::CheckManifest(at), scopes.clone()).await? {
+            ManifestHead::Found(found) => Ok(Some(*found)),
+            ManifestHead::Missing => Ok(None),
+            ManifestHead::Barred => match &at.version {
+                // It is there under this very digest.
+                Version::Digest(digest) => {
+                    Ok(Some(Descriptor::new(MediaType::default(), digest.clone(), Descriptor::UNSIZED)))
+                }
+                // Where the login may not ask, the tag counts as missing: writing what stands there changes nothing.
+                Version::Tag(_) => harbor::artifact(&registry, at).await,
+            },
+            ManifestHead::Inconclusive => {
+                match manifests::get(&registry, at, Operation::CheckManifest(at), scopes).await {
+                    Ok(manifest) => Ok(Some(manifest.descriptor())),
+                    Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+                    Err(error) => Err(error),
+                }
+            }
+        }
+    }
+
+    async fn has(&self, at: &Repository, item: &Descriptor) -> Result<bool> {
+        if item.media_type.is_manifest() {
+            return Ok(self.current(&at.at(&item.digest)).await?.is_some());
+        }
+        blob_existence::exists(&self.registry(at), at, item).await
+    }
+
+    /// Harbor deletes no artifact that another one lists ("referenced by others"); of other registries nothing is known.
+    fn keeps_children(&self, at: &Repository) -> bool {
+        self.registry(at).has_projects()
+    }
+
+    async fn read_back(&self, at: &ImageRef) -> Result<Option<Manifest>> {
+        let registry = self.registry(&at.repository);
+        match manifests::get(&registry, at, Operation::CheckManifest(at), Scopes::push(&at.repository)).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            read => read.map(Some),
+        }
+    }
+
+    async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer> {
+        uploads::offer(&self.registry(at), at, item, known_in).await
+    }
+
+    fn confirms(&self, at: &Repository) -> bool {
+        self.registry(at).observed.confirms()
+    }
+
+    async fn renew(&self, at: &Repository, item: &Descriptor) -> Result<Offer> {
+        uploads::begin(&self.registry(at), at, item).await
+    }
+
+    async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()> {
+        put_manifest::put(&self.registry(at), &at.at(manifest.digest()), manifest).await
+    }
+
+    async fn tag(&self, at: &ImageRef, manifest: &Manifest) -> Result<()> {
+        put_manifest::put(&self.registry(&at.repository), at, manifest).await
+    }
+
+    async fn relate(&self, at: &Repository, subject: &Digest, referrers: &[&Manifest]) -> Result<()> {
+        self.referrers_tags.add(&self.registry(at), at, subject, referrers).await
+    }
+
+    async fn related(&self, at: &Repository, subject: &Digest, referrers: &[Descriptor]) -> Result<HashSet<Digest>> {
+        let (registry, scopes) = (self.registry(at), Scopes::push(at));
+        // The tags of a destination are not listed for this: one request for the fallback tag is less.
+        let listed = match referrers::list(&registry, at, subject, &scopes).await? {
+            Some(found) => found,
+            None => referrers::list_by_tag(&registry, at, subject, scopes).await?,
+        };
+        let listed: HashSet<Digest> = listed.into_iter().map(|entry| entry.digest).collect();
+        Ok(referrers.iter().map(|entry| entry.digest.clone()).filter(|digest| listed.contains(digest)).collect())
+    }
+}

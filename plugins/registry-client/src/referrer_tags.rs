@@ -1,0 +1,107 @@
+//! Tags that refer to a digest by their name: fallback tags of referrers, and cosign's.
+//!
+//! They are looked up in the tag list of the repository. If the list of a run has read that, no request is needed; else
+//! it is read once, which is less than a request for each manifest and kind of tag. It only saves requests: where it
+//! fails or takes long, each name is asked for.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use sealift_core::{
+    content::{Digest, ImageRef, Repository, Tag, Version},
+    error::Result,
+};
+use tokio::{sync::OnceCell, time::timeout};
+
+use crate::{
+    api::{
+        manifests::{self, ManifestHead},
+        tags,
+    },
+    operation::Operation,
+    registry::Registry,
+    scope::Scopes,
+};
+
+/// None where the tags cannot be listed, so that each must be asked for.
+type KnownTags = Option<Arc<HashSet<Tag>>>;
+
+/// How long a list is waited for that is read for this alone. Without it each manifest costs four requests more.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The tags of repositories that refer to digests by their names.
+#[derive(Debug, Default)]
+pub(crate) struct ReferrerTags(Mutex<HashMap<Repository, Arc<OnceCell<KnownTags>>>>);
+
+/// The endings of cosign's tags: signatures, attestations, SBOMs.
+const COSIGN: [&str; 3] = ["sig", "att", "sbom"];
+
+impl ReferrerTags {
+    /// Takes the tags from a list that was read for another reason. The first list of a run counts.
+    pub(crate) fn note(&self, repository: &Repository, tags: &[Tag]) {
+        let _ = self.of(repository).set(Some(about_digests(tags)));
+    }
+
+    /// Returns the tags of a repository that refer to digests; none if they cannot be listed.
+    pub(crate) async fn list(&self, registry: &Registry, repository: &Repository) -> KnownTags {
+        let cell = self.of(repository);
+        if let Some(known) = cell.get() {
+            return known.clone();
+        }
+        // Many images of a repository come at once, and one list serves all of them.
+        let read = || async {
+            match timeout(PATIENCE, tags::list(registry, repository, Scopes::pull(repository))).await {
+                Ok(Ok(found)) => Some(about_digests(&found.tags)),
+                Ok(Err(error)) => {
+                    tracing::debug!(%repository, %error, "tags cannot be listed, so signatures are asked for by name");
+                    None
+                }
+                Err(_) => {
+                    tracing::debug!(%repository, "listing tags takes long, so signatures are asked for by name");
+                    None
+                }
+            }
+        };
+        cell.get_or_init(read).await.clone()
+    }
+
+    /// Returns cosign's tags about a digest.
+    pub(crate) async fn of_cosign(
+        &self,
+        registry: &Registry,
+        repository: &Repository,
+        subject: &Digest,
+    ) -> Result<Vec<Tag>> {
+        let Some(stem) = Tag::of_referrers(subject) else { return Ok(Vec::new()) };
+        let mut tags: Vec<Tag> = COSIGN.iter().filter_map(|kind| format!("{stem}.{kind}").parse().ok()).collect();
+        if let Some(known) = self.list(registry, repository).await {
+            tags.retain(|tag| known.contains(tag));
+            return Ok(tags);
+        }
+        let mut found = Vec::new();
+        for tag in tags {
+            let image = ImageRef { repository: repository.clone(), version: Version::Tag(tag.clone()) };
+            let operation = Operation::ReadManifest(&image);
+            let head = manifests::head(registry, &image, operation, Scopes::pull(repository)).await?;
+            if matches!(head, ManifestHead::Found(_) | ManifestHead::Barred) {
+                found.push(tag);
+            }
+        }
+        Ok(found)
+    }
+
+    fn of(&self, repository: &Repository) -> Arc<OnceCell<KnownTags>> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match known.get(repository) {
+            Some(cell) => Arc::clone(cell),
+            None => Arc::clone(known.entry(repository.clone()).or_default()),
+        }
+    }
+}
+
+fn about_digests(tags: &[Tag]) -> Arc<HashSet<Tag>> {
+    Arc::new(tags.iter().filter(|tag| tag.about().is_some()).cloned().collect())
+}

@@ -1,0 +1,134 @@
+//! The only way to send a request: with login, within the limits, repeated by the retry policy.
+//!
+//! A 401 is answered with a token, once renewed, once with a wider scope. Other refusals are returned as they are:
+//! whether 404 is an error is for the caller to know.
+
+use http::StatusCode;
+use sealift_core::error::{Error, ErrorKind, Result};
+use tokio::time::Instant;
+
+use super::Registry;
+use crate::{
+    auth::Tried,
+    error::{LONG_NAME, Reason},
+    retry::{FailedTry, is_transient},
+    transport::{ConnectionPool, Request, Response},
+};
+
+impl Registry {
+    /// Sends a request and returns the response.
+    ///
+    /// # Errors
+    /// If there is no response, the host is not ready to answer, or it rejects the login. Other refusals are responses.
+    pub(crate) async fn execute(&self, request: &Request<'_>) -> Result<Response> {
+        let mut attempts = self.retry.attempts(self.retry.policy().requests);
+        let mut tried = Tried::default();
+        loop {
+            let began = Instant::now();
+            let failed = match self.attempt(request, &mut tried).await {
+                Ok(Some(response)) => return Ok(response),
+                Ok(None) => continue,
+                Err(error) => error,
+            };
+            let failed_try = self.failed_try(began, &failed, tried.in_vain);
+            let pause = attempts.pause_of_request(&self.retry, &failed, &failed_try);
+            let Some(pause) = pause else { return Err(failed) };
+            self.transport.counts().retry(self.transport.api_host());
+            tracing::debug!(host = %self.name(), pause_ms = pause.as_millis(), error = %failed, "asking again");
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    pub(crate) fn failed_try(&self, began: Instant, failed: &Error, exhausted: bool) -> FailedTry {
+        let unwell = Reason::of(failed) == Some(Reason::Unwell);
+        FailedTry { began, last_response: self.transport.last_response(), unwell, exhausted }
+    }
+
+    /// Sends a request once. Returns none if the same request is to be sent again, now that more is known.
+    async fn attempt(&self, request: &Request<'_>, tried: &mut Tried) -> Result<Option<Response>> {
+        let context = |error: Error| error.context(request.operation);
+        let repository = request.operation.repository();
+        if let Some(file) = self.common.containers.conf.blocked_by(repository) {
+            let what = format!("{}: `{file}` blocks it", request.operation);
+            return Err(Error::new(ErrorKind::Denied, what).hint("`blocked` of its entry there says so"));
+        }
+        let at = self.transport.endpoint().await.map_err(context)?;
+        // A blob that is read holds a permit of its own.
+        let permit = match request.pool {
+            ConnectionPool::Small => Some(self.levels.small.enter().await),
+            ConnectionPool::Bulk => None,
+        };
+        // The first request finds out for the others what the host wants, also that it wants a pause.
+        let first = self.auth.first_request().await;
+        self.wait_for_pause().await.map_err(context)?;
+        self.ceilings.keep(request).await;
+        let ticket = self.auth.ticket(at, repository, &request.scopes, tried).await;
+        tried.in_vain = ticket.is_err();
+        let mut ticket = ticket.map_err(context)?;
+        if request.operation.writes() && ticket.lacks_push(repository) {
+            // The project may be younger than the token.
+            if self.auth.renew(&ticket, tried).await {
+                return Ok(None);
+            }
+            // The question that this takes needs a permit of its own, and its turn.
+            drop((first, permit));
+            return Err(Box::pin(self.denied(request, ticket.origin())).await);
+        }
+        // Fetching a token takes time, and the host may have asked for a pause meanwhile.
+        self.wait_for_pause().await.map_err(context)?;
+        let mut response = self.transport.exchange(at, request, ticket.header()).await.map_err(context)?;
+        self.note_quota(&response);
+        response.shown = ticket.shown();
+        if permit.is_some() {
+            self.levels.small.done(1);
+        }
+        if response.status() == StatusCode::UNAUTHORIZED && ticket.header().is_some() && self.is_unchallenged(&response)
+        {
+            let response = self.explained(at, request, ticket.header(), response).await?;
+            if ticket.is_untaken() {
+                self.auth.untaken(&ticket, tried).await.map_err(context)?;
+                return Ok(None);
+            }
+            return Ok(Some(response));
+        }
+        if response.status() == StatusCode::UNAUTHORIZED && !response.foreign {
+            let again = self.auth.challenged(at, request.operation, &mut ticket, response.headers(), tried).await;
+            if again.map_err(context)? {
+                response.discard().await;
+                return Ok(None);
+            }
+            return Ok(Some(response));
+        }
+        if self.auth.knows_us_better(at, request.operation, &ticket, &response, tried).await {
+            response.discard().await;
+            return Ok(None);
+        }
+        self.auth.note_answer(at, request.operation, &ticket, &response, tried);
+        let forbidden = response.status() == StatusCode::FORBIDDEN && !response.foreign;
+        if let Some(error) = ticket.failed().filter(|_| forbidden) {
+            return Err(context(error.clone()));
+        }
+        ticket.accepted(&self.auth);
+        let later = is_transient(response.status()) && !is_settled(request, &response);
+        if !later || !(request.retry_busy || response.status() == StatusCode::TOO_MANY_REQUESTS) {
+            self.went_well();
+            if response.status().is_success() || response.status() == StatusCode::NOT_FOUND {
+                self.retry.is_well();
+            }
+            return Ok(Some(response));
+        }
+        Err(self.refused(request.operation, response).await)
+    }
+
+    /// Notes a request that the host did not put off.
+    pub(crate) fn went_well(&self) {
+        self.pace.went_well();
+        self.retry.earn();
+    }
+}
+
+/// Returns true if a 500 is about what was sent, so that sending it again brings nothing.
+fn is_settled(request: &Request<'_>, response: &Response) -> bool {
+    let failed = response.status() == StatusCode::INTERNAL_SERVER_ERROR;
+    failed && (request.accept_500 || request.operation.repository().path().len() > LONG_NAME)
+}

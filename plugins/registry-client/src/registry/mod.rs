@@ -1,0 +1,119 @@
+//! One registry: the layers that a request passes, and what was observed of the registry in this run.
+//!
+//! ```text
+//! execute     one request, repeated by the retry policy
+//! auth        login: challenges, tokens
+//! limit       pauses, rates, concurrency
+//! transport   connections, redirects
+//! ```
+
+mod execute;
+mod foreign_uploads;
+mod observed;
+mod projects;
+mod refusal;
+mod whole;
+
+use std::sync::Arc;
+
+use sealift_core::{content::Repository, error::Result, notes::Notes, secret::Secret};
+
+pub(crate) use observed::{BlobCheck, ObservedBehavior};
+
+use crate::{
+    auth::{Access, Auth, AuthContext},
+    containers::Containers,
+    credentials::{Login, Logins},
+    limit::{Ceilings, Levels, Pace},
+    profile::CurrentProfile,
+    retry::RetryState,
+    timing::Timing,
+    transport::{ConnectionSettings, Network, Transport},
+};
+
+/// What all registries of a client share.
+pub(crate) struct Common {
+    pub(crate) network: Arc<Network>,
+    pub(crate) logins: Arc<Logins>,
+    /// The registries.conf of other tools, as far as it counts.
+    pub(crate) containers: Arc<Containers>,
+    pub(crate) notes: Notes,
+}
+
+/// Settings of one registry.
+#[derive(Clone, Default)]
+pub(crate) struct RegistrySettings {
+    pub(crate) login: Option<(String, Secret)>,
+    pub(crate) connection: ConnectionSettings,
+}
+
+/// One registry.
+pub(crate) struct Registry {
+    pub(crate) transport: Arc<Transport>,
+    pub(crate) auth: Auth,
+    pub(crate) pace: Pace,
+    pub(crate) levels: Levels,
+    pub(crate) ceilings: Ceilings,
+    pub(crate) retry: Arc<RetryState>,
+    pub(crate) profile: Arc<CurrentProfile>,
+    pub(crate) observed: ObservedBehavior,
+    own_login: Option<Arc<Login>>,
+    common: Arc<Common>,
+}
+
+impl Registry {
+    /// Returns the registry `name`. Connects with the first request.
+    pub(crate) fn new(name: &str, settings: RegistrySettings, common: Arc<Common>) -> Self {
+        let login = settings.login.map(|(username, password)| {
+            let origin = format!("[registries.\"{name}\"]");
+            Arc::new(Login::password(&username, password, origin))
+        });
+        let profile = Arc::new(CurrentProfile::new(name));
+        let facts = profile.facts();
+        let network = Arc::clone(&common.network);
+        let retry = Arc::new(RetryState::new(network.timing.retry));
+        let api_host = facts.api_host.unwrap_or(name);
+        let transport = Arc::new(Transport::new(name.into(), api_host, settings.connection, network));
+        Self {
+            auth: Auth::new(AuthContext {
+                transport: Arc::clone(&transport),
+                logins: Arc::clone(&common.logins),
+                own_login: login.clone(),
+                notes: common.notes.clone(),
+                retry: Arc::clone(&retry),
+                profile: Arc::clone(&profile),
+            }),
+            own_login: login,
+            pace: Pace::new(),
+            levels: Levels::new(),
+            ceilings: Ceilings::of(facts.limits),
+            retry,
+            observed: ObservedBehavior::new(name, common.notes.clone()),
+            profile,
+            transport,
+            common,
+        }
+    }
+
+    /// Returns its name in references, such as `docker.io`.
+    pub(crate) fn name(&self) -> &Arc<str> {
+        self.transport.name()
+    }
+
+    /// Returns the login for a repository.
+    ///
+    /// # Errors
+    /// If there may be one, and its file or helper cannot be used.
+    pub(crate) async fn login(&self, repository: &Repository) -> Result<Option<Arc<Login>>> {
+        self.common.logins.find(self.own_login.as_ref(), repository).await
+    }
+
+    pub(crate) fn timing(&self) -> &Timing {
+        self.transport.timing()
+    }
+
+    /// Announces requests to a repository, so that one token may serve it and others.
+    pub(crate) fn announce(&self, repository: &Repository, access: Access) {
+        self.auth.expect(repository, access);
+    }
+}

@@ -1,0 +1,96 @@
+//! Responses that are no success: what they mean, and what limits and retries learn from them.
+
+use http::{StatusCode, header};
+use sealift_core::error::{Error, ErrorKind, Result, Retry};
+
+use super::Registry;
+use crate::{
+    error::{Reason, Refusal, explain, refusal},
+    limit::{retry_after, sent_at},
+    operation::Operation,
+    profile, quota,
+    transport::Response,
+};
+
+impl Registry {
+    /// Returns the error that a response other than a success means. Pauses all requests to the host if it asked for
+    /// that.
+    pub(crate) async fn refused(&self, operation: Operation<'_>, response: Response) -> Error {
+        let (status, foreign) = (response.status(), response.foreign);
+        let wait = self.note_pause(operation, &response);
+        let challenge = response.header(header::WWW_AUTHENTICATE);
+        let profile = match challenge {
+            Some("") => &profile::harbor::Harbor, // only Harbor sends a challenge that is there and empty
+            _ => self.profile.get(),
+        };
+        let unchallenged = challenge.is_none_or(str::is_empty);
+        let (login, proven) = (response.shown.origin(), response.shown.is_proven());
+        let wrote = self.observed.took_a_write(operation.repository());
+        let body = response.error_body().await;
+        let quota = self.pace.quota().filter(|_| !foreign);
+        let answer = Refusal { operation, status, body, foreign, unchallenged, wrote, login, proven, wait, quota };
+        let meaning = if foreign { None } else { profile.interpret(&answer) };
+        let error = refusal(&answer, meaning.unwrap_or_else(|| explain(&answer)));
+        if Reason::of(&error) == Some(Reason::Unwell) {
+            self.retry.complains();
+        }
+        error
+    }
+
+    /// Returns the same for the refusal of a write that takes `size` bytes of the project's quota. Remembers a quota
+    /// that is used up.
+    pub(crate) async fn refused_bytes(&self, operation: Operation<'_>, size: u64, response: Response) -> Error {
+        let error = self.refused(operation, response).await;
+        if Reason::of(&error) == Some(Reason::Quota) {
+            self.observed.note_full(operation.repository(), size);
+        }
+        error
+    }
+
+    /// Pauses all requests to the host if a response asks for that, and returns for how long.
+    fn note_pause(&self, operation: Operation<'_>, response: &Response) -> Option<std::time::Duration> {
+        let (status, foreign) = (response.status(), response.foreign);
+        let asked = retry_after(response.headers(), sent_at(response.headers()));
+        let longest = self.retry.policy().patience_max;
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            self.transport.counts().throttled(response.host());
+        }
+        let wait = match status {
+            StatusCode::TOO_MANY_REQUESTS if !foreign => self.pace.close(asked, longest),
+            StatusCode::SERVICE_UNAVAILABLE if !foreign => self.pace.close(Some(asked?), longest),
+            _ => return None,
+        };
+        self.levels.refused(operation, wait);
+        tracing::info!(host = %self.name(), wait_ms = wait.as_millis(), "the host asked us to wait");
+        Some(wait)
+    }
+
+    /// Remembers what is left of a quota. Where nothing is left, and the host says when there will be, all requests
+    /// wait until then.
+    pub(super) fn note_quota(&self, response: &Response) {
+        let quota = quota::read(response.headers(), sent_at(response.headers())).filter(|_| !response.foreign);
+        let Some(quota) = quota else { return };
+        self.pace.note_quota(quota);
+        self.transport.counts().quota(self.transport.api_host(), quota);
+        if let Some(reset) = quota.reset.filter(|reset| quota.left == 0 && !reset.is_zero())
+            && response.status() != StatusCode::TOO_MANY_REQUESTS
+        {
+            let wait = self.pace.close(Some(reset), self.retry.policy().patience_max);
+            tracing::info!(host = %self.name(), wait_ms = wait.as_millis(), "the quota of the host is used up");
+        }
+    }
+
+    /// Waits until the pause that the host asked for is over.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Throttled`] if it lasts longer than [`RetryPolicy::patience`](crate::RetryPolicy::patience).
+    pub(crate) async fn wait_for_pause(&self) -> Result<()> {
+        self.pace.pass(self.retry.policy().patience).await.map_err(|left| {
+            let mut what = format!("`{}` asked us to wait for {} s more", self.name(), left.as_secs());
+            if let Some(quota) = self.pace.quota().filter(|quota| quota.left == 0) {
+                what += &format!(": of its quota {}", quota.words());
+            }
+            Error::new(ErrorKind::Throttled, what).retry(Retry::After(left))
+        })
+    }
+}

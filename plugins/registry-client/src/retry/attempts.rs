@@ -1,0 +1,103 @@
+//! The attempts of one request, with pauses in between: doubling, capped, with full jitter, so that many clients do not
+//! come back together.
+
+use std::time::Duration;
+
+use sealift_core::error::{Error, Retry};
+use tokio::time::Instant;
+
+use super::{RetryPolicy, RetryState};
+
+/// The attempts that are left of one request.
+#[derive(Debug)]
+pub(crate) struct Attempts {
+    next: Duration,
+    longest: Duration,
+    left: u32,
+    patience: Duration,
+}
+
+/// The circumstances of an attempt that failed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FailedTry {
+    pub(crate) began: Instant,
+    /// The time of the last response of the host, to any request.
+    pub(crate) last_response: Option<Instant>,
+    /// The host said that it cannot look things up at the moment.
+    pub(crate) unwell: bool,
+    /// What failed was tried several times already, such as a request to a token service.
+    pub(crate) exhausted: bool,
+}
+
+impl Attempts {
+    /// Allows `number` attempts, the first one included.
+    pub(super) fn new(number: u32, policy: &RetryPolicy) -> Self {
+        Self {
+            next: policy.backoff,
+            longest: policy.backoff_max,
+            left: number.saturating_sub(1),
+            patience: policy.patience,
+        }
+    }
+
+    /// Returns the pause before the next attempt, none if `failed` is final or the attempts or the budget of the host
+    /// are used up. The pause is at least as long as the host asked for.
+    pub(crate) fn pause(&mut self, host: &RetryState, failed: &Error) -> Option<Duration> {
+        let asked = self.asked(failed)?;
+        let own = self.own_pause().filter(|_| host.spend())?;
+        Some(own.max(asked))
+    }
+
+    /// Returns the pause before a request is sent again that waits for the pauses of the host by itself.
+    ///
+    /// A host that is away for a moment, or says that it is unwell, is asked again until the outage has lasted too long,
+    /// without counting attempts.
+    pub(crate) fn pause_of_request(
+        &mut self,
+        host: &RetryState,
+        failed: &Error,
+        failed_try: &FailedTry,
+    ) -> Option<Duration> {
+        let asked = self.asked(failed);
+        let FailedTry { began, last_response, unwell, exhausted } = *failed_try;
+        let away = if unwell { host.recovers(began) } else { asked.is_some() && host.is_away(began, last_response) };
+        let own = match away {
+            true => Some(host.outage_pause()),
+            false => asked.filter(|_| !exhausted).and_then(|_| self.own_pause()).filter(|_| host.spend()),
+        };
+        own.map(|own| if matches!(failed.retry_advice(), Retry::After(_)) { Duration::ZERO } else { own })
+    }
+
+    /// Returns the pause that the host asked for; none if trying again is of no use.
+    fn asked(&self, failed: &Error) -> Option<Duration> {
+        match failed.retry_advice() {
+            Retry::Never => None,
+            Retry::Soon => Some(Duration::ZERO),
+            Retry::After(wait) => Some(wait).filter(|wait| *wait <= self.patience),
+        }
+    }
+
+    fn own_pause(&mut self) -> Option<Duration> {
+        self.left = self.left.checked_sub(1)?;
+        let pause = self.next.mul_f64(fastrand::f64());
+        self.next = (self.next * 2).min(self.longest);
+        Some(pause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_stay_below_a_doubling_bound_and_end() {
+        let second = Duration::from_secs(1);
+        let policy = RetryPolicy { backoff: second, backoff_max: 3 * second, ..RetryPolicy::default() };
+        let mut attempts = Attempts::new(5, &policy);
+        let pauses: Vec<_> = std::iter::from_fn(|| attempts.own_pause()).collect();
+        assert_eq!(pauses.len(), 4);
+        for (pause, bound) in pauses.iter().zip([1, 2, 3, 3]) {
+            assert!(*pause <= bound * second, "{pauses:?}");
+        }
+    }
+}

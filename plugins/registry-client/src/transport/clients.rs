@@ -1,0 +1,129 @@
+//! The HTTP clients of one registry, each made when it is first needed.
+//!
+//! Small requests and bodies have clients of their own over TLS: HTTP/2 pays for many small requests on one
+//! connection, but one connection with a fixed window throttles big bodies, so bodies go by HTTP/1.1. Other hosts than
+//! the registry's own are never spoken to with its client certificate or its lowered guard.
+
+use std::time::Duration;
+
+use reqwest::{Client, redirect::Policy};
+use sealift_core::error::{Error, ErrorKind, Result, Retry};
+use tokio::sync::OnceCell;
+use url::Url;
+
+use super::{
+    GuardedResolver, Trust,
+    tls::{self, Verify},
+};
+
+/// How a proxy is named.
+pub(crate) const PROXY: &str =
+    "write it as `http://proxy.example.com:3128`; hosts that `NO_PROXY` names are reached without";
+
+/// What a request carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ConnectionPool {
+    /// A few KiB either way.
+    Small,
+    /// A blob.
+    Bulk,
+}
+
+/// A pool of connections that sit idle longer than this is likely to be closed by the other end at any moment. An
+/// upload cannot be sent twice, so its connections are trusted for a shorter time.
+const IDLE: Duration = Duration::from_secs(45);
+const IDLE_BULK: Duration = Duration::from_secs(15);
+
+/// The HTTP clients of one registry.
+pub(crate) struct Clients {
+    resolver: GuardedResolver,
+    trust: Trust,
+    insecure: bool,
+    connect: Duration,
+    plain: OnceCell<Client>,
+    home: [OnceCell<Client>; 2],
+    foreign: [OnceCell<Client>; 2],
+}
+
+impl Clients {
+    pub(crate) fn new(resolver: GuardedResolver, trust: Trust, insecure: bool, connect: Duration) -> Self {
+        Self {
+            resolver,
+            trust,
+            insecure,
+            connect,
+            plain: OnceCell::new(),
+            home: Default::default(),
+            foreign: Default::default(),
+        }
+    }
+
+    pub(crate) fn resolver(&self) -> &GuardedResolver {
+        &self.resolver
+    }
+
+    /// The client to ask this URL with.
+    pub(crate) async fn for_url(&self, url: &Url, lane: ConnectionPool) -> Result<&Client> {
+        if let Some(why) = self.resolver.proxies().trouble(url) {
+            let host = url.host_str().unwrap_or_default();
+            let what = format!("cannot reach the proxy on the way to `{host}`: the environment variable {why}");
+            return Err(Error::new(ErrorKind::Unavailable, what).retry(Retry::Never).hint(PROXY));
+        }
+        if url.scheme() == "http" {
+            return self.plain.get_or_try_init(|| async { self.build(Guard::NoTls, lane) }).await;
+        }
+        let at_home = self.resolver.policy().url.host_str() == url.host_str();
+        let (cells, guard) = if at_home { (&self.home, Guard::UrlPolicy) } else { (&self.foreign, Guard::Foreign) };
+        cells[usize::from(lane == ConnectionPool::Bulk)].get_or_try_init(|| async { self.build(guard, lane) }).await
+    }
+
+    fn build(&self, guard: Guard, lane: ConnectionPool) -> Result<Client> {
+        let mut builder = Client::builder()
+            .user_agent(concat!("sealift/", env!("CARGO_PKG_VERSION")))
+            .redirect(Policy::none())
+            .referer(false)
+            .retry(reqwest::retry::never()) // repeating is decided in one place, with a budget
+            .no_proxy() // what the process environment says does not count
+            .dns_resolver(self.resolver.clone())
+            .connect_timeout(self.connect)
+            .tcp_keepalive(Duration::from_secs(30))
+            .pool_idle_timeout(if lane == ConnectionPool::Bulk || guard == Guard::NoTls { IDLE_BULK } else { IDLE });
+        if lane == ConnectionPool::Bulk || guard == Guard::NoTls {
+            builder = builder.http1_only();
+        }
+        let proxies = self.resolver.proxies();
+        if !proxies.is_empty() {
+            // Asked twice for each request, with a URL that is parsed anew: where there are none, that is saved.
+            let proxies = proxies.clone();
+            builder = builder.proxy(reqwest::Proxy::custom(move |url| proxies.for_url(url).cloned()));
+        }
+        let tls = match guard {
+            // No roots are loaded, so that plain http needs no CA store.
+            Guard::NoTls => tls::config(&Trust::default(), Verify::Nothing, false, false),
+            // A private CA may vouch for the neighbours of its registry: it could read these credentials anyway.
+            Guard::Foreign => tls::config(&self.trust, Verify::By, false, lane == ConnectionPool::Small),
+            Guard::UrlPolicy => {
+                let verify = if self.insecure { Verify::Nothing } else { Verify::By };
+                tls::config(&self.trust, verify, true, lane == ConnectionPool::Small)
+            }
+        };
+        let tls = tls.map_err(|error| no_tls(&error.to_string()))?;
+        builder.tls_backend_preconfigured(tls).build().map_err(|error| {
+            let cause = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source()).last();
+            no_tls(&cause.map(ToString::to_string).unwrap_or_default())
+        })
+    }
+}
+
+fn no_tls(cause: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("TLS cannot be set up: {cause}"))
+        .retry(Retry::Never)
+        .hint("install the CA certificates of your system (package `ca-certificates`), set SSL_CERT_FILE, or name a `ca_file` in [registries]")
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Guard {
+    NoTls,
+    UrlPolicy,
+    Foreign,
+}

@@ -1,0 +1,119 @@
+//! One exchange with a registry, and the redirects that it may lead to.
+//!
+//! Redirects are followed by hand: the policy judges each of them, and whatever is secret stays with the origin of the
+//! registry (distribution-spec, "API"; Azure and S3 refuse requests that still carry it).
+
+use http::{HeaderValue, Method, StatusCode, header};
+use sealift_core::error::{Error, ErrorKind, Result};
+use tokio::time::timeout;
+use url::Url;
+
+use super::{Endpoint, Request, Response, Target, Transport};
+use crate::{
+    credentials::Shown,
+    error::{Peer, transport},
+    redact::{Redacted, authority},
+    url_policy::{RefusedUrl, UrlPurpose, same_origin},
+};
+
+/// Redirects that are followed for one request.
+const HOPS: usize = 10;
+
+impl Transport {
+    /// Sends a request once, and follows where it is redirected to.
+    pub(crate) async fn exchange(
+        &self,
+        at: &Endpoint,
+        request: &Request<'_>,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<Response> {
+        let mut url = match &request.target {
+            Target::Path(path) => at.api(path),
+            Target::Url(url) => url.clone(),
+        };
+        for _ in 0..=HOPS {
+            let response = self.hop(at, request, &url, authorization).await?;
+            match redirect(request, &response) {
+                Some(location) if !request.follow_redirects && !is_same_place(&response.url, &location) => {
+                    return Ok(response);
+                }
+                Some(location) => {
+                    let policy = at.clients.resolver().policy();
+                    url = policy.check(UrlPurpose::Redirect, &response.url, &location).map_err(refused)?;
+                    response.discard().await;
+                }
+                None => return Ok(response),
+            }
+        }
+        Err(Error::new(ErrorKind::Unsupported, format!("`{}` redirects more than {HOPS} times", self.name()))
+            .hint("its operator, or who runs the proxy in front of it, must look where that leads"))
+    }
+
+    async fn hop(
+        &self,
+        at: &Endpoint,
+        request: &Request<'_>,
+        url: &Url,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<Response> {
+        let foreign = !same_origin(url, &at.root);
+        let client = at.clients.for_url(url, request.pool).await?;
+        let mut sent = client.request(request.method.clone(), url.clone()).headers(request.headers.clone());
+        // Compressed on the way, bytes would not be what their digest says.
+        sent = sent.header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        if let Some(body) = &request.body {
+            sent = sent.body(body.clone());
+        } else if request.method == Method::POST {
+            sent = sent.header(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        if let Some(value) = authorization.filter(|_| !foreign) {
+            sent = sent.header(header::AUTHORIZATION, value.clone());
+        }
+        self.counts().count(&request.method, url);
+        let peer = Peer(authority(url));
+        let response = timeout(request.limit, sent.send())
+            .await
+            .map_err(|_| peer.silent(request.limit))?
+            .map_err(|error| transport(error, peer))?;
+        if !foreign {
+            self.note_response();
+        }
+        tracing::debug!(
+            method = %request.method, url = %Redacted(url), status = response.status().as_u16(), "asked"
+        );
+        Ok(Response::new(response, url.clone(), foreign, Shown::default()))
+    }
+}
+
+/// Where an response wants the request to go instead, if that request may go there.
+fn redirect(request: &Request<'_>, response: &Response) -> Option<String> {
+    let follows = match response.status() {
+        StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND | StatusCode::SEE_OTHER => reads(&request.method),
+        // These keep method and body. A POST that starts an upload carries nothing, so it may go on.
+        StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => {
+            reads(&request.method) || (request.method == Method::POST && request.body.is_none())
+        }
+        _ => false,
+    };
+    follows.then(|| response.header(header::LOCATION).map(str::to_owned)).flatten()
+}
+
+/// Returns true if a redirect only leads to another spelling of a URL: another query or, at the same host, scheme.
+/// Another host or port may be a store that keeps the blobs under the same paths and cannot be reached from here.
+fn is_same_place(asked: &Url, location: &str) -> bool {
+    let spelled = |url: &Url| url.path().trim_end_matches('/').to_owned();
+    asked.join(location).is_ok_and(|to| {
+        let same_server =
+            same_origin(&to, asked) || (to.host_str() == asked.host_str() && to.scheme() != asked.scheme());
+        same_server && spelled(&to) == spelled(asked)
+    })
+}
+
+fn reads(method: &Method) -> bool {
+    *method == Method::GET || *method == Method::HEAD
+}
+
+/// What the policy refuses will be refused again.
+pub(crate) fn refused(refused: RefusedUrl) -> Error {
+    Error::new(ErrorKind::Denied, refused.to_string()).hint(refused.remedy())
+}

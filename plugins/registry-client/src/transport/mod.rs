@@ -1,0 +1,26 @@
+//! Connections to one registry: scheme, TLS, proxies, the guard over addresses, redirects, and one request at a time.
+//!
+//! Login, limits and repetition are the business of the layers above.
+
+mod clients;
+mod endpoint;
+mod exchange;
+mod proxy;
+mod request;
+mod resolver;
+mod response;
+mod tls;
+mod tls_probe;
+mod verify;
+
+pub(crate) use clients::{Clients, ConnectionPool, PROXY};
+pub(crate) use endpoint::{ConnectionSettings, Endpoint, Network, Transport};
+pub(crate) use exchange::refused;
+pub(crate) use proxy::Proxies;
+pub(crate) use request::{Request, Target};
+pub(crate) use resolver::GuardedResolver;
+pub(crate) use response::Response;
+#[cfg(test)]
+pub(crate) use tls::install_crypto;
+pub(crate) use tls::{Trust, from_certs_d, read_ca, read_identity};
+pub(crate) use tls_probe::Protocol;

@@ -1,0 +1,134 @@
+//! What came back: a status and headers at once, a body only as far as it is wanted.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, StatusCode};
+use sealift_core::error::{Error, ErrorKind, Result};
+use tokio::time::{Instant, timeout, timeout_at};
+use url::Url;
+
+use crate::{
+    credentials::Shown,
+    error::{ErrorBody, Peer, transport},
+    redact::{Redacted, authority},
+};
+
+/// An answer whose body was not read yet.
+pub(crate) struct Response {
+    response: reqwest::Response,
+    /// The URL that answered, after all redirects.
+    pub(crate) url: Url,
+    /// Whether that is elsewhere than at the registry.
+    pub(crate) foreign: bool,
+    /// What was shown to get it.
+    pub(crate) shown: Shown,
+    /// What its error says, once that was read or found out in another way.
+    known: Option<ErrorBody>,
+}
+
+/// How much of an error is read.
+const ERROR_BYTES: usize = 64 << 10;
+/// How much of a body that nobody wants is read so that its connection can be used again.
+const DISCARDED_BYTES: usize = 64 << 10;
+const DISCARD_TIME: Duration = Duration::from_secs(5);
+
+impl Response {
+    pub(crate) fn new(response: reqwest::Response, url: Url, foreign: bool, shown: Shown) -> Self {
+        Self { response, url, foreign, shown, known: None }
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.response.status()
+    }
+
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        self.response.headers()
+    }
+
+    /// A header as text, if it is there and is text.
+    pub(crate) fn header(&self, name: impl Into<HeaderName>) -> Option<&str> {
+        self.response.headers().get(name.into())?.to_str().ok()
+    }
+
+    /// The length that the body should have, if it was said.
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.header(http::header::CONTENT_LENGTH)?.parse().ok()
+    }
+
+    /// Returns true if it is a page for people, as portals and proxies give instead of what was asked for.
+    pub(crate) fn is_page(&self) -> bool {
+        let media_type = self.header(http::header::CONTENT_TYPE).unwrap_or_default();
+        media_type.trim_start().get(..9).is_some_and(|start| start.eq_ignore_ascii_case("text/html"))
+    }
+
+    /// The host that answered, for messages.
+    pub(crate) fn host(&self) -> &str {
+        authority(&self.url)
+    }
+
+    /// The next piece of the body; none at its end.
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>> {
+        self.response.chunk().await.map_err(|error| transport(error, Peer(authority(&self.url))))
+    }
+
+    /// The whole body, if it has no more than `cap` bytes and each piece of it comes within `idle`.
+    pub(crate) async fn bytes(mut self, cap: u64, idle: Duration) -> Result<Bytes> {
+        let too_long = |url: &Url| {
+            let what = format!("the answer of `{}` is longer than {cap} bytes", Redacted(url));
+            Err(Error::new(ErrorKind::Unsupported, what)
+                .hint("nothing real is that long: what answers there may be no registry, or is broken"))
+        };
+        if self.length().is_some_and(|length| length > cap) {
+            return too_long(&self.url);
+        }
+        let mut all = Vec::new();
+        loop {
+            let chunk = timeout(idle, self.chunk()).await;
+            match chunk.map_err(|_| Peer(self.host()).silent(idle))?? {
+                Some(chunk) if (all.len() + chunk.len()) as u64 > cap => return too_long(&self.url),
+                Some(chunk) => all.extend_from_slice(&chunk),
+                None => return Ok(all.into()),
+            }
+        }
+    }
+
+    /// What an error says; as much of it as comes in time.
+    pub(crate) async fn error_body(mut self) -> ErrorBody {
+        self.peek().await.clone()
+    }
+
+    /// The same, without using the answer up.
+    pub(crate) async fn peek(&mut self) -> &ErrorBody {
+        let said = match self.known.take() {
+            Some(said) => said,
+            None => ErrorBody::of(&self.read_up_to(ERROR_BYTES).await, &self.shown),
+        };
+        self.known.insert(said)
+    }
+
+    /// What an error says that has no body, found out by another request.
+    pub(crate) fn set_error_body(&mut self, body: ErrorBody) {
+        self.known = Some(body);
+    }
+
+    /// Reads what is left, if it is little, so that the connection can serve the next request.
+    pub(crate) async fn discard(mut self) {
+        if self.length().is_none_or(|length| length <= DISCARDED_BYTES as u64) {
+            self.read_up_to(DISCARDED_BYTES).await;
+        }
+    }
+
+    async fn read_up_to(&mut self, cap: usize) -> Vec<u8> {
+        let deadline = Instant::now() + DISCARD_TIME;
+        let mut all = Vec::new();
+        while let Ok(Ok(Some(chunk))) = timeout_at(deadline, self.chunk()).await {
+            let room = cap - all.len();
+            all.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            if all.len() == cap {
+                break;
+            }
+        }
+        all
+    }
+}
