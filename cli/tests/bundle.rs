@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
-use sealift_oci_layout::{Base, Writer, WriterOptions};
+use sealift_oci_layout::{Baseline, Writer, WriterOptions};
 use sealift_serve::{
     ServeOptions, Server,
     access::Kind,
@@ -139,7 +139,7 @@ async fn the_receipts_of_a_directory_and_of_a_registry_list_the_same_blobs() {
     assert_eq!(blobs(&of_dir), blobs(&of_registry));
     let file = bench.dir.path().join("receipt.json");
     std::fs::write(&file, &of_registry).unwrap();
-    let base = Base::open(file).await.unwrap();
+    let base = Baseline::open(file).await.unwrap();
     for sample in &bench.samples {
         assert!(sample.image.blobs().iter().all(|(item, _)| base.contains(&item.digest)), "{}", sample.repository);
     }

@@ -10,7 +10,7 @@ use sealift_core::{
     spec::Named,
     stage::Push,
 };
-use sealift_oci_layout::{Layout, Receipt, ReceiptBuilder, Recorder};
+use sealift_oci_layout::{Layout, Receipt, ReceiptBuilder, ReceiptRecorder};
 use toml::{Table, Value};
 
 use super::perform::load_translated;
@@ -97,7 +97,7 @@ pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageE
 async fn of_registries(args: &Args, context: &Context) -> Result<(Receipt, u8), UsageError> {
     let translation = Translation::try_from(args)?;
     let mut pipeline = load_translated(&translation, Notes::default(), context)?.pipeline;
-    let recorder = Arc::new(Recorder::default());
+    let recorder = Arc::new(ReceiptRecorder::default());
     pipeline.pushes = vec![Named::new("receipt", Arc::clone(&recorder) as Arc<dyn Push>)];
     let cancel = Cancel::new();
     let stop = tokio::spawn({

@@ -8,7 +8,7 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
-use sealift_oci_layout::{Damage, DamageKind, Extra, Progress, Verification};
+use sealift_oci_layout::{Damage, DamageKind, ExtraFiles, Progress, Verification};
 use serde::Serialize;
 
 use super::{
@@ -110,7 +110,7 @@ fn word(kind: DamageKind) -> &'static str {
 /// What is no damage, and still worth a line.
 fn extras(found: &Verification, all: bool) -> String {
     let mut text = String::new();
-    let mut files = |what: &str, extra: &Extra| {
+    let mut files = |what: &str, extra: &ExtraFiles| {
         if extra.files.is_empty() {
             return;
         }

@@ -8,13 +8,13 @@ use sealift_core::{
     plugin::{BuildContext, ConfigError, Purpose, StageConfig},
     stage::Push,
 };
-use sealift_oci_layout::{Base, RefStyle, check_place};
+use sealift_oci_layout::{Baseline, RefStyle, check_writable};
 use serde::Deserialize;
 
 use crate::{
-    base::LeftOut,
-    names::{Called, Names},
-    push::OciDir,
+    names::{EntryNames, NameRule},
+    omitted::{BaselineSource, OmittedBlobs},
+    push::OciDirPush,
 };
 
 /// Writes images into an OCI image layout in a directory.
@@ -67,11 +67,11 @@ impl StageConfig<dyn Push> for Config {
         let base = self.base(cx).map_err(&mut note).unwrap_or_default();
         let called = self.called().map_err(&mut note).unwrap_or_default();
         let style = match (self.ref_style, &called) {
-            (Some(Style::Tag), _) | (None, Called::Tag(_)) => RefStyle::Tag,
+            (Some(Style::Tag), _) | (None, NameRule::Tag(_)) => RefStyle::Tag,
             _ => RefStyle::Full,
         };
         problems.or_ok(())?;
-        Ok(Box::new(OciDir::new(path, Names::new(called, style), LeftOut::by(base))))
+        Ok(Box::new(OciDirPush::new(path, EntryNames::new(called, style), OmittedBlobs::by(base))))
     }
 }
 
@@ -83,46 +83,38 @@ impl Config {
         }
         let path = cx.path(&self.path);
         if cx.purpose() == Purpose::Run {
-            check_place(&path).map_err(|error| ConfigError::from(error).at("path"))?;
+            check_writable(&path).map_err(|error| ConfigError::from(error).at("path"))?;
         }
         Ok(path)
     }
 
-    fn base(&self, cx: &BuildContext<'_>) -> Result<Option<Known>, ConfigError> {
+    fn base(&self, cx: &BuildContext<'_>) -> Result<Option<BaselineSource>, ConfigError> {
         let Some(base) = &self.base else { return Ok(None) };
         if base.trim().is_empty() {
             return Err(ConfigError::new("the base is empty").at("base"));
         }
         let path = cx.path(base);
         if cx.purpose() == Purpose::Check || path.is_dir() {
-            return Ok(Some(Known::Somewhere(path)));
+            return Ok(Some(BaselineSource::Path(path)));
         }
-        let read = Base::read_file(&path).map_err(|error| ConfigError::from(error).at("base"))?;
-        Ok(Some(Known::Read(Arc::new(read))))
+        let read = Baseline::read_file(&path).map_err(|error| ConfigError::from(error).at("base"))?;
+        Ok(Some(BaselineSource::Receipt(Arc::new(read))))
     }
 
-    fn called(&self) -> Result<Called, ConfigError> {
-        let Some(name) = &self.name else { return Ok(Called::AsSource) };
+    fn called(&self) -> Result<NameRule, ConfigError> {
+        let Some(name) = &self.name else { return Ok(NameRule::AsSource) };
         let full = name.contains(['/', ':', '@']);
         let called = match full {
             true => match Reference::parse_or_latest(name) {
-                Ok(Reference { image, beside: None }) => Ok(Called::Full(image)),
+                Ok(Reference { image, beside: None }) => Ok(NameRule::Full(image)),
                 Ok(_) => Err(format!("`{name}` has a tag and a digest, and an image in a directory has one of them")),
                 Err(error) => Err(error.to_string()),
             },
-            false => {
-                name.parse().map(Called::Tag).map_err(|error: sealift_core::content::ReferenceError| error.to_string())
-            }
+            false => name
+                .parse()
+                .map(NameRule::Tag)
+                .map_err(|error: sealift_core::content::ReferenceError| error.to_string()),
         };
         called.map_err(|problem| ConfigError::new(problem).at("name").hint("write a tag, or `registry/path:tag`"))
     }
-}
-
-/// What the other side has, as it was given.
-#[derive(Clone, Debug)]
-pub(crate) enum Known {
-    /// A receipt that was read.
-    Read(Arc<Base>),
-    /// A directory, or what is only looked at.
-    Somewhere(PathBuf),
 }

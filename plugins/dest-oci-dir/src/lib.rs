@@ -4,9 +4,9 @@
 //! wherever it ends up; the targets that a rule gave it are noted beside it, for whoever unloads the directory. All
 //! images share one store of blobs. skopeo and other tools read the directory as it is.
 
-mod base;
 mod config;
 mod names;
+mod omitted;
 mod push;
 
 pub use config::{Config, Style};

@@ -11,11 +11,11 @@ use sealift_core::{
     job::Job,
     stage::Lost,
 };
-use sealift_oci_layout::{Layout, Named, RefStyle, SOURCE, TARGETS, named};
+use sealift_oci_layout::{Layout, NamedEntry, RefStyle, SOURCE, TARGETS, named};
 
 /// The name that was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Called {
+pub(crate) enum NameRule {
     /// That of the source.
     #[default]
     AsSource,
@@ -27,22 +27,22 @@ pub(crate) enum Called {
 
 /// Gives names, and remembers what this run wants to note at each: an image may be wanted by two rules, and one that
 /// is there already is not written again. That is less than what the index keeps of an image.
-pub(crate) struct Names {
-    called: Called,
+pub(crate) struct EntryNames {
+    called: NameRule,
     style: RefStyle,
-    wanted: Mutex<Wanted>,
+    wanted: Mutex<RequestedNames>,
 }
 
 #[derive(Default)]
-struct Wanted {
-    notes: HashMap<ImageRef, Notes>,
+struct RequestedNames {
+    notes: HashMap<ImageRef, EntryNotes>,
     /// With `ref_style = "tag"`: whose a tag is.
     tags: HashMap<Tag, Repository>,
 }
 
 /// What is noted beside an image.
 #[derive(Clone, Debug)]
-struct Notes {
+struct EntryNotes {
     /// What was read.
     source: ImageRef,
     /// What it is called at the source.
@@ -52,18 +52,18 @@ struct Notes {
     written: Option<(u64, ImageRef)>,
 }
 
-impl Names {
-    pub(crate) fn new(called: Called, style: RefStyle) -> Self {
+impl EntryNames {
+    pub(crate) fn new(called: NameRule, style: RefStyle) -> Self {
         Self { called, style, wanted: Mutex::default() }
     }
 
-    fn wanted(&self) -> MutexGuard<'_, Wanted> {
+    fn wanted(&self) -> MutexGuard<'_, RequestedNames> {
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns true if images keep the names of their sources.
     pub(crate) fn are_those_of_the_sources(&self) -> bool {
-        self.called == Called::AsSource
+        self.called == NameRule::AsSource
     }
 
     /// The name of a job's image.
@@ -72,9 +72,9 @@ impl Names {
     /// [`ErrorKind::Conflict`] if another image of this run has it, as other tools would see it.
     pub(crate) fn give(&self, job: &Job) -> Result<ImageRef> {
         let at = match &self.called {
-            Called::AsSource => job.called(),
-            Called::Tag(tag) => job.source.repository.tagged(tag),
-            Called::Full(name) => name.clone(),
+            NameRule::AsSource => job.called(),
+            NameRule::Tag(tag) => job.source.repository.tagged(tag),
+            NameRule::Full(name) => name.clone(),
         };
         let mut wanted = self.wanted();
         if let (RefStyle::Tag, Version::Tag(tag)) = (self.style, &at.version) {
@@ -83,10 +83,10 @@ impl Names {
                 return Err(same_tag(&owner.tagged(tag).to_string(), &at, tag));
             }
         }
-        let notes = Notes { source: job.source.clone(), called: job.called(), targets: Vec::new(), written: None };
+        let notes = EntryNotes { source: job.source.clone(), called: job.called(), targets: Vec::new(), written: None };
         let notes = wanted.notes.entry(at.clone()).or_insert(notes);
         // Two images that the source calls the same may be one: the engine compares them.
-        if notes.source != job.source && self.called != Called::AsSource {
+        if notes.source != job.source && self.called != NameRule::AsSource {
             let (first, second) = (&notes.source, &job.source);
             let message = format!("`{first}` and `{second}` would both be called `{at}`");
             return Err(Error::new(ErrorKind::Conflict, message).hint("`name` goes for one image: leave it out"));
@@ -103,18 +103,18 @@ impl Names {
     pub(crate) fn check(&self, layout: &Layout, at: &ImageRef) -> Result<()> {
         let (RefStyle::Tag, Version::Tag(tag)) = (self.style, &at.version) else { return Ok(()) };
         match layout.another_called(tag.as_str(), &at.to_string()) {
-            Some(other) => Err(same_tag(sealift_oci_layout::name_of(&other).unwrap_or(tag.as_str()), at, tag)),
+            Some(other) => Err(same_tag(sealift_oci_layout::entry_name(&other).unwrap_or(tag.as_str()), at, tag)),
             None => Ok(()),
         }
     }
 
     /// The entry of something without notes.
-    pub(crate) fn entry(&self, at: &ImageRef, manifest: Descriptor) -> Named {
+    pub(crate) fn entry(&self, at: &ImageRef, manifest: Descriptor) -> NamedEntry {
         named(manifest, &at.repository.to_string(), &at.version, self.style)
     }
 
     /// The entry of a job's image. `asked` is its name, `at` the one that it gets.
-    pub(crate) fn noted(&self, job: &Job, asked: &ImageRef, at: &ImageRef, manifest: Descriptor) -> Named {
+    pub(crate) fn noted(&self, job: &Job, asked: &ImageRef, at: &ImageRef, manifest: Descriptor) -> NamedEntry {
         let targets = self.wanted().notes.get(asked).map(|notes| notes.targets.clone());
         let entry = self.entry(at, manifest).source(&job.called());
         entry.targets(targets.as_deref().unwrap_or(&job.targets))
@@ -141,7 +141,7 @@ impl Names {
     }
 
     /// The entries whose notes are not what this run wants: those of images that were there already.
-    pub(crate) fn outdated(&self, layout: &Layout) -> Vec<Named> {
+    pub(crate) fn outdated(&self, layout: &Layout) -> Vec<NamedEntry> {
         let wanted = self.wanted();
         let mut outdated = Vec::new();
         for (at, notes) in &wanted.notes {

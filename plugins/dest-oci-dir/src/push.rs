@@ -10,16 +10,16 @@ use sealift_core::{
     job::Job,
     stage::{Lost, Offer, Push, Slot, StoreId},
 };
-use sealift_oci_layout::{Layout, Named, Writer, WriterOptions};
+use sealift_oci_layout::{Layout, NamedEntry, Writer, WriterOptions};
 use tokio::sync::{Mutex, OnceCell};
 
-use crate::{base::LeftOut, names::Names};
+use crate::{names::EntryNames, omitted::OmittedBlobs};
 
 /// A directory that images are written to.
-pub(crate) struct OciDir {
+pub(crate) struct OciDirPush {
     path: PathBuf,
-    names: Names,
-    left_out: LeftOut,
+    names: EntryNames,
+    omitted: OmittedBlobs,
     /// Opened by the first write, so that a plan, which only reads, makes no directory and takes no lock.
     writer: OnceCell<Writer>,
     /// Opened by the first question before that.
@@ -28,9 +28,9 @@ pub(crate) struct OciDir {
     end: Mutex<Option<Error>>,
 }
 
-impl OciDir {
-    pub(crate) fn new(path: PathBuf, names: Names, left_out: LeftOut) -> Self {
-        Self { path, names, left_out, writer: OnceCell::new(), reader: Mutex::default(), end: Mutex::default() }
+impl OciDirPush {
+    pub(crate) fn new(path: PathBuf, names: EntryNames, omitted: OmittedBlobs) -> Self {
+        Self { path, names, omitted, writer: OnceCell::new(), reader: Mutex::default(), end: Mutex::default() }
     }
 
     async fn writer(&self) -> Result<&Writer> {
@@ -53,9 +53,9 @@ impl OciDir {
     }
 
     /// Writes a manifest, and an entry for it in the index, which follows within a second.
-    async fn list(&self, manifest: &Manifest, entry: Named) -> Result<()> {
+    async fn list(&self, manifest: &Manifest, entry: NamedEntry) -> Result<()> {
         let writer = self.writer().await?;
-        self.left_out.note(writer).await?;
+        self.omitted.note(writer).await?;
         writer.put_bytes(&manifest.descriptor(), manifest.bytes().clone()).await?;
         writer.set(entry)?;
         writer.commit_soon();
@@ -64,7 +64,7 @@ impl OciDir {
 }
 
 #[async_trait]
-impl Push for OciDir {
+impl Push for OciDirPush {
     fn place(&self, job: &Job) -> Result<Vec<ImageRef>> {
         self.names.give(job).map(|at| vec![at])
     }
@@ -78,7 +78,7 @@ impl Push for OciDir {
     }
 
     async fn current(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
-        let base = self.left_out.base().await?;
+        let base = self.omitted.base().await?;
         let Some(layout) = self.layout().await? else { return Ok(None) };
         self.names.check(&layout, at)?;
         let Some(entry) = layout.find(&at.to_string()) else { return Ok(None) };
@@ -90,11 +90,11 @@ impl Push for OciDir {
         match self.layout().await? {
             // Others write and clean up in this directory, so a manifest is no promise of its blobs.
             Some(layout) if item.media_type.is_manifest() => {
-                layout.has_image_besides(item, self.left_out.base().await?).await
+                layout.has_image_besides(item, self.omitted.base().await?).await
             }
             None if item.media_type.is_manifest() => Ok(false),
             Some(layout) if layout.has(item).await? => Ok(true),
-            _ => self.left_out.has(item).await,
+            _ => self.omitted.has(item).await,
         }
     }
 
@@ -105,7 +105,7 @@ impl Push for OciDir {
     /// What is listed: nothing points to a referrer but its entry.
     async fn related(&self, _: &Repository, _: &Digest, referrers: &[Descriptor]) -> Result<HashSet<Digest>> {
         let Some(layout) = self.layout().await? else { return Ok(HashSet::new()) };
-        let base = self.left_out.base().await?;
+        let base = self.omitted.base().await?;
         let mut there = HashSet::new();
         for referrer in referrers {
             if layout.lists(&referrer.digest) && layout.has_image_besides(referrer, base.clone()).await? {
@@ -121,7 +121,7 @@ impl Push for OciDir {
 
     async fn offer(&self, _: &Repository, item: &Descriptor, _: Option<&Repository>) -> Result<Offer> {
         let writer = self.writer().await?;
-        if writer.has(item).await? || self.left_out.has(item).await? {
+        if writer.has(item).await? || self.omitted.has(item).await? {
             return Ok(Offer::Have);
         }
         writer.check_room(item).await?;

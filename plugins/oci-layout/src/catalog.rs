@@ -2,7 +2,7 @@
 //!
 //! Tools agree on the files of a layout and on little else: names are tags or full references, stand in one annotation
 //! or another, or are missing; signatures are entries without a name, or an index under a tag of its own; some list
-//! the children of an index beside it; some put everything into one more index. [`Catalog::read`] makes one list of
+//! the children of an index beside it; some put everything into one more index. [`ImageCatalog::read`] makes one list of
 //! images out of all that, in the order of `index.json`.
 
 mod about;
@@ -19,20 +19,20 @@ use crate::index::BrokenEntry;
 
 /// The images of a layout.
 #[derive(Clone, Debug, Default)]
-pub struct Catalog {
-    images: Vec<Image>,
+pub struct ImageCatalog {
+    images: Vec<CatalogImage>,
     by_source: HashMap<ImageRef, Descriptor>,
     referrers: BTreeMap<Digest, Vec<Descriptor>>,
     fallbacks: Vec<(Digest, Descriptor)>,
     /// Images that are about a digest by their tag.
     about: HashMap<Digest, Vec<usize>>,
     broken: Vec<BrokenEntry>,
-    oddities: Vec<String>,
+    warnings: Vec<String>,
 }
 
 /// An image of a layout.
 #[derive(Clone, Debug)]
-pub struct Image {
+pub struct CatalogImage {
     /// What it is called in the layout: `docker.io/library/nginx:1.27`, `v1`; `@sha256:…` if it has no name.
     pub name: String,
     /// What it is called where every image has a repository: names without a registry get `localhost`, and those
@@ -45,11 +45,11 @@ pub struct Image {
     /// Where it shall go from here, as whoever wrote the layout noted it. A tag that is about an image goes where that
     /// image goes.
     pub targets: Vec<ImageRef>,
-    /// The images that have what its tag is about, as places in [`Catalog::images`]; see [`Image::is_about`].
+    /// The images that have what its tag is about, as places in [`ImageCatalog::images`]; see [`CatalogImage::is_about`].
     pub belongs_to: Vec<usize>,
 }
 
-impl Image {
+impl CatalogImage {
     /// The digest that its tag is about, if it is one of cosign's: `sha256-….sig`, `.att`, `.sbom`.
     pub fn is_about(&self) -> Option<Digest> {
         let (digest, suffix) = naming::about(self.source.version.tag()?)?;
@@ -57,12 +57,12 @@ impl Image {
     }
 }
 
-impl Catalog {
+impl ImageCatalog {
     /// The images, in the order of `index.json`; each name and digest once.
     ///
     /// What is only about another image is left out: signatures without a tag, fallback tags of referrers, the
     /// children of an index.
-    pub fn images(&self) -> &[Image] {
+    pub fn images(&self) -> &[CatalogImage] {
         &self.images
     }
 
@@ -82,7 +82,7 @@ impl Catalog {
     }
 
     /// The images of a repository whose tag is about `subject`: cosign's signatures, attestations and SBOMs.
-    pub fn tags_about(&self, repository: &Repository, subject: &Digest) -> impl Iterator<Item = &Image> {
+    pub fn tags_about(&self, repository: &Repository, subject: &Digest) -> impl Iterator<Item = &CatalogImage> {
         let all = self.about.get(subject).into_iter().flatten().map(|at| &self.images[*at]);
         all.filter(move |image| image.source.repository == *repository)
     }
@@ -105,8 +105,8 @@ impl Catalog {
     }
 
     /// Entries that are no images, in a sentence each.
-    pub fn oddities(&self) -> &[String] {
-        &self.oddities
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 }
 

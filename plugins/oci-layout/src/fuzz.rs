@@ -7,9 +7,9 @@ use std::path::Path;
 use sealift_core::content::{Descriptor, Version, well_known};
 
 use crate::{
-    Name, Receipt, RefStyle,
-    index::{Change, Index},
-    name::{Named, name_of, named},
+    EntryName, Receipt, RefStyle,
+    index::{Index, IndexChange},
+    name::{NamedEntry, entry_name, named},
 };
 
 /// An index is written as it was read, and a change of it changes nothing else.
@@ -19,15 +19,15 @@ pub fn index(bytes: &[u8]) {
     let read = |index: &Index| Index::parse(index.render().as_bytes(), path).expect("what is written can be read");
     assert_same(&index, &read(&index));
     for entry in index.entries() {
-        let _ = Name::of(entry);
+        let _ = EntryName::of(entry);
     }
     let broken: Vec<_> = index.broken().cloned().collect();
     let version = Version::Tag("v1".parse().expect("it is a tag"));
     let manifest = Descriptor::to(well_known::OCI_MANIFEST, b"{}");
-    let Named(entry) = named(manifest, "q.io/a", &version, RefStyle::Full);
-    let name = name_of(&entry).expect("it is named").to_owned();
-    let others = index.entries().filter(|entry| name_of(entry) != Some(&name)).count();
-    let put = Change::Put(Box::new(entry.clone()));
+    let NamedEntry(entry) = named(manifest, "q.io/a", &version, RefStyle::Full);
+    let name = entry_name(&entry).expect("it is named").to_owned();
+    let others = index.entries().filter(|entry| entry_name(entry) != Some(&name)).count();
+    let put = IndexChange::Put(Box::new(entry.clone()));
     index.apply(&put);
     assert!(!index.apply(&put), "the second time it is there");
     let again = read(&index);
@@ -38,7 +38,7 @@ pub fn index(bytes: &[u8]) {
         again.broken().eq(broken.iter().filter(|entry| entry.name.as_deref() != Some(name.as_str()))),
         "what others wrote stays"
     );
-    assert!(index.apply(&Change::Remove(name)));
+    assert!(index.apply(&IndexChange::Remove(name)));
     assert_eq!(read(&index).entries().count(), others);
 }
 
@@ -57,10 +57,10 @@ pub fn receipt(bytes: &[u8]) {
 /// A name in a layout is read so that it can be written again, or is none.
 pub fn name(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let Some(name) = Name::parse(text) else { return };
+    let Some(name) = EntryName::parse(text) else { return };
     if let Version::Tag(tag) = &name.version {
         let written = if name.repository.is_empty() { tag.to_string() } else { format!("{}:{tag}", name.repository) };
-        assert_eq!(Name::parse(&written).as_ref(), Some(&name), "{text:?}");
+        assert_eq!(EntryName::parse(&written).as_ref(), Some(&name), "{text:?}");
     }
     assert!(text.starts_with(&name.repository), "{text:?}");
 }

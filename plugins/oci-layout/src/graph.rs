@@ -12,15 +12,15 @@ use sealift_core::{
     error::{Error, Result},
 };
 
-use crate::{blocking::blocking, catalog::Catalog, layout::Layout};
+use crate::{blocking::blocking, catalog::ImageCatalog, layout::Layout};
 
 /// The content of a layout and its links.
 #[derive(Debug, Default)]
 pub struct Graph {
-    nodes: Vec<Node>,
+    nodes: Vec<GraphNode>,
     links: Vec<NodeId>,
     ids: HashMap<Digest, NodeId>,
-    roots: Vec<Root>,
+    roots: Vec<GraphRoot>,
 }
 
 /// Counts the content of a graph.
@@ -40,21 +40,21 @@ impl NodeId {
 
 /// A manifest or blob.
 #[derive(Debug)]
-pub struct Node {
+pub struct GraphNode {
     /// Its name.
     pub digest: Digest,
     /// Its length as the first pointer to it says; [`Descriptor::UNSIZED`] if that does not say.
     pub size: u64,
     /// What part it plays.
-    pub part: Part,
+    pub part: NodeKind,
     /// What it runs on, if it is an entry of an index that says so.
     pub platform: Option<Box<Platform>>,
     /// Whether its file is there.
-    pub state: State,
+    pub state: FileState,
     links: (u32, u32),
 }
 
-impl Node {
+impl GraphNode {
     /// Its length, if any pointer says it.
     pub fn known_size(&self) -> Option<u64> {
         (self.size != Descriptor::UNSIZED).then_some(self.size)
@@ -62,13 +62,13 @@ impl Node {
 
     /// Whether its absence means nothing.
     pub fn is_optional(&self) -> bool {
-        self.part == Part::Foreign
+        self.part == NodeKind::Foreign
     }
 }
 
 /// The part that content plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum NodeKind {
     /// A manifest that points to other manifests.
     Index,
     /// Any other manifest.
@@ -83,9 +83,9 @@ pub enum Part {
 
 /// What is known of a file without hashing it; manifests are small, so those were hashed.
 #[derive(Clone, Debug)]
-pub enum State {
+pub enum FileState {
     /// It is there, with the right length.
-    There,
+    Present,
     /// It is not there.
     Absent,
     /// It is something else, or cannot be read.
@@ -94,17 +94,17 @@ pub enum State {
 
 /// Where a walk begins.
 #[derive(Clone, Debug)]
-pub struct Root {
+pub struct GraphRoot {
     /// The root manifest.
     pub node: NodeId,
     /// What it is.
-    pub of: RootOf,
+    pub of: RootKind,
 }
 
 /// What a root manifest stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RootOf {
-    /// The image of this number in [`Catalog::images`].
+pub enum RootKind {
+    /// The image of this number in [`ImageCatalog::images`].
     Image(usize),
     /// Something about this manifest.
     About(Digest),
@@ -115,23 +115,23 @@ impl Graph {
     /// but manifests.
     ///
     /// # Errors
-    /// Only as cancelled, when the runtime ends; what is wrong with a file stands in its [`State`].
-    pub async fn read(layout: &Layout, catalog: &Catalog) -> Result<Self> {
+    /// Only as cancelled, when the runtime ends; what is wrong with a file stands in its [`FileState`].
+    pub async fn read(layout: &Layout, catalog: &ImageCatalog) -> Result<Self> {
         let images = catalog.images().iter().enumerate();
-        let mut roots: Vec<_> = images.map(|(at, image)| (RootOf::Image(at), image.entry.clone())).collect();
+        let mut roots: Vec<_> = images.map(|(at, image)| (RootKind::Image(at), image.entry.clone())).collect();
         let about = catalog.about_others();
-        roots.extend(about.map(|(subject, entry)| (RootOf::About(subject.clone()), entry.clone())));
+        roots.extend(about.map(|(subject, entry)| (RootKind::About(subject.clone()), entry.clone())));
         let layout = layout.clone();
         blocking(move || Ok(read::read(&layout, roots))).await
     }
 
     /// All content, in no order that means anything.
-    pub fn nodes(&self) -> impl Iterator<Item = (NodeId, &Node)> {
+    pub fn nodes(&self) -> impl Iterator<Item = (NodeId, &GraphNode)> {
         self.nodes.iter().enumerate().map(|(at, node)| (NodeId::of(at), node))
     }
 
     /// One manifest or blob.
-    pub fn node(&self, id: NodeId) -> &Node {
+    pub fn node(&self, id: NodeId) -> &GraphNode {
         &self.nodes[id.index()]
     }
 
@@ -147,7 +147,7 @@ impl Graph {
     }
 
     /// The root manifests, in the order of the catalog: images first.
-    pub fn roots(&self) -> &[Root] {
+    pub fn roots(&self) -> &[GraphRoot] {
         &self.roots
     }
 

@@ -17,7 +17,11 @@ use serde_json::value::RawValue;
 
 pub use self::broken::BrokenEntry;
 use self::entries::Entries;
-use crate::{fault::broken, name::name_of};
+use crate::{
+    dir::{Dir, Stamp},
+    fault::broken,
+    name::entry_name,
+};
 
 /// The name of the file.
 pub(crate) const FILE: &str = "index.json";
@@ -31,7 +35,7 @@ const EMPTY: &str =
 
 /// A change of the entries. It can be made again on an index that somebody else wrote meanwhile.
 #[derive(Clone, Debug)]
-pub(crate) enum Change {
+pub(crate) enum IndexChange {
     /// Puts an entry in the place of the one of the same name, or at the end.
     Put(Box<Descriptor>),
     /// Removes what has this name.
@@ -40,11 +44,11 @@ pub(crate) enum Change {
     RemoveEntry { name: Option<String>, digest: Digest },
 }
 
-impl Change {
+impl IndexChange {
     /// The name that it is about.
     pub(crate) fn name(&self) -> Option<&str> {
         match self {
-            Self::Put(entry) => name_of(entry),
+            Self::Put(entry) => entry_name(entry),
             Self::Remove(name) => Some(name),
             Self::RemoveEntry { name, .. } => name.as_deref(),
         }
@@ -60,7 +64,7 @@ impl Change {
 pub(crate) struct Index {
     before: String,
     /// Shared with copies of the index, which are made to try a change.
-    entries: Vec<Option<Arc<Entry>>>,
+    entries: Vec<Option<Arc<IndexEntry>>>,
     after: String,
     /// The places of each name, also of entries that only have a name.
     by_name: HashMap<String, Vec<usize>>,
@@ -69,20 +73,20 @@ pub(crate) struct Index {
 }
 
 #[derive(Debug)]
-struct Entry {
+struct IndexEntry {
     text: Box<str>,
-    view: View,
+    view: ParsedEntry,
 }
 
 /// What is understood of an entry.
 #[derive(Debug)]
-enum View {
+enum ParsedEntry {
     Whole(Box<Descriptor>),
     /// It is damaged, or has an unknown digest algorithm for example.
     Broken(Box<BrokenEntry>),
 }
 
-impl Entry {
+impl IndexEntry {
     /// What its text and the comma and line break after it take.
     fn length(&self) -> usize {
         self.text.len() + SEPARATOR.len()
@@ -90,15 +94,15 @@ impl Entry {
 
     fn descriptor(&self) -> Option<&Descriptor> {
         match &self.view {
-            View::Whole(descriptor) => Some(descriptor),
-            View::Broken(_) => None,
+            ParsedEntry::Whole(descriptor) => Some(descriptor),
+            ParsedEntry::Broken(_) => None,
         }
     }
 
     fn name(&self) -> Option<&str> {
         match &self.view {
-            View::Whole(descriptor) => name_of(descriptor),
-            View::Broken(broken) => broken.name.as_deref(),
+            ParsedEntry::Whole(descriptor) => entry_name(descriptor),
+            ParsedEntry::Broken(broken) => broken.name.as_deref(),
         }
     }
 }
@@ -117,6 +121,18 @@ struct Top<'a> {
 impl Index {
     pub(crate) fn empty() -> Self {
         Self::parse(EMPTY.as_bytes(), Path::new(FILE)).expect("it is an index")
+    }
+
+    /// Reads `index.json` in the root directory of a layout.
+    ///
+    /// # Errors
+    /// If it is missing, longer than [`MAX_BYTES`] or no image index.
+    pub(crate) fn read(root: &Dir) -> Result<(Self, Stamp)> {
+        let path = root.file_path(FILE);
+        let Some((bytes, stamp)) = root.read(FILE, MAX_BYTES)? else {
+            return Err(broken(&path, "is missing").hint("restore it from a copy, or use another directory"));
+        };
+        Ok((Self::parse(&bytes, &path)?, stamp))
     }
 
     /// Reads an index; `path` is for messages.
@@ -138,10 +154,10 @@ impl Index {
         let mut index = Self { before, entries: Vec::new(), after, by_name: HashMap::new(), length };
         for raw in entries.map(|entries| entries.0).unwrap_or_default() {
             let view = match serde_json::from_str(raw.get()) {
-                Ok(descriptor) => View::Whole(Box::new(descriptor)),
-                Err(error) => View::Broken(Box::new(BrokenEntry::of(raw.get(), &error))),
+                Ok(descriptor) => ParsedEntry::Whole(Box::new(descriptor)),
+                Err(error) => ParsedEntry::Broken(Box::new(BrokenEntry::of(raw.get(), &error))),
             };
-            index.push(Entry { text: raw.get().into(), view });
+            index.push(IndexEntry { text: raw.get().into(), view });
         }
         Ok(index)
     }
@@ -169,8 +185,8 @@ impl Index {
     /// The entries that cannot be understood.
     pub(crate) fn broken(&self) -> impl Iterator<Item = &BrokenEntry> {
         self.entries.iter().flatten().filter_map(|entry| match &entry.view {
-            View::Broken(broken) => Some(&**broken),
-            View::Whole(_) => None,
+            ParsedEntry::Broken(broken) => Some(&**broken),
+            ParsedEntry::Whole(_) => None,
         })
     }
 
@@ -180,31 +196,31 @@ impl Index {
     }
 
     /// Returns true if the index stays short enough to be read with this change.
-    pub(crate) fn has_room_for(&self, change: &Change) -> bool {
-        let Change::Put(entry) = change else { return true };
-        let replaced = name_of(entry).and_then(|name| self.by_name.get(name)).into_iter().flatten();
+    pub(crate) fn has_room_for(&self, change: &IndexChange) -> bool {
+        let IndexChange::Put(entry) = change else { return true };
+        let replaced = entry_name(entry).and_then(|name| self.by_name.get(name)).into_iter().flatten();
         let replaced: usize = replaced.filter_map(|at| self.entries[*at].as_ref()).map(|entry| entry.length()).sum();
         let added = serde_json::to_string(entry).expect("a descriptor is JSON").len() + SEPARATOR.len();
         (self.length - replaced + added) as u64 <= MAX_BYTES
     }
 
     /// Makes a change; says whether it changed anything.
-    pub(crate) fn apply(&mut self, change: &Change) -> bool {
+    pub(crate) fn apply(&mut self, change: &IndexChange) -> bool {
         match change {
-            Change::Put(entry) => self.put(entry),
-            Change::Remove(name) => self.remove(name),
-            Change::RemoveEntry { name, digest } => self.remove_entry(name.as_deref(), digest),
+            IndexChange::Put(entry) => self.put(entry),
+            IndexChange::Remove(name) => self.remove(name),
+            IndexChange::RemoveEntry { name, digest } => self.remove_entry(name.as_deref(), digest),
         }
     }
 
     fn put(&mut self, entry: &Descriptor) -> bool {
-        let Some(name) = name_of(entry) else { return false };
+        let Some(name) = entry_name(entry) else { return false };
         let places = self.by_name.get(name).cloned().unwrap_or_default();
         if places.len() == 1 && self.find(name) == Some(entry) {
             return false;
         }
         let text = serde_json::to_string(entry).expect("a descriptor is JSON").into();
-        let new = Entry { text, view: View::Whole(Box::new(entry.clone())) };
+        let new = IndexEntry { text, view: ParsedEntry::Whole(Box::new(entry.clone())) };
         match places.first() {
             Some(first) => {
                 places.iter().for_each(|at| self.take(*at));
@@ -224,8 +240,9 @@ impl Index {
     }
 
     fn remove_entry(&mut self, name: Option<&str>, digest: &Digest) -> bool {
-        let is_meant =
-            |entry: &Entry| entry.descriptor().is_some_and(|view| view.digest == *digest && name_of(view) == name);
+        let is_meant = |entry: &IndexEntry| {
+            entry.descriptor().is_some_and(|view| view.digest == *digest && entry_name(view) == name)
+        };
         let all = (0..self.entries.len()).collect();
         let places = name.map_or(Some(&all), |name| self.by_name.get(name)).cloned().unwrap_or_default();
         let (gone, kept): (Vec<_>, Vec<_>) =
@@ -243,7 +260,7 @@ impl Index {
         self.length -= self.entries[at].take().map_or(0, |entry| entry.length());
     }
 
-    fn push(&mut self, entry: Entry) {
+    fn push(&mut self, entry: IndexEntry) {
         if let Some(name) = entry.name() {
             self.by_name.entry(name.to_owned()).or_default().push(self.entries.len());
         }

@@ -9,10 +9,10 @@ use sealift_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    base::Bases,
+    baseline::Baselines,
     blocking::blocking,
-    catalog::Catalog,
-    graph::{Graph, NodeId, Part, RootOf, State, Walker},
+    catalog::ImageCatalog,
+    graph::{FileState, Graph, NodeId, NodeKind, RootKind, Walker},
     layout::Layout,
 };
 
@@ -63,22 +63,25 @@ impl Inventory {
     /// # Errors
     /// If the layout cannot be read.
     pub async fn of(layout: &Layout) -> Result<Self> {
-        let catalog = Catalog::read(layout).await?;
+        let catalog = ImageCatalog::read(layout).await?;
         let graph = Graph::read(layout, &catalog).await?;
-        let bases = Bases::of(layout).await?;
+        let bases = layout.baselines().await?;
         let layout = layout.clone();
-        blocking(move || Ok(Stock { layout: &layout, catalog: &catalog, graph: &graph, bases: &bases }.take())).await
+        blocking(move || {
+            Ok(InventoryBuilder { layout: &layout, catalog: &catalog, graph: &graph, bases: &bases }.take())
+        })
+        .await
     }
 }
 
-struct Stock<'a> {
+struct InventoryBuilder<'a> {
     layout: &'a Layout,
-    catalog: &'a Catalog,
+    catalog: &'a ImageCatalog,
     graph: &'a Graph,
-    bases: &'a Bases,
+    bases: &'a Baselines,
 }
 
-impl Stock<'_> {
+impl InventoryBuilder<'_> {
     fn take(&self) -> Inventory {
         let users = self.users();
         let referrers = self.referrers();
@@ -88,7 +91,7 @@ impl Stock<'_> {
             blobs: 0,
             bytes: 0,
             broken: self.catalog.broken().iter().map(ToString::to_string).collect(),
-            notes: self.catalog.oddities().to_vec(),
+            notes: self.catalog.warnings().to_vec(),
         };
         for (at, node) in self.graph.nodes().filter(|(_, node)| !node.is_optional()) {
             if users[at.index()] > 0 {
@@ -98,7 +101,7 @@ impl Stock<'_> {
         }
         let mut platforms = HashMap::new();
         for root in self.graph.roots() {
-            let RootOf::Image(at) = root.of else { continue };
+            let RootKind::Image(at) = root.of else { continue };
             let image = &self.catalog.images()[at];
             let mut found = InventoryImage {
                 name: image.name.clone(),
@@ -122,7 +125,7 @@ impl Stock<'_> {
                 if users[at.index()] == 1 {
                     found.own += size;
                 }
-                if matches!(node.state, State::Absent) {
+                if matches!(node.state, FileState::Absent) {
                     match self.bases.with(&node.digest) {
                         Some(_) => found.left_out += 1,
                         None => found.missing += 1,
@@ -140,7 +143,7 @@ impl Stock<'_> {
         let mut walker = Walker::default();
         let mut seen = HashSet::new();
         for root in self.graph.roots() {
-            if matches!(root.of, RootOf::Image(_)) && seen.insert(root.node) {
+            if matches!(root.of, RootKind::Image(_)) && seen.insert(root.node) {
                 self.graph.walk(root.node, &mut walker, |at| users[at.index()] += 1);
             }
         }
@@ -151,7 +154,7 @@ impl Stock<'_> {
     fn referrers(&self) -> BTreeMap<&Digest, u64> {
         let mut count = BTreeMap::new();
         for (subject, entry) in self.catalog.about_others() {
-            let index = self.graph.find(&entry.digest).filter(|at| self.graph.node(*at).part == Part::Index);
+            let index = self.graph.find(&entry.digest).filter(|at| self.graph.node(*at).part == NodeKind::Index);
             *count.entry(subject).or_default() += index.map_or(1, |at| self.graph.links(at).len() as u64);
         }
         count
@@ -169,14 +172,14 @@ impl Stock<'_> {
         let mut walker = Walker::default();
         self.graph.walk(root, &mut walker, |at| {
             let node = self.graph.node(at);
-            if node.part != Part::Manifest {
+            if node.part != NodeKind::Manifest {
                 return;
             }
             match &node.platform {
                 Some(platform) if platform.is_unknown() => {}
                 Some(platform) => add(platform),
                 None => {
-                    let config = self.graph.links(at).iter().find(|at| self.graph.node(**at).part == Part::Config);
+                    let config = self.graph.links(at).iter().find(|at| self.graph.node(**at).part == NodeKind::Config);
                     if let Some(platform) = config.and_then(|at| self.config(*at)) {
                         add(&platform);
                     }

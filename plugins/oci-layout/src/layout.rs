@@ -12,43 +12,43 @@ use sealift_core::{
     content::{Algorithm, Descriptor, Digest, Manifest},
     error::{Error, ErrorKind, Result, Retry},
 };
-use serde::Deserialize;
 use tokio_util::io::ReaderStream;
 
 use crate::{
-    base::Bases,
+    baseline::Baselines,
     blocking::blocking,
-    checked::{Checked, has_digest},
+    changes::OwnChanges,
     dir::{Dir, Stamp},
-    doubt::Doubts,
-    fault::{broken, fault},
-    index::{self, BrokenEntry, Change, Index},
-    name::{REF_NAME, name_of},
-    own::Own,
+    fault::fault,
+    index::{self, BrokenEntry, Index, IndexChange},
+    marker::{MARKER, check_marker, is_incomplete},
+    name::{REF_NAME, entry_name},
+    suspects::SuspectBlobs,
+    verified::{VerifiedBlobs, has_digest},
 };
 
 /// A layout that is read. Cheap to clone.
 #[derive(Clone)]
-pub struct Layout(pub(crate) Arc<Inner>);
+pub struct Layout(pub(crate) Arc<LayoutInner>);
 
-pub(crate) struct Inner {
+pub(crate) struct LayoutInner {
     pub(crate) root: Dir,
     sha256: OnceLock<Dir>,
     sha512: OnceLock<Dir>,
-    state: Mutex<State>,
-    pub(crate) checked: Checked,
-    pub(crate) doubts: Doubts,
-    /// Read when something is missed for the first time.
-    pub(crate) bases: Mutex<Option<Arc<Bases>>>,
+    state: Mutex<IndexState>,
+    pub(crate) verified: VerifiedBlobs,
+    pub(crate) suspects: SuspectBlobs,
+    /// Read when a blob is missing for the first time.
+    baselines: Mutex<Option<Arc<Baselines>>>,
 }
 
 /// The index as it will be, and how that differs from the file.
-pub(crate) struct State {
+pub(crate) struct IndexState {
     pub(crate) index: Index,
     pub(crate) stamp: Option<Stamp>,
-    pub(crate) pending: Vec<Change>,
+    pub(crate) pending: Vec<IndexChange>,
     /// What this process changed since it opened the layout.
-    pub(crate) own: Own,
+    pub(crate) own: OwnChanges,
     /// The names of those changes that another program undid for good.
     pub(crate) overruled: Vec<String>,
     /// Counts changes.
@@ -58,12 +58,6 @@ pub(crate) struct State {
     /// Counts how often the file was read again because it was another one.
     pub(crate) rereads: u64,
 }
-
-/// The name of the file that makes a directory a layout.
-pub(crate) const MARKER: &str = "oci-layout";
-
-/// What it says.
-pub(crate) const MARKER_TEXT: &[u8] = b"{\"imageLayoutVersion\":\"1.0.0\"}";
 
 /// The bytes of a chunk that is read.
 const CHUNK: usize = 256 << 10;
@@ -104,7 +98,7 @@ impl Layout {
                 return Ok(None);
             }
             check_marker(&root)?;
-            match is_unborn(&root)? {
+            match is_incomplete(&root)? {
                 true => Ok(None),
                 false => Self::read(root).map(Some),
             }
@@ -113,25 +107,25 @@ impl Layout {
     }
 
     pub(crate) fn read(root: Dir) -> Result<Self> {
-        let (index, stamp) = read_index(&root)?;
-        let state = State {
+        let (index, stamp) = Index::read(&root)?;
+        let state = IndexState {
             index,
             stamp: Some(stamp),
             pending: Vec::new(),
-            own: Own::default(),
+            own: OwnChanges::default(),
             overruled: Vec::new(),
             generation: 0,
             committed: 0,
             rereads: 0,
         };
-        Ok(Self(Arc::new(Inner {
+        Ok(Self(Arc::new(LayoutInner {
             root,
             sha256: OnceLock::new(),
             sha512: OnceLock::new(),
             state: Mutex::new(state),
-            checked: Checked::default(),
-            doubts: Doubts::default(),
-            bases: Mutex::default(),
+            verified: VerifiedBlobs::default(),
+            suspects: SuspectBlobs::default(),
+            baselines: Mutex::default(),
         })))
     }
 
@@ -169,7 +163,7 @@ impl Layout {
     pub fn another_called(&self, ref_name: &str, full_name: &str) -> Option<Descriptor> {
         let state = self.0.state();
         let called = |entry: &&Descriptor| entry.annotations.get(REF_NAME).is_some_and(|name| name == ref_name);
-        state.index.entries().filter(called).find(|entry| name_of(entry) != Some(full_name)).cloned()
+        state.index.entries().filter(called).find(|entry| entry_name(entry) != Some(full_name)).cloned()
     }
 
     /// Reads `index.json` again if it is another file than the one that was read last; says whether it was.
@@ -211,13 +205,13 @@ impl Layout {
         if item.known_size().is_some_and(|size| size != length) {
             return Ok(false);
         }
-        if self.0.checked.contains(&item.digest) {
+        if self.0.verified.contains(&item.digest) {
             return Ok(true);
         }
         let right = has_digest(file, &item.digest);
         let right = right.map_err(|error| fault("read", &self.0.blob_path(&item.digest), error))?;
         if right {
-            self.0.checked.insert(&item.digest);
+            self.0.verified.insert(&item.digest);
         }
         Ok(right)
     }
@@ -295,7 +289,16 @@ impl Layout {
         .retry(Retry::Never))
     }
 
-    /// Where the blob with this digest stands, for messages.
+    /// Returns the receipts by which blobs were left out of this layout. They are read once.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] if a receipt is there and cannot be read.
+    pub async fn baselines(&self) -> Result<Arc<Baselines>> {
+        let this = self.clone();
+        blocking(move || this.0.baselines()).await
+    }
+
+    /// Returns the path of the blob with this digest, for messages.
     pub fn blob_path(&self, digest: &Digest) -> PathBuf {
         self.0.blob_path(digest)
     }
@@ -305,24 +308,38 @@ impl Layout {
     }
 }
 
-impl Inner {
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+impl LayoutInner {
+    pub(crate) fn state(&self) -> MutexGuard<'_, IndexState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes up what others wrote, and makes the changes again that are not on the disk yet, or not any more: a program
     /// that had read `index.json` before one of our writes and writes it back takes our entries out of it.
-    pub(crate) fn reread(&self, state: &mut State) -> Result<()> {
-        let (index, stamp) = read_index(&self.root)?;
+    pub(crate) fn reread(&self, state: &mut IndexState) -> Result<()> {
+        let (index, stamp) = Index::read(&self.root)?;
         state.index = index;
         state.stamp = Some(stamp);
         state.rereads += 1;
-        let State { index, own, pending, generation, .. } = state;
+        let IndexState { index, own, pending, generation, .. } = state;
         *generation += u64::from(own.put_back(index, pending));
         for change in &*pending {
             index.apply(change);
         }
         Ok(())
+    }
+
+    /// Returns what [`Layout::baselines`] does. Blocks.
+    pub(crate) fn baselines(&self) -> Result<Arc<Baselines>> {
+        let mut known = self.baselines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = &*known {
+            return Ok(Arc::clone(known));
+        }
+        Ok(Arc::clone(known.insert(Arc::new(Baselines::read(&self.root)?))))
+    }
+
+    /// Makes the next [`LayoutInner::baselines`] read the directory again.
+    pub(crate) fn forget_baselines(&self) {
+        self.baselines.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// The directory of the blobs that are named by this algorithm, if there is one.
@@ -363,44 +380,5 @@ impl Inner {
 
     pub(crate) fn blob_path(&self, digest: &Digest) -> PathBuf {
         self.root.file_path("blobs").join(digest.algorithm().name()).join(digest.hex())
-    }
-}
-
-/// Whether making this layout was interrupted before its first `index.json`: there are no blobs, so no image can have
-/// been lost.
-pub(crate) fn is_unborn(root: &Dir) -> Result<bool> {
-    if root.has(index::FILE) {
-        return Ok(false);
-    }
-    let blobs = root.sub("blobs")?.map_or(Ok(None), |blobs| blobs.sub(Algorithm::Sha256.name()))?;
-    blobs.map_or(Ok(true), |blobs| blobs.is_empty())
-}
-
-pub(crate) fn read_index(root: &Dir) -> Result<(Index, Stamp)> {
-    let path = root.file_path(index::FILE);
-    let Some((bytes, stamp)) = root.read(index::FILE, index::MAX_BYTES)? else {
-        return Err(broken(&path, "is missing").hint("restore it from a copy, or use another directory"));
-    };
-    Ok((Index::parse(&bytes, &path)?, stamp))
-}
-
-/// Says whether the file that makes a directory a layout is right.
-pub(crate) fn check_marker(root: &Dir) -> Result<()> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Marker {
-        image_layout_version: String,
-    }
-    let path = root.file_path(MARKER);
-    let Some((bytes, _)) = root.read(MARKER, 64 << 10)? else {
-        return Err(broken(root.path(), "is no OCI image layout: it has no file `oci-layout`"));
-    };
-    match serde_json::from_slice::<Marker>(&bytes) {
-        Ok(marker) if marker.image_layout_version == "1.0.0" => Ok(()),
-        Ok(marker) => {
-            let version = marker.image_layout_version.escape_debug().to_string();
-            Err(broken(&path, format_args!("has version `{version}`, only `1.0.0` is known")))
-        }
-        Err(error) => Err(broken(&path, format_args!("cannot be read: {error}"))),
     }
 }

@@ -12,44 +12,46 @@
 //! Readers that know nothing of this program (skopeo, umoci, oras, regctl) see a plain layout. What is ours lies in
 //! `.sealift/`, which they ignore, and in annotations.
 
-mod base;
+mod baseline;
+mod blob_writer;
 mod blocking;
 mod catalog;
-mod checked;
+mod changes;
+mod check;
 mod dir;
-mod doubt;
 mod fault;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzz;
 mod graph;
-mod incoming;
 mod index;
 mod inventory;
 mod layout;
+mod layout_receipt;
 mod lock;
 #[cfg(test)]
 mod made;
+mod marker;
 mod name;
-mod own;
-mod place;
+mod presence;
 mod receipt;
 mod staged;
+mod suspects;
+mod verified;
 mod verify;
-mod whole;
 mod writer;
 
-pub use base::{Base, Bases};
-pub use catalog::{Catalog, Image, Naming};
-pub use graph::{Graph, Node, NodeId, Part, Root, RootOf, State, Walker};
-pub use incoming::Incoming;
+pub use baseline::{Baseline, Baselines};
+pub use blob_writer::BlobWriter;
+pub use catalog::{CatalogImage, ImageCatalog, Naming};
+pub use check::check_writable;
+pub use graph::{FileState, Graph, GraphNode, GraphRoot, NodeId, NodeKind, RootKind, Walker};
 pub use index::BrokenEntry;
 pub use inventory::{Inventory, InventoryImage};
 pub use layout::Layout;
 pub use name::{
-    CONTAINERD_NAME, Name, Named, REF_NAME, RefStyle, SOURCE, TARGETS, is_ref_name, name_of, named, tagged,
+    CONTAINERD_NAME, EntryName, NamedEntry, REF_NAME, RefStyle, SOURCE, TARGETS, entry_name, is_ref_name, named, tagged,
 };
-pub use place::check_place;
-pub use receipt::{Receipt, ReceiptBlob, ReceiptBuilder, ReceiptImage, Recorder};
-pub use verify::{Damage, DamageKind, Extra, LeftOut, Progress, Verification, verify};
+pub use receipt::{Receipt, ReceiptBlob, ReceiptBuilder, ReceiptImage, ReceiptRecorder};
+pub use verify::{Damage, DamageKind, ExtraFiles, OmittedBlobs, Progress, Verification, verify};
 pub use writer::{EntryChange, Writer, WriterOptions};

@@ -22,7 +22,7 @@ struct Holder {
 }
 
 /// Held for as long as a writer lives. The kernel gives it back when the process ends, however it ends.
-pub(crate) struct Lock {
+pub(crate) struct WriterLock {
     _file: File,
 }
 
@@ -31,7 +31,7 @@ const NAME: &str = "lock";
 /// How often the file is opened again because another one stands there by now.
 const TRIES: usize = 100;
 
-impl Lock {
+impl WriterLock {
     pub(crate) fn take(dir: &Dir) -> Result<Self> {
         let path = dir.file_path(NAME);
         for _ in 0..TRIES {

@@ -7,7 +7,7 @@ use sealift_core::content::{Descriptor, MediaType, well_known};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{Catalog, Graph, Layout, REF_NAME, Writer, WriterOptions};
+use crate::{Graph, ImageCatalog, Layout, REF_NAME, Writer, WriterOptions};
 
 /// A layout whose `index.json` a test writes by itself.
 pub(crate) struct Made {
@@ -81,13 +81,13 @@ impl Made {
         Layout::open(self.path()).await.unwrap()
     }
 
-    pub(crate) async fn catalog(&self) -> Catalog {
-        Catalog::read(&self.layout().await).await.unwrap()
+    pub(crate) async fn catalog(&self) -> ImageCatalog {
+        ImageCatalog::read(&self.layout().await).await.unwrap()
     }
 
     pub(crate) async fn graph(&self) -> Graph {
         let layout = self.layout().await;
-        Graph::read(&layout, &Catalog::read(&layout).await.unwrap()).await.unwrap()
+        Graph::read(&layout, &ImageCatalog::read(&layout).await.unwrap()).await.unwrap()
     }
 }
 

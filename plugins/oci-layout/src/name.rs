@@ -29,17 +29,17 @@ pub enum RefStyle {
 }
 
 /// The full name of an entry: `io.containerd.image.name`, else `ref.name`, whatever it looks like.
-pub fn name_of(entry: &Descriptor) -> Option<&str> {
+pub fn entry_name(entry: &Descriptor) -> Option<&str> {
     let get = |key| entry.annotations.get(key).map(String::as_str);
     get(CONTAINERD_NAME).or_else(|| get(REF_NAME)).filter(|name| !name.is_empty())
 }
 
 /// An entry with its names, before it goes into an index.
 #[derive(Clone, Debug)]
-pub struct Named(pub(crate) Descriptor);
+pub struct NamedEntry(pub(crate) Descriptor);
 
 /// Gives a root manifest its names. `repository` is the part before the tag, with or without a registry.
-pub fn named(manifest: Descriptor, repository: &str, version: &Version, style: RefStyle) -> Named {
+pub fn named(manifest: Descriptor, repository: &str, version: &Version, style: RefStyle) -> NamedEntry {
     let mut entry = manifest;
     let by_digest = || format!("{repository}@{}", entry.digest);
     let full = match version {
@@ -53,20 +53,20 @@ pub fn named(manifest: Descriptor, repository: &str, version: &Version, style: R
     let ref_name = if is_ref_name(&wanted) { wanted } else { by_digest() };
     entry.annotations.insert(REF_NAME.to_owned(), ref_name);
     entry.annotations.insert(CONTAINERD_NAME.to_owned(), full);
-    Named(entry)
+    NamedEntry(entry)
 }
 
 /// Gives a root manifest its tag as its only name, as skopeo, umoci and regctl write it.
-pub fn tagged(manifest: Descriptor, tag: &Tag) -> Named {
+pub fn tagged(manifest: Descriptor, tag: &Tag) -> NamedEntry {
     let mut entry = manifest;
     entry.annotations.insert(REF_NAME.to_owned(), tag.to_string());
-    Named(entry)
+    NamedEntry(entry)
 }
 
-impl Named {
+impl NamedEntry {
     /// The full name.
     pub fn name(&self) -> &str {
-        name_of(&self.0).unwrap_or_default()
+        entry_name(&self.0).unwrap_or_default()
     }
 
     /// The entry as it will stand in the index.
@@ -98,17 +98,17 @@ impl Named {
 
 /// The full name of an entry, in its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Name {
+pub struct EntryName {
     /// What stands before the tag or digest, such as `docker.io/library/nginx`; empty if there is only a tag.
     pub repository: String,
     /// Which version; `latest` if the name does not say.
     pub version: Version,
 }
 
-impl Name {
+impl EntryName {
     /// The name of an entry; none if it has no name, or one that is no image reference.
     pub fn of(entry: &Descriptor) -> Option<Self> {
-        name_of(entry).and_then(Self::parse)
+        entry_name(entry).and_then(Self::parse)
     }
 
     /// Reads a name. What has neither `/` nor `:` nor `@` is a tag alone.
@@ -168,8 +168,8 @@ mod tests {
         let manifest = Descriptor::to(well_known::OCI_MANIFEST, b"{}");
         for (repository, tag) in [("docker.io/library/nginx", "1.27"), ("localhost:5000/a/b", "a__b"), ("a", "x-")] {
             let version = Version::Tag(tag.parse().unwrap());
-            let Named(entry) = named(manifest.clone(), repository, &version, RefStyle::Full);
-            assert_eq!(Name::of(&entry), Some(Name { repository: repository.to_owned(), version }));
+            let NamedEntry(entry) = named(manifest.clone(), repository, &version, RefStyle::Full);
+            assert_eq!(EntryName::of(&entry), Some(EntryName { repository: repository.to_owned(), version }));
             assert!(is_ref_name(&entry.annotations[REF_NAME]));
         }
     }
@@ -178,7 +178,7 @@ mod tests {
     fn a_tag_that_the_grammar_refuses_is_found_by_digest() {
         let manifest = Descriptor::to(well_known::OCI_MANIFEST, b"{}");
         let digest = manifest.digest.clone();
-        let Named(entry) = named(manifest, "q.io/a", &Version::Tag("a__b".parse().unwrap()), RefStyle::Tag);
+        let NamedEntry(entry) = named(manifest, "q.io/a", &Version::Tag("a__b".parse().unwrap()), RefStyle::Tag);
         assert_eq!(entry.annotations[REF_NAME], format!("q.io/a@{digest}"));
         assert_eq!(entry.annotations[CONTAINERD_NAME], "q.io/a:a__b");
     }
@@ -194,10 +194,10 @@ mod tests {
             (&format!("h:5000/a@{digest}"), "h:5000/a", Version::Digest(digest.clone())),
             (&format!("h:5000/a:v1@{digest}"), "h:5000/a", Version::Digest(digest.clone())),
         ] {
-            let name = Name::parse(text).unwrap();
+            let name = EntryName::parse(text).unwrap();
             assert_eq!((name.repository.as_str(), name.version), (repository, version), "{text}");
         }
-        assert_eq!(Name::parse("a@sha256:x"), None);
-        assert_eq!(Name::parse("a:-x"), None);
+        assert_eq!(EntryName::parse("a@sha256:x"), None);
+        assert_eq!(EntryName::parse("a:-x"), None);
     }
 }

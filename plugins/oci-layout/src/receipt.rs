@@ -26,7 +26,7 @@ use sealift_core::{
 use serde::{Deserialize, Serialize};
 
 pub use build::ReceiptBuilder;
-pub use record::Recorder;
+pub use record::ReceiptRecorder;
 
 use crate::fault::broken;
 
@@ -69,13 +69,13 @@ const VERSION: u32 = 1;
 const MAX_BYTES: u64 = 512 << 20;
 
 #[derive(Deserialize)]
-struct Head {
+struct FormatHeader {
     format: String,
     version: u32,
 }
 
 #[derive(Deserialize)]
-struct File {
+struct ReceiptFile {
     of: Vec<String>,
     blobs: Vec<ReceiptBlob>,
     images: Vec<ReceiptImage>,
@@ -118,7 +118,7 @@ impl Receipt {
             broken(path, format_args!("is no receipt: {what}"))
                 .hint("a receipt is what `sealift receipt` prints; another layout is given as its directory")
         };
-        let head: Head = serde_json::from_slice(bytes).map_err(|error| bad(&error))?;
+        let head: FormatHeader = serde_json::from_slice(bytes).map_err(|error| bad(&error))?;
         if head.format != FORMAT {
             return Err(bad(&format_args!("its format is `{}`", head.format.escape_debug())));
         }
@@ -127,7 +127,7 @@ impl Receipt {
                 format!("`{}` is a receipt of version {}, only {VERSION} is known", path.display(), head.version);
             return Err(Error::new(ErrorKind::Unsupported, message).hint("use the version of sealift that wrote it"));
         }
-        let File { of, blobs, images } = serde_json::from_slice(bytes).map_err(|error| bad(&error))?;
+        let ReceiptFile { of, blobs, images } = serde_json::from_slice(bytes).map_err(|error| bad(&error))?;
         let places = images.iter().flat_map(|image| &image.blobs);
         if let Some(place) = places.into_iter().find(|place| **place as usize >= blobs.len()) {
             return Err(bad(&format_args!("an image has blob {place}, and there are only {}", blobs.len())));

@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 use sealift_core::{content::Digest, error::Result};
 
 use crate::{
+    changes::OwnChanges,
     dir::Dir,
     index::Index,
-    name::{SOURCE, name_of},
-    own::Own,
-    writer::OURS,
+    marker::OURS,
+    name::{SOURCE, entry_name},
 };
 
 const FILE: &str = "staged";
@@ -36,12 +36,12 @@ pub(crate) fn read(root: &Dir) -> Result<Staged> {
 }
 
 /// Notes what an index has now. What was noted before stays, unless this process removed it: it may have got lost.
-pub(crate) fn note(root: &Dir, index: &Index, own: &Own, sync: bool) -> Result<()> {
+pub(crate) fn note(root: &Dir, index: &Index, own: &OwnChanges, sync: bool) -> Result<()> {
     let before = read(root)?;
     let mut staged = before.clone();
     for entry in index.entries() {
         // Entries of others are theirs to remove.
-        if let Some(name) = name_of(entry)
+        if let Some(name) = entry_name(entry)
             && !name.contains('\n')
             && (entry.annotations.contains_key(SOURCE) || own.has_set(name))
         {

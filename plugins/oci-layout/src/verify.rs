@@ -23,17 +23,15 @@ use sealift_core::{
 };
 use serde::Serialize;
 
-use self::judge::Known;
+use self::judge::ListedContent;
 use crate::{
-    base::Bases,
     blocking::blocking,
-    catalog::Catalog,
+    catalog::ImageCatalog,
     dir::Dir,
-    doubt,
     graph::Graph,
-    layout::{Layout, MARKER, check_marker},
-    staged,
-    writer::OURS,
+    layout::Layout,
+    marker::{MARKER, OURS, check_marker},
+    staged, suspects,
 };
 
 /// How far it is, for a display to sample.
@@ -77,15 +75,15 @@ pub struct Verification {
     /// What is wrong, the worst first.
     pub damages: Vec<Damage>,
     /// Blobs that were left out on purpose, because an inventory says that the other side has them.
-    pub left_out: LeftOut,
+    pub left_out: OmittedBlobs,
     /// Entries of `index.json` that are no images, in a sentence each.
     pub notes: Vec<String>,
     /// Blobs that no image needs.
-    pub orphans: Extra,
+    pub orphans: ExtraFiles,
     /// Files that an interrupted writer left behind.
-    pub leftovers: Extra,
+    pub leftovers: ExtraFiles,
     /// Files between the blobs that are none and that no writer here made.
-    pub strangers: Extra,
+    pub strangers: ExtraFiles,
     /// Whether the damaged files are noted in the directory, so that the next stage writes them again.
     pub noted: bool,
 }
@@ -133,7 +131,7 @@ pub enum DamageKind {
 
 /// Files that are there for nothing.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Extra {
+pub struct ExtraFiles {
     /// The files, as paths inside the layout.
     pub files: Vec<PathBuf>,
     /// Their bytes.
@@ -142,7 +140,7 @@ pub struct Extra {
 
 /// Blobs that are not there, and need not be.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct LeftOut {
+pub struct OmittedBlobs {
     /// How many.
     pub blobs: u64,
     /// Their bytes.
@@ -171,9 +169,9 @@ pub async fn verify(path: impl Into<PathBuf>, progress: Arc<Progress>) -> Result
     let mut known = None;
     match read(path.clone()).await {
         Ok(layout) => {
-            let catalog = Catalog::read(&layout).await?;
+            let catalog = ImageCatalog::read(&layout).await?;
             let graph = Graph::read(&layout, &catalog).await?;
-            let bases = Bases::of(&layout).await.unwrap_or_else(|error| {
+            let bases = layout.baselines().await.unwrap_or_else(|error| {
                 found.damages.push(Damage::of(DamageKind::Unreadable, Path::new(OURS).join("base"), error.message()));
                 Arc::default()
             });
@@ -181,7 +179,7 @@ pub async fn verify(path: impl Into<PathBuf>, progress: Arc<Progress>) -> Result
                 found.damages.push(Damage::of(DamageKind::Unreadable, Path::new(OURS).join("staged"), error.message()));
                 Vec::new()
             });
-            known = Some(Known { catalog, graph, bases, lost });
+            known = Some(ListedContent { catalog, graph, bases, lost });
         }
         Err(error) => found.damages.push(Damage::of(DamageKind::Index, "index.json", error.message())),
     }
@@ -189,7 +187,7 @@ pub async fn verify(path: impl Into<PathBuf>, progress: Arc<Progress>) -> Result
         let files = files::find(&path)?;
         let wrong = hash::all(&files, &progress);
         found.judge(files, &wrong, known);
-        found.note_doubts();
+        found.note_suspects();
         Ok(found)
     })
     .await
@@ -232,11 +230,11 @@ fn open(path: &Path) -> Result<Verification> {
         files: 0,
         bytes: 0,
         damages: Vec::new(),
-        left_out: LeftOut::default(),
+        left_out: OmittedBlobs::default(),
         notes: Vec::new(),
-        orphans: Extra::default(),
-        leftovers: Extra::default(),
-        strangers: Extra::default(),
+        orphans: ExtraFiles::default(),
+        leftovers: ExtraFiles::default(),
+        strangers: ExtraFiles::default(),
         noted: false,
     };
     if let Err(error) = marker {
@@ -247,10 +245,10 @@ fn open(path: &Path) -> Result<Verification> {
 
 impl Verification {
     /// Notes which files are wrong, so that the next stage into this directory writes them again.
-    fn note_doubts(&mut self) {
-        let doubts = self.damages.iter().filter_map(|damage| damage.digest.clone()).collect();
+    fn note_suspects(&mut self) {
+        let suspects = self.damages.iter().filter_map(|damage| damage.digest.clone()).collect();
         let noted = Dir::root(&self.path).and_then(|root| match root {
-            Some(root) => doubt::write(&root, &doubts, true),
+            Some(root) => suspects::write(&root, &suspects, true),
             None => Err(Error::cancelled()),
         });
         if let Err(error) = &noted {

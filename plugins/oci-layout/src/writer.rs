@@ -16,21 +16,22 @@ use bytes::Bytes;
 use futures::StreamExt;
 use sealift_core::{
     blob::Blob,
-    content::{Algorithm, Descriptor},
+    content::{Algorithm, Descriptor, Digest},
     error::{Error, ErrorKind, Result},
 };
 use tokio::time::Instant;
 
 use crate::{
+    baseline::{self, Baseline},
+    blob_writer::BlobWriter,
     blocking::blocking,
     dir::{ALONE, Dir, Stamp, make_all, sync_parent},
     fault::broken,
-    incoming::Incoming,
-    index::{self, Change, Index},
-    layout::{Layout, MARKER, MARKER_TEXT, State, is_unborn},
-    lock::Lock,
-    name::Named,
-    place::check_kind,
+    index::{self, Index, IndexChange},
+    layout::{IndexState, Layout},
+    lock::WriterLock,
+    marker::{MARKER, MARKER_TEXT, OURS, check_kind, is_incomplete},
+    name::NamedEntry,
     staged,
 };
 pub use transaction::EntryChange;
@@ -53,10 +54,10 @@ impl Default for WriterOptions {
 #[derive(Clone)]
 pub struct Writer {
     layout: Layout,
-    shared: Arc<Shared>,
+    shared: Arc<WriterInner>,
 }
 
-struct Shared {
+struct WriterInner {
     sync: bool,
     /// Who writes `index.json`, and until when nobody should.
     turn: tokio::sync::Mutex<Option<Instant>>,
@@ -65,11 +66,8 @@ struct Shared {
     scheduled: AtomicBool,
     #[cfg(test)]
     writes: std::sync::atomic::AtomicUsize,
-    _lock: Lock,
+    _lock: WriterLock,
 }
-
-/// The directory for what is ours; readers of layouts ignore what they do not know.
-pub(crate) const OURS: &str = ".sealift";
 
 /// How often `index.json` is written again because another program wrote it meanwhile.
 const TRIES: usize = 10;
@@ -98,12 +96,12 @@ impl Writer {
         let root = Dir::root(path)?.ok_or_else(|| broken(path, "is not a directory"))?;
         check_kind(&root)?;
         let ours = root.make_sub(OURS)?;
-        let lock = Lock::take(&ours)?;
+        let lock = WriterLock::take(&ours)?;
         if !root.has(MARKER) {
             root.replace(MARKER, MARKER_TEXT, options.sync)?;
         }
         let blobs = root.make_sub("blobs")?.make_sub(Algorithm::Sha256.name())?;
-        if is_unborn(&root)? {
+        if is_incomplete(&root)? {
             root.replace(index::FILE, Index::empty().render().as_bytes(), options.sync)?;
         }
         for dir in [&root, &ours, &blobs] {
@@ -112,7 +110,7 @@ impl Writer {
         if options.sync {
             sync_all(&root)?;
         }
-        let shared = Shared {
+        let shared = WriterInner {
             sync: options.sync,
             turn: tokio::sync::Mutex::default(),
             replacing: Mutex::default(),
@@ -122,11 +120,6 @@ impl Writer {
             _lock: lock,
         };
         Ok(Self { layout: Layout::read(root)?, shared: Arc::new(shared) })
-    }
-
-    /// Whether it waits until things are on the disk.
-    pub(crate) fn syncs(&self) -> bool {
-        self.shared.sync
     }
 
     /// The same layout, for reading.
@@ -148,8 +141,8 @@ impl Writer {
     ///
     /// # Errors
     /// [`ErrorKind::Storage`] if no file can be made.
-    pub async fn begin(&self) -> Result<Incoming> {
-        Incoming::begin(Arc::clone(&self.layout.0), None, false, self.shared.sync).await
+    pub async fn begin(&self) -> Result<BlobWriter> {
+        BlobWriter::begin(Arc::clone(&self.layout.0), None, false, self.shared.sync).await
     }
 
     /// Writes a blob: whole, or not at all. One that is there already is replaced.
@@ -159,7 +152,7 @@ impl Writer {
     pub async fn put_blob(&self, mut blob: Blob) -> Result<()> {
         let digest = blob.descriptor().digest.clone();
         let need = blob.descriptor().known_size();
-        let mut incoming = Incoming::begin(Arc::clone(&self.layout.0), need, true, self.shared.sync).await?;
+        let mut incoming = BlobWriter::begin(Arc::clone(&self.layout.0), need, true, self.shared.sync).await?;
         while let Some(chunk) = blob.next().await {
             incoming.write(chunk?).await?;
         }
@@ -183,22 +176,22 @@ impl Writer {
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] if the index would become too long to be read; nothing is changed then.
-    pub fn set(&self, entry: Named) -> Result<()> {
-        self.change(Change::Put(Box::new(entry.0)))
+    pub fn set(&self, entry: NamedEntry) -> Result<()> {
+        self.change(IndexChange::Put(Box::new(entry.0)))
     }
 
     /// Removes the entry with this full name from the index. Its content stays.
     pub fn remove(&self, name: &str) {
-        let removed = self.change(Change::Remove(name.to_owned()));
+        let removed = self.change(IndexChange::Remove(name.to_owned()));
         debug_assert!(removed.is_ok(), "an index does not grow by that");
     }
 
-    fn change(&self, change: Change) -> Result<()> {
+    fn change(&self, change: IndexChange) -> Result<()> {
         let mut state = self.layout.0.state();
         if !state.index.has_room_for(&change) {
             return Err(self.too_long());
         }
-        let State { index, own, generation, pending, .. } = &mut *state;
+        let IndexState { index, own, generation, pending, .. } = &mut *state;
         if own.make(index, &change) {
             *generation += 1;
             pending.push(change);
@@ -221,7 +214,7 @@ impl Writer {
     /// The names that were [set](Self::set) and are not on the disk yet, or not any more.
     pub fn unwritten(&self) -> Vec<String> {
         let state = self.layout.0.state();
-        let mut names: Vec<String> = state.pending.iter().filter_map(Change::name).map(str::to_owned).collect();
+        let mut names: Vec<String> = state.pending.iter().filter_map(IndexChange::name).map(str::to_owned).collect();
         names.extend(state.overruled.iter().cloned());
         names.sort();
         names.dedup();
@@ -308,10 +301,30 @@ impl Writer {
         .await
     }
 
+    /// Stores the receipt by which blobs are left out, in `.sealift/base/`. Call it before the first blob is left out.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] if it cannot be written.
+    pub async fn keep_baseline(&self, baseline: &Baseline) -> Result<()> {
+        let text = baseline.receipt().render();
+        let name = format!("{}.json", Digest::of(text.as_bytes()).short());
+        let (layout, sync) = (self.layout().clone(), self.shared.sync);
+        blocking(move || {
+            let dir = layout.0.root.make_sub(OURS)?.make_sub(baseline::DIR)?;
+            if dir.has(&name) {
+                return Ok(());
+            }
+            dir.replace(&name, text.as_bytes(), sync)?;
+            layout.0.forget_baselines();
+            Ok(())
+        })
+        .await
+    }
+
     fn settle_now(&self) -> Result<()> {
         let inner = &self.layout.0;
         for _ in 0..TRIES {
-            self.check_place()?;
+            self.check_writable()?;
             let open = {
                 let mut state = inner.state();
                 if inner.root.stamp(index::FILE) != state.stamp {
@@ -323,7 +336,7 @@ impl Writer {
                 self.write_index()?;
                 continue;
             }
-            inner.doubts.settle(&inner.root, &inner.checked, self.shared.sync)?;
+            inner.suspects.settle(&inner.root, &inner.verified, self.shared.sync)?;
             let mut state = inner.state();
             state.overruled = state.own.overruled(&state.index);
             return match &state.overruled[..] {
@@ -346,7 +359,7 @@ impl Writer {
     }
 
     /// What is written is of no use if the directory is somewhere else by now, or is no layout any more.
-    fn check_place(&self) -> Result<()> {
+    fn check_writable(&self) -> Result<()> {
         let root = &self.layout.0.root;
         if !root.is_at_its_path() || !self.layout.0.has_blobs_at_their_path() {
             let what = "was moved or removed while it was written";
@@ -371,8 +384,8 @@ impl Writer {
     }
 
     /// What was removed on purpose is not missed later.
-    fn forget_removed(&self, done: &[Change]) -> Result<()> {
-        let mut removed = done.iter().filter(|change| change.removes()).filter_map(Change::name).peekable();
+    fn forget_removed(&self, done: &[IndexChange]) -> Result<()> {
+        let mut removed = done.iter().filter(|change| change.removes()).filter_map(IndexChange::name).peekable();
         match removed.peek() {
             Some(_) => staged::forget(&self.layout.0.root, removed, self.shared.sync),
             None => Ok(()),
@@ -384,7 +397,7 @@ impl Writer {
         let inner = &self.layout.0;
         let _replacing = self.replacing();
         for _ in 0..TRIES {
-            self.check_place()?;
+            self.check_writable()?;
             let (text, stamp, changes, generation) = {
                 let mut state = inner.state();
                 if inner.root.stamp(index::FILE) != state.stamp {
@@ -396,7 +409,7 @@ impl Writer {
             self.shared.writes.fetch_add(1, Ordering::Relaxed);
             let Some(stamp) = self.replace_index(&text, stamp)? else { continue };
             let mut state = inner.state();
-            let done: Vec<Change> = state.pending.drain(..changes).collect();
+            let done: Vec<IndexChange> = state.pending.drain(..changes).collect();
             state.stamp = Some(stamp);
             state.committed = generation;
             drop(state);

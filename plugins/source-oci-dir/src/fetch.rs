@@ -13,14 +13,14 @@ use sealift_core::{
     plugin::{BuildContext, ConfigError, StageConfig},
     stage::{self, Want},
 };
-use sealift_oci_layout::{Bases, Naming, ReceiptImage};
+use sealift_oci_layout::{Naming, ReceiptImage};
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 
 use crate::{
-    absent::Absent,
-    opened::{Bundle, Layouts, Lazy},
-    to::To,
+    destination::Destination,
+    layouts::{Bundle, Layouts, LazyLayout},
+    missing::MissingContent,
 };
 
 /// Reads images from an OCI image layout in a directory.
@@ -51,7 +51,7 @@ impl StageConfig<dyn stage::Fetch> for Config {
                     .hint("say which directory is read: `path = \"/media/usb/bundle\"`")
             })?,
         };
-        Ok(Box::new(Fetch { lazy, absent: OnceCell::new() }))
+        Ok(Box::new(OciDirFetch { lazy, absent: OnceCell::new() }))
     }
 }
 
@@ -59,19 +59,19 @@ impl StageConfig<dyn stage::Fetch> for Config {
 const PLACES: usize = 16;
 
 /// Reads from a layout.
-struct Fetch {
-    lazy: Arc<Lazy>,
-    absent: OnceCell<Absent>,
+struct OciDirFetch {
+    lazy: Arc<LazyLayout>,
+    absent: OnceCell<MissingContent>,
 }
 
-impl Fetch {
+impl OciDirFetch {
     /// Finds out, once, everything that is not there, so that each failure can tell who misses what.
     async fn missing(&self, bundle: &Bundle, item: &Descriptor) -> Error {
-        let bases = match Bases::of(&bundle.layout).await {
+        let bases = match bundle.layout.baselines().await {
             Ok(bases) => bases,
             Err(error) => return error,
         };
-        match self.absent.get_or_try_init(|| Absent::find(bundle)).await {
+        match self.absent.get_or_try_init(|| MissingContent::find(bundle)).await {
             Ok(absent) => absent.error(bundle, &bases, item),
             Err(error) => error,
         }
@@ -79,7 +79,7 @@ impl Fetch {
 }
 
 #[async_trait]
-impl stage::Fetch for Fetch {
+impl stage::Fetch for OciDirFetch {
     async fn resolve(&self, image: &ImageRef, want: Want) -> Result<Resolved> {
         let bundle = self.lazy.get().await?;
         let descriptor = match (bundle.catalog.find(image), &image.version) {
@@ -145,7 +145,7 @@ impl stage::Fetch for Fetch {
 
     async fn elsewhere(&self, item: &Descriptor) -> Vec<Repository> {
         let Ok(bundle) = self.lazy.get().await else { return Vec::new() };
-        let Ok(bases) = Bases::of(&bundle.layout).await else { return Vec::new() };
+        let Ok(bases) = bundle.layout.baselines().await else { return Vec::new() };
         if bases.is_empty() || bundle.layout.open_blob(&item.digest).await.is_ok_and(|file| file.is_some()) {
             return Vec::new();
         }
@@ -166,9 +166,9 @@ impl stage::Fetch for Fetch {
 
 /// The repositories of an image that the other side has: where the receipt of a registry says that it is, and where
 /// what the receipt of a layout lists went.
-fn places(image: &ReceiptImage, to: &To) -> Vec<Repository> {
+fn places(image: &ReceiptImage, to: &Destination) -> Vec<Repository> {
     let mut names = to.of(&image.name, Naming::Full, &image.targets, "").unwrap_or_default();
-    let is_there = matches!(to, To::Under { registry, .. } if registry == image.name.repository.registry());
+    let is_there = matches!(to, Destination::Under { registry, .. } if registry == image.name.repository.registry());
     names.insert(if is_there { 0 } else { names.len() }, image.name.clone());
     names.into_iter().map(|name| name.repository).collect()
 }

@@ -10,13 +10,13 @@
 //! `select` chooses images, `to` gives them their names at the destination, `agenda` puts both together and
 //! finds names that two images claim, before anything moves.
 
-mod absent;
-mod agenda;
+mod destination;
 mod fetch;
+mod layouts;
 mod list;
-mod opened;
+mod missing;
+mod plan;
 mod select;
-mod to;
 
 use sealift_core::plugin::Plugin;
 

@@ -14,10 +14,10 @@ use sealift_core::{
 use serde::Deserialize;
 
 use crate::{
-    agenda::{Agenda, Pick, Wanted},
-    opened::{Layouts, Lazy},
-    select::Pattern,
-    to::To,
+    destination::Destination,
+    layouts::{Layouts, LazyLayout},
+    plan::{LoadPlan, Pick, Selection},
+    select::NamePattern,
 };
 
 /// Lists the images of an OCI image layout in a directory, whoever wrote it.
@@ -64,17 +64,17 @@ impl StageConfig<dyn stage::List> for Config {
         }
         let mut include = Vec::new();
         for (at, text) in self.include.iter().enumerate() {
-            match Pattern::parse(text) {
+            match NamePattern::parse(text) {
                 Ok(pattern) => include.push(pattern),
                 Err(problem) => problems = problems.and(ConfigError::new(problem).at(format!("include[{at}]"))),
             }
         }
-        let to = match self.to.as_deref().map(To::parse) {
-            None => To::Recorded,
+        let to = match self.to.as_deref().map(Destination::parse) {
+            None => Destination::Recorded,
             Some(Ok(to)) => to,
             Some(Err(problem)) => {
                 problems = problems.and(ConfigError::new(problem).at("to"));
-                To::Recorded
+                Destination::Recorded
             }
         };
         if !self.images.is_empty() && (!include.is_empty() || self.to.is_some()) {
@@ -84,35 +84,37 @@ impl StageConfig<dyn stage::List> for Config {
         let placeholder = sealift_core::content::Version::Digest(sealift_core::content::Digest::of(b""));
         for (at, pick) in self.images.iter().enumerate() {
             for (target, text) in pick.to.iter().enumerate() {
-                if let Err(problem) = crate::to::one(text, &placeholder) {
+                if let Err(problem) = crate::destination::one(text, &placeholder) {
                     problems = problems.and(ConfigError::new(problem).at(format!("images[{at}].to[{target}]")));
                 }
             }
         }
         let places = to.clone();
         let wanted = match self.images.is_empty() {
-            true => Wanted::Some { include, to },
-            false => Wanted::Picks(self.images.into_iter().map(|pick| Pick { from: pick.from, to: pick.to }).collect()),
+            true => Selection::Some { include, to },
+            false => {
+                Selection::Picks(self.images.into_iter().map(|pick| Pick { from: pick.from, to: pick.to }).collect())
+            }
         };
-        // Known to the fetch even if something else is wrong here, so that it does not miss the path as well.
+        // OpenedLayouts to the fetch even if something else is wrong here, so that it does not miss the path as well.
         let lazy = cx.section::<Layouts>()?.listed_at(cx.path(&self.path), places);
         if !self.path.is_empty()
             && let Err(problem) = lazy.open_for(cx.purpose())
         {
             problems = problems.and(problem);
         }
-        problems.or_ok(Box::new(List { lazy, wanted }))
+        problems.or_ok(Box::new(OciDirList { lazy, wanted }))
     }
 }
 
 /// Lists a layout.
-struct List {
-    lazy: Arc<Lazy>,
-    wanted: Wanted,
+struct OciDirList {
+    lazy: Arc<LazyLayout>,
+    wanted: Selection,
 }
 
-impl List {
-    async fn agenda(&self) -> Result<Agenda> {
+impl OciDirList {
+    async fn agenda(&self) -> Result<LoadPlan> {
         let path: &Path = self.lazy.path();
         let context =
             |error: sealift_core::error::Error| error.context(format_args!("cannot load `{}`", path.display()));
@@ -120,12 +122,12 @@ impl List {
         if bundle.catalog.is_empty() {
             return Err(context(bundle.layout.without_images().await?));
         }
-        Agenda::of(&bundle.catalog, &self.wanted, path).map_err(context)
+        LoadPlan::of(&bundle.catalog, &self.wanted, path).map_err(context)
     }
 }
 
 #[async_trait]
-impl stage::List for List {
+impl stage::List for OciDirList {
     async fn list(&self, out: &Outlet) -> Result<()> {
         let agenda = self.agenda().await?;
         for warning in agenda.warnings {

@@ -6,16 +6,16 @@ use sealift_core::{
     diagnostic::did_you_mean,
     error::{Error, ErrorKind, Result},
 };
-use sealift_oci_layout::{Catalog, Image, Name, REF_NAME};
+use sealift_oci_layout::{CatalogImage, EntryName, ImageCatalog, REF_NAME};
 
 /// A text with `*` in it that names of images are compared with.
 #[derive(Clone, Debug)]
-pub(crate) struct Pattern {
+pub(crate) struct NamePattern {
     pub(crate) text: String,
     glob: GlobMatcher,
 }
 
-impl Pattern {
+impl NamePattern {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() {
             return Err("the pattern is empty".to_owned());
@@ -26,7 +26,7 @@ impl Pattern {
     }
 
     /// Whether it is meant: the whole name, or the repository for all its versions.
-    pub(crate) fn matches(&self, image: &Image) -> bool {
+    pub(crate) fn matches(&self, image: &CatalogImage) -> bool {
         let repository = image.source.repository.to_string();
         [image.name.as_str(), image.source.to_string().as_str(), repository.as_str()]
             .into_iter()
@@ -36,15 +36,15 @@ impl Pattern {
     }
 }
 
-impl Pattern {
+impl NamePattern {
     /// The same for the name of an image that cannot be read.
     pub(crate) fn matches_name(&self, name: &str) -> bool {
-        let parsed = Name::parse(name).map(|name| name.repository);
+        let parsed = EntryName::parse(name).map(|name| name.repository);
         self.glob.is_match(name) || parsed.is_some_and(|repository| self.glob.is_match(repository))
     }
 }
 
-fn ref_name(image: &Image) -> Option<&str> {
+fn ref_name(image: &CatalogImage) -> Option<&str> {
     image.entry.annotations.get(REF_NAME).map(String::as_str)
 }
 
@@ -52,11 +52,11 @@ fn ref_name(image: &Image) -> Option<&str> {
 ///
 /// # Errors
 /// If there is none, or more than one.
-pub(crate) fn one<'a>(catalog: &'a Catalog, name: Option<&str>) -> Result<&'a Image> {
+pub(crate) fn one<'a>(catalog: &'a ImageCatalog, name: Option<&str>) -> Result<&'a CatalogImage> {
     let images = catalog.images();
     let Some(name) = name else {
         // A signature goes along with its image.
-        let own: Vec<&Image> = images.iter().filter(|image| image.belongs_to.is_empty()).collect();
+        let own: Vec<&CatalogImage> = images.iter().filter(|image| image.belongs_to.is_empty()).collect();
         return match own[..] {
             [only] => Ok(only),
             [] => Err(Error::new(ErrorKind::NotFound, "there is no image in the layout")),
@@ -64,7 +64,7 @@ pub(crate) fn one<'a>(catalog: &'a Catalog, name: Option<&str>) -> Result<&'a Im
         };
     };
     for way in [is_called, is_short_for] {
-        let found: Vec<&Image> = images.iter().filter(|image| way(image, name)).collect();
+        let found: Vec<&CatalogImage> = images.iter().filter(|image| way(image, name)).collect();
         match found[..] {
             [] => {}
             [only] => return Ok(only),
@@ -79,7 +79,7 @@ pub(crate) fn one<'a>(catalog: &'a Catalog, name: Option<&str>) -> Result<&'a Im
     })
 }
 
-fn is_called(image: &Image, name: &str) -> bool {
+fn is_called(image: &CatalogImage, name: &str) -> bool {
     let digest = name.strip_prefix('@').unwrap_or(name).parse().ok();
     image.name == name
         || ref_name(image) == Some(name)
@@ -88,7 +88,7 @@ fn is_called(image: &Image, name: &str) -> bool {
 }
 
 /// A name with tag and digest means the image of that tag, or one without a tag, that has that digest.
-fn is_reference_to(image: &Image, name: &Reference) -> bool {
+fn is_reference_to(image: &CatalogImage, name: &Reference) -> bool {
     let source = &image.source;
     match (&name.beside, name.image.version.digest()) {
         (Some(tag), Some(digest)) => {
@@ -100,17 +100,17 @@ fn is_reference_to(image: &Image, name: &Reference) -> bool {
 }
 
 /// A tag alone where the layout has full names, as regctl reads it.
-fn is_short_for(image: &Image, name: &str) -> bool {
+fn is_short_for(image: &CatalogImage, name: &str) -> bool {
     image.source.version.tag().is_some_and(|tag| tag.as_str() == name)
 }
 
-fn ambiguous<'a>(what: &str, images: impl Iterator<Item = &'a Image>) -> Error {
+fn ambiguous<'a>(what: &str, images: impl Iterator<Item = &'a CatalogImage>) -> Error {
     Error::new(ErrorKind::Conflict, format!("{what}: the layout has {}", some(images)))
         .hint("give the full name, or `@` and the digest")
 }
 
 /// The first names, for a message.
-fn some<'a>(images: impl Iterator<Item = &'a Image>) -> String {
+fn some<'a>(images: impl Iterator<Item = &'a CatalogImage>) -> String {
     let mut names: Vec<String> = Vec::new();
     let mut more = 0;
     for image in images {

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use sealift_oci_layout::Incoming;
+use sealift_oci_layout::BlobWriter;
 use tokio::{sync::OwnedMutexGuard, task::AbortHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -40,7 +40,7 @@ pub(super) struct Session {
     /// Where it goes. Its location stays valid whatever else gets that path as its short name meanwhile.
     repository: String,
     /// None until the first byte came, and after the end.
-    incoming: Arc<tokio::sync::Mutex<Option<Incoming>>>,
+    incoming: Arc<tokio::sync::Mutex<Option<BlobWriter>>>,
     length: AtomicU64,
     state: Mutex<State>,
 }
@@ -55,7 +55,7 @@ struct State {
 /// A request's hold of an upload.
 pub(super) struct Held {
     session: Arc<Session>,
-    pub(super) incoming: OwnedMutexGuard<Option<Incoming>>,
+    pub(super) incoming: OwnedMutexGuard<Option<BlobWriter>>,
     /// Says that another request takes over.
     pub(super) stop: CancellationToken,
     /// Returns true if another request was stopped for this one: bytes may have come that its client does not know of.
@@ -166,7 +166,7 @@ impl Sessions {
     }
 
     /// Ends an upload that a request has hold of, and hands out what came.
-    pub(super) fn end(&self, id: &str, held: &mut Held) -> Option<Incoming> {
+    pub(super) fn end(&self, id: &str, held: &mut Held) -> Option<BlobWriter> {
         self.open().remove(id);
         held.session.state().is_over = true;
         held.incoming.take()

@@ -8,7 +8,7 @@ use axum::{
 use bytes::{Buf, Bytes};
 use futures::StreamExt;
 use sealift_core::{content::Digest, error::ErrorKind};
-use sealift_oci_layout::Incoming;
+use sealift_oci_layout::BlobWriter;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
@@ -164,7 +164,7 @@ fn broke_off(error: axum::Error) -> Failure {
     Code::BlobUploadInvalid.because(format!("the body broke off: {error}"))
 }
 
-async fn commit(app: &App, name: &str, incoming: Incoming, digest: &Digest) -> Result<Response, Failure> {
+async fn commit(app: &App, name: &str, incoming: BlobWriter, digest: &Digest) -> Result<Response, Failure> {
     incoming.commit(digest).await.map_err(|error| match error.kind() {
         ErrorKind::Corrupt => Code::DigestInvalid.because(error.message()),
         _ => error.into(),

@@ -21,7 +21,7 @@ use sealift_core::{
     content::{Descriptor, Digest, Manifest, Version},
     error::{Error, ErrorKind, Result},
 };
-use sealift_oci_layout::{Layout, Name, Writer, WriterOptions};
+use sealift_oci_layout::{EntryName, Layout, Writer, WriterOptions};
 use tokio::sync::{RwLock, Semaphore};
 use tokio_util::task::TaskTracker;
 
@@ -261,8 +261,8 @@ fn read(layout: &Layout, unnamed: &str) -> Names {
         tracing::warn!("{broken}; it is not served");
     }
     for entry in layout.entries() {
-        let name = Name::of(&entry)
-            .unwrap_or_else(|| Name { repository: String::new(), version: Version::Digest(entry.digest.clone()) });
+        let name = EntryName::of(&entry)
+            .unwrap_or_else(|| EntryName { repository: String::new(), version: Version::Digest(entry.digest.clone()) });
         let written = if name.repository.is_empty() { unnamed } else { &name.repository };
         match path::served(written) {
             Some(path) => names.make(written, &path).list(name.version, &entry),

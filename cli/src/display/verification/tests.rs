@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use sealift_core::content::Digest;
-use sealift_oci_layout::LeftOut;
+use sealift_oci_layout::OmittedBlobs;
 
 use super::*;
 
@@ -13,11 +13,11 @@ fn found() -> Verification {
         files: 6120,
         bytes: 51_539_607_552,
         damages: Vec::new(),
-        left_out: LeftOut::default(),
+        left_out: OmittedBlobs::default(),
         notes: Vec::new(),
-        orphans: Extra::default(),
-        leftovers: Extra::default(),
-        strangers: Extra::default(),
+        orphans: ExtraFiles::default(),
+        leftovers: ExtraFiles::default(),
+        strangers: ExtraFiles::default(),
         noted: true,
     }
 }
@@ -44,9 +44,9 @@ fn a_whole_directory_is_one_line() {
 fn what_is_there_for_nothing_is_told_before_the_verdict() {
     let files = |count: usize| (0..count).map(|at| PathBuf::from(format!("blobs/sha256/{at}"))).collect();
     let found = Verification {
-        orphans: Extra { files: files(5), bytes: 1_200_000 },
-        leftovers: Extra { files: files(1), bytes: 12 },
-        left_out: LeftOut { blobs: 40, bytes: 1 << 30 },
+        orphans: ExtraFiles { files: files(5), bytes: 1_200_000 },
+        leftovers: ExtraFiles { files: files(1), bytes: 12 },
+        left_out: OmittedBlobs { blobs: 40, bytes: 1 << 30 },
         notes: vec!["`readme` is no image reference; it goes by its digest".into()],
         ..found()
     };

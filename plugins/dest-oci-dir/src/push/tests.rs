@@ -44,8 +44,8 @@ fn at(dir: &Path) -> Config {
     Config { path: dir.to_str().unwrap().to_owned(), ..Config::default() }
 }
 
-fn plain(dir: &Path) -> OciDir {
-    OciDir::new(dir.to_owned(), Names::new(Called::AsSource, RefStyle::Full), LeftOut::default())
+fn plain(dir: &Path) -> OciDirPush {
+    OciDirPush::new(dir.to_owned(), EntryNames::new(NameRule::AsSource, RefStyle::Full), OmittedBlobs::default())
 }
 
 fn pipeline(from: &Memory, wanted: &Wanted, dir: &Path) -> Pipeline {

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use sealift_core::content::{Digest, ImageRef, Repository, Version};
 
-use super::Catalog;
+use super::ImageCatalog;
 use crate::layout::Layout;
 
 /// A signature of an attestation of an SBOM: deeper than this the engine does not follow either.
@@ -17,7 +17,7 @@ const DEPTH: usize = 4;
 /// The images of a repository that have a manifest.
 type Owners = HashMap<Digest, Vec<usize>>;
 
-impl Catalog {
+impl ImageCatalog {
     /// Finds out what the tags about others belong to, and gives them the targets of those images.
     pub(super) async fn relate_tags(&mut self, layout: &Layout) {
         let mut by_repository: HashMap<Repository, Vec<(usize, Digest)>> = HashMap::new();

@@ -2,7 +2,7 @@
 
 use sealift_core::content::{Descriptor, Digest, ImageRef, Repository, Suffix, Version};
 
-use crate::name::{Name, name_of};
+use crate::name::{EntryName, entry_name};
 
 /// How much of an image's reference a layout says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum Naming {
 const LOCAL: &str = "localhost";
 
 /// What an entry is called, and how it is referred to.
-pub(super) struct Called {
+pub(super) struct ResolvedName {
     pub(super) name: String,
     pub(super) source: ImageRef,
     pub(super) naming: Naming,
@@ -42,26 +42,26 @@ impl Namer {
         Self { own }
     }
 
-    pub(super) fn call(&self, entry: &Descriptor) -> Called {
-        let text = name_of(entry);
-        let known = Name::of(entry).and_then(|name| self.reference(&name));
+    pub(super) fn call(&self, entry: &Descriptor) -> ResolvedName {
+        let text = entry_name(entry);
+        let known = EntryName::of(entry).and_then(|name| self.reference(&name));
         match (text, known) {
             (Some(text), Some((mut source, naming))) => {
                 if matches!(source.version, Version::Digest(_)) {
                     // A filter may have changed the image since it got its name.
                     source.version = Version::Digest(entry.digest.clone());
                 }
-                Called { name: text.to_owned(), source, naming, unusable: None }
+                ResolvedName { name: text.to_owned(), source, naming, unusable: None }
             }
             (text, _) => {
                 let unusable = text.map(|text| text.escape_debug().to_string());
                 let source = self.own.at(&entry.digest);
-                Called { name: format!("@{}", entry.digest), source, naming: Naming::Nothing, unusable }
+                ResolvedName { name: format!("@{}", entry.digest), source, naming: Naming::Nothing, unusable }
             }
         }
     }
 
-    fn reference(&self, name: &Name) -> Option<(ImageRef, Naming)> {
+    fn reference(&self, name: &EntryName) -> Option<(ImageRef, Naming)> {
         let version = name.version.clone();
         if name.repository.is_empty() {
             return Some((ImageRef { repository: self.own.clone(), version }, Naming::Version));

@@ -11,20 +11,20 @@ use sealift_core::{
 };
 
 use super::{
-    Catalog, Image, Naming,
-    naming::{Called, Namer, about},
+    CatalogImage, ImageCatalog, Naming,
+    naming::{Namer, ResolvedName, about},
 };
 use crate::{
     blocking::blocking,
     index::BrokenEntry,
     layout::Layout,
-    name::{CONTAINERD_NAME, REF_NAME, SOURCE, TARGETS, name_of},
+    name::{CONTAINERD_NAME, REF_NAME, SOURCE, TARGETS, entry_name},
 };
 
 /// Indexes of indexes go this deep at most; real ones have one or two levels.
 const DEPTH: usize = 8;
 
-impl Catalog {
+impl ImageCatalog {
     /// Reads which images a layout has. Manifests are read only for entries that have no name.
     ///
     /// What cannot be read here is listed by its digest, so that it fails where it is asked for.
@@ -37,7 +37,7 @@ impl Catalog {
         let real = blocking(move || Ok(std::fs::canonicalize(&path).unwrap_or(path))).await?;
         let directory = real.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let namer = Namer::new(&directory);
-        let mut reader = Reader { layout, namer, catalog: Self::default(), nameless: 0, seen: HashSet::new() };
+        let mut reader = CatalogReader { layout, namer, catalog: Self::default(), nameless: 0, seen: HashSet::new() };
         reader.catalog.broken = layout.broken_entries();
         reader.entries(layout.entries(), 0).await;
         if reader.nameless > 0 {
@@ -49,21 +49,21 @@ impl Catalog {
     }
 }
 
-struct Reader<'a> {
+struct CatalogReader<'a> {
     layout: &'a Layout,
     namer: Namer,
-    catalog: Catalog,
+    catalog: ImageCatalog,
     nameless: usize,
     seen: HashSet<(ImageRef, Digest)>,
 }
 
-impl Reader<'_> {
+impl CatalogReader<'_> {
     fn entries(&mut self, entries: Vec<Descriptor>, depth: usize) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async move {
             for entry in entries {
                 if !entry.media_type.is_empty() && !entry.media_type.is_manifest() {
                     self.other(&entry).await;
-                } else if name_of(&entry).is_some() {
+                } else if entry_name(&entry).is_some() {
                     self.named(entry).await;
                 } else {
                     self.nameless(entry, depth).await;
@@ -83,14 +83,14 @@ impl Reader<'_> {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 format!("it says that `{digest}` is a `{media_type}`, and there is no such file")
             }
-            Err(_) => return self.catalog.oddities.push(format!("`{digest}` is a `{media_type}`, which is no image")),
+            Err(_) => return self.catalog.warnings.push(format!("`{digest}` is a `{media_type}`, which is no image")),
         };
         self.broken(entry, why);
     }
 
     fn broken(&mut self, entry: &Descriptor, why: String) {
         let text = serde_json::to_string(entry).unwrap_or_default();
-        let name = name_of(entry).map(str::to_owned);
+        let name = entry_name(entry).map(str::to_owned);
         self.catalog.broken.push(BrokenEntry::because(name, why, &text));
     }
 
@@ -122,7 +122,7 @@ impl Reader<'_> {
         self.check_names(&entry);
         let called = self.namer.call(&entry);
         if let Some(name) = &called.unusable {
-            self.catalog.oddities.push(format!("`{name}` is no image reference; it goes by its digest"));
+            self.catalog.warnings.push(format!("`{name}` is no image reference; it goes by its digest"));
             self.nameless += 1;
         }
         // Signatures may go by their digest, unless somebody asked for just that.
@@ -154,9 +154,9 @@ impl Reader<'_> {
             }
             if let Links::Index(children) = manifest.links()
                 && depth < DEPTH
-                && children.iter().any(|child| name_of(child).is_some())
+                && children.iter().any(|child| entry_name(child).is_some())
             {
-                let named = children.iter().filter(|child| name_of(child).is_some()).cloned().collect();
+                let named = children.iter().filter(|child| entry_name(child).is_some()).cloned().collect();
                 return self.entries(named, depth + 1).await;
             }
         }
@@ -165,8 +165,8 @@ impl Reader<'_> {
         self.add(called, entry);
     }
 
-    fn add(&mut self, called: Called, entry: Descriptor) {
-        let Called { name, source, naming, .. } = called;
+    fn add(&mut self, called: ResolvedName, entry: Descriptor) {
+        let ResolvedName { name, source, naming, .. } = called;
         if !self.seen.insert((source.clone(), entry.digest.clone())) {
             return; // the same once more
         }
@@ -175,7 +175,7 @@ impl Reader<'_> {
             Some((subject, "")) => self.catalog.fallbacks.push((subject, entry)),
             _ => {
                 let targets = self.targets(&entry);
-                self.catalog.images.push(Image { name, source, naming, entry, targets, belongs_to: Vec::new() });
+                self.catalog.images.push(CatalogImage { name, source, naming, entry, targets, belongs_to: Vec::new() });
             }
         }
     }
@@ -221,7 +221,7 @@ impl Reader<'_> {
                 open.push(child.clone());
             }
         }
-        let belongs = |image: &Image| image.naming == Naming::Nothing && taken.contains(&image.entry.digest);
+        let belongs = |image: &CatalogImage| image.naming == Naming::Nothing && taken.contains(&image.entry.digest);
         self.catalog.images.retain(|image| !belongs(image));
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     made::{Made, annotated},
 };
 
-fn names(catalog: &Catalog) -> Vec<&str> {
+fn names(catalog: &ImageCatalog) -> Vec<&str> {
     catalog.images().iter().map(|image| image.name.as_str()).collect()
 }
 
@@ -22,7 +22,7 @@ async fn images_are_listed_in_the_order_of_the_index_under_any_kind_of_name() {
     assert_eq!(names(&catalog), ["docker.io/library/two:2.0", "q.io/team/one:v1", "v1"]);
     assert_eq!(catalog.images()[2].source.to_string(), "localhost/bundle:v1");
     assert_eq!(catalog.find(&"q.io/team/one:v1".parse().unwrap()).unwrap().digest, one.digest);
-    assert_eq!(catalog.oddities(), [""; 0]);
+    assert_eq!(catalog.warnings(), [""; 0]);
 }
 
 #[tokio::test]
@@ -114,7 +114,7 @@ async fn what_is_no_image_is_said() {
     let catalog = made.catalog().await;
     assert_eq!(names(&catalog), ["q.io/a:v1"]);
     assert_eq!(catalog.images()[0].targets, ["h.io/p/a:v1".parse().unwrap()]);
-    let said = catalog.oddities();
+    let said = catalog.warnings();
     assert_eq!(said.len(), 2, "{said:?}");
     assert!(said[0].ends_with("is a `text/plain`, which is no image"), "{}", said[0]);
     assert!(said[1].contains("`Not/A/Name:v1` is no image reference"), "{}", said[1]);

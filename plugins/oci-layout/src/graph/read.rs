@@ -5,48 +5,48 @@ use sealift_core::{
     error::{Error, ErrorKind},
 };
 
-use super::{Graph, Node, NodeId, Part, Root, RootOf, State};
+use super::{FileState, Graph, GraphNode, GraphRoot, NodeId, NodeKind, RootKind};
 use crate::layout::Layout;
 
 /// Reads everything below these roots. Blocks.
-pub(super) fn read(layout: &Layout, roots: Vec<(RootOf, Descriptor)>) -> Graph {
-    let mut reader = Reader { layout, graph: Graph::default(), open: Vec::new() };
+pub(super) fn read(layout: &Layout, roots: Vec<(RootKind, Descriptor)>) -> Graph {
+    let mut reader = GraphReader { layout, graph: Graph::default(), open: Vec::new() };
     for (of, entry) in roots {
         let part = part_of(&entry.media_type);
         let node = reader.add(&entry, part);
         reader.read_open();
-        reader.graph.roots.push(Root { node, of });
+        reader.graph.roots.push(GraphRoot { node, of });
     }
     reader.graph
 }
 
-struct Reader<'a> {
+struct GraphReader<'a> {
     layout: &'a Layout,
     graph: Graph,
     /// Manifests that were not read yet.
     open: Vec<(NodeId, Descriptor)>,
 }
 
-fn part_of(media_type: &MediaType) -> Part {
-    if media_type.is_index() { Part::Index } else { Part::Manifest }
+fn part_of(media_type: &MediaType) -> NodeKind {
+    if media_type.is_index() { NodeKind::Index } else { NodeKind::Manifest }
 }
 
-fn is_manifest(part: Part) -> bool {
-    matches!(part, Part::Index | Part::Manifest)
+fn is_manifest(part: NodeKind) -> bool {
+    matches!(part, NodeKind::Index | NodeKind::Manifest)
 }
 
-impl Reader<'_> {
-    fn add(&mut self, item: &Descriptor, part: Part) -> NodeId {
+impl GraphReader<'_> {
+    fn add(&mut self, item: &Descriptor, part: NodeKind) -> NodeId {
         if let Some(&known) = self.graph.ids.get(&item.digest) {
             self.meet_again(known, item, part);
             return known;
         }
         let id = NodeId::of(self.graph.nodes.len());
-        let state = if is_manifest(part) { State::There } else { self.look_at(item) };
+        let state = if is_manifest(part) { FileState::Present } else { self.look_at(item) };
         let platform = item.platform.clone().map(Box::new);
         let digest = item.digest.clone();
         self.graph.ids.insert(digest.clone(), id);
-        self.graph.nodes.push(Node { digest, size: item.size, part, platform, state, links: (0, 0) });
+        self.graph.nodes.push(GraphNode { digest, size: item.size, part, platform, state, links: (0, 0) });
         if is_manifest(part) {
             self.open.push((id, item.clone()));
         }
@@ -54,12 +54,12 @@ impl Reader<'_> {
     }
 
     /// Another pointer to what is known: it may say something else of it.
-    fn meet_again(&mut self, known: NodeId, item: &Descriptor, part: Part) {
+    fn meet_again(&mut self, known: NodeId, item: &Descriptor, part: NodeKind) {
         let node = &mut self.graph.nodes[known.index()];
         if is_manifest(part) && !is_manifest(node.part) {
             node.part = part;
             self.open.push((known, item.clone()));
-        } else if node.part == Part::Foreign {
+        } else if node.part == NodeKind::Foreign {
             node.part = part; // what one image calls foreign may be a plain layer of another, which needs it
         }
         let node = &mut self.graph.nodes[known.index()];
@@ -70,33 +70,33 @@ impl Reader<'_> {
             node.platform = item.platform.clone().map(Box::new);
         }
         let agrees = item.known_size().is_none_or(|size| size == node.size);
-        if !agrees && matches!(node.state, State::There) {
+        if !agrees && matches!(node.state, FileState::Present) {
             let (digest, first, second) = (&node.digest, node.size, item.size);
             let message = format!("one pointer says that `{digest}` has {first} bytes, another one {second}");
-            node.state = State::Broken(Error::new(ErrorKind::Corrupt, message));
+            node.state = FileState::Broken(Error::new(ErrorKind::Corrupt, message));
         }
     }
 
-    fn look_at(&self, item: &Descriptor) -> State {
+    fn look_at(&self, item: &Descriptor) -> FileState {
         match self.layout.0.open_blob(&item.digest) {
-            Ok(None) => State::Absent,
+            Ok(None) => FileState::Absent,
             Ok(Some((_, length))) => match item.known_size() {
-                Some(size) if size != length => State::Broken(self.layout.wrong_length(&item.digest, length, size)),
-                _ => State::There,
+                Some(size) if size != length => FileState::Broken(self.layout.wrong_length(&item.digest, length, size)),
+                _ => FileState::Present,
             },
-            Err(error) => State::Broken(error),
+            Err(error) => FileState::Broken(error),
         }
     }
 
     fn read_open(&mut self) {
         while let Some((id, item)) = self.open.pop() {
             let state = match self.look_at(&item) {
-                State::There => match self.layout.manifest_now(&item) {
+                FileState::Present => match self.layout.manifest_now(&item) {
                     Ok(manifest) => {
                         self.link(id, manifest.links());
                         continue;
                     }
-                    Err(error) => State::Broken(error),
+                    Err(error) => FileState::Broken(error),
                 },
                 other => other,
             };
@@ -108,17 +108,17 @@ impl Reader<'_> {
         let mut targets = Vec::new();
         match links {
             Links::Index(children) => {
-                self.graph.nodes[id.index()].part = Part::Index;
+                self.graph.nodes[id.index()].part = NodeKind::Index;
                 targets.extend(children.iter().map(|child| match child.is_manifest() {
                     true => self.add(child, part_of(&child.media_type)),
-                    false => self.add(child, Part::Layer),
+                    false => self.add(child, NodeKind::Layer),
                 }));
             }
             Links::Image { config, layers } => {
-                targets.extend(config.iter().map(|config| self.add(config, Part::Config)));
+                targets.extend(config.iter().map(|config| self.add(config, NodeKind::Config)));
                 let part = |layer: &Descriptor| match layer.is_foreign() {
-                    true => Part::Foreign,
-                    false => Part::Layer,
+                    true => NodeKind::Foreign,
+                    false => NodeKind::Layer,
                 };
                 targets.extend(layers.iter().map(|layer| self.add(layer, part(layer))));
             }

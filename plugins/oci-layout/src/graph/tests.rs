@@ -5,7 +5,7 @@ use crate::made::{Made, annotated};
 
 fn sizes(graph: &Graph) -> Vec<Vec<u64>> {
     let mut walker = Walker::default();
-    let walk = |root: &Root| {
+    let walk = |root: &GraphRoot| {
         let mut sizes = Vec::new();
         graph.walk(root.node, &mut walker, |at| sizes.push(graph.node(at).size));
         sizes
@@ -26,7 +26,7 @@ async fn everything_is_there_once_and_each_walk_sees_all_of_its_own() {
     let graph = made.graph().await;
     assert_eq!(graph.nodes().count(), 6, "config, two layers, two manifests, one index");
     assert_eq!(sizes(&graph), [vec![index.size, one.size, 37, 6, two.size, 3], vec![two.size, 37, 6, 3]]);
-    assert!(graph.nodes().all(|(_, node)| matches!(node.state, State::There)));
+    assert!(graph.nodes().all(|(_, node)| matches!(node.state, FileState::Present)));
 }
 
 #[tokio::test]
@@ -45,12 +45,12 @@ async fn what_is_wrong_is_known_without_reading_blobs() {
     [root, other, damaged.clone()].iter().for_each(|image| made.entry(image, &[]));
     let graph = made.graph().await;
     let state = |item: &Descriptor| &graph.node(graph.find(&item.digest).unwrap()).state;
-    assert!(matches!(state(&gone), State::Absent));
-    assert!(matches!(state(&foreign), State::Absent));
+    assert!(matches!(state(&gone), FileState::Absent));
+    assert!(matches!(state(&foreign), FileState::Absent));
     assert!(graph.node(graph.find(&foreign.digest).unwrap()).is_optional());
-    let State::Broken(error) = state(&short) else { panic!("{:?}", state(&short)) };
+    let FileState::Broken(error) = state(&short) else { panic!("{:?}", state(&short)) };
     assert!(error.message().ends_with("has 5 bytes instead of 6"), "{error}");
-    let State::Broken(error) = state(&damaged) else { panic!("{:?}", state(&damaged)) };
+    let FileState::Broken(error) = state(&damaged) else { panic!("{:?}", state(&damaged)) };
     assert!(error.message().contains("has digest"), "{error}");
 }
 
@@ -64,6 +64,6 @@ async fn pointers_that_disagree_are_noticed_whoever_is_right() {
     made.named(&bad, "v1");
     let graph = made.graph().await;
     let node = graph.node(graph.find(&layer.digest).unwrap());
-    let State::Broken(error) = &node.state else { panic!("{:?}", node.state) };
+    let FileState::Broken(error) = &node.state else { panic!("{:?}", node.state) };
     assert!(error.message().ends_with("has 5 bytes, another one 4"), "{error}");
 }

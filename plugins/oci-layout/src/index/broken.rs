@@ -6,7 +6,7 @@ use sealift_core::content::ImageRef;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::name::{CONTAINERD_NAME, Name, REF_NAME};
+use crate::name::{CONTAINERD_NAME, EntryName, REF_NAME};
 
 /// An entry of `index.json` that cannot be used as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl BrokenEntry {
 
     /// What it is called, if that is the reference of an image.
     pub fn image(&self) -> Option<ImageRef> {
-        let name = Name::parse(self.name.as_deref()?)?;
+        let name = EntryName::parse(self.name.as_deref()?)?;
         name.repository.parse().ok().map(|repository| ImageRef { repository, version: name.version })
     }
 }
@@ -61,12 +61,12 @@ fn said(error: &serde_json::Error) -> String {
 /// The name in an entry of which something else is damaged.
 fn name(text: &str) -> Option<String> {
     #[derive(Deserialize)]
-    struct Named {
+    struct Annotated {
         annotations: Value,
     }
     // Of a key that stands twice the last one counts here.
     let whole: Value = serde_json::from_str(text).ok()?;
-    let Named { annotations } = serde_json::from_value(whole).ok()?;
+    let Annotated { annotations } = serde_json::from_value(whole).ok()?;
     let get = |key: &str| annotations.get(key).and_then(Value::as_str).filter(|name| !name.is_empty());
     get(CONTAINERD_NAME).or_else(|| get(REF_NAME)).map(str::to_owned)
 }

@@ -1,7 +1,7 @@
 use sealift_core::content::{Version, well_known};
 
 use super::*;
-use crate::name::{Named, RefStyle, named};
+use crate::name::{NamedEntry, RefStyle, named};
 
 fn parse(text: &str) -> Result<Index> {
     Index::parse(text.as_bytes(), Path::new("/d/index.json"))
@@ -9,7 +9,7 @@ fn parse(text: &str) -> Result<Index> {
 
 fn entry(content: &[u8], tag: &str) -> Descriptor {
     let descriptor = Descriptor::to(well_known::OCI_MANIFEST, content);
-    let Named(entry) = named(descriptor, "q.io/a", &Version::Tag(tag.parse().unwrap()), RefStyle::Full);
+    let NamedEntry(entry) = named(descriptor, "q.io/a", &Version::Tag(tag.parse().unwrap()), RefStyle::Full);
     entry
 }
 
@@ -26,7 +26,7 @@ const FOREIGN: &str = r#"{ "schemaVersion":2,  "x-vendor": {"b":1,"a":2},
 #[test]
 fn what_others_wrote_stays_byte_by_byte() {
     let mut index = parse(FOREIGN).unwrap();
-    assert!(index.apply(&Change::Put(Box::new(entry(b"one", "v1")))));
+    assert!(index.apply(&IndexChange::Put(Box::new(entry(b"one", "v1")))));
     let text = index.render();
     for part in [
         r#"{ "schemaVersion":2,  "x-vendor": {"b":1,"a":2},"#,
@@ -47,11 +47,11 @@ fn what_others_wrote_stays_byte_by_byte() {
 fn a_name_stands_once_and_keeps_its_place() {
     let mut index = Index::empty();
     for tag in ["v1", "v2", "v3"] {
-        index.apply(&Change::Put(Box::new(entry(b"old", tag))));
+        index.apply(&IndexChange::Put(Box::new(entry(b"old", tag))));
     }
-    assert!(index.apply(&Change::Put(Box::new(entry(b"new", "v2")))));
-    assert!(!index.apply(&Change::Put(Box::new(entry(b"new", "v2")))), "nothing changed");
-    let names: Vec<_> = index.entries().filter_map(name_of).collect();
+    assert!(index.apply(&IndexChange::Put(Box::new(entry(b"new", "v2")))));
+    assert!(!index.apply(&IndexChange::Put(Box::new(entry(b"new", "v2")))), "nothing changed");
+    let names: Vec<_> = index.entries().filter_map(entry_name).collect();
     assert_eq!(names, ["q.io/a:v1", "q.io/a:v2", "q.io/a:v3"]);
     assert_eq!(index.find("q.io/a:v2").unwrap().digest, entry(b"new", "v2").digest);
 }
@@ -61,17 +61,17 @@ fn of_two_entries_with_one_name_one_is_left_after_a_change() {
     let twice = serde_json::to_string(&[entry(b"1", "v1"), entry(b"2", "v1")]).unwrap();
     let mut index = parse(&format!(r#"{{"schemaVersion":2,"manifests":{twice}}}"#)).unwrap();
     assert_eq!(index.find("q.io/a:v1"), Some(&entry(b"1", "v1")), "the first one counts");
-    assert!(index.apply(&Change::Put(Box::new(entry(b"1", "v1")))));
+    assert!(index.apply(&IndexChange::Put(Box::new(entry(b"1", "v1")))));
     assert_eq!(index.entries().count(), 1);
-    assert!(index.apply(&Change::Remove("q.io/a:v1".to_owned())));
-    assert!(!index.apply(&Change::Remove("q.io/a:v1".to_owned())));
+    assert!(index.apply(&IndexChange::Remove("q.io/a:v1".to_owned())));
+    assert!(!index.apply(&IndexChange::Remove("q.io/a:v1".to_owned())));
     assert_eq!(index.entries().count(), 0);
 }
 
 #[test]
 fn a_list_that_go_wrote_as_null_is_empty() {
     let mut index = parse(r#"{"schemaVersion":2,"manifests":null}"#).unwrap();
-    index.apply(&Change::Put(Box::new(entry(b"1", "v1"))));
+    index.apply(&IndexChange::Put(Box::new(entry(b"1", "v1"))));
     assert_eq!(parse(&index.render()).unwrap().entries().count(), 1);
 }
 

@@ -70,7 +70,7 @@ async fn what_refers_to_an_image_is_counted_and_what_is_missing_too() {
     let mut receipt = ReceiptBuilder::new(["h.io/a"]);
     let name = "h.io/a:v0".parse().unwrap();
     receipt.add(name, image.digest.clone(), Vec::new(), [(left_out.digest.clone(), 8)]);
-    made.writer.note_base(&crate::Base::new("x", receipt.finish())).await.unwrap();
+    made.writer.keep_baseline(&crate::Baseline::new("x", receipt.finish())).await.unwrap();
     let inventory = Inventory::of(&made.layout().await).await.unwrap();
     let [image] = &inventory.images[..] else { panic!("{inventory:?}") };
     assert_eq!((image.referrers, image.missing, image.left_out), (3, 1, 1));

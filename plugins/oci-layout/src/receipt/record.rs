@@ -17,11 +17,11 @@ use super::{Receipt, ReceiptBuilder};
 
 /// Writes down what a pipeline finds. It says of every blob that it has it, so none is read.
 #[derive(Debug, Default)]
-pub struct Recorder(Mutex<Seen>);
+pub struct ReceiptRecorder(Mutex<RecordedManifests>);
 
 #[derive(Debug, Default)]
-struct Seen {
-    manifests: HashMap<Digest, Links>,
+struct RecordedManifests {
+    manifests: HashMap<Digest, RecordedLinks>,
     /// Under these names.
     roots: HashMap<ImageRef, Digest>,
     /// Manifests without a name, and where they are.
@@ -29,12 +29,12 @@ struct Seen {
 }
 
 #[derive(Debug)]
-struct Links {
+struct RecordedLinks {
     children: Vec<Digest>,
     blobs: Vec<(Digest, u64)>,
 }
 
-impl Recorder {
+impl ReceiptRecorder {
     /// What was found: a receipt of these.
     pub fn receipt(&self, of: impl IntoIterator<Item = impl Into<String>>) -> Receipt {
         let seen = self.seen();
@@ -52,13 +52,13 @@ impl Recorder {
         builder.finish()
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
+    fn seen(&self) -> MutexGuard<'_, RecordedManifests> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, manifest: &Manifest) -> MutexGuard<'_, Seen> {
+    fn note(&self, manifest: &Manifest) -> MutexGuard<'_, RecordedManifests> {
         let mut seen = self.seen();
-        seen.manifests.entry(manifest.digest().clone()).or_insert_with(|| Links {
+        seen.manifests.entry(manifest.digest().clone()).or_insert_with(|| RecordedLinks {
             children: manifest.children().map(|child| child.digest.clone()).collect(),
             blobs: manifest
                 .blobs()
@@ -71,14 +71,14 @@ impl Recorder {
 }
 
 #[derive(Default)]
-struct Below {
+struct Closure {
     manifests: Vec<Digest>,
     blobs: Vec<(Digest, u64)>,
 }
 
-impl Seen {
-    fn below(&self, root: &Digest) -> Below {
-        let mut all = Below::default();
+impl RecordedManifests {
+    fn below(&self, root: &Digest) -> Closure {
+        let mut all = Closure::default();
         let mut met = HashSet::new();
         let mut open = vec![root];
         while let Some(digest) = open.pop() {
@@ -93,7 +93,7 @@ impl Seen {
 }
 
 #[async_trait]
-impl Push for Recorder {
+impl Push for ReceiptRecorder {
     fn place(&self, job: &Job) -> Result<Vec<ImageRef>> {
         Ok(vec![job.source.clone()])
     }

@@ -87,7 +87,7 @@ async fn a_pipeline_that_ends_in_the_recorder_makes_a_receipt() {
     let image = made.with_layers("amd64", &[&layer]).await;
     let index = made.index(&[annotated(&image, &[])]).await;
     let signature = made.manifest(serde_json::json!({ "layers": [sig], "subject": image })).await;
-    let recorder = Recorder::default();
+    let recorder = ReceiptRecorder::default();
     let repository = "h.io/a".parse().unwrap();
     for child in [&image, &signature] {
         let manifest = made.writer.manifest(child).await.unwrap();

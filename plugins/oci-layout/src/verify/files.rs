@@ -12,8 +12,8 @@ use crate::dir::{Dir, is_part};
 
 /// What stands in a layout.
 #[derive(Default)]
-pub(super) struct Files {
-    pub(super) blobs: Vec<Blob>,
+pub(super) struct LayoutFiles {
+    pub(super) blobs: Vec<BlobFile>,
     /// Hidden files of writers that got no name.
     pub(super) leftovers: Vec<(PathBuf, u64)>,
     /// Other files between the blobs.
@@ -24,16 +24,16 @@ pub(super) struct Files {
 }
 
 /// A file that has a digest for a name.
-pub(super) struct Blob {
+pub(super) struct BlobFile {
     pub(super) digest: Digest,
     /// Its length; none if it is no regular file.
     pub(super) length: Option<u64>,
     dir: usize,
 }
 
-impl Files {
+impl LayoutFiles {
     /// The directory that a blob is in.
-    pub(super) fn dir(&self, blob: &Blob) -> &Dir {
+    pub(super) fn dir(&self, blob: &BlobFile) -> &Dir {
         &self.dirs[blob.dir]
     }
 }
@@ -44,8 +44,8 @@ pub(super) fn place(digest: &Digest) -> PathBuf {
 }
 
 /// Finds all files. Blobs of algorithms that nobody knows are left alone.
-pub(super) fn find(path: &Path) -> Result<Files> {
-    let mut files = Files::default();
+pub(super) fn find(path: &Path) -> Result<LayoutFiles> {
+    let mut files = LayoutFiles::default();
     let Some(root) = Dir::root(path)? else { return Ok(files) };
     for (name, _, length) in root.list()? {
         if is_part(&name) {
@@ -65,13 +65,13 @@ pub(super) fn find(path: &Path) -> Result<Files> {
     Ok(files)
 }
 
-impl Files {
+impl LayoutFiles {
     fn look_into(&mut self, dir: Dir, algorithm: Algorithm, inside: &Path) -> Result<()> {
         for (name, kind, length) in dir.list()? {
             match format!("{}:{name}", algorithm.name()).parse() {
                 Ok(digest) => {
                     let length = (kind == FileType::RegularFile).then_some(length);
-                    self.blobs.push(Blob { digest, length, dir: self.dirs.len() });
+                    self.blobs.push(BlobFile { digest, length, dir: self.dirs.len() });
                 }
                 Err(_) if is_part(&name) => self.leftovers.push((inside.join(name), length)),
                 Err(_) => self.strangers.push((inside.join(name), length)),

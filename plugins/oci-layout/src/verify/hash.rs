@@ -14,7 +14,7 @@ use sealift_core::content::Digest;
 
 use super::{
     DamageKind, Progress,
-    files::{Blob, Files},
+    files::{BlobFile, LayoutFiles},
 };
 use crate::fault::fault;
 
@@ -25,7 +25,7 @@ const CHUNK: usize = 512 << 10;
 pub(super) type Wrong = HashMap<Digest, (DamageKind, String)>;
 
 /// Hashes all blobs.
-pub(super) fn all(files: &Files, progress: &Progress) -> Wrong {
+pub(super) fn all(files: &LayoutFiles, progress: &Progress) -> Wrong {
     let total = files.blobs.iter().filter_map(|blob| blob.length).sum();
     progress.total.store(total, Ordering::Relaxed);
     let next = AtomicUsize::new(0);
@@ -48,7 +48,12 @@ pub(super) fn all(files: &Files, progress: &Progress) -> Wrong {
     wrong.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn check(files: &Files, blob: &Blob, buffer: &mut [u8], progress: &Progress) -> Result<(), (DamageKind, String)> {
+fn check(
+    files: &LayoutFiles,
+    blob: &BlobFile,
+    buffer: &mut [u8],
+    progress: &Progress,
+) -> Result<(), (DamageKind, String)> {
     let dir = files.dir(blob);
     let name = blob.digest.hex();
     let unreadable = |error: sealift_core::error::Error| (DamageKind::Unreadable, error.message().to_owned());

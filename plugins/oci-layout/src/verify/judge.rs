@@ -9,26 +9,26 @@ use sealift_core::{content::Digest, error::ErrorKind};
 
 use super::{
     Damage, DamageKind, Verification,
-    files::{Files, place},
+    files::{LayoutFiles, place},
     hash::Wrong,
 };
 use crate::{
-    base::Bases,
-    catalog::Catalog,
-    graph::{Graph, Node, NodeId, Part, RootOf, State, Walker},
+    baseline::Baselines,
+    catalog::ImageCatalog,
+    graph::{FileState, Graph, GraphNode, NodeId, NodeKind, RootKind, Walker},
 };
 
 /// What `index.json` says.
-pub(super) struct Known {
-    pub(super) catalog: Catalog,
+pub(super) struct ListedContent {
+    pub(super) catalog: ImageCatalog,
     pub(super) graph: Graph,
-    pub(super) bases: Arc<Bases>,
+    pub(super) bases: Arc<Baselines>,
     /// Images that were staged and have no entry any more.
     pub(super) lost: Vec<(String, Digest)>,
 }
 
 impl Verification {
-    pub(super) fn judge(&mut self, files: Files, wrong: &Wrong, known: Option<Known>) {
+    pub(super) fn judge(&mut self, files: LayoutFiles, wrong: &Wrong, known: Option<ListedContent>) {
         self.files = files.blobs.len() as u64;
         self.bytes = files.blobs.iter().filter_map(|blob| blob.length).sum();
         for (file, length) in &files.leftovers {
@@ -49,9 +49,9 @@ impl Verification {
         self.damages.sort_by(|one, two| (one.kind, &one.file).cmp(&(two.kind, &two.file)));
     }
 
-    fn judge_images(&mut self, files: &Files, wrong: &Wrong, known: &Known) {
+    fn judge_images(&mut self, files: &LayoutFiles, wrong: &Wrong, known: &ListedContent) {
         self.images = known.catalog.images().len();
-        self.notes = known.catalog.oddities().to_vec();
+        self.notes = known.catalog.warnings().to_vec();
         for entry in known.catalog.broken() {
             let mut damage = Damage::of(DamageKind::Entry, "index.json", entry.to_string());
             damage.images.extend(entry.name.as_deref().map(Arc::from));
@@ -77,7 +77,7 @@ impl Verification {
         let mut damaged: HashMap<NodeId, Damage> = HashMap::new();
         for (at, node) in known.graph.nodes() {
             if let Some((kind, what)) = trouble(node, wrong) {
-                let is_blob = matches!(node.part, Part::Config | Part::Layer);
+                let is_blob = matches!(node.part, NodeKind::Config | NodeKind::Layer);
                 if kind == DamageKind::Missing && is_blob && known.bases.with(&node.digest).is_some() {
                     self.left_out.blobs += 1;
                     self.left_out.bytes += node.known_size().unwrap_or_default();
@@ -101,7 +101,7 @@ impl Verification {
     }
 
     /// Walks over every image, and notes its name at everything that is wrong with it.
-    fn tell_images(&mut self, known: &Known, damaged: &mut HashMap<NodeId, Damage>) {
+    fn tell_images(&mut self, known: &ListedContent, damaged: &mut HashMap<NodeId, Damage>) {
         let graph = &known.graph;
         let subjects: HashSet<&Digest> = known.catalog.about_others().map(|(subject, _)| subject).collect();
         let mut subject_of: HashMap<&Digest, Arc<str>> = HashMap::new();
@@ -109,8 +109,8 @@ impl Verification {
         let mut walker = Walker::default();
         for root in graph.roots() {
             let name: Arc<str> = match &root.of {
-                RootOf::Image(at) => known.catalog.images()[*at].name.as_str().into(),
-                RootOf::About(subject) => match subject_of.get(subject) {
+                RootKind::Image(at) => known.catalog.images()[*at].name.as_str().into(),
+                RootKind::About(subject) => match subject_of.get(subject) {
                     Some(image) => format!("what refers to {image}").into(),
                     None => format!("what refers to {subject}").into(),
                 },
@@ -141,15 +141,15 @@ impl Verification {
 }
 
 /// What is wrong with a manifest or blob.
-fn trouble(node: &Node, wrong: &Wrong) -> Option<(DamageKind, String)> {
+fn trouble(node: &GraphNode, wrong: &Wrong) -> Option<(DamageKind, String)> {
     if let Some((kind, what)) = wrong.get(&node.digest) {
         return Some((*kind, what.clone()));
     }
     match &node.state {
-        State::There => None,
-        State::Absent if node.is_optional() => None,
-        State::Absent => Some((DamageKind::Missing, "it is not there".to_owned())),
-        State::Broken(error) => {
+        FileState::Present => None,
+        FileState::Absent if node.is_optional() => None,
+        FileState::Absent => Some((DamageKind::Missing, "it is not there".to_owned())),
+        FileState::Broken(error) => {
             let kind = match error.kind() {
                 ErrorKind::Storage => DamageKind::Unreadable,
                 _ => DamageKind::Inconsistent,

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    base::Base,
+    baseline::Baseline,
     made::{Made, annotated},
     receipt::ReceiptBuilder,
 };
@@ -198,7 +198,7 @@ async fn what_was_left_out_on_purpose_is_no_damage_and_what_got_lost_is() {
     let mut receipt = ReceiptBuilder::new(["h.io/x"]);
     let blobs = [(shared.digest.clone(), shared.size)];
     receipt.add("h.io/x:1".parse().unwrap(), Digest::of(b"root"), Vec::new(), blobs);
-    made.writer.note_base(&Base::new("h.io/x", receipt.finish())).await.unwrap();
+    made.writer.keep_baseline(&Baseline::new("h.io/x", receipt.finish())).await.unwrap();
     let found = check(&made).await;
     assert_eq!(lines(&found), [format!("Missing {}: q.io/one:v1", short(&own))]);
     assert_eq!((found.left_out.blobs, found.left_out.bytes), (1, 12));

@@ -20,7 +20,7 @@ fn layer(content: &[u8]) -> Descriptor {
     Descriptor::to(well_known::OCI_LAYER_GZIP, content)
 }
 
-fn entry(content: &[u8], tag: &str) -> Named {
+fn entry(content: &[u8], tag: &str) -> NamedEntry {
     let manifest = Descriptor::to(well_known::OCI_MANIFEST, content);
     named(manifest, "q.io/a", &Version::Tag(tag.parse().unwrap()), RefStyle::Full)
 }
@@ -257,7 +257,7 @@ async fn what_somebody_else_wrote_meanwhile_is_kept() {
     writer.set(entry(b"1", "v1")).unwrap();
     writer.commit().await.unwrap();
     // As skopeo does: the whole file, in place, without our entry or lock.
-    let Named(theirs) = entry(b"theirs", "v9");
+    let NamedEntry(theirs) = entry(b"theirs", "v9");
     let text = format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, serde_json::to_string(&theirs).unwrap());
     std::fs::write(dir.path().join("index.json"), text).unwrap();
     writer.set(entry(b"2", "v2")).unwrap();
@@ -270,7 +270,7 @@ async fn what_somebody_else_wrote_meanwhile_is_kept() {
 /// What another tool makes of an `index.json` that it had read: the same with its own entry.
 fn with_theirs(text: &str) -> String {
     let mut index = Index::parse(text.as_bytes(), Path::new("index.json")).unwrap();
-    index.apply(&Change::Put(Box::new(entry(b"theirs", "theirs").0)));
+    index.apply(&IndexChange::Put(Box::new(entry(b"theirs", "theirs").0)));
     index.render()
 }
 
@@ -317,7 +317,7 @@ async fn a_name_that_another_tool_gave_to_something_new_stays_and_is_told() {
     writer.set(entry(b"1", "v1")).unwrap();
     writer.settle().await.unwrap();
     let mut index = Index::empty();
-    index.apply(&Change::Put(Box::new(entry(b"theirs", "v1").0)));
+    index.apply(&IndexChange::Put(Box::new(entry(b"theirs", "v1").0)));
     std::fs::write(dir.path().join("index.json"), index.render()).unwrap();
     let error = writer.settle().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);

@@ -9,16 +9,16 @@ use tokio::time::Instant;
 use super::{GATHER, LONG, TRIES, Writer};
 use crate::{
     blocking::blocking,
-    index::{self, Change},
-    name::Named,
-    own::Own,
+    changes::OwnChanges,
+    index::{self, IndexChange},
+    name::NamedEntry,
 };
 
 /// A change of one entry of the index.
 #[derive(Clone, Debug)]
 pub enum EntryChange {
     /// Puts an entry in the place of the one of the same name, or at the end.
-    Set(Box<Named>),
+    Set(Box<NamedEntry>),
     /// Removes the entries that have this full name, or none, and point to this manifest.
     Remove {
         /// The full name, as it is written.
@@ -28,7 +28,7 @@ pub enum EntryChange {
     },
 }
 
-impl From<EntryChange> for Change {
+impl From<EntryChange> for IndexChange {
     fn from(change: EntryChange) -> Self {
         match change {
             EntryChange::Set(entry) => Self::Put(Box::new(entry.0)),
@@ -60,16 +60,16 @@ impl Writer {
 
     fn write_changed(&self, changes: Vec<EntryChange>) -> Result<usize> {
         let inner = &self.layout.0;
-        let changes: Vec<Change> = changes.into_iter().map(Change::from).collect();
+        let changes: Vec<IndexChange> = changes.into_iter().map(IndexChange::from).collect();
         let _replacing = self.replacing();
         for _ in 0..TRIES {
-            self.check_place()?;
+            self.check_writable()?;
             let (index, own, stamp, generation) = {
                 let mut state = inner.state();
                 if inner.root.stamp(index::FILE) != state.stamp {
                     inner.reread(&mut state)?; // somebody without our lock wrote it
                 }
-                let (mut index, mut own) = (state.index.clone(), Own::default());
+                let (mut index, mut own) = (state.index.clone(), OwnChanges::default());
                 let changed = changes.iter().filter(|change| own.make(&mut index, change)).count() > 0; // each is made
                 if !changed && state.committed == state.generation {
                     return Ok(0);

@@ -1,7 +1,7 @@
 //! Layouts that left out what the other side has.
 
 use sealift_core::{content::Digest, error::ErrorKind};
-use sealift_oci_layout::{Base, Receipt, ReceiptBuilder};
+use sealift_oci_layout::{Baseline, Receipt, ReceiptBuilder};
 use sealift_testkit::{
     images::image,
     memory::{Memory, Op},
@@ -27,7 +27,7 @@ async fn delta(new: &Image, receipt: Receipt) -> Made {
     for blob in receipt.blobs() {
         let _ = std::fs::remove_file(made.path().join("blobs/sha256").join(blob.digest.hex()));
     }
-    made.writer.note_base(&Base::new("receipt.json", receipt)).await.unwrap();
+    made.writer.keep_baseline(&Baseline::new("receipt.json", receipt)).await.unwrap();
     made
 }
 

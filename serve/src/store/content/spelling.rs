@@ -5,7 +5,7 @@
 //! the text that it has.
 
 use sealift_core::content::{Descriptor, Digest, Version};
-use sealift_oci_layout::{EntryChange, Name, Named, REF_NAME, RefStyle, name_of, named, tagged};
+use sealift_oci_layout::{EntryChange, EntryName, NamedEntry, REF_NAME, RefStyle, entry_name, named, tagged};
 
 /// An entry of the index.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ enum Kind {
 impl Entry {
     /// An entry as it was found.
     pub(super) fn of(item: &Descriptor) -> Self {
-        let spelling = match name_of(item) {
+        let spelling = match entry_name(item) {
             Some(full) => Spelling::Named { full: full.to_owned(), kind: kind_of(full, item) },
             None => Spelling::Unnamed,
         };
@@ -43,7 +43,7 @@ impl Entry {
     }
 
     /// The entry that takes the place of this one when the version moves.
-    pub(super) fn moved(&self, item: Descriptor, version: &Version) -> Option<Named> {
+    pub(super) fn moved(&self, item: Descriptor, version: &Version) -> Option<NamedEntry> {
         let Spelling::Named { kind, .. } = &self.spelling else { return None };
         match (kind, version) {
             (Kind::Full { repository, style }, _) => Some(named(item, repository, version, *style)),
@@ -68,10 +68,10 @@ impl Entry {
 }
 
 fn kind_of(full: &str, item: &Descriptor) -> Kind {
-    match Name::parse(full) {
+    match EntryName::parse(full) {
         None => Kind::Other,
-        Some(Name { repository, .. }) if repository.is_empty() => Kind::Tag,
-        Some(Name { repository, version }) => {
+        Some(EntryName { repository, .. }) if repository.is_empty() => Kind::Tag,
+        Some(EntryName { repository, version }) => {
             let ref_name = item.annotations.get(REF_NAME);
             let is_tag = version.tag().is_some_and(|tag| ref_name.is_some_and(|name| *name == tag.to_string()));
             Kind::Full { repository, style: if is_tag { RefStyle::Tag } else { RefStyle::Full } }

@@ -14,23 +14,23 @@ use sealift_core::{
 
 use crate::{
     blocking::blocking,
-    checked::has_digest,
     fault::{broken, fault, fault_writing},
-    layout::Inner,
+    layout::LayoutInner,
+    verified::has_digest,
 };
 
 /// A blob that is being written: a hidden file without a name of its own. Dropped, it is gone.
-pub struct Incoming {
+pub struct BlobWriter {
     /// None while it is being written to, and for good if that was cut off.
-    part: Option<Part>,
+    part: Option<PartialFile>,
     queue: Vec<Bytes>,
     queued: usize,
     length: u64,
 }
 
 /// The file, for whoever may block.
-struct Part {
-    layout: Arc<Inner>,
+struct PartialFile {
+    layout: Arc<LayoutInner>,
     name: String,
     /// None while nothing is written, so that an upload that waits for its client holds no file open.
     file: Option<File>,
@@ -44,10 +44,10 @@ struct Part {
 /// Small chunks are gathered, so that the way to a thread that may block is worth it.
 const GATHER: usize = 512 << 10;
 
-impl Incoming {
+impl BlobWriter {
     /// Begins a blob. `need` is its length, if that is known. Its bytes are hashed here unless they are `verified` by
     /// whoever brings them.
-    pub(crate) async fn begin(layout: Arc<Inner>, need: Option<u64>, verified: bool, sync: bool) -> Result<Self> {
+    pub(crate) async fn begin(layout: Arc<LayoutInner>, need: Option<u64>, verified: bool, sync: bool) -> Result<Self> {
         let hasher = (!verified).then(|| Algorithm::Sha256.hasher());
         let part = blocking(move || {
             let dir = layout.make_blobs(Algorithm::Sha256)?;
@@ -55,7 +55,7 @@ impl Incoming {
                 dir.check_room(need)?;
             }
             let (name, file) = dir.create_part("blob")?;
-            Ok(Part { layout, name, file: Some(file), written: 0, hasher, need, sync, named: false })
+            Ok(PartialFile { layout, name, file: Some(file), written: 0, hasher, need, sync, named: false })
         })
         .await?;
         Ok(Self { part: Some(part), queue: Vec::new(), queued: 0, length: 0 })
@@ -82,7 +82,7 @@ impl Incoming {
         if self.queued < GATHER { Ok(()) } else { self.flush().await }
     }
 
-    /// Writes what was gathered and closes the file. The next [`Incoming::write`] opens it again.
+    /// Writes what was gathered and closes the file. The next [`BlobWriter::write`] opens it again.
     ///
     /// # Errors
     /// [`ErrorKind::Storage`] if it cannot be written; the blob is gone then.
@@ -105,7 +105,7 @@ impl Incoming {
         Ok(())
     }
 
-    fn take(&mut self) -> Result<Part> {
+    fn take(&mut self) -> Result<PartialFile> {
         self.part.take().ok_or_else(|| Error::new(ErrorKind::Storage, "the blob was given up after a failed write"))
     }
 
@@ -121,7 +121,7 @@ impl Incoming {
     }
 }
 
-impl Part {
+impl PartialFile {
     fn write(&mut self, chunks: &[Bytes]) -> Result<()> {
         for chunk in chunks {
             let mut file = self.open()?;
@@ -158,14 +158,14 @@ impl Part {
         let layout = Arc::clone(&self.layout);
         let from = layout.make_blobs(Algorithm::Sha256)?;
         let to = layout.make_blobs(digest.algorithm())?;
-        layout.checked.remove(digest);
+        layout.verified.remove(digest);
         let name = self.name.clone();
         from.rename(&name, self.open()?, to, &digest.hex())?;
         self.named = true;
         if self.sync {
             to.sync()?;
         }
-        self.layout.checked.insert(digest);
+        self.layout.verified.insert(digest);
         Ok(())
     }
 
@@ -191,7 +191,7 @@ impl Part {
     }
 }
 
-impl Drop for Part {
+impl Drop for PartialFile {
     fn drop(&mut self) {
         if !self.named
             && let Ok(Some(dir)) = self.layout.blobs(Algorithm::Sha256)

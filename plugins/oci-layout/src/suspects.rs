@@ -11,7 +11,7 @@ use std::{
 
 use sealift_core::{content::Digest, error::Result};
 
-use crate::{checked::Checked, dir::Dir, layout::MARKER, writer::OURS};
+use crate::{dir::Dir, marker::MARKER, marker::OURS, verified::VerifiedBlobs};
 
 /// The name of the file: a digest in each line.
 const FILE: &str = "doubts";
@@ -21,9 +21,9 @@ const MAX_BYTES: u64 = 64 << 20;
 
 /// What a layout notes, read when it is first needed.
 #[derive(Default)]
-pub(crate) struct Doubts(Mutex<Option<Arc<BTreeSet<Digest>>>>);
+pub(crate) struct SuspectBlobs(Mutex<Option<Arc<BTreeSet<Digest>>>>);
 
-impl Doubts {
+impl SuspectBlobs {
     /// Returns the digests that are in doubt.
     pub(crate) fn of(&self, root: &Dir) -> Result<Arc<BTreeSet<Digest>>> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -34,8 +34,8 @@ impl Doubts {
     }
 
     /// Takes those out of the file that were hashed, or written, and are right.
-    pub(crate) fn settle(&self, root: &Dir, checked: &Checked, sync: bool) -> Result<()> {
-        let left: BTreeSet<Digest> = read(root)?.into_iter().filter(|digest| !checked.contains(digest)).collect();
+    pub(crate) fn settle(&self, root: &Dir, verified: &VerifiedBlobs, sync: bool) -> Result<()> {
+        let left: BTreeSet<Digest> = read(root)?.into_iter().filter(|digest| !verified.contains(digest)).collect();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         write(root, &left, sync)
     }
@@ -48,11 +48,11 @@ fn read(root: &Dir) -> Result<BTreeSet<Digest>> {
 }
 
 /// Notes which blobs are in doubt. A file that says so already stays as it is, and one that would be empty is removed.
-pub(crate) fn write(root: &Dir, doubts: &BTreeSet<Digest>, sync: bool) -> Result<()> {
-    if *doubts == read(root)? {
+pub(crate) fn write(root: &Dir, suspects: &BTreeSet<Digest>, sync: bool) -> Result<()> {
+    if *suspects == read(root)? {
         return Ok(());
     }
-    if doubts.is_empty() {
+    if suspects.is_empty() {
         if let Some(ours) = root.sub(OURS)? {
             ours.remove(FILE);
         }
@@ -61,6 +61,6 @@ pub(crate) fn write(root: &Dir, doubts: &BTreeSet<Digest>, sync: bool) -> Result
     if !root.has(MARKER) {
         return Ok(()); // nobody writes into what is no layout
     }
-    let text: String = doubts.iter().map(|digest| format!("{digest}\n")).collect();
+    let text: String = suspects.iter().map(|digest| format!("{digest}\n")).collect();
     root.make_sub(OURS)?.replace(FILE, text.as_bytes(), sync)
 }

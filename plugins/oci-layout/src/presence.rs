@@ -7,11 +7,7 @@ use sealift_core::{
     error::{ErrorKind, Result},
 };
 
-use crate::{
-    base::{Base, Bases},
-    blocking::blocking,
-    layout::Layout,
-};
+use crate::{baseline::Baseline, blocking::blocking, layout::Layout};
 
 /// Whether a blob was left out on purpose.
 type Absence = dyn Fn(&Digest) -> bool + Send + Sync;
@@ -25,7 +21,7 @@ impl Layout {
     /// [`ErrorKind::Storage`] if it cannot be read.
     pub async fn has_image(&self, root: &Descriptor) -> Result<bool> {
         let layout = self.clone();
-        let bases = blocking(move || Bases::of_now(&layout.0)).await?;
+        let bases = blocking(move || layout.0.baselines()).await?;
         self.has_image_but(root, Arc::new(move |digest: &Digest| bases.with(digest).is_some())).await
     }
 
@@ -33,7 +29,7 @@ impl Layout {
     ///
     /// # Errors
     /// [`ErrorKind::Storage`] if it cannot be read.
-    pub async fn has_image_besides(&self, root: &Descriptor, base: Option<Arc<Base>>) -> Result<bool> {
+    pub async fn has_image_besides(&self, root: &Descriptor, base: Option<Arc<Baseline>>) -> Result<bool> {
         let left_out = move |digest: &Digest| base.as_ref().is_some_and(|base| base.contains(digest));
         self.has_image_but(root, Arc::new(left_out)).await
     }
@@ -54,10 +50,10 @@ impl Layout {
             let blobs: Vec<Descriptor> = manifest.blobs().filter(|blob| !blob.is_foreign()).cloned().collect();
             let (layout, left_out) = (self.clone(), Arc::clone(&left_out));
             let all = blocking(move || {
-                let doubts = layout.0.doubts.of(&layout.0.root)?;
+                let suspects = layout.0.suspects.of(&layout.0.root)?;
                 for blob in &blobs {
                     match layout.0.open_blob(&blob.digest)? {
-                        Some(_) if doubts.contains(&blob.digest) && !layout.has_now(blob)? => return Ok(false),
+                        Some(_) if suspects.contains(&blob.digest) && !layout.has_now(blob)? => return Ok(false),
                         Some((_, length)) if blob.known_size().is_none_or(|size| size == length) => {}
                         None if left_out(&blob.digest) => {}
                         _ => return Ok(false),
@@ -75,7 +71,7 @@ impl Layout {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Base, Receipt, made::Made};
+    use crate::{Baseline, Receipt, made::Made};
 
     #[tokio::test]
     async fn what_was_left_out_on_purpose_is_not_missed() {
@@ -87,10 +83,10 @@ mod tests {
         let receipt = Receipt::of_layout(&made.layout().await).await.unwrap();
         std::fs::remove_file(made.file(&layer)).unwrap();
         assert!(!made.writer.has_image(&image).await.unwrap());
-        made.writer.note_base(&Base::new("the last one", receipt.clone())).await.unwrap();
+        made.writer.keep_baseline(&Baseline::new("the last one", receipt.clone())).await.unwrap();
         assert!(made.writer.has_image(&image).await.unwrap());
         assert!(!made.writer.has_image_besides(&image, None).await.unwrap(), "that was another time");
-        let base = Base::new("this time", receipt);
+        let base = Baseline::new("this time", receipt);
         assert!(made.writer.has_image_besides(&image, Some(base.into())).await.unwrap());
         std::fs::remove_file(made.file(&other)).unwrap();
         assert!(!made.writer.has_image(&image).await.unwrap());

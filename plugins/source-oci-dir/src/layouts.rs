@@ -10,27 +10,27 @@ use sealift_core::{
     error::Result,
     plugin::{BuildContext, ConfigError, Purpose, Section},
 };
-use sealift_oci_layout::{Catalog, Layout};
+use sealift_oci_layout::{ImageCatalog, Layout};
 use tokio::sync::OnceCell;
 
-use crate::to::To;
+use crate::destination::Destination;
 
 /// A layout and its images.
 pub(crate) struct Bundle {
     pub(crate) layout: Layout,
-    pub(crate) catalog: Catalog,
+    pub(crate) catalog: ImageCatalog,
 }
 
 /// A layout that is opened when it is first needed.
-pub(crate) struct Lazy {
+pub(crate) struct LazyLayout {
     path: PathBuf,
     layout: OnceLock<Layout>,
     bundle: OnceCell<Bundle>,
     /// Where the list sends its images.
-    to: OnceLock<To>,
+    to: OnceLock<Destination>,
 }
 
-impl Lazy {
+impl LazyLayout {
     pub(crate) fn new(path: PathBuf) -> Self {
         Self { path, layout: OnceLock::new(), bundle: OnceCell::new(), to: OnceLock::new() }
     }
@@ -40,8 +40,8 @@ impl Lazy {
     }
 
     /// Where the list sends its images.
-    pub(crate) fn to(&self) -> &To {
-        self.to.get().unwrap_or(&To::Recorded)
+    pub(crate) fn to(&self) -> &Destination {
+        self.to.get().unwrap_or(&Destination::Recorded)
     }
 
     /// Opens the layout before anything else happens, if that is for a run: who forgot to mount the stick shall hear it
@@ -61,7 +61,7 @@ impl Lazy {
                     Some(layout) => layout.clone(),
                     None => Layout::open(&self.path).await?,
                 };
-                let catalog = Catalog::read(&layout).await?;
+                let catalog = ImageCatalog::read(&layout).await?;
                 Ok(Bundle { layout, catalog })
             })
             .await
@@ -70,12 +70,12 @@ impl Lazy {
 
 /// What list and fetch share. No table of a pipeline has this name: it is only a meeting place.
 #[derive(Default)]
-pub(crate) struct Layouts(Mutex<Known>);
+pub(crate) struct Layouts(Mutex<OpenedLayouts>);
 
 #[derive(Default)]
-struct Known {
-    all: HashMap<PathBuf, Arc<Lazy>>,
-    listed: Option<Arc<Lazy>>,
+struct OpenedLayouts {
+    all: HashMap<PathBuf, Arc<LazyLayout>>,
+    listed: Option<Arc<LazyLayout>>,
 }
 
 impl Section for Layouts {
@@ -89,14 +89,14 @@ impl Section for Layouts {
 
 impl Layouts {
     /// The layout at this path.
-    pub(crate) fn at(&self, path: PathBuf) -> Arc<Lazy> {
+    pub(crate) fn at(&self, path: PathBuf) -> Arc<LazyLayout> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let lazy = known.all.entry(path).or_insert_with_key(|path| Arc::new(Lazy::new(path.clone())));
+        let lazy = known.all.entry(path).or_insert_with_key(|path| Arc::new(LazyLayout::new(path.clone())));
         Arc::clone(lazy)
     }
 
     /// The layout at this path, which the pipeline lists and sends there.
-    pub(crate) fn listed_at(&self, path: PathBuf, to: To) -> Arc<Lazy> {
+    pub(crate) fn listed_at(&self, path: PathBuf, to: Destination) -> Arc<LazyLayout> {
         let lazy = self.at(path);
         let _ = lazy.to.set(to); // there is one list
         self.0.lock().unwrap_or_else(PoisonError::into_inner).listed = Some(Arc::clone(&lazy));
@@ -104,7 +104,7 @@ impl Layouts {
     }
 
     /// The layout that the pipeline lists.
-    pub(crate) fn listed(&self) -> Option<Arc<Lazy>> {
+    pub(crate) fn listed(&self) -> Option<Arc<LazyLayout>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).listed.clone()
     }
 }

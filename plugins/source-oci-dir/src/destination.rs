@@ -1,11 +1,11 @@
 //! Where the images of a layout go.
 
 use sealift_core::content::{ImageRef, Reference, ReferenceError, Repository, Suffix, Version};
-use sealift_oci_layout::{Image, Naming};
+use sealift_oci_layout::{CatalogImage, Naming};
 
 /// Where images go, as the pipeline says it for all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum To {
+pub(crate) enum Destination {
     /// Where whoever wrote the layout noted; else the destination names them.
     Recorded,
     /// Under a registry.
@@ -17,7 +17,7 @@ pub(crate) enum To {
     },
 }
 
-impl To {
+impl Destination {
     /// Reads `HOST` or `HOST/PREFIX`.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if text.contains("://") {
@@ -39,7 +39,7 @@ impl To {
     }
 
     /// The names of an image at the destination; none if the destination shall name it.
-    pub(crate) fn targets(&self, image: &Image) -> Result<Vec<ImageRef>, String> {
+    pub(crate) fn targets(&self, image: &CatalogImage) -> Result<Vec<ImageRef>, String> {
         self.of(&image.source, image.naming, &image.targets, &image.name)
     }
 
@@ -92,8 +92,8 @@ mod tests {
 
     use super::*;
 
-    fn image(name: &str, source: &str, naming: Naming, targets: &[&str]) -> Image {
-        Image {
+    fn image(name: &str, source: &str, naming: Naming, targets: &[&str]) -> CatalogImage {
+        CatalogImage {
             name: name.to_owned(),
             source: source.parse().unwrap(),
             naming,
@@ -103,8 +103,8 @@ mod tests {
         }
     }
 
-    fn named(to: &str, image: &Image) -> Vec<String> {
-        To::parse(to).unwrap().targets(image).unwrap().iter().map(ToString::to_string).collect()
+    fn named(to: &str, image: &CatalogImage) -> Vec<String> {
+        Destination::parse(to).unwrap().targets(image).unwrap().iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -115,8 +115,8 @@ mod tests {
         assert_eq!(named("h.io", &plain), ["h.io/library/nginx:1"]);
         assert_eq!(named("h.io:5000/", &plain), ["h.io:5000/library/nginx:1"]);
         assert_eq!(named("h.io", &recorded), ["h.io/mirror/nginx:1.0"]);
-        assert_eq!(To::Recorded.targets(&recorded).unwrap(), recorded.targets);
-        assert_eq!(To::Recorded.targets(&plain).unwrap(), []);
+        assert_eq!(Destination::Recorded.targets(&recorded).unwrap(), recorded.targets);
+        assert_eq!(Destination::Recorded.targets(&plain).unwrap(), []);
     }
 
     #[test]
@@ -134,7 +134,7 @@ mod tests {
     fn where_the_layout_names_no_repository_the_user_does() {
         let tag = image("v1", "localhost/bundle:v1", Naming::Version, &[]);
         assert_eq!(named("h.io/team/app", &tag), ["h.io/team/app:v1"]);
-        let error = To::parse("h.io").unwrap().targets(&tag).unwrap_err();
+        let error = Destination::parse("h.io").unwrap().targets(&tag).unwrap_err();
         assert_eq!(error, "the layout names no repository for `v1`, and neither does `to`");
         let source = format!("localhost/bundle@{}", Digest::of(b"{}"));
         let nameless = image("@x", &source, Naming::Nothing, &[]);
@@ -150,11 +150,11 @@ mod tests {
             ("docker.io/me", "docker.io", "me"),
             ("[::1]:5000", "[::1]:5000", ""),
         ] {
-            let expected = To::Under { registry: registry.to_owned(), prefix: prefix.to_owned() };
-            assert_eq!(To::parse(text), Ok(expected), "{text}");
+            let expected = Destination::Under { registry: registry.to_owned(), prefix: prefix.to_owned() };
+            assert_eq!(Destination::parse(text), Ok(expected), "{text}");
         }
         for text in ["", "harbor", "harbor/x", "https://h.io", "h.io/A", "h.io/a:v1", "h.io/a@b", "h.io//a", "/a"] {
-            assert!(To::parse(text).is_err(), "{text}");
+            assert!(Destination::parse(text).is_err(), "{text}");
         }
     }
 

@@ -14,9 +14,9 @@ use std::{
 use sealift_core::content::Digest;
 
 #[derive(Default)]
-pub(crate) struct Checked(Mutex<HashSet<Digest>>);
+pub(crate) struct VerifiedBlobs(Mutex<HashSet<Digest>>);
 
-impl Checked {
+impl VerifiedBlobs {
     pub(crate) fn contains(&self, digest: &Digest) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(digest)
     }

@@ -3,25 +3,19 @@
 //! A layout that left something out keeps the receipt by which it did so, in `.sealift/base/`: whoever reads it on
 //! the far side can tell what was left out from what got lost, and where it should be.
 
-use std::{
-    collections::HashMap,
-    path::{Path, PathBuf},
-    sync::{Arc, OnceLock, PoisonError},
-};
+use std::{collections::HashMap, path::Path, sync::OnceLock};
 
 use sealift_core::{content::Digest, error::Result};
 
 use crate::{
-    blocking::blocking,
     dir::Dir,
-    layout::{Inner, Layout},
+    marker::OURS,
     receipt::{Receipt, ReceiptImage},
-    writer::{OURS, Writer},
 };
 
 /// Something that the other side has: a receipt, or the layout that was carried before.
 #[derive(Debug)]
-pub struct Base {
+pub struct Baseline {
     label: String,
     receipt: Receipt,
     places: HashMap<Digest, u32>,
@@ -29,27 +23,12 @@ pub struct Base {
 }
 
 /// The directory for receipts, inside of what is ours.
-const DIR: &str = "base";
+pub(crate) const DIR: &str = "base";
 
 /// Longer than any receipt that was written here.
 const MAX_BYTES: u64 = 512 << 20;
 
-impl Base {
-    /// Reads a receipt from a file, or makes one of a layout if `path` is a directory.
-    ///
-    /// # Errors
-    /// If there is nothing, or it is neither.
-    pub async fn open(path: impl Into<PathBuf>) -> Result<Self> {
-        let path = path.into();
-        let label = path.display().to_string();
-        if path.is_dir() {
-            let layout = Layout::open(path).await?;
-            return Ok(Self::new(label, Receipt::of_layout(&layout).await?));
-        }
-        let receipt = blocking(move || Receipt::read(&path)).await?;
-        Ok(Self::new(label, receipt))
-    }
-
+impl Baseline {
     /// Reads a receipt from a file. Blocks.
     ///
     /// # Errors
@@ -96,29 +75,14 @@ impl Base {
 
 /// The receipts by which a layout left blobs out.
 #[derive(Debug, Default)]
-pub struct Bases(Vec<Base>);
+pub struct Baselines(Vec<Baseline>);
 
-impl Bases {
-    /// What a layout keeps. It is read once and then remembered.
+impl Baselines {
+    /// Reads the receipts in `.sealift/base/`.
     ///
     /// # Errors
     /// If a receipt is there and cannot be read.
-    pub async fn of(layout: &Layout) -> Result<Arc<Self>> {
-        let layout = layout.clone();
-        blocking(move || Self::of_now(&layout.0)).await
-    }
-
-    /// The same, on a thread that may block.
-    pub(crate) fn of_now(layout: &Inner) -> Result<Arc<Self>> {
-        let mut known = layout.bases.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = &*known {
-            return Ok(Arc::clone(known));
-        }
-        let bases = Arc::new(Self::read(&layout.root)?);
-        Ok(Arc::clone(known.insert(bases)))
-    }
-
-    fn read(root: &Dir) -> Result<Self> {
+    pub(crate) fn read(root: &Dir) -> Result<Self> {
         let Some(dir) = root.sub(OURS)?.map(|ours| ours.sub(DIR)).transpose()?.flatten() else {
             return Ok(Self::default());
         };
@@ -129,7 +93,7 @@ impl Bases {
         for name in names {
             if let Some((bytes, _)) = dir.read(&name, MAX_BYTES)? {
                 let receipt = Receipt::parse(&bytes, &dir.file_path(&name))?;
-                bases.push(Base::new(receipt.of.join(", "), receipt));
+                bases.push(Baseline::new(receipt.of.join(", "), receipt));
             }
         }
         Ok(Self(bases))
@@ -141,30 +105,8 @@ impl Bases {
     }
 
     /// The receipt that has this blob.
-    pub fn with(&self, blob: &Digest) -> Option<&Base> {
+    pub fn with(&self, blob: &Digest) -> Option<&Baseline> {
         self.0.iter().find(|base| base.contains(blob))
-    }
-}
-
-impl Writer {
-    /// Keeps the receipt by which blobs are left out. Call it before the first one is.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Storage`](sealift_core::error::ErrorKind::Storage) if it cannot be written.
-    pub async fn note_base(&self, base: &Base) -> Result<()> {
-        let text = base.receipt.render();
-        let name = format!("{}.json", Digest::of(text.as_bytes()).short());
-        let (layout, sync) = (self.layout().clone(), self.syncs());
-        blocking(move || {
-            let dir = layout.0.root.make_sub(OURS)?.make_sub(DIR)?;
-            if dir.has(&name) {
-                return Ok(());
-            }
-            dir.replace(&name, text.as_bytes(), sync)?;
-            layout.0.bases.lock().unwrap_or_else(PoisonError::into_inner).take();
-            Ok(())
-        })
-        .await
     }
 }
 

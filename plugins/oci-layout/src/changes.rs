@@ -11,19 +11,19 @@ use std::{
 
 use sealift_core::content::Descriptor;
 
-use crate::index::{Change, Index};
+use crate::index::{Index, IndexChange};
 
 /// The changes of this process, by name.
 #[derive(Clone, Default)]
-pub(crate) struct Own {
-    changes: HashMap<String, Changed>,
+pub(crate) struct OwnChanges {
+    changes: HashMap<String, OwnChange>,
     /// How long a change is defended; for good if there is no limit.
     limit: Option<Duration>,
     count: u64,
 }
 
 #[derive(Clone)]
-struct Changed {
+struct OwnChange {
     /// What stands under the name; none if it was removed.
     now: Option<Descriptor>,
     /// What stood there before, in any version of the file that another program may have read.
@@ -32,7 +32,7 @@ struct Changed {
     number: u64,
 }
 
-impl Own {
+impl OwnChanges {
     /// Changes are defended for so long only. A process that lives for days cannot tell a name that was lost from one
     /// that somebody took out on purpose.
     pub(crate) fn limit(&mut self, limit: Duration) {
@@ -40,7 +40,7 @@ impl Own {
     }
 
     /// Makes a change and remembers it; returns false if it changes nothing.
-    pub(crate) fn make(&mut self, index: &mut Index, change: &Change) -> bool {
+    pub(crate) fn make(&mut self, index: &mut Index, change: &IndexChange) -> bool {
         let find = |index: &Index| change.name().and_then(|name| index.find(name)).cloned();
         let before = find(index);
         let changed = index.apply(change);
@@ -64,7 +64,7 @@ impl Own {
     fn note(&mut self, name: &str, before: Option<Descriptor>, now: Option<Descriptor>) {
         self.count += 1;
         let (since, number) = (Instant::now(), self.count);
-        let fresh = || Changed { now: None, before: Vec::new(), since, number };
+        let fresh = || OwnChange { now: None, before: Vec::new(), since, number };
         let known = self.changes.entry(name.to_owned()).or_insert_with(fresh);
         known.before.retain(|known| *known != now);
         if before != now && !known.before.contains(&before) {
@@ -75,23 +75,23 @@ impl Own {
 
     /// Makes those changes again that a file of others lacks; returns true if there were any. Names of `pending`
     /// changes are left to those.
-    pub(crate) fn put_back(&mut self, index: &mut Index, pending: &[Change]) -> bool {
+    pub(crate) fn put_back(&mut self, index: &mut Index, pending: &[IndexChange]) -> bool {
         if let Some(limit) = self.limit {
             self.changes.retain(|_, changed| changed.since.elapsed() < limit);
         }
-        let pending: Vec<&str> = pending.iter().filter_map(Change::name).collect();
+        let pending: Vec<&str> = pending.iter().filter_map(IndexChange::name).collect();
         let pending: std::collections::HashSet<&str> = pending.into_iter().collect();
-        let is_lost = |(name, changed): &(&String, &Changed)| {
+        let is_lost = |(name, changed): &(&String, &OwnChange)| {
             let there = index.find(name).cloned();
             !pending.contains(name.as_str()) && there != changed.now && changed.before.contains(&there)
         };
         let mut lost: Vec<_> = self.changes.iter().filter(is_lost).collect();
         lost.sort_by_key(|(_, changed)| changed.number);
-        let changes: Vec<Change> = lost
+        let changes: Vec<IndexChange> = lost
             .into_iter()
             .map(|(name, changed)| match &changed.now {
-                Some(entry) => Change::Put(Box::new(entry.clone())),
-                None => Change::Remove(name.clone()),
+                Some(entry) => IndexChange::Put(Box::new(entry.clone())),
+                None => IndexChange::Remove(name.clone()),
             })
             .collect();
         changes.iter().filter(|change| index.apply(change)).count() > 0 // each is applied
@@ -110,7 +110,7 @@ impl Own {
     /// The names that this process gave to something and that stand for something else, or for nothing, in an index.
     pub(crate) fn overruled(&self, index: &Index) -> Vec<String> {
         let is_overruled =
-            |(name, changed): &(&String, &Changed)| changed.now.is_some() && index.find(name) != changed.now.as_ref();
+            |(name, changed): &(&String, &OwnChange)| changed.now.is_some() && index.find(name) != changed.now.as_ref();
         let mut names: Vec<String> = self.changes.iter().filter(is_overruled).map(|(name, _)| name.clone()).collect();
         names.sort();
         names

@@ -16,9 +16,8 @@ use sealift_core::{
 use crate::{
     dir::Dir,
     fault::{broken, fault},
-    index,
-    layout::{MARKER, check_marker, read_index},
-    writer::OURS,
+    index::{self, Index},
+    marker::{MARKER, OURS, check_kind},
 };
 
 /// Says what would keep a writer from writing a layout at `path`, as far as that can be seen from outside. Nothing is
@@ -27,7 +26,7 @@ use crate::{
 /// # Errors
 /// [`ErrorKind::Storage`](sealift_core::error::ErrorKind::Storage) if something else is there, a part of the layout is
 /// a symbolic link, `index.json` cannot be read, or the user or the file system does not allow to write.
-pub fn check_place(path: &Path) -> Result<()> {
+pub fn check_writable(path: &Path) -> Result<()> {
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     match std::fs::metadata(path) {
         Ok(meta) if !meta.is_dir() => Err(broken(path, "is not a directory")),
@@ -43,7 +42,7 @@ fn inside(path: &Path) -> Result<()> {
     let root = Dir::root(path)?.ok_or_else(|| broken(path, "is not a directory"))?;
     check_kind(&root)?;
     if root.has(MARKER) && root.has(index::FILE) {
-        read_index(&root)?;
+        Index::read(&root)?;
     }
     writable(path)?;
     if root.sub(OURS)?.is_some() {
@@ -55,18 +54,6 @@ fn inside(path: &Path) -> Result<()> {
         if blobs.sub(name)?.is_some() {
             writable(&blobs.file_path(name))?;
         }
-    }
-    Ok(())
-}
-
-/// Whether a directory is a layout, or may become one.
-pub(crate) fn check_kind(root: &Dir) -> Result<()> {
-    if root.has(MARKER) {
-        return check_marker(root);
-    }
-    if root.has("blobs") || root.has(index::FILE) {
-        return Err(broken(root.path(), "has parts of an OCI image layout, but no file `oci-layout`")
-            .hint("if it is one, write `{\"imageLayoutVersion\":\"1.0.0\"}` into `oci-layout` there"));
     }
     Ok(())
 }
@@ -105,20 +92,20 @@ mod tests {
     use crate::{Writer, WriterOptions};
 
     fn refused(path: &Path) -> String {
-        check_place(path).unwrap_err().message().replace(path.to_str().unwrap(), "PATH")
+        check_writable(path).unwrap_err().message().replace(path.to_str().unwrap(), "PATH")
     }
 
     #[tokio::test]
     async fn a_layout_and_what_may_become_one_are_fine_and_stay_as_they_are() {
         let dir = tempfile::tempdir().unwrap();
-        check_place(dir.path()).unwrap();
-        check_place(&dir.path().join("a/b")).unwrap();
+        check_writable(dir.path()).unwrap();
+        check_writable(&dir.path().join("a/b")).unwrap();
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
         let writer = Writer::create(dir.path(), WriterOptions::default()).await.unwrap();
-        check_place(dir.path()).unwrap();
+        check_writable(dir.path()).unwrap();
         drop(writer);
         symlink(dir.path(), dir.path().join("link")).unwrap();
-        check_place(&dir.path().join("link")).unwrap();
+        check_writable(&dir.path().join("link")).unwrap();
     }
 
     #[test]
@@ -127,7 +114,7 @@ mod tests {
         let file = dir.path().join("file");
         std::fs::write(&file, "").unwrap();
         assert_eq!(refused(&file), "`PATH` is not a directory");
-        let below = check_place(&file.join("a/b")).unwrap_err();
+        let below = check_writable(&file.join("a/b")).unwrap_err();
         assert_eq!(below.message(), format!("`{}` is not a directory", file.display()));
         let link = dir.path().join("link");
         symlink("nowhere", &link).unwrap();

@@ -6,25 +6,25 @@ use sealift_core::{
     content::{Descriptor, Digest},
     error::{Error, ErrorKind, Result},
 };
-use sealift_oci_layout::{Bases, Graph, RootOf, State, Walker};
+use sealift_oci_layout::{Baselines, FileState, Graph, RootKind, Walker};
 
-use crate::opened::Bundle;
+use crate::layouts::Bundle;
 
 /// What is not there, with the numbers of the images that need it.
 #[derive(Default)]
-pub(crate) struct Absent(HashMap<Digest, Vec<usize>>);
+pub(crate) struct MissingContent(HashMap<Digest, Vec<usize>>);
 
-impl Absent {
+impl MissingContent {
     /// Looks for every file.
     pub(crate) async fn find(bundle: &Bundle) -> Result<Self> {
         let graph = Graph::read(&bundle.layout, &bundle.catalog).await?;
         let mut absent: HashMap<Digest, Vec<usize>> = HashMap::new();
         let mut walker = Walker::default();
         for root in graph.roots() {
-            let RootOf::Image(image) = root.of else { continue };
+            let RootKind::Image(image) = root.of else { continue };
             graph.walk(root.node, &mut walker, |at| {
                 let node = graph.node(at);
-                if matches!(node.state, State::Absent) {
+                if matches!(node.state, FileState::Absent) {
                     absent.entry(node.digest.clone()).or_default().push(image);
                 }
             });
@@ -33,7 +33,7 @@ impl Absent {
     }
 
     /// Says which file is missing, and who needs it.
-    pub(crate) fn error(&self, bundle: &Bundle, bases: &Bases, item: &Descriptor) -> Error {
+    pub(crate) fn error(&self, bundle: &Bundle, bases: &Baselines, item: &Descriptor) -> Error {
         let digest = &item.digest;
         let path = bundle.layout.path().display();
         let size = item.known_size().map(|size| format!(" ({size} bytes)")).unwrap_or_default();

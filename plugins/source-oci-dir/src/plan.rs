@@ -10,21 +10,21 @@ use sealift_core::{
     error::{Error, ErrorKind, Result, Retry},
     job::{Candidate, Listing},
 };
-use sealift_oci_layout::{BrokenEntry, Catalog, Image, Naming};
+use sealift_oci_layout::{BrokenEntry, CatalogImage, ImageCatalog, Naming};
 
 use crate::{
-    select::{self, Pattern},
-    to::{self, To},
+    destination::{self, Destination},
+    select::{self, NamePattern},
 };
 
 /// Which images are wanted, and where they go.
-pub(crate) enum Wanted {
+pub(crate) enum Selection {
     /// All of some names.
     Some {
         /// What the names must be like; everything if there is nothing.
-        include: Vec<Pattern>,
+        include: Vec<NamePattern>,
         /// Where they go.
-        to: To,
+        to: Destination,
     },
     /// These.
     Picks(Vec<Pick>),
@@ -41,7 +41,7 @@ pub(crate) struct Pick {
 
 /// What is to be loaded.
 #[derive(Debug)]
-pub(crate) struct Agenda {
+pub(crate) struct LoadPlan {
     pub(crate) listings: Vec<Listing>,
     pub(crate) warnings: Vec<String>,
     /// What is wanted and cannot be copied.
@@ -51,25 +51,25 @@ pub(crate) struct Agenda {
 }
 
 /// An image that is wanted.
-struct Chosen<'a> {
-    image: &'a Image,
+struct SelectedImage<'a> {
+    image: &'a CatalogImage,
     source: ImageRef,
     targets: Vec<ImageRef>,
 }
 
-impl Agenda {
+impl LoadPlan {
     /// Makes the list.
     ///
     /// # Errors
     /// If an image cannot be found or named, or two images claim one name.
-    pub(crate) fn of(catalog: &Catalog, wanted: &Wanted, path: &Path) -> Result<Self> {
-        let mut warnings: Vec<String> = catalog.oddities().to_vec();
+    pub(crate) fn of(catalog: &ImageCatalog, wanted: &Selection, path: &Path) -> Result<Self> {
+        let mut warnings: Vec<String> = catalog.warnings().to_vec();
         let unusable = unusable(catalog, wanted, path, &mut warnings);
         let mut unused = Vec::new();
-        let named = matches!(wanted, Wanted::Picks(_));
+        let named = matches!(wanted, Selection::Picks(_));
         let mut chosen = match wanted {
-            Wanted::Some { include, to } => some(catalog, include, to, &mut unused)?,
-            Wanted::Picks(picks) => picked(catalog, picks)?,
+            Selection::Some { include, to } => some(catalog, include, to, &mut unused)?,
+            Selection::Picks(picks) => picked(catalog, picks)?,
         };
         follow_subjects(&mut chosen);
         let exclusive = claim(&mut chosen)?;
@@ -83,7 +83,7 @@ impl Agenda {
 }
 
 /// The error of an image that is asked for by name and of which the entry is damaged.
-fn damaged(catalog: &Catalog, name: Option<&str>) -> Option<Error> {
+fn damaged(catalog: &ImageCatalog, name: Option<&str>) -> Option<Error> {
     let broken = catalog.broken().iter().find(|broken| name.is_some() && broken.name.as_deref() == name)?;
     Some(Error::new(ErrorKind::Corrupt, broken.to_string()).hint("bring `index.json` again, or stage again"))
 }
@@ -91,18 +91,18 @@ fn damaged(catalog: &Catalog, name: Option<&str>) -> Option<Error> {
 /// Damaged entries that are wanted, or may be; those that are not are warned of. An index that lists nothing although
 /// there are blobs is damaged as a whole.
 fn unusable(
-    catalog: &Catalog,
-    wanted: &Wanted,
+    catalog: &ImageCatalog,
+    wanted: &Selection,
     path: &Path,
     warnings: &mut Vec<String>,
 ) -> Vec<(Option<ImageRef>, Error)> {
     let is_wanted = |broken: &BrokenEntry| match (wanted, &broken.name) {
         // Nothing tells which image it was.
-        (Wanted::Some { .. }, None) => true,
-        (Wanted::Some { include, .. }, Some(name)) => {
+        (Selection::Some { .. }, None) => true,
+        (Selection::Some { include, .. }, Some(name)) => {
             include.is_empty() || include.iter().any(|pattern| pattern.matches_name(name))
         }
-        (Wanted::Picks(picks), name) => picks.iter().any(|pick| match &pick.from {
+        (Selection::Picks(picks), name) => picks.iter().any(|pick| match &pick.from {
             None => true, // the only image may not be the only one
             Some(from) => name.as_deref() == Some(from),
         }),
@@ -123,7 +123,12 @@ fn unusable(
     unusable
 }
 
-fn some<'a>(catalog: &'a Catalog, include: &[Pattern], to: &To, unused: &mut Vec<String>) -> Result<Vec<Chosen<'a>>> {
+fn some<'a>(
+    catalog: &'a ImageCatalog,
+    include: &[NamePattern],
+    to: &Destination,
+    unused: &mut Vec<String>,
+) -> Result<Vec<SelectedImage<'a>>> {
     let mut chosen = Vec::new();
     let mut used = vec![false; include.len()];
     let mut problems = Problems::default();
@@ -144,7 +149,7 @@ fn some<'a>(catalog: &'a Catalog, include: &[Pattern], to: &To, unused: &mut Vec
             problems.add(format!("`{name}` is the name of two images: `{first}` and `{second}`"));
         }
         match to.targets(image) {
-            Ok(targets) => chosen.push(Chosen { image, source: image.source.clone(), targets }),
+            Ok(targets) => chosen.push(SelectedImage { image, source: image.source.clone(), targets }),
             Err(problem) => problems.add(problem),
         }
     }
@@ -154,8 +159,8 @@ fn some<'a>(catalog: &'a Catalog, include: &[Pattern], to: &To, unused: &mut Vec
     problems.or(chosen, "name single images with `images = [{ from = …, to = […] }]`, by name or `@` and the digest")
 }
 
-fn picked<'a>(catalog: &'a Catalog, picks: &[Pick]) -> Result<Vec<Chosen<'a>>> {
-    let mut chosen: Vec<Chosen<'a>> = Vec::new();
+fn picked<'a>(catalog: &'a ImageCatalog, picks: &[Pick]) -> Result<Vec<SelectedImage<'a>>> {
+    let mut chosen: Vec<SelectedImage<'a>> = Vec::new();
     let mut problems = Problems::default();
     for pick in picks {
         let image = match select::one(catalog, pick.from.as_deref()) {
@@ -164,7 +169,7 @@ fn picked<'a>(catalog: &'a Catalog, picks: &[Pick]) -> Result<Vec<Chosen<'a>>> {
         };
         let mut targets = if pick.to.is_empty() { image.targets.clone() } else { Vec::new() };
         for text in &pick.to {
-            match to::one(text, &image.source.version) {
+            match destination::one(text, &image.source.version) {
                 Ok(names) => targets.extend(names),
                 Err(problem) => problems.add(problem),
             }
@@ -173,7 +178,7 @@ fn picked<'a>(catalog: &'a Catalog, picks: &[Pick]) -> Result<Vec<Chosen<'a>>> {
         let source = if is_first { image.source.clone() } else { image.source.repository.at(&image.entry.digest) };
         match chosen.iter_mut().find(|other| other.source == source) {
             Some(other) => other.targets.extend(targets),
-            None => chosen.push(Chosen { image, source, targets }),
+            None => chosen.push(SelectedImage { image, source, targets }),
         }
     }
     problems.or(chosen, "a target is a full reference, such as `harbor.example.com/library/nginx:1.27`")
@@ -181,7 +186,7 @@ fn picked<'a>(catalog: &'a Catalog, picks: &[Pick]) -> Result<Vec<Chosen<'a>>> {
 
 /// Cosign's signatures have tags of their own, and nobody records targets for those: they go where the images of
 /// their repository go.
-fn follow_subjects(chosen: &mut [Chosen<'_>]) {
+fn follow_subjects(chosen: &mut [SelectedImage<'_>]) {
     let mut places: HashMap<Repository, Vec<Repository>> = HashMap::new();
     for one in chosen.iter().filter(|one| one.image.is_about().is_none()) {
         let places = places.entry(one.source.repository.clone()).or_default();
@@ -199,8 +204,8 @@ fn follow_subjects(chosen: &mut [Chosen<'_>]) {
 }
 
 /// Gives every name to one image; says whether nobody else can want any of them.
-fn claim(chosen: &mut Vec<Chosen<'_>>) -> Result<bool> {
-    let mut owners: HashMap<ImageRef, &Image> = HashMap::new();
+fn claim(chosen: &mut Vec<SelectedImage<'_>>) -> Result<bool> {
+    let mut owners: HashMap<ImageRef, &CatalogImage> = HashMap::new();
     let mut problems = Problems::default();
     let mut all_have_targets = true;
     chosen.retain_mut(|one| {
@@ -229,7 +234,7 @@ fn claim(chosen: &mut Vec<Chosen<'_>>) -> Result<bool> {
 }
 
 /// A destination that flattens paths keeps their last parts; if those differ, so do its names.
-fn last_parts_differ<'a>(mut names: impl Iterator<Item = (&'a ImageRef, &'a Image)>) -> bool {
+fn last_parts_differ<'a>(mut names: impl Iterator<Item = (&'a ImageRef, &'a CatalogImage)>) -> bool {
     let mut seen = HashMap::new();
     names.all(|(name, image)| {
         let digest = &image.entry.digest;
@@ -238,12 +243,12 @@ fn last_parts_differ<'a>(mut names: impl Iterator<Item = (&'a ImageRef, &'a Imag
 }
 
 /// One listing for each repository, in the order of their names; signatures last.
-fn listings(chosen: Vec<Chosen<'_>>, exclusive: bool, named: bool, path: &Path) -> Vec<Listing> {
-    let mut by_repository: BTreeMap<Repository, Vec<Chosen<'_>>> = BTreeMap::new();
+fn listings(chosen: Vec<SelectedImage<'_>>, exclusive: bool, named: bool, path: &Path) -> Vec<Listing> {
+    let mut by_repository: BTreeMap<Repository, Vec<SelectedImage<'_>>> = BTreeMap::new();
     for one in chosen {
         by_repository.entry(one.source.repository.clone()).or_default().push(one);
     }
-    let listing = |(repository, mut all): (Repository, Vec<Chosen<'_>>)| {
+    let listing = |(repository, mut all): (Repository, Vec<SelectedImage<'_>>)| {
         all.sort_by_cached_key(|one| (one.image.is_about().is_some(), one.source.version.clone()));
         let rule = format!("`{repository}` in `{}`", path.display());
         let candidates = all

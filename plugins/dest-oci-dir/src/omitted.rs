@@ -1,34 +1,41 @@
 //! Blobs that are left out because the other side has them.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use sealift_core::{content::Descriptor, error::Result};
-use sealift_oci_layout::{Base, Writer};
+use sealift_oci_layout::{Baseline, Writer};
 use tokio::sync::OnceCell;
 
-use crate::config::Known;
+/// The value of `base` in the pipeline.
+#[derive(Clone, Debug)]
+pub(crate) enum BaselineSource {
+    /// A receipt file, which was read.
+    Receipt(Arc<Baseline>),
+    /// A layout; or, in a check, a path that is not read.
+    Path(PathBuf),
+}
 
-/// What is left out.
+/// The blobs that are left out because the other side has them.
 #[derive(Default)]
-pub(crate) struct LeftOut {
-    known: Option<Known>,
-    base: OnceCell<Arc<Base>>,
+pub(crate) struct OmittedBlobs {
+    known: Option<BaselineSource>,
+    base: OnceCell<Arc<Baseline>>,
     noted: OnceCell<()>,
 }
 
-impl LeftOut {
+impl OmittedBlobs {
     /// By what the other side has; without it nothing is left out.
-    pub(crate) fn by(known: Option<Known>) -> Self {
+    pub(crate) fn by(known: Option<BaselineSource>) -> Self {
         Self { known, ..Self::default() }
     }
 
     /// What the other side has, read once.
-    pub(crate) async fn base(&self) -> Result<Option<Arc<Base>>> {
+    pub(crate) async fn base(&self) -> Result<Option<Arc<Baseline>>> {
         let Some(known) = &self.known else { return Ok(None) };
         let read = || async {
             match known {
-                Known::Read(base) => Ok(Arc::clone(base)),
-                Known::Somewhere(path) => Base::open(path).await.map(Arc::new),
+                BaselineSource::Receipt(base) => Ok(Arc::clone(base)),
+                BaselineSource::Path(path) => Baseline::open(path).await.map(Arc::new),
             }
         };
         self.base.get_or_try_init(read).await.map(|base| Some(Arc::clone(base)))
@@ -42,7 +49,7 @@ impl LeftOut {
     /// Keeps the receipt in the directory, before the first image that counts on it is listed there.
     pub(crate) async fn note(&self, writer: &Writer) -> Result<()> {
         let Some(base) = self.base().await? else { return Ok(()) };
-        self.noted.get_or_try_init(|| writer.note_base(&base)).await?;
+        self.noted.get_or_try_init(|| writer.keep_baseline(&base)).await?;
         Ok(())
     }
 }
