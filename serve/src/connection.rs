@@ -43,7 +43,7 @@ impl Default for Limits {
 
 /// What a client speaks: the older version in plain text, what was agreed on under TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Version {
+pub(crate) enum HttpVersion {
     Http1,
     Http2,
 }
@@ -54,7 +54,7 @@ const STREAMS: u32 = 64;
 /// Answers what is asked on a connection, until that is over or it loses its place.
 pub(crate) async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    version: Version,
+    version: HttpVersion,
     router: Router,
     stop: CancellationToken,
     limits: Limits,
@@ -63,8 +63,8 @@ pub(crate) async fn serve(
     builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.head);
     builder.http2().max_concurrent_streams(STREAMS);
     let builder = match version {
-        Version::Http1 => builder.http1_only(),
-        Version::Http2 => builder.http2_only(),
+        HttpVersion::Http1 => builder.http1_only(),
+        HttpVersion::Http2 => builder.http2_only(),
     };
     let moved = Arc::new(AtomicU64::new(0));
     let stream = Counted { stream, moved: Arc::clone(&moved) };

@@ -40,17 +40,19 @@
 //! * A request that is given up changes nothing for others.
 
 pub mod access;
+mod access_log;
 mod connection;
-mod files;
+mod descriptors;
 mod http;
-mod recorder;
+mod options;
+mod queue;
 pub mod sample;
 mod server;
 mod store;
 mod tls;
-mod turns;
 mod users;
 
-pub use server::{ServeOptions, Server};
-pub use store::Clash;
+pub use options::ServeOptions;
+pub use server::Server;
+pub use store::NameClash;
 pub use tls::Tls;

@@ -1,11 +1,6 @@
 //! Listening and ending.
 
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use sealift_core::error::{Error, ErrorKind, Result, of_io};
@@ -19,91 +14,23 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     access::Requests,
-    connection::{self, Limits, Version},
-    files::{Files, Shares},
+    access_log::AccessLog,
+    connection::{self, HttpVersion, Limits},
+    descriptors::{DescriptorShares, FilePermits},
     http::App,
-    recorder::Recorder,
-    store::{Clash, Store},
+    options::ServeOptions,
+    store::{NameClash, RepositoryStore},
     tls::{self, Tls},
     users::Users,
 };
-
-/// What to serve, and where.
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct ServeOptions {
-    /// The directory of the layout.
-    pub dir: PathBuf,
-    /// Where to listen. Default: a free port of loopback.
-    pub listen: SocketAddr,
-    /// Whether pushes and deletes are taken; then the directory is made if it is missing. Default: false.
-    pub writable: bool,
-    /// Whether a push is answered only when it is on the disk. Default: true.
-    pub sync: bool,
-    /// Whether requests are collected for [`Server::requests`]; they take memory. Default: false.
-    pub record: bool,
-    /// The repository of entries that are only a tag. Default: the name of the directory.
-    pub name: Option<String>,
-    /// The certificate to serve with. Default: none, plain HTTP.
-    pub tls: Option<Tls>,
-    /// An htpasswd file with bcrypt hashes: who may ask. Default: everybody may.
-    pub users: Option<PathBuf>,
-    /// What clients may take.
-    pub(crate) limits: Limits,
-}
-
-impl ServeOptions {
-    /// Serves this directory for pulls, on a free port of loopback.
-    pub fn new(dir: impl Into<PathBuf>) -> Self {
-        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let dir = dir.into();
-        let limits = Limits::default();
-        Self { dir, listen, writable: false, sync: true, record: false, name: None, tls: None, users: None, limits }
-    }
-
-    /// Takes pushes and deletes.
-    pub fn writable(self) -> Self {
-        Self { writable: true, ..self }
-    }
-
-    /// Listens here.
-    pub fn listen(self, listen: SocketAddr) -> Self {
-        Self { listen, ..self }
-    }
-
-    /// Does not wait for the disk: for a directory that nobody needs afterwards.
-    pub fn throwaway(self) -> Self {
-        Self { sync: false, ..self }
-    }
-
-    /// Collects the requests, for [`Server::requests`].
-    pub fn record(self) -> Self {
-        Self { record: true, ..self }
-    }
-
-    /// Serves entries that are only a tag as this repository.
-    pub fn named(self, name: impl Into<String>) -> Self {
-        Self { name: Some(name.into()), ..self }
-    }
-
-    /// Speaks TLS.
-    pub fn tls(self, tls: Tls) -> Self {
-        Self { tls: Some(tls), ..self }
-    }
-
-    /// Lets in only those who stand in this htpasswd file.
-    pub fn users(self, file: impl Into<PathBuf>) -> Self {
-        Self { users: Some(file.into()), ..self }
-    }
-}
 
 /// A registry that is running. Dropped, it stops at once.
 pub struct Server {
     addr: SocketAddr,
     stop: CancellationToken,
     task: Option<JoinHandle<()>>,
-    recorder: Recorder,
-    store: Arc<Store>,
+    log: AccessLog,
+    store: Arc<RepositoryStore>,
     secure: bool,
 }
 
@@ -121,21 +48,21 @@ impl Server {
         let users = options.users.as_deref().map(Users::read).transpose()?;
         let secure = tls.is_some();
         let background = TaskTracker::new();
-        let store = Arc::new(Store::open(&options, background.clone()).await?);
+        let store = Arc::new(RepositoryStore::open(&options, background.clone()).await?);
         let cannot = |error: std::io::Error| {
             let listen = options.listen;
             Error::new(ErrorKind::Unavailable, format!("cannot listen on `{listen}`: {}", of_io(&error))).because(error)
         };
         let listener = TcpListener::bind(options.listen).await.map_err(cannot)?;
         let addr = listener.local_addr().map_err(cannot)?;
-        let recorder = if options.record { Recorder::on() } else { Recorder::default() };
+        let log = if options.record { AccessLog::on() } else { AccessLog::default() };
         let stop = CancellationToken::new();
-        let shares = Shares::take(options.limits.connections);
+        let shares = DescriptorShares::take(options.limits.connections);
         let limits = Limits { connections: shares.connections, ..options.limits };
-        let files = Files::new(shares.files);
-        let app = App::new(Arc::clone(&store), users, recorder.clone(), files, background.clone());
+        let files = FilePermits::new(shares.files);
+        let app = App::new(Arc::clone(&store), users, log.clone(), files, background.clone());
         let task = tokio::spawn(accept(listener, tls, app, stop.clone(), background, limits));
-        Ok(Self { addr, stop, task: Some(task), recorder, store, secure })
+        Ok(Self { addr, stop, task: Some(task), log, store, secure })
     }
 
     /// Where it listens.
@@ -160,19 +87,19 @@ impl Server {
     }
 
     /// Paths that images of several registries have: without one of them before it, such a path means nothing.
-    pub fn clashes(&self) -> Vec<Clash> {
+    pub fn clashes(&self) -> Vec<NameClash> {
         self.store.clashes()
     }
 
     /// The requests that were answered since the start, or since [`Server::reset`]. None are collected unless
     /// [`ServeOptions::record`] says so.
     pub fn requests(&self) -> Requests {
-        self.recorder.requests()
+        self.log.requests()
     }
 
     /// Forgets the requests so far.
     pub fn reset(&self) {
-        self.recorder.reset();
+        self.log.reset();
     }
 
     /// Takes no more requests, lets those end that are being answered (for up to 10 s), and writes what is to write.
@@ -244,7 +171,7 @@ async fn accept(
 
 /// Agrees on TLS where that is spoken, and answers.
 async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router, stop: CancellationToken, limits: Limits) {
-    let Some(tls) = tls else { return connection::serve(stream, Version::Http1, router, stop, limits).await };
+    let Some(tls) = tls else { return connection::serve(stream, HttpVersion::Http1, router, stop, limits).await };
     let agreed = tokio::select! {
         agreed = tls::agree(&tls, stream) => agreed,
         () = stop.cancelled() => None,

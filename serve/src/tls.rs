@@ -10,7 +10,7 @@ use sealift_core::error::{Error, ErrorKind, Result, of_io};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use crate::connection::Version;
+use crate::connection::HttpVersion;
 
 /// With what the registry proves who it is.
 #[derive(Clone, Debug)]
@@ -74,10 +74,10 @@ pub(crate) async fn agree(acceptor: &TlsAcceptor, stream: TcpStream) -> Option<T
 }
 
 /// What both sides agreed to speak.
-pub(crate) fn version_of(stream: &TlsStream<TcpStream>) -> Version {
+pub(crate) fn version_of(stream: &TlsStream<TcpStream>) -> HttpVersion {
     match stream.get_ref().1.alpn_protocol() {
-        Some(b"h2") => Version::Http2,
-        _ => Version::Http1,
+        Some(b"h2") => HttpVersion::Http2,
+        _ => HttpVersion::Http1,
     }
 }
 

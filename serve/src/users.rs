@@ -17,7 +17,7 @@ use sealift_core::{
     error::{Error, ErrorKind, Result, of_io},
 };
 
-use crate::turns::Turns;
+use crate::queue::CheckQueue;
 
 /// Passwords that are checked at the same time; each takes a processor.
 const TOGETHER: usize = 2;
@@ -34,7 +34,7 @@ pub(crate) struct Users {
     choice: RandomState,
     /// Passwords that were right: from a name to the digest of hash and password.
     known: Mutex<HashMap<String, Digest>>,
-    checks: Arc<Turns>,
+    checks: Arc<CheckQueue>,
 }
 
 /// What came of a login.
@@ -78,7 +78,7 @@ impl Users {
                 .hint("`htpasswd -B -c` makes such a file"));
         }
         let others = hashes.values().cloned().collect();
-        let checks = Turns::new(TOGETHER, WAITING);
+        let checks = CheckQueue::new(TOGETHER, WAITING);
         Ok(Self { hashes, others, choice: RandomState::new(), known: Mutex::default(), checks })
     }
 

@@ -11,7 +11,7 @@ const LIMITS: Limits = Limits { connections: 2, head: Duration::from_secs(10), s
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// A connection to a server that answers at once, after `slow`, or with a body that never ends.
-fn connect(version: Version) -> DuplexStream {
+fn connect(version: HttpVersion) -> DuplexStream {
     let router = Router::new()
         .route("/", get(async || "here"))
         .route("/slow", get(async || tokio::time::sleep(LIMITS.head * 3).await))
@@ -35,7 +35,7 @@ async fn until_the_end(client: &mut DuplexStream) -> (Duration, String) {
 #[tokio::test(start_paused = true)]
 async fn who_does_not_say_in_time_what_it_wants_loses_its_place() {
     for said in ["", "G", "GET / HTTP/1.1\r\nhost: a\r\nx: "] {
-        let mut client = connect(Version::Http1);
+        let mut client = connect(HttpVersion::Http1);
         client.write_all(said.as_bytes()).await.unwrap();
         let (after, _) = until_the_end(&mut client).await;
         assert!(after >= LIMITS.head && after < LIMITS.head * 2, "{said:?}: {after:?}");
@@ -44,7 +44,7 @@ async fn who_does_not_say_in_time_what_it_wants_loses_its_place() {
 
 #[tokio::test(start_paused = true)]
 async fn a_head_that_trickles_is_not_awaited_either() {
-    let mut client = connect(Version::Http1);
+    let mut client = connect(HttpVersion::Http1);
     client.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
     let start = Instant::now();
     let trickle = async {
@@ -58,7 +58,7 @@ async fn a_head_that_trickles_is_not_awaited_either() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_may_take_longer_than_a_question() {
-    let mut client = connect(Version::Http1);
+    let mut client = connect(HttpVersion::Http1);
     client.write_all(b"GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
     let (after, said) = until_the_end(&mut client).await;
     assert!(said.starts_with("HTTP/1.1 200"), "{said}");
@@ -67,7 +67,7 @@ async fn an_answer_may_take_longer_than_a_question() {
 
 #[tokio::test(start_paused = true)]
 async fn who_takes_nothing_of_its_answer_loses_its_place() {
-    let mut client = connect(Version::Http1);
+    let mut client = connect(HttpVersion::Http1);
     client.write_all(b"GET /endless HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
     tokio::time::sleep(LIMITS.silence * 3).await;
     // What is in the pipe is still there; nothing comes after it.
@@ -77,7 +77,7 @@ async fn who_takes_nothing_of_its_answer_loses_its_place() {
 
 #[tokio::test(start_paused = true)]
 async fn who_agreed_on_http_2_and_is_silent_loses_its_place() {
-    let mut client = connect(Version::Http2);
+    let mut client = connect(HttpVersion::Http2);
     let (after, _) = until_the_end(&mut client).await;
     assert!(after <= LIMITS.silence * 2, "{after:?}");
 }

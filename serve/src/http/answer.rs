@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use sealift_core::error::{Error, ErrorKind, of_io};
 use serde_json::{Value, json};
 
-use crate::store::{Objection, Refused};
+use crate::store::{ChangeError, Objection};
 
 /// What went wrong, in the words of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,23 +73,23 @@ impl Code {
     }
 
     /// With a detail for people.
-    pub(crate) fn because(self, detail: impl Into<String>) -> Failure {
-        Failure(vec![(self, Value::String(detail.into()))])
+    pub(crate) fn because(self, detail: impl Into<String>) -> ErrorResponse {
+        ErrorResponse(vec![(self, Value::String(detail.into()))])
     }
 }
 
 /// Errors to answer with; the status is that of the first.
 #[derive(Debug)]
-pub(crate) struct Failure(pub(crate) Vec<(Code, Value)>);
+pub(crate) struct ErrorResponse(pub(crate) Vec<(Code, Value)>);
 
-impl From<Code> for Failure {
+impl From<Code> for ErrorResponse {
     fn from(code: Code) -> Self {
         Self(vec![(code, Value::Null)])
     }
 }
 
 /// An error of the system, or of the directory. Where the directory is on this machine is not told; the log has it.
-impl From<Error> for Failure {
+impl From<Error> for ErrorResponse {
     fn from(error: Error) -> Self {
         tracing::error!(%error, "a request failed");
         let io = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<io::Error>());
@@ -111,11 +111,11 @@ fn is_shortage(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN))
 }
 
-impl From<Refused> for Failure {
-    fn from(refused: Refused) -> Self {
+impl From<ChangeError> for ErrorResponse {
+    fn from(refused: ChangeError) -> Self {
         let objection = match refused {
-            Refused::Objection(objection) => objection,
-            Refused::Failed(error) => return error.into(),
+            ChangeError::Objection(objection) => objection,
+            ChangeError::Failed(error) => return error.into(),
         };
         match objection {
             Objection::Missing(missing) => {
@@ -133,7 +133,7 @@ impl From<Refused> for Failure {
     }
 }
 
-impl Failure {
+impl ErrorResponse {
     /// Returns true if it says that something is not there.
     pub(crate) fn is_not_found(&self) -> bool {
         self.status() == StatusCode::NOT_FOUND

@@ -8,7 +8,7 @@ use axum::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-use super::answer::{self, Code, Failure};
+use super::answer::{self, Code, ErrorResponse};
 use crate::users::{Admission, Users};
 
 /// The answer to somebody who is no user; none for those who are, and where everybody may ask.
@@ -18,10 +18,10 @@ pub(super) async fn refusal(users: Option<&Arc<Users>>, peer: IpAddr, headers: &
         match users.admit(peer, &name, &password).await {
             Admission::Right => return None,
             Admission::Wrong => {}
-            Admission::Crowded => return Some(Failure::from(Code::TooManyRequests).into_response()),
+            Admission::Crowded => return Some(ErrorResponse::from(Code::TooManyRequests).into_response()),
         }
     }
-    let mut response = Failure::from(Code::Unauthorized).into_response();
+    let mut response = ErrorResponse::from(Code::Unauthorized).into_response();
     response
         .headers_mut()
         .insert(header::WWW_AUTHENTICATE, answer::value("Basic realm=\"sealift\", charset=\"UTF-8\""));

@@ -12,7 +12,7 @@ use tokio_util::io::ReaderStream;
 
 use super::{
     App,
-    answer::{self, Code, Failure, empty},
+    answer::{self, Code, ErrorResponse, empty},
     conditional::{etag, is_known, range},
 };
 
@@ -20,7 +20,7 @@ use super::{
 const CHUNK: usize = 128 << 10;
 
 /// `GET` or `HEAD /v2/<name>/blobs/<digest>`, with `Range` (distribution-spec, "Pulling blobs").
-pub(crate) async fn get(app: &App, name: &str, digest: &Digest, head: &Parts) -> Result<Response, Failure> {
+pub(crate) async fn get(app: &App, name: &str, digest: &Digest, head: &Parts) -> Result<Response, ErrorResponse> {
     if !app.store.has_blob(name, digest).await? {
         return Err(Code::BlobUnknown.into());
     }
@@ -31,10 +31,10 @@ pub(crate) async fn get(app: &App, name: &str, digest: &Digest, head: &Parts) ->
         response.headers_mut().insert(header::ETAG, etag(digest));
         return Ok(response);
     }
-    let (status, start, end) = match Range::of(range(head, digest).unwrap_or_default(), length) {
-        Range::Whole => (StatusCode::OK, 0, length),
-        Range::Part(start, end) => (StatusCode::PARTIAL_CONTENT, start, end),
-        Range::Outside => {
+    let (status, start, end) = match ByteRange::of(range(head, digest).unwrap_or_default(), length) {
+        ByteRange::Whole => (StatusCode::OK, 0, length),
+        ByteRange::Part(start, end) => (StatusCode::PARTIAL_CONTENT, start, end),
+        ByteRange::Outside => {
             let mut response = empty(StatusCode::RANGE_NOT_SATISFIABLE);
             response.headers_mut().insert(header::CONTENT_RANGE, answer::value(format!("bytes */{length}")));
             return Ok(response);
@@ -65,7 +65,7 @@ pub(crate) async fn get(app: &App, name: &str, digest: &Digest, head: &Parts) ->
 
 /// `DELETE /v2/<name>/blobs/<digest>` (distribution-spec, "Deleting Blobs"). The repository forgets it; the file stays.
 /// A blob that a manifest has is not deleted: the manifest would bring it back at the next start.
-pub(crate) async fn delete(app: &App, name: &str, digest: &Digest) -> Result<Response, Failure> {
+pub(crate) async fn delete(app: &App, name: &str, digest: &Digest) -> Result<Response, ErrorResponse> {
     if !app.store.forget_blob(name, digest).await? {
         return Err(Code::BlobUnknown.into());
     }
@@ -76,13 +76,13 @@ pub(crate) async fn delete(app: &App, name: &str, digest: &Digest) -> Result<Res
 
 /// Which part of a blob is wanted. The end is exclusive.
 #[derive(Debug, PartialEq, Eq)]
-enum Range {
+enum ByteRange {
     Whole,
     Part(u64, u64),
     Outside,
 }
 
-impl Range {
+impl ByteRange {
     /// One range of bytes (RFC 9110, 14.2); what is not understood, several ranges for one, means the whole.
     fn of(text: &str, length: u64) -> Self {
         let Some((first, last)) = text.strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {
@@ -106,23 +106,23 @@ mod tests {
     #[test]
     fn ranges_are_read_as_the_rfc_says() {
         for (text, range) in [
-            ("", Range::Whole),
-            ("bytes=0-0", Range::Part(0, 1)),
-            ("bytes=2-5", Range::Part(2, 6)),
-            ("bytes=4-", Range::Part(4, 10)),
-            ("bytes=4-99", Range::Part(4, 10)),
-            ("bytes=-3", Range::Part(7, 10)),
-            ("bytes=-99", Range::Part(0, 10)),
-            ("bytes=-0", Range::Outside),
-            ("bytes=10-", Range::Outside),
-            ("bytes=18446744073709551615-18446744073709551615", Range::Outside),
-            ("bytes=5-4", Range::Whole),
-            ("bytes=0-1,3-4", Range::Whole),
-            ("bytes=x-", Range::Whole),
-            ("lines=1-2", Range::Whole),
+            ("", ByteRange::Whole),
+            ("bytes=0-0", ByteRange::Part(0, 1)),
+            ("bytes=2-5", ByteRange::Part(2, 6)),
+            ("bytes=4-", ByteRange::Part(4, 10)),
+            ("bytes=4-99", ByteRange::Part(4, 10)),
+            ("bytes=-3", ByteRange::Part(7, 10)),
+            ("bytes=-99", ByteRange::Part(0, 10)),
+            ("bytes=-0", ByteRange::Outside),
+            ("bytes=10-", ByteRange::Outside),
+            ("bytes=18446744073709551615-18446744073709551615", ByteRange::Outside),
+            ("bytes=5-4", ByteRange::Whole),
+            ("bytes=0-1,3-4", ByteRange::Whole),
+            ("bytes=x-", ByteRange::Whole),
+            ("lines=1-2", ByteRange::Whole),
         ] {
-            assert_eq!(Range::of(text, 10), range, "{text}");
+            assert_eq!(ByteRange::of(text, 10), range, "{text}");
         }
-        assert_eq!(Range::of("bytes=0-", 0), Range::Outside);
+        assert_eq!(ByteRange::of("bytes=0-", 0), ByteRange::Outside);
     }
 }

@@ -9,15 +9,15 @@ use serde_json::json;
 
 use super::{
     App,
-    answer::{self, Code, Failure},
+    answer::{self, Code, ErrorResponse},
     query,
 };
 
-/// Names that one answer has at most, whatever was asked for.
+/// RepositoryNames that one answer has at most, whatever was asked for.
 const MAX_PAGE: usize = 10_000;
 
 /// `GET /v2/<name>/tags/list?n=&last=` (distribution-spec, "Listing Tags").
-pub(crate) fn tags(app: &App, name: &str, uri: &Uri) -> Result<Response, Failure> {
+pub(crate) fn tags(app: &App, name: &str, uri: &Uri) -> Result<Response, ErrorResponse> {
     let tags = app.store.repository(name).and_then(|repository| repository.tags()).ok_or(Code::NameUnknown)?;
     let tags: Vec<String> = tags.iter().map(ToString::to_string).collect();
     let (page, link) = page(tags, uri)?;
@@ -25,13 +25,13 @@ pub(crate) fn tags(app: &App, name: &str, uri: &Uri) -> Result<Response, Failure
 }
 
 /// `GET /v2/_catalog?n=&last=`.
-pub(crate) fn catalog(app: &App, uri: &Uri) -> Result<Response, Failure> {
+pub(crate) fn catalog(app: &App, uri: &Uri) -> Result<Response, ErrorResponse> {
     let (page, link) = page(app.store.names(), uri)?;
     Ok(linked(answer::json(&json!({ "repositories": page })), link))
 }
 
 /// `GET /v2/<name>/referrers/<digest>?artifactType=` (distribution-spec, "Listing Referrers").
-pub(crate) async fn referrers(app: &App, name: &str, digest: &Digest, uri: &Uri) -> Result<Response, Failure> {
+pub(crate) async fn referrers(app: &App, name: &str, digest: &Digest, uri: &Uri) -> Result<Response, ErrorResponse> {
     let mut found = match app.store.repository(name) {
         Some(repository) => repository.referrers(&app.store, digest).await?,
         None => Vec::new(), // nobody refers to anything there
@@ -49,7 +49,7 @@ pub(crate) async fn referrers(app: &App, name: &str, digest: &Digest, uri: &Uri)
 }
 
 /// The names that were asked for, in order, and where to go on.
-fn page(mut names: Vec<String>, uri: &Uri) -> Result<(Vec<String>, Option<String>), Failure> {
+fn page(mut names: Vec<String>, uri: &Uri) -> Result<(Vec<String>, Option<String>), ErrorResponse> {
     names.sort();
     if let Some(last) = query(uri, "last") {
         names.drain(..names.partition_point(|name| *name <= last));

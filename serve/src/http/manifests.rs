@@ -15,12 +15,12 @@ use serde::Deserialize;
 
 use super::{
     App, about,
-    answer::{self, Code, Failure, empty},
+    answer::{self, Code, ErrorResponse, empty},
     conditional::{etag, is_known},
 };
 
 /// `GET` or `HEAD /v2/<name>/manifests/<reference>` (distribution-spec, "Pulling manifests").
-pub(crate) async fn get(app: &App, name: &str, at: &Version, head: &Parts) -> Result<Response, Failure> {
+pub(crate) async fn get(app: &App, name: &str, at: &Version, head: &Parts) -> Result<Response, ErrorResponse> {
     let repository = app.store.repository(name).ok_or(Code::ManifestUnknown)?;
     let item = repository.resolve(&app.store, at).await?.ok_or(Code::ManifestUnknown)?;
     let manifest = app.store.manifest(&item).await.map_err(|error| match error.kind() {
@@ -42,7 +42,13 @@ pub(crate) async fn get(app: &App, name: &str, at: &Version, head: &Parts) -> Re
 }
 
 /// `PUT /v2/<name>/manifests/<reference>` (distribution-spec, "Pushing Manifests").
-pub(crate) async fn put(app: &App, name: &str, at: &Version, head: &Parts, body: Body) -> Result<Response, Failure> {
+pub(crate) async fn put(
+    app: &App,
+    name: &str,
+    at: &Version,
+    head: &Parts,
+    body: Body,
+) -> Result<Response, ErrorResponse> {
     let media_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     // Types are compared without regard to case (RFC 9110, 8.3.1).
     let media_type = MediaType::from_header(&media_type.unwrap_or_default().to_ascii_lowercase());
@@ -72,7 +78,7 @@ pub(crate) async fn put(app: &App, name: &str, at: &Version, head: &Parts, body:
 }
 
 /// `DELETE /v2/<name>/manifests/<reference>` (distribution-spec, "Deleting tags", "Deleting Manifests").
-pub(crate) async fn delete(app: &App, name: &str, at: &Version) -> Result<Response, Failure> {
+pub(crate) async fn delete(app: &App, name: &str, at: &Version) -> Result<Response, ErrorResponse> {
     if app.store.delete_manifest(name, at).await? {
         Ok(empty(StatusCode::ACCEPTED))
     } else {
@@ -80,7 +86,7 @@ pub(crate) async fn delete(app: &App, name: &str, at: &Version) -> Result<Respon
     }
 }
 
-async fn read(body: Body) -> Result<Bytes, Failure> {
+async fn read(body: Body) -> Result<Bytes, ErrorResponse> {
     let mut body = body.into_data_stream();
     let mut all = BytesMut::new();
     while let Some(chunk) = body.next().await {
@@ -94,10 +100,10 @@ async fn read(body: Body) -> Result<Bytes, Failure> {
 }
 
 /// Refuses what the specification does not allow and readers here would take.
-fn check(manifest: &Manifest) -> Result<(), Failure> {
+fn check(manifest: &Manifest) -> Result<(), ErrorResponse> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Head {
+    struct SchemaVersion {
         #[serde(default)]
         schema_version: Option<u64>,
     }
@@ -107,7 +113,7 @@ fn check(manifest: &Manifest) -> Result<(), Failure> {
     }
     use well_known::{DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST};
     let is_schema_2 = [OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST].contains(manifest.media_type());
-    let head: Result<Head, _> = serde_json::from_slice(manifest.bytes());
+    let head: Result<SchemaVersion, _> = serde_json::from_slice(manifest.bytes());
     match head.ok().and_then(|head| head.schema_version) {
         Some(version) if is_schema_2 && version != 2 => {
             Err(Code::ManifestInvalid.because(format!("its `schemaVersion` is {version}, expected 2")))

@@ -7,7 +7,7 @@ mod conditional;
 mod lists;
 mod manifests;
 mod route;
-mod sessions;
+mod upload_sessions;
 mod uploads;
 
 use std::{net::IpAddr, sync::Arc};
@@ -23,24 +23,24 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     access,
-    files::Files,
-    recorder::Recorder,
-    store::{Clash, Store},
+    access_log::AccessLog,
+    descriptors::FilePermits,
+    store::{NameClash, RepositoryStore},
     users::Users,
 };
-use answer::{Code, Failure, empty};
+use answer::{Code, ErrorResponse, empty};
 use route::Route;
-use sessions::Sessions;
+use upload_sessions::UploadSessions;
 
 /// What handlers work with.
 #[derive(Clone)]
 pub(crate) struct App {
-    store: Arc<Store>,
-    sessions: Arc<Sessions>,
-    recorder: Recorder,
+    store: Arc<RepositoryStore>,
+    sessions: Arc<UploadSessions>,
+    log: AccessLog,
     users: Option<Arc<Users>>,
-    /// Files of blobs that are open for clients.
-    files: Files,
+    /// FilePermits of blobs that are open for clients.
+    files: FilePermits,
     /// Work that goes on when its request is gone.
     background: TaskTracker,
 }
@@ -48,14 +48,14 @@ pub(crate) struct App {
 impl App {
     /// Must be called in a tokio runtime.
     pub(crate) fn new(
-        store: Arc<Store>,
+        store: Arc<RepositoryStore>,
         users: Option<Users>,
-        recorder: Recorder,
-        files: Files,
+        log: AccessLog,
+        files: FilePermits,
         background: TaskTracker,
     ) -> Self {
-        let sessions = Sessions::sweeping();
-        Self { store, sessions, recorder, users: users.map(Arc::new), files, background }
+        let sessions = UploadSessions::sweeping();
+        Self { store, sessions, log, users: users.map(Arc::new), files, background }
     }
 
     /// Answers what is asked from an address.
@@ -70,21 +70,21 @@ async fn handle(State((app, peer)): State<(App, IpAddr)>, request: Request) -> R
     let head = request.method() == Method::HEAD;
     let mut response = match auth::refusal(app.users.as_ref(), peer, request.headers()).await {
         Some(refusal) => refusal,
-        None => answer_to(&app, request).await.unwrap_or_else(Failure::into_response),
+        None => answer_to(&app, request).await.unwrap_or_else(ErrorResponse::into_response),
     };
     response.headers_mut().insert("docker-distribution-api-version", answer::value("registry/2.0"));
     record.status = response.status().as_u16();
     let length = response.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     match length {
-        Some(length) if length > 0 && !head => app.recorder.watch(record, response, length),
+        Some(length) if length > 0 && !head => app.log.watch(record, response, length),
         _ => {
-            app.recorder.note(record);
+            app.log.note(record);
             response
         }
     }
 }
 
-async fn answer_to(app: &App, request: Request) -> Result<Response, Failure> {
+async fn answer_to(app: &App, request: Request) -> Result<Response, ErrorResponse> {
     let (head, body) = request.into_parts();
     if head.version == Version::HTTP_11 && !head.headers.contains_key(header::HOST) {
         return Err(Code::RequestInvalid.because("there is no `Host`")); // RFC 9112, 3.2
@@ -107,7 +107,7 @@ async fn answer_to(app: &App, request: Request) -> Result<Response, Failure> {
     }
 }
 
-async fn routed(app: &App, mut route: Route, head: &Parts, body: Body) -> Result<Response, Failure> {
+async fn routed(app: &App, mut route: Route, head: &Parts, body: Body) -> Result<Response, ErrorResponse> {
     let reads = head.method == Method::GET || head.method == Method::HEAD;
     if !reads && !app.store.is_writable() {
         return Err(Code::Unsupported.because("this registry is read-only"));
@@ -144,11 +144,11 @@ async fn routed(app: &App, mut route: Route, head: &Parts, body: Body) -> Result
 }
 
 /// The path of the repository that is meant by a name.
-fn found(app: &App, name: &str, registry: Option<&str>) -> Result<String, Failure> {
+fn found(app: &App, name: &str, registry: Option<&str>) -> Result<String, ErrorResponse> {
     named(app.store.find(name, registry))
 }
 
-fn named(found: Result<String, Clash>) -> Result<String, Failure> {
+fn named(found: Result<String, NameClash>) -> Result<String, ErrorResponse> {
     found.map_err(|clash| Code::NameUnknown.because(format!("{clash}: put the registry before the path")))
 }
 

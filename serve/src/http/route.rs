@@ -3,9 +3,9 @@
 use axum::http::{Method, Uri};
 use sealift_core::content::{Digest, Repository, Tag, Version};
 
-use super::answer::{Code, Failure};
+use super::answer::{Code, ErrorResponse};
 
-/// A path, in its parts. Names are valid repository paths.
+/// A path, in its parts. RepositoryNames are valid repository paths.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     Base,
@@ -31,7 +31,7 @@ impl Route {
         }
     }
 
-    pub(crate) fn of(uri: &Uri) -> Result<Self, Failure> {
+    pub(crate) fn of(uri: &Uri) -> Result<Self, ErrorResponse> {
         let path = percent_encoding::percent_decode_str(uri.path()).decode_utf8();
         let path = path.map_err(|_| Code::NameInvalid.because("the path is not UTF-8"))?;
         let rest = match &*path {
@@ -58,28 +58,28 @@ impl Route {
 }
 
 /// What cannot be a tag is not there for a client that reads.
-pub(crate) fn for_reading(failure: Failure, method: &Method) -> Failure {
+pub(crate) fn for_reading(failure: ErrorResponse, method: &Method) -> ErrorResponse {
     match failure.0.first() {
         Some((Code::TagInvalid, detail)) if matches!(*method, Method::GET | Method::HEAD | Method::DELETE) => {
-            Failure(vec![(Code::TagUnknown, detail.clone())])
+            ErrorResponse(vec![(Code::TagUnknown, detail.clone())])
         }
         _ => failure,
     }
 }
 
 /// A valid repository path.
-pub(crate) fn repository(name: &str) -> Result<String, Failure> {
+pub(crate) fn repository(name: &str) -> Result<String, ErrorResponse> {
     match Repository::new("localhost", name) {
         Ok(repository) => Ok(repository.path().to_owned()),
         Err(error) => Err(Code::NameInvalid.because(error.to_string())),
     }
 }
 
-pub(crate) fn digest(text: &str) -> Result<Digest, Failure> {
+pub(crate) fn digest(text: &str) -> Result<Digest, ErrorResponse> {
     text.parse().map_err(|error| Code::DigestInvalid.because(format!("{error}")))
 }
 
-fn version(text: &str) -> Result<Version, Failure> {
+fn version(text: &str) -> Result<Version, ErrorResponse> {
     if text.contains(':') {
         return digest(text).map(Version::Digest);
     }

@@ -16,8 +16,8 @@ use sealift_oci_layout::{Layout, Writer, WriterOptions};
 
 use super::*;
 use crate::{
+    options::ServeOptions,
     sample::{Dialect, Image, layer},
-    server::ServeOptions,
 };
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -26,8 +26,8 @@ async fn app(dir: &Path, writable: bool) -> App {
     let mut options = ServeOptions::new(dir).throwaway();
     options.writable = writable;
     let background = TaskTracker::new();
-    let store = Arc::new(Store::open(&options, background.clone()).await.unwrap());
-    App::new(store, None, Recorder::default(), Files::new(100), background)
+    let store = Arc::new(RepositoryStore::open(&options, background.clone()).await.unwrap());
+    App::new(store, None, AccessLog::default(), FilePermits::new(100), background)
 }
 
 fn request(method: Method, path: &str, body: impl Into<Body>) -> Request {

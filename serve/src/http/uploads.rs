@@ -13,15 +13,15 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     App, about,
-    answer::{self, Code, Failure, empty},
+    answer::{self, Code, ErrorResponse, empty},
     found, query,
     route::{digest, repository},
-    sessions::Held,
+    upload_sessions::UploadGuard,
 };
 
 /// `POST /v2/<name>/blobs/uploads/`: begins an upload, takes a blob in one request (`digest=`), or takes it from
 /// another repository (`mount=&from=`). A `from` that is the repository itself asks whether the blob is there.
-pub(crate) async fn start(app: &App, name: &str, head: &Parts, body: Body) -> Result<Response, Failure> {
+pub(crate) async fn start(app: &App, name: &str, head: &Parts, body: Body) -> Result<Response, ErrorResponse> {
     let uri = &head.uri;
     if let (Some(mount), Some(from)) = (query(uri, "mount"), query(uri, "from"))
         && let (Ok(mount), Ok(from)) = (digest(&mount), repository(&from))
@@ -59,13 +59,19 @@ async fn mounted(app: &App, name: &str, digest: &Digest, from: &str) -> bool {
 }
 
 /// `GET /v2/<name>/blobs/uploads/<id>`: how far it is.
-pub(crate) async fn status(app: &App, name: &str, id: &str) -> Result<Response, Failure> {
+pub(crate) async fn status(app: &App, name: &str, id: &str) -> Result<Response, ErrorResponse> {
     let length = app.sessions.length(name, id).await?;
     Ok(progress(StatusCode::NO_CONTENT, name, id, length))
 }
 
 /// `PATCH /v2/<name>/blobs/uploads/<id>`: the next bytes.
-pub(crate) async fn append(app: &App, name: &str, id: &str, head: &Parts, body: Body) -> Result<Response, Failure> {
+pub(crate) async fn append(
+    app: &App,
+    name: &str,
+    id: &str,
+    head: &Parts,
+    body: Body,
+) -> Result<Response, ErrorResponse> {
     let first = first_byte(&head.headers);
     let mut held = app.sessions.hold(name, id, first.is_some()).await?;
     let known = match comes_next(first, &held) {
@@ -76,14 +82,20 @@ pub(crate) async fn append(app: &App, name: &str, id: &str, head: &Parts, body: 
     let (this, id_of) = (app.clone(), id.to_owned());
     let receiving = app.background.spawn(async move {
         receive(&this, &id_of, &mut held, known, body).await?;
-        Ok::<u64, Failure>(held.length())
+        Ok::<u64, ErrorResponse>(held.length())
     });
     let length = receiving.await.map_err(|_| Code::Unknown)??;
     Ok(progress(StatusCode::ACCEPTED, name, id, length))
 }
 
 /// `PUT /v2/<name>/blobs/uploads/<id>?digest=`: the last bytes, or none, and the name.
-pub(crate) async fn finish(app: &App, name: &str, id: &str, head: &Parts, body: Body) -> Result<Response, Failure> {
+pub(crate) async fn finish(
+    app: &App,
+    name: &str,
+    id: &str,
+    head: &Parts,
+    body: Body,
+) -> Result<Response, ErrorResponse> {
     let wanted = query(&head.uri, "digest").ok_or_else(|| Code::DigestInvalid.because("`digest` is missing"))?;
     let wanted = digest(&wanted)?;
     let first = first_byte(&head.headers);
@@ -106,13 +118,13 @@ pub(crate) async fn finish(app: &App, name: &str, id: &str, head: &Parts, body: 
 }
 
 /// `DELETE /v2/<name>/blobs/uploads/<id>`: gives it up.
-pub(crate) fn cancel(app: &App, name: &str, id: &str) -> Result<Response, Failure> {
+pub(crate) fn cancel(app: &App, name: &str, id: &str) -> Result<Response, ErrorResponse> {
     if app.sessions.remove(name, id) { Ok(empty(StatusCode::NO_CONTENT)) } else { Err(Code::BlobUploadUnknown.into()) }
 }
 
 /// Takes the bytes of a request, but for the first `known` ones. A file is open from the first byte to the end of the
 /// request. What came before something broke off stays; after an error of the disk the upload is over.
-async fn receive(app: &App, id: &str, held: &mut Held, known: u64, body: Body) -> Result<(), Failure> {
+async fn receive(app: &App, id: &str, held: &mut UploadGuard, known: u64, body: Body) -> Result<(), ErrorResponse> {
     let mut place = None;
     let received = receive_all(app, held, known, body, &mut place).await;
     let rested = match held.incoming.as_mut() {
@@ -128,11 +140,11 @@ async fn receive(app: &App, id: &str, held: &mut Held, known: u64, body: Body) -
 
 async fn receive_all(
     app: &App,
-    held: &mut Held,
+    held: &mut UploadGuard,
     mut known: u64,
     body: Body,
     place: &mut Option<OwnedSemaphorePermit>,
-) -> Result<(), Failure> {
+) -> Result<(), ErrorResponse> {
     let writer = app.store.writer().ok_or(Code::Unsupported)?;
     let mut body = body.into_data_stream();
     loop {
@@ -160,11 +172,11 @@ async fn receive_all(
     }
 }
 
-fn broke_off(error: axum::Error) -> Failure {
+fn broke_off(error: axum::Error) -> ErrorResponse {
     Code::BlobUploadInvalid.because(format!("the body broke off: {error}"))
 }
 
-async fn commit(app: &App, name: &str, incoming: BlobWriter, digest: &Digest) -> Result<Response, Failure> {
+async fn commit(app: &App, name: &str, incoming: BlobWriter, digest: &Digest) -> Result<Response, ErrorResponse> {
     incoming.commit(digest).await.map_err(|error| match error.kind() {
         ErrorKind::Corrupt => Code::DigestInvalid.because(error.message()),
         _ => error.into(),
@@ -188,7 +200,7 @@ fn progress(status: StatusCode, name: &str, id: &str, length: u64) -> Response {
 }
 
 fn out_of_order(name: &str, id: &str, length: u64) -> Response {
-    let mut response = Failure::from(Code::RangeInvalid).into_response();
+    let mut response = ErrorResponse::from(Code::RangeInvalid).into_response();
     for (key, value) in progress(StatusCode::NO_CONTENT, name, id, length).headers() {
         response.headers_mut().insert(key, value.clone());
     }
@@ -207,7 +219,7 @@ fn first_byte(headers: &HeaderMap) -> Option<u64> {
 ///
 /// A request that took over from another one may begin before that: its client asked how far the upload is while bytes
 /// still came.
-fn comes_next(first: Option<u64>, held: &Held) -> Result<u64, u64> {
+fn comes_next(first: Option<u64>, held: &UploadGuard) -> Result<u64, u64> {
     let length = held.length();
     match first {
         None => Ok(0),

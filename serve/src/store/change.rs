@@ -18,20 +18,20 @@ use sealift_oci_layout::{EntryChange, Writer};
 use tokio::sync::oneshot;
 
 use super::{
-    Repository, Store,
+    RepositoryStore, ServedRepository,
     content::{Content, Objection},
 };
 
 /// Why a change was not made.
 #[derive(Clone, Debug)]
-pub(crate) enum Refused {
+pub(crate) enum ChangeError {
     /// It is wrong.
     Objection(Objection),
     /// The disk, most likely.
     Failed(Error),
 }
 
-impl From<Error> for Refused {
+impl From<Error> for ChangeError {
     fn from(error: Error) -> Self {
         Self::Failed(error)
     }
@@ -41,7 +41,7 @@ impl From<Error> for Refused {
 pub(super) struct Order {
     path: String,
     wish: Wish,
-    answer: oneshot::Sender<Result<bool, Refused>>,
+    answer: oneshot::Sender<Result<bool, ChangeError>>,
 }
 
 enum Wish {
@@ -50,9 +50,9 @@ enum Wish {
 }
 
 /// An order and what came of it: whether there was something to change.
-type Outcome = (Order, Result<bool, Refused>);
+type Outcome = (Order, Result<bool, ChangeError>);
 
-impl Store {
+impl RepositoryStore {
     /// Takes a manifest, if all that it points to is in the repository.
     ///
     /// # Errors
@@ -62,7 +62,7 @@ impl Store {
         path: &str,
         at: &Version,
         manifest: &Manifest,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), ChangeError> {
         let Some(writer) = &self.writer else { return Ok(()) };
         let content = match self.repository(path) {
             Some(repository) => repository.known(self).await.whole()?,
@@ -72,7 +72,7 @@ impl Store {
         self.compare_sizes(manifest).await?;
         let item = manifest.descriptor();
         writer.put_bytes(&item, manifest.bytes().clone()).await.map_err(|error| match error.kind() {
-            ErrorKind::Corrupt => Refused::Objection(Objection::WrongDigest(item.digest)),
+            ErrorKind::Corrupt => ChangeError::Objection(Objection::WrongDigest(item.digest)),
             _ => error.into(),
         })?;
         let wish = Wish::Put { manifest: Box::new(manifest.clone()), tag: at.tag().cloned() };
@@ -83,31 +83,31 @@ impl Store {
     ///
     /// # Errors
     /// If it is refused or cannot be written; then nothing has changed.
-    pub(crate) async fn delete_manifest(self: &Arc<Self>, path: &str, at: &Version) -> Result<bool, Refused> {
+    pub(crate) async fn delete_manifest(self: &Arc<Self>, path: &str, at: &Version) -> Result<bool, ChangeError> {
         if self.writer.is_none() || self.repository(path).is_none() {
             return Ok(false);
         }
         self.change(path, Wish::Delete(at.clone())).await
     }
 
-    fn objection_to(&self, path: &str, content: &Content, manifest: &Manifest) -> Result<(), Refused> {
+    fn objection_to(&self, path: &str, content: &Content, manifest: &Manifest) -> Result<(), ChangeError> {
         let loose = self.loose();
         let none = Default::default();
         let objection = content.objection_to(manifest, loose.get(path).unwrap_or(&none));
-        objection.map_or(Ok(()), |objection| Err(Refused::Objection(objection)))
+        objection.map_or(Ok(()), |objection| Err(ChangeError::Objection(objection)))
     }
 
     /// Compares the sizes that a manifest says with the files, also of what need not be here and is: a wrong one would
     /// make the layout look damaged, with the images of others in it.
-    async fn compare_sizes(&self, manifest: &Manifest) -> Result<(), Refused> {
+    async fn compare_sizes(&self, manifest: &Manifest) -> Result<(), ChangeError> {
         for item in manifest.blobs().chain(manifest.children()) {
             let digest = item.digest.clone();
             match (self.layout.open_blob(&digest).await?, item.known_size()) {
                 (None, _) if !item.is_foreign() => {
-                    return Err(Refused::Objection(Objection::Missing(vec![digest])));
+                    return Err(ChangeError::Objection(Objection::Missing(vec![digest])));
                 }
                 (Some((_, found)), Some(said)) if said != found => {
-                    return Err(Refused::Objection(Objection::WrongSize { digest, said, found }));
+                    return Err(ChangeError::Objection(Objection::WrongSize { digest, said, found }));
                 }
                 _ => {}
             }
@@ -116,7 +116,7 @@ impl Store {
     }
 
     /// Queues a change and waits until it is made, alone or with others. It is made even if nobody waits any more.
-    async fn change(self: &Arc<Self>, path: &str, wish: Wish) -> Result<bool, Refused> {
+    async fn change(self: &Arc<Self>, path: &str, wish: Wish) -> Result<bool, ChangeError> {
         let (answer, outcome) = oneshot::channel();
         self.orders().push(Order { path: path.to_owned(), wish, answer });
         let this = Arc::clone(self);
@@ -151,7 +151,7 @@ impl Store {
     /// Makes changes all together. Those that could not be written come back.
     async fn make(self: &Arc<Self>, writer: &Writer, orders: Vec<Order>) -> Vec<Outcome> {
         let failure = |orders: Vec<Order>, error: &Error| {
-            orders.into_iter().map(|order| (order, Err(Refused::Failed(error.clone())))).collect()
+            orders.into_iter().map(|order| (order, Err(ChangeError::Failed(error.clone())))).collect()
         };
         if let Err(error) = self.follow().await {
             return failure(orders, &error);
@@ -181,9 +181,10 @@ impl Store {
         self: &Arc<Self>,
         order: &Order,
         tried: &mut BTreeMap<String, Content>,
-    ) -> Result<Option<Vec<EntryChange>>, Refused> {
+    ) -> Result<Option<Vec<EntryChange>>, ChangeError> {
         if !tried.contains_key(&order.path) {
-            let repository = self.repository(&order.path).unwrap_or_else(|| Arc::new(Repository::new(&order.path)));
+            let repository =
+                self.repository(&order.path).unwrap_or_else(|| Arc::new(ServedRepository::new(&order.path)));
             let content = repository.known(self).await.whole()?;
             tried.insert(order.path.clone(), Content::clone(&content));
         }
@@ -195,7 +196,7 @@ impl Store {
             }
             Wish::Delete(Version::Tag(tag)) => Ok(content.remove_tag(tag)),
             Wish::Delete(Version::Digest(digest)) => match content.objection_to_removing(digest) {
-                Some(objection) => Err(Refused::Objection(objection)),
+                Some(objection) => Err(ChangeError::Objection(objection)),
                 None => Ok(content.remove(digest)),
             },
         }

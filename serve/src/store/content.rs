@@ -5,8 +5,8 @@
 //! and a server that starts again finds the same content. Nothing else is known here: what is served and does not
 //! follow from the index (blobs that no manifest points to) is kept apart, in the repository.
 
+mod listed;
 mod objection;
-mod spelling;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -16,15 +16,15 @@ use std::{
 use sealift_core::content::{Descriptor, Digest, Manifest, Tag, Version};
 use sealift_oci_layout::{EntryChange, RefStyle, named};
 
+use listed::ListedEntry;
 pub(crate) use objection::Objection;
-use spelling::Entry;
 
 /// The content of a repository. Cloned to try a change; the clone takes its place once the change is on the disk.
 #[derive(Clone, Default)]
 pub(crate) struct Content {
     path: String,
     pub(super) tags: BTreeMap<Tag, Digest>,
-    manifests: HashMap<Digest, Arc<Held>>,
+    manifests: HashMap<Digest, Arc<ManifestLinks>>,
     /// Manifests that are listed, or below an index, and were not read: not yet, or because they are missing or
     /// damaged.
     unread: HashMap<Digest, Descriptor>,
@@ -36,11 +36,11 @@ pub(crate) struct Content {
     parents: HashMap<Digest, usize>,
     referrers: HashMap<Digest, BTreeSet<Digest>>,
     /// The entries of the index, by what they mean. The first one of a tag counts.
-    listed: HashMap<Version, Vec<Entry>>,
+    listed: HashMap<Version, Vec<ListedEntry>>,
 }
 
 /// What is known of a manifest.
-struct Held {
+struct ManifestLinks {
     /// How a referrer is listed: with its artifact type and annotations.
     descriptor: Descriptor,
     children: BTreeSet<Digest>,
@@ -66,7 +66,7 @@ impl Content {
             self.tags.insert(tag.clone(), item.digest.clone());
             *self.tagged.entry(item.digest.clone()).or_default() += 1;
         }
-        self.listed.entry(version).or_default().push(Entry::of(item));
+        self.listed.entry(version).or_default().push(ListedEntry::of(item));
         self.lacks(item);
     }
 
@@ -143,7 +143,7 @@ impl Content {
         if let Some(subject) = &subject {
             self.referrers.entry(subject.clone()).or_default().insert(digest.clone());
         }
-        let held = Held { descriptor: manifest.as_referrer(), children, blobs, subject };
+        let held = ManifestLinks { descriptor: manifest.as_referrer(), children, blobs, subject };
         self.manifests.insert(digest.clone(), Arc::new(held));
     }
 
@@ -198,7 +198,7 @@ impl Content {
     }
 
     /// Forgets what a manifest points to.
-    fn let_go(&mut self, digest: &Digest, held: &Held) {
+    fn let_go(&mut self, digest: &Digest, held: &ManifestLinks) {
         if let Some(subject) = &held.subject
             && let Some(referrers) = self.referrers.get_mut(subject)
         {
@@ -242,8 +242,8 @@ impl Content {
         let kept = before.iter().find_map(|entry| entry.moved(item.clone(), &version));
         let entry = kept.unwrap_or_else(|| named(item, &self.path, &version, RefStyle::Full));
         let others = before.iter().filter(|other| !other.is_called(entry.name()));
-        changes.extend(others.map(Entry::removal));
-        self.listed.insert(version, vec![Entry::of(entry.entry())]);
+        changes.extend(others.map(ListedEntry::removal));
+        self.listed.insert(version, vec![ListedEntry::of(entry.entry())]);
         changes.push(EntryChange::Set(Box::new(entry)));
         before.into_iter().map(|entry| entry.digest).collect()
     }
@@ -251,7 +251,7 @@ impl Content {
     /// Removes all entries that mean a version; what they pointed to comes back.
     fn unlist(&mut self, version: &Version, changes: &mut Vec<EntryChange>) -> Vec<Digest> {
         let entries = self.listed.remove(version).unwrap_or_default();
-        changes.extend(entries.iter().map(Entry::removal));
+        changes.extend(entries.iter().map(ListedEntry::removal));
         entries.into_iter().map(|entry| entry.digest).collect()
     }
 

@@ -25,22 +25,22 @@ use sealift_oci_layout::{EntryName, Layout, Writer, WriterOptions};
 use tokio::sync::{RwLock, Semaphore};
 use tokio_util::task::TaskTracker;
 
-use crate::server::ServeOptions;
+use crate::{descriptors::READING, options::ServeOptions};
+pub(crate) use change::ChangeError;
 use change::Order;
-pub(crate) use change::Refused;
 pub(crate) use content::Objection;
-pub use names::Clash;
-use names::Names;
-pub(crate) use repository::Repository;
+pub use names::NameClash;
+use names::RepositoryNames;
+pub(crate) use repository::ServedRepository;
 
 /// Repositories over one layout.
-pub(crate) struct Store {
+pub(crate) struct RepositoryStore {
     layout: Layout,
     writer: Option<Writer>,
     /// Where entries are that are only a tag.
     unnamed: String,
     /// What the index has.
-    names: Mutex<Names>,
+    names: Mutex<RepositoryNames>,
     /// Blobs that were brought to a path and that no manifest there had then. In memory alone.
     loose: Mutex<HashMap<String, HashSet<Digest>>>,
     /// Held while `names` is compared with the index: how often others had changed the index when it was read.
@@ -55,10 +55,7 @@ pub(crate) struct Store {
     background: TaskTracker,
 }
 
-/// Manifests that are read at the same time, and with that files that are open for it.
-pub(crate) const READING: usize = 16;
-
-impl Store {
+impl RepositoryStore {
     pub(crate) async fn open(options: &ServeOptions, background: TaskTracker) -> Result<Self> {
         let writer = if options.writable {
             let writer = Writer::create(&options.dir, WriterOptions { sync: options.sync }).await?;
@@ -140,15 +137,15 @@ impl Store {
     ///
     /// # Errors
     /// If several registries have such a path.
-    pub(crate) fn find(&self, path: &str, registry: Option<&str>) -> Result<String, Clash> {
+    pub(crate) fn find(&self, path: &str, registry: Option<&str>) -> Result<String, NameClash> {
         self.all().find(path, registry)
     }
 
     /// The same for a push: one that was begun at a path goes on there.
     ///
     /// # Errors
-    /// Those of [`Store::find`].
-    pub(crate) fn find_for_push(&self, path: &str, registry: Option<&str>) -> Result<String, Clash> {
+    /// Those of [`RepositoryStore::find`].
+    pub(crate) fn find_for_push(&self, path: &str, registry: Option<&str>) -> Result<String, NameClash> {
         if self.loose().contains_key(path) {
             return Ok(path.to_owned());
         }
@@ -156,7 +153,7 @@ impl Store {
     }
 
     /// Paths that could mean several repositories.
-    pub(crate) fn clashes(&self) -> Vec<Clash> {
+    pub(crate) fn clashes(&self) -> Vec<NameClash> {
         self.all().clashes()
     }
 
@@ -182,7 +179,7 @@ impl Store {
     }
 
     /// A repository that has, or had, a manifest.
-    pub(crate) fn repository(&self, path: &str) -> Option<Arc<Repository>> {
+    pub(crate) fn repository(&self, path: &str) -> Option<Arc<ServedRepository>> {
         self.all().by_path.get(path).cloned()
     }
 
@@ -192,7 +189,7 @@ impl Store {
         all.by_path.iter().filter(|(_, repository)| !repository.is_empty()).map(|(path, _)| path.clone()).collect()
     }
 
-    fn all(&self) -> MutexGuard<'_, Names> {
+    fn all(&self) -> MutexGuard<'_, RepositoryNames> {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -225,12 +222,12 @@ impl Store {
     }
 
     /// Forgets a blob that no manifest has; says whether it was known. The file stays.
-    pub(crate) async fn forget_blob(self: &Arc<Self>, path: &str, digest: &Digest) -> Result<bool, Refused> {
+    pub(crate) async fn forget_blob(self: &Arc<Self>, path: &str, digest: &Digest) -> Result<bool, ChangeError> {
         if let Some(repository) = self.repository(path)
             && repository.known(self).await.whole()?.has_blob(digest)
         {
             let detail = "a manifest of the repository has it: delete that one first";
-            return Err(Refused::Objection(Objection::InUse(detail)));
+            return Err(ChangeError::Objection(Objection::InUse(detail)));
         }
         Ok(self.loose().get_mut(path).is_some_and(|blobs| blobs.remove(digest)))
     }
@@ -255,8 +252,8 @@ impl Store {
 }
 
 /// The repositories that the index has.
-fn read(layout: &Layout, unnamed: &str) -> Names {
-    let mut names = Names::default();
+fn read(layout: &Layout, unnamed: &str) -> RepositoryNames {
+    let mut names = RepositoryNames::default();
     for broken in layout.broken_entries() {
         tracing::warn!("{broken}; it is not served");
     }

@@ -9,32 +9,32 @@ use std::{
     sync::Arc,
 };
 
-use super::{Repository, path};
+use super::{ServedRepository, path};
 
 /// The repositories by their paths, and the short paths that lead to them.
 #[derive(Default)]
-pub(super) struct Names {
-    pub(super) by_path: BTreeMap<String, Arc<Repository>>,
+pub(super) struct RepositoryNames {
+    pub(super) by_path: BTreeMap<String, Arc<ServedRepository>>,
     /// From a path without a registry to those with one.
     short: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// A path that images of several registries have, so that it means none of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Clash {
+pub struct NameClash {
     /// The path without a registry: `library/nginx`.
     pub path: String,
     /// The paths that are served instead: `docker.io/library/nginx`, `quay.io/library/nginx`.
     pub repositories: Vec<String>,
 }
 
-impl Names {
+impl RepositoryNames {
     /// The repository with this path, made if there is none. `name` is how the index writes it, perhaps otherwise.
-    pub(super) fn make(&mut self, name: &str, path: &str) -> Arc<Repository> {
+    pub(super) fn make(&mut self, name: &str, path: &str) -> Arc<ServedRepository> {
         if let Some(short) = path::without_registry(name) {
             self.short.entry(short.to_owned()).or_default().insert(path.to_owned());
         }
-        Arc::clone(self.by_path.entry(path.to_owned()).or_insert_with(|| Arc::new(Repository::new(path))))
+        Arc::clone(self.by_path.entry(path.to_owned()).or_insert_with(|| Arc::new(ServedRepository::new(path))))
     }
 
     /// Lets these take the place of others, which are asked where these know nothing.
@@ -54,7 +54,7 @@ impl Names {
     ///
     /// # Errors
     /// If several registries have such a path.
-    pub(super) fn find(&self, path: &str, registry: Option<&str>) -> Result<String, Clash> {
+    pub(super) fn find(&self, path: &str, registry: Option<&str>) -> Result<String, NameClash> {
         if let Some(registry) = registry
             && let Some(full) = path::served(&format!("{registry}/{path}"))
             && self.has(&full)
@@ -79,18 +79,18 @@ impl Names {
     }
 
     /// The short paths that mean nothing because they would mean several repositories.
-    pub(super) fn clashes(&self) -> Vec<Clash> {
+    pub(super) fn clashes(&self) -> Vec<NameClash> {
         let without = self.short.keys().filter(|path| !self.has(path));
         let several = without.map(|path| (path, self.full(path))).filter(|(_, full)| full.len() > 1);
         several.map(|(path, full)| clash(path, &full)).collect()
     }
 }
 
-fn clash(path: &str, full: &[&str]) -> Clash {
-    Clash { path: path.to_owned(), repositories: full.iter().map(|&path| path.to_owned()).collect() }
+fn clash(path: &str, full: &[&str]) -> NameClash {
+    NameClash { path: path.to_owned(), repositories: full.iter().map(|&path| path.to_owned()).collect() }
 }
 
-impl std::fmt::Display for Clash {
+impl std::fmt::Display for NameClash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let repositories: Vec<_> = self.repositories.iter().map(|path| format!("`{path}`")).collect();
         write!(f, "`{}` could be {}", self.path, repositories.join(" or "))
@@ -103,8 +103,8 @@ mod tests {
 
     use super::*;
 
-    fn names(all: &[&str]) -> Names {
-        let mut names = Names::default();
+    fn names(all: &[&str]) -> RepositoryNames {
+        let mut names = RepositoryNames::default();
         for name in all {
             let item = Descriptor::to(well_known::OCI_MANIFEST, b"{}");
             names.make(name, &path::served(name).unwrap()).list(Version::Tag("v1".parse().unwrap()), &item);

@@ -11,23 +11,23 @@ use sealift_core::{
 };
 use tokio::time::Instant;
 
-use super::{Store, content::Content, load::load};
+use super::{RepositoryStore, content::Content, load::load};
 
 /// A repository. Its tags are known from the start; its manifests are read at the first question about more.
-pub(crate) struct Repository {
-    state: Mutex<State>,
+pub(crate) struct ServedRepository {
+    state: Mutex<RepositoryState>,
     /// Held while the layout is read.
     loading: tokio::sync::Mutex<()>,
     /// As it was before the directory changed: who has a digest from there may still ask for it.
-    before: Mutex<Option<Arc<Repository>>>,
+    before: Mutex<Option<Arc<ServedRepository>>>,
 }
 
-struct State {
+struct RepositoryState {
     content: Arc<Content>,
     is_loaded: bool,
     /// Counts attempts to read the layout that ended, and has what the last one found if it did not find all.
     attempts: u64,
-    incomplete: Option<Known>,
+    incomplete: Option<LoadedContent>,
     /// The last look for manifests that were missing.
     looked: Instant,
 }
@@ -37,24 +37,24 @@ const MISSING: Duration = Duration::from_secs(1);
 
 /// What was found in a repository.
 #[derive(Clone)]
-pub(super) struct Known {
+pub(super) struct LoadedContent {
     pub(super) content: Arc<Content>,
     /// An error of the system because of which more may be there.
     pub(super) gap: Option<Error>,
 }
 
-impl Known {
+impl LoadedContent {
     /// The whole content.
     pub(super) fn whole(self) -> Result<Arc<Content>> {
         self.gap.map_or(Ok(self.content), Err)
     }
 }
 
-impl Repository {
+impl ServedRepository {
     pub(super) fn new(path: &str) -> Self {
         let content = Arc::new(Content::new(path));
         Self {
-            state: Mutex::new(State {
+            state: Mutex::new(RepositoryState {
                 content,
                 is_loaded: false,
                 attempts: 0,
@@ -94,26 +94,26 @@ impl Repository {
     ///
     /// It is read to the end in a task of its own: a client that goes away must not leave half of it behind. What an
     /// error of the system hid is read again at the next question.
-    pub(super) async fn known(self: &Arc<Self>, store: &Arc<Store>) -> Known {
+    pub(super) async fn known(self: &Arc<Self>, store: &Arc<RepositoryStore>) -> LoadedContent {
         let seen = {
             let state = lock(&self.state);
             if state.is_loaded {
-                return Known { content: Arc::clone(&state.content), gap: None };
+                return LoadedContent { content: Arc::clone(&state.content), gap: None };
             }
             state.attempts
         };
         let (this, store) = (Arc::clone(self), Arc::clone(store));
         let background = store.background.clone();
         let task = background.spawn(async move { this.load(&store, seen).await });
-        task.await.unwrap_or_else(|_| Known { content: self.content(), gap: Some(Error::cancelled()) })
+        task.await.unwrap_or_else(|_| LoadedContent { content: self.content(), gap: Some(Error::cancelled()) })
     }
 
-    async fn load(&self, store: &Store, seen: u64) -> Known {
+    async fn load(&self, store: &RepositoryStore, seen: u64) -> LoadedContent {
         let _loading = self.loading.lock().await;
         let mut content = {
             let state = lock(&self.state);
             if state.is_loaded {
-                return Known { content: Arc::clone(&state.content), gap: None };
+                return LoadedContent { content: Arc::clone(&state.content), gap: None };
             }
             // Those who waited for this attempt do not all begin another one.
             if state.attempts > seen
@@ -124,7 +124,7 @@ impl Repository {
             Content::clone(&state.content)
         };
         let gap = load(store.layout(), &store.reading, &mut content).await;
-        let known = Known { content: Arc::new(content), gap };
+        let known = LoadedContent { content: Arc::new(content), gap };
         let mut state = lock(&self.state);
         state.attempts += 1;
         state.is_loaded = known.gap.is_none();
@@ -137,7 +137,7 @@ impl Repository {
 
     /// Looks again for manifests that are listed and were missing or damaged, when something was not found: they may
     /// have been brought since, and the index is the same then.
-    async fn again(self: &Arc<Self>, store: &Arc<Store>, known: Known) -> Known {
+    async fn again(self: &Arc<Self>, store: &Arc<RepositoryStore>, known: LoadedContent) -> LoadedContent {
         if known.gap.is_some() || !known.content.lacks_something() {
             return known;
         }
@@ -159,9 +159,9 @@ impl Repository {
             if gap.is_none() && Arc::ptr_eq(&state.content, &known.content) {
                 state.content = Arc::clone(&content);
             }
-            Known { content, gap }
+            LoadedContent { content, gap }
         });
-        task.await.unwrap_or_else(|_| Known { content: self.content(), gap: Some(Error::cancelled()) })
+        task.await.unwrap_or_else(|_| LoadedContent { content: self.content(), gap: Some(Error::cancelled()) })
     }
 
     /// The tags; none if there is no manifest.
@@ -175,7 +175,11 @@ impl Repository {
     }
 
     /// The manifest that a version means.
-    pub(crate) async fn resolve(self: &Arc<Self>, store: &Arc<Store>, version: &Version) -> Result<Option<Descriptor>> {
+    pub(crate) async fn resolve(
+        self: &Arc<Self>,
+        store: &Arc<RepositoryStore>,
+        version: &Version,
+    ) -> Result<Option<Descriptor>> {
         let content = self.content();
         let digest = match version {
             Version::Tag(tag) => match content.tags.get(tag) {
@@ -204,13 +208,17 @@ impl Repository {
         known.gap.map_or(Ok(None), Err)
     }
 
-    pub(crate) async fn referrers(self: &Arc<Self>, store: &Arc<Store>, subject: &Digest) -> Result<Vec<Descriptor>> {
+    pub(crate) async fn referrers(
+        self: &Arc<Self>,
+        store: &Arc<RepositoryStore>,
+        subject: &Digest,
+    ) -> Result<Vec<Descriptor>> {
         let known = self.known(store).await;
         Ok(self.again(store, known).await.whole()?.referrers(subject))
     }
 
     /// Returns true if a manifest has this blob.
-    pub(super) async fn has_blob(self: &Arc<Self>, store: &Arc<Store>, digest: &Digest) -> Result<bool> {
+    pub(super) async fn has_blob(self: &Arc<Self>, store: &Arc<RepositoryStore>, digest: &Digest) -> Result<bool> {
         let mut known = self.known(store).await;
         if !known.content.has_blob(digest) {
             known = self.again(store, known).await;

@@ -12,7 +12,7 @@ use crate::sample::{Dialect, Image, layer};
 /// Everything that a registry says of what is in its index.
 type Said = BTreeMap<String, Vec<String>>;
 
-async fn said(store: &Arc<Store>) -> Said {
+async fn said(store: &Arc<RepositoryStore>) -> Said {
     let mut all = Said::new();
     for path in store.names() {
         let known = store.repository(&path).unwrap().known(store).await;
@@ -22,15 +22,15 @@ async fn said(store: &Arc<Store>) -> Said {
     all
 }
 
-async fn open(dir: &Path) -> Arc<Store> {
+async fn open(dir: &Path) -> Arc<RepositoryStore> {
     let options = ServeOptions::new(dir).writable().throwaway().named("bundle");
-    Arc::new(Store::open(&options, TaskTracker::new()).await.unwrap())
+    Arc::new(RepositoryStore::open(&options, TaskTracker::new()).await.unwrap())
 }
 
 /// What a registry would say that starts now.
 async fn after_a_restart(dir: &Path) -> Said {
     let options = ServeOptions::new(dir).named("bundle");
-    said(&Arc::new(Store::open(&options, TaskTracker::new()).await.unwrap())).await
+    said(&Arc::new(RepositoryStore::open(&options, TaskTracker::new()).await.unwrap())).await
 }
 
 fn image(name: &str) -> Image {
@@ -141,7 +141,7 @@ async fn a_size_that_is_not_that_of_the_content_is_refused() {
         change(&mut document);
         let manifest = Manifest::parse(document.to_string(), image.root().media_type()).unwrap();
         let refused = store.put_manifest("a", &v1, &manifest).await;
-        matches!(refused, Err(Refused::Objection(Objection::WrongSize { .. })))
+        matches!(refused, Err(ChangeError::Objection(Objection::WrongSize { .. })))
     };
     let foreign = "application/vnd.oci.image.layer.nondistributable.v1.tar";
     assert!(refused(&|document| document["layers"][0]["size"] = 1.into()).await);
@@ -168,7 +168,7 @@ async fn a_blob_whose_file_is_gone_is_missing() {
         store.add_blob("a", &blob.digest);
     }
     let refused = store.put_manifest("a", &Version::Tag("v1".parse().unwrap()), image.root()).await;
-    assert!(matches!(refused, Err(Refused::Objection(Objection::Missing(_)))), "{refused:?}");
+    assert!(matches!(refused, Err(ChangeError::Objection(Objection::Missing(_)))), "{refused:?}");
 }
 
 // Seen: a push that was refused, or one blob, made the short name of another image 404 until a restart.

@@ -17,7 +17,7 @@ use std::{
 
 use sealift_core::content::Digest;
 use sealift_e2e::program::Folder;
-use sealift_oci_layout::{Layout, name_of};
+use sealift_oci_layout::{Layout, entry_name};
 use sealift_testkit::{
     content::Content,
     images::{Image, image, index},
@@ -69,7 +69,7 @@ async fn judged(dir: &Path) -> BTreeMap<String, Digest> {
     let layout = Layout::open(dir).await.unwrap();
     let mut images = BTreeMap::new();
     for entry in layout.entries() {
-        let name = name_of(&entry).unwrap().to_owned();
+        let name = entry_name(&entry).unwrap().to_owned();
         assert!(layout.has_image(&entry).await.unwrap(), "{name} is listed and not whole");
         let mut open = vec![entry.clone()];
         while let Some(item) = open.pop() {

@@ -20,7 +20,7 @@ use sealift_testkit::{
 use tempfile::TempDir;
 
 use super::*;
-use crate::{Config, Style, names::Called};
+use crate::{Config, Style, names::NameRule};
 
 /// Runs `wanted` from a registry in memory into a directory.
 async fn run(from: &Memory, wanted: &Wanted, dir: &Path) -> Report {

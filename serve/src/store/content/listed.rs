@@ -9,7 +9,7 @@ use sealift_oci_layout::{EntryChange, EntryName, NamedEntry, REF_NAME, RefStyle,
 
 /// An entry of the index.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
+pub(super) struct ListedEntry {
     pub(super) digest: Digest,
     spelling: Spelling,
 }
@@ -19,11 +19,11 @@ enum Spelling {
     /// Without a name.
     Unnamed,
     /// With this full name.
-    Named { full: String, kind: Kind },
+    Named { full: String, kind: SpellingKind },
 }
 
 #[derive(Clone, Debug)]
-enum Kind {
+enum SpellingKind {
     /// A repository and a version.
     Full { repository: String, style: RefStyle },
     /// A tag alone.
@@ -32,7 +32,7 @@ enum Kind {
     Other,
 }
 
-impl Entry {
+impl ListedEntry {
     /// An entry as it was found.
     pub(super) fn of(item: &Descriptor) -> Self {
         let spelling = match entry_name(item) {
@@ -46,8 +46,8 @@ impl Entry {
     pub(super) fn moved(&self, item: Descriptor, version: &Version) -> Option<NamedEntry> {
         let Spelling::Named { kind, .. } = &self.spelling else { return None };
         match (kind, version) {
-            (Kind::Full { repository, style }, _) => Some(named(item, repository, version, *style)),
-            (Kind::Tag, Version::Tag(tag)) => Some(tagged(item, tag)),
+            (SpellingKind::Full { repository, style }, _) => Some(named(item, repository, version, *style)),
+            (SpellingKind::Tag, Version::Tag(tag)) => Some(tagged(item, tag)),
             _ => None,
         }
     }
@@ -67,14 +67,14 @@ impl Entry {
     }
 }
 
-fn kind_of(full: &str, item: &Descriptor) -> Kind {
+fn kind_of(full: &str, item: &Descriptor) -> SpellingKind {
     match EntryName::parse(full) {
-        None => Kind::Other,
-        Some(EntryName { repository, .. }) if repository.is_empty() => Kind::Tag,
+        None => SpellingKind::Other,
+        Some(EntryName { repository, .. }) if repository.is_empty() => SpellingKind::Tag,
         Some(EntryName { repository, version }) => {
             let ref_name = item.annotations.get(REF_NAME);
             let is_tag = version.tag().is_some_and(|tag| ref_name.is_some_and(|name| *name == tag.to_string()));
-            Kind::Full { repository, style: if is_tag { RefStyle::Tag } else { RefStyle::Full } }
+            SpellingKind::Full { repository, style: if is_tag { RefStyle::Tag } else { RefStyle::Full } }
         }
     }
 }

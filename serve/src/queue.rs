@@ -1,4 +1,4 @@
-//! Turns at something that takes a processor, such as the check of a password.
+//! CheckQueue at something that takes a processor, such as the check of a password.
 //!
 //! Under a flood of wrong logins the right one must still get through. In one line it would wait for all that came
 //! before, so every other turn goes to the one that came last; the turns between go to the one that waits longest, so
@@ -14,46 +14,46 @@ use tokio::sync::oneshot;
 
 /// Some turns at the same time.
 #[derive(Debug)]
-pub(crate) struct Turns {
-    state: Mutex<State>,
+pub(crate) struct CheckQueue {
+    state: Mutex<QueueState>,
     together: usize,
     most_waiting: usize,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct QueueState {
     /// Addresses that have their turn; one may have several.
     running: Vec<IpAddr>,
     /// Those that wait, the newest last.
-    waiting: Vec<(IpAddr, oneshot::Sender<Turn>)>,
+    waiting: Vec<(IpAddr, oneshot::Sender<CheckPermit>)>,
     /// Says whose turn is next: of the newest, or of the oldest.
     newest: bool,
 }
 
 /// A turn, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Turn {
-    turns: Arc<Turns>,
+pub(crate) struct CheckPermit {
+    turns: Arc<CheckQueue>,
     address: IpAddr,
 }
 
-impl Turns {
+impl CheckQueue {
     /// So many at the same time, and so many that wait.
     pub(crate) fn new(together: usize, most_waiting: usize) -> Arc<Self> {
         Arc::new(Self { state: Mutex::default(), together, most_waiting })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for a turn; none if too many others wait.
-    pub(crate) async fn wait(self: &Arc<Self>, address: IpAddr) -> Option<Turn> {
+    pub(crate) async fn wait(self: &Arc<Self>, address: IpAddr) -> Option<CheckPermit> {
         let turn = {
             let mut state = self.state();
             if state.running.len() < self.together {
                 state.running.push(address);
-                return Some(Turn { turns: Arc::clone(self), address });
+                return Some(CheckPermit { turns: Arc::clone(self), address });
             }
             let (sender, turn) = oneshot::channel();
             state.waiting.retain(|(_, waiting)| !waiting.is_closed());
@@ -72,7 +72,7 @@ impl Turns {
     }
 
     /// Takes out the one that is next.
-    fn next(state: &mut State) -> Option<(IpAddr, oneshot::Sender<Turn>)> {
+    fn next(state: &mut QueueState) -> Option<(IpAddr, oneshot::Sender<CheckPermit>)> {
         state.waiting.retain(|(_, waiting)| !waiting.is_closed());
         state.newest = !state.newest;
         let is_idle = |(address, _): &(IpAddr, _)| !state.running.contains(address);
@@ -85,20 +85,20 @@ impl Turns {
     }
 }
 
-impl Drop for Turn {
+impl Drop for CheckPermit {
     fn drop(&mut self) {
         let next = {
             let mut state = self.turns.state();
             if let Some(at) = state.running.iter().position(|address| *address == self.address) {
                 state.running.swap_remove(at);
             }
-            let next = Turns::next(&mut state);
+            let next = CheckQueue::next(&mut state);
             state.running.extend(next.as_ref().map(|(address, _)| *address));
             next
         };
         if let Some((address, sender)) = next {
             // If that one has just gone, its turn comes back here and is dropped, which gives it to the next.
-            drop(sender.send(Turn { turns: Arc::clone(&self.turns), address }));
+            drop(sender.send(CheckPermit { turns: Arc::clone(&self.turns), address }));
         }
     }
 }
@@ -116,7 +116,7 @@ mod tests {
     }
 
     /// Gets in line.
-    fn wait(turns: &Arc<Turns>, last: u8) -> BoxFuture<'static, Option<Turn>> {
+    fn wait(turns: &Arc<CheckQueue>, last: u8) -> BoxFuture<'static, Option<CheckPermit>> {
         let turns = Arc::clone(turns);
         let mut waiting = async move { turns.wait(address(last)).await }.boxed();
         assert!((&mut waiting).now_or_never().is_none());
@@ -125,7 +125,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_newest_and_the_oldest_are_next_by_turns() {
-        let turns = Turns::new(1, 10);
+        let turns = CheckQueue::new(1, 10);
         let mut turn = turns.wait(address(1)).await;
         let mut waiting: Vec<_> = (0..5).map(|number| (number, wait(&turns, 1))).collect();
         let mut order = Vec::new();
@@ -144,7 +144,7 @@ mod tests {
     // A connection that sends the next wrong login as soon as it has an answer must not keep others from their turn.
     #[tokio::test]
     async fn no_one_waits_for_ever_behind_those_that_come_again_and_again() {
-        let turns = Turns::new(1, 100);
+        let turns = CheckQueue::new(1, 100);
         let mut turn = turns.wait(address(1)).await;
         let mut flood: Vec<_> = (0..5).map(|_| wait(&turns, 1)).collect();
         let mut right = wait(&turns, 1);
@@ -167,7 +167,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_that_has_no_turn_comes_before_one_that_has() {
-        let turns = Turns::new(2, 10);
+        let turns = CheckQueue::new(2, 10);
         let (one, two) = (turns.wait(address(1)).await.unwrap(), turns.wait(address(1)).await.unwrap());
         let mut other = wait(&turns, 2);
         let mut same = wait(&turns, 1);
@@ -180,7 +180,7 @@ mod tests {
 
     #[tokio::test]
     async fn those_that_went_away_are_passed_over_and_give_nothing_back_twice() {
-        let turns = Turns::new(1, 10);
+        let turns = CheckQueue::new(1, 10);
         let first = turns.wait(address(1)).await.unwrap();
         let stays = wait(&turns, 1);
         for _ in 0..5 {
@@ -195,7 +195,7 @@ mod tests {
 
     #[tokio::test]
     async fn with_too_many_waiting_the_one_that_waits_longest_is_turned_away() {
-        let turns = Turns::new(1, 2);
+        let turns = CheckQueue::new(1, 2);
         let _first = turns.wait(address(1)).await.unwrap();
         let (oldest, mut second, mut third) = (wait(&turns, 1), wait(&turns, 1), wait(&turns, 1));
         assert!(oldest.now_or_never().unwrap().is_none());

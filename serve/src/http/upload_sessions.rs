@@ -17,17 +17,17 @@ use sealift_oci_layout::BlobWriter;
 use tokio::{sync::OwnedMutexGuard, task::AbortHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::answer::{Code, Failure};
+use super::answer::{Code, ErrorResponse};
 
 /// Uploads that were begun and are not finished.
 #[derive(Default)]
-pub(crate) struct Sessions {
-    open: Mutex<HashMap<String, Arc<Session>>>,
+pub(crate) struct UploadSessions {
+    open: Mutex<HashMap<String, Arc<UploadSession>>>,
     names: RandomState,
     sweep: OnceLock<AbortHandle>,
 }
 
-impl Drop for Sessions {
+impl Drop for UploadSessions {
     fn drop(&mut self) {
         if let Some(sweep) = self.sweep.get() {
             sweep.abort();
@@ -36,16 +36,16 @@ impl Drop for Sessions {
 }
 
 /// One upload.
-pub(super) struct Session {
+pub(super) struct UploadSession {
     /// Where it goes. Its location stays valid whatever else gets that path as its short name meanwhile.
     repository: String,
     /// None until the first byte came, and after the end.
     incoming: Arc<tokio::sync::Mutex<Option<BlobWriter>>>,
     length: AtomicU64,
-    state: Mutex<State>,
+    state: Mutex<SessionState>,
 }
 
-struct State {
+struct SessionState {
     used: Instant,
     /// Stops the request that has hold of it.
     stop: CancellationToken,
@@ -53,8 +53,8 @@ struct State {
 }
 
 /// A request's hold of an upload.
-pub(super) struct Held {
-    session: Arc<Session>,
+pub(super) struct UploadGuard {
+    session: Arc<UploadSession>,
     pub(super) incoming: OwnedMutexGuard<Option<BlobWriter>>,
     /// Says that another request takes over.
     pub(super) stop: CancellationToken,
@@ -77,7 +77,7 @@ const MOMENT: Duration = Duration::from_millis(500);
 /// How long a request waits for the one that it takes over from.
 const TAKE_OVER: Duration = Duration::from_secs(10);
 
-impl Sessions {
+impl UploadSessions {
     /// Begins to forget what nothing is heard of. Must be called in a tokio runtime.
     pub(super) fn sweeping() -> Arc<Self> {
         let this = Arc::new(Self::default());
@@ -86,7 +86,7 @@ impl Sessions {
         this
     }
 
-    fn open(&self) -> MutexGuard<'_, HashMap<String, Arc<Session>>> {
+    fn open(&self) -> MutexGuard<'_, HashMap<String, Arc<UploadSession>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -101,17 +101,17 @@ impl Sessions {
         // A client that knows the name may go on with the upload, so it should not be easy to guess.
         let part = |salt: usize| self.names.hash_one((salt, now, open.len(), repository));
         let id = format!("{:016x}-{:016x}", part(1), part(2));
-        let session = Session {
+        let session = UploadSession {
             repository: repository.to_owned(),
             incoming: Arc::default(),
             length: AtomicU64::new(0),
-            state: Mutex::new(State { used: now, stop: CancellationToken::new(), is_over: false }),
+            state: Mutex::new(SessionState { used: now, stop: CancellationToken::new(), is_over: false }),
         };
         open.insert(id.clone(), Arc::new(session));
         id
     }
 
-    fn find(&self, repository: &str, id: &str) -> Result<Arc<Session>, Failure> {
+    fn find(&self, repository: &str, id: &str) -> Result<Arc<UploadSession>, ErrorResponse> {
         let session = self.open().get(id).cloned().filter(|session| session.repository == repository);
         let session = session.ok_or(Code::BlobUploadUnknown)?;
         session.state().used = Instant::now();
@@ -119,7 +119,7 @@ impl Sessions {
     }
 
     /// How many bytes came, also while they still come.
-    pub(super) async fn length(&self, repository: &str, id: &str) -> Result<u64, Failure> {
+    pub(super) async fn length(&self, repository: &str, id: &str) -> Result<u64, ErrorResponse> {
         let session = self.find(repository, id)?;
         drop(tokio::time::timeout(MOMENT, session.incoming.lock()).await);
         Ok(session.length.load(Ordering::Relaxed))
@@ -127,7 +127,12 @@ impl Sessions {
 
     /// Takes hold of an upload. If another request has it, that one is stopped if the client said `where` it goes on,
     /// as it does after a connection that broke without a sign; otherwise it is refused.
-    pub(super) async fn hold(&self, repository: &str, id: &str, takes_over: bool) -> Result<Held, Failure> {
+    pub(super) async fn hold(
+        &self,
+        repository: &str,
+        id: &str,
+        takes_over: bool,
+    ) -> Result<UploadGuard, ErrorResponse> {
         let session = self.find(repository, id)?;
         let lock = Arc::clone(&session.incoming);
         let (incoming, took_over) = match Arc::clone(&lock).try_lock_owned() {
@@ -147,7 +152,7 @@ impl Sessions {
             }
             state.stop = stop.clone();
         }
-        Ok(Held { session, incoming, stop, took_over })
+        Ok(UploadGuard { session, incoming, stop, took_over })
     }
 
     /// Forgets an upload; says whether there was one.
@@ -166,7 +171,7 @@ impl Sessions {
     }
 
     /// Ends an upload that a request has hold of, and hands out what came.
-    pub(super) fn end(&self, id: &str, held: &mut Held) -> Option<BlobWriter> {
+    pub(super) fn end(&self, id: &str, held: &mut UploadGuard) -> Option<BlobWriter> {
         self.open().remove(id);
         held.session.state().is_over = true;
         held.incoming.take()
@@ -178,8 +183,8 @@ impl Sessions {
     }
 }
 
-impl Session {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl UploadSession {
+    fn state(&self) -> MutexGuard<'_, SessionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -188,7 +193,7 @@ impl Session {
     }
 }
 
-impl Held {
+impl UploadGuard {
     pub(super) fn length(&self) -> u64 {
         self.session.length.load(Ordering::Relaxed)
     }
@@ -198,21 +203,21 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for UploadGuard {
     fn drop(&mut self) {
         self.session.state().used = Instant::now();
     }
 }
 
-fn in_use() -> Failure {
+fn in_use() -> ErrorResponse {
     Code::BlobUploadInvalid.because("another request is using this upload; `Content-Range` takes it over")
 }
 
-fn forget(open: &mut HashMap<String, Arc<Session>>, now: Instant) {
+fn forget(open: &mut HashMap<String, Arc<UploadSession>>, now: Instant) {
     open.retain(|_, session| session.is_in_use() || now.duration_since(session.state().used) < IDLE);
 }
 
-async fn sweep(sessions: Weak<Sessions>) {
+async fn sweep(sessions: Weak<UploadSessions>) {
     loop {
         tokio::time::sleep(SWEEP).await;
         let Some(sessions) = sessions.upgrade() else { return };
@@ -226,7 +231,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_upload_is_forgotten_by_time_alone() {
-        let sessions = Sessions::sweeping();
+        let sessions = UploadSessions::sweeping();
         let (idle, held, asked) = (sessions.add("a"), sessions.add("a"), sessions.add("a"));
         let hold = sessions.hold("a", &held, false).await.unwrap();
         tokio::time::sleep(IDLE / 2).await;
@@ -242,7 +247,7 @@ mod tests {
 
     #[tokio::test]
     async fn there_are_so_many_uploads_and_the_oldest_goes_first() {
-        let sessions = Sessions::default();
+        let sessions = UploadSessions::default();
         let first = sessions.add("a");
         let hold = sessions.hold("a", &first, false).await.unwrap();
         let second = sessions.add("a");
@@ -257,7 +262,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_request_that_says_where_it_goes_on_takes_over_from_one_that_hangs() {
-        let sessions = Arc::new(Sessions::default());
+        let sessions = Arc::new(UploadSessions::default());
         let id = sessions.add("a");
         let hanging = sessions.hold("a", &id, false).await.unwrap();
         assert_eq!(sessions.length("a", &id).await.unwrap(), 0, "how far it is can be asked all the time");

@@ -10,11 +10,12 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sealift_core::error::{Error, ErrorKind, Result};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::store::READING;
+/// Manifests that are read at the same time, and with that files that are open for it.
+pub(crate) const READING: usize = 16;
 
-/// Files that are open for clients: a blob that is sent, an upload that is written.
+/// FilePermits that are open for clients: a blob that is sent, an upload that is written.
 #[derive(Clone, Debug)]
-pub(crate) struct Files(Arc<Semaphore>);
+pub(crate) struct FilePermits(Arc<Semaphore>);
 
 /// How long a request waits for one of the files to be closed.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -22,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// More files than this are not open for clients in any case.
 const MOST: usize = 16_384;
 
-impl Files {
+impl FilePermits {
     /// So many of them.
     pub(crate) fn new(count: usize) -> Self {
         Self(Arc::new(Semaphore::new(count)))
@@ -41,12 +42,12 @@ impl Files {
 
 /// The shares of the descriptors of this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Shares {
+pub(crate) struct DescriptorShares {
     pub(crate) connections: usize,
     pub(crate) files: usize,
 }
 
-impl Shares {
+impl DescriptorShares {
     /// Raises the limit of this process, and shares out what it is then. `connections` is the most that is wanted.
     pub(crate) fn take(connections: usize) -> Self {
         Self::of(raise(), connections)
@@ -79,12 +80,12 @@ mod tests {
     #[test]
     fn connections_and_their_files_leave_a_reserve() {
         for (limit, connections, files) in [(64, 16, 16), (256, 80, 80), (1024, 464, 464), (4096, 512, 3488)] {
-            assert_eq!(Shares::of(limit, 512), Shares { connections, files }, "{limit}");
+            assert_eq!(DescriptorShares::of(limit, 512), DescriptorShares { connections, files }, "{limit}");
         }
-        assert_eq!(Shares::of(usize::MAX, 512), Shares { connections: 512, files: MOST });
-        assert_eq!(Shares::of(1 << 20, 2).connections, 2);
+        assert_eq!(DescriptorShares::of(usize::MAX, 512), DescriptorShares { connections: 512, files: MOST });
+        assert_eq!(DescriptorShares::of(1 << 20, 2).connections, 2);
         for limit in 8..5000 {
-            let shares = Shares::of(limit, 512);
+            let shares = DescriptorShares::of(limit, 512);
             assert!(shares.connections + shares.files <= limit - 96.min(limit / 2), "{limit}: {shares:?}");
             assert!(shares.files >= shares.connections, "{limit}: a connection needs a file, too: {shares:?}");
         }
@@ -99,7 +100,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn no_request_waits_for_ever_for_a_file() {
-        let files = Files::new(1);
+        let files = FilePermits::new(1);
         let place = files.place().await.unwrap();
         assert_eq!(files.place().await.unwrap_err().kind(), ErrorKind::Unavailable);
         drop(place);

@@ -10,9 +10,9 @@ use crate::access::{Request, Requests};
 
 /// Collects requests; one that is off collects nothing.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Recorder(Option<Arc<Mutex<Vec<Request>>>>);
+pub(crate) struct AccessLog(Option<Arc<Mutex<Vec<Request>>>>);
 
-impl Recorder {
+impl AccessLog {
     pub(crate) fn on() -> Self {
         Self(Some(Arc::default()))
     }
@@ -38,7 +38,7 @@ impl Recorder {
     /// Notes an answer whose body is a stream of `length` bytes: before its last chunk goes out, so that whoever got
     /// all of it finds the note; or when it is given up.
     pub(crate) fn watch(&self, request: Request, response: Response, length: u64) -> Response {
-        let mut watched = Watched { recorder: self.clone(), request: Some(request), length };
+        let mut watched = LoggedBody { log: self.clone(), request: Some(request), length };
         response.map(|body| {
             Body::from_stream(body.into_data_stream().map(move |chunk| {
                 if let Ok(bytes) = &chunk {
@@ -50,13 +50,13 @@ impl Recorder {
     }
 }
 
-struct Watched {
-    recorder: Recorder,
+struct LoggedBody {
+    log: AccessLog,
     request: Option<Request>,
     length: u64,
 }
 
-impl Watched {
+impl LoggedBody {
     fn passed(&mut self, chunk: &Bytes) {
         let Some(request) = &mut self.request else { return };
         request.bytes += chunk.len() as u64;
@@ -67,12 +67,12 @@ impl Watched {
 
     fn end(&mut self) {
         if let Some(request) = self.request.take() {
-            self.recorder.note(request);
+            self.log.note(request);
         }
     }
 }
 
-impl Drop for Watched {
+impl Drop for LoggedBody {
     fn drop(&mut self) {
         self.end();
     }

@@ -1,0 +1,77 @@
+//! What is served, where and to whom.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
+
+use crate::{connection::Limits, tls::Tls};
+
+/// What to serve, and where.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ServeOptions {
+    /// The directory of the layout.
+    pub dir: PathBuf,
+    /// Where to listen. Default: a free port of loopback.
+    pub listen: SocketAddr,
+    /// Whether pushes and deletes are taken; then the directory is made if it is missing. Default: false.
+    pub writable: bool,
+    /// Whether a push is answered only when it is on the disk. Default: true.
+    pub sync: bool,
+    /// Whether requests are collected for [`Server::requests`]; they take memory. Default: false.
+    pub record: bool,
+    /// The repository of entries that are only a tag. Default: the name of the directory.
+    pub name: Option<String>,
+    /// The certificate to serve with. Default: none, plain HTTP.
+    pub tls: Option<Tls>,
+    /// An htpasswd file with bcrypt hashes: who may ask. Default: everybody may.
+    pub users: Option<PathBuf>,
+    /// What clients may take.
+    pub(crate) limits: Limits,
+}
+
+impl ServeOptions {
+    /// Serves this directory for pulls, on a free port of loopback.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let dir = dir.into();
+        let limits = Limits::default();
+        Self { dir, listen, writable: false, sync: true, record: false, name: None, tls: None, users: None, limits }
+    }
+
+    /// Takes pushes and deletes.
+    pub fn writable(self) -> Self {
+        Self { writable: true, ..self }
+    }
+
+    /// Listens here.
+    pub fn listen(self, listen: SocketAddr) -> Self {
+        Self { listen, ..self }
+    }
+
+    /// Does not wait for the disk: for a directory that nobody needs afterwards.
+    pub fn throwaway(self) -> Self {
+        Self { sync: false, ..self }
+    }
+
+    /// Collects the requests, for [`Server::requests`].
+    pub fn record(self) -> Self {
+        Self { record: true, ..self }
+    }
+
+    /// Serves entries that are only a tag as this repository.
+    pub fn named(self, name: impl Into<String>) -> Self {
+        Self { name: Some(name.into()), ..self }
+    }
+
+    /// Speaks TLS.
+    pub fn tls(self, tls: Tls) -> Self {
+        Self { tls: Some(tls), ..self }
+    }
+
+    /// Lets in only those who stand in this htpasswd file.
+    pub fn users(self, file: impl Into<PathBuf>) -> Self {
+        Self { users: Some(file.into()), ..self }
+    }
+}
