@@ -1,7 +1,7 @@
 //! The calls of Harbor's API that a push takes (`/api/v2.0`, Harbor 2.x).
 //!
 //! Who may push need not be allowed to ask any of this, and some put only `/v2/` before the world. So what is refused or
-//! does not work is [`Answer::Closed`] and no error: the push itself will tell.
+//! does not work is [`Lookup::Closed`] and no error: the push itself will tell.
 
 use http::Method;
 use sealift_core::{
@@ -12,7 +12,7 @@ use sealift_registry_client::{ApiRequest, ApiResponse, Client, Reason};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 
-use crate::room::Room;
+use crate::quota::RemainingQuota;
 
 /// Harbor's API, asked with the login for a repository.
 #[derive(Clone, Copy)]
@@ -21,9 +21,14 @@ pub(crate) struct Api<'a> {
     pub(crate) at: &'a Repository,
 }
 
+/// Returns the project of a repository: the first element of its path.
+pub(crate) fn project_of(at: &Repository) -> &str {
+    at.path().split('/').next().unwrap_or_default()
+}
+
 /// What came of a question.
 #[derive(Debug)]
-pub(crate) enum Answer<T> {
+pub(crate) enum Lookup<T> {
     /// The answer.
     Is(T),
     /// It is not there (404).
@@ -35,7 +40,7 @@ pub(crate) enum Answer<T> {
 
 /// A project.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Project {
+pub(crate) struct ProjectInfo {
     name: String,
     pub(crate) project_id: u64,
     /// The registry that it caches.
@@ -43,7 +48,7 @@ pub(crate) struct Project {
     registry_id: Option<u64>,
 }
 
-impl Project {
+impl ProjectInfo {
     pub(crate) fn is_proxy_cache(&self) -> bool {
         self.registry_id.is_some_and(|id| id > 0)
     }
@@ -65,12 +70,12 @@ impl Right {
 #[derive(Deserialize)]
 struct Summary {
     #[serde(default)]
-    quota: Option<Quota>,
+    quota: Option<QuotaInfo>,
 }
 
 /// How full a project is.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Quota {
+pub(crate) struct QuotaInfo {
     hard: Storage,
     used: Storage,
 }
@@ -81,16 +86,16 @@ struct Storage {
     storage: Option<i64>,
 }
 
-impl Quota {
+impl QuotaInfo {
     /// What is left; none if there is no limit.
-    pub(crate) fn room(&self) -> Option<Room> {
+    pub(crate) fn room(&self) -> Option<RemainingQuota> {
         let limit = u64::try_from(self.hard.storage?).ok().filter(|limit| *limit > 0)?;
-        Some(Room::new(limit, u64::try_from(self.used.storage?).unwrap_or_default()))
+        Some(RemainingQuota::new(limit, u64::try_from(self.used.storage?).unwrap_or_default()))
     }
 }
 
 #[derive(Deserialize)]
-struct Named {
+struct NamedProject {
     name: String,
 }
 
@@ -102,7 +107,7 @@ struct SystemInfo {
 
 /// One artifact and its tags.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Artifact {
+pub(crate) struct ArtifactInfo {
     pub(crate) digest: String,
     #[serde(default)]
     pub(crate) tags: Option<Vec<ArtifactTag>>,
@@ -118,8 +123,8 @@ pub(crate) struct ArtifactTag {
 
 /// One page of artifacts.
 #[derive(Debug)]
-pub(crate) struct Page {
-    pub(crate) artifacts: Vec<Artifact>,
+pub(crate) struct ArtifactPage {
+    pub(crate) artifacts: Vec<ArtifactInfo>,
     /// How many there are in all pages; Harbor leaves out of it what it leaves out of the pages.
     pub(crate) total: Option<usize>,
     /// Whether Harbor names a next page.
@@ -145,45 +150,45 @@ pub(crate) const PAGE: usize = 100;
 impl Api<'_> {
     /// Whether the system is in read-only mode, as far as it says.
     pub(crate) async fn is_read_only(&self) -> Result<bool> {
-        let info: Answer<SystemInfo> = self.get("systeminfo").await?;
-        Ok(matches!(info, Answer::Is(SystemInfo { read_only: Some(true) })))
+        let info: Lookup<SystemInfo> = self.get("systeminfo").await?;
+        Ok(matches!(info, Lookup::Is(SystemInfo { read_only: Some(true) })))
     }
 
     /// A project by its name. Looked for in the list, which any login may read as far as it has to do with the projects,
     /// robots included; the project itself may be read by few.
-    pub(crate) async fn project(&self, name: &str) -> Result<Answer<Option<Project>>> {
+    pub(crate) async fn project(&self, name: &str) -> Result<Lookup<Option<ProjectInfo>>> {
         let path = format!("projects?q=name%3D%7B%27{name}%27%7D&with_detail=false&page_size={PAGE}");
-        let listed = self.get::<Option<Vec<Project>>>(&path).await?;
+        let listed = self.get::<Option<Vec<ProjectInfo>>>(&path).await?;
         Ok(match listed {
-            Answer::Is(listed) => Answer::Is(listed.into_iter().flatten().find(|project| project.name == name)),
-            Answer::Missing | Answer::Closed => Answer::Closed,
+            Lookup::Is(listed) => Lookup::Is(listed.into_iter().flatten().find(|project| project.name == name)),
+            Lookup::Missing | Lookup::Closed => Lookup::Closed,
         })
     }
 
     /// Whether there is a project of this name. Any login may know, also of projects that it may not see.
-    pub(crate) async fn exists(&self, name: &str) -> Result<Answer<()>> {
+    pub(crate) async fn exists(&self, name: &str) -> Result<Lookup<()>> {
         let answer = self.send(Method::HEAD, &format!("projects?project_name={name}"), None).await?;
         Ok(match answer.status {
-            200 => Answer::Is(()),
-            404 => Answer::Missing,
-            _ => Answer::Closed,
+            200 => Lookup::Is(()),
+            404 => Lookup::Missing,
+            _ => Lookup::Closed,
         })
     }
 
     /// What the login may do in a project. An empty list says nothing: some versions have none for robots.
-    pub(crate) async fn rights(&self, project: u64) -> Result<Answer<Vec<Right>>> {
+    pub(crate) async fn rights(&self, project: u64) -> Result<Lookup<Vec<Right>>> {
         let path = format!("users/current/permissions?scope=/project/{project}&relative=true");
         let answer = self.get::<Option<Vec<Right>>>(&path).await?;
         Ok(match answer {
-            Answer::Is(rights) => Answer::Is(rights.unwrap_or_default()),
-            Answer::Missing | Answer::Closed => Answer::Closed,
+            Lookup::Is(rights) => Lookup::Is(rights.unwrap_or_default()),
+            Lookup::Missing | Lookup::Closed => Lookup::Closed,
         })
     }
 
     /// How full a project is, if the login may know.
-    pub(crate) async fn quota(&self, name: &str) -> Result<Option<Quota>> {
+    pub(crate) async fn quota(&self, name: &str) -> Result<Option<QuotaInfo>> {
         Ok(match self.get::<Summary>(&format!("projects/{name}/summary")).await? {
-            Answer::Is(summary) => summary.quota,
+            Lookup::Is(summary) => summary.quota,
             _ => None,
         })
     }
@@ -193,10 +198,10 @@ impl Api<'_> {
     pub(crate) async fn repositories(&self) -> Result<Vec<String>> {
         let (project, _) = self.split();
         let listed =
-            self.get::<Option<Vec<Named>>>(&format!("projects/{project}/repositories?page_size={PAGE}")).await?;
+            self.get::<Option<Vec<NamedProject>>>(&format!("projects/{project}/repositories?page_size={PAGE}")).await?;
         Ok(match listed {
-            Answer::Is(listed) => listed.into_iter().flatten().map(|repository| repository.name).collect(),
-            Answer::Missing | Answer::Closed => Vec::new(),
+            Lookup::Is(listed) => listed.into_iter().flatten().map(|repository| repository.name).collect(),
+            Lookup::Missing | Lookup::Closed => Vec::new(),
         })
     }
 
@@ -204,24 +209,24 @@ impl Api<'_> {
     pub(crate) async fn has_no_rules(&self, name: &str) -> Result<bool> {
         let path = format!("projects/{name}/immutabletagrules");
         let rules = self.get::<Option<Vec<serde_json::Value>>>(&path).await?;
-        Ok(matches!(rules, Answer::Is(rules) if rules.as_ref().is_none_or(Vec::is_empty)))
+        Ok(matches!(rules, Lookup::Is(rules) if rules.as_ref().is_none_or(Vec::is_empty)))
     }
 
     /// The artifact that a tag stands for, with its tags.
-    pub(crate) async fn artifact(&self, tag: &str) -> Result<Answer<Artifact>> {
+    pub(crate) async fn artifact(&self, tag: &str) -> Result<Lookup<ArtifactInfo>> {
         let (project, repository) = self.split();
         let path = format!("projects/{project}/repositories/{repository}/artifacts/{tag}");
         self.get(&format!("{path}?with_tag=true&with_immutable_status=true")).await
     }
 
     /// A page of artifacts, from 1.
-    pub(crate) async fn artifacts(&self, page: usize) -> Result<Answer<Page>> {
+    pub(crate) async fn artifacts(&self, page: usize) -> Result<Lookup<ArtifactPage>> {
         let (project, repository) = self.split();
         let path = format!("projects/{project}/repositories/{repository}/artifacts");
         let path = format!("{path}?with_tag=true&page_size={PAGE}&page={page}");
         self.ask(&path, |answer| {
-            Ok(Page {
-                artifacts: self.read::<Option<Vec<Artifact>>>(answer)?.unwrap_or_default(),
+            Ok(ArtifactPage {
+                artifacts: self.read::<Option<Vec<ArtifactInfo>>>(answer)?.unwrap_or_default(),
                 total: answer.header("x-total-count").and_then(|text| text.parse().ok()),
                 has_next: answer.header("link").is_some_and(|link| link.contains("rel=\"next\"")),
             })
@@ -244,29 +249,29 @@ impl Api<'_> {
         }
     }
 
-    /// Project and repository, as they stand in paths. Harbor unescapes twice, so a slash is escaped twice.
+    /// ProjectInfo and repository, as they stand in paths. Harbor unescapes twice, so a slash is escaped twice.
     fn split(&self) -> (&str, String) {
         let (project, repository) = self.at.path().split_once('/').unwrap_or((self.at.path(), ""));
         (project, repository.replace('/', "%252F"))
     }
 
-    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<T>> {
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Lookup<T>> {
         self.ask(path, |answer| self.read(answer)).await
     }
 
-    async fn ask<T>(&self, path: &str, read: impl FnOnce(&ApiResponse) -> Result<T>) -> Result<Answer<T>> {
+    async fn ask<T>(&self, path: &str, read: impl FnOnce(&ApiResponse) -> Result<T>) -> Result<Lookup<T>> {
         let answer = match self.send(Method::GET, path, None).await {
             // Harbor itself says that it cannot tell: that passes, and is no reason to believe anything.
             Err(error) if Reason::of(&error) == Some(Reason::Unwell) => return Err(error),
             Err(error) if error.kind() == ErrorKind::Unavailable => {
                 tracing::warn!(host = self.at.registry(), %error, "Harbor's API does not answer");
-                return Ok(Answer::Closed);
+                return Ok(Lookup::Closed);
             }
             answer => answer?,
         };
         match answer.status {
-            200 => read(&answer).map(Answer::Is),
-            404 if answer.has_code("NOT_FOUND") => Ok(Answer::Missing),
+            200 => read(&answer).map(Lookup::Is),
+            404 if answer.has_code("NOT_FOUND") => Ok(Lookup::Missing),
             status => {
                 tracing::debug!(
                     host = self.at.registry(),
@@ -274,7 +279,7 @@ impl Api<'_> {
                     said = answer.message(),
                     "Harbor's API does not say"
                 );
-                Ok(Answer::Closed)
+                Ok(Lookup::Closed)
             }
         }
     }

@@ -29,7 +29,7 @@ mod nearby;
 mod overview;
 mod projects;
 mod push;
+mod quota;
 mod refusals;
-mod room;
 
 pub use config::Config;

@@ -19,19 +19,19 @@ use sealift_core::{
     stage::Push,
 };
 
-use crate::{api::Api, projects::project_of};
+use crate::api::{Api, project_of};
 
 /// Questions that are asked in a run. More would cost more than what Harbor refuses.
 const QUESTIONS: usize = 1000;
 
 /// Where blobs were found.
 #[derive(Debug, Default)]
-pub(crate) struct Nearby {
+pub(crate) struct NearbyBlobs {
     found: Mutex<HashMap<(String, Digest), Repository>>,
     asked: AtomicUsize,
 }
 
-impl Nearby {
+impl NearbyBlobs {
     /// Another repository of the project that has a blob, if one was looked for and found.
     pub(crate) fn of(&self, at: &Repository, item: &Descriptor) -> Option<Repository> {
         let key = (project_of(at).to_owned(), item.digest.clone());

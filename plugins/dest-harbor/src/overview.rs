@@ -8,7 +8,7 @@ use sealift_core::{
     stage::Known,
 };
 
-use crate::api::{Answer, Api, Artifact, PAGE};
+use crate::api::{Api, ArtifactInfo, Lookup, PAGE};
 
 /// What came of it.
 pub(crate) enum Overview {
@@ -31,11 +31,11 @@ pub(crate) async fn read(api: Api<'_>, wanted: usize) -> Result<Overview> {
     let (mut tags, mut seen) = (HashMap::new(), 0);
     for number in 1..=2 * pages_worth(wanted) {
         let page = match api.artifacts(number).await? {
-            Answer::Is(page) => page,
+            Lookup::Is(page) => page,
             // Somebody deleted it while it was read.
-            Answer::Missing if number > 1 => return Ok(Overview::Known(Known::Ask)),
-            Answer::Missing => return Ok(Overview::Missing),
-            Answer::Closed => return Ok(Overview::Closed),
+            Lookup::Missing if number > 1 => return Ok(Overview::Known(Known::Ask)),
+            Lookup::Missing => return Ok(Overview::Missing),
+            Lookup::Closed => return Ok(Overview::Closed),
         };
         if page.total.is_some_and(|total| total.div_ceil(PAGE) > pages_worth(wanted)) {
             return Ok(Overview::Known(Known::Ask));
@@ -53,7 +53,7 @@ pub(crate) async fn read(api: Api<'_>, wanted: usize) -> Result<Overview> {
     Ok(Overview::Known(Known::Ask))
 }
 
-fn take(artifact: &Artifact, tags: &mut HashMap<Tag, Digest>) {
+fn take(artifact: &ArtifactInfo, tags: &mut HashMap<Tag, Digest>) {
     let Ok(digest) = artifact.digest.parse::<Digest>() else { return };
     for tag in artifact.tags.iter().flatten() {
         if let Ok(name) = tag.name.parse::<Tag>() {

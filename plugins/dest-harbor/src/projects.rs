@@ -1,9 +1,9 @@
 //! What is known of projects, each asked for once in a run.
 //!
-//! *Seen* is a project when it was looked at, which takes one question or two; *ready* when it may be written to, which
+//! *ProjectState* is a project when it was looked at, which takes one question or two; *ready* when it may be written to, which
 //! takes two more and creates it where that is wanted. What the login may do there the token says. A project that
 //! refused a write is not written to again: what it said holds for everything else too. One that is full is another
-//! matter: what it has already costs nothing, so only bytes are kept from it (see [`room`](crate::room)).
+//! matter: what it has already costs nothing, so only bytes are kept from it (see [`quota`](crate::quota)).
 
 use std::{
     collections::HashMap,
@@ -19,9 +19,9 @@ use sealift_registry_client::{Grant, Reason};
 use tokio::sync::OnceCell;
 
 use crate::{
-    api::{Answer, Api, Created, Right},
+    api::{Api, Created, Lookup, Right, project_of},
+    quota::RemainingQuota,
     refusals::{self, refusal},
-    room::Room,
 };
 
 /// How projects are created.
@@ -39,32 +39,32 @@ type Once<T> = OnceCell<Result<T>>;
 /// The projects of all Harbors that a push writes to.
 pub(crate) struct Projects {
     create: Option<NewProjects>,
-    sites: Mutex<HashMap<String, Arc<Site>>>,
+    sites: Mutex<HashMap<String, Arc<HarborInstance>>>,
     projects: Mutex<HashMap<(String, String), Arc<Project>>>,
 }
 
 /// One Harbor.
 #[derive(Default)]
-struct Site {
+struct HarborInstance {
     read_only: Once<bool>,
 }
 
 /// One project.
 #[derive(Default)]
 pub(crate) struct Project {
-    seen: Once<Seen>,
+    seen: Once<ProjectState>,
     /// Whether the login is good. Logins may differ between projects.
     login: Once<()>,
     ready: Once<()>,
     /// What its quota leaves, if it has one and the login may know.
-    room: OnceLock<Room>,
+    room: OnceLock<RemainingQuota>,
     without_rules: Once<bool>,
     refused: Mutex<Option<Error>>,
 }
 
 /// What a first look at a project told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Seen {
+pub(crate) enum ProjectState {
     There {
         /// None if the login may only know that it is there.
         id: Option<u64>,
@@ -86,7 +86,7 @@ impl Projects {
         Arc::clone(self.projects.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default())
     }
 
-    fn site(&self, at: &Repository) -> Arc<Site> {
+    fn site(&self, at: &Repository) -> Arc<HarborInstance> {
         let key = at.registry().to_owned();
         Arc::clone(self.sites.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default())
     }
@@ -95,10 +95,10 @@ impl Projects {
     ///
     /// # Errors
     /// If it is not there and shall not be created.
-    pub(crate) async fn expect(&self, api: Api<'_>) -> Result<Seen> {
+    pub(crate) async fn expect(&self, api: Api<'_>) -> Result<ProjectState> {
         let seen = self.see(api).await?;
         match (seen, self.create) {
-            (Seen::Missing, None) => Err(refusals::missing(api.at)),
+            (ProjectState::Missing, None) => Err(refusals::missing(api.at)),
             _ => Ok(seen),
         }
     }
@@ -113,24 +113,24 @@ impl Projects {
         once(&project.login, || api.client.check_login(api.at)).await
     }
 
-    async fn see(&self, api: Api<'_>) -> Result<Seen> {
+    async fn see(&self, api: Api<'_>) -> Result<ProjectState> {
         let project = self.of(api.at);
         let look = || async {
             let name = project_of(api.at);
             match api.project(name).await? {
-                Answer::Is(Some(found)) => {
-                    return Ok(Seen::There { id: Some(found.project_id), proxy_cache: found.is_proxy_cache() });
+                Lookup::Is(Some(found)) => {
+                    return Ok(ProjectState::There { id: Some(found.project_id), proxy_cache: found.is_proxy_cache() });
                 }
-                Answer::Is(None) => {}
+                Lookup::Is(None) => {}
                 // A 404 to HEAD says nothing where the API itself may not be there.
-                Answer::Missing | Answer::Closed => return Ok(Seen::Hidden),
+                Lookup::Missing | Lookup::Closed => return Ok(ProjectState::Hidden),
             }
             Ok(match api.exists(name).await {
-                Ok(Answer::Is(())) => Seen::There { id: None, proxy_cache: false },
-                Ok(Answer::Missing) => Seen::Missing,
-                Ok(Answer::Closed) => Seen::Hidden,
+                Ok(Lookup::Is(())) => ProjectState::There { id: None, proxy_cache: false },
+                Ok(Lookup::Missing) => ProjectState::Missing,
+                Ok(Lookup::Closed) => ProjectState::Hidden,
                 Err(error) if Reason::of(&error) == Some(Reason::Unwell) => return Err(error),
-                Err(error) if error.kind() == ErrorKind::Unavailable => Seen::Hidden,
+                Err(error) if error.kind() == ErrorKind::Unavailable => ProjectState::Hidden,
                 Err(error) => return Err(error),
             })
         };
@@ -152,7 +152,7 @@ impl Projects {
     async fn prepare(&self, api: Api<'_>) -> Result<()> {
         let site = self.site(api.at);
         let seen = self.expect(api).await?;
-        if let Seen::There { proxy_cache: true, .. } = seen {
+        if let ProjectState::There { proxy_cache: true, .. } = seen {
             return Err(refusal(api.at, Reason::ProxyCache));
         }
         let (grant, read_only, quota) = try_join!(
@@ -165,14 +165,14 @@ impl Projects {
         }
         match (grant, seen) {
             (Grant::Nobody, _) => return Err(refusals::no_login(api.at)),
-            (Grant::NoPush, Seen::There { .. }) => return Err(refusal(api.at, Reason::NoRight)),
-            (Grant::Unknown, Seen::There { id: Some(id), .. }) if !may_push(api.rights(id).await?) => {
+            (Grant::NoPush, ProjectState::There { .. }) => return Err(refusal(api.at, Reason::NoRight)),
+            (Grant::Unknown, ProjectState::There { id: Some(id), .. }) if !may_push(api.rights(id).await?) => {
                 return Err(refusal(api.at, Reason::NoRight));
             }
             _ => {}
         }
         let mut room = quota.and_then(|quota| quota.room());
-        let is_there = matches!(seen, Seen::There { .. }) || grant == Grant::Push;
+        let is_there = matches!(seen, ProjectState::There { .. }) || grant == Grant::Push;
         if let (false, Some(new)) = (is_there, self.create) {
             create(api, new, seen).await?;
             // Whether the limit that was asked for holds is Harbor's to say: only an administrator's counts.
@@ -227,7 +227,7 @@ impl Projects {
             return Ok(false);
         }
         Ok(match api.artifact(tag).await? {
-            Answer::Is(artifact) => artifact.tags.iter().flatten().any(|found| found.name == tag && found.immutable),
+            Lookup::Is(artifact) => artifact.tags.iter().flatten().any(|found| found.name == tag && found.immutable),
             _ => false,
         })
     }
@@ -264,14 +264,9 @@ impl Project {
 }
 
 /// No rights at all say nothing: some versions tell none of robots.
-fn may_push(rights: Answer<Vec<Right>>) -> bool {
-    let Answer::Is(rights) = rights else { return true };
+fn may_push(rights: Lookup<Vec<Right>>) -> bool {
+    let Lookup::Is(rights) = rights else { return true };
     rights.is_empty() || rights.iter().any(|right| right.is("repository", "push"))
-}
-
-/// The first element of a path.
-pub(crate) fn project_of(at: &Repository) -> &str {
-    at.path().split('/').next().unwrap_or_default()
 }
 
 /// Asks once; what may pass is asked again by the next one who needs it.
@@ -285,7 +280,7 @@ async fn once<T: Clone, F: Future<Output = Result<T>>>(cell: &Once<T>, ask: impl
     answer.await?.clone()
 }
 
-async fn create(api: Api<'_>, new: NewProjects, seen: Seen) -> Result<()> {
+async fn create(api: Api<'_>, new: NewProjects, seen: ProjectState) -> Result<()> {
     let (host, project) = (api.at.registry(), project_of(api.at));
     match api.create_project(project, new.public, new.storage_limit).await? {
         Created::New => {
@@ -294,7 +289,7 @@ async fn create(api: Api<'_>, new: NewProjects, seen: Seen) -> Result<()> {
         }
         Created::There => Ok(()),
         // It may be there all the same, where the API is hidden: the push will tell.
-        Created::Denied(_) if seen == Seen::Hidden => Ok(()),
+        Created::Denied(_) if seen == ProjectState::Hidden => Ok(()),
         Created::Denied(said) => Err(refusals::may_not_create(api.at, &said)),
         Created::BadName(said) => Err(refusals::bad_name(api.at, &said)),
     }

@@ -14,10 +14,10 @@ use sealift_core::{
 use sealift_registry_client::{Client, Reason, RegistryPush};
 
 use crate::{
-    api::Api,
-    nearby::Nearby,
+    api::{Api, project_of},
+    nearby::NearbyBlobs,
     overview::{self, Overview},
-    projects::{NewProjects, Projects, Seen, project_of},
+    projects::{NewProjects, ProjectState, Projects},
 };
 
 /// Writes images to Harbors.
@@ -25,12 +25,12 @@ pub(crate) struct HarborPush {
     push: RegistryPush,
     client: Arc<Client>,
     projects: Arc<Projects>,
-    nearby: Nearby,
+    nearby: NearbyBlobs,
 }
 
 impl HarborPush {
     pub(crate) fn new(push: RegistryPush, client: Arc<Client>, create: Option<NewProjects>) -> Self {
-        Self { push, client, projects: Arc::new(Projects::new(create)), nearby: Nearby::default() }
+        Self { push, client, projects: Arc::new(Projects::new(create)), nearby: NearbyBlobs::default() }
     }
 
     fn api<'a>(&'a self, at: &'a Repository) -> Api<'a> {
@@ -114,8 +114,8 @@ impl Push for HarborPush {
             Overview::Closed => {
                 self.projects.refuse_wrong_login(api).await?;
                 match self.projects.expect(api).await? {
-                    Seen::Missing => Known::Nothing,
-                    Seen::There { .. } | Seen::Hidden => Known::Ask,
+                    ProjectState::Missing => Known::Nothing,
+                    ProjectState::There { .. } | ProjectState::Hidden => Known::Ask,
                 }
             }
         })

@@ -6,7 +6,7 @@ use sealift_core::{
 };
 use sealift_registry_client::Reason;
 
-use crate::{projects::project_of, room::NoRoom};
+use crate::{api::project_of, quota::NoRoom};
 
 pub(crate) const CREATE: &str = "create it in Harbor, let it be created with `create_projects = true` in [[push]] (`--create-projects`), or push to \
      another project";

@@ -1,11 +1,15 @@
 //! The registries of one run: settings, logins, connections and what was learned, shared by all that use them.
 
+mod builder;
+mod operations;
+
 use std::{
     collections::HashMap,
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
 
+pub use builder::{ClientBuilder, HostConfig};
 use sealift_core::{content::Repository, error::Result, tally::Tally};
 
 use crate::{
@@ -18,7 +22,9 @@ use crate::{
     scope::Scopes,
 };
 
-/// A client of all registries.
+/// A client of all registries. See the [crate](crate) for an example.
+///
+/// It holds connections, tokens and what it learned of each registry, so it is made once and shared.
 pub struct Client {
     settings: HashMap<String, RegistrySettings>,
     auth_file: Arc<Credentials>,

@@ -36,6 +36,10 @@ pub struct Registry {
     /// the protection of the password and of tags against whoever sits on the line. Default: false.
     pub insecure: bool,
 
+    /// The product, such as `harbor`, where it is not recognised by itself: `docker-hub`, `ghcr`, `ecr`, `harbor` or
+    /// `distribution`. Default: detected.
+    pub kind: Option<String>,
+
     /// PEM file with certificates of private CAs, trusted besides those of the system and of
     /// `/etc/docker/certs.d/HOST/`. Default: none.
     pub ca_file: Option<String>,

@@ -16,15 +16,11 @@ use sealift_core::{
 };
 
 use crate::{
-    api::{
-        blobs,
-        manifests::{self, ManifestHead},
-        referrers,
-    },
+    api::{blobs, manifests},
     auth::Access,
     client::Client,
     operation::Operation,
-    registry::{ObservedBehavior, Registry},
+    registry::Registry,
     scope::Scopes,
 };
 
@@ -83,32 +79,7 @@ impl RegistryFetch {
             let manifest = read(&registry, &image).await?;
             return Ok((manifest.descriptor(), Some(manifest)));
         }
-        if !ObservedBehavior::is_set(&registry.observed.head_is_useless) {
-            let scopes = Scopes::pull(&image.repository);
-            if let ManifestHead::Found(found) =
-                manifests::head(&registry, &image, Operation::ReadManifest(&image), scopes).await?
-            {
-                return Ok((*found, None));
-            }
-        }
-        // Whatever HEAD said: GET is what counts, and what explains itself.
-        let manifest = read(&registry, &image).await?;
-        ObservedBehavior::set(&registry.observed.head_is_useless);
-        Ok((manifest.descriptor(), Some(manifest)))
-    }
-}
-
-impl RegistryFetch {
-    async fn referrers_at(&self, at: &Repository, subject: &Digest) -> Result<Vec<Descriptor>> {
-        let (registry, scopes) = (self.client.registry(at), Scopes::pull(at));
-        if let Some(found) = referrers::list(&registry, at, subject, &scopes).await? {
-            return Ok(found);
-        }
-        let Some(tag) = Tag::of_referrers(subject) else { return Ok(Vec::new()) };
-        match self.client.referrer_tags().list(&registry, at).await {
-            Some(tags) if !tags.contains(&tag) => Ok(Vec::new()),
-            _ => referrers::list_by_tag(&registry, at, subject, scopes).await,
-        }
+        manifests::resolve(&registry, &image).await
     }
 }
 
@@ -151,7 +122,7 @@ impl Fetch for RegistryFetch {
         let last = places.len() - 1;
         // A mirror of images need not have what is about them.
         for (number, at) in places.into_iter().enumerate() {
-            match self.referrers_at(&at, subject).await {
+            match self.client.referrers(&at, subject).await {
                 Ok(found) if !found.is_empty() || (number == last && failed.is_none()) => return Ok(found),
                 Ok(_) => {}
                 Err(error) => failed = Some(error),

@@ -1,5 +1,42 @@
 //! A client of registries that speak the distribution protocol (distribution-spec v1.1).
 //!
+//! ```no_run
+//! use sealift_core::{blob::Blob, content::{Descriptor, ImageRef, well_known}};
+//! use sealift_registry_client::{Client, HostConfig};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::builder()
+//!     .host("registry.example.com:5000", HostConfig::default().login("robot", "secret"))
+//!     .build()?;
+//!
+//! let image: ImageRef = "docker.io/library/alpine:3.22".parse()?;
+//! let manifest = client.manifest(&image).await?;
+//! for layer in manifest.blobs() {
+//!     let mut blob = client.blob(&image.repository, layer).await?;
+//!     while let Some(_chunk) = blob.chunk().await? {}
+//! }
+//!
+//! let target: ImageRef = "registry.example.com:5000/mirror/alpine:3.22".parse()?;
+//! let config = Descriptor::to(well_known::OCI_EMPTY, b"{}");
+//! client.push_blob(&target.repository, Blob::from_bytes(config, "{}".into())).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The client
+//!
+//! * verifies the digest of all that it reads, and looks after a push whether it arrived
+//! * logs in with what Docker and Podman know, or with [`HostConfig::login`]; renews tokens
+//! * repeats what is worth repeating, within a budget for each host ([`RetryPolicy`]), and keeps the pauses and limits
+//!   that registries ask for
+//! * resumes blobs that break off, and mounts or skips those that are there
+//! * follows no URL of a registry into a private network or down to plain http, and sends no credentials elsewhere
+//! * copes with what known products do in their own way (profiles)
+//!
+//! Errors are those of [`sealift_core::error`]: a kind, a sentence, a hint, and whether trying again can help.
+//!
+//! # Layers
+//!
 //! A request passes these layers, each of which knows only those below it:
 //!
 //! ```text
@@ -46,7 +83,7 @@ mod transport;
 mod url_policy;
 
 pub use api::{ApiRequest, ApiResponse, Catalog, CatalogPage, Grant, TagList};
-pub use client::Client;
+pub use client::{Client, ClientBuilder, HostConfig};
 pub use config::{Config, Registry};
 pub use containers::{Config as ContainersConfig, Containers};
 pub use credentials::{Config as CredentialsConfig, Credentials};

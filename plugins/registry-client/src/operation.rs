@@ -25,6 +25,8 @@ pub(crate) enum Operation<'a> {
     PushBlob(&'a Repository, &'a Digest),
     /// Write a manifest.
     PushManifest(&'a ImageRef),
+    /// Delete a manifest.
+    DeleteManifest(&'a ImageRef),
     /// Find out whether the login for a repository is taken.
     LogIn(&'a Repository),
     /// Use the API that the product has beside the registry, for something that concerns a repository.
@@ -35,7 +37,10 @@ impl Operation<'_> {
     /// The repository that it is about.
     pub(crate) fn repository(&self) -> &Repository {
         match self {
-            Self::ReadManifest(image) | Self::CheckManifest(image) | Self::PushManifest(image) => &image.repository,
+            Self::ReadManifest(image)
+            | Self::CheckManifest(image)
+            | Self::PushManifest(image)
+            | Self::DeleteManifest(image) => &image.repository,
             Self::ListTags(repository)
             | Self::ListCatalog(repository)
             | Self::ListReferrers(repository, _)
@@ -81,6 +86,7 @@ impl fmt::Display for Operation<'_> {
             }
             Self::PushBlob(repository, digest) => write!(f, "cannot push the blob `{digest}` to `{repository}`"),
             Self::PushManifest(image) => write!(f, "cannot push `{image}`"),
+            Self::DeleteManifest(image) => write!(f, "cannot delete `{image}`"),
             Self::LogIn(repository) => write!(f, "cannot log in at `{}`", repository.registry()),
             Self::ProductApi(repository) => write!(f, "cannot use the API of `{}`", repository.registry()),
         }

@@ -19,6 +19,7 @@ use crate::{
     config::{Config, Registry, canonical},
     containers::Containers,
     credentials::{Credentials, Logins},
+    profile,
     registry::{Common, RegistrySettings},
     request_counts::RequestCounters,
     timing::Timing,
@@ -152,6 +153,10 @@ fn read(written: &str, entry: &Registry, cx: &BuildContext<'_>) -> Result<(Strin
         let message = format!("`path_prefix` must be a path such as `/repository/docker`, not `{path_prefix}`");
         note(ConfigError::new(message).at(key("path_prefix")));
     }
+    let profile = entry.kind.as_deref().map(profile::by_name).transpose().unwrap_or_else(|why| {
+        note(ConfigError::new(why).at(key("kind")));
+        None
+    });
     let connection = ConnectionSettings {
         insecure: entry.insecure,
         trust,
@@ -159,7 +164,7 @@ fn read(written: &str, entry: &Registry, cx: &BuildContext<'_>) -> Result<(Strin
         trusted_hosts: entry.trusted_hosts.clone(),
     };
     let login = username.map(|name| name.expose().to_owned()).zip(password);
-    let settings = RegistrySettings { login, connection };
+    let settings = RegistrySettings { login, connection, profile };
     problems.or_ok((host, settings))
 }
 

@@ -17,6 +17,11 @@ impl Scopes {
         Self(vec![format!("repository:{}:pull,push", repository.path())])
     }
 
+    /// To delete manifests of a repository.
+    pub(crate) fn delete(repository: &Repository) -> Self {
+        Self(vec![format!("repository:{}:pull,push,delete", repository.path())])
+    }
+
     /// Scopes in one text, separated by spaces.
     pub(crate) fn of(text: &str) -> Self {
         Self(text.split_whitespace().map(str::to_owned).collect())

@@ -20,7 +20,7 @@ use sealift_core::{
     stage::List,
 };
 use sealift_image_syncer::Rule;
-use sealift_registry_client::Client;
+use sealift_registry_client::{Client, TagList};
 use tokio::sync::OnceCell;
 
 use crate::exclusive::exclusive;
@@ -57,8 +57,7 @@ impl RegistryList {
     }
 
     async fn tags(&self, repository: &Repository) -> Result<Arc<TagList>> {
-        let found = self.client.tags(repository).await?;
-        Ok(Arc::new(TagList { tags: found.tags, skipped: found.skipped }))
+        self.client.tags(repository).await.map(Arc::new)
     }
 
     /// Hands out what a rule names, and says if that is nothing.
@@ -82,12 +81,6 @@ impl RegistryList {
         }
         out.send(listing).await
     }
-}
-
-#[derive(Default)]
-struct TagList {
-    tags: Vec<Tag>,
-    skipped: usize,
 }
 
 /// The tag list of one repository, read once for all its rules and dropped after the last of them.

@@ -10,7 +10,7 @@ use crate::{
     operation::Operation,
     registry::Registry,
     scope::Scopes,
-    transport::{Request, Target},
+    transport::{Request, RequestTarget},
 };
 
 /// Returns true if a repository that may be pushed to has a blob.
@@ -26,7 +26,7 @@ pub(crate) async fn exists_with(
     scopes: Scopes,
 ) -> Result<bool> {
     let operation = Operation::CheckBlob(at, &item.digest);
-    let target = Target::Path(format!("{}/blobs/{}", at.path(), item.digest));
+    let target = RequestTarget::Path(format!("{}/blobs/{}", at.path(), item.digest));
     let request = Request::new(operation, Method::HEAD, target, scopes, registry.timing()).without_redirects();
     let response = registry.execute(&request).await?;
     match response.status() {

@@ -24,7 +24,7 @@ use crate::{
     registry::Registry,
     retry::Attempts,
     scope::Scopes,
-    transport::{ConnectionPool, Request, Response, Target},
+    transport::{ConnectionPool, Request, RequestTarget, Response},
 };
 
 /// Bytes that count as getting on.
@@ -176,7 +176,7 @@ impl BlobReader {
     }
 
     fn request(&self) -> Request<'_> {
-        let target = Target::Path(format!("{}/blobs/{}", self.repository.path(), self.item.digest));
+        let target = RequestTarget::Path(format!("{}/blobs/{}", self.repository.path(), self.item.digest));
         let scopes = Scopes::pull(&self.repository);
         let request = Request::new(self.operation(), Method::GET, target, scopes, self.registry.timing())
             .pool(ConnectionPool::Bulk);

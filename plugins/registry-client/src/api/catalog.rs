@@ -17,7 +17,7 @@ use crate::{
     operation::Operation,
     registry::Registry,
     scope::Scopes,
-    transport::{Request, Target, refused},
+    transport::{Request, RequestTarget, refused},
     url_policy::UrlPurpose,
 };
 
@@ -38,7 +38,7 @@ pub struct Catalog {
     registry: Arc<Registry>,
     at: Repository,
     /// None after the last page.
-    next: Option<Target>,
+    next: Option<RequestTarget>,
     seen: HashSet<String>,
 }
 
@@ -54,7 +54,7 @@ pub struct CatalogPage {
 impl Catalog {
     /// Returns the catalog of a registry, read with the login for `at`. Sends nothing yet.
     pub(crate) fn new(registry: Arc<Registry>, at: Repository) -> Self {
-        let next = Some(Target::Path(format!("{CATALOG}?n={PER_PAGE}")));
+        let next = Some(RequestTarget::Path(format!("{CATALOG}?n={PER_PAGE}")));
         Self { registry, at, next, seen: HashSet::new() }
     }
 
@@ -69,12 +69,12 @@ impl Catalog {
         let timing = self.registry.timing();
         let scopes = Scopes::of("registry:catalog:*");
         let request = Request::new(operation, Method::GET, target, scopes, timing).limit(timing.slow_response);
-        let sized = matches!(&request.target, Target::Path(path) if path != CATALOG);
+        let sized = matches!(&request.target, RequestTarget::Path(path) if path != CATALOG);
         let mut response = self.registry.execute(&request).await?;
         // Some refuse so many at once, such as distribution 3 with `maxentries`.
         if sized && matches!(response.status(), StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY) {
             response.discard().await;
-            let request = Request { target: Target::Path(CATALOG.to_owned()), ..request };
+            let request = Request { target: RequestTarget::Path(CATALOG.to_owned()), ..request };
             response = self.registry.execute(&request).await?;
         }
         if matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) {
@@ -99,7 +99,7 @@ impl Catalog {
             if self.seen.len() >= MAX_PAGES || !self.seen.insert(next.as_str().to_owned()) {
                 return Err(fail("the pages of the catalog go in a circle".to_owned()));
             }
-            self.next = Some(Target::Url(next));
+            self.next = Some(RequestTarget::Url(next));
         }
         Ok(Some(self.read(names.repositories.unwrap_or_default())))
     }

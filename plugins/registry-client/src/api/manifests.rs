@@ -9,9 +9,9 @@ use sealift_core::{
 use crate::{
     error::NO_REGISTRY,
     operation::Operation,
-    registry::Registry,
+    registry::{ObservedBehavior, Registry},
     scope::Scopes,
-    transport::{Request, Response, Target},
+    transport::{Request, RequestTarget, Response},
 };
 
 /// What HEAD says of a manifest.
@@ -47,6 +47,21 @@ pub(crate) async fn head(
         StatusCode::PRECONDITION_FAILED if registry.has_projects() => ManifestHead::Barred,
         _ => ManifestHead::Inconclusive,
     })
+}
+
+/// Returns what a name points to, by HEAD; by GET, together with the manifest, where HEAD does not tell.
+pub(crate) async fn resolve(registry: &Registry, image: &ImageRef) -> Result<(Descriptor, Option<Manifest>)> {
+    let (operation, scopes) = (Operation::ReadManifest(image), Scopes::pull(&image.repository));
+    let useless = &registry.observed.head_is_useless;
+    if !ObservedBehavior::is_set(useless)
+        && let ManifestHead::Found(found) = head(registry, image, operation, scopes.clone()).await?
+    {
+        return Ok((*found, None));
+    }
+    // GET decides, and its refusal has a body that explains it.
+    let manifest = get(registry, image, operation, scopes).await?;
+    ObservedBehavior::set(useless);
+    Ok((manifest.descriptor(), Some(manifest)))
 }
 
 /// Reads a manifest by tag or digest, with no question before it.
@@ -96,7 +111,7 @@ fn request<'a>(
     scopes: Scopes,
     method: Method,
 ) -> Request<'a> {
-    let target = Target::Path(format!("{}/manifests/{}", image.repository.path(), image.version));
+    let target = RequestTarget::Path(format!("{}/manifests/{}", image.repository.path(), image.version));
     Request::new(operation, method, target, scopes, registry.timing()).header(header::ACCEPT, accept())
 }
 

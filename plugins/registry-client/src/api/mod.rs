@@ -6,6 +6,7 @@ pub(crate) mod blob_existence;
 pub(crate) mod blobs;
 mod catalog;
 mod confirmation;
+pub(crate) mod delete;
 pub(crate) mod harbor;
 mod link;
 pub(crate) mod login;

@@ -18,7 +18,7 @@ use crate::{
     registry::Registry,
     retry::is_transient,
     scope::Scopes,
-    transport::{Request, Response, Target},
+    transport::{Request, RequestTarget, Response},
 };
 
 /// One request to an API beside a registry.
@@ -106,7 +106,7 @@ async fn send_once(registry: &Registry, api_request: &ApiRequest<'_>) -> Result<
     url.set_query(query);
     let (method, scopes) = (api_request.method.clone(), Scopes::pull(api_request.repository));
     let json = HeaderValue::from_static("application/json");
-    let mut request = Request::new(operation, method, Target::Url(url), scopes, registry.timing())
+    let mut request = Request::new(operation, method, RequestTarget::Url(url), scopes, registry.timing())
         .limit(registry.timing().slow_response)
         .header(header::ACCEPT, json.clone());
     for (name, value) in &api_request.headers {

@@ -17,7 +17,7 @@ use crate::{
     registry::{ObservedBehavior, Registry},
     retry::is_transient,
     scope::Scopes,
-    transport::{Request, Response, Target},
+    transport::{Request, RequestTarget, Response},
 };
 
 /// Writes a manifest, by its digest or under a tag.
@@ -25,7 +25,7 @@ pub(crate) async fn put(registry: &Registry, at: &ImageRef, manifest: &Manifest)
     let operation = Operation::PushManifest(at);
     let content_type = HeaderValue::from_str(manifest.media_type().as_str())
         .map_err(|_| Error::new(ErrorKind::Unsupported, format!("{operation}: its media type is no header value")))?;
-    let target = Target::Path(format!("{}/manifests/{}", at.repository.path(), at.version));
+    let target = RequestTarget::Path(format!("{}/manifests/{}", at.repository.path(), at.version));
     let mut request = Request::new(operation, Method::PUT, target, Scopes::push(&at.repository), registry.timing())
         .body(content_type, manifest.bytes().clone())
         .limit(registry.timing().slow_response);

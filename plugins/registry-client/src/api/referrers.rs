@@ -14,7 +14,7 @@ use crate::{
     operation::Operation,
     registry::{ObservedBehavior, Registry},
     scope::Scopes,
-    transport::{Request, Target, refused},
+    transport::{Request, RequestTarget, refused},
     url_policy::UrlPurpose,
 };
 
@@ -53,7 +53,7 @@ async fn pages(
 ) -> Result<Option<Vec<Descriptor>>> {
     let operation = Operation::ListReferrers(repository, subject);
     let fail = |what: &str| Error::new(ErrorKind::Unsupported, format!("{operation}: {what}"));
-    let mut target = Target::Path(format!("{}/referrers/{subject}", repository.path()));
+    let mut target = RequestTarget::Path(format!("{}/referrers/{subject}", repository.path()));
     let mut found = Vec::new();
     for page in 0..MAX_PAGES {
         let request = Request::new(operation, Method::GET, target, scopes.clone(), registry.timing());
@@ -76,7 +76,7 @@ async fn pages(
         found.extend(entries(&index.map_err(|error| Error::from(error).context(operation))?));
         let Some(next) = next.map_err(|why| fail(&why))? else { return Ok(Some(found)) };
         let resolver = registry.transport.endpoint().await?.clients.resolver().clone();
-        target = Target::Url(
+        target = RequestTarget::Url(
             resolver.policy().check(UrlPurpose::Page, &url, &next).map_err(|why| refused(why).context(operation))?,
         );
     }

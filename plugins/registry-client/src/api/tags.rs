@@ -18,7 +18,7 @@ use crate::{
     operation::Operation,
     registry::{ObservedBehavior, Registry},
     scope::Scopes,
-    transport::{Request, Target, refused},
+    transport::{Request, RequestTarget, refused},
     url_policy::UrlPurpose,
 };
 
@@ -52,7 +52,7 @@ pub(crate) async fn list(registry: &Registry, repository: &Repository, scopes: S
     let fail = |what: String| Error::new(ErrorKind::Unsupported, format!("{operation}: {what}"));
     let list = format!("{}/tags/list", repository.path());
     let mut sized = !ObservedBehavior::is_set(&registry.observed.pages_of_its_own);
-    let mut target = Target::Path(if sized { format!("{list}?n={PER_PAGE}") } else { list.clone() });
+    let mut target = RequestTarget::Path(if sized { format!("{list}?n={PER_PAGE}") } else { list.clone() });
     let (mut tags, mut skipped, mut idle, mut seen) = (BTreeSet::new(), 0, 0, HashSet::new());
     for _ in 0..MAX_PAGES {
         let request = Request::new(operation, Method::GET, target, scopes.clone(), registry.timing());
@@ -62,7 +62,7 @@ pub(crate) async fn list(registry: &Registry, repository: &Repository, scopes: S
             Err(error) if sized && seen.is_empty() && error.kind() == ErrorKind::Unsupported => {
                 tracing::debug!(host = %registry.name(), %error, "tags are listed without a size of pages");
                 sized = false;
-                target = Target::Path(list.clone());
+                target = RequestTarget::Path(list.clone());
                 continue;
             }
             whole => whole?,
@@ -97,7 +97,7 @@ pub(crate) async fn list(registry: &Registry, repository: &Repository, scopes: S
         if idle >= MAX_IDLE_PAGES || !seen.insert(next.as_str().to_owned()) {
             return Err(fail("the pages of the list go in a circle".to_owned()));
         }
-        target = Target::Url(next);
+        target = RequestTarget::Url(next);
     }
     Err(fail(format!("the list has more than {MAX_PAGES} pages")))
 }

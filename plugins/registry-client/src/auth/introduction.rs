@@ -12,7 +12,7 @@ use super::{Auth, Tried, Wanted, challenge::Challenges, ticket::Ticket};
 use crate::{
     operation::Operation,
     scope::Scopes,
-    transport::{Endpoint, Request, Response, Target},
+    transport::{Endpoint, Request, RequestTarget, Response},
 };
 
 /// Statuses that may be another one to a request with a login.
@@ -68,8 +68,13 @@ impl Auth {
     pub(crate) async fn introduce(&self, at: &Endpoint, operation: Operation<'_>) -> Option<Wanted> {
         let ask_root = async {
             let scopes = Scopes::pull(operation.repository());
-            let ask =
-                Request::new(operation, Method::GET, Target::Path(String::new()), scopes, self.transport.timing());
+            let ask = Request::new(
+                operation,
+                Method::GET,
+                RequestTarget::Path(String::new()),
+                scopes,
+                self.transport.timing(),
+            );
             // Without an answer there is nothing to learn; the request that led here has its own.
             let answer = self.transport.exchange(at, &ask, None).await.ok()?;
             let challenges = Challenges::read(answer.headers());

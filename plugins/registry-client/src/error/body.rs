@@ -19,15 +19,15 @@ pub(crate) struct ErrorBody {
 const SHOWN: usize = 200;
 
 #[derive(Deserialize)]
-struct Body {
+struct ErrorDocument {
     #[serde(default)]
-    errors: Option<Vec<Item>>,
+    errors: Option<Vec<ErrorItem>>,
     #[serde(default, alias = "details", alias = "error_description", alias = "error")]
     message: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Item {
+struct ErrorItem {
     #[serde(default)]
     code: Option<String>,
     #[serde(default)]
@@ -39,10 +39,10 @@ struct Item {
 impl ErrorBody {
     /// Understands the errors of distribution-spec, the habits of token services, and plain text.
     pub(crate) fn of(body: &[u8], shown: &Shown) -> Self {
-        if let Ok(body) = serde_json::from_slice::<Body>(body) {
+        if let Ok(body) = serde_json::from_slice::<ErrorDocument>(body) {
             let items = body.errors.unwrap_or_default();
             let codes = items.iter().filter_map(|item| item.code.as_deref()).map(str::to_ascii_uppercase).collect();
-            let text = items.iter().find_map(Item::text).or(body.message).unwrap_or_default();
+            let text = items.iter().find_map(ErrorItem::text).or(body.message).unwrap_or_default();
             return Self { codes, text: clean(&shown.hide(undoubled(text))) };
         }
         let text = String::from_utf8_lossy(&body[..body.len().min(4096)]);
@@ -74,7 +74,7 @@ impl ErrorBody {
     }
 }
 
-impl Item {
+impl ErrorItem {
     fn text(&self) -> Option<String> {
         let detail = match &self.detail {
             Some(serde_json::Value::String(text)) if !text.is_empty() => Some(text.clone()),

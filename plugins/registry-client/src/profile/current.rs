@@ -13,9 +13,10 @@ pub(crate) struct CurrentProfile {
 }
 
 impl CurrentProfile {
-    /// Returns the profile of the registry `host`.
-    pub(crate) fn new(host: &str) -> Self {
-        Self { by_host: by_host(host), named: OnceLock::new(), detected: RwLock::default() }
+    /// Returns the profile of the registry `host`, which may be named.
+    pub(crate) fn new(host: &str, named: Option<&'static dyn RegistryProfile>) -> Self {
+        let named = named.map_or_else(OnceLock::new, OnceLock::from);
+        Self { by_host: by_host(host), named, detected: RwLock::default() }
     }
 
     pub(crate) fn get(&self) -> &'static dyn RegistryProfile {

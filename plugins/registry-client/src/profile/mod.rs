@@ -100,6 +100,20 @@ pub(crate) fn by_host(host: &str) -> &'static dyn RegistryProfile {
     PROFILES.into_iter().find(|profile| profile.matches_host(host)).unwrap_or(&Generic)
 }
 
+/// Returns a profile by the name that is written in `kind`.
+///
+/// # Errors
+/// A sentence with all names, if there is no such product.
+pub(crate) fn by_name(name: &str) -> Result<&'static dyn RegistryProfile, String> {
+    let found = PROFILES.into_iter().find(|profile| profile.name() == name);
+    found.ok_or_else(|| format!("`{name}` is no kind of registry that is known here: {}", names().join(", ")))
+}
+
+/// Returns the names of all products.
+pub(crate) fn names() -> Vec<&'static str> {
+    PROFILES.into_iter().map(|profile| profile.name()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

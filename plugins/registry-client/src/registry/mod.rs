@@ -25,7 +25,7 @@ use crate::{
     containers::Containers,
     credentials::{Login, Logins},
     limit::{Ceilings, Levels, Pace},
-    profile::CurrentProfile,
+    profile::{CurrentProfile, RegistryProfile},
     retry::RetryState,
     timing::Timing,
     transport::{ConnectionSettings, Network, Transport},
@@ -45,6 +45,8 @@ pub(crate) struct Common {
 pub(crate) struct RegistrySettings {
     pub(crate) login: Option<(String, Secret)>,
     pub(crate) connection: ConnectionSettings,
+    /// The product that the pipeline names.
+    pub(crate) profile: Option<&'static dyn RegistryProfile>,
 }
 
 /// One registry.
@@ -68,7 +70,7 @@ impl Registry {
             let origin = format!("[registries.\"{name}\"]");
             Arc::new(Login::password(&username, password, origin))
         });
-        let profile = Arc::new(CurrentProfile::new(name));
+        let profile = Arc::new(CurrentProfile::new(name, settings.profile));
         let facts = profile.facts();
         let network = Arc::clone(&common.network);
         let retry = Arc::new(RetryState::new(network.timing.retry));

@@ -13,7 +13,7 @@ use crate::{
     operation::{Operation, project_of},
     profile::harbor::{is_missing, may_not_push},
     scope::Scopes,
-    transport::{Endpoint, Request, Response, Target},
+    transport::{Endpoint, Request, RequestTarget, Response},
 };
 
 impl Registry {
@@ -90,7 +90,7 @@ impl Registry {
     /// Returns the smallest request that a registry answers for a login that may read a repository, whether or not that
     /// exists.
     pub(crate) fn probe<'a>(&self, operation: Operation<'a>, scopes: Scopes) -> Request<'a> {
-        let target = Target::Path(format!("{}/tags/list?n=1", operation.repository().path()));
+        let target = RequestTarget::Path(format!("{}/tags/list?n=1", operation.repository().path()));
         Request::new(operation, Method::GET, target, scopes, self.timing())
     }
 }

@@ -2,6 +2,7 @@
 
 mod batches;
 mod catalog;
+mod client;
 mod confirming;
 mod double;
 mod h2;

@@ -13,7 +13,7 @@ use url::Url;
 
 use super::{
     GuardedResolver, Trust,
-    tls::{self, Verify},
+    tls::{self, ServerVerification},
 };
 
 /// How a proxy is named.
@@ -99,11 +99,11 @@ impl Clients {
         }
         let tls = match guard {
             // No roots are loaded, so that plain http needs no CA store.
-            Guard::NoTls => tls::config(&Trust::default(), Verify::Nothing, false, false),
+            Guard::NoTls => tls::config(&Trust::default(), ServerVerification::Nothing, false, false),
             // A private CA may vouch for the neighbours of its registry: it could read these credentials anyway.
-            Guard::Foreign => tls::config(&self.trust, Verify::By, false, lane == ConnectionPool::Small),
+            Guard::Foreign => tls::config(&self.trust, ServerVerification::By, false, lane == ConnectionPool::Small),
             Guard::UrlPolicy => {
-                let verify = if self.insecure { Verify::Nothing } else { Verify::By };
+                let verify = if self.insecure { ServerVerification::Nothing } else { ServerVerification::By };
                 tls::config(&self.trust, verify, true, lane == ConnectionPool::Small)
             }
         };

@@ -8,7 +8,7 @@ use sealift_core::error::{Error, ErrorKind, Result};
 use tokio::time::timeout;
 use url::Url;
 
-use super::{Endpoint, Request, Response, Target, Transport};
+use super::{Endpoint, Request, RequestTarget, Response, Transport};
 use crate::{
     credentials::Shown,
     error::{Peer, transport},
@@ -28,8 +28,8 @@ impl Transport {
         authorization: Option<&HeaderValue>,
     ) -> Result<Response> {
         let mut url = match &request.target {
-            Target::Path(path) => at.api(path),
-            Target::Url(url) => url.clone(),
+            RequestTarget::Path(path) => at.api(path),
+            RequestTarget::Url(url) => url.clone(),
         };
         for _ in 0..=HOPS {
             let response = self.hop(at, request, &url, authorization).await?;

@@ -17,7 +17,7 @@ pub(crate) use clients::{Clients, ConnectionPool, PROXY};
 pub(crate) use endpoint::{ConnectionSettings, Endpoint, Network, Transport};
 pub(crate) use exchange::refused;
 pub(crate) use proxy::Proxies;
-pub(crate) use request::{Request, Target};
+pub(crate) use request::{Request, RequestTarget};
 pub(crate) use resolver::GuardedResolver;
 pub(crate) use response::Response;
 #[cfg(test)]

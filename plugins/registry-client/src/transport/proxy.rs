@@ -16,11 +16,11 @@ pub(crate) struct Proxies {
     https: Option<Url>,
     except: Vec<Except>,
     /// Variables that name no proxy, and why: what would go through one fails.
-    broken: Vec<Broken>,
+    broken: Vec<BadProxy>,
 }
 
 #[derive(Clone)]
-struct Broken {
+struct BadProxy {
     scheme: &'static str,
     why: String,
 }
@@ -43,8 +43,8 @@ impl Proxies {
         let mut broken = Vec::new();
         let mut proxy = |name: &str, scheme| {
             let (name, text) = value(name).or_else(|| value("ALL_PROXY"))?;
-            let parsed =
-                parse_proxy(text.trim()).map_err(|why| broken.push(Broken { scheme, why: format!("`{name}` {why}") }));
+            let parsed = parse_proxy(text.trim())
+                .map_err(|why| broken.push(BadProxy { scheme, why: format!("`{name}` {why}") }));
             parsed.ok()
         };
         let (http, https) = (proxy("HTTP_PROXY", "http"), proxy("HTTPS_PROXY", "https"));
@@ -54,7 +54,7 @@ impl Proxies {
 
     /// What is wrong with the variables.
     pub(crate) fn troubles(&self) -> impl Iterator<Item = &str> {
-        let same = |(at, one): &(usize, &Broken)| self.broken[..*at].iter().all(|other| other.why != one.why);
+        let same = |(at, one): &(usize, &BadProxy)| self.broken[..*at].iter().all(|other| other.why != one.why);
         self.broken.iter().enumerate().filter(same).map(|(_, broken)| broken.why.as_str())
     }
 

@@ -11,7 +11,7 @@ use crate::{operation::Operation, scope::Scopes, timing::Timing};
 
 /// Where a request goes.
 #[derive(Clone, Debug)]
-pub(crate) enum Target {
+pub(crate) enum RequestTarget {
     /// A path below the API's root, with its query: `library/nginx/tags/list?n=1000`.
     Path(String),
     /// A URL that the registry gave, judged by the policy.
@@ -23,7 +23,7 @@ pub(crate) enum Target {
 pub(crate) struct Request<'a> {
     pub(crate) operation: Operation<'a>,
     pub(crate) method: Method,
-    pub(crate) target: Target,
+    pub(crate) target: RequestTarget,
     pub(crate) scopes: Scopes,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Option<Bytes>,
@@ -43,7 +43,7 @@ impl<'a> Request<'a> {
     pub(crate) fn new(
         operation: Operation<'a>,
         method: Method,
-        target: Target,
+        target: RequestTarget,
         scopes: Scopes,
         timing: &Timing,
     ) -> Self {

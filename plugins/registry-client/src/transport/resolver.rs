@@ -20,9 +20,9 @@ use crate::{
 
 /// Where a registry is, and who else may be where.
 #[derive(Clone)]
-pub(crate) struct GuardedResolver(Arc<Inner>);
+pub(crate) struct GuardedResolver(Arc<ResolverState>);
 
-struct Inner {
+struct ResolverState {
     home: Url,
     reach: OnceLock<NetworkScope>,
     trusted: Vec<String>,
@@ -36,7 +36,7 @@ impl GuardedResolver {
         if let Some(known) = home.host().as_ref().and_then(NetworkScope::of_host) {
             let _ = reach.set(known); // it is empty, so this cannot fail
         }
-        Self(Arc::new(Inner { home, reach, trusted, proxies }))
+        Self(Arc::new(ResolverState { home, reach, trusted, proxies }))
     }
 
     /// What URLs are judged by.

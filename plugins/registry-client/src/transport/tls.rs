@@ -30,7 +30,7 @@ pub(crate) struct Identity {
 
 /// How a server is verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verify {
+pub(super) enum ServerVerification {
     /// By the roots of the system and these.
     By,
     /// Not at all.
@@ -41,12 +41,17 @@ pub(super) enum Verify {
 ///
 /// # Errors
 /// If the system has no roots and none are given, or if the client certificate does not fit.
-pub(super) fn config(trust: &Trust, verify: Verify, show: bool, http2: bool) -> Result<ClientConfig, rustls::Error> {
+pub(super) fn config(
+    trust: &Trust,
+    verify: ServerVerification,
+    show: bool,
+    http2: bool,
+) -> Result<ClientConfig, rustls::Error> {
     install_crypto();
     let provider = CryptoProvider::get_default().expect("one was installed").clone();
     let verifier: Arc<dyn ServerCertVerifier> = match verify {
-        Verify::By => Arc::new(Verifying::new(&trust.roots, Arc::clone(&provider))?),
-        Verify::Nothing => Arc::new(Believing::new(Arc::clone(&provider))),
+        ServerVerification::By => Arc::new(Verifying::new(&trust.roots, Arc::clone(&provider))?),
+        ServerVerification::Nothing => Arc::new(Believing::new(Arc::clone(&provider))),
     };
     let builder: ConfigBuilder<ClientConfig, WantsClientCert> = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
@@ -99,7 +104,8 @@ pub(crate) fn read_identity(certificate: &[u8], key: &[u8]) -> Result<Arc<Identi
         .map_err(|_| "comes with a key that cannot be read; it must be PEM and not encrypted".to_owned())?;
     let identity = Identity { chain, key };
     let trial = Trust { roots: Vec::new(), identity: Some(Arc::new(identity)) };
-    config(&trial, Verify::Nothing, true, false).map_err(|_| "does not fit together with its key".to_owned())?;
+    config(&trial, ServerVerification::Nothing, true, false)
+        .map_err(|_| "does not fit together with its key".to_owned())?;
     Ok(trial.identity.expect("it was put there"))
 }
 

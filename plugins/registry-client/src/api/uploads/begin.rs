@@ -26,7 +26,7 @@ use crate::{
     operation::Operation,
     registry::{BlobCheck, Registry},
     scope::Scopes,
-    transport::{Request, Response, Target},
+    transport::{Request, RequestTarget, Response},
 };
 
 /// Blobs of this size are worth a question before they are sent.
@@ -121,7 +121,7 @@ async fn stands_unseen(
 /// Starts an upload without asking for anything else.
 pub(crate) async fn begin(registry: &Arc<Registry>, at: &Repository, item: &Descriptor) -> Result<Offer> {
     // Without the slash at the end distribution redirects, and a redirected POST may become a GET.
-    let target = Target::Path(format!("{}/blobs/uploads/", at.path()));
+    let target = RequestTarget::Path(format!("{}/blobs/uploads/", at.path()));
     let operation = Operation::PushBlob(at, &item.digest);
     if registry.observed.is_full_for(at, item.known_size().unwrap_or(u64::MAX)) {
         return Err(registry.no_room(at));

@@ -12,7 +12,7 @@ use crate::{
     operation::Operation,
     registry::{BlobCheck, Registry},
     scope::Scopes,
-    transport::{Request, Response, Target},
+    transport::{Request, RequestTarget, Response},
 };
 
 /// Repository names and digests keep what needs no escape.
@@ -66,7 +66,7 @@ pub(super) async fn mount(
     let query =
         format!("mount={}&from={}", utf8_percent_encode(&digest, PLAIN), utf8_percent_encode(from.path(), PLAIN));
     let scopes = if from == at { Scopes::push(at) } else { Scopes::push(at).and_pull(from) };
-    let target = Target::Path(format!("{}/blobs/uploads/?{query}", at.path()));
+    let target = RequestTarget::Path(format!("{}/blobs/uploads/?{query}", at.path()));
     // A refusal is not worth insisting on: the ordinary way is as good.
     let request =
         Request::new(Operation::PushBlob(at, &item.digest), Method::POST, target, scopes, registry.timing()).once();

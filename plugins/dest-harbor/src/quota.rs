@@ -12,7 +12,7 @@ use sealift_core::content::{Descriptor, Digest};
 
 /// What was left when the project was looked at, and what was taken of it since.
 #[derive(Debug)]
-pub(crate) struct Room {
+pub(crate) struct RemainingQuota {
     limit: u64,
     used: u64,
     taken: Mutex<Taken>,
@@ -46,7 +46,7 @@ impl NoRoom {
     }
 }
 
-impl Room {
+impl RemainingQuota {
     pub(crate) fn new(limit: u64, used: u64) -> Self {
         Self { limit, used, taken: Mutex::default() }
     }
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn what_is_taken_is_whole_and_what_did_not_arrive_has_its_place_again() {
-        let room = Room::new(1000, 400);
+        let room = RemainingQuota::new(1000, 400);
         assert_eq!(room.take(&blob("a", 500)), Ok(()));
         assert_eq!(room.take(&blob("b", 101)), Err(NoRoom { needs: 101, limit: 1000, used: 400, taken: 500 }));
         assert_eq!(room.take(&blob("c", 100)), Ok(()));
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_blob_counts_once() {
-        let room = Room::new(1000, 400);
+        let room = RemainingQuota::new(1000, 400);
         assert_eq!((room.take(&blob("a", 500)), room.take(&blob("a", 500))), (Ok(()), Ok(())));
         assert_eq!(room.fits(&[blob("a", 500), blob("b", 100)]), Ok(()));
         let why = NoRoom { needs: 101, limit: 1000, used: 400, taken: 500 };
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn what_the_project_has_already_takes_nothing_and_gives_nothing_back() {
-        let room = Room::new(1000, 900);
+        let room = RemainingQuota::new(1000, 900);
         room.has(&blob("base", 500));
         assert_eq!(room.fits(&[blob("base", 500), blob("a", 100)]), Ok(()));
         assert_eq!(room.take(&blob("base", 500)), Ok(()));
@@ -141,6 +141,6 @@ mod tests {
     #[test]
     fn a_project_that_holds_more_than_it_may_has_no_room() {
         let why = NoRoom { needs: 1, limit: 100, used: 300, taken: 0 };
-        assert_eq!(Room::new(100, 300).take(&blob("a", 1)), Err(why));
+        assert_eq!(RemainingQuota::new(100, 300).take(&blob("a", 1)), Err(why));
     }
 }

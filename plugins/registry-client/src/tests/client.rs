@@ -1,0 +1,84 @@
+//! The client without a pipeline.
+
+use sealift_core::{
+    blob::Blob,
+    content::{Descriptor, ImageRef, well_known},
+    error::ErrorKind,
+};
+use sealift_testkit::{images::image, registry::Registry as TestRegistry};
+
+use super::{double::*, setting::*};
+use crate::{Client, HostConfig, RetryPolicy};
+
+fn built(host: &str, config: HostConfig) -> Client {
+    let retry = RetryPolicy { requests: 1, ..RetryPolicy::default() };
+    Client::builder().without_environment().retry(retry).host(host, config).build().unwrap()
+}
+
+#[tokio::test]
+async fn an_image_goes_there_and_back_and_is_deleted() {
+    let Some(registry) = TestRegistry::start() else { return };
+    let client = built(&registry.host(), HostConfig::default());
+    let at: ImageRef = format!("{}/team/app:v1", registry.host()).parse().unwrap();
+    let image = image("linux/amd64", &["app"]);
+    for (item, bytes) in &image.blobs {
+        let blob = || Blob::from_bytes(item.clone(), bytes.clone());
+        assert!(client.push_blob(&at.repository, blob()).await.unwrap(), "it is sent");
+        assert!(!client.push_blob(&at.repository, blob()).await.unwrap(), "and not twice");
+    }
+    client.push_manifest(&at, &image.manifest).await.unwrap();
+    assert_eq!(client.resolve(&at).await.unwrap().digest, *image.manifest.digest());
+    assert_eq!(client.manifest(&at).await.unwrap().bytes(), image.manifest.bytes());
+    let (item, bytes) = &image.blobs[0];
+    assert_eq!(client.blob(&at.repository, item).await.unwrap().read_to_end(1 << 20).await.unwrap(), *bytes);
+    client.delete_manifest(&at.repository.at(image.manifest.digest())).await.unwrap();
+    assert_eq!(client.resolve(&at).await.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn a_registry_that_does_not_delete_says_so() {
+    let double = Double::start(|_| reply(405)).await;
+    let client = built(&double.host(), HostConfig::default());
+    let at = repository(&double.host(), "a/b").at(&digest_of(b"x"));
+    let error = client.delete_manifest(&at).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.message().starts_with(&format!("cannot delete `{at}`: ")), "{error}");
+    assert_eq!(double.count("DELETE", "/v2/a/b/manifests/sha256:"), 1);
+}
+
+#[tokio::test]
+async fn the_login_of_the_builder_is_used_and_the_retries_are_its_own() {
+    let double = Double::start(|asked| match asked.authorized() {
+        false => reply(401).header("www-authenticate", "Basic realm=\"x\""),
+        true => reply(503),
+    })
+    .await;
+    let client = built(&double.host(), HostConfig::default().login("bot", "pw"));
+    let error = client.tags(&repository(&double.host(), "a/b")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    assert_eq!(double.asked().len(), 2, "one without login, one with");
+}
+
+#[tokio::test]
+async fn a_registry_that_is_named_as_harbor_is_treated_as_one_from_the_first_request_on() {
+    for (config, asked_first) in [(HostConfig::default(), "POST"), (HostConfig::default().kind("harbor"), "HEAD")] {
+        let double = Double::start(|_| reply(404)).await;
+        let client = built(&double.host(), config);
+        let item = Descriptor::to(well_known::OCI_LAYER_GZIP, b"x");
+        let blob = Blob::from_bytes(item, "x".into());
+        client.push_blob(&repository(&double.host(), "a/b"), blob).await.unwrap_err();
+        assert_eq!(double.asked()[0].method, asked_first);
+    }
+}
+
+#[test]
+fn what_cannot_be_used_is_refused_when_the_client_is_built() {
+    for (host, config, words) in [
+        ("https://quay.io", HostConfig::default(), "quay.io"),
+        ("quay.io", HostConfig::default().kind("harbour"), "docker-hub, ghcr, ecr, harbor, distribution"),
+        ("quay.io", HostConfig::default().ca("nonsense"), "the CA"),
+    ] {
+        let error = Client::builder().host(host, config).build().unwrap_err();
+        assert!(error.message().contains(words), "{error}");
+    }
+}
