@@ -1,11 +1,11 @@
-//! What was asked of a registry: one record a request, and counts of them.
+//! Records of requests to a registry, and counts of them.
 //!
-//! How many requests something takes is a promise of this project, so tests count them. Both kinds of registry that
+//! The number of requests for a task is a promise of this project, so tests count them. Both kinds of registry that
 //! tests run against (the one in this crate and a real `docker-registry`) give the same [`Requests`].
 
 use std::fmt;
 
-/// What a request is about, by its path.
+/// The resource of a request, by its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RequestKind {
     /// `/v2/` itself.
@@ -22,7 +22,7 @@ pub enum RequestKind {
     Referrers,
     /// `/v2/_catalog`.
     Catalog,
-    /// `/token`, or whatever ends like that: a token service.
+    /// A path that ends with `/token`: a token service.
     Token,
     /// Anything else.
     Other,
@@ -63,12 +63,12 @@ pub struct Request {
     pub path: String,
     /// The status of the answer.
     pub status: u16,
-    /// Bytes of the answer's body; of a request that nobody waited for, those that were sent.
+    /// Bytes of the response body; those that were sent, if the client went away.
     pub bytes: u64,
 }
 
 impl Request {
-    /// What it is about.
+    /// Returns the kind of resource.
     pub fn kind(&self) -> RequestKind {
         RequestKind::of(&self.path)
     }
@@ -90,17 +90,17 @@ impl Requests {
         self.0.iter()
     }
 
-    /// How many there are.
+    /// Returns the number of requests.
     pub fn total(&self) -> usize {
         self.0.len()
     }
 
-    /// How many with this method are about this kind of thing.
+    /// Counts the requests with this method for this kind of resource.
     pub fn count(&self, method: &str, kind: RequestKind) -> usize {
         self.0.iter().filter(|request| request.method == method && request.kind() == kind).count()
     }
 
-    /// How many are about this kind of thing, whatever the method.
+    /// Counts the requests for this kind of resource, of all methods.
     pub fn of_kind(&self, kind: RequestKind) -> usize {
         self.0.iter().filter(|request| request.kind() == kind).count()
     }

@@ -35,8 +35,8 @@ impl AccessLog {
         self.with(|requests| requests.push(request));
     }
 
-    /// Notes an answer whose body is a stream of `length` bytes: before its last chunk goes out, so that whoever got
-    /// all of it finds the note; or when it is given up.
+    /// Records a response whose body is a stream of `length` bytes: before its last chunk is sent, so that a client
+    /// that has received everything finds the record; or when the response is dropped.
     pub(crate) fn watch(&self, request: Request, response: Response, length: u64) -> Response {
         let mut watched = LoggedBody { log: self.clone(), request: Some(request), length };
         response.map(|body| {

@@ -1,7 +1,7 @@
-//! One connection, and how long it may keep its place.
+//! One connection, and its time limits.
 //!
-//! A client that is slow on purpose costs a place and a file descriptor. So there are only so many places; who does not
-//! say in time what it wants loses its place, and so does one that moves no byte for long, whatever it is doing.
+//! A slow client costs a place and a file descriptor, and the number of places is limited. A connection is closed if
+//! the head of a request takes too long, or if no byte moves for a long time.
 
 use std::{
     io,
@@ -23,14 +23,15 @@ use hyper_util::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::sync::CancellationToken;
 
-/// What clients may take.
+/// Limits for clients.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     /// Connections at the same time; more wait until one of them ends.
     pub(crate) connections: usize,
-    /// How long the head of a request may take, and how long a connection is kept for the next request.
+    /// Upper bound for receiving the head of a request, and for an idle connection.
     pub(crate) head: Duration,
-    /// How long no byte may pass. Long, because a blob is on the disk before its upload is answered.
+    /// Upper bound for a time without any byte. Long, because a blob is synced to the disk before its upload is
+    /// answered.
     pub(crate) silence: Duration,
 }
 
@@ -41,7 +42,7 @@ impl Default for Limits {
     }
 }
 
-/// What a client speaks: the older version in plain text, what was agreed on under TLS.
+/// The HTTP version of a connection: HTTP/1 in plain text, the result of ALPN under TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HttpVersion {
     Http1,

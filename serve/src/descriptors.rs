@@ -1,8 +1,8 @@
-//! How many files and connections there may be at the same time.
+//! Limits for open files and connections.
 //!
-//! The system gives a process so many descriptors and no more; without one left, what is there cannot be read. So the
-//! limit is raised as far as it goes, connections and the files that are open for them get a share each, and the rest
-//! is kept back for what every request needs: the index, manifests, a place to write to.
+//! The system limits the descriptors of a process; without a free one, existing content cannot be read. So the limit
+//! is raised as far as possible, connections and the files that are open for them get a share each, and the rest is
+//! reserved for what every request needs: the index, manifests, files to write to.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,7 +17,7 @@ pub(crate) const READING: usize = 16;
 #[derive(Clone, Debug)]
 pub(crate) struct FilePermits(Arc<Semaphore>);
 
-/// How long a request waits for one of the files to be closed.
+/// Upper bound for waiting until another file is closed.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// More files than this are not open for clients in any case.

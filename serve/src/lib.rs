@@ -38,6 +38,17 @@
 //!   manifest has, or a manifest that an index has.
 //! * An error of the system is never answered as "not found", and is not remembered.
 //! * A request that is given up changes nothing for others.
+//!
+//! # Modules
+//!
+//! A module may use those further up in this list:
+//!
+//! * `access`, `connection`, `descriptors`, `queue`, `sample`: leaves
+//! * `access_log`, `tls`, `users`
+//! * `options`
+//! * `store`
+//! * `http`
+//! * `server`
 
 pub mod access;
 mod access_log;

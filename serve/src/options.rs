@@ -1,4 +1,4 @@
-//! What is served, where and to whom.
+//! Options of a server.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -7,27 +7,27 @@ use std::{
 
 use crate::{connection::Limits, tls::Tls};
 
-/// What to serve, and where.
+/// Options of a server.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ServeOptions {
     /// The directory of the layout.
     pub dir: PathBuf,
-    /// Where to listen. Default: a free port of loopback.
+    /// The address to listen on. Default: a free port of loopback.
     pub listen: SocketAddr,
-    /// Whether pushes and deletes are taken; then the directory is made if it is missing. Default: false.
+    /// Accepts pushes and deletes; the directory is made if it is missing. Default: false.
     pub writable: bool,
-    /// Whether a push is answered only when it is on the disk. Default: true.
+    /// Answers a push only when it is on the disk. Default: true.
     pub sync: bool,
-    /// Whether requests are collected for [`Server::requests`]; they take memory. Default: false.
+    /// Collects requests for [`Server::requests`], which takes memory. Default: false.
     pub record: bool,
     /// The repository of entries that are only a tag. Default: the name of the directory.
     pub name: Option<String>,
     /// The certificate to serve with. Default: none, plain HTTP.
     pub tls: Option<Tls>,
-    /// An htpasswd file with bcrypt hashes: who may ask. Default: everybody may.
+    /// An htpasswd file with bcrypt hashes of the users. Default: no login is required.
     pub users: Option<PathBuf>,
-    /// What clients may take.
+    /// Limits for clients.
     pub(crate) limits: Limits,
 }
 
@@ -50,7 +50,7 @@ impl ServeOptions {
         Self { listen, ..self }
     }
 
-    /// Does not wait for the disk: for a directory that nobody needs afterwards.
+    /// Does not wait for the disk: for temporary directories.
     pub fn throwaway(self) -> Self {
         Self { sync: false, ..self }
     }

@@ -34,7 +34,7 @@ pub struct Server {
     secure: bool,
 }
 
-/// How long requests that are being answered may take at a shutdown.
+/// Upper bound for open requests at a shutdown.
 const GRACE: Duration = Duration::from_secs(10);
 
 impl Server {
@@ -65,7 +65,7 @@ impl Server {
         Ok(Self { addr, stop, task: Some(task), log, store, secure })
     }
 
-    /// Where it listens.
+    /// Returns the address that it listens on.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }

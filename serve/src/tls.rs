@@ -21,7 +21,7 @@ pub struct Tls {
     pub key: PathBuf,
 }
 
-/// How long somebody may take to agree on keys.
+/// Upper bound for a TLS handshake.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Tls {
@@ -73,7 +73,7 @@ pub(crate) async fn agree(acceptor: &TlsAcceptor, stream: TcpStream) -> Option<T
     }
 }
 
-/// What both sides agreed to speak.
+/// Returns the version that ALPN selected.
 pub(crate) fn version_of(stream: &TlsStream<TcpStream>) -> HttpVersion {
     match stream.get_ref().1.alpn_protocol() {
         Some(b"h2") => HttpVersion::Http2,

@@ -25,7 +25,7 @@ const TOGETHER: usize = 2;
 /// Logins that wait for that; with one more, the one that waits longest is turned away.
 const WAITING: usize = 256;
 
-/// Who may ask.
+/// The users of an htpasswd file.
 pub(crate) struct Users {
     /// From names to bcrypt hashes.
     hashes: HashMap<String, String>,
@@ -37,7 +37,7 @@ pub(crate) struct Users {
     checks: Arc<CheckQueue>,
 }
 
-/// What came of a login.
+/// The result of a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
     Right,
@@ -70,7 +70,7 @@ impl Users {
             if !is_bcrypt(hash) {
                 return Err(wrong(format!("the password of `{name}` is no bcrypt hash")));
             }
-            // As everywhere, the first line about somebody counts.
+            // The first line of a user counts, as in other servers.
             hashes.entry(name.to_owned()).or_insert_with(|| hash.to_owned());
         }
         if hashes.is_empty() {

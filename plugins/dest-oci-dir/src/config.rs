@@ -1,4 +1,4 @@
-//! What is written in the pipeline.
+//! The settings of the stage.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::{
     names::{EntryNames, NameRule},
-    omitted::{BaselineSource, OmittedBlobs},
+    omitted::{BaselineFilter, BaselineSource},
     push::OciDirPush,
 };
 
@@ -30,9 +30,9 @@ pub struct Config {
     #[schemars(example = &"bundle")]
     pub path: String,
 
-    /// How other tools see the names of images: `full` (`docker.io/library/nginx:1.27`) goes for any number of
-    /// repositories, `tag` (`1.27`) is what users of umoci, oras and regctl expect of a single one; two repositories
-    /// with one tag are then refused. Default: `full`.
+    /// The form in which other tools see the names of images: `full` (`docker.io/library/nginx:1.27`) works for any
+    /// number of repositories, `tag` (`1.27`) is what users of umoci, oras and regctl expect of a single one; two
+    /// repositories with one tag are then refused. Default: `full`.
     #[serde(default)]
     pub ref_style: Option<Style>,
 
@@ -49,7 +49,7 @@ pub struct Config {
     pub name: Option<String>,
 }
 
-/// How names of images are written.
+/// The form of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Style {
@@ -71,7 +71,7 @@ impl StageConfig<dyn Push> for Config {
             _ => RefStyle::Full,
         };
         problems.or_ok(())?;
-        Ok(Box::new(OciDirPush::new(path, EntryNames::new(called, style), OmittedBlobs::by(base))))
+        Ok(Box::new(OciDirPush::new(path, EntryNames::new(called, style), BaselineFilter::by(base))))
     }
 }
 

@@ -1,8 +1,10 @@
-//! Push `oci-dir`: images go into an OCI image layout on disk, to be carried to where no network goes.
+//! Push `oci-dir`: writes images into an OCI image layout on disk, for transport over an air gap.
 //!
-//! An image is placed under the name of its source (`docker.io/library/nginx:1.27`), because that is what it is
-//! wherever it ends up; the targets that a rule gave it are noted beside it, for whoever unloads the directory. All
-//! images share one store of blobs. skopeo and other tools read the directory as it is.
+//! An image keeps the name of its source (`docker.io/library/nginx:1.27`). The targets that a rule gave it are noted
+//! beside it, for the load on the other side. All images share one store of blobs. skopeo and other tools read the
+//! directory as it is.
+//!
+//! `config` builds the stage in `push`; both use `names` and `omitted`.
 
 mod config;
 mod names;

@@ -1,4 +1,4 @@
-//! What images are called in the directory, and what is noted beside them.
+//! Names of images in the directory, and the notes beside them.
 
 use std::{
     collections::HashMap,
@@ -11,17 +11,17 @@ use sealift_core::{
     job::Job,
     stage::Lost,
 };
-use sealift_oci_layout::{Layout, NamedEntry, RefStyle, SOURCE, TARGETS, named};
+use sealift_oci_layout::{Layout, NamedEntry, RefStyle, SOURCE, TARGETS};
 
 /// The name that was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum NameRule {
-    /// That of the source.
+    /// The name of the source.
     #[default]
     AsSource,
     /// The repository of the source with this tag.
     Tag(Tag),
-    /// This.
+    /// A given reference.
     Full(ImageRef),
 }
 
@@ -40,12 +40,12 @@ struct RequestedNames {
     tags: HashMap<Tag, Repository>,
 }
 
-/// What is noted beside an image.
+/// The notes beside an image.
 #[derive(Clone, Debug)]
 struct EntryNotes {
-    /// What was read.
+    /// The reference that was read.
     source: ImageRef,
-    /// What it is called at the source.
+    /// The name at the source.
     called: ImageRef,
     targets: Vec<ImageRef>,
     /// The job that wrote it in this run, and the name that its entry got.
@@ -99,10 +99,10 @@ impl EntryNames {
         Ok(at)
     }
 
-    /// Refuses a tag that somebody else's image has in the directory.
+    /// Refuses a tag that another image has in the directory.
     pub(crate) fn check(&self, layout: &Layout, at: &ImageRef) -> Result<()> {
         let (RefStyle::Tag, Version::Tag(tag)) = (self.style, &at.version) else { return Ok(()) };
-        match layout.another_called(tag.as_str(), &at.to_string()) {
+        match layout.find_other_by_ref_name(tag.as_str(), &at.to_string()) {
             Some(other) => Err(same_tag(sealift_oci_layout::entry_name(&other).unwrap_or(tag.as_str()), at, tag)),
             None => Ok(()),
         }
@@ -110,14 +110,14 @@ impl EntryNames {
 
     /// The entry of something without notes.
     pub(crate) fn entry(&self, at: &ImageRef, manifest: Descriptor) -> NamedEntry {
-        named(manifest, &at.repository.to_string(), &at.version, self.style)
+        NamedEntry::new(manifest, &at.repository.to_string(), &at.version, self.style)
     }
 
     /// The entry of a job's image. `asked` is its name, `at` the one that it gets.
     pub(crate) fn noted(&self, job: &Job, asked: &ImageRef, at: &ImageRef, manifest: Descriptor) -> NamedEntry {
         let targets = self.wanted().notes.get(asked).map(|notes| notes.targets.clone());
-        let entry = self.entry(at, manifest).source(&job.called());
-        entry.targets(targets.as_deref().unwrap_or(&job.targets))
+        let entry = self.entry(at, manifest).with_source(&job.called());
+        entry.with_targets(targets.as_deref().unwrap_or(&job.targets))
     }
 
     /// Remembers that a job wrote its image: `asked` is the name that it wanted, `at` the one that it got.
@@ -146,7 +146,7 @@ impl EntryNames {
         let mut outdated = Vec::new();
         for (at, notes) in &wanted.notes {
             let Some(there) = layout.find(&at.to_string()) else { continue };
-            // What nobody here wrote stays as it is, unless there is something to note.
+            // Entries of other programs stay as they are, unless there is something to note.
             if notes.targets.is_empty() && !there.annotations.contains_key(SOURCE) {
                 continue;
             }
@@ -154,7 +154,7 @@ impl EntryNames {
             if !notes.targets.is_empty() {
                 bare.annotations.remove(TARGETS); // else what was noted earlier still holds
             }
-            let entry = self.entry(at, bare).source(&notes.called).targets(&notes.targets);
+            let entry = self.entry(at, bare).with_source(&notes.called).with_targets(&notes.targets);
             if *entry.entry() != there {
                 outdated.push(entry);
             }

@@ -17,19 +17,19 @@ pub(crate) enum BaselineSource {
 
 /// The blobs that are left out because the other side has them.
 #[derive(Default)]
-pub(crate) struct OmittedBlobs {
+pub(crate) struct BaselineFilter {
     known: Option<BaselineSource>,
     base: OnceCell<Arc<Baseline>>,
     noted: OnceCell<()>,
 }
 
-impl OmittedBlobs {
+impl BaselineFilter {
     /// By what the other side has; without it nothing is left out.
     pub(crate) fn by(known: Option<BaselineSource>) -> Self {
         Self { known, ..Self::default() }
     }
 
-    /// What the other side has, read once.
+    /// Returns the baseline, which is read once.
     pub(crate) async fn base(&self) -> Result<Option<Arc<Baseline>>> {
         let Some(known) = &self.known else { return Ok(None) };
         let read = || async {
@@ -41,7 +41,7 @@ impl OmittedBlobs {
         self.base.get_or_try_init(read).await.map(|base| Some(Arc::clone(base)))
     }
 
-    /// Whether a blob is left out.
+    /// Returns true if a blob is left out.
     pub(crate) async fn has(&self, item: &Descriptor) -> Result<bool> {
         Ok(self.base().await?.is_some_and(|base| base.contains(&item.digest)))
     }

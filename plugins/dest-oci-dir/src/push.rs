@@ -13,23 +13,23 @@ use sealift_core::{
 use sealift_oci_layout::{Layout, NamedEntry, Writer, WriterOptions};
 use tokio::sync::{Mutex, OnceCell};
 
-use crate::{names::EntryNames, omitted::OmittedBlobs};
+use crate::{names::EntryNames, omitted::BaselineFilter};
 
 /// A directory that images are written to.
 pub(crate) struct OciDirPush {
     path: PathBuf,
     names: EntryNames,
-    omitted: OmittedBlobs,
+    omitted: BaselineFilter,
     /// Opened by the first write, so that a plan, which only reads, makes no directory and takes no lock.
     writer: OnceCell<Writer>,
     /// Opened by the first question before that.
     reader: Mutex<Option<Layout>>,
-    /// Why the end failed.
+    /// The error of `finish`.
     end: Mutex<Option<Error>>,
 }
 
 impl OciDirPush {
-    pub(crate) fn new(path: PathBuf, names: EntryNames, omitted: OmittedBlobs) -> Self {
+    pub(crate) fn new(path: PathBuf, names: EntryNames, omitted: BaselineFilter) -> Self {
         Self { path, names, omitted, writer: OnceCell::new(), reader: Mutex::default(), end: Mutex::default() }
     }
 
@@ -37,7 +37,7 @@ impl OciDirPush {
         self.writer.get_or_try_init(|| Writer::create(&self.path, WriterOptions::default())).await
     }
 
-    /// What there is to read; none if there is no layout yet.
+    /// Returns the layout for reading; none if there is none yet.
     async fn layout(&self) -> Result<Option<Layout>> {
         if let Some(writer) = self.writer.get() {
             return Ok(Some(writer.layout().clone()));
@@ -48,7 +48,7 @@ impl OciDirPush {
             layout.refresh().await?;
             return Ok(Some(layout.clone()));
         }
-        *reader = Layout::open_if_there(&self.path).await?;
+        *reader = Layout::open_existing(&self.path).await?;
         Ok(reader.clone())
     }
 
@@ -83,14 +83,14 @@ impl Push for OciDirPush {
         self.names.check(&layout, at)?;
         let Some(entry) = layout.find(&at.to_string()) else { return Ok(None) };
         // An entry may be more than what is there: others write in this directory, and clean it up.
-        Ok(layout.has_image_besides(&entry, base).await?.then_some(entry))
+        Ok(layout.has_image_except(&entry, base).await?.then_some(entry))
     }
 
     async fn has(&self, _: &Repository, item: &Descriptor) -> Result<bool> {
         match self.layout().await? {
             // Others write and clean up in this directory, so a manifest is no promise of its blobs.
             Some(layout) if item.media_type.is_manifest() => {
-                layout.has_image_besides(item, self.omitted.base().await?).await
+                layout.has_image_except(item, self.omitted.base().await?).await
             }
             None if item.media_type.is_manifest() => Ok(false),
             Some(layout) if layout.has(item).await? => Ok(true),
@@ -102,13 +102,13 @@ impl Push for OciDirPush {
         true // `current` and `has` look at everything below
     }
 
-    /// What is listed: nothing points to a referrer but its entry.
+    /// Returns the referrers that have an entry: nothing else points to them.
     async fn related(&self, _: &Repository, _: &Digest, referrers: &[Descriptor]) -> Result<HashSet<Digest>> {
         let Some(layout) = self.layout().await? else { return Ok(HashSet::new()) };
         let base = self.omitted.base().await?;
         let mut there = HashSet::new();
         for referrer in referrers {
-            if layout.lists(&referrer.digest) && layout.has_image_besides(referrer, base.clone()).await? {
+            if layout.lists(&referrer.digest) && layout.has_image_except(referrer, base.clone()).await? {
                 there.insert(referrer.digest.clone());
             }
         }
@@ -166,8 +166,8 @@ impl Push for OciDirPush {
         }
         let writer = self.writer().await?;
         let set = outdated.into_iter().try_for_each(|entry| writer.set(entry));
-        let ended = match writer.settle().await.and(set) {
-            Ok(()) => writer.note_staged().await,
+        let ended = match writer.commit_and_check().await.and(set) {
+            Ok(()) => writer.record_staged().await,
             failed => failed,
         };
         if let Err(error) = &ended {

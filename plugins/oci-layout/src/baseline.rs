@@ -1,7 +1,7 @@
-//! What the other side has already, so that it need not be carried again.
+//! Baselines: content that the other side has already, so that a later layout leaves it out.
 //!
-//! A layout that left something out keeps the receipt by which it did so, in `.sealift/base/`: whoever reads it on
-//! the far side can tell what was left out from what got lost, and where it should be.
+//! A layout that left blobs out keeps the receipt by which it did so in `.sealift/base/`. Its readers can tell a blob
+//! that was left out from one that got lost, and know where it should be.
 
 use std::{collections::HashMap, path::Path, sync::OnceLock};
 
@@ -37,13 +37,13 @@ impl Baseline {
         Ok(Self::new(path.display().to_string(), Receipt::read(path)?))
     }
 
-    /// What a receipt says; `label` names it in messages.
+    /// Makes a baseline of a receipt; `label` names it in messages.
     pub fn new(label: impl Into<String>, receipt: Receipt) -> Self {
         let places = receipt.places();
         Self { label: label.into(), receipt, places, images: OnceLock::new() }
     }
 
-    /// What it is called in messages: the file that was given, or what it is an inventory of.
+    /// Returns the name for messages: the file that was given, or what the receipt is an inventory of.
     pub fn label(&self) -> &str {
         &self.label
     }
@@ -53,7 +53,7 @@ impl Baseline {
         &self.receipt
     }
 
-    /// Whether the other side has this blob.
+    /// Returns true if the other side has this blob.
     pub fn contains(&self, blob: &Digest) -> bool {
         self.places.contains_key(blob)
     }
@@ -99,7 +99,7 @@ impl Baselines {
         Ok(Self(bases))
     }
 
-    /// Whether nothing was left out.
+    /// Returns true if nothing was left out.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -28,7 +28,7 @@ pub struct BlobWriter {
     length: u64,
 }
 
-/// The file, for whoever may block.
+/// The file of a blob in transfer; its methods block.
 struct PartialFile {
     layout: Arc<LayoutInner>,
     name: String,
@@ -45,8 +45,7 @@ struct PartialFile {
 const GATHER: usize = 512 << 10;
 
 impl BlobWriter {
-    /// Begins a blob. `need` is its length, if that is known. Its bytes are hashed here unless they are `verified` by
-    /// whoever brings them.
+    /// Begins a blob. `need` is its length, if known. Its bytes are hashed here unless the caller has `verified` them.
     pub(crate) async fn begin(layout: Arc<LayoutInner>, need: Option<u64>, verified: bool, sync: bool) -> Result<Self> {
         let hasher = (!verified).then(|| Algorithm::Sha256.hasher());
         let part = blocking(move || {
@@ -61,13 +60,13 @@ impl BlobWriter {
         Ok(Self { part: Some(part), queue: Vec::new(), queued: 0, length: 0 })
     }
 
-    /// How many bytes were taken.
+    /// Returns the number of bytes that were accepted.
     pub fn length(&self) -> u64 {
         self.length
     }
 
-    /// Whether it can go on: not if a write failed or was cut off.
-    pub fn is_whole(&self) -> bool {
+    /// Returns true if more bytes can be written: no write failed or was cut off.
+    pub fn is_usable(&self) -> bool {
         self.part.is_some()
     }
 
@@ -86,7 +85,7 @@ impl BlobWriter {
     ///
     /// # Errors
     /// [`ErrorKind::Storage`] if it cannot be written; the blob is gone then.
-    pub async fn rest(&mut self) -> Result<()> {
+    pub async fn close_file(&mut self) -> Result<()> {
         if self.queued > 0 {
             self.flush().await?;
         }

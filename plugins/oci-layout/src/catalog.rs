@@ -1,17 +1,18 @@
-//! Which images a layout has, whoever wrote it.
+//! The images of a layout, written by any tool.
 //!
 //! Tools agree on the files of a layout and on little else: names are tags or full references, stand in one annotation
 //! or another, or are missing; signatures are entries without a name, or an index under a tag of its own; some list
-//! the children of an index beside it; some put everything into one more index. [`ImageCatalog::read`] makes one list of
-//! images out of all that, in the order of `index.json`.
+//! the children of an index beside it; some put everything into one more index. [`ImageCatalog::read`] makes one list
+//! of images out of all that, in the order of `index.json`.
 
 mod about;
 mod naming;
+mod reachable;
 mod read;
 
 use std::collections::{BTreeMap, HashMap};
 
-use sealift_core::content::{Descriptor, Digest, ImageRef, Repository};
+use sealift_core::content::{Descriptor, Digest, ImageRef, Repository, Tag};
 
 pub use naming::Naming;
 
@@ -33,17 +34,17 @@ pub struct ImageCatalog {
 /// An image of a layout.
 #[derive(Clone, Debug)]
 pub struct CatalogImage {
-    /// What it is called in the layout: `docker.io/library/nginx:1.27`, `v1`; `@sha256:…` if it has no name.
+    /// The name in the layout: `docker.io/library/nginx:1.27`, `v1`; `@sha256:…` if there is none.
     pub name: String,
-    /// What it is called where every image has a repository: names without a registry get `localhost`, and those
-    /// without a repository the name of the directory.
+    /// The name as a full reference: names without a registry get `localhost`, names without a repository get the name
+    /// of the directory.
     pub source: ImageRef,
-    /// How much of `source` the layout says.
+    /// The parts of `source` that the layout states.
     pub naming: Naming,
     /// The pointer to its root manifest, as it stands in the layout.
     pub entry: Descriptor,
-    /// Where it shall go from here, as whoever wrote the layout noted it. A tag that is about an image goes where that
-    /// image goes.
+    /// The references to copy the image to, as noted in the layout. A tag that refers to an image has the targets of
+    /// that image.
     pub targets: Vec<ImageRef>,
     /// The images that have what its tag is about, as places in [`ImageCatalog::images`]; see [`CatalogImage::is_about`].
     pub belongs_to: Vec<usize>,
@@ -52,8 +53,8 @@ pub struct CatalogImage {
 impl CatalogImage {
     /// The digest that its tag is about, if it is one of cosign's: `sha256-….sig`, `.att`, `.sbom`.
     pub fn is_about(&self) -> Option<Digest> {
-        let (digest, suffix) = naming::about(self.source.version.tag()?)?;
-        (!suffix.is_empty()).then_some(digest)
+        let tag = self.source.version.tag()?;
+        tag.about().filter(|_| tag.contains('.'))
     }
 }
 
@@ -89,12 +90,12 @@ impl ImageCatalog {
 
     /// The index under the fallback tag for `subject` (distribution-spec, "Referrers Tag Schema"), if there is one.
     pub fn fallback(&self, repository: &Repository, subject: &Digest) -> Option<&Descriptor> {
-        let tag = format!("{}-{}", subject.algorithm().name(), subject.hex());
-        self.find(&repository.tagged(&tag.parse().ok()?))
+        self.find(&repository.tagged(&Tag::of_referrers(subject)?))
     }
 
-    /// What is only about others: manifests without a tag and indexes under fallback tags, with their subjects.
-    pub fn about_others(&self) -> impl Iterator<Item = (&Digest, &Descriptor)> {
+    /// The entries that only refer to others, with their subjects: manifests without a tag, indexes under fallback
+    /// tags.
+    pub fn referrer_entries(&self) -> impl Iterator<Item = (&Digest, &Descriptor)> {
         let referrers = self.referrers.iter().flat_map(|(subject, all)| all.iter().map(move |one| (subject, one)));
         referrers.chain(self.fallbacks.iter().map(|(subject, index)| (subject, index)))
     }

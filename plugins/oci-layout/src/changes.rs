@@ -1,8 +1,8 @@
-//! What this process changed in an index, so that no other program takes it away unseen.
+//! The changes of this process to an index, so that other programs do not undo them silently.
 //!
-//! skopeo, umoci and crane read `index.json`, work for a while and write it back, without a lock. An entry that was
-//! written meanwhile is gone then. A name that another program gave to something new meanwhile is another matter: that
-//! stays, and is told at the end.
+//! skopeo, umoci and crane read `index.json`, work for a while and write it back without a lock, which removes entries
+//! that were written in between. Such entries are put back. A name that another program gave to something new stays,
+//! and is reported at the end.
 
 use std::{
     collections::HashMap,
@@ -17,24 +17,24 @@ use crate::index::{Index, IndexChange};
 #[derive(Clone, Default)]
 pub(crate) struct OwnChanges {
     changes: HashMap<String, OwnChange>,
-    /// How long a change is defended; for good if there is no limit.
+    /// The time for which a change is put back when it is undone. Default: no limit.
     limit: Option<Duration>,
     count: u64,
 }
 
 #[derive(Clone)]
 struct OwnChange {
-    /// What stands under the name; none if it was removed.
+    /// The entry under this name; none if it was removed.
     now: Option<Descriptor>,
-    /// What stood there before, in any version of the file that another program may have read.
+    /// The entries that other programs may have read before, from any version of the file.
     before: Vec<Option<Descriptor>>,
     since: Instant,
     number: u64,
 }
 
 impl OwnChanges {
-    /// Changes are defended for so long only. A process that lives for days cannot tell a name that was lost from one
-    /// that somebody took out on purpose.
+    /// Limits the time for which changes are put back. A process that lives for days cannot tell an entry that was lost
+    /// from one that was removed on purpose.
     pub(crate) fn limit(&mut self, limit: Duration) {
         self.limit = Some(limit);
     }

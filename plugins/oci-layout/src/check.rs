@@ -1,6 +1,6 @@
-//! Whether a directory can be written to, found out without writing anything.
+//! Checks that a directory can be written to, without writing to it.
 //!
-//! Staging begins with questions to registries; who forgot to mount the stick writable shall hear it before those.
+//! Staging begins with requests to registries. A stick that is mounted read-only must be reported before those.
 
 use std::{io, path::Path};
 
@@ -37,7 +37,7 @@ pub fn check_writable(path: &Path) -> Result<()> {
     }
 }
 
-/// What is there must be a layout, or nothing of one.
+/// Checks an existing directory: it must be a layout, or contain nothing of one.
 fn inside(path: &Path) -> Result<()> {
     let root = Dir::root(path)?.ok_or_else(|| broken(path, "is not a directory"))?;
     check_kind(&root)?;

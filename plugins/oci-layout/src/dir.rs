@@ -1,7 +1,7 @@
-//! A directory that is held open, so that nobody can put another one in its place.
+//! A directory that is held open, so that another directory cannot take its place.
 //!
-//! Every name inside is opened relative to it and without following links: a symbolic link in a layout that came on
-//! somebody's stick could point anywhere.
+//! Every name inside is opened relative to it and without following links: a symbolic link in a layout of unknown
+//! origin could point anywhere.
 
 use std::{
     fs::File,
@@ -98,7 +98,7 @@ impl Dir {
         Some(FileType::from_raw_mode(stat.st_mode))
     }
 
-    /// Whether anything has this name.
+    /// Returns true if anything has this name.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.file_type(name).is_some()
     }
@@ -141,7 +141,7 @@ impl Dir {
         rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).ok().map(|stat| Stamp::of(&stat))
     }
 
-    /// Returns true if the path still leads to this directory: nobody moved it away, or put another one there.
+    /// Returns true if the path still leads to this directory, which was neither moved nor replaced.
     pub(crate) fn is_at_its_path(&self) -> bool {
         let (Ok(here), Ok(there)) = (rustix::fs::fstat(&self.fd), rustix::fs::stat(&self.path)) else { return false };
         (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
@@ -183,7 +183,7 @@ impl Dir {
         fd.map(File::from).map_err(|error| fault("open", &self.file_path(name), error))
     }
 
-    /// What is in it: names, what they are, how long they are. Links are not followed.
+    /// Lists the content: name, type and length. Links are not followed.
     pub(crate) fn list(&self) -> Result<Vec<(String, FileType, u64)>> {
         let fault = |error: Errno| fault("list", &self.path, error);
         let mut found = Vec::new();
@@ -213,7 +213,7 @@ impl Dir {
         Ok(())
     }
 
-    /// Whether nothing is in it but what is hidden.
+    /// Returns true if it contains only hidden files.
     pub(crate) fn is_empty(&self) -> Result<bool> {
         let entries = rustix::fs::Dir::read_from(&self.fd).map_err(|error| fault("list", &self.path, error))?;
         for entry in entries {
@@ -238,7 +238,7 @@ impl Dir {
         }
     }
 
-    /// How long a file can be here, where that is known: a limit of the process, or the file system's.
+    /// Returns the longest possible file here, as limited by the process or the file system; none if unknown.
     fn largest_file(&self) -> Option<u64> {
         let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
         [limit, self.most_of_file_system()].into_iter().flatten().min()
@@ -338,7 +338,7 @@ impl Drop for Prepared<'_> {
     }
 }
 
-/// A hint where somebody else changed what only one program may change.
+/// The hint for changes by another program that only one program may make.
 pub(crate) const ALONE: &str = "let no other program change this directory meanwhile, and run again";
 
 /// The end of names that are not final.
@@ -395,8 +395,8 @@ pub(crate) fn sync_parent(path: &Path) {
     }
 }
 
-/// What is done to directories, in order, for tests of that order: a crash test sees only what a disk does that forgets
-/// nothing.
+/// Records operations on directories, so that tests can check their order. A crash test cannot: it sees a disk that
+/// loses nothing.
 #[cfg(test)]
 pub(crate) mod journal {
     use std::{cell::RefCell, path::Path};

@@ -1,4 +1,4 @@
-//! What disks say, in the words of this project: which file, and what to do.
+//! Errors of the file system as errors of the project, with the file and a hint.
 
 use std::{io, path::Path};
 
@@ -9,7 +9,7 @@ pub(crate) fn fault(doing: &str, path: &Path, error: impl Into<io::Error>) -> Er
     build(doing, path, error.into(), "")
 }
 
-/// The same, while `need` bytes were to be written; says what is free where that is the matter.
+/// Makes the error of a write of `need` bytes; names the free space if the disk is full.
 pub(crate) fn fault_writing(path: &Path, error: impl Into<io::Error>, need: Option<u64>) -> Error {
     let error = error.into();
     let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);

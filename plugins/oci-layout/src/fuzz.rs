@@ -1,6 +1,6 @@
-//! What must hold for any bytes in the files of a layout.
+//! Properties that hold for any bytes in the files of a layout.
 //!
-//! Fuzzers look for bytes that break it without end (`fuzz/`), property tests for a moment in every run.
+//! Fuzz targets (`fuzz/`) search for counterexamples without end, property tests for a moment in each run.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use sealift_core::content::{Descriptor, Version, well_known};
 use crate::{
     EntryName, Receipt, RefStyle,
     index::{Index, IndexChange},
-    name::{NamedEntry, entry_name, named},
+    name::{NamedEntry, entry_name},
 };
 
 /// An index is written as it was read, and a change of it changes nothing else.
@@ -24,7 +24,7 @@ pub fn index(bytes: &[u8]) {
     let broken: Vec<_> = index.broken().cloned().collect();
     let version = Version::Tag("v1".parse().expect("it is a tag"));
     let manifest = Descriptor::to(well_known::OCI_MANIFEST, b"{}");
-    let NamedEntry(entry) = named(manifest, "q.io/a", &version, RefStyle::Full);
+    let NamedEntry(entry) = NamedEntry::new(manifest, "q.io/a", &version, RefStyle::Full);
     let name = entry_name(&entry).expect("it is named").to_owned();
     let others = index.entries().filter(|entry| entry_name(entry) != Some(&name)).count();
     let put = IndexChange::Put(Box::new(entry.clone()));

@@ -1,7 +1,7 @@
-//! What belongs to what: every manifest and blob that the images of a layout need, each once.
+//! The manifests and blobs that the images of a layout need, each once, and the links between them.
 //!
-//! Who lists, verifies or counts a layout needs the links of thousands of images at the same time, so they are kept
-//! as numbers: some 100 bytes for each manifest or blob, and four for each link.
+//! Listing, verifying and counting need the links of thousands of images at the same time. They are kept as numbers:
+//! about 100 bytes for each manifest or blob, and four for each link.
 
 mod read;
 
@@ -45,11 +45,11 @@ pub struct GraphNode {
     pub digest: Digest,
     /// Its length as the first pointer to it says; [`Descriptor::UNSIZED`] if that does not say.
     pub size: u64,
-    /// What part it plays.
-    pub part: NodeKind,
-    /// What it runs on, if it is an entry of an index that says so.
+    /// Its role in the images.
+    pub kind: NodeKind,
+    /// The platform, if an index names one.
     pub platform: Option<Box<Platform>>,
-    /// Whether its file is there.
+    /// The state of its file.
     pub state: FileState,
     links: (u32, u32),
 }
@@ -60,9 +60,9 @@ impl GraphNode {
         (self.size != Descriptor::UNSIZED).then_some(self.size)
     }
 
-    /// Whether its absence means nothing.
+    /// Returns true if its absence is no damage.
     pub fn is_optional(&self) -> bool {
-        self.part == NodeKind::Foreign
+        self.kind == NodeKind::Foreign
     }
 }
 
@@ -75,13 +75,13 @@ pub enum NodeKind {
     Manifest,
     /// A config.
     Config,
-    /// A layer, or whatever an artifact has for layers.
+    /// A layer, or a file of another artifact.
     Layer,
-    /// A layer that stays where its `urls` say; nobody misses it here.
+    /// A foreign layer, which stays where its `urls` lead.
     Foreign,
 }
 
-/// What is known of a file without hashing it; manifests are small, so those were hashed.
+/// The state of a file. Blobs are not hashed for it; manifests are, since they are small.
 #[derive(Clone, Debug)]
 pub enum FileState {
     /// It is there, with the right length.
@@ -92,22 +92,22 @@ pub enum FileState {
     Broken(Error),
 }
 
-/// Where a walk begins.
+/// A root of the graph.
 #[derive(Clone, Debug)]
 pub struct GraphRoot {
     /// The root manifest.
     pub node: NodeId,
-    /// What it is.
+    /// Its meaning in the layout.
     pub of: RootKind,
 }
 
-/// What a root manifest stands for.
+/// The meaning of a root manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RootKind {
     /// The image of this number in [`ImageCatalog::images`].
     Image(usize),
-    /// Something about this manifest.
-    About(Digest),
+    /// A referrer of this manifest.
+    Referrer(Digest),
 }
 
 impl Graph {
@@ -119,8 +119,8 @@ impl Graph {
     pub async fn read(layout: &Layout, catalog: &ImageCatalog) -> Result<Self> {
         let images = catalog.images().iter().enumerate();
         let mut roots: Vec<_> = images.map(|(at, image)| (RootKind::Image(at), image.entry.clone())).collect();
-        let about = catalog.about_others();
-        roots.extend(about.map(|(subject, entry)| (RootKind::About(subject.clone()), entry.clone())));
+        let about = catalog.referrer_entries();
+        roots.extend(about.map(|(subject, entry)| (RootKind::Referrer(subject.clone()), entry.clone())));
         let layout = layout.clone();
         blocking(move || Ok(read::read(&layout, roots))).await
     }
@@ -140,7 +140,7 @@ impl Graph {
         self.ids.get(digest).copied()
     }
 
-    /// What a manifest points to, in order.
+    /// Returns the targets of a manifest's descriptors, in order.
     pub fn links(&self, id: NodeId) -> &[NodeId] {
         let (start, end) = self.node(id).links;
         &self.links[start as usize..end as usize]

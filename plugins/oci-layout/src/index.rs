@@ -1,7 +1,7 @@
-//! `index.json`: which images are in a layout.
+//! `index.json`, the list of images of a layout.
 //!
-//! Others write there too, so it is not made anew: what stands before and after the list of entries is kept as text,
-//! and so is every entry that nobody here changes.
+//! Other programs write it, too. So the text before and after the list of entries is kept as it is, and so is every
+//! entry that is not changed.
 
 mod broken;
 mod entries;
@@ -29,11 +29,11 @@ pub(crate) const FILE: &str = "index.json";
 /// More than any layout needs, and little enough to be read whole: about 25,000 images.
 pub(crate) const MAX_BYTES: u64 = 16 << 20;
 
-/// What an index without images is.
+/// The content of an index without images.
 const EMPTY: &str =
     "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\",\"manifests\":[]}\n";
 
-/// A change of the entries. It can be made again on an index that somebody else wrote meanwhile.
+/// A change of the entries. It can be repeated on an index that another program wrote.
 #[derive(Clone, Debug)]
 pub(crate) enum IndexChange {
     /// Puts an entry in the place of the one of the same name, or at the end.
@@ -68,7 +68,7 @@ pub(crate) struct Index {
     after: String,
     /// The places of each name, also of entries that only have a name.
     by_name: HashMap<String, Vec<usize>>,
-    /// How long [`Index::render`] is.
+    /// The length of the text that [`Index::render`] returns.
     length: usize,
 }
 
@@ -78,7 +78,7 @@ struct IndexEntry {
     view: ParsedEntry,
 }
 
-/// What is understood of an entry.
+/// The parsed form of an entry.
 #[derive(Debug)]
 enum ParsedEntry {
     Whole(Box<Descriptor>),
@@ -87,7 +87,7 @@ enum ParsedEntry {
 }
 
 impl IndexEntry {
-    /// What its text and the comma and line break after it take.
+    /// Returns the length of the text, with the comma and line break after it.
     fn length(&self) -> usize {
         self.text.len() + SEPARATOR.len()
     }
@@ -107,7 +107,7 @@ impl IndexEntry {
     }
 }
 
-/// What stands between two entries.
+/// The text between two entries.
 const SEPARATOR: &str = ",\n";
 
 #[derive(Deserialize)]
@@ -190,7 +190,7 @@ impl Index {
         })
     }
 
-    /// The entry of this name; the first one if there are several, as everybody reads it.
+    /// Returns the entry of this name; the first one if there are several, as other tools do.
     pub(crate) fn find(&self, name: &str) -> Option<&Descriptor> {
         self.by_name.get(name)?.iter().find_map(|at| self.entries[*at].as_ref()?.descriptor())
     }

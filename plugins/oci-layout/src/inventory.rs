@@ -1,4 +1,4 @@
-//! What a layout holds: images, what they run on, how much of them is shared.
+//! The inventory of a layout: images, their platforms, and the blobs that they share.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -16,7 +16,7 @@ use crate::{
     layout::Layout,
 };
 
-/// What a layout holds.
+/// The inventory of a layout.
 #[derive(Clone, Debug, Serialize)]
 pub struct Inventory {
     /// The images, in the order of `index.json`.
@@ -34,23 +34,23 @@ pub struct Inventory {
 /// An image of a layout.
 #[derive(Clone, Debug, Serialize)]
 pub struct InventoryImage {
-    /// What it is called in the layout; `@sha256:…` if it has no name.
+    /// The name in the layout; `@sha256:…` if there is none.
     pub name: String,
     /// The digest of its root manifest.
     pub digest: Digest,
-    /// What it runs on, such as `linux/amd64`; empty if it is no image that runs.
+    /// The platforms, such as `linux/amd64`; empty for artifacts that do not run.
     pub platforms: Vec<String>,
     /// Bytes of all its manifests and blobs.
     pub size: u64,
     /// Bytes of those that no other image of the layout needs.
     pub own: u64,
-    /// Signatures, SBOMs and whatever else refers to it or its parts.
+    /// Signatures, SBOMs and other artifacts that refer to it or its parts.
     pub referrers: u64,
     /// Manifests and blobs that are not there.
     pub missing: u64,
     /// Manifests and blobs that are not there because the other side has them.
     pub left_out: u64,
-    /// Where it shall go from here.
+    /// The references to copy it to.
     pub targets: Vec<String>,
 }
 
@@ -137,7 +137,7 @@ impl InventoryBuilder<'_> {
         inventory
     }
 
-    /// How many images need each manifest or blob; one image under two names counts once.
+    /// Counts the images that need each manifest or blob; one image under two names counts once.
     fn users(&self) -> Vec<u32> {
         let mut users = vec![0; self.graph.nodes().count()];
         let mut walker = Walker::default();
@@ -150,17 +150,17 @@ impl InventoryBuilder<'_> {
         users
     }
 
-    /// How many manifests refer to each digest.
+    /// Counts the manifests that refer to each digest.
     fn referrers(&self) -> BTreeMap<&Digest, u64> {
         let mut count = BTreeMap::new();
-        for (subject, entry) in self.catalog.about_others() {
-            let index = self.graph.find(&entry.digest).filter(|at| self.graph.node(*at).part == NodeKind::Index);
+        for (subject, entry) in self.catalog.referrer_entries() {
+            let index = self.graph.find(&entry.digest).filter(|at| self.graph.node(*at).kind == NodeKind::Index);
             *count.entry(subject).or_default() += index.map_or(1, |at| self.graph.links(at).len() as u64);
         }
         count
     }
 
-    /// What an image runs on: what its index says, else its config.
+    /// Returns the platforms of an image: those that its index names, else that of its config.
     fn platforms(&self, root: NodeId) -> Vec<String> {
         let mut found: Vec<String> = Vec::new();
         let mut add = |platform: &Platform| {
@@ -172,14 +172,14 @@ impl InventoryBuilder<'_> {
         let mut walker = Walker::default();
         self.graph.walk(root, &mut walker, |at| {
             let node = self.graph.node(at);
-            if node.part != NodeKind::Manifest {
+            if node.kind != NodeKind::Manifest {
                 return;
             }
             match &node.platform {
                 Some(platform) if platform.is_unknown() => {}
                 Some(platform) => add(platform),
                 None => {
-                    let config = self.graph.links(at).iter().find(|at| self.graph.node(**at).part == NodeKind::Config);
+                    let config = self.graph.links(at).iter().find(|at| self.graph.node(**at).kind == NodeKind::Config);
                     if let Some(platform) = config.and_then(|at| self.config(*at)) {
                         add(&platform);
                     }
@@ -189,7 +189,7 @@ impl InventoryBuilder<'_> {
         found
     }
 
-    /// What a config says; none if it is not that of an image.
+    /// Reads the platform of a config; none if it is not the config of an image.
     fn config(&self, at: NodeId) -> Option<Platform> {
         #[derive(Deserialize)]
         struct Config {

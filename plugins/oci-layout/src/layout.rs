@@ -47,7 +47,7 @@ pub(crate) struct IndexState {
     pub(crate) index: Index,
     pub(crate) stamp: Option<Stamp>,
     pub(crate) pending: Vec<IndexChange>,
-    /// What this process changed since it opened the layout.
+    /// The changes of this process since it opened the layout.
     pub(crate) own: OwnChanges,
     /// The names of those changes that another program undid for good.
     pub(crate) overruled: Vec<String>,
@@ -63,21 +63,21 @@ pub(crate) struct IndexState {
 const CHUNK: usize = 256 << 10;
 
 impl Layout {
-    /// Opens a layout for reading. Nobody is locked out by that.
+    /// Opens a layout for reading. Takes no lock.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] if there is no such directory; [`ErrorKind::Storage`] if it is no layout, one of
     /// another version, or its `index.json` is broken or longer than 16 MiB.
     pub async fn open(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
-        blocking(move || Self::open_now(&path)).await
+        blocking(move || Self::open_blocking(&path)).await
     }
 
-    /// The same, on a thread that may block.
+    /// Does what [`Layout::open`] does. Blocks.
     ///
     /// # Errors
     /// Those of [`Layout::open`].
-    pub fn open_now(path: &Path) -> Result<Self> {
+    pub fn open_blocking(path: &Path) -> Result<Self> {
         let Some(root) = Dir::root(path)? else {
             return Err(Error::new(ErrorKind::NotFound, format!("there is no directory `{}`", path.display())));
         };
@@ -90,7 +90,7 @@ impl Layout {
     ///
     /// # Errors
     /// If there is one and it cannot be opened.
-    pub async fn open_if_there(path: impl Into<PathBuf>) -> Result<Option<Self>> {
+    pub async fn open_existing(path: impl Into<PathBuf>) -> Result<Option<Self>> {
         let path = path.into();
         blocking(move || {
             let Some(root) = Dir::root(&path)? else { return Ok(None) };
@@ -160,7 +160,7 @@ impl Layout {
     }
 
     /// The entry that other tools see under this `ref.name` although its full name is another one.
-    pub fn another_called(&self, ref_name: &str, full_name: &str) -> Option<Descriptor> {
+    pub fn find_other_by_ref_name(&self, ref_name: &str, full_name: &str) -> Option<Descriptor> {
         let state = self.0.state();
         let called = |entry: &&Descriptor| entry.annotations.get(REF_NAME).is_some_and(|name| name == ref_name);
         state.index.entries().filter(called).find(|entry| entry_name(entry) != Some(full_name)).cloned()
@@ -190,17 +190,17 @@ impl Layout {
         self.0.state().rereads
     }
 
-    /// Whether a blob or manifest is there and right: its length is compared, and once in a process its hash.
+    /// Returns true if a blob or manifest is there and intact: its length is compared, and once in a process its hash.
     ///
     /// # Errors
     /// [`ErrorKind::Storage`] if it cannot be read, or is a symbolic link.
     pub async fn has(&self, item: &Descriptor) -> Result<bool> {
         let (this, item) = (self.clone(), item.clone());
-        blocking(move || this.has_now(&item)).await
+        blocking(move || this.has_blocking(&item)).await
     }
 
-    /// The same, on a thread that may block.
-    pub(crate) fn has_now(&self, item: &Descriptor) -> Result<bool> {
+    /// Does what [`Layout::has`] does. Blocks.
+    pub(crate) fn has_blocking(&self, item: &Descriptor) -> Result<bool> {
         let Some((file, length)) = self.0.open_blob(&item.digest)? else { return Ok(false) };
         if item.known_size().is_some_and(|size| size != length) {
             return Ok(false);
@@ -245,11 +245,11 @@ impl Layout {
     /// [`ErrorKind::Corrupt`] or [`ErrorKind::Unsupported`] if it is not what it should be.
     pub async fn manifest(&self, item: &Descriptor) -> Result<Manifest> {
         let (this, item) = (self.clone(), item.clone());
-        blocking(move || this.manifest_now(&item)).await
+        blocking(move || this.manifest_blocking(&item)).await
     }
 
-    /// The same, on a thread that may block.
-    pub(crate) fn manifest_now(&self, item: &Descriptor) -> Result<Manifest> {
+    /// Does what [`Layout::manifest`] does. Blocks.
+    pub(crate) fn manifest_blocking(&self, item: &Descriptor) -> Result<Manifest> {
         let dir = self.0.blobs(item.digest.algorithm())?;
         let read = dir.map(|dir| dir.read(&item.digest.hex(), Manifest::MAX_BYTES)).transpose()?.flatten();
         let (bytes, _) = read.ok_or_else(|| self.missing(&item.digest))?;
@@ -353,7 +353,7 @@ impl LayoutInner {
         Ok(cell.get())
     }
 
-    /// The same, made if there is none.
+    /// Returns the directory of the blobs that are named by this algorithm; makes it if it is missing.
     pub(crate) fn make_blobs(&self, algorithm: Algorithm) -> Result<&Dir> {
         if let Some(dir) = self.blobs(algorithm)? {
             return Ok(dir);

@@ -49,7 +49,7 @@ impl Receipt {
         Ok(receipt)
     }
 
-    /// The same, with what the layout should have and does not: a sentence for each image. That is not in the receipt,
+    /// Like [`Receipt::of_layout`], with what is missing in the layout: a sentence for each image. That is not in the receipt,
     /// because a later layout would leave it out, and no side would have it.
     ///
     /// # Errors
@@ -66,14 +66,14 @@ impl Receipt {
             gaps.extend((error.kind() == ErrorKind::Corrupt).then(|| error.message().to_owned()));
         }
         let mut builder = ReceiptBuilder::new([layout.path().display().to_string()]);
-        let subjects: HashSet<&Digest> = catalog.about_others().map(|(subject, _)| subject).collect();
+        let subjects: HashSet<&Digest> = catalog.referrer_entries().map(|(subject, _)| subject).collect();
         let mut image_of: HashMap<&Digest, &CatalogImage> = HashMap::new();
         let mut walker = Walker::default();
         for root in graph.roots() {
             let mut blobs = Vec::new();
             let image = match &root.of {
                 RootKind::Image(at) => Some(&catalog.images()[*at]),
-                RootKind::About(subject) => image_of.get(subject).copied(),
+                RootKind::Referrer(subject) => image_of.get(subject).copied(),
             };
             let mut missing = 0;
             graph.walk(root.node, &mut walker, |at| {
@@ -81,7 +81,7 @@ impl Receipt {
                 let is_right = matches!(node.state, FileState::Present) && !suspects.contains(&node.digest);
                 let is_there = is_right || bases.with(&node.digest).is_some();
                 missing += u64::from(!is_there && !node.is_optional());
-                if is_there && matches!(node.part, NodeKind::Config | NodeKind::Layer) {
+                if is_there && matches!(node.kind, NodeKind::Config | NodeKind::Layer) {
                     blobs.push((node.digest.clone(), node.size));
                 }
                 if let Some(image) = image.filter(|_| subjects.contains(&node.digest)) {
@@ -102,7 +102,7 @@ impl Receipt {
                     builder.add(image.source.clone(), digest.clone(), image.targets.clone(), blobs);
                 }
                 // It goes where what it is about goes.
-                (RootKind::About(_), Some(image)) => {
+                (RootKind::Referrer(_), Some(image)) => {
                     let targets = image.targets.iter().map(|target| target.repository.at(digest)).collect();
                     builder.add(image.source.repository.at(digest), digest.clone(), targets, blobs);
                 }

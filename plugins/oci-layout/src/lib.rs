@@ -1,16 +1,28 @@
 //! An OCI image layout on disk: atomic blobs, `index.json`, lock (image-spec, "Image Layout").
 //!
-//! A [`Layout`] reads; a [`Writer`], of which there is one at a time for a directory, also writes:
+//! A [`Layout`] reads. A [`Writer`], at most one per directory, also writes:
 //!
-//! * A blob is written to a hidden file in the directory where it will stand, and gets its name when all of it is on
-//!   the disk: under a digest there is always the whole content.
-//! * `index.json` is replaced as a whole, after everything that it points to. What others wrote there, entries and
-//!   fields that nobody here knows, is kept byte by byte. Many changes become one write.
-//! * A blob that is already there is believed after its size and, once in a process, its hash were compared.
-//! * Nothing inside a layout may be a symbolic link.
+//! * A blob is written to a hidden file in its directory, and gets its name when all of it is on the disk. So a file
+//!   under a digest always has the whole content.
+//! * `index.json` is replaced as a whole, after everything that it points to. Entries and unknown fields of other
+//!   programs are kept byte by byte. Many changes become one write.
+//! * An existing blob is trusted after its length and, once in a process, its hash were compared.
+//! * Symbolic links inside a layout are refused.
 //!
-//! Readers that know nothing of this program (skopeo, umoci, oras, regctl) see a plain layout. What is ours lies in
-//! `.sealift/`, which they ignore, and in annotations.
+//! Other readers (skopeo, umoci, oras, regctl) see a plain layout. Files of this program are in `.sealift/`, which other
+//! readers ignore; names and targets are annotations.
+//!
+//! Modules may use those further up in this list:
+//!
+//! * `blocking`, `fault`, `name`, `verified`: leaves
+//! * `dir`, `receipt`
+//! * `index`, `lock`
+//! * `changes`, `marker`, `fuzz`
+//! * `baseline`, `check`, `staged`, `suspects`
+//! * `layout`
+//! * `blob_writer`, `catalog`, `presence`
+//! * `graph`, `writer`
+//! * `inventory`, `layout_receipt`, `verify`
 
 mod baseline;
 mod blob_writer;
@@ -49,9 +61,7 @@ pub use graph::{FileState, Graph, GraphNode, GraphRoot, NodeId, NodeKind, RootKi
 pub use index::BrokenEntry;
 pub use inventory::{Inventory, InventoryImage};
 pub use layout::Layout;
-pub use name::{
-    CONTAINERD_NAME, EntryName, NamedEntry, REF_NAME, RefStyle, SOURCE, TARGETS, entry_name, is_ref_name, named, tagged,
-};
+pub use name::{CONTAINERD_NAME, EntryName, NamedEntry, REF_NAME, RefStyle, SOURCE, TARGETS, entry_name, is_ref_name};
 pub use receipt::{Receipt, ReceiptBlob, ReceiptBuilder, ReceiptImage, ReceiptRecorder};
 pub use verify::{Damage, DamageKind, ExtraFiles, OmittedBlobs, Progress, Verification, verify};
 pub use writer::{EntryChange, Writer, WriterOptions};

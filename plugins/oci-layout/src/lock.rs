@@ -14,7 +14,7 @@ use crate::{
     fault::{broken, fault},
 };
 
-/// Who writes, for whoever is kept out.
+/// The process that holds the lock, for the error message of others.
 #[derive(Serialize, Deserialize)]
 struct Holder {
     pid: u32,
@@ -28,7 +28,7 @@ pub(crate) struct WriterLock {
 
 const NAME: &str = "lock";
 
-/// How often the file is opened again because another one stands there by now.
+/// Upper bound for opening the file again after it was replaced.
 const TRIES: usize = 100;
 
 impl WriterLock {

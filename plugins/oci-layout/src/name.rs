@@ -1,4 +1,4 @@
-//! How an entry of `index.json` says which image it is.
+//! Names of images in `index.json`.
 //!
 //! `org.opencontainers.image.ref.name` is what skopeo, umoci, oras and regctl look for; `io.containerd.image.name` is
 //! what containerd takes first. Both get the full name, such as `docker.io/library/nginx:1.27`, so that one layout can
@@ -9,16 +9,16 @@
 
 use sealift_core::content::{Descriptor, Digest, ImageRef, Tag, Version};
 
-/// What most tools look for.
+/// The annotation that most tools read.
 pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
-/// What containerd takes first. Always the full name.
+/// The annotation that containerd reads first. Always the full name.
 pub const CONTAINERD_NAME: &str = "io.containerd.image.name";
-/// Where an image was read: its full reference.
+/// The annotation for the full reference of the source.
 pub const SOURCE: &str = "dev.sealift.source";
-/// Where an image shall go from here: full references with a space between them.
+/// The annotation for the references to copy the image to, separated by spaces.
 pub const TARGETS: &str = "dev.sealift.targets";
 
-/// How `ref.name` is written.
+/// The style of `ref.name`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RefStyle {
     /// The full name, so that a layout can hold many repositories.
@@ -28,7 +28,7 @@ pub enum RefStyle {
     Tag,
 }
 
-/// The full name of an entry: `io.containerd.image.name`, else `ref.name`, whatever it looks like.
+/// Returns the full name of an entry: `io.containerd.image.name`, else `ref.name`, without checking its grammar.
 pub fn entry_name(entry: &Descriptor) -> Option<&str> {
     let get = |key| entry.annotations.get(key).map(String::as_str);
     get(CONTAINERD_NAME).or_else(|| get(REF_NAME)).filter(|name| !name.is_empty())
@@ -38,32 +38,32 @@ pub fn entry_name(entry: &Descriptor) -> Option<&str> {
 #[derive(Clone, Debug)]
 pub struct NamedEntry(pub(crate) Descriptor);
 
-/// Gives a root manifest its names. `repository` is the part before the tag, with or without a registry.
-pub fn named(manifest: Descriptor, repository: &str, version: &Version, style: RefStyle) -> NamedEntry {
-    let mut entry = manifest;
-    let by_digest = || format!("{repository}@{}", entry.digest);
-    let full = match version {
-        Version::Tag(tag) => format!("{repository}:{tag}"),
-        Version::Digest(digest) => format!("{repository}@{digest}"),
-    };
-    let wanted = match (style, version) {
-        (RefStyle::Tag, Version::Tag(tag)) => tag.to_string(),
-        _ => full.clone(),
-    };
-    let ref_name = if is_ref_name(&wanted) { wanted } else { by_digest() };
-    entry.annotations.insert(REF_NAME.to_owned(), ref_name);
-    entry.annotations.insert(CONTAINERD_NAME.to_owned(), full);
-    NamedEntry(entry)
-}
-
-/// Gives a root manifest its tag as its only name, as skopeo, umoci and regctl write it.
-pub fn tagged(manifest: Descriptor, tag: &Tag) -> NamedEntry {
-    let mut entry = manifest;
-    entry.annotations.insert(REF_NAME.to_owned(), tag.to_string());
-    NamedEntry(entry)
-}
-
 impl NamedEntry {
+    /// Gives a root manifest its names. `repository` is the part before the tag, with or without a registry.
+    pub fn new(manifest: Descriptor, repository: &str, version: &Version, style: RefStyle) -> Self {
+        let mut entry = manifest;
+        let by_digest = || format!("{repository}@{}", entry.digest);
+        let full = match version {
+            Version::Tag(tag) => format!("{repository}:{tag}"),
+            Version::Digest(digest) => format!("{repository}@{digest}"),
+        };
+        let wanted = match (style, version) {
+            (RefStyle::Tag, Version::Tag(tag)) => tag.to_string(),
+            _ => full.clone(),
+        };
+        let ref_name = if is_ref_name(&wanted) { wanted } else { by_digest() };
+        entry.annotations.insert(REF_NAME.to_owned(), ref_name);
+        entry.annotations.insert(CONTAINERD_NAME.to_owned(), full);
+        Self(entry)
+    }
+
+    /// Gives a root manifest its tag as its only name, as skopeo, umoci and regctl write it.
+    pub fn tagged(manifest: Descriptor, tag: &Tag) -> Self {
+        let mut entry = manifest;
+        entry.annotations.insert(REF_NAME.to_owned(), tag.to_string());
+        Self(entry)
+    }
+
     /// The full name.
     pub fn name(&self) -> &str {
         entry_name(&self.0).unwrap_or_default()
@@ -74,15 +74,15 @@ impl NamedEntry {
         &self.0
     }
 
-    /// Notes where it was read.
+    /// Notes the reference of the source.
     #[must_use]
-    pub fn source(self, source: &ImageRef) -> Self {
+    pub fn with_source(self, source: &ImageRef) -> Self {
         self.note(SOURCE, source.to_string())
     }
 
-    /// Notes where it shall go from here; nothing is noted if there is nothing.
+    /// Notes the references to copy it to, if there are any.
     #[must_use]
-    pub fn targets(self, targets: &[ImageRef]) -> Self {
+    pub fn with_targets(self, targets: &[ImageRef]) -> Self {
         if targets.is_empty() {
             return self;
         }
@@ -99,9 +99,9 @@ impl NamedEntry {
 /// The full name of an entry, in its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntryName {
-    /// What stands before the tag or digest, such as `docker.io/library/nginx`; empty if there is only a tag.
+    /// The part before the tag or digest, such as `docker.io/library/nginx`; empty if there is only a tag.
     pub repository: String,
-    /// Which version; `latest` if the name does not say.
+    /// The version; `latest` if the name has none.
     pub version: Version,
 }
 
@@ -129,7 +129,8 @@ impl EntryName {
     }
 }
 
-/// Whether a text may stand in `ref.name` (image-spec, "Pre-Defined Annotation Keys"); skopeo and umoci insist on it.
+/// Returns true if a text may stand in `ref.name` (image-spec, "Pre-Defined Annotation Keys"); skopeo and umoci insist
+/// on it.
 ///
 /// Letters and digits, joined by one of `-._:@+` or by `--`; such words joined by `/`.
 pub fn is_ref_name(text: &str) -> bool {
@@ -168,7 +169,7 @@ mod tests {
         let manifest = Descriptor::to(well_known::OCI_MANIFEST, b"{}");
         for (repository, tag) in [("docker.io/library/nginx", "1.27"), ("localhost:5000/a/b", "a__b"), ("a", "x-")] {
             let version = Version::Tag(tag.parse().unwrap());
-            let NamedEntry(entry) = named(manifest.clone(), repository, &version, RefStyle::Full);
+            let NamedEntry(entry) = NamedEntry::new(manifest.clone(), repository, &version, RefStyle::Full);
             assert_eq!(EntryName::of(&entry), Some(EntryName { repository: repository.to_owned(), version }));
             assert!(is_ref_name(&entry.annotations[REF_NAME]));
         }
@@ -178,7 +179,8 @@ mod tests {
     fn a_tag_that_the_grammar_refuses_is_found_by_digest() {
         let manifest = Descriptor::to(well_known::OCI_MANIFEST, b"{}");
         let digest = manifest.digest.clone();
-        let NamedEntry(entry) = named(manifest, "q.io/a", &Version::Tag("a__b".parse().unwrap()), RefStyle::Tag);
+        let NamedEntry(entry) =
+            NamedEntry::new(manifest, "q.io/a", &Version::Tag("a__b".parse().unwrap()), RefStyle::Tag);
         assert_eq!(entry.annotations[REF_NAME], format!("q.io/a@{digest}"));
         assert_eq!(entry.annotations[CONTAINERD_NAME], "q.io/a:a__b");
     }

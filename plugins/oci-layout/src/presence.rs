@@ -1,4 +1,4 @@
-//! Whether an image is whole.
+//! Checks that all parts of an image are there.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -9,32 +9,32 @@ use sealift_core::{
 
 use crate::{baseline::Baseline, blocking::blocking, layout::Layout};
 
-/// Whether a blob was left out on purpose.
+/// Returns true if a blob was left out on purpose.
 type Absence = dyn Fn(&Digest) -> bool + Send + Sync;
 
 impl Layout {
-    /// Whether an image is there with everything that it points to. Lengths are compared, bytes are not read, except
-    /// those of manifests and of blobs that [`verify`](crate::verify) found damaged. Foreign layers do not have to be there, and neither do blobs that were left out because the
-    /// other side has them.
+    /// Returns true if an image is there with everything that it points to. Lengths are compared, and only manifests
+    /// and blobs that [`verify`](crate::verify) found damaged are read. Foreign layers need not be there, nor blobs
+    /// that were left out because the other side has them.
     ///
     /// # Errors
     /// [`ErrorKind::Storage`] if it cannot be read.
     pub async fn has_image(&self, root: &Descriptor) -> Result<bool> {
         let layout = self.clone();
         let bases = blocking(move || layout.0.baselines()).await?;
-        self.has_image_but(root, Arc::new(move |digest: &Digest| bases.with(digest).is_some())).await
+        self.has_parts(root, Arc::new(move |digest: &Digest| bases.with(digest).is_some())).await
     }
 
-    /// The same, where only those blobs may be missing that `base` has, whatever was left out earlier.
+    /// Like [`Layout::has_image`], but only blobs of `base` may be missing, and not those that earlier runs left out.
     ///
     /// # Errors
     /// [`ErrorKind::Storage`] if it cannot be read.
-    pub async fn has_image_besides(&self, root: &Descriptor, base: Option<Arc<Baseline>>) -> Result<bool> {
+    pub async fn has_image_except(&self, root: &Descriptor, base: Option<Arc<Baseline>>) -> Result<bool> {
         let left_out = move |digest: &Digest| base.as_ref().is_some_and(|base| base.contains(digest));
-        self.has_image_but(root, Arc::new(left_out)).await
+        self.has_parts(root, Arc::new(left_out)).await
     }
 
-    async fn has_image_but(&self, root: &Descriptor, left_out: Arc<Absence>) -> Result<bool> {
+    async fn has_parts(&self, root: &Descriptor, left_out: Arc<Absence>) -> Result<bool> {
         let mut seen = HashSet::new();
         let mut open = vec![root.clone()];
         while let Some(item) = open.pop() {
@@ -53,7 +53,7 @@ impl Layout {
                 let suspects = layout.0.suspects.of(&layout.0.root)?;
                 for blob in &blobs {
                     match layout.0.open_blob(&blob.digest)? {
-                        Some(_) if suspects.contains(&blob.digest) && !layout.has_now(blob)? => return Ok(false),
+                        Some(_) if suspects.contains(&blob.digest) && !layout.has_blocking(blob)? => return Ok(false),
                         Some((_, length)) if blob.known_size().is_none_or(|size| size == length) => {}
                         None if left_out(&blob.digest) => {}
                         _ => return Ok(false),
@@ -85,9 +85,9 @@ mod tests {
         assert!(!made.writer.has_image(&image).await.unwrap());
         made.writer.keep_baseline(&Baseline::new("the last one", receipt.clone())).await.unwrap();
         assert!(made.writer.has_image(&image).await.unwrap());
-        assert!(!made.writer.has_image_besides(&image, None).await.unwrap(), "that was another time");
+        assert!(!made.writer.has_image_except(&image, None).await.unwrap(), "that was another time");
         let base = Baseline::new("this time", receipt);
-        assert!(made.writer.has_image_besides(&image, Some(base.into())).await.unwrap());
+        assert!(made.writer.has_image_except(&image, Some(base.into())).await.unwrap());
         std::fs::remove_file(made.file(&other)).unwrap();
         assert!(!made.writer.has_image(&image).await.unwrap());
     }

@@ -55,7 +55,7 @@ pub struct ReceiptImage {
     pub name: ImageRef,
     /// The digest of its root manifest.
     pub digest: Digest,
-    /// Where it shall go from a layout.
+    /// The references to copy it to from a layout.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<ImageRef>,
     /// Its blobs, as places in [`Receipt::blobs`].
@@ -82,7 +82,7 @@ struct ReceiptFile {
 }
 
 impl Receipt {
-    /// What it is an inventory of: a directory, repositories.
+    /// The subjects of the inventory: a directory, or repositories.
     pub fn of(&self) -> &[String] {
         &self.of
     }
@@ -148,7 +148,7 @@ impl Receipt {
         Self::parse(&bytes, path)
     }
 
-    /// Where each blob stands in the list.
+    /// Returns the position of each blob in the list.
     pub(crate) fn places(&self) -> HashMap<Digest, u32> {
         (0..).zip(&self.blobs).map(|(at, blob)| (blob.digest.clone(), at)).collect()
     }

@@ -1,8 +1,8 @@
-//! What was staged into a layout, so that an entry that got lost from `index.json` is missed.
+//! The images that were staged into a layout, so that entries lost from `index.json` are reported.
 //!
-//! `.sealift/staged` has a line for each image that a stage brought to its end: the digest and the name. Nobody else
-//! reads it. A name that stands in `index.json` with another digest is fine, because the entry may have been replaced by
-//! a run that was killed before it could note that.
+//! `.sealift/staged` has a line with digest and name for each image that was staged to the end. Other tools do not
+//! read it. A name that stands in `index.json` with another digest is fine: a run that was killed before it could note
+//! that may have replaced the entry.
 
 use std::collections::BTreeMap;
 

@@ -19,7 +19,7 @@ const FILE: &str = "doubts";
 /// As much of the file as is read: half a million digests.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// What a layout notes, read when it is first needed.
+/// The digests in the file of a layout, read when they are first needed.
 #[derive(Default)]
 pub(crate) struct SuspectBlobs(Mutex<Option<Arc<BTreeSet<Digest>>>>);
 

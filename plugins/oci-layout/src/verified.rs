@@ -1,8 +1,8 @@
-//! Which blobs were compared with their names in this process.
+//! The blobs that were compared with their digests in this process.
 //!
-//! A file of the right length may still be the wrong one: a crash, a bad stick, a tool that trusts `stat`. Hashing
-//! everything each time would be slow. So a blob is read once in a process before it is believed, and what this
-//! process wrote was hashed on its way.
+//! A file of the right length may still have the wrong content: after a crash, on a bad stick, from a tool that trusts
+//! `stat`. Hashing everything each time would be slow, so each blob is hashed once in a process. Blobs that this
+//! process wrote were hashed during the transfer.
 
 use std::{
     collections::HashSet,
@@ -30,7 +30,7 @@ impl VerifiedBlobs {
     }
 }
 
-/// Whether the rest of a file has this digest.
+/// Returns true if the rest of a file has this digest.
 pub(crate) fn has_digest(mut file: File, digest: &Digest) -> io::Result<bool> {
     let mut hasher = digest.algorithm().hasher();
     let mut buffer = vec![0; 1 << 18];

@@ -34,7 +34,7 @@ use crate::{
     staged, suspects,
 };
 
-/// How far it is, for a display to sample.
+/// The progress of a verification, for a display to sample.
 #[derive(Debug, Default)]
 pub struct Progress {
     files: AtomicU64,
@@ -59,12 +59,12 @@ impl Progress {
     }
 }
 
-/// What was found.
+/// The result of a verification.
 #[derive(Clone, Debug, Serialize)]
 pub struct Verification {
     /// The directory.
     pub path: PathBuf,
-    /// How many images there are, by name.
+    /// The number of images, by name.
     pub images: usize,
     /// The names of the images that are not whole, in the order of `index.json`.
     pub broken: Vec<Arc<str>>,
@@ -72,7 +72,7 @@ pub struct Verification {
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// What is wrong, the worst first.
+    /// The damages, the worst first.
     pub damages: Vec<Damage>,
     /// Blobs that were left out on purpose, because an inventory says that the other side has them.
     pub left_out: OmittedBlobs,
@@ -84,24 +84,24 @@ pub struct Verification {
     pub leftovers: ExtraFiles,
     /// Files between the blobs that are none and that no writer here made.
     pub strangers: ExtraFiles,
-    /// Whether the damaged files are noted in the directory, so that the next stage writes them again.
+    /// True if the damaged files are noted in the directory, so that the next stage writes them again.
     pub noted: bool,
 }
 
 /// Something that is wrong.
 #[derive(Clone, Debug, Serialize)]
 pub struct Damage {
-    /// What kind of damage it is.
+    /// The kind of damage.
     pub kind: DamageKind,
     /// The file, as a path inside the layout.
     pub file: PathBuf,
     /// The digest that it should have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
-    /// How many bytes it should have, if that is known.
+    /// The expected length in bytes, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
-    /// What is wrong with it, in words.
+    /// The description.
     pub what: String,
     /// The names of the images that need it.
     pub images: Vec<Arc<str>>,
@@ -113,7 +113,7 @@ pub struct Damage {
 pub enum DamageKind {
     /// `oci-layout` is missing or says something else.
     Layout,
-    /// `index.json` cannot be read: nobody knows which images there are.
+    /// `index.json` cannot be read, so the images are unknown.
     Index,
     /// There is no image.
     Empty,
@@ -141,14 +141,14 @@ pub struct ExtraFiles {
 /// Blobs that are not there, and need not be.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct OmittedBlobs {
-    /// How many.
+    /// The number of blobs.
     pub blobs: u64,
     /// Their bytes.
     pub bytes: u64,
 }
 
 impl Verification {
-    /// Whether every image is whole and every file is what its name says.
+    /// Returns true if every image is complete and every file has the content that its name states.
     pub fn is_whole(&self) -> bool {
         self.damages.is_empty()
     }

@@ -36,11 +36,11 @@ use crate::{
 };
 pub use transaction::EntryChange;
 
-/// How a layout is written.
+/// Options of a [`Writer`].
 #[derive(Clone, Copy, Debug)]
 pub struct WriterOptions {
-    /// Whether to wait until things are on the disk. Default: true. Without it a power cut may leave names without
-    /// content: only for directories that nobody needs afterwards.
+    /// Waits for `fsync`. Default: true. Without it a power cut may leave names without content, so switch it off for
+    /// temporary directories only.
     pub sync: bool,
 }
 
@@ -59,7 +59,7 @@ pub struct Writer {
 
 struct WriterInner {
     sync: bool,
-    /// Who writes `index.json`, and until when nobody should.
+    /// Held while `index.json` is written; the earliest time for the next write.
     turn: tokio::sync::Mutex<Option<Instant>>,
     /// Held while `index.json` is replaced. A dropped future does not stop that, so `turn` alone would not do.
     replacing: Mutex<()>,
@@ -69,23 +69,24 @@ struct WriterInner {
     _lock: WriterLock,
 }
 
-/// How often `index.json` is written again because another program wrote it meanwhile.
+/// Upper bound for repeating a write of `index.json` after another program wrote it.
 const TRIES: usize = 10;
 
-/// How long [`Writer::commit_soon`] gathers changes.
+/// The time for which [`Writer::commit_soon`] collects changes.
 const GATHER: Duration = Duration::from_secs(1);
 
 /// Longer indexes are not written one right after the other.
 const LONG: usize = 256 << 10;
 
 impl Writer {
-    /// Opens a layout for writing; if the directory is missing or has no layout, one without images is made.
+    /// Opens a layout for writing. If the directory is missing or has no layout, one without images is made.
     ///
-    /// Hidden files that an interrupted writer left behind are removed.
+    /// Removes hidden files that an interrupted writer left behind.
     ///
     /// # Errors
-    /// [`ErrorKind::Conflict`] if somebody else writes there; it is said who. Otherwise as [`Layout::open`], and if
-    /// the directory cannot be written to. An `index.json` that cannot be read is never replaced.
+    /// [`ErrorKind::Conflict`] with the name of the process that holds the lock; those of [`Layout::open`];
+    /// [`ErrorKind::Storage`] if the directory cannot be written to. An `index.json` that cannot be read is never
+    /// replaced.
     pub async fn create(path: impl Into<PathBuf>, options: WriterOptions) -> Result<Self> {
         let path = path.into();
         blocking(move || Self::create_blocking(&path, options)).await
@@ -122,7 +123,7 @@ impl Writer {
         Ok(Self { layout: Layout::read(root)?, shared: Arc::new(shared) })
     }
 
-    /// The same layout, for reading.
+    /// Returns the layout, for reading.
     pub fn layout(&self) -> &Layout {
         &self.layout
     }
@@ -281,18 +282,18 @@ impl Writer {
     ///
     /// # Errors
     /// As [`Writer::commit`], and [`ErrorKind::Conflict`] if a name of this writer stands for something else by now.
-    pub async fn settle(&self) -> Result<()> {
+    pub async fn commit_and_check(&self) -> Result<()> {
         self.commit().await?;
         let this = self.clone();
-        blocking(move || this.settle_now()).await
+        blocking(move || this.commit_and_check_blocking()).await
     }
 
     /// Notes in `.sealift/staged` which images there are, for [`verify`](crate::verify). Call it after
-    /// [`Writer::settle`].
+    /// [`Writer::commit_and_check`].
     ///
     /// # Errors
     /// [`ErrorKind::Storage`] if it cannot be written.
-    pub async fn note_staged(&self) -> Result<()> {
+    pub async fn record_staged(&self) -> Result<()> {
         let this = self.clone();
         blocking(move || {
             let state = this.layout.0.state();
@@ -321,10 +322,10 @@ impl Writer {
         .await
     }
 
-    fn settle_now(&self) -> Result<()> {
+    fn commit_and_check_blocking(&self) -> Result<()> {
         let inner = &self.layout.0;
         for _ in 0..TRIES {
-            self.check_writable()?;
+            self.check_location()?;
             let open = {
                 let mut state = inner.state();
                 if inner.root.stamp(index::FILE) != state.stamp {
@@ -358,8 +359,9 @@ impl Writer {
             .hint(ALONE)
     }
 
-    /// What is written is of no use if the directory is somewhere else by now, or is no layout any more.
-    fn check_writable(&self) -> Result<()> {
+    /// Checks that the directory still is where it was, and still is a layout; otherwise nothing that was written is
+    /// of use.
+    fn check_location(&self) -> Result<()> {
         let root = &self.layout.0.root;
         if !root.is_at_its_path() || !self.layout.0.has_blobs_at_their_path() {
             let what = "was moved or removed while it was written";
@@ -383,7 +385,7 @@ impl Writer {
         file.put_in_place(self.shared.sync).map(Some)
     }
 
-    /// What was removed on purpose is not missed later.
+    /// Removes names from `.sealift/staged` that were removed on purpose.
     fn forget_removed(&self, done: &[IndexChange]) -> Result<()> {
         let mut removed = done.iter().filter(|change| change.removes()).filter_map(IndexChange::name).peekable();
         match removed.peek() {
@@ -397,7 +399,7 @@ impl Writer {
         let inner = &self.layout.0;
         let _replacing = self.replacing();
         for _ in 0..TRIES {
-            self.check_writable()?;
+            self.check_location()?;
             let (text, stamp, changes, generation) = {
                 let mut state = inner.state();
                 if inner.root.stamp(index::FILE) != state.stamp {

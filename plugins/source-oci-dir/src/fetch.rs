@@ -18,9 +18,9 @@ use serde::Deserialize;
 use tokio::sync::OnceCell;
 
 use crate::{
-    destination::Destination,
     layouts::{Bundle, Layouts, LazyLayout},
     missing::MissingContent,
+    targets::LoadTarget,
 };
 
 /// Reads images from an OCI image layout in a directory.
@@ -166,9 +166,9 @@ impl stage::Fetch for OciDirFetch {
 
 /// The repositories of an image that the other side has: where the receipt of a registry says that it is, and where
 /// what the receipt of a layout lists went.
-fn places(image: &ReceiptImage, to: &Destination) -> Vec<Repository> {
+fn places(image: &ReceiptImage, to: &LoadTarget) -> Vec<Repository> {
     let mut names = to.of(&image.name, Naming::Full, &image.targets, "").unwrap_or_default();
-    let is_there = matches!(to, Destination::Under { registry, .. } if registry == image.name.repository.registry());
+    let is_there = matches!(to, LoadTarget::Under { registry, .. } if registry == image.name.repository.registry());
     names.insert(if is_there { 0 } else { names.len() }, image.name.clone());
     names.into_iter().map(|name| name.repository).collect()
 }
@@ -178,7 +178,7 @@ fn pointer(entry: &Descriptor) -> Descriptor {
     Descriptor::new(entry.media_type.clone(), entry.digest.clone(), entry.size)
 }
 
-/// What goes by its digest: an entry of the layout, or anything that is there.
+/// Finds a digest without a name: an entry of the layout, or any file in it.
 async fn unnamed(bundle: &Bundle, digest: &Digest) -> Result<Option<Descriptor>> {
     let entry = bundle.catalog.images().iter().map(|image| &image.entry).find(|entry| entry.digest == *digest);
     if let Some(entry) = entry {

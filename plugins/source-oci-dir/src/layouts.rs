@@ -13,7 +13,7 @@ use sealift_core::{
 use sealift_oci_layout::{ImageCatalog, Layout};
 use tokio::sync::OnceCell;
 
-use crate::destination::Destination;
+use crate::targets::LoadTarget;
 
 /// A layout and its images.
 pub(crate) struct Bundle {
@@ -26,8 +26,8 @@ pub(crate) struct LazyLayout {
     path: PathBuf,
     layout: OnceLock<Layout>,
     bundle: OnceCell<Bundle>,
-    /// Where the list sends its images.
-    to: OnceLock<Destination>,
+    /// The targets that `[list]` gives its images.
+    to: OnceLock<LoadTarget>,
 }
 
 impl LazyLayout {
@@ -39,16 +39,16 @@ impl LazyLayout {
         &self.path
     }
 
-    /// Where the list sends its images.
-    pub(crate) fn to(&self) -> &Destination {
-        self.to.get().unwrap_or(&Destination::Recorded)
+    /// Returns the targets that `[list]` gives its images.
+    pub(crate) fn to(&self) -> &LoadTarget {
+        self.to.get().unwrap_or(&LoadTarget::Recorded)
     }
 
     /// Opens the layout before anything else happens, if that is for a run: who forgot to mount the stick shall hear it
     /// before registries are asked.
     pub(crate) fn open_for(&self, purpose: Purpose) -> Result<(), ConfigError> {
         if purpose == Purpose::Run && self.layout.get().is_none() {
-            let layout = Layout::open_now(&self.path).map_err(|error| ConfigError::from(error).at("path"))?;
+            let layout = Layout::open_blocking(&self.path).map_err(|error| ConfigError::from(error).at("path"))?;
             let _ = self.layout.set(layout); // stages are built one after the other
         }
         Ok(())
@@ -68,7 +68,7 @@ impl LazyLayout {
     }
 }
 
-/// What list and fetch share. No table of a pipeline has this name: it is only a meeting place.
+/// The layouts that `[list]` and `[fetch]` share. The name of the table is not valid in a pipeline.
 #[derive(Default)]
 pub(crate) struct Layouts(Mutex<OpenedLayouts>);
 
@@ -96,7 +96,7 @@ impl Layouts {
     }
 
     /// The layout at this path, which the pipeline lists and sends there.
-    pub(crate) fn listed_at(&self, path: PathBuf, to: Destination) -> Arc<LazyLayout> {
+    pub(crate) fn listed_at(&self, path: PathBuf, to: LoadTarget) -> Arc<LazyLayout> {
         let lazy = self.at(path);
         let _ = lazy.to.set(to); // there is one list
         self.0.lock().unwrap_or_else(PoisonError::into_inner).listed = Some(Arc::clone(&lazy));

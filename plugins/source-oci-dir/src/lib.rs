@@ -1,4 +1,4 @@
-//! `list "oci-dir"` and `fetch "oci-dir"`: images from an OCI image layout in a directory, whoever wrote it.
+//! `list "oci-dir"` and `fetch "oci-dir"`: read images from an OCI image layout in a directory, written by any tool.
 //!
 //! ```toml
 //! [list]
@@ -7,16 +7,16 @@
 //! to = "harbor.example.com/mirror"
 //! ```
 //!
-//! `select` chooses images, `to` gives them their names at the destination, `agenda` puts both together and
+//! `select` chooses images, `targets` gives them their names at the destination, `plan` joins both and
 //! finds names that two images claim, before anything moves.
 
-mod destination;
 mod fetch;
 mod layouts;
 mod list;
 mod missing;
 mod plan;
 mod select;
+mod targets;
 
 use sealift_core::plugin::Plugin;
 

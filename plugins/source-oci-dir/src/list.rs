@@ -14,16 +14,16 @@ use sealift_core::{
 use serde::Deserialize;
 
 use crate::{
-    destination::Destination,
     layouts::{Layouts, LazyLayout},
-    plan::{LoadPlan, Pick, Selection},
+    plan::{ImageSelection, LoadPlan, Pick},
     select::NamePattern,
+    targets::LoadTarget,
 };
 
-/// Lists the images of an OCI image layout in a directory, whoever wrote it.
+/// Lists the images of an OCI image layout in a directory, written by any tool.
 ///
-/// Images go where whoever staged them noted it; `to` says otherwise. Two images that would get one name at the
-/// destination are an error before anything is pushed.
+/// Images go to the targets that were noted when they were staged; `to` replaces them. Two images that would get one
+/// name at the destination are an error before anything is pushed.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("examples" = [{ "path": "/media/usb/bundle" }]))]
@@ -35,9 +35,9 @@ pub(crate) struct Config {
     /// `docker.io/library/nginx`, `quay.io/*`, `v1.*`. Default: all.
     #[serde(default)]
     include: Vec<String>,
-    /// Where the images go: a registry, and perhaps a path there that goes before their own. The path is that of the
-    /// target that was noted when the image was staged, else that of its source. An image that has only a tag goes to
-    /// the repository that this names. Default: the targets that were noted.
+    /// The destination of the images: a registry, and perhaps a path there that goes before their own. The path is
+    /// that of the target that was noted when the image was staged, else that of its source. An image that has only a
+    /// tag goes to the repository that this names. Default: the targets that were noted.
     #[schemars(example = &"harbor.example.com")]
     to: Option<String>,
     /// Single images and where they go, instead of `include` and `to`.
@@ -69,12 +69,12 @@ impl StageConfig<dyn stage::List> for Config {
                 Err(problem) => problems = problems.and(ConfigError::new(problem).at(format!("include[{at}]"))),
             }
         }
-        let to = match self.to.as_deref().map(Destination::parse) {
-            None => Destination::Recorded,
+        let to = match self.to.as_deref().map(LoadTarget::parse) {
+            None => LoadTarget::Recorded,
             Some(Ok(to)) => to,
             Some(Err(problem)) => {
                 problems = problems.and(ConfigError::new(problem).at("to"));
-                Destination::Recorded
+                LoadTarget::Recorded
             }
         };
         if !self.images.is_empty() && (!include.is_empty() || self.to.is_some()) {
@@ -84,17 +84,17 @@ impl StageConfig<dyn stage::List> for Config {
         let placeholder = sealift_core::content::Version::Digest(sealift_core::content::Digest::of(b""));
         for (at, pick) in self.images.iter().enumerate() {
             for (target, text) in pick.to.iter().enumerate() {
-                if let Err(problem) = crate::destination::one(text, &placeholder) {
+                if let Err(problem) = crate::targets::one(text, &placeholder) {
                     problems = problems.and(ConfigError::new(problem).at(format!("images[{at}].to[{target}]")));
                 }
             }
         }
         let places = to.clone();
         let wanted = match self.images.is_empty() {
-            true => Selection::Some { include, to },
-            false => {
-                Selection::Picks(self.images.into_iter().map(|pick| Pick { from: pick.from, to: pick.to }).collect())
-            }
+            true => ImageSelection::Some { include, to },
+            false => ImageSelection::Picks(
+                self.images.into_iter().map(|pick| Pick { from: pick.from, to: pick.to }).collect(),
+            ),
         };
         // OpenedLayouts to the fetch even if something else is wrong here, so that it does not miss the path as well.
         let lazy = cx.section::<Layouts>()?.listed_at(cx.path(&self.path), places);
@@ -110,7 +110,7 @@ impl StageConfig<dyn stage::List> for Config {
 /// Lists a layout.
 struct OciDirList {
     lazy: Arc<LazyLayout>,
-    wanted: Selection,
+    wanted: ImageSelection,
 }
 
 impl OciDirList {

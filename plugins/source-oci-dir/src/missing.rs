@@ -1,4 +1,4 @@
-//! What a layout points to and does not have, and which images miss it.
+//! Content that a layout points to and does not have, and the images that need it.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use sealift_oci_layout::{Baselines, FileState, Graph, RootKind, Walker};
 
 use crate::layouts::Bundle;
 
-/// What is not there, with the numbers of the images that need it.
+/// The digests that are not there, with the numbers of the images that need them.
 #[derive(Default)]
 pub(crate) struct MissingContent(HashMap<Digest, Vec<usize>>);
 

@@ -1,4 +1,4 @@
-//! What is to be loaded, and under which names: known before anything moves.
+//! The images to load and their names, determined before anything moves.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -13,18 +13,18 @@ use sealift_core::{
 use sealift_oci_layout::{BrokenEntry, CatalogImage, ImageCatalog, Naming};
 
 use crate::{
-    destination::{self, Destination},
     select::{self, NamePattern},
+    targets::{self, LoadTarget},
 };
 
-/// Which images are wanted, and where they go.
-pub(crate) enum Selection {
+/// The images to load and their targets.
+pub(crate) enum ImageSelection {
     /// All of some names.
     Some {
-        /// What the names must be like; everything if there is nothing.
+        /// Patterns for their names; empty for all images.
         include: Vec<NamePattern>,
-        /// Where they go.
-        to: Destination,
+        /// Their targets.
+        to: LoadTarget,
     },
     /// These.
     Picks(Vec<Pick>),
@@ -35,16 +35,16 @@ pub(crate) enum Selection {
 pub(crate) struct Pick {
     /// Its name; none means the only image.
     pub(crate) from: Option<String>,
-    /// Where it goes; as recorded if there is nothing.
+    /// The targets; empty for the recorded ones.
     pub(crate) to: Vec<String>,
 }
 
-/// What is to be loaded.
+/// The images to load.
 #[derive(Debug)]
 pub(crate) struct LoadPlan {
     pub(crate) listings: Vec<Listing>,
     pub(crate) warnings: Vec<String>,
-    /// What is wanted and cannot be copied.
+    /// Images that were selected and cannot be copied.
     pub(crate) unusable: Vec<(Option<ImageRef>, Error)>,
     /// Patterns that no name is like.
     pub(crate) unused: Vec<String>,
@@ -62,14 +62,14 @@ impl LoadPlan {
     ///
     /// # Errors
     /// If an image cannot be found or named, or two images claim one name.
-    pub(crate) fn of(catalog: &ImageCatalog, wanted: &Selection, path: &Path) -> Result<Self> {
+    pub(crate) fn of(catalog: &ImageCatalog, wanted: &ImageSelection, path: &Path) -> Result<Self> {
         let mut warnings: Vec<String> = catalog.warnings().to_vec();
         let unusable = unusable(catalog, wanted, path, &mut warnings);
         let mut unused = Vec::new();
-        let named = matches!(wanted, Selection::Picks(_));
+        let named = matches!(wanted, ImageSelection::Picks(_));
         let mut chosen = match wanted {
-            Selection::Some { include, to } => some(catalog, include, to, &mut unused)?,
-            Selection::Picks(picks) => picked(catalog, picks)?,
+            ImageSelection::Some { include, to } => some(catalog, include, to, &mut unused)?,
+            ImageSelection::Picks(picks) => picked(catalog, picks)?,
         };
         follow_subjects(&mut chosen);
         let exclusive = claim(&mut chosen)?;
@@ -92,17 +92,17 @@ fn damaged(catalog: &ImageCatalog, name: Option<&str>) -> Option<Error> {
 /// there are blobs is damaged as a whole.
 fn unusable(
     catalog: &ImageCatalog,
-    wanted: &Selection,
+    wanted: &ImageSelection,
     path: &Path,
     warnings: &mut Vec<String>,
 ) -> Vec<(Option<ImageRef>, Error)> {
     let is_wanted = |broken: &BrokenEntry| match (wanted, &broken.name) {
         // Nothing tells which image it was.
-        (Selection::Some { .. }, None) => true,
-        (Selection::Some { include, .. }, Some(name)) => {
+        (ImageSelection::Some { .. }, None) => true,
+        (ImageSelection::Some { include, .. }, Some(name)) => {
             include.is_empty() || include.iter().any(|pattern| pattern.matches_name(name))
         }
-        (Selection::Picks(picks), name) => picks.iter().any(|pick| match &pick.from {
+        (ImageSelection::Picks(picks), name) => picks.iter().any(|pick| match &pick.from {
             None => true, // the only image may not be the only one
             Some(from) => name.as_deref() == Some(from),
         }),
@@ -126,7 +126,7 @@ fn unusable(
 fn some<'a>(
     catalog: &'a ImageCatalog,
     include: &[NamePattern],
-    to: &Destination,
+    to: &LoadTarget,
     unused: &mut Vec<String>,
 ) -> Result<Vec<SelectedImage<'a>>> {
     let mut chosen = Vec::new();
@@ -169,7 +169,7 @@ fn picked<'a>(catalog: &'a ImageCatalog, picks: &[Pick]) -> Result<Vec<SelectedI
         };
         let mut targets = if pick.to.is_empty() { image.targets.clone() } else { Vec::new() };
         for text in &pick.to {
-            match destination::one(text, &image.source.version) {
+            match targets::one(text, &image.source.version) {
                 Ok(names) => targets.extend(names),
                 Err(problem) => problems.add(problem),
             }
@@ -184,8 +184,7 @@ fn picked<'a>(catalog: &'a ImageCatalog, picks: &[Pick]) -> Result<Vec<SelectedI
     problems.or(chosen, "a target is a full reference, such as `harbor.example.com/library/nginx:1.27`")
 }
 
-/// Cosign's signatures have tags of their own, and nobody records targets for those: they go where the images of
-/// their repository go.
+/// Sends cosign's tags, for which no targets are recorded, to where the images of their repository go.
 fn follow_subjects(chosen: &mut [SelectedImage<'_>]) {
     let mut places: HashMap<Repository, Vec<Repository>> = HashMap::new();
     for one in chosen.iter().filter(|one| one.image.is_about().is_none()) {
@@ -203,7 +202,7 @@ fn follow_subjects(chosen: &mut [SelectedImage<'_>]) {
     }
 }
 
-/// Gives every name to one image; says whether nobody else can want any of them.
+/// Gives every name to one image; returns true if no other listing can claim any of the names.
 fn claim(chosen: &mut Vec<SelectedImage<'_>>) -> Result<bool> {
     let mut owners: HashMap<ImageRef, &CatalogImage> = HashMap::new();
     let mut problems = Problems::default();
@@ -260,7 +259,7 @@ fn listings(chosen: Vec<SelectedImage<'_>>, exclusive: bool, named: bool, path: 
     by_repository.into_iter().map(listing).collect()
 }
 
-/// What stands in the way, the first few of it.
+/// The conflicts: the first few, and the number of the others.
 #[derive(Default)]
 struct Problems {
     first: Vec<String>,

@@ -1,4 +1,4 @@
-//! Which images of a layout are wanted.
+//! Selecting images of a layout.
 
 use globset::{GlobBuilder, GlobMatcher};
 use sealift_core::{
@@ -25,7 +25,7 @@ impl NamePattern {
         Ok(Self { text: text.to_owned(), glob: glob.compile_matcher() })
     }
 
-    /// Whether it is meant: the whole name, or the repository for all its versions.
+    /// Returns true if the pattern matches a name of the image, or its repository.
     pub(crate) fn matches(&self, image: &CatalogImage) -> bool {
         let repository = image.source.repository.to_string();
         [image.name.as_str(), image.source.to_string().as_str(), repository.as_str()]
@@ -37,7 +37,7 @@ impl NamePattern {
 }
 
 impl NamePattern {
-    /// The same for the name of an image that cannot be read.
+    /// Returns true if the pattern matches the name of an image that cannot be read, or its repository.
     pub(crate) fn matches_name(&self, name: &str) -> bool {
         let parsed = EntryName::parse(name).map(|name| name.repository);
         self.glob.is_match(name) || parsed.is_some_and(|repository| self.glob.is_match(repository))

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::store::{ChangeError, Objection};
 
-/// What went wrong, in the words of the protocol.
+/// The error codes of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
     BlobUnknown,

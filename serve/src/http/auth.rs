@@ -1,4 +1,4 @@
-//! Who may ask (RFC 7617, the `Basic` scheme).
+//! Authentication (RFC 7617, the `Basic` scheme).
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -11,7 +11,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use super::answer::{self, Code, ErrorResponse};
 use crate::users::{Admission, Users};
 
-/// The answer to somebody who is no user; none for those who are, and where everybody may ask.
+/// Returns the error response for a request without valid credentials; none if they are valid or not required.
 pub(super) async fn refusal(users: Option<&Arc<Users>>, peer: IpAddr, headers: &HeaderMap) -> Option<Response> {
     let users = users?;
     if let Some((name, password)) = headers.get(header::AUTHORIZATION).and_then(|value| login(value.to_str().ok()?)) {

@@ -74,7 +74,7 @@ pub(crate) async fn delete(app: &App, name: &str, digest: &Digest) -> Result<Res
     Ok(response)
 }
 
-/// Which part of a blob is wanted. The end is exclusive.
+/// The requested part of a blob. The end is exclusive.
 #[derive(Debug, PartialEq, Eq)]
 enum ByteRange {
     Whole,

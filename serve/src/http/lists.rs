@@ -13,7 +13,7 @@ use super::{
     query,
 };
 
-/// RepositoryNames that one answer has at most, whatever was asked for.
+/// Upper bound for the names in one response, independent of `n`.
 const MAX_PAGE: usize = 10_000;
 
 /// `GET /v2/<name>/tags/list?n=&last=` (distribution-spec, "Listing Tags").

@@ -32,7 +32,7 @@ use answer::{Code, ErrorResponse, empty};
 use route::Route;
 use upload_sessions::UploadSessions;
 
-/// What handlers work with.
+/// The state that handlers share.
 #[derive(Clone)]
 pub(crate) struct App {
     store: Arc<RepositoryStore>,

@@ -1,4 +1,4 @@
-//! What a path means.
+//! Paths of the protocol.
 
 use axum::http::{Method, Uri};
 use sealift_core::content::{Digest, Repository, Tag, Version};
@@ -57,7 +57,7 @@ impl Route {
     }
 }
 
-/// What cannot be a tag is not there for a client that reads.
+/// Turns an invalid tag into an unknown one for requests that read.
 pub(crate) fn for_reading(failure: ErrorResponse, method: &Method) -> ErrorResponse {
     match failure.0.first() {
         Some((Code::TagInvalid, detail)) if matches!(*method, Method::GET | Method::HEAD | Method::DELETE) => {

@@ -37,7 +37,7 @@ impl Drop for UploadSessions {
 
 /// One upload.
 pub(super) struct UploadSession {
-    /// Where it goes. Its location stays valid whatever else gets that path as its short name meanwhile.
+    /// The repository. The location of the upload stays valid even if the path becomes a short name of another one.
     repository: String,
     /// None until the first byte came, and after the end.
     incoming: Arc<tokio::sync::Mutex<Option<BlobWriter>>>,
@@ -65,16 +65,16 @@ pub(super) struct UploadGuard {
 /// After this time without a request an upload is forgotten.
 const IDLE: Duration = Duration::from_secs(3600);
 
-/// How often it is looked for such uploads.
+/// The interval at which idle uploads are removed.
 const SWEEP: Duration = Duration::from_secs(60);
 
 /// Uploads at the same time; with one more the one that waits longest is forgotten.
 const MOST: usize = 10_000;
 
-/// How long a question waits for the request that has hold of an upload, so that its answer is not old at once.
+/// Upper bound for waiting on the request that holds an upload, so that the returned length is not outdated at once.
 const MOMENT: Duration = Duration::from_millis(500);
 
-/// How long a request waits for the one that it takes over from.
+/// Upper bound for waiting on the request that this one replaces.
 const TAKE_OVER: Duration = Duration::from_secs(10);
 
 impl UploadSessions {
@@ -118,7 +118,7 @@ impl UploadSessions {
         Ok(session)
     }
 
-    /// How many bytes came, also while they still come.
+    /// Returns the number of bytes so far, even while more arrive.
     pub(super) async fn length(&self, repository: &str, id: &str) -> Result<u64, ErrorResponse> {
         let session = self.find(repository, id)?;
         drop(tokio::time::timeout(MOMENT, session.incoming.lock()).await);

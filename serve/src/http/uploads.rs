@@ -128,10 +128,10 @@ async fn receive(app: &App, id: &str, held: &mut UploadGuard, known: u64, body: 
     let mut place = None;
     let received = receive_all(app, held, known, body, &mut place).await;
     let rested = match held.incoming.as_mut() {
-        Some(incoming) => incoming.rest().await,
+        Some(incoming) => incoming.close_file().await,
         None => Ok(()),
     };
-    if held.incoming.as_ref().is_some_and(|incoming| !incoming.is_whole()) {
+    if held.incoming.as_ref().is_some_and(|incoming| !incoming.is_usable()) {
         app.sessions.end(id, held);
     }
     received?;
@@ -207,7 +207,7 @@ fn out_of_order(name: &str, id: &str, length: u64) -> Response {
     response
 }
 
-/// Where a `Content-Range` begins, if there is one; the end of all numbers if it cannot be read.
+/// Returns the first byte of a `Content-Range`, if there is one; `u64::MAX` if it cannot be parsed.
 fn first_byte(headers: &HeaderMap) -> Option<u64> {
     let text = headers.get(header::CONTENT_RANGE)?.to_str().unwrap_or_default();
     let text = text.strip_prefix("bytes ").unwrap_or(text);
@@ -215,10 +215,10 @@ fn first_byte(headers: &HeaderMap) -> Option<u64> {
     Some(first.unwrap_or(u64::MAX))
 }
 
-/// How many bytes of a request came already, if it begins where the upload ends. Otherwise: where that is.
+/// Returns the number of bytes of a request that the upload has already; or, as an error, the length of the upload if
+/// the request does not begin there.
 ///
-/// A request that took over from another one may begin before that: its client asked how far the upload is while bytes
-/// still came.
+/// A request that replaced another one may begin earlier: its client asked for the length while bytes still arrived.
 fn comes_next(first: Option<u64>, held: &UploadGuard) -> Result<u64, u64> {
     let length = held.length();
     match first {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Layer;
 
-/// Whose media types an image has.
+/// The family of media types of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// OCI image, OCI index.
@@ -19,7 +19,7 @@ pub enum Dialect {
 #[derive(Clone, Debug)]
 pub struct Image {
     root: Manifest,
-    /// How an index above points to it.
+    /// The descriptor for an index above.
     entry: Descriptor,
     children: Vec<Manifest>,
     blobs: Vec<(Descriptor, Bytes)>,

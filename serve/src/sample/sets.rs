@@ -24,12 +24,12 @@ impl Sample {
     }
 }
 
-/// What a set of images shall be: many alike.
+/// Parameters for a set of similar images.
 #[derive(Clone, Debug)]
 pub struct Recipe {
-    /// How many repositories. Default: 3.
+    /// The number of repositories. Default: 3.
     pub repositories: usize,
-    /// How many tags in each, with an image each. Default: 2.
+    /// The number of tags in each repository, with an image each. Default: 2.
     pub tags: usize,
     /// The platforms of each image; one: no index around it. Default: `linux/amd64`, `linux/arm64`.
     pub platforms: Vec<Platform>,
@@ -39,7 +39,7 @@ pub struct Recipe {
     pub own_layers: usize,
     /// Bytes of a layer, about. Default: 16 KiB.
     pub layer_bytes: usize,
-    /// Whose media types they have. Default: OCI.
+    /// The media types. Default: OCI.
     pub dialect: Dialect,
 }
 

@@ -1,4 +1,4 @@
-//! Where samples go.
+//! Writing samples to registries and layouts.
 
 use sealift_core::{
     blob::Blob,
@@ -6,7 +6,7 @@ use sealift_core::{
     error::Result,
     stage::{Offer, Push},
 };
-use sealift_oci_layout::{RefStyle, Writer, named};
+use sealift_oci_layout::{NamedEntry, RefStyle, Writer};
 
 use super::{Image, Sample};
 
@@ -41,7 +41,7 @@ impl Image {
         for manifest in self.children().iter().chain([self.root()]) {
             to.put_bytes(&manifest.descriptor(), manifest.bytes().clone()).await?;
         }
-        to.set(named(self.root().descriptor(), repository, version, RefStyle::Full))
+        to.set(NamedEntry::new(self.root().descriptor(), repository, version, RefStyle::Full))
     }
 }
 

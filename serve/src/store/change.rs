@@ -22,7 +22,7 @@ use super::{
     content::{Content, Objection},
 };
 
-/// Why a change was not made.
+/// The error of a change that was not made.
 #[derive(Clone, Debug)]
 pub(crate) enum ChangeError {
     /// It is wrong.
@@ -37,7 +37,7 @@ impl From<Error> for ChangeError {
     }
 }
 
-/// A change that somebody waits for.
+/// A queued change and the channel for its result.
 pub(super) struct Order {
     path: String,
     wish: Wish,
@@ -115,7 +115,7 @@ impl RepositoryStore {
         Ok(())
     }
 
-    /// Queues a change and waits until it is made, alone or with others. It is made even if nobody waits any more.
+    /// Queues a change and waits until it is made, alone or with others. It is made even if the caller is dropped.
     async fn change(self: &Arc<Self>, path: &str, wish: Wish) -> Result<bool, ChangeError> {
         let (answer, outcome) = oneshot::channel();
         self.orders().push(Order { path: path.to_owned(), wish, answer });

@@ -1,9 +1,9 @@
-//! What a repository has, and what of that stands in `index.json`.
+//! The content of a repository, and its entries in `index.json`.
 //!
 //! Every tag has an entry. A manifest without a tag has one, by digest, if no index of the repository has it below
-//! itself: whatever is in the repository can be reached from an entry, so no tool that cleans up will take it away,
-//! and a server that starts again finds the same content. Nothing else is known here: what is served and does not
-//! follow from the index (blobs that no manifest points to) is kept apart, in the repository.
+//! itself: all content of the repository can be reached from an entry, so no tool that cleans up removes it,
+//! and a server that starts again finds the same content. Content that does not follow from the index (blobs without a
+//! manifest) is kept apart, in the store.
 
 mod listed;
 mod objection;
@@ -14,7 +14,7 @@ use std::{
 };
 
 use sealift_core::content::{Descriptor, Digest, Manifest, Tag, Version};
-use sealift_oci_layout::{EntryChange, RefStyle, named};
+use sealift_oci_layout::{EntryChange, NamedEntry, RefStyle};
 
 use listed::ListedEntry;
 pub(crate) use objection::Objection;
@@ -28,20 +28,20 @@ pub(crate) struct Content {
     /// Manifests that are listed, or below an index, and were not read: not yet, or because they are missing or
     /// damaged.
     unread: HashMap<Digest, Descriptor>,
-    /// How many manifests have a blob.
+    /// The number of manifests that have a blob.
     blobs: HashMap<Digest, usize>,
-    /// How many tags point to a manifest.
+    /// The number of tags that point to a manifest.
     tagged: HashMap<Digest, usize>,
-    /// How many indexes have a manifest below them.
+    /// The number of indexes that contain a manifest.
     parents: HashMap<Digest, usize>,
     referrers: HashMap<Digest, BTreeSet<Digest>>,
     /// The entries of the index, by what they mean. The first one of a tag counts.
     listed: HashMap<Version, Vec<ListedEntry>>,
 }
 
-/// What is known of a manifest.
+/// The links of a manifest.
 struct ManifestLinks {
-    /// How a referrer is listed: with its artifact type and annotations.
+    /// The descriptor for lists of referrers: with artifact type and annotations.
     descriptor: Descriptor,
     children: BTreeSet<Digest>,
     blobs: BTreeSet<Digest>,
@@ -240,7 +240,7 @@ impl Content {
     fn set(&mut self, item: Descriptor, version: Version, changes: &mut Vec<EntryChange>) -> Vec<Digest> {
         let before = self.listed.remove(&version).unwrap_or_default();
         let kept = before.iter().find_map(|entry| entry.moved(item.clone(), &version));
-        let entry = kept.unwrap_or_else(|| named(item, &self.path, &version, RefStyle::Full));
+        let entry = kept.unwrap_or_else(|| NamedEntry::new(item, &self.path, &version, RefStyle::Full));
         let others = before.iter().filter(|other| !other.is_called(entry.name()));
         changes.extend(others.map(ListedEntry::removal));
         self.listed.insert(version, vec![ListedEntry::of(entry.entry())]);

@@ -1,7 +1,7 @@
-//! What is served: repositories over one layout.
+//! Repositories over one layout.
 //!
-//! The index on the disk is the truth. What is served follows from it, and changes only after it: a change is tried on
-//! a copy, written, and then published ([`change`]). Whatever changes something for other requests runs in a task of
+//! The index on the disk is authoritative. The served content follows from it, and changes only after it: a change is
+//! tried on a copy, written, and then published ([`change`]). Everything that changes shared state runs in a task of
 //! its own, so that a client that goes away leaves nothing half done.
 
 mod change;
@@ -37,9 +37,9 @@ pub(crate) use repository::ServedRepository;
 pub(crate) struct RepositoryStore {
     layout: Layout,
     writer: Option<Writer>,
-    /// Where entries are that are only a tag.
+    /// The repository of entries that are only a tag.
     unnamed: String,
-    /// What the index has.
+    /// The repositories of the index.
     names: Mutex<RepositoryNames>,
     /// Blobs that were brought to a path and that no manifest there had then. In memory alone.
     loose: Mutex<HashMap<String, HashSet<Digest>>>,
@@ -141,7 +141,7 @@ impl RepositoryStore {
         self.all().find(path, registry)
     }
 
-    /// The same for a push: one that was begun at a path goes on there.
+    /// Finds the repository for a push: one that was begun at a path goes on there.
     ///
     /// # Errors
     /// Those of [`RepositoryStore::find`].
@@ -234,7 +234,7 @@ impl RepositoryStore {
 
     /// Takes a blob from one repository to another; says whether it was there.
     pub(crate) async fn mount(self: &Arc<Self>, path: &str, digest: &Digest, from: &str) -> Result<bool> {
-        // The file is asked for, too: somebody may have cleaned up the directory.
+        // The file is checked, too: another program may have cleaned up the directory.
         let there = self.has_blob(from, digest).await? && self.layout.open_blob(digest).await?.is_some();
         if there {
             self.add_blob(path, digest);

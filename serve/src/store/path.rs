@@ -4,10 +4,10 @@ use std::path::Path;
 
 use sealift_core::content::Repository;
 
-/// Where entries are served that are only a tag, if nothing can be made of the directory's name.
+/// The repository of entries that are only a tag, if the directory's name cannot be a path.
 const UNNAMED: &str = "image";
 
-/// Where entries are served that are only a tag: under the name of their directory.
+/// Returns the repository of entries that are only a tag: the name of their directory.
 pub(super) fn unnamed(dir: &Path) -> String {
     let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
     let name = dir.file_name().and_then(|name| name.to_str());

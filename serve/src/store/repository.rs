@@ -32,10 +32,10 @@ struct RepositoryState {
     looked: Instant,
 }
 
-/// How long what is missing in the directory is taken for missing, before it is looked for again.
+/// The time for which a manifest counts as missing before the directory is read again.
 const MISSING: Duration = Duration::from_secs(1);
 
-/// What was found in a repository.
+/// The content that was found in a repository.
 #[derive(Clone)]
 pub(super) struct LoadedContent {
     pub(super) content: Arc<Content>,
@@ -77,7 +77,8 @@ impl ServedRepository {
         Arc::make_mut(&mut lock(&self.state).content).list(version, entry);
     }
 
-    /// What is known without reading the layout: the tags, and all of it after that.
+    /// Returns the content as far as it is known without reading the layout: the tags, and everything after the first
+    /// load.
     pub(super) fn content(&self) -> Arc<Content> {
         Arc::clone(&lock(&self.state).content)
     }

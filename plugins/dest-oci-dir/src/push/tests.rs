@@ -45,7 +45,7 @@ fn at(dir: &Path) -> Config {
 }
 
 fn plain(dir: &Path) -> OciDirPush {
-    OciDirPush::new(dir.to_owned(), EntryNames::new(NameRule::AsSource, RefStyle::Full), OmittedBlobs::default())
+    OciDirPush::new(dir.to_owned(), EntryNames::new(NameRule::AsSource, RefStyle::Full), BaselineFilter::default())
 }
 
 fn pipeline(from: &Memory, wanted: &Wanted, dir: &Path) -> Pipeline {

@@ -1,14 +1,14 @@
-//! Which images the tags of cosign (`sha256-….sig`, `.att`, `.sbom`) belong to.
+//! The images that cosign's tags (`sha256-….sig`, `.att`, `.sbom`) belong to.
 //!
 //! A registry finds such a tag beside its image, because both are in one repository. In a layout the tag is an entry
 //! of its own, and rules may have sent the image elsewhere. So the tag gets the targets of the images of its
 //! repository that have its subject: as their root, as an entry of their index, or as a referrer.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use sealift_core::content::{Digest, ImageRef, Repository, Version};
 
-use super::ImageCatalog;
+use super::{ImageCatalog, reachable::below};
 use crate::layout::Layout;
 
 /// A signature of an attestation of an SBOM: deeper than this the engine does not follow either.
@@ -57,7 +57,9 @@ impl ImageCatalog {
             return owners; // no index has to be read
         }
         for at in images {
-            for digest in self.below(layout, at).await {
+            // The manifests of an image, and those that refer to them.
+            let roots = vec![self.images[at].entry.clone()];
+            for digest in below(layout, roots, |digest| self.referrers(digest)).await.all {
                 add(&mut owners, &digest, at);
             }
         }
@@ -74,25 +76,6 @@ impl ImageCatalog {
                 }
             }
         }
-    }
-
-    /// The manifests of an image, and those that refer to them.
-    async fn below(&self, layout: &Layout, image: usize) -> HashSet<Digest> {
-        let mut seen = HashSet::new();
-        let mut open = vec![self.images[image].entry.clone()];
-        while let Some(item) = open.pop() {
-            if !seen.insert(item.digest.clone()) {
-                continue;
-            }
-            open.extend(self.referrers(&item.digest).iter().cloned());
-            // Other manifests than indexes have no manifests below them.
-            if (item.media_type.is_index() || item.media_type.is_empty())
-                && let Ok(manifest) = layout.manifest(&item).await
-            {
-                open.extend(manifest.children().cloned());
-            }
-        }
-        seen
     }
 
     /// Sends a tag to the repositories that these images are sent to. One that is sent somewhere already, and that no

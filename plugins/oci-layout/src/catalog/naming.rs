@@ -1,10 +1,10 @@
 //! From what an entry is called to a reference with a registry.
 
-use sealift_core::content::{Descriptor, Digest, ImageRef, Repository, Suffix, Version};
+use sealift_core::content::{Descriptor, ImageRef, Repository, Suffix, Version};
 
 use crate::name::{EntryName, entry_name};
 
-/// How much of an image's reference a layout says.
+/// The parts of an image's reference that a layout states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Naming {
     /// Registry, path and version: `docker.io/library/nginx:1.27`.
@@ -20,7 +20,7 @@ pub enum Naming {
 /// The registry of what has none; podman says so, too.
 const LOCAL: &str = "localhost";
 
-/// What an entry is called, and how it is referred to.
+/// The name of an entry and the reference made of it.
 pub(super) struct ResolvedName {
     pub(super) name: String,
     pub(super) source: ImageRef,
@@ -90,17 +90,9 @@ fn path_of(directory: &str) -> String {
     if path.is_empty() { "layout".to_owned() } else { path.to_owned() }
 }
 
-/// The digest that a tag is about: a fallback tag of referrers (`sha256-…`), or one of cosign (`sha256-….sig`).
-pub(super) fn about(tag: &str) -> Option<(Digest, &str)> {
-    let (algorithm, rest) = tag.split_once('-')?;
-    let (hex, suffix) = rest.split_once('.').unwrap_or((rest, ""));
-    let digest = format!("{algorithm}:{hex}").parse().ok()?;
-    Some((digest, suffix))
-}
-
 #[cfg(test)]
 mod tests {
-    use sealift_core::content::well_known;
+    use sealift_core::content::{Digest, well_known};
 
     use super::*;
     use crate::name::{CONTAINERD_NAME, REF_NAME};
@@ -156,15 +148,5 @@ mod tests {
             assert_eq!(path_of(directory), path, "{directory:?}");
         }
         Namer::new(&"-x".repeat(500));
-    }
-
-    #[test]
-    fn tags_that_are_about_something_are_known() {
-        let digest = Digest::of(b"x");
-        let tag = format!("sha256-{}", digest.hex());
-        assert_eq!(about(&tag), Some((digest.clone(), "")));
-        assert_eq!(about(&format!("{tag}.sig")), Some((digest, "sig")));
-        assert_eq!(about("sha256-abc"), None);
-        assert_eq!(about("v1-2"), None);
     }
 }

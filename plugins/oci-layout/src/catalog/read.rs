@@ -1,18 +1,16 @@
-//! How the list of images is made.
+//! Reading the list of images.
 
-use std::{
-    collections::{HashMap, HashSet},
-    pin::Pin,
-};
+use std::{collections::HashSet, pin::Pin};
 
 use sealift_core::{
-    content::{Descriptor, Digest, ImageRef, Links, Manifest, MediaType},
+    content::{Descriptor, Digest, ImageRef, Links, Manifest, MediaType, Tag},
     error::{ErrorKind, Result},
 };
 
 use super::{
     CatalogImage, ImageCatalog, Naming,
-    naming::{Namer, ResolvedName, about},
+    naming::{Namer, ResolvedName},
+    reachable::below,
 };
 use crate::{
     blocking::blocking,
@@ -125,7 +123,7 @@ impl CatalogReader<'_> {
             self.catalog.warnings.push(format!("`{name}` is no image reference; it goes by its digest"));
             self.nameless += 1;
         }
-        // Signatures may go by their digest, unless somebody asked for just that.
+        // Signatures may have a digest as their name, unless that digest was requested as a source.
         let by_digest = called.source.version.digest().is_some() && !entry.annotations.contains_key(SOURCE);
         if by_digest
             && let Ok(manifest) = self.layout.manifest(&entry).await
@@ -136,18 +134,18 @@ impl CatalogReader<'_> {
         self.add(called, entry);
     }
 
-    /// Whether it is about another manifest.
+    /// Notes a manifest that has a subject as a referrer of it; returns false if it has none.
     fn note_referrer(&mut self, entry: &Descriptor, manifest: &Manifest) -> bool {
         let Some(subject) = manifest.subject() else { return false };
         let referrers = self.catalog.referrers.entry(subject.digest.clone()).or_default();
         if referrers.iter().all(|known| known.digest != entry.digest) {
-            referrers.push(referrer(entry, manifest));
+            referrers.push(manifest.as_referrer());
         }
         true
     }
 
     async fn nameless(&mut self, entry: Descriptor, depth: usize) {
-        // What cannot be read is an image until somebody knows better.
+        // Unreadable manifests are listed as images.
         if let Ok(manifest) = self.layout.manifest(&entry).await {
             if self.note_referrer(&entry, &manifest) {
                 return;
@@ -171,8 +169,9 @@ impl CatalogReader<'_> {
             return; // the same once more
         }
         self.catalog.by_source.entry(source.clone()).or_insert_with(|| entry.clone());
-        match source.version.tag().and_then(|tag| about(tag)) {
-            Some((subject, "")) => self.catalog.fallbacks.push((subject, entry)),
+        let fallback = source.version.tag().filter(|tag| !tag.contains('.'));
+        match fallback.and_then(Tag::about) {
+            Some(subject) => self.catalog.fallbacks.push((subject, entry)),
             _ => {
                 let targets = self.targets(&entry);
                 self.catalog.images.push(CatalogImage { name, source, naming, entry, targets, belongs_to: Vec::new() });
@@ -197,39 +196,13 @@ impl CatalogReader<'_> {
 
     /// Some tools list the children of an index beside it, and what has a name once more without it.
     async fn drop_what_belongs_to_others(&mut self) {
-        let mut taken: HashSet<Digest> = HashSet::new();
-        let mut indexes: HashMap<Digest, Descriptor> = HashMap::new();
-        for image in &self.catalog.images {
-            if image.naming != Naming::Nothing {
-                taken.insert(image.entry.digest.clone());
-            }
-            indexes.insert(image.entry.digest.clone(), image.entry.clone());
-        }
-        for (_, entry) in self.catalog.about_others() {
-            indexes.insert(entry.digest.clone(), entry.clone());
-        }
-        let mut open: Vec<Descriptor> = indexes.into_values().collect();
-        let mut seen = HashSet::new();
-        while let Some(entry) = open.pop() {
-            let may_be_index = entry.media_type.is_index() || entry.media_type.is_empty();
-            if !may_be_index || !seen.insert(entry.digest.clone()) {
-                continue;
-            }
-            let Ok(manifest) = self.layout.manifest(&entry).await else { continue };
-            for child in manifest.children() {
-                taken.insert(child.digest.clone());
-                open.push(child.clone());
-            }
-        }
+        let images = &self.catalog.images;
+        let named = images.iter().filter(|image| image.naming != Naming::Nothing);
+        let mut taken: HashSet<Digest> = named.map(|image| image.entry.digest.clone()).collect();
+        let roots = images.iter().map(|image| &image.entry);
+        let roots = roots.chain(self.catalog.referrer_entries().map(|(_, entry)| entry)).cloned().collect();
+        taken.extend(below(self.layout, roots, |_| &[]).await.children);
         let belongs = |image: &CatalogImage| image.naming == Naming::Nothing && taken.contains(&image.entry.digest);
         self.catalog.images.retain(|image| !belongs(image));
     }
-}
-
-/// A pointer to a manifest that is about another one, as a registry would list it.
-fn referrer(entry: &Descriptor, manifest: &Manifest) -> Descriptor {
-    let mut referrer = manifest.descriptor();
-    referrer.artifact_type = manifest.artifact_type().map(str::to_owned);
-    referrer.annotations.clone_from(&entry.annotations);
-    referrer
 }

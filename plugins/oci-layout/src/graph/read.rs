@@ -1,4 +1,4 @@
-//! How a graph is made.
+//! Reading a graph.
 
 use sealift_core::{
     content::{Descriptor, Links, MediaType},
@@ -46,7 +46,7 @@ impl GraphReader<'_> {
         let platform = item.platform.clone().map(Box::new);
         let digest = item.digest.clone();
         self.graph.ids.insert(digest.clone(), id);
-        self.graph.nodes.push(GraphNode { digest, size: item.size, part, platform, state, links: (0, 0) });
+        self.graph.nodes.push(GraphNode { digest, size: item.size, kind: part, platform, state, links: (0, 0) });
         if is_manifest(part) {
             self.open.push((id, item.clone()));
         }
@@ -56,11 +56,11 @@ impl GraphReader<'_> {
     /// Another pointer to what is known: it may say something else of it.
     fn meet_again(&mut self, known: NodeId, item: &Descriptor, part: NodeKind) {
         let node = &mut self.graph.nodes[known.index()];
-        if is_manifest(part) && !is_manifest(node.part) {
-            node.part = part;
+        if is_manifest(part) && !is_manifest(node.kind) {
+            node.kind = part;
             self.open.push((known, item.clone()));
-        } else if node.part == NodeKind::Foreign {
-            node.part = part; // what one image calls foreign may be a plain layer of another, which needs it
+        } else if node.kind == NodeKind::Foreign {
+            node.kind = part; // what one image calls foreign may be a plain layer of another, which needs it
         }
         let node = &mut self.graph.nodes[known.index()];
         if node.size == Descriptor::UNSIZED {
@@ -91,7 +91,7 @@ impl GraphReader<'_> {
     fn read_open(&mut self) {
         while let Some((id, item)) = self.open.pop() {
             let state = match self.look_at(&item) {
-                FileState::Present => match self.layout.manifest_now(&item) {
+                FileState::Present => match self.layout.manifest_blocking(&item) {
                     Ok(manifest) => {
                         self.link(id, manifest.links());
                         continue;
@@ -108,7 +108,7 @@ impl GraphReader<'_> {
         let mut targets = Vec::new();
         match links {
             Links::Index(children) => {
-                self.graph.nodes[id.index()].part = NodeKind::Index;
+                self.graph.nodes[id.index()].kind = NodeKind::Index;
                 targets.extend(children.iter().map(|child| match child.is_manifest() {
                     true => self.add(child, part_of(&child.media_type)),
                     false => self.add(child, NodeKind::Layer),

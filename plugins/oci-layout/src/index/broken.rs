@@ -11,11 +11,11 @@ use crate::name::{CONTAINERD_NAME, EntryName, REF_NAME};
 /// An entry of `index.json` that cannot be used as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokenEntry {
-    /// What it is called, if that can still be read.
+    /// The name, if it can be read.
     pub name: Option<String>,
-    /// Why it cannot be used.
+    /// The reason.
     pub why: String,
-    /// How its text begins, without control characters.
+    /// The beginning of its text, without control characters.
     pub text: String,
 }
 
@@ -33,7 +33,7 @@ impl BrokenEntry {
         Self { name, why, text: text.chars().take(SHOWN).collect::<String>().escape_debug().to_string() }
     }
 
-    /// What it is called, if that is the reference of an image.
+    /// Returns the name, if it is the reference of an image.
     pub fn image(&self) -> Option<ImageRef> {
         let name = EntryName::parse(self.name.as_deref()?)?;
         name.repository.parse().ok().map(|repository| ImageRef { repository, version: name.version })
@@ -49,7 +49,7 @@ impl fmt::Display for BrokenEntry {
     }
 }
 
-/// What a parser says, without the place: that is one in the entry and not in the file.
+/// Returns the message of a parser without the position, which is relative to the entry and not to the file.
 fn said(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
@@ -61,12 +61,12 @@ fn said(error: &serde_json::Error) -> String {
 /// The name in an entry of which something else is damaged.
 fn name(text: &str) -> Option<String> {
     #[derive(Deserialize)]
-    struct Annotated {
+    struct WithAnnotations {
         annotations: Value,
     }
     // Of a key that stands twice the last one counts here.
     let whole: Value = serde_json::from_str(text).ok()?;
-    let Annotated { annotations } = serde_json::from_value(whole).ok()?;
+    let WithAnnotations { annotations } = serde_json::from_value(whole).ok()?;
     let get = |key: &str| annotations.get(key).and_then(Value::as_str).filter(|name| !name.is_empty());
     get(CONTAINERD_NAME).or_else(|| get(REF_NAME)).map(str::to_owned)
 }

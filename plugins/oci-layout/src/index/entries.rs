@@ -1,6 +1,6 @@
-//! The entries of an index, as text, and no more of them than an index can have.
+//! The entries of an index as text, with an upper bound for their number.
 //!
-//! An entry that says nothing has two bytes and takes a hundred times as many here, and an index may be of anybody.
+//! The shortest entry has two bytes and takes a hundred times as many in memory, and the author of an index is unknown.
 
 use std::fmt;
 
@@ -18,13 +18,13 @@ pub(super) struct Entries<'a>(pub(super) Vec<&'a RawValue>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(Bounded).map(Self)
+        deserializer.deserialize_seq(EntryVisitor).map(Self)
     }
 }
 
-struct Bounded;
+struct EntryVisitor;
 
-impl<'de> Visitor<'de> for Bounded {
+impl<'de> Visitor<'de> for EntryVisitor {
     type Value = Vec<&'de RawValue>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

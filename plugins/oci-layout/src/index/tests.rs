@@ -1,7 +1,7 @@
 use sealift_core::content::{Version, well_known};
 
 use super::*;
-use crate::name::{NamedEntry, RefStyle, named};
+use crate::name::{NamedEntry, RefStyle};
 
 fn parse(text: &str) -> Result<Index> {
     Index::parse(text.as_bytes(), Path::new("/d/index.json"))
@@ -9,7 +9,7 @@ fn parse(text: &str) -> Result<Index> {
 
 fn entry(content: &[u8], tag: &str) -> Descriptor {
     let descriptor = Descriptor::to(well_known::OCI_MANIFEST, content);
-    let NamedEntry(entry) = named(descriptor, "q.io/a", &Version::Tag(tag.parse().unwrap()), RefStyle::Full);
+    let NamedEntry(entry) = NamedEntry::new(descriptor, "q.io/a", &Version::Tag(tag.parse().unwrap()), RefStyle::Full);
     entry
 }
 

@@ -35,7 +35,7 @@ struct RecordedLinks {
 }
 
 impl ReceiptRecorder {
-    /// What was found: a receipt of these.
+    /// Makes a receipt of everything that was recorded.
     pub fn receipt(&self, of: impl IntoIterator<Item = impl Into<String>>) -> Receipt {
         let seen = self.seen();
         let mut builder = ReceiptBuilder::new(of);

@@ -1,4 +1,4 @@
-//! Which files a layout has.
+//! The files of a layout.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use sealift_core::{
 
 use crate::dir::{Dir, is_part};
 
-/// What stands in a layout.
+/// The files of a layout.
 #[derive(Default)]
 pub(super) struct LayoutFiles {
     pub(super) blobs: Vec<BlobFile>,
@@ -38,12 +38,12 @@ impl LayoutFiles {
     }
 }
 
-/// Where a blob stands in any layout.
+/// Returns the path of a blob inside a layout.
 pub(super) fn place(digest: &Digest) -> PathBuf {
     Path::new("blobs").join(digest.algorithm().name()).join(digest.hex())
 }
 
-/// Finds all files. Blobs of algorithms that nobody knows are left alone.
+/// Finds all files. Directories of unknown digest algorithms are ignored.
 pub(super) fn find(path: &Path) -> Result<LayoutFiles> {
     let mut files = LayoutFiles::default();
     let Some(root) = Dir::root(path)? else { return Ok(files) };

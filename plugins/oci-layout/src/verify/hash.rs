@@ -21,7 +21,7 @@ use crate::fault::fault;
 /// Bytes that are read at once.
 const CHUNK: usize = 512 << 10;
 
-/// What is wrong with files; those that are right are not in it.
+/// The damaged files and their damages.
 pub(super) type Wrong = HashMap<Digest, (DamageKind, String)>;
 
 /// Hashes all blobs.

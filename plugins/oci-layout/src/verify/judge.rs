@@ -18,7 +18,7 @@ use crate::{
     graph::{FileState, Graph, GraphNode, NodeId, NodeKind, RootKind, Walker},
 };
 
-/// What `index.json` says.
+/// The content of `index.json`.
 pub(super) struct ListedContent {
     pub(super) catalog: ImageCatalog,
     pub(super) graph: Graph,
@@ -77,7 +77,7 @@ impl Verification {
         let mut damaged: HashMap<NodeId, Damage> = HashMap::new();
         for (at, node) in known.graph.nodes() {
             if let Some((kind, what)) = trouble(node, wrong) {
-                let is_blob = matches!(node.part, NodeKind::Config | NodeKind::Layer);
+                let is_blob = matches!(node.kind, NodeKind::Config | NodeKind::Layer);
                 if kind == DamageKind::Missing && is_blob && known.bases.with(&node.digest).is_some() {
                     self.left_out.blobs += 1;
                     self.left_out.bytes += node.known_size().unwrap_or_default();
@@ -103,14 +103,14 @@ impl Verification {
     /// Walks over every image, and notes its name at everything that is wrong with it.
     fn tell_images(&mut self, known: &ListedContent, damaged: &mut HashMap<NodeId, Damage>) {
         let graph = &known.graph;
-        let subjects: HashSet<&Digest> = known.catalog.about_others().map(|(subject, _)| subject).collect();
+        let subjects: HashSet<&Digest> = known.catalog.referrer_entries().map(|(subject, _)| subject).collect();
         let mut subject_of: HashMap<&Digest, Arc<str>> = HashMap::new();
         let mut told = HashSet::new();
         let mut walker = Walker::default();
         for root in graph.roots() {
             let name: Arc<str> = match &root.of {
                 RootKind::Image(at) => known.catalog.images()[*at].name.as_str().into(),
-                RootKind::About(subject) => match subject_of.get(subject) {
+                RootKind::Referrer(subject) => match subject_of.get(subject) {
                     Some(image) => format!("what refers to {image}").into(),
                     None => format!("what refers to {subject}").into(),
                 },
@@ -140,7 +140,7 @@ impl Verification {
     }
 }
 
-/// What is wrong with a manifest or blob.
+/// Returns the damage of a manifest or blob.
 fn trouble(node: &GraphNode, wrong: &Wrong) -> Option<(DamageKind, String)> {
     if let Some((kind, what)) = wrong.get(&node.digest) {
         return Some((*kind, what.clone()));

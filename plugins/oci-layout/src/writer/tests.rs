@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     dir::journal,
-    name::{REF_NAME, RefStyle, named},
+    name::{REF_NAME, RefStyle},
 };
 
 const QUICK: WriterOptions = WriterOptions { sync: false };
@@ -22,7 +22,7 @@ fn layer(content: &[u8]) -> Descriptor {
 
 fn entry(content: &[u8], tag: &str) -> NamedEntry {
     let manifest = Descriptor::to(well_known::OCI_MANIFEST, content);
-    named(manifest, "q.io/a", &Version::Tag(tag.parse().unwrap()), RefStyle::Full)
+    NamedEntry::new(manifest, "q.io/a", &Version::Tag(tag.parse().unwrap()), RefStyle::Full)
 }
 
 /// All files of a layout, by their path in it; what is ours is left out.
@@ -151,7 +151,7 @@ async fn making_a_layout_can_be_interrupted_anywhere() {
             }
         }
         // A stage looks at what is there before it makes a writer; that found `index.json` missing once.
-        assert!(Layout::open_if_there(dir.path()).await.unwrap().is_none(), "{there:?}");
+        assert!(Layout::open_existing(dir.path()).await.unwrap().is_none(), "{there:?}");
         assert_eq!(writer(&dir).await.entries(), []);
     }
 }
@@ -297,7 +297,7 @@ async fn a_name_that_another_tool_wrote_away_is_put_back_and_nothing_of_the_tool
         writer.commit().await.unwrap();
         std::fs::write(&file, with_theirs(&read_by_the_tool)).unwrap();
         if settles {
-            writer.settle().await.unwrap();
+            writer.commit_and_check().await.unwrap();
         } else {
             writer.set(entry(b"3", "v3")).unwrap();
             writer.commit().await.unwrap();
@@ -315,11 +315,11 @@ async fn a_name_that_another_tool_gave_to_something_new_stays_and_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let writer = writer(&dir).await;
     writer.set(entry(b"1", "v1")).unwrap();
-    writer.settle().await.unwrap();
+    writer.commit_and_check().await.unwrap();
     let mut index = Index::empty();
     index.apply(&IndexChange::Put(Box::new(entry(b"theirs", "v1").0)));
     std::fs::write(dir.path().join("index.json"), index.render()).unwrap();
-    let error = writer.settle().await.unwrap_err();
+    let error = writer.commit_and_check().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);
     assert!(error.message().starts_with("another program changed `q.io/a:v1` in `"), "{error}");
     assert_eq!(writer.unwritten(), ["q.io/a:v1"]);
@@ -355,7 +355,7 @@ async fn a_name_that_does_not_fit_is_refused_and_the_others_are_written() {
     assert!(error.message().ends_with("would be longer than 16777216 bytes"), "{error}");
     writer.set(entry(b"1", "v4")).unwrap();
     writer.set(big("v2")).unwrap();
-    writer.settle().await.unwrap();
+    writer.commit_and_check().await.unwrap();
     let length = std::fs::metadata(dir.path().join("index.json")).unwrap().len();
     assert!(length < index::MAX_BYTES);
     assert_eq!(names(&Layout::open(dir.path()).await.unwrap()), ["q.io/a:v1", "q.io/a:v2", "q.io/a:v4"]);
@@ -373,7 +373,7 @@ async fn an_entry_that_is_damaged_is_kept_until_its_name_is_written_again() {
     std::fs::write(dir.path().join("index.json"), text).unwrap();
     let writer = writer(&dir).await;
     writer.set(entry(b"1", "v1")).unwrap();
-    writer.settle().await.unwrap();
+    writer.commit_and_check().await.unwrap();
     let layout = Layout::open(dir.path()).await.unwrap();
     assert_eq!(layout.find("q.io/a:v1").unwrap().digest, Digest::of(b"1"));
     let broken: Vec<_> = layout.broken_entries().into_iter().map(|entry| entry.name).collect();
@@ -390,7 +390,7 @@ async fn a_directory_that_is_elsewhere_or_no_layout_any_more_is_told() {
         writer.set(entry(b"1", "v1")).unwrap();
         writer.commit().await.unwrap();
         std::fs::rename(here.join(gone), dir.path().join("elsewhere")).unwrap();
-        let error = writer.settle().await.unwrap_err();
+        let error = writer.commit_and_check().await.unwrap_err();
         assert!(error.message().contains("was moved or removed") || error.message().contains("was removed"), "{error}");
         writer.set(entry(b"2", "v2")).unwrap();
         assert!(writer.commit().await.is_err());
@@ -604,7 +604,7 @@ async fn a_blob_that_rests_holds_no_file_open_and_goes_on_where_it_ended() {
     };
     let mut incoming = writer.begin().await.unwrap();
     incoming.write(Bytes::from_static(b"hello")).await.unwrap();
-    incoming.rest().await.unwrap();
+    incoming.close_file().await.unwrap();
     assert_eq!(open(), 0);
     incoming.write(Bytes::from_static(b" world")).await.unwrap();
     incoming.commit(&Digest::of(b"hello world")).await.unwrap();
@@ -612,10 +612,10 @@ async fn a_blob_that_rests_holds_no_file_open_and_goes_on_where_it_ended() {
     // What somebody changed meanwhile is not taken for what was written.
     let mut incoming = writer.begin().await.unwrap();
     incoming.write(Bytes::from_static(b"one")).await.unwrap();
-    incoming.rest().await.unwrap();
+    incoming.close_file().await.unwrap();
     let parts = std::fs::read_dir(dir.path().join("blobs/sha256")).unwrap().map(|entry| entry.unwrap().path());
     let part = parts.into_iter().find(|path| path.extension().is_some_and(|end| end == "part")).unwrap();
     std::fs::write(part, b"other").unwrap();
     incoming.write(Bytes::from_static(b"two")).await.unwrap();
-    assert!(incoming.rest().await.is_err() && !incoming.is_whole());
+    assert!(incoming.close_file().await.is_err() && !incoming.is_usable());
 }

@@ -23,7 +23,7 @@ pub enum EntryChange {
     Remove {
         /// The full name, as it is written.
         name: Option<String>,
-        /// What they point to.
+        /// The digest of the manifest.
         digest: Digest,
     },
 }
@@ -38,12 +38,12 @@ impl From<EntryChange> for IndexChange {
 }
 
 impl Writer {
-    /// Makes these changes and waits until they are on the disk. If that fails, none of them is made, in memory
-    /// neither.
+    /// Makes these changes and waits until they are on the disk. If that fails, none of them is made, neither on disk
+    /// nor in memory.
     ///
     /// # Errors
-    /// As [`Writer::commit`]. If only waiting for the disk failed, the new file is there; then [`Layout::refresh`]
-    /// takes it up as one that somebody else wrote.
+    /// Those of [`Writer::commit`]. If only waiting for the disk failed, the new file is there, and the next
+    /// [`Layout::refresh`] reads it like one of another program.
     ///
     /// [`Layout::refresh`]: crate::Layout::refresh
     pub async fn change_entries(&self, changes: Vec<EntryChange>) -> Result<()> {
@@ -63,7 +63,7 @@ impl Writer {
         let changes: Vec<IndexChange> = changes.into_iter().map(IndexChange::from).collect();
         let _replacing = self.replacing();
         for _ in 0..TRIES {
-            self.check_writable()?;
+            self.check_location()?;
             let (index, own, stamp, generation) = {
                 let mut state = inner.state();
                 if inner.root.stamp(index::FILE) != state.stamp {

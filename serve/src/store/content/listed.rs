@@ -1,11 +1,11 @@
-//! How entries of `index.json` are written.
+//! Entries of `index.json` and their spelling.
 //!
 //! Several texts mean one tag: `localhost:5000/a:v1` and `localhost_5000/a:v1` are served under one path, skopeo writes
 //! `v1` alone, crane nothing at all. An entry that is changed keeps its text, and one that is removed is removed under
 //! the text that it has.
 
 use sealift_core::content::{Descriptor, Digest, Version};
-use sealift_oci_layout::{EntryChange, EntryName, NamedEntry, REF_NAME, RefStyle, entry_name, named, tagged};
+use sealift_oci_layout::{EntryChange, EntryName, NamedEntry, REF_NAME, RefStyle, entry_name};
 
 /// An entry of the index.
 #[derive(Clone, Debug)]
@@ -46,8 +46,8 @@ impl ListedEntry {
     pub(super) fn moved(&self, item: Descriptor, version: &Version) -> Option<NamedEntry> {
         let Spelling::Named { kind, .. } = &self.spelling else { return None };
         match (kind, version) {
-            (SpellingKind::Full { repository, style }, _) => Some(named(item, repository, version, *style)),
-            (SpellingKind::Tag, Version::Tag(tag)) => Some(tagged(item, tag)),
+            (SpellingKind::Full { repository, style }, _) => Some(NamedEntry::new(item, repository, version, *style)),
+            (SpellingKind::Tag, Version::Tag(tag)) => Some(NamedEntry::tagged(item, tag)),
             _ => None,
         }
     }

@@ -1,4 +1,4 @@
-//! Why a change of a repository is refused.
+//! Reasons to refuse a change of a repository.
 
 use std::collections::HashSet;
 
@@ -6,8 +6,7 @@ use sealift_core::content::{Descriptor, Digest, Manifest};
 
 use super::Content;
 
-/// What is wrong with a change. Others would not be able to read the layout, or would find something else there than
-/// what is served.
+/// The reason to refuse a change: other tools could not read the layout, or would find other content than is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Objection {
     /// The repository lacks these blobs or manifests.

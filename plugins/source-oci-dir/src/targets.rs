@@ -1,12 +1,12 @@
-//! Where the images of a layout go.
+//! Targets of the images of a layout.
 
 use sealift_core::content::{ImageRef, Reference, ReferenceError, Repository, Suffix, Version};
 use sealift_oci_layout::{CatalogImage, Naming};
 
-/// Where images go, as the pipeline says it for all of them.
+/// The rule by which all images get their targets.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Destination {
-    /// Where whoever wrote the layout noted; else the destination names them.
+pub(crate) enum LoadTarget {
+    /// The targets that the layout notes; without any, the push stage names the image.
     Recorded,
     /// Under a registry.
     Under {
@@ -17,7 +17,7 @@ pub(crate) enum Destination {
     },
 }
 
-impl Destination {
+impl LoadTarget {
     /// Reads `HOST` or `HOST/PREFIX`.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if text.contains("://") {
@@ -43,7 +43,7 @@ impl Destination {
         self.of(&image.source, image.naming, &image.targets, &image.name)
     }
 
-    /// The same for what is called `source`; `name` is for messages.
+    /// Returns the targets of an image with the reference `source`; `name` is for messages.
     pub(crate) fn of(
         &self,
         source: &ImageRef,
@@ -75,8 +75,8 @@ impl Destination {
     }
 }
 
-/// Reads a target of one image; without tag or digest it keeps that of the image.
-/// With both it has two names, the second of which demands the digest.
+/// Reads a target of one image; without tag or digest it keeps that of the image. With both it has two names, the
+/// second of which demands the digest.
 pub(crate) fn one(text: &str, version: &Version) -> Result<Vec<ImageRef>, String> {
     let (repository, suffix) = Repository::split(text).map_err(|error| error.to_string())?;
     if suffix == Suffix::None {
@@ -104,7 +104,7 @@ mod tests {
     }
 
     fn named(to: &str, image: &CatalogImage) -> Vec<String> {
-        Destination::parse(to).unwrap().targets(image).unwrap().iter().map(ToString::to_string).collect()
+        LoadTarget::parse(to).unwrap().targets(image).unwrap().iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -115,8 +115,8 @@ mod tests {
         assert_eq!(named("h.io", &plain), ["h.io/library/nginx:1"]);
         assert_eq!(named("h.io:5000/", &plain), ["h.io:5000/library/nginx:1"]);
         assert_eq!(named("h.io", &recorded), ["h.io/mirror/nginx:1.0"]);
-        assert_eq!(Destination::Recorded.targets(&recorded).unwrap(), recorded.targets);
-        assert_eq!(Destination::Recorded.targets(&plain).unwrap(), []);
+        assert_eq!(LoadTarget::Recorded.targets(&recorded).unwrap(), recorded.targets);
+        assert_eq!(LoadTarget::Recorded.targets(&plain).unwrap(), []);
     }
 
     #[test]
@@ -134,7 +134,7 @@ mod tests {
     fn where_the_layout_names_no_repository_the_user_does() {
         let tag = image("v1", "localhost/bundle:v1", Naming::Version, &[]);
         assert_eq!(named("h.io/team/app", &tag), ["h.io/team/app:v1"]);
-        let error = Destination::parse("h.io").unwrap().targets(&tag).unwrap_err();
+        let error = LoadTarget::parse("h.io").unwrap().targets(&tag).unwrap_err();
         assert_eq!(error, "the layout names no repository for `v1`, and neither does `to`");
         let source = format!("localhost/bundle@{}", Digest::of(b"{}"));
         let nameless = image("@x", &source, Naming::Nothing, &[]);
@@ -150,11 +150,11 @@ mod tests {
             ("docker.io/me", "docker.io", "me"),
             ("[::1]:5000", "[::1]:5000", ""),
         ] {
-            let expected = Destination::Under { registry: registry.to_owned(), prefix: prefix.to_owned() };
-            assert_eq!(Destination::parse(text), Ok(expected), "{text}");
+            let expected = LoadTarget::Under { registry: registry.to_owned(), prefix: prefix.to_owned() };
+            assert_eq!(LoadTarget::parse(text), Ok(expected), "{text}");
         }
         for text in ["", "harbor", "harbor/x", "https://h.io", "h.io/A", "h.io/a:v1", "h.io/a@b", "h.io//a", "/a"] {
-            assert!(Destination::parse(text).is_err(), "{text}");
+            assert!(LoadTarget::parse(text).is_err(), "{text}");
         }
     }
 
