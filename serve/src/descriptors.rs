@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Manifests that are read at the same time, and with that files that are open for it.
 pub(crate) const READING: usize = 16;
 
-/// FilePermits that are open for clients: a blob that is sent, an upload that is written.
+/// Permits for files that are open for clients: blobs that are sent, uploads that are written.
 #[derive(Clone, Debug)]
 pub(crate) struct FilePermits(Arc<Semaphore>);
 

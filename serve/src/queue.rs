@@ -1,4 +1,4 @@
-//! CheckQueue at something that takes a processor, such as the check of a password.
+//! A queue for work that needs a processor, such as the check of a password.
 //!
 //! Under a flood of wrong logins the right one must still get through. In one line it would wait for all that came
 //! before, so every other turn goes to the one that came last; the turns between go to the one that waits longest, so

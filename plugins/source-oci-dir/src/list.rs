@@ -96,7 +96,7 @@ impl StageConfig<dyn stage::List> for Config {
                 self.images.into_iter().map(|pick| Pick { from: pick.from, to: pick.to }).collect(),
             ),
         };
-        // OpenedLayouts to the fetch even if something else is wrong here, so that it does not miss the path as well.
+        // Registered even if something else is wrong, so that the fetch does not report the path as missing, too.
         let lazy = cx.section::<Layouts>()?.listed_at(cx.path(&self.path), places);
         if !self.path.is_empty()
             && let Err(problem) = lazy.open_for(cx.purpose())

@@ -39,7 +39,7 @@ pub(crate) struct App {
     sessions: Arc<UploadSessions>,
     log: AccessLog,
     users: Option<Arc<Users>>,
-    /// FilePermits of blobs that are open for clients.
+    /// Permits for files of blobs that are open for clients.
     files: FilePermits,
     /// Work that goes on when its request is gone.
     background: TaskTracker,

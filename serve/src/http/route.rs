@@ -5,7 +5,7 @@ use sealift_core::content::{Digest, Repository, Tag, Version};
 
 use super::answer::{Code, ErrorResponse};
 
-/// A path, in its parts. RepositoryNames are valid repository paths.
+/// A path, in its parts. Names are valid repository paths.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     Base,

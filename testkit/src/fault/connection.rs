@@ -11,7 +11,7 @@ use super::{
     Act, Answer, End, Weather,
     head::Head,
     journal::Note,
-    registry::{Due, Shared},
+    shared::{Due, Shared},
 };
 
 /// How much is read at a time: small, so that slow readers are felt early.

@@ -24,6 +24,7 @@ mod head;
 mod journal;
 mod registry;
 mod script;
+mod shared;
 mod weather;
 
 pub use guard::Guard;

@@ -4,7 +4,7 @@ use std::{
     net::SocketAddr,
     path::Path,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -14,9 +14,10 @@ use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use super::{
-    Act, Fault, Guard, Journal, Weather,
+    Fault, Guard, Journal, Weather,
     connection::converse,
-    journal::{Note, Notes},
+    journal::Notes,
+    shared::{Scripted, Shared},
     weather::Forecast,
 };
 
@@ -26,39 +27,6 @@ pub struct FaultRegistry {
     shared: Arc<Shared>,
     task: JoinHandle<()>,
     behind: Option<(Server, TempDir)>,
-}
-
-/// What all connections share.
-pub(super) struct Shared {
-    pub(super) upstream: SocketAddr,
-    pub(super) host: String,
-    pub(super) weather: Forecast,
-    notes: Notes,
-    connections: AtomicU64,
-    script: Mutex<Vec<Scripted>>,
-    guard: Mutex<Option<Guard>>,
-}
-
-struct Scripted {
-    fault: Fault,
-    seen: u64,
-    fired: Arc<AtomicU64>,
-}
-
-/// A fault that is due, and where to note that it took effect.
-pub(super) struct Due {
-    pub(super) act: Act,
-    fired: Arc<AtomicU64>,
-}
-
-impl Due {
-    pub(super) fn fired(&self, note: &Note) {
-        let mut exchange = note.get();
-        if exchange.fault.is_none() {
-            self.fired.fetch_add(1, Ordering::Relaxed);
-            exchange.fault = Some(format!("{:?}", self.act));
-        }
-    }
 }
 
 impl FaultRegistry {
@@ -175,32 +143,6 @@ impl FaultRegistry {
 impl Drop for FaultRegistry {
     fn drop(&mut self) {
         self.task.abort();
-    }
-}
-
-impl Shared {
-    /// What shall go wrong with this request.
-    pub(super) fn due(&self, method: &str, path: &str) -> Option<Due> {
-        let mut due = None;
-        for scripted in self.script().iter_mut().filter(|scripted| scripted.fault.matches(method, path)) {
-            scripted.seen += 1;
-            if due.is_none() && scripted.fault.is_due(scripted.seen) {
-                due = Some(Due { act: scripted.fault.what().clone(), fired: Arc::clone(&scripted.fired) });
-            }
-        }
-        due
-    }
-
-    pub(super) fn guard(&self) -> Option<Guard> {
-        self.guard.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(super) fn notes(&self) -> &Notes {
-        &self.notes
-    }
-
-    fn script(&self) -> MutexGuard<'_, Vec<Scripted>> {
-        self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,10 +1,11 @@
 //! How Harbor words its refusals: `lib/http/error.go`.
 
 use axum::{
-    body::Body,
+    body::{Body, BodyDataStream},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use futures::StreamExt;
 use serde_json::{Value, json};
 
 /// A refusal: status, code, words.
@@ -108,4 +109,11 @@ pub(super) fn plain(status: StatusCode, text: &'static str) -> Response {
 
 pub(super) fn empty(status: StatusCode) -> Response {
     (status, Body::empty()).into_response()
+}
+
+/// Reads the rest of a request that was refused, as the nginx in front of Harbor does; otherwise the client finds a broken
+/// connection instead of the answer.
+pub(super) async fn drain(body: Body) {
+    let mut body: BodyDataStream = body.into_data_stream();
+    while let Some(Ok(_)) = body.next().await {}
 }

@@ -7,9 +7,9 @@ use axum::{
 };
 
 use super::{
-    answer::Refusal,
+    answer::{Refusal, drain},
     path::{project_of, query},
-    registry_api::{drain, refuse_proxy_cache},
+    policy::refuse_proxy_cache,
     state::{Gc, Shared, State},
 };
 

@@ -12,7 +12,7 @@ use super::{
     answer::Refusal,
     blobs::take_mark_off,
     path::project_of,
-    registry_api::refuse_proxy_cache,
+    policy::refuse_proxy_cache,
     state::{Artifact, Shared, State},
 };
 

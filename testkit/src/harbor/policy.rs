@@ -45,3 +45,14 @@ pub(super) fn check(shared: &Shared, repository: &str, digest: &str, headers: &H
         _ => Ok(()),
     }
 }
+
+/// `DisableBlobAndManifestUploadMiddleware`: it looks at the start of an upload and at manifests only.
+pub(super) fn refuse_proxy_cache(shared: &Shared, repository: &str) -> Result<(), Refusal> {
+    let project = project_of(repository);
+    match shared.state().project(project) {
+        Some(found) if found.proxy_cache => {
+            Err(Refusal::denied(format!("denied: can not push artifact to a proxy project: {project}")))
+        }
+        _ => Ok(()),
+    }
+}

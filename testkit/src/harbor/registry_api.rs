@@ -1,19 +1,16 @@
 //! `/v2/`: what stands before the registry, in the order of `server/registry/route.go`.
 
+use super::{
+    answer::{Refusal, drain, plain},
+    artifacts, auth, blobs, manifests,
+    path::Route,
+    policy,
+    state::Shared,
+};
 use axum::{
-    body::{Body, BodyDataStream},
     extract::Request,
     http::{Method, StatusCode},
     response::{IntoResponse, Response},
-};
-use futures::StreamExt;
-
-use super::{
-    answer::{Refusal, plain},
-    artifacts, auth, blobs, manifests,
-    path::{Route, project_of},
-    policy,
-    state::Shared,
 };
 
 pub(super) async fn answer(shared: &Shared, mut request: Request) -> Response {
@@ -82,22 +79,4 @@ fn admit(shared: &Shared, request: &Request) -> Result<(), Refusal> {
         return Err(Refusal::bad_request(format!("invalid repository name: {repository}")));
     }
     auth::check(shared, request.method(), request.uri(), request.headers())
-}
-
-/// `DisableBlobAndManifestUploadMiddleware`: it looks at the start of an upload and at manifests only.
-pub(super) fn refuse_proxy_cache(shared: &Shared, repository: &str) -> Result<(), Refusal> {
-    let project = project_of(repository);
-    match shared.state().project(project) {
-        Some(found) if found.proxy_cache => {
-            Err(Refusal::denied(format!("denied: can not push artifact to a proxy project: {project}")))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Reads what somebody still sends to a request that was refused, as the nginx in front of Harbor does; else they
-/// would find a broken connection instead of the answer.
-pub(super) async fn drain(body: Body) {
-    let mut body: BodyDataStream = body.into_data_stream();
-    while let Some(Ok(_)) = body.next().await {}
 }
