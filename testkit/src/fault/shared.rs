@@ -28,7 +28,7 @@ pub(super) struct Shared {
 pub(super) struct Scripted {
     pub(super) fault: Fault,
     pub(super) seen: u64,
-    fired: Arc<AtomicU64>,
+    pub(super) fired: Arc<AtomicU64>,
 }
 
 /// A fault that is due, and where to note that it took effect.
