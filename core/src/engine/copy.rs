@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     content::{Digest, Manifest},
-    error::Result,
+    error::{Error, ErrorKind, Result},
     job::Job,
 };
 
@@ -38,9 +38,10 @@ impl Copy<'_> {
         self.blobs(tree, sites, true).await;
         let mut again = Vec::new();
         for (site, result) in self.on_each(sites, |site| self.manifests(tree, site)).await {
-            match result {
-                Err(error) if site.mistrust(error.clone()) => again.push(site),
-                _ => {}
+            let Err(error) = result else { continue };
+            self.forget_lost(tree, site, &error);
+            if site.mistrust(error) {
+                again.push(site);
             }
         }
         if again.is_empty() {
@@ -49,8 +50,18 @@ impl Copy<'_> {
         self.blobs(tree, &again, true).await;
         for (site, result) in self.on_each(&again, |site| self.manifests(tree, site)).await {
             if let Err(error) = result {
+                self.forget_lost(tree, site, &error);
                 site.fail(error);
             }
+        }
+    }
+
+    /// Forgets that a site has the blobs of a tree, if it misses one of them when a manifest is written: the next image that
+    /// needs them sends them again.
+    fn forget_lost(&self, tree: &Tree, site: &Destination<'_>, error: &Error) {
+        if error.kind() == ErrorKind::NotFound && error.is_retryable() {
+            let blobs = tree.blobs().0.iter().map(|item| &item.digest);
+            self.engine.once.forget(&site.store, &site.repository, blobs);
         }
     }
 

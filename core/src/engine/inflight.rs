@@ -139,6 +139,26 @@ impl Inflight {
         hearsay.names(repository) || known.firsts.contains(repository)
     }
 
+    /// Forgets that a repository has these blobs, because the registry misses one of them.
+    pub(super) fn forget<'d>(
+        &self,
+        store: &StoreId,
+        repository: &Repository,
+        blobs: impl IntoIterator<Item = &'d Digest>,
+    ) {
+        let name = self.hasher.hash_one(repository);
+        let mut stores = lock(&self.stores);
+        let Some(StoreBlobs { there, firsts, .. }) = stores.get_mut(store) else { return };
+        for digest in blobs {
+            let Some(found) = there.get_mut(digest) else { continue };
+            match firsts[found.first as usize] == *repository {
+                // Other repositories are asked again, too.
+                true => drop(there.remove(digest)),
+                false => found.others.iter_mut().for_each(|others| others.retain(|other| *other != name)),
+            }
+        }
+    }
+
     /// Notes which repositories have which blobs, for later runs.
     pub(super) fn write_down(&self, notes: &Notes) {
         for (id, store) in lock(&self.stores).iter() {

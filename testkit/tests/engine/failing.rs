@@ -110,6 +110,25 @@ async fn a_further_round_takes_up_what_failed() {
     assert_eq!(to.count(Op::Fill), 2, "what arrived is not sent again");
 }
 
+/// A destination may lose a blob after it took it, and says so when the manifest comes: such as a registry that collects
+/// garbage.
+#[tokio::test(start_paused = true)]
+async fn what_a_destination_lost_meanwhile_is_sent_again() {
+    let (from, to, wanted) = one_image();
+    let registry = to.clone();
+    to.script(move |call| {
+        if call.op != Op::Tag || call.before > 0 {
+            return None;
+        }
+        registry.lose_blob("the layer");
+        let lost = Error::new(ErrorKind::NotFound, "something that the manifest points to is not there");
+        Some(Fault::Fail(lost.retry(Retry::Soon)))
+    });
+    let report = Bench::new(wanted, &from, &[&to]).run().await;
+    assert_eq!((report.copied, report.failed, report.rounds), (1, 0, 1));
+    to.assert_whole();
+}
+
 #[tokio::test(start_paused = true)]
 async fn rounds_come_to_an_end_and_the_failure_is_reported_once() {
     let (from, to, wanted) = one_image();

@@ -27,26 +27,26 @@ pub(crate) struct Refusal<'a> {
     pub(crate) operation: Operation<'a>,
     pub(crate) status: StatusCode,
     pub(crate) body: ErrorBody,
-    /// Whether a host that the registry sent us to gave the answer.
+    /// It comes from a host that the registry redirected to.
     pub(crate) foreign: bool,
-    /// Whether it does not say how to log in, or nothing in that place.
+    /// It has no challenge, or an empty one.
     pub(crate) unchallenged: bool,
-    /// Whether the project took something in this run.
+    /// The project accepted a write in this run.
     pub(crate) wrote: bool,
-    /// Where the login came from that was used; none if nobody is logged in.
+    /// The origin of the login that was used; none if there was none.
     pub(crate) login: Option<String>,
-    /// Whether that login is known to be good.
+    /// The login was accepted before.
     pub(crate) proven: bool,
-    /// What `Retry-After` body.
+    /// The pause that the host asked for.
     pub(crate) wait: Option<Duration>,
-    /// What the host last said of a quota.
+    /// The quota that the host named last.
     pub(crate) quota: Option<Quota>,
 }
 
 /// Names up to this length every registry takes.
 pub(crate) const LONG_NAME: usize = 245;
 
-/// What an answer means.
+/// Returns the error for a refusal that means this.
 pub(crate) fn refusal(refusal: &Refusal<'_>, meaning: Meaning) -> Error {
     let registry = refusal.operation.repository().registry();
     let mut sentence = format!("{}: {}", refusal.operation, meaning.what.replace("{registry}", registry));
@@ -179,7 +179,7 @@ fn foreign(refusal: &Refusal<'_>) -> Meaning {
 }
 
 fn bad_request(refusal: &Refusal<'_>) -> Meaning {
-    use ErrorKind::{Conflict, NotFound, Unsupported};
+    use ErrorKind::{Conflict, Unsupported};
     let body = &refusal.body;
     let immutable = body.mentions("immutable") || body.has("IMAGETAGALREADYEXISTSEXCEPTION");
     if refusal.operation.writes() && (immutable || body.mentions("tag already exists")) {
@@ -189,7 +189,7 @@ fn bad_request(refusal: &Refusal<'_>) -> Meaning {
     if body.has("DIGEST_INVALID") || body.has("SIZE_INVALID") {
         return match refusal.operation {
             Operation::PushBlob(..) => other_bytes(),
-            // distribution 2.8 reads back what it is writing, which fails while somebody else writes the same manifest.
+            // distribution 2.8 reads back what it is writing, which fails while another client writes the same manifest.
             Operation::PushManifest(image) if !has_other_digest(image) => other_bytes(),
             _ => Meaning::new(Unsupported, "`{registry}` does not take this digest"),
         };
@@ -198,9 +198,7 @@ fn bad_request(refusal: &Refusal<'_>) -> Meaning {
         return lost_upload();
     }
     if body.has("MANIFEST_BLOB_UNKNOWN") || body.has("BLOB_UNKNOWN") {
-        return Meaning::new(NotFound, "something that the manifest points to is not there")
-            .retry(Retry::Soon)
-            .hint("it may have been deleted there meanwhile: run again");
+        return lost_part();
     }
     if body.has("MANIFEST_INVALID") {
         return Meaning::new(Unsupported, "`{registry}` does not take this kind of manifest")
@@ -229,6 +227,12 @@ fn unauthorized(refusal: &Refusal<'_>) -> Meaning {
 
 fn lost_upload() -> Meaning {
     Meaning::new(ErrorKind::Unavailable, "`{registry}` lost the upload").retry(Retry::Soon).hint(LOST_UPLOAD)
+}
+
+fn lost_part() -> Meaning {
+    Meaning::new(ErrorKind::NotFound, "something that the manifest points to is not there")
+        .retry(Retry::Soon)
+        .hint("it may have been deleted there meanwhile: run again")
 }
 
 fn other_bytes() -> Meaning {
@@ -267,6 +271,8 @@ fn not_found(refusal: &Refusal<'_>) -> Meaning {
     }
     match refusal.operation {
         Operation::PushBlob(..) if body.has("BLOB_UPLOAD_UNKNOWN") || body.has("BLOB_UPLOAD_INVALID") => lost_upload(),
+        // The specification asks for 404, distribution answers 400.
+        Operation::PushManifest(_) if body.has("MANIFEST_BLOB_UNKNOWN") || body.has("BLOB_UNKNOWN") => lost_part(),
         Operation::PushBlob(..) | Operation::PushManifest(_) => Meaning::new(NotFound, "the repository does not exist")
             .hint("at some registries (ECR, Artifact Registry) it must be created first"),
         Operation::ListTags(_) | Operation::ListReferrers(..) => {

@@ -102,6 +102,8 @@ fn every_answer_is_sorted_by_what_can_be_done() {
         (scene.blob(), 400, code("DIGEST_INVALID", "x"), Corrupt, Retry::Soon),
         (scene.blob(), 404, code("BLOB_UPLOAD_UNKNOWN", "x"), Unavailable, Retry::Soon),
         (scene.blob(), 404, code("NAME_UNKNOWN", "x"), NotFound, Retry::Never),
+        (scene.push(), 404, code("NAME_UNKNOWN", "x"), NotFound, Retry::Never),
+        (scene.push(), 404, code("MANIFEST_BLOB_UNKNOWN", "x"), NotFound, Retry::Soon),
         (scene.blob(), 416, String::new(), Unavailable, Retry::Soon),
     ] {
         let error = refusal(&answer(operation, status, &body));
