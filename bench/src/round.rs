@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use anyhow::Result;
-use sealift_serve::access::{Kind, Requests};
+use sealift_serve::access::{RequestKind, Requests};
 use sealift_testkit::{
     proxy::{Network, Proxy},
     registry::Registry,
@@ -116,7 +116,7 @@ impl Ground {
 
     fn count(&self, used: measure::Used, source: &Registry) -> Run {
         let asked = source.requests();
-        let blobs = || asked.iter().filter(|request| request.kind() == Kind::Blob);
+        let blobs = || asked.iter().filter(|request| request.kind() == RequestKind::Blob);
         let different: BTreeMap<&str, u64> =
             blobs().map(|one| (one.path.rsplit('/').next().unwrap_or_default(), one.bytes)).collect();
         let mut run = Run {

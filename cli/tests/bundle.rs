@@ -6,7 +6,7 @@ use assert_cmd::Command;
 use sealift_oci_layout::{Baseline, Writer, WriterOptions};
 use sealift_serve::{
     ServeOptions, Server,
-    access::Kind,
+    access::RequestKind,
     sample::{Sample, assortment},
 };
 use serde_json::Value;
@@ -132,7 +132,7 @@ async fn the_receipts_of_a_directory_and_of_a_registry_list_the_same_blobs() {
     let words: Vec<&str> = ["receipt"].into_iter().chain(repositories.iter().map(String::as_str)).collect();
     let (code, of_registry, stderr) = bench.sealift(&words).await;
     assert_eq!(code, 0, "{stderr}");
-    assert_eq!(server.requests().count("GET", Kind::Blob), 0, "only manifests are read");
+    assert_eq!(server.requests().count("GET", RequestKind::Blob), 0, "only manifests are read");
     let (code, of_dir, stderr) = bench.sealift(&["receipt", "bundle"]).await;
     assert_eq!(code, 0, "{stderr}");
     let blobs = |text: &str| serde_json::from_str::<Value>(text).unwrap()["blobs"].clone();

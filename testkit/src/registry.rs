@@ -2,10 +2,10 @@
 //!
 //! ```no_run
 //! # use sealift_testkit::registry::Registry;
-//! # use sealift_serve::access::Kind;
+//! # use sealift_serve::access::RequestKind;
 //! let Some(registry) = Registry::start() else { return }; // skipped where it is not installed
 //! // … copy something to registry.host() …
-//! assert_eq!(registry.requests().count("PUT", Kind::Manifest), 1);
+//! assert_eq!(registry.requests().count("PUT", RequestKind::Manifest), 1);
 //! ```
 //!
 //! It listens on a free port of loopback, keeps everything in a temporary directory, and ends with the value, with

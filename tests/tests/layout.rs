@@ -159,5 +159,9 @@ async fn a_pushed_image_is_there_after_a_restart() {
     };
     assert!(copy(&server).unwrap().status.success());
     let requests = server.requests();
-    assert_eq!(requests.count("PATCH", sealift_serve::access::Kind::Upload), 0, "nothing is sent again:\n{requests}");
+    assert_eq!(
+        requests.count("PATCH", sealift_serve::access::RequestKind::Upload),
+        0,
+        "nothing is sent again:\n{requests}"
+    );
 }

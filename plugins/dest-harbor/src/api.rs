@@ -26,7 +26,7 @@ pub(crate) fn project_of(at: &Repository) -> &str {
     at.path().split('/').next().unwrap_or_default()
 }
 
-/// What came of a question.
+/// The result of a request to the API.
 #[derive(Debug)]
 pub(crate) enum Lookup<T> {
     /// The answer.
@@ -73,7 +73,7 @@ struct Summary {
     quota: Option<QuotaInfo>,
 }
 
-/// How full a project is.
+/// The quota of a project and what is used of it.
 #[derive(Debug, Deserialize)]
 pub(crate) struct QuotaInfo {
     hard: Storage,
@@ -87,7 +87,7 @@ struct Storage {
 }
 
 impl QuotaInfo {
-    /// What is left; none if there is no limit.
+    /// Returns what is left; none if there is no limit.
     pub(crate) fn room(&self) -> Option<RemainingQuota> {
         let limit = u64::try_from(self.hard.storage?).ok().filter(|limit| *limit > 0)?;
         Some(RemainingQuota::new(limit, u64::try_from(self.used.storage?).unwrap_or_default()))
@@ -125,13 +125,13 @@ pub(crate) struct ArtifactTag {
 #[derive(Debug)]
 pub(crate) struct ArtifactPage {
     pub(crate) artifacts: Vec<ArtifactInfo>,
-    /// How many there are in all pages; Harbor leaves out of it what it leaves out of the pages.
+    /// The number in all pages. Harbor leaves out of it what it leaves out of the pages.
     pub(crate) total: Option<usize>,
-    /// Whether Harbor names a next page.
+    /// Harbor names a next page.
     pub(crate) has_next: bool,
 }
 
-/// What came of creating a project.
+/// The result of creating a project.
 #[derive(Debug)]
 pub(crate) enum Created {
     /// It is there now.
@@ -148,7 +148,7 @@ pub(crate) enum Created {
 pub(crate) const PAGE: usize = 100;
 
 impl Api<'_> {
-    /// Whether the system is in read-only mode, as far as it says.
+    /// Returns true if Harbor says that it is in read-only mode.
     pub(crate) async fn is_read_only(&self) -> Result<bool> {
         let info: Lookup<SystemInfo> = self.get("systeminfo").await?;
         Ok(matches!(info, Lookup::Is(SystemInfo { read_only: Some(true) })))
@@ -165,7 +165,7 @@ impl Api<'_> {
         })
     }
 
-    /// Whether there is a project of this name. Any login may know, also of projects that it may not see.
+    /// Returns whether a project exists. Any login may ask, also for projects that it may not see.
     pub(crate) async fn exists(&self, name: &str) -> Result<Lookup<()>> {
         let answer = self.send(Method::HEAD, &format!("projects?project_name={name}"), None).await?;
         Ok(match answer.status {
@@ -175,7 +175,7 @@ impl Api<'_> {
         })
     }
 
-    /// What the login may do in a project. An empty list says nothing: some versions have none for robots.
+    /// Returns the rights of the login in a project. An empty list says nothing: some versions have none for robots.
     pub(crate) async fn rights(&self, project: u64) -> Result<Lookup<Vec<Right>>> {
         let path = format!("users/current/permissions?scope=/project/{project}&relative=true");
         let answer = self.get::<Option<Vec<Right>>>(&path).await?;
@@ -185,7 +185,7 @@ impl Api<'_> {
         })
     }
 
-    /// How full a project is, if the login may know.
+    /// Returns the quota of a project, if the login may know.
     pub(crate) async fn quota(&self, name: &str) -> Result<Option<QuotaInfo>> {
         Ok(match self.get::<Summary>(&format!("projects/{name}/summary")).await? {
             Lookup::Is(summary) => summary.quota,
@@ -205,7 +205,7 @@ impl Api<'_> {
         })
     }
 
-    /// Whether a project has no rules for immutable tags, for sure.
+    /// Returns true if a project certainly has no rules for immutable tags.
     pub(crate) async fn has_no_rules(&self, name: &str) -> Result<bool> {
         let path = format!("projects/{name}/immutabletagrules");
         let rules = self.get::<Option<Vec<serde_json::Value>>>(&path).await?;

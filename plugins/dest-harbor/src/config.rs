@@ -1,4 +1,4 @@
-//! What is written in `[[push]]`, and the stage that it becomes.
+//! The configuration of the push `harbor`.
 
 use std::num::NonZero;
 
@@ -25,8 +25,8 @@ pub struct Config {
     #[schemars(example = &"harbor.example.com/mirror")]
     pub prefix: Option<String>,
 
-    /// How many leading elements of the source's path are left out below `prefix`; the last one always stays. With 1
-    /// `library/nginx` becomes `nginx`, as Harbor's own replication does it; with 99 only names are left. Images of
+    /// The number of leading elements of the source's path that are left out below `prefix`; the last one always stays.
+    /// With 1 `library/nginx` becomes `nginx`, as Harbor's own replication does it; with 99 only names are left. Images of
     /// different sources may then want one name, which is an error. Needs `prefix`. Default: 0, none.
     pub flatten: u32,
 
@@ -35,11 +35,11 @@ pub struct Config {
     /// create, so they must cover all projects. Default: false; a missing project is an error.
     pub create_projects: bool,
 
-    /// Let everybody pull from created projects without a login. Projects that exist stay as they are. Needs
+    /// Allow pulls from created projects without a login. Projects that exist stay as they are. Needs
     /// `create_projects`. Default: false, they are private.
     pub public: bool,
 
-    /// How much created projects may hold, in MiB. Counts only if an administrator is logged in, or a robot of the system
+    /// The quota of created projects, in MiB. Counts only if an administrator is logged in, or a robot of the system
     /// with the right to create projects; for others Harbor's own default holds. Needs `create_projects`. Default:
     /// none, Harbor's own default.
     pub quota_mib: Option<NonZero<u32>>,

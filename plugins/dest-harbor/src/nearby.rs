@@ -1,4 +1,4 @@
-//! What other repositories of a project have.
+//! Blobs in other repositories of a project.
 //!
 //! A project counts a blob once, in however many of its repositories it is. So what looks too large for the quota may cost
 //! nothing, and a full project still takes it: by a mount from the repository that has it, or with its bytes as long as
@@ -24,7 +24,7 @@ use crate::api::{Api, project_of};
 /// Questions that are asked in a run. More would cost more than what Harbor refuses.
 const QUESTIONS: usize = 1000;
 
-/// Where blobs were found.
+/// The repositories where blobs were found.
 #[derive(Debug, Default)]
 pub(crate) struct NearbyBlobs {
     found: Mutex<HashMap<(String, Digest), Repository>>,

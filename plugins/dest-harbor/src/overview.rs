@@ -10,9 +10,9 @@ use sealift_core::{
 
 use crate::api::{Api, ArtifactInfo, Lookup, PAGE};
 
-/// What came of it.
+/// The result of listing a repository.
 pub(crate) enum Overview {
-    /// What the repository has, or that each tag must be asked for.
+    /// The tags of the repository, or that each must be asked for.
     Known(Known),
     /// There is no such repository, perhaps no such project.
     Missing,
@@ -32,7 +32,7 @@ pub(crate) async fn read(api: Api<'_>, wanted: usize) -> Result<Overview> {
     for number in 1..=2 * pages_worth(wanted) {
         let page = match api.artifacts(number).await? {
             Lookup::Is(page) => page,
-            // Somebody deleted it while it was read.
+            // It was deleted while it was read.
             Lookup::Missing if number > 1 => return Ok(Overview::Known(Known::Ask)),
             Lookup::Missing => return Ok(Overview::Missing),
             Lookup::Closed => return Ok(Overview::Closed),

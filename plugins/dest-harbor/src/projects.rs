@@ -1,9 +1,9 @@
-//! What is known of projects, each asked for once in a run.
+//! The state of projects, each requested once in a run.
 //!
-//! *ProjectState* is a project when it was looked at, which takes one question or two; *ready* when it may be written to, which
-//! takes two more and creates it where that is wanted. What the login may do there the token says. A project that
-//! refused a write is not written to again: what it said holds for everything else too. One that is full is another
-//! matter: what it has already costs nothing, so only bytes are kept from it (see [`quota`](crate::quota)).
+//! The first look at a project takes one request or two. Making it ready for writes takes
+//! two more, and creates it where that is wanted. The token says what the login may do there. A project that
+//! refused a write is not written to again, because the reason holds for all other writes. A full one is an exception:
+//! what it has already costs nothing, so only bytes are not sent to it (see [`quota`](crate::quota)).
 
 use std::{
     collections::HashMap,
@@ -24,12 +24,12 @@ use crate::{
     refusals::{self, refusal},
 };
 
-/// How projects are created.
+/// Settings of new projects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NewProjects {
-    /// Whether everybody may pull from them.
+    /// Pulls need no login.
     pub(crate) public: bool,
-    /// How many bytes they may hold.
+    /// Their quota, in bytes.
     pub(crate) storage_limit: Option<u64>,
 }
 
@@ -53,16 +53,16 @@ struct HarborInstance {
 #[derive(Default)]
 pub(crate) struct Project {
     seen: Once<ProjectState>,
-    /// Whether the login is good. Logins may differ between projects.
+    /// The check of the login. Logins may differ between projects.
     login: Once<()>,
     ready: Once<()>,
-    /// What its quota leaves, if it has one and the login may know.
+    /// The rest of its quota, if it has one and the login may know.
     room: OnceLock<RemainingQuota>,
     without_rules: Once<bool>,
     refused: Mutex<Option<Error>>,
 }
 
-/// What a first look at a project told.
+/// The result of the first look at a project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProjectState {
     There {
@@ -71,7 +71,7 @@ pub(crate) enum ProjectState {
         proxy_cache: bool,
     },
     Missing,
-    /// Nobody knows whether it is there.
+    /// It is unknown whether it exists.
     Hidden,
 }
 
@@ -107,7 +107,7 @@ impl Projects {
     /// 401 although the registry takes it, and to all logins while the database is away.
     ///
     /// # Errors
-    /// If there is a login and it is wrong, or nobody can tell at the moment.
+    /// If there is a login and it is wrong, or Harbor cannot tell at the moment.
     pub(crate) async fn refuse_wrong_login(&self, api: Api<'_>) -> Result<()> {
         let project = self.of(api.at);
         once(&project.login, || api.client.check_login(api.at)).await
@@ -220,7 +220,7 @@ impl Projects {
         }
     }
 
-    /// Whether a tag may not be written again. Asked only for a tag that is there and stands for something else.
+    /// Returns true if a tag may not be overwritten. Requested only for a tag that exists with another digest.
     pub(crate) async fn is_immutable(&self, api: Api<'_>, tag: &str) -> Result<bool> {
         let project = self.of(api.at);
         if once(&project.without_rules, || api.has_no_rules(project_of(api.at))).await? {

@@ -37,7 +37,7 @@ impl HarborPush {
         Api { client: &self.client, at }
     }
 
-    /// Which of these blobs a repository lacks.
+    /// Returns those of the blobs that a repository lacks.
     async fn missing<'d>(&self, at: &Repository, blobs: &'d [Descriptor]) -> Result<Vec<&'d Descriptor>> {
         let answers = try_join_all(blobs.iter().map(|item| self.push.has(at, item))).await?;
         Ok(blobs.iter().zip(answers).filter(|(_, there)| !there).map(|(item, _)| item).collect())
@@ -209,7 +209,7 @@ struct HarborSlot {
     projects: Arc<Projects>,
     at: Repository,
     item: Descriptor,
-    /// Whether the project counts the blob already.
+    /// The project counts the blob already.
     counted: bool,
 }
 
@@ -236,7 +236,7 @@ fn have_one_project(one: &Repository, other: &Repository) -> bool {
     one.registry() == other.registry() && project_of(one) == project_of(other)
 }
 
-/// How long the name of a repository may be (`repository.name` in Harbor's schema).
+/// The longest name of a repository (`repository.name` in Harbor's schema).
 const LONGEST: usize = 255;
 
 /// Harbor needs a project and a name in it, and is stricter about the former (`pkg/project/manager.go`).

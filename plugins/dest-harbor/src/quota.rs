@@ -1,4 +1,4 @@
-//! What a project's quota leaves, and what this run takes of it.
+//! The rest of a project's quota, and what this run takes of it.
 //!
 //! Harbor learns how large a blob is when it has all of its bytes, and refuses it then. What a run sends is known
 //! beforehand, so a blob that will be refused is not sent.
@@ -10,7 +10,7 @@ use std::{
 
 use sealift_core::content::{Descriptor, Digest};
 
-/// What was left when the project was looked at, and what was taken of it since.
+/// The rest of a quota at the first look, and what was taken of it since.
 #[derive(Debug)]
 pub(crate) struct RemainingQuota {
     limit: u64,
@@ -21,26 +21,26 @@ pub(crate) struct RemainingQuota {
 #[derive(Debug, Default)]
 struct Taken {
     bytes: u64,
-    /// What was taken for each blob: nothing for one that was there before. A project counts a blob once, in however
+    /// The bytes taken for each blob, 0 for one that was there before. A project counts a blob once, in however
     /// many of its repositories it is.
     blobs: HashMap<Digest, u64>,
 }
 
-/// Why something has no place.
+/// The reason why something does not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NoRoom {
-    /// How much has none, in bytes.
+    /// The bytes that do not fit.
     pub(crate) needs: u64,
     /// The quota, in bytes.
     pub(crate) limit: u64,
-    /// What was used of it before this run.
+    /// The bytes used before this run.
     pub(crate) used: u64,
-    /// What this run sent, or is sending.
+    /// The bytes that this run sent or is sending.
     pub(crate) taken: u64,
 }
 
 impl NoRoom {
-    /// What is left.
+    /// Returns the bytes that are left.
     pub(crate) fn left(&self) -> u64 {
         self.limit.saturating_sub(self.used).saturating_sub(self.taken)
     }
@@ -77,7 +77,7 @@ impl RemainingQuota {
         }
     }
 
-    /// Whether these would all have a place; nothing is taken.
+    /// Checks that all of these would fit, and takes nothing.
     pub(crate) fn fits<'d>(&self, blobs: impl IntoIterator<Item = &'d Descriptor>) -> Result<(), NoRoom> {
         let taken = self.taken();
         let new = blobs.into_iter().filter(|item| !taken.blobs.contains_key(&item.digest));

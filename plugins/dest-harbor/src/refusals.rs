@@ -14,19 +14,19 @@ pub(crate) const CREATE: &str = "create it in Harbor, let it be created with `cr
 pub(crate) const MAY_NOT_CREATE: &str =
     "let an administrator create it, or log in as one or as a robot of the system that may create projects";
 
-/// That nothing (more) can be pushed to a project.
+/// Returns the error of a push to a project that accepts none.
 pub(crate) fn refusal(at: &Repository, reason: Reason) -> Error {
     let (host, project) = (at.registry(), project_of(at));
     let what = format!("nothing can be pushed to the project `{project}` of `{host}`: {reason}");
     Error::new(reason.kind(), what).hint(reason.remedy()).because(reason)
 }
 
-/// That a blob would exceed the quota of a project. Smaller ones may still fit, so nothing is said about them.
+/// Returns the error of a blob that would exceed the quota of a project. Smaller ones may still fit.
 pub(crate) fn no_room(at: &Repository, item: &Descriptor, why: NoRoom) -> Error {
     does_not_fit(at, &format!("blob `{}` of {} bytes does", item.digest, why.needs), why)
 }
 
-/// That an image would exceed the quota of a project with what it lacks there.
+/// Returns the error of an image whose missing blobs would exceed the quota of a project.
 pub(crate) fn no_room_for(at: &ImageRef, why: NoRoom) -> Error {
     let what = format!("cannot push `{at}`: its {} bytes that are not there yet do", why.needs);
     does_not_fit(&at.repository, &what, why)

@@ -1,4 +1,4 @@
-//! What is written in `[registries]`.
+//! The configuration in `[registries]`.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use sealift_core::{
 };
 use serde::Deserialize;
 
-/// How registries are reached, one table for each host.
+/// Connection and login of registries, one table for each host.
 ///
 /// A registry needs an entry only where something differs from what is usual: https, verified by the roots of the
 /// system, and a login from the auth file or from Docker's and Podman's credential files.
@@ -21,7 +21,7 @@ pub struct Config {
     pub hosts: BTreeMap<String, Registry>,
 }
 
-/// How one registry is reached.
+/// Connection and login of one registry.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Registry {
@@ -33,7 +33,7 @@ pub struct Registry {
     pub password: Option<Value>,
 
     /// Do not verify the certificate of this registry, and speak plain http with it where it speaks no TLS. Gives up
-    /// the protection of the password and of tags against whoever sits on the line. Default: false.
+    /// the protection of the password and of tags against attackers on the line. Default: false.
     pub insecure: bool,
 
     /// The product, such as `harbor`, where it is not recognised by itself: `docker-hub`, `ghcr`, `ecr`, `harbor` or

@@ -39,7 +39,7 @@ impl RegistryFetch {
     }
 }
 
-/// What is read where an image is.
+/// A read from one of the places of an image.
 type Reading<'s, T> = BoxFuture<'s, Result<T>>;
 
 impl RegistryFetch {

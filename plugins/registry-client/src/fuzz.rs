@@ -1,4 +1,4 @@
-//! What must hold for any bytes that a server sends, or that stand in a file of logins.
+//! Invariants for any bytes of a server or of a file of logins.
 //!
 //! Fuzzers look for bytes that break it without end (`fuzz/`), property tests for a moment in every run.
 
@@ -26,7 +26,7 @@ fn headers(name: &'static str, value: &[u8]) -> HeaderMap {
     headers
 }
 
-/// `WWW-Authenticate`: a token service has an address, which the policy has judged before anybody is asked there.
+/// `WWW-Authenticate`: a token service has an address, which the policy has checked before a request goes there.
 pub fn challenge(bytes: &[u8]) {
     let found = Challenges::read(&headers("www-authenticate", bytes));
     if let Some(bearer) = found.bearer {
@@ -73,7 +73,7 @@ pub fn error_body(bytes: &[u8]) {
     assert!(said.text.chars().count() <= 201, "{said:?}");
 }
 
-/// A URL of a server: we are not sent to plain http, further inside, or with somebody's name.
+/// A URL of a server: we are not sent to plain http, further inside, or with user info.
 pub fn location(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     for usage in [UrlPurpose::Realm, UrlPurpose::Upload, UrlPurpose::Redirect, UrlPurpose::Page] {
@@ -92,7 +92,7 @@ fn url(usage: UrlPurpose, text: &str) -> Option<Url> {
     Some(url)
 }
 
-/// A credential file of Docker or Podman: read or refused, with whatever it holds.
+/// A credential file of Docker or Podman: read or refused, with any content.
 pub fn docker_config(bytes: &[u8]) {
     for repository in ["docker.io/library/nginx", "quay.io/a/b/c"] {
         let repository: Repository = repository.parse().expect("it is a repository");

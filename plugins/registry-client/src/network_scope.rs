@@ -1,4 +1,4 @@
-//! What kind of network an address belongs to.
+//! The kind of network that an address belongs to.
 //!
 //! A registry may send its clients elsewhere: to a token service, an object store, a mirror. A hostile one sends them
 //! to the metadata service of their cloud or to something on their own machine. So a server-supplied address may be no
@@ -6,7 +6,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// How far inward an address is.
+/// The network that an address belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NetworkScope {
     /// This machine.
@@ -27,7 +27,7 @@ impl NetworkScope {
         }
     }
 
-    /// What a URL's host says of itself before any name is resolved.
+    /// Returns the scope of a URL's host, as far as it is known before a name is resolved.
     pub(crate) fn of_host(host: &url::Host<&str>) -> Option<Self> {
         match host {
             url::Host::Ipv4(address) => Some(v4(*address)),
@@ -36,7 +36,7 @@ impl NetworkScope {
         }
     }
 
-    /// Whether a registry with this reach may send us to `target`.
+    /// Returns true if a registry in this scope may refer to `target`.
     pub(crate) fn may_send_to(self, target: Self) -> bool {
         match target {
             Self::Public => true,
@@ -47,7 +47,7 @@ impl NetworkScope {
     }
 }
 
-/// `localhost` and names below it are this machine, whatever a resolver says (RFC 6761).
+/// `localhost` and names below it are this machine, regardless of a resolver (RFC 6761).
 pub(crate) fn is_local_name(name: &str) -> bool {
     let name = name.trim_end_matches('.');
     name.eq_ignore_ascii_case("localhost") || name.to_ascii_lowercase().ends_with(".localhost")

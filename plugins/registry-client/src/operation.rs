@@ -1,4 +1,4 @@
-//! What is being done, in the words in which an error says that it could not be done.
+//! Operations, displayed as the beginning of an error: "cannot read …".
 
 use std::fmt;
 
@@ -64,7 +64,7 @@ impl Operation<'_> {
         )
     }
 
-    /// Whether it changes something.
+    /// Returns true if it pushes something.
     pub(crate) fn writes(&self) -> bool {
         matches!(self, Self::PushBlob(..) | Self::PushManifest(_))
     }

@@ -1,4 +1,4 @@
-//! What a host says is left of a quota: `ratelimit-remaining: 76;w=21600` of Docker Hub, `x-ratelimit-remaining` of
+//! Quotas that hosts name in headers: `ratelimit-remaining: 76;w=21600` of Docker Hub, `x-ratelimit-remaining` of
 //! GitHub, and `…-limit` and `…-reset` beside them.
 //!
 //! The numbers are never known beforehand: they differ by account and change over the years.
@@ -14,9 +14,9 @@ pub(crate) struct Quota {
     pub(crate) limit: Option<u64>,
     /// Requests that are left.
     pub(crate) left: u64,
-    /// How long the window is; none if it was not said.
+    /// The length of the window, if it was named.
     pub(crate) window: Option<Duration>,
-    /// When more are allowed, from now on; none if it was not said.
+    /// The time until more are allowed, if it was named.
     pub(crate) reset: Option<Duration>,
 }
 
@@ -48,7 +48,7 @@ fn from_now(reset: u64, now: SystemTime) -> Option<Duration> {
 }
 
 impl Quota {
-    /// What is known, as the end of a sentence about a host that wants fewer requests.
+    /// Returns the end of a sentence about a host that asks for fewer requests.
     pub(crate) fn words(&self) -> String {
         let mut words = match (self.limit, self.window) {
             (Some(limit), Some(window)) => format!("{} of {limit} in {} are left", self.left, time_words(window)),

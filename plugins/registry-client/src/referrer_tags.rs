@@ -29,7 +29,7 @@ use crate::{
 /// None where the tags cannot be listed, so that each must be asked for.
 type KnownTags = Option<Arc<HashSet<Tag>>>;
 
-/// How long a list is waited for that is read for this alone. Without it each manifest costs four requests more.
+/// The time limit of a list that is read for this alone. Without it each manifest costs four requests more.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The tags of repositories that refer to digests by their names.

@@ -31,7 +31,7 @@ pub struct Registries {
     client: Arc<Client>,
 }
 
-/// Where the certificates of hosts are, besides the user's own: podman, skopeo and CRI-O look into both.
+/// The directories with certificates of hosts, besides the user's own. Podman, skopeo and CRI-O read both.
 const CERTS_D: [&str; 2] = ["/etc/containers/certs.d", "/etc/docker/certs.d"];
 
 sealift_core::inventory::submit! { SectionPlugin::of::<Registries>() }

@@ -1,4 +1,4 @@
-//! What was asked of each host: what a report says, and what tests count.
+//! Counts of requests by host, for reports and tests.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::{quota::Quota, redact::authority};
 
-/// What happened so far, by host and port as they stand in URLs.
+/// Counters by host and port as they stand in URLs.
 #[derive(Debug, Default)]
 pub(crate) struct RequestCounters(Mutex<BTreeMap<String, HostCounts>>);
 
@@ -83,7 +83,7 @@ impl HostCounts {
     }
 }
 
-/// How many requests a run made so far, redirects and token requests included.
+/// The number of requests so far, redirects and token requests included.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestCounts(Vec<(String, String, u64)>);
 

@@ -1,4 +1,4 @@
-//! What a token shall allow (distribution's token documentation, "Token Scope").
+//! Scopes of tokens (distribution's token documentation, "Token Scope").
 
 use sealift_core::content::Repository;
 
@@ -42,7 +42,7 @@ impl Scopes {
         self
     }
 
-    /// Whether a scope adds nothing to these.
+    /// Returns true if a scope adds nothing to these.
     fn covers(&self, scope: &str) -> bool {
         let split = |text: &str| text.rsplit_once(':').map(|(name, actions)| (name.to_owned(), actions.to_owned()));
         self.0.iter().any(|ours| match (split(ours), split(scope)) {

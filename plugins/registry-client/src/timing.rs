@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::retry::RetryPolicy;
 
-/// How long things may take.
+/// The time limits of a client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timing {
     /// Until a connection stands, TLS included.
@@ -21,12 +21,12 @@ pub(crate) struct Timing {
     pub(crate) slow_response: Duration,
     /// The span of waiting for bytes over which a download must bring [`Timing::IDLE_BYTES`].
     pub(crate) idle_read: Duration,
-    /// How long a server may take no bytes of an upload. Longer than for reading: buffers in between hide seconds of
+    /// The time in which a server must accept bytes of an upload. Longer than for reading: buffers in between hide seconds of
     /// progress on slow lines.
     pub(crate) idle_write: Duration,
     /// From the last byte of an upload to its answer. Object stores copy the whole blob in that time.
     pub(crate) commit: Duration,
-    /// How long a credential helper may think; some ask the user.
+    /// The time limit of a credential helper; some ask the user.
     pub(crate) helper: Duration,
     pub(crate) retry: RetryPolicy,
 }

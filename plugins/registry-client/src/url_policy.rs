@@ -18,12 +18,12 @@ use url::Url;
 
 use crate::network_scope::NetworkScope;
 
-/// What a server gave the URL for.
+/// The purpose of a URL that a server gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UrlPurpose {
     /// The token service of a challenge.
     Realm,
-    /// Where an upload goes on.
+    /// The location of an upload.
     Upload,
     /// Somewhere else to read.
     Redirect,
@@ -36,7 +36,7 @@ pub(crate) enum UrlPurpose {
 pub(crate) struct UrlPolicy<'a> {
     /// The registry's own URL.
     pub(crate) url: &'a Url,
-    /// Where it turned out to be; unknown means public.
+    /// The scope of its address; none, while unknown, counts as public.
     pub(crate) reach: Option<NetworkScope>,
     /// Hosts that the user trusts to be where they are.
     pub(crate) trusted: &'a [String],
@@ -53,7 +53,7 @@ pub(crate) struct RefusedUrl {
 impl std::error::Error for RefusedUrl {}
 
 impl RefusedUrl {
-    /// What the reader can do.
+    /// Returns the hint for the reader.
     pub(crate) fn remedy(&self) -> &'static str {
         match self.why.as_str() {
             INWARD => "if that is right, add the host to `trusted_hosts` of the registry in [registries]",
@@ -77,7 +77,7 @@ impl fmt::Display for RefusedUrl {
 /// The longest URL that is looked at. Signed URLs have up to some 4 KiB.
 const MAX_LENGTH: usize = 16 << 10;
 
-/// Whether two URLs share scheme, host and port: only then may one see what was meant for the other.
+/// Returns true if two URLs share scheme, host and port: only then may one receive what is meant for the other.
 pub(crate) fn same_origin(a: &Url, b: &Url) -> bool {
     a.scheme() == b.scheme() && a.host_str() == b.host_str() && a.port_or_known_default() == b.port_or_known_default()
 }
@@ -120,7 +120,7 @@ impl UrlPolicy<'_> {
         }
     }
 
-    /// Whether this host may be at such an address.
+    /// Returns true if this host may have an address of this scope.
     pub(crate) fn admits(&self, host: &str, target: NetworkScope) -> bool {
         self.url.host_str() == Some(host)
             || self.trusted.iter().any(|trusted| trusted.eq_ignore_ascii_case(host))
@@ -139,7 +139,7 @@ impl UrlPolicy<'_> {
     }
 }
 
-/// Why an inner address is refused; the resolver says the same of names.
+/// The reason for refusing an inner address; the resolver uses it for names.
 pub(crate) const INWARD: &str = "that address is further inside than the registry itself";
 
 impl RefusedUrl {

@@ -12,7 +12,7 @@ use sealift_core::{
 };
 use sealift_image_syncer::Dialect;
 use sealift_registry_client::{Registries, RegistryPush, TargetNaming};
-use sealift_serve::access::Kind;
+use sealift_serve::access::RequestKind;
 use sealift_testkit::registry::Registry;
 
 use crate::{ListConfig, Wanted};
@@ -84,7 +84,7 @@ async fn rules_come_out_in_their_order_and_nothing_is_asked_twice() {
     let found = collect(async |out| list.list(out).await).await;
     assert_eq!(found, ["images[0]: v1 v2", "images[1]: t2 t1", "images[2]: v1 v2 x", "images[3]: v9", "images[4]: x"]);
     let requests = registry.requests();
-    assert_eq!((requests.count("GET", Kind::Tags), requests.total()), (2, 2), "{requests}");
+    assert_eq!((requests.count("GET", RequestKind::Tags), requests.total()), (2, 2), "{requests}");
 }
 
 #[tokio::test]
@@ -109,7 +109,7 @@ async fn a_repository_that_fails_is_told_once_and_can_be_listed_again() {
     fill(&registry, &["late:v1", "late:x"]).await;
     let again = collect(async |out| list.list_again(&repository, out).await).await;
     assert_eq!(again, ["images[0]: v1", "images[2]: v1 x"], "named versions did not fail");
-    assert_eq!(registry.requests().count("GET", Kind::Tags), 1);
+    assert_eq!(registry.requests().count("GET", RequestKind::Tags), 1);
 }
 
 #[tokio::test]

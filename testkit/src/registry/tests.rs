@@ -3,7 +3,7 @@ use std::{
     net::TcpStream,
 };
 
-use sealift_serve::access::Kind;
+use sealift_serve::access::RequestKind;
 
 use super::*;
 
@@ -27,7 +27,7 @@ fn it_answers_and_its_requests_are_counted() {
     assert!(ask(&registry, "HEAD", "/v2/a/b/manifests/v1", "").starts_with("HTTP/1.1 404"));
     let requests = registry.requests();
     assert_eq!(requests.total(), 2, "{requests}");
-    assert_eq!(requests.count("HEAD", Kind::Manifest), 1);
+    assert_eq!(requests.count("HEAD", RequestKind::Manifest), 1);
     registry.reset();
     assert_eq!(registry.requests().total(), 0);
 }

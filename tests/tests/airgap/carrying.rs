@@ -1,7 +1,7 @@
 //! The way of an operator: everything arrives, with the digests that it had.
 
 use sealift_oci_layout::{Layout, REF_NAME};
-use sealift_serve::access::Kind;
+use sealift_serve::access::RequestKind;
 use sealift_testkit::{content::Content, program::skopeo_ok};
 
 use crate::{carry, folder, judged, shop, sites};
@@ -67,7 +67,7 @@ async fn a_second_time_costs_one_small_question_for_each_image() {
     let requests = from.requests();
     // Signatures may have come since: one question tells that there is no API for them, and one list of tags for each of
     // the two repositories tells the rest.
-    assert_eq!((requests.count("HEAD", Kind::Manifest), requests.total()), (3, 6), "{requests:?}");
+    assert_eq!((requests.count("HEAD", RequestKind::Manifest), requests.total()), (3, 6), "{requests:?}");
     assert_eq!(folder.read("bundle/index.json"), index);
 }
 

@@ -1,7 +1,7 @@
 //! What the other side has stays at home, and what is missing is named.
 
 use sealift_core::content::Digest;
-use sealift_serve::access::Kind;
+use sealift_serve::access::RequestKind;
 use sealift_testkit::{content::Content, images::image, registry::Registry};
 
 use crate::{app, carry, folder, shop, sites};
@@ -28,7 +28,7 @@ async fn a_delta_is_small_and_loads_where_the_rest_is() {
         folder.run(&["stage", &new[0], &new[1], "--to", &delta, "--base", base]).expect(0);
         let read = from.requests();
         // Of the app a layer that both platforms share and two configs; of the other a layer and a config.
-        assert_eq!(read.count("GET", Kind::Blob), 5, "{base}: {read:?}");
+        assert_eq!(read.count("GET", RequestKind::Blob), 5, "{base}: {read:?}");
         let left_out = folder.path(&delta).join("blobs/sha256").join(Digest::of(b"base amd64").hex());
         assert!(!left_out.exists(), "{base}");
 

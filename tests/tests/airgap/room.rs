@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use sealift_e2e::program::{Folder, Ran};
-use sealift_serve::access::Kind;
+use sealift_serve::access::RequestKind;
 use sealift_testkit::{content::Content, images::image, registry::Registry};
 
 use crate::{folder, judged};
@@ -110,6 +110,6 @@ async fn a_file_that_would_be_too_large_is_told_before_it_is_brought() {
     for words in ["file too large", "bytes are needed", "FAT32 ends at 4 GiB"] {
         assert!(ran.stderr.contains(words), "{words} is not in\n{}", ran.stderr);
     }
-    assert_eq!(from.requests().count("GET", Kind::Blob), 0, "none is small enough: {:?}", from.requests());
+    assert_eq!(from.requests().count("GET", RequestKind::Blob), 0, "none is small enough: {:?}", from.requests());
     assert_eq!(judged(&folder.path("bundle")).await.len(), 0);
 }

@@ -1,7 +1,7 @@
 //! Signatures and SBOMs travel, also where a registry knows nothing of referrers.
 
 use sealift_core::content::{Manifest, Tag, well_known};
-use sealift_serve::{ServeOptions, Server, access::Kind};
+use sealift_serve::{ServeOptions, Server, access::RequestKind};
 use sealift_testkit::{
     content::Content,
     images::{Image, artifact, index},
@@ -58,8 +58,8 @@ async fn what_is_about_an_image_reaches_a_registry_without_the_api() {
     folder.run(&["copy", &format!("{f}/shop/app:v1"), &format!("{t}/mirror/app:v1")]).expect(0);
     arrived(&Content::at(&to.url()), "mirror/app", &image).await;
     let asked = from.requests();
-    assert_eq!(asked.of_kind(Kind::Referrers), 1, "a registry without the API is asked once");
-    assert_eq!(asked.of_kind(Kind::Tags), 1, "and its tags are looked at once");
+    assert_eq!(asked.of_kind(RequestKind::Referrers), 1, "a registry without the API is asked once");
+    assert_eq!(asked.of_kind(RequestKind::Tags), 1, "and its tags are looked at once");
 }
 
 #[tokio::test(flavor = "multi_thread")]

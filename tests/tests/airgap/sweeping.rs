@@ -13,7 +13,7 @@ use sealift_e2e::{
     program::Folder,
 };
 use sealift_oci_layout::{Layout, REF_NAME};
-use sealift_serve::access::Kind;
+use sealift_serve::access::RequestKind;
 use sealift_testkit::{program::skopeo_ok, registry::Registry};
 
 use crate::{folder, judged, shop};
@@ -91,7 +91,7 @@ async fn goes_on(folder: &Folder, from: &Registry, dir: &Path, stage: &[&str]) {
 
     // Counted over both runs, because a registry writes down late what a killed client asked for.
     let mut read: HashMap<String, usize> = HashMap::new();
-    for request in from.requests().iter().filter(|request| request.kind() == Kind::Blob) {
+    for request in from.requests().iter().filter(|request| request.kind() == RequestKind::Blob) {
         *read.entry(request.path.rsplit(':').next().unwrap().to_owned()).or_default() += 1;
     }
     assert_eq!(read.len(), BLOBS, "{read:?}");

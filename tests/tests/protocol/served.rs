@@ -11,7 +11,7 @@ use sealift_core::content::{Digest, Version};
 use sealift_oci_layout::{Layout, Writer, WriterOptions};
 use sealift_serve::{
     ServeOptions, Server,
-    access::Kind,
+    access::RequestKind,
     sample::{Dialect, Image, layer},
 };
 
@@ -128,8 +128,12 @@ async fn requests_are_recorded_with_what_was_sent() {
     let (server, at) = writable(dir.path()).await;
     at.push("a", &["v1"], &image("x")).await;
     let requests = server.requests();
-    assert_eq!((requests.count("POST", Kind::Upload), requests.count("PUT", Kind::Upload)), (2, 2), "{requests}");
-    assert_eq!(requests.count("PUT", Kind::Manifest), 1);
+    assert_eq!(
+        (requests.count("POST", RequestKind::Upload), requests.count("PUT", RequestKind::Upload)),
+        (2, 2),
+        "{requests}"
+    );
+    assert_eq!(requests.count("PUT", RequestKind::Manifest), 1);
     server.reset();
     let length = at.get("a/manifests/v1").await.bytes().await.unwrap().len() as u64;
     at.head("a/manifests/v1").await;

@@ -1,7 +1,7 @@
 //! What a run costs, counted in the registries' own access logs.
 
 use futures::{StreamExt, stream};
-use sealift_serve::access::Kind;
+use sealift_serve::access::RequestKind;
 use sealift_testkit::content::Content;
 use sealift_testkit::images::image;
 
@@ -23,29 +23,37 @@ async fn a_moved_blob_costs_three_requests_and_an_unchanged_image_two() {
     let (at_source, at_target) = (from.requests(), to.requests());
     // Seven configs, seven layers of their own, one that all share.
     let blobs = 15;
-    assert_eq!(at_source.count("GET", Kind::Tags), 2, "{at_source:?}");
-    assert_eq!(at_source.count("GET", Kind::Manifest), 7, "one by tag for each image: {at_source:?}");
-    assert_eq!(at_source.count("GET", Kind::Blob), blobs, "{at_source:?}");
+    assert_eq!(at_source.count("GET", RequestKind::Tags), 2, "{at_source:?}");
+    assert_eq!(at_source.count("GET", RequestKind::Manifest), 7, "one by tag for each image: {at_source:?}");
+    assert_eq!(at_source.count("GET", RequestKind::Blob), blobs, "{at_source:?}");
     assert_eq!(at_source.total(), 2 + 7 + blobs, "{at_source:?}");
-    assert_eq!(at_target.count("PUT", Kind::Upload), blobs, "{at_target:?}");
+    assert_eq!(at_target.count("PUT", RequestKind::Upload), blobs, "{at_target:?}");
     assert_eq!(
-        at_target.count("POST", Kind::Upload),
+        at_target.count("POST", RequestKind::Upload),
         blobs + 2,
         "one mount, one question how it answers: {at_target:?}"
     );
-    assert_eq!(at_target.count("PUT", Kind::Manifest), 7, "{at_target:?}");
-    assert_eq!(at_target.count("HEAD", Kind::Manifest), 2, "the first tag of each repository: {at_target:?}");
-    assert_eq!(at_target.count("GET", Kind::Tags), 1, "a single tag needs no list: {at_target:?}");
-    assert_eq!(at_target.count("PATCH", Kind::Upload) + at_target.count("GET", Kind::Ping), 0, "{at_target:?}");
+    assert_eq!(at_target.count("PUT", RequestKind::Manifest), 7, "{at_target:?}");
+    assert_eq!(at_target.count("HEAD", RequestKind::Manifest), 2, "the first tag of each repository: {at_target:?}");
+    assert_eq!(at_target.count("GET", RequestKind::Tags), 1, "a single tag needs no list: {at_target:?}");
+    assert_eq!(
+        at_target.count("PATCH", RequestKind::Upload) + at_target.count("GET", RequestKind::Ping),
+        0,
+        "{at_target:?}"
+    );
     assert_eq!(at_target.total(), 2 * blobs + 2 + 7 + 2 + 1, "{at_target:?}");
 
     from.reset();
     to.reset();
     folder.run(&["sync", "--images", "images.yaml"]).expect(0);
     let (at_source, at_target) = (from.requests(), to.requests());
-    assert_eq!((at_source.count("GET", Kind::Tags), at_source.count("HEAD", Kind::Manifest)), (2, 7), "{at_source:?}");
+    assert_eq!(
+        (at_source.count("GET", RequestKind::Tags), at_source.count("HEAD", RequestKind::Manifest)),
+        (2, 7),
+        "{at_source:?}"
+    );
     assert_eq!((at_source.total(), at_target.total()), (9, 7), "{at_source:?} {at_target:?}");
-    assert_eq!(at_target.count("HEAD", Kind::Manifest), 7, "{at_target:?}");
+    assert_eq!(at_target.count("HEAD", RequestKind::Manifest), 7, "{at_target:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,10 +135,10 @@ async fn a_thousand_tags_arrive_and_the_rerun_is_all_skips() {
     let folder = folder();
     folder.write("images.yaml", &format!("{}/big/app: {}/m/app\n", from.host(), to.host()));
     folder.run(&["sync", "--images", "images.yaml"]).expect(0);
-    assert_eq!(to.requests().count("PUT", Kind::Manifest), 1000);
+    assert_eq!(to.requests().count("PUT", RequestKind::Manifest), 1000);
     from.reset();
     to.reset();
     folder.run(&["sync", "--images", "images.yaml"]).expect(0);
     assert_eq!((from.requests().total(), to.requests().total()), (1001, 1000));
-    assert_eq!(to.requests().count("HEAD", Kind::Manifest), 1000);
+    assert_eq!(to.requests().count("HEAD", RequestKind::Manifest), 1000);
 }

@@ -1,6 +1,6 @@
 //! What fails says so, once, and everything else goes on.
 
-use sealift_serve::access::Kind;
+use sealift_serve::access::RequestKind;
 use sealift_testkit::content::Content;
 use sealift_testkit::images::image;
 
@@ -62,7 +62,10 @@ async fn a_wrong_last_byte_leaves_nothing_at_the_destination() {
     assert!(!target.has_blob("m/app", &rotten).await);
     assert_eq!(target.digest("m/app", "v1").await, None);
     assert!(
-        to.requests().iter().filter(|request| request.kind() == Kind::Upload).all(|request| request.status != 400),
+        to.requests()
+            .iter()
+            .filter(|request| request.kind() == RequestKind::Upload)
+            .all(|request| request.status != 400),
         "the last byte must not have been sent: {:?}",
         to.requests()
     );

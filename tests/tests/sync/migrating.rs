@@ -159,7 +159,7 @@ async fn copy_brings_one_image_to_several_places_with_one_read() {
     folder().run(&["copy", &source, &one, &two]).expect(0);
     Content::at(&to.url()).whole("a/app", "v1").await;
     Content::at(&second.url()).whole("b/app", "x").await;
-    let blobs = from.requests().count("GET", sealift_serve::access::Kind::Blob);
+    let blobs = from.requests().count("GET", sealift_serve::access::RequestKind::Blob);
     assert_eq!(blobs, 5, "two configs, two bases, one layer that both share: {:?}", from.requests());
 }
 

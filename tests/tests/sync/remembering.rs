@@ -1,6 +1,6 @@
 //! What the next run is spared.
 
-use sealift_serve::access::Kind;
+use sealift_serve::access::RequestKind;
 use sealift_testkit::{
     content::Content,
     images::{image, index},
@@ -25,7 +25,7 @@ async fn a_filtered_image_that_is_unchanged_costs_one_question_on_each_side_and_
         to.reset();
         folder.run(&[&sync[..], more].concat()).expect(0);
         let (at_source, at_target) = (from.requests(), to.requests());
-        assert_eq!(at_source.count("GET", Kind::Manifest), reads, "{more:?}: {at_source}");
+        assert_eq!(at_source.count("GET", RequestKind::Manifest), reads, "{more:?}: {at_source}");
         // Somebody may have deleted the image below the index, which has its digest all the same.
         assert_eq!((at_source.total(), at_target.total()), (1 + reads, 2), "{more:?}: {at_source}{at_target}");
     }
@@ -59,7 +59,7 @@ async fn blobs_of_an_earlier_run_are_mounted_into_another_repository() {
         folder.write("images.yaml", &format!("{}/a/app:v1: {}/{target}\n", from.host(), to.host()));
         to.reset();
         folder.run(&["sync", "--images", "images.yaml"]).expect(0);
-        assert_eq!(to.requests().count("PUT", Kind::Upload), sent, "{}", to.requests());
+        assert_eq!(to.requests().count("PUT", RequestKind::Upload), sent, "{}", to.requests());
         Content::at(&to.url()).whole(target, "v1").await;
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sealift_core::content::Digest;
-use sealift_serve::access::{Kind, Requests};
+use sealift_serve::access::{RequestKind, Requests};
 use sealift_testkit::{
     content::Content,
     images::{Image, image, index},
@@ -108,21 +108,21 @@ impl Corpus {
 const LEARN: usize = 1;
 
 fn expect_source(asked: &Requests, corpus: &Corpus, lists: usize) {
-    assert_eq!(asked.count("GET", Kind::Tags), lists, "{asked}");
-    assert_eq!(asked.count("GET", Kind::Manifest), corpus.manifests(), "{asked}");
-    assert_eq!(asked.count("GET", Kind::Blob), corpus.blobs().len(), "{asked}");
+    assert_eq!(asked.count("GET", RequestKind::Tags), lists, "{asked}");
+    assert_eq!(asked.count("GET", RequestKind::Manifest), corpus.manifests(), "{asked}");
+    assert_eq!(asked.count("GET", RequestKind::Blob), corpus.blobs().len(), "{asked}");
     assert_eq!(asked.total(), lists + corpus.manifests() + corpus.blobs().len(), "nothing else: {asked}");
-    let bytes: u64 = asked.iter().filter(|one| one.kind() == Kind::Blob).map(|one| one.bytes).sum();
+    let bytes: u64 = asked.iter().filter(|one| one.kind() == RequestKind::Blob).map(|one| one.bytes).sum();
     assert_eq!(bytes, corpus.bytes(), "each byte once");
 }
 
 fn expect_target(asked: &Requests, corpus: &Corpus) {
     let (repositories, blobs) = (corpus.repositories.len(), corpus.blobs().len());
-    assert_eq!(asked.count("HEAD", Kind::Manifest), repositories, "the first tag of each: {asked}");
-    assert_eq!(asked.count("GET", Kind::Tags), repositories, "then what else is there: {asked}");
-    assert_eq!(asked.count("POST", Kind::Upload), blobs + corpus.mounts() + LEARN, "{asked}");
-    assert_eq!(asked.count("PUT", Kind::Upload), blobs, "each blob once: {asked}");
-    assert_eq!(asked.count("PUT", Kind::Manifest), corpus.manifests(), "{asked}");
+    assert_eq!(asked.count("HEAD", RequestKind::Manifest), repositories, "the first tag of each: {asked}");
+    assert_eq!(asked.count("GET", RequestKind::Tags), repositories, "then what else is there: {asked}");
+    assert_eq!(asked.count("POST", RequestKind::Upload), blobs + corpus.mounts() + LEARN, "{asked}");
+    assert_eq!(asked.count("PUT", RequestKind::Upload), blobs, "each blob once: {asked}");
+    assert_eq!(asked.count("PUT", RequestKind::Manifest), corpus.manifests(), "{asked}");
     let all = 2 * repositories + 2 * blobs + corpus.mounts() + LEARN + corpus.manifests();
     assert_eq!(asked.total(), all, "nothing else: {asked}");
 }
@@ -141,10 +141,10 @@ async fn cold_and_again(corpus: &Corpus) {
     to.reset();
     folder.run(&["sync", "--images", "images.yaml"]).expect(0);
     let (at_source, at_target) = (from.requests(), to.requests());
-    assert_eq!(at_source.count("HEAD", Kind::Manifest), corpus.images(), "{at_source}");
+    assert_eq!(at_source.count("HEAD", RequestKind::Manifest), corpus.images(), "{at_source}");
     assert_eq!(at_source.total(), corpus.repositories.len() + corpus.images(), "one list each: {at_source}");
     // A registry may have lost a child of an index that it still serves, so each child is looked for.
-    assert_eq!(at_target.count("HEAD", Kind::Manifest), corpus.manifests(), "{at_target}");
+    assert_eq!(at_target.count("HEAD", RequestKind::Manifest), corpus.manifests(), "{at_target}");
     assert_eq!(at_target.total(), corpus.manifests(), "{at_target}");
 }
 
@@ -173,7 +173,7 @@ async fn tags_that_are_named_need_no_list_at_the_source() {
     to.reset();
     folder.run(&["sync", "--images", "images.yaml"]).expect(0);
     let (at_source, at_target) = (from.requests(), to.requests());
-    assert_eq!(at_source.count("HEAD", Kind::Manifest), corpus.images(), "{at_source}");
+    assert_eq!(at_source.count("HEAD", RequestKind::Manifest), corpus.images(), "{at_source}");
     assert_eq!((at_source.total(), at_target.total()), (corpus.images(), corpus.images()), "{at_source}{at_target}");
 }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use sealift_e2e::program::{Ran, signal, until_said};
-use sealift_serve::access::Kind;
+use sealift_serve::access::RequestKind;
 use sealift_testkit::content::Content;
 use sealift_testkit::{
     images::image,
@@ -38,11 +38,11 @@ async fn an_interrupted_run_ends_in_order_and_a_rerun_sends_nothing_again() {
     until("some bytes have to move", || slow.bytes_from_server() > 300_000).await;
     signal(&child, "INT");
     let ran = Ran::of(child).expect(130);
-    let first = to.requests().count("PUT", Kind::Upload);
+    let first = to.requests().count("PUT", RequestKind::Upload);
     assert!(first < 16, "it was to be interrupted: {first}\n{}", ran.stderr);
     slow.change(Network::default());
     folder.run(&arguments).expect(0);
-    assert_eq!(to.requests().count("PUT", Kind::Upload), 16, "eight configs and eight layers, each once");
+    assert_eq!(to.requests().count("PUT", RequestKind::Upload), 16, "eight configs and eight layers, each once");
     for tag in 0..8 {
         Content::at(&to.url()).whole("m/app", &format!("v{tag}")).await;
     }

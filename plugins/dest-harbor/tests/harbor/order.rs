@@ -1,6 +1,6 @@
 //! The order in which Harbor must be written to, read from its journal.
 
-use sealift_serve::access::Kind;
+use sealift_serve::access::RequestKind;
 use sealift_testkit::{
     harbor::Harbor,
     images::{Image, image, index},
@@ -26,8 +26,8 @@ async fn the_project_comes_first_then_blobs_then_children_then_the_tag() {
     assert!(refused.is_empty(), "nothing came too early: {refused:?}");
 
     let created = journal.iter().position(|request| request.path == "/api/v2.0/projects").unwrap();
-    let blobs = positions(&journal, "PUT", Kind::Upload);
-    let manifests = positions(&journal, "PUT", Kind::Manifest);
+    let blobs = positions(&journal, "PUT", RequestKind::Upload);
+    let manifests = positions(&journal, "PUT", RequestKind::Manifest);
     assert_eq!((blobs.len(), manifests.len()), (5, 4), "a child of two indexes is written once: {journal}");
     assert!(created < blobs[0], "{journal}");
     assert!(blobs[4] < manifests[0], "{journal}");
@@ -102,5 +102,5 @@ async fn blobs_are_asked_for_by_head_and_mounted_only_from_where_this_run_was() 
         assert!(!path.ends_with(&format!("from={at}")), "a mount from itself would believe a marked blob: {path}");
     }
     // One more, because the first request learns who wants a token.
-    assert!((8..=9).contains(&journal.count("HEAD", Kind::Blob)), "{journal}");
+    assert!((8..=9).contains(&journal.count("HEAD", RequestKind::Blob)), "{journal}");
 }

@@ -1,6 +1,6 @@
 //! What Harbor refuses: said in a sentence with a remedy, once, and before bytes are sent where that can be known.
 
-use sealift_serve::access::Kind;
+use sealift_serve::access::RequestKind;
 use sealift_testkit::{
     harbor::{Account, Harbor, Right},
     images::{Image, image},
@@ -31,7 +31,7 @@ async fn a_missing_project_is_asked_for_once_and_named() {
     "#);
     let journal = harbor.requests();
     assert_eq!((api(&journal, "GET", "projects?"), api(&journal, "HEAD", "projects?")), (1, 1), "{journal}");
-    assert_eq!(journal.count("POST", Kind::Upload), 0, "{journal}");
+    assert_eq!(journal.count("POST", RequestKind::Upload), 0, "{journal}");
 }
 
 #[tokio::test]
@@ -56,7 +56,7 @@ async fn nothing_is_sent_to_a_project_that_caches_another_registry() {
     nothing can be pushed to the project `hub` of `harbor.corp`: it is a proxy cache, which takes no pushes
     hint: push to another project: set `prefix` in [[push]]
     "#);
-    assert_eq!(harbor.requests().count("POST", Kind::Upload), 0);
+    assert_eq!(harbor.requests().count("POST", RequestKind::Upload), 0);
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn nothing_is_sent_in_read_only_mode() {
     hint: an administrator of Harbor can switch that off under Configuration, System Settings
     "#);
     let journal = harbor.requests();
-    assert_eq!((journal.count("POST", Kind::Upload), api(&journal, "GET", "systeminfo")), (0, 1), "{journal}");
+    assert_eq!((journal.count("POST", RequestKind::Upload), api(&journal, "GET", "systeminfo")), (0, 1), "{journal}");
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn nothing_is_sent_to_a_project_that_is_full() {
     let told = told(&report, &harbor);
     assert!(told.contains("bytes that are not there yet do not fit into the project `team`"), "{told}");
     assert!(told.contains("0 bytes of its quota are left"), "{told}");
-    assert_eq!(harbor.requests().count("POST", Kind::Upload), 0);
+    assert_eq!(harbor.requests().count("POST", RequestKind::Upload), 0);
     // What stands there already is fine.
     assert_eq!(Bench::new(&harbor).image("old:v1", &app("old"), "team/old:v1").run().await.skipped, 1);
 }

@@ -1,7 +1,7 @@
 //! What it costs to look again.
 
 use sealift_core::content::well_known;
-use sealift_serve::access::Kind;
+use sealift_serve::access::RequestKind;
 use sealift_testkit::{
     harbor::Harbor,
     images::{Image, artifact, image, index},
@@ -50,7 +50,7 @@ async fn a_new_tag_costs_no_question_for_the_others() {
     assert_eq!((report.copied, report.skipped), (1, 20));
     // Whether its image is there under another name is one question, which a request without a token comes before.
     let journal = harbor.requests();
-    assert_eq!(journal.count("HEAD", Kind::Manifest), 2, "{journal}");
+    assert_eq!(journal.count("HEAD", RequestKind::Manifest), 2, "{journal}");
     assert!(
         journal.iter().all(|request| request.method != "HEAD" || !request.path.contains("manifests/v")),
         "{journal}"
@@ -66,7 +66,11 @@ async fn a_few_tags_of_a_large_repository_are_asked_for_one_by_one() {
     assert_eq!(tags(&harbor, 0..3, "team/app").run().await.skipped, 3);
     let journal = harbor.requests();
     assert_eq!(api(&journal, "GET", "projects/team/repositories/app/artifacts"), 1, "{journal}");
-    assert_eq!(journal.count("HEAD", Kind::Manifest), 4, "three, and the one that learns who wants a token: {journal}");
+    assert_eq!(
+        journal.count("HEAD", RequestKind::Manifest),
+        4,
+        "three, and the one that learns who wants a token: {journal}"
+    );
 }
 
 #[tokio::test]
@@ -94,7 +98,7 @@ async fn signatures_that_harbor_does_not_list_are_asked_for_and_not_pushed_again
     harbor.reset();
     let report = bench.run().await;
     assert_eq!((report.copied, report.skipped), (0, 3), "{}", harbor.requests());
-    assert_eq!(harbor.requests().count("PUT", Kind::Manifest), 0);
+    assert_eq!(harbor.requests().count("PUT", RequestKind::Manifest), 0);
 }
 
 fn two_platforms(number: usize) -> Image {
@@ -126,11 +130,11 @@ async fn tags_that_move_to_images_that_are_there_cost_three_requests_each_at_mos
         // The first PUT may be the one that is told to log in.
         let written = journal.iter().filter(|request| request.method == "PUT" && request.status == 201).count();
         assert_eq!(written, 5, "{journal}");
-        assert_eq!(journal.count("HEAD", Kind::Blob), 0, "{journal}");
+        assert_eq!(journal.count("HEAD", RequestKind::Blob), 0, "{journal}");
         assert!(journal.total() <= 15, "{names}: {}\n{journal}", journal.total());
     }
     // Harbor deletes nothing that an index lists, so an index that is there is not looked into.
     harbor.reset();
     assert_eq!(turned("v", 1).run().await.skipped, 5);
-    assert_eq!(harbor.requests().count("HEAD", Kind::Manifest), 0, "{}", harbor.requests());
+    assert_eq!(harbor.requests().count("HEAD", RequestKind::Manifest), 0, "{}", harbor.requests());
 }

@@ -36,7 +36,7 @@ struct BlobReader {
     item: Descriptor,
     /// Bytes that were handed on.
     at: u64,
-    /// Where we were when patience was last restored.
+    /// The offset at which the attempts were last restored.
     rested_at: u64,
     attempts: Attempts,
     whole_only: bool,
@@ -112,7 +112,7 @@ impl BlobReader {
                     self.registry.levels.reads.done(bytes.len() as u64);
                     return Ok(Some(bytes));
                 }
-                // All bytes are there, so whatever comes after them makes no difference.
+                // All bytes are there, so what follows them makes no difference.
                 Ok(None) | Err(_) if self.item.known_size() == Some(self.at) => return Ok(None),
                 Ok(None) if self.item.known_size().is_none() => return Ok(None),
                 Ok(None) => {
@@ -132,7 +132,7 @@ impl BlobReader {
             self.rested_at = self.at;
             self.attempts = fresh_attempts(&self.registry);
         }
-        // Without a size nobody could tell a part from the whole.
+        // Without a size a part cannot be told from the whole.
         if self.item.known_size().is_none() {
             return Err(failed);
         }

@@ -47,7 +47,7 @@ pub struct Catalog {
 pub struct CatalogPage {
     /// The repositories, in the order of the registry.
     pub repositories: Vec<Repository>,
-    /// How many entries of the page name no repository.
+    /// The number of entries that are no valid names.
     pub skipped: usize,
 }
 

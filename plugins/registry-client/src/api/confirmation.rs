@@ -1,4 +1,4 @@
-//! Whether an answer to a write proves that a registry stored what was written.
+//! Responses to writes, and whether they prove that the content was stored.
 //!
 //! The specification asks for 201 (distribution-spec v1.1, "Pushing Blobs" and "Pushing Manifests"). Some registries and
 //! gateways answer 200, 202 or 204, and login portals and proxies answer 200 with a page to everything. So only a 201
@@ -110,7 +110,7 @@ pub(crate) async fn verify_manifest(
     }
 }
 
-/// What a name stands for, by HEAD, and by GET where HEAD does not tell.
+/// Returns the digest that a name stands for, by HEAD, or by GET where HEAD does not tell.
 async fn standing(registry: &Registry, at: &ImageRef) -> Result<Option<Digest>> {
     let (operation, scopes) = (Operation::CheckManifest(at), Scopes::push(&at.repository));
     match manifests::head(registry, at, operation, scopes.clone()).await? {

@@ -1,5 +1,4 @@
-//! What a tag stands for at a Harbor, asked of its API: deployment policies bar even HEAD of a manifest, the API they do
-//! not.
+//! The artifact of a tag at a Harbor, by its API: deployment policies forbid even HEAD of a manifest, but not the API.
 
 use http::Method;
 use sealift_core::{

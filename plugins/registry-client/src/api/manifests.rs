@@ -14,7 +14,7 @@ use crate::{
     transport::{Request, RequestTarget, Response},
 };
 
-/// What HEAD says of a manifest.
+/// The result of HEAD of a manifest.
 pub(crate) enum ManifestHead {
     /// It is there.
     Found(Box<Descriptor>),
@@ -122,7 +122,7 @@ fn accept() -> HeaderValue {
     HeaderValue::from_str(&types.join(", ")).expect("media types are valid header values")
 }
 
-/// What the headers say, if that is enough to rely on.
+/// Returns the descriptor in the headers, if they are complete.
 fn described(image: &ImageRef, response: &Response) -> Option<Descriptor> {
     let media_type = MediaType::from_header(response.header(header::CONTENT_TYPE)?);
     let said = response.header(http::HeaderName::from_static(DIGEST)).and_then(|text| text.parse::<Digest>().ok());

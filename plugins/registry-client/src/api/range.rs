@@ -1,11 +1,11 @@
-//! Whether an answer goes on where we stopped reading.
+//! Responses to a range request: whether they continue where the stream broke off.
 //!
 //! Bytes that were handed on cannot be taken back, so a part is only joined if it says that it fits exactly. If the
 //! whole comes instead, what we have already is read and thrown away.
 
 use http::StatusCode;
 
-/// What to do with an answer to a question for the bytes from an offset on.
+/// The use of a response to a request for the bytes from an offset on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RangeMatch {
     /// It goes on here, after this many bytes are thrown away.
@@ -26,7 +26,7 @@ pub(crate) fn judge(status: StatusCode, content_range: Option<&str>, offset: u64
             }
             _ => RangeMatch::Unfit,
         },
-        // distribution 2.8 announces a body with its 416 and does not send it: nobody may wait for it.
+        // distribution 2.8 announces a body with its 416 and does not send it, so it must not be awaited.
         StatusCode::RANGE_NOT_SATISFIABLE => RangeMatch::Unfit,
         _ => RangeMatch::Refused,
     }

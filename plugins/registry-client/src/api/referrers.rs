@@ -1,4 +1,4 @@
-//! What is about a manifest: signatures, SBOMs (distribution-spec, "Listing Referrers").
+//! Referrers of a manifest: signatures, SBOMs (distribution-spec, "Listing Referrers").
 //!
 //! A registry without that API answers 404; then a tag made of the digest holds an index of them. Such a registry is
 //! asked once.
@@ -92,7 +92,7 @@ pub(crate) async fn list_by_tag(
     let Some(tag) = Tag::of_referrers(subject) else { return Ok(Vec::new()) };
     let image = ImageRef { repository: repository.clone(), version: Version::Tag(tag) };
     match manifests::get(registry, &image, Operation::ReadManifest(&image), scopes).await {
-        // Something else than an index has the name by chance, or because of somebody's habits.
+        // Something else than an index may have that name, and lists nothing.
         Ok(manifest) => Ok(entries(&manifest)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error),

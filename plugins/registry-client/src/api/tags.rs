@@ -27,7 +27,7 @@ use crate::{
 pub struct TagList {
     /// Sorted as text, each once.
     pub tags: Vec<Tag>,
-    /// How many entries of the list were no tags.
+    /// The number of entries that are no valid tags.
     pub skipped: usize,
 }
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::credentials::Shown;
 
-/// What a registry said about an error.
+/// The body of an error response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ErrorBody {
     /// Error codes such as `MANIFEST_UNKNOWN`, upper case.
@@ -15,7 +15,7 @@ pub(crate) struct ErrorBody {
     pub(crate) text: String,
 }
 
-/// How much of a text is shown.
+/// The number of characters that are shown.
 const SHOWN: usize = 200;
 
 #[derive(Deserialize)]
@@ -52,23 +52,23 @@ impl ErrorBody {
         Self { codes: Vec::new(), text }
     }
 
-    /// Whether one of the codes is this one.
+    /// Returns true if one of the codes is this one.
     pub(crate) fn has(&self, code: &str) -> bool {
         self.codes.iter().any(|found| found == code)
     }
 
-    /// Whether it is about a quota that is used up. Harbor 1.x says "Quota exceeded when processing the request of
+    /// Returns true if it is about a quota that is used up. Harbor 1.x says "Quota exceeded when processing the request of
     /// adding …"; since 2.0 it says "adding" or "subtracting", and nothing of a quota.
     pub(crate) fn is_full(&self) -> bool {
         ["quota", "of storage resource", "configured upper limit"].iter().any(|words| self.mentions(words))
     }
 
-    /// Whether it is what Harbor says of errors that it has no code for. The cause is in its log only.
+    /// Returns true for Harbor's text for errors without a code. Their cause is in its log only.
     pub(crate) fn is_unknown(&self) -> bool {
         self.has("UNKNOWN") && self.mentions("internal server error")
     }
 
-    /// Whether the text speaks of something, in any case.
+    /// Returns true if the text contains `word`, which is lower case. Ignores case.
     pub(crate) fn mentions(&self, word: &str) -> bool {
         self.text.to_ascii_lowercase().contains(word)
     }

@@ -1,4 +1,4 @@
-//! What goes wrong on the wire, as errors of the core: a kind, a sentence, a hint, and whether to try again.
+//! Failures of requests as errors of the core: a kind, a sentence, a hint, and whether to try again.
 
 mod body;
 mod reason;

@@ -1,11 +1,10 @@
-//! Why a registry refused, for those who must react to it.
+//! Reasons of refusals that callers react to.
 
 use std::{error, fmt};
 
 use sealift_core::error::{Error, ErrorKind};
 
-/// Why Harbor refused. It is the source of the error that says so in a sentence, and reads as what is to be said of
-/// the project.
+/// A reason of Harbor for a refusal. It is the source of the error, and displays as a clause about the project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// There is no such project.
@@ -29,12 +28,12 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Why a request was refused, if the registry made that clear.
+    /// Returns the reason of a refusal, if the registry made it clear.
     pub fn of(error: &Error) -> Option<Self> {
         error::Error::source(error)?.downcast_ref().copied()
     }
 
-    /// What the reader can do, as a class.
+    /// Returns the kind of the error.
     pub fn kind(self) -> ErrorKind {
         match self {
             Self::NoProject | Self::MissingChild => ErrorKind::NotFound,
@@ -57,7 +56,7 @@ impl Reason {
         }
     }
 
-    /// What the reader can do.
+    /// Returns the hint for the reader.
     pub fn remedy(self) -> &'static str {
         match self {
             Self::NoProject => {

@@ -1,11 +1,11 @@
-//! What the reader can do, where that is the same for several errors.
+//! Hints that several errors share.
 
 use crate::operation::Operation;
 
 /// About answers that no registry gives.
 pub(crate) const NO_REGISTRY: &str = "what answers there may be no registry: look at the host and the port";
 
-/// Where other bytes stand than were sent.
+/// For content that differs from what was sent.
 pub(crate) const CHANGED: &str = "the registry, or a proxy in front of it, changes what it is given";
 
 /// About uploads that a registry began and does not know any more.
@@ -20,7 +20,7 @@ pub(super) fn log_in(registry: &str) -> String {
     )
 }
 
-/// What a login must be allowed to.
+/// Returns the right that a login needs.
 pub(super) fn needed_right(operation: &Operation<'_>) -> String {
     let verb = if operation.writes() { "push to" } else { "pull from" };
     format!("it needs the right to {verb} `{}`", operation.repository())

@@ -6,7 +6,7 @@ use sealift_core::error::{Error, ErrorKind, Retry};
 
 use crate::url_policy::RefusedUrl;
 
-/// How resolvers say that a name is not there, as opposed to "ask me later": glibc (twice), musl, macOS.
+/// Messages of resolvers for a name that does not exist, as opposed to "ask me later": glibc (twice), musl, macOS.
 const NO_SUCH_NAME: [&str; 4] = [
     "Name or service not known",
     "No address associated with hostname",
@@ -53,7 +53,7 @@ impl Peer<'_> {
     }
 }
 
-/// What a failed exchange with a host means. The URL is left out: it may hold a signature.
+/// Returns the error for a failed exchange with a host. Leaves out the URL, which may hold a signature.
 pub(crate) fn transport(error: reqwest::Error, side: Peer<'_>) -> Error {
     let error = error.without_url();
     let host = side.0;
@@ -190,7 +190,7 @@ fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
     None
 }
 
-/// Whether it is the way to the proxy that failed: only the words of the tunnel say so.
+/// Returns true if the proxy could not be reached, which only the message of the tunnel says.
 fn is_tunnel(error: &(dyn StdError + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {

@@ -1,4 +1,4 @@
-//! What Harbor means by its answers, with what helps.
+//! Harbor: how it is recognised, and the meaning of its responses.
 //!
 //! It says 401 where others say 404, 403 for four different things, and 412 for a tag; the words of the body tell them
 //! apart. From Harbor's source: `v2auth/auth.go`, `readonly.go`, `quota.go`, `repoproxy/proxy.go`, `pushmf.go`.
@@ -37,7 +37,7 @@ impl RegistryProfile for Harbor {
     }
 }
 
-/// That a login is good and may not push.
+/// Returns the error of a login that is good and may not push.
 pub(crate) fn may_not_push(operation: Operation<'_>, origin: &str) -> Error {
     let (project, reason) = (project_of(operation.repository()), Reason::NoRight);
     Error::new(reason.kind(), format!("{operation}: the login from {origin} may not push to the project `{project}`"))
@@ -45,7 +45,7 @@ pub(crate) fn may_not_push(operation: Operation<'_>, origin: &str) -> Error {
         .because(reason)
 }
 
-/// Whether a 401 says that there is no such project.
+/// Returns true if the body of a 401 says that there is no such project.
 pub(crate) fn is_missing(said: &ErrorBody, project: &str) -> bool {
     said.mentions(&format!("project {} not found", project.to_ascii_lowercase()))
 }
@@ -71,7 +71,7 @@ fn meaning(refusal: &Refusal<'_>) -> Option<Meaning> {
             meaning(Reason::Unwell, what).retry(Retry::Soon)
         }
         401 => {
-            // Its token service takes wrong passwords for nobody, as long as scopes are asked for.
+            // Its token service treats a wrong password as no login, as long as scopes are requested.
             let origin = refusal.login.as_ref()?;
             let verb = if writes { "push to" } else { "pull from" };
             let doubt = if refusal.proven { "" } else { ", or is wrong" };

@@ -66,7 +66,7 @@ pub(crate) struct ProductFacts {
 pub(crate) struct PublishedLimit {
     /// The requests that count.
     pub(crate) counts: LimitedRequests,
-    /// How many of them are allowed in `span`.
+    /// The number of them that is allowed in `span`.
     pub(crate) requests: u32,
     /// The span of time.
     pub(crate) span: Duration,

@@ -1,4 +1,4 @@
-//! Where images go: where rules say, or below one prefix.
+//! Names at the destination: the targets of rules, or names below one prefix.
 
 use sealift_core::{
     content::{ImageRef, ReferenceError, Repository},
@@ -6,7 +6,7 @@ use sealift_core::{
     job::Job,
 };
 
-/// How a push names what it writes.
+/// The names that a push gives to images.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetNaming {
     /// The targets of the rule.
@@ -20,7 +20,7 @@ pub enum TargetNaming {
 pub struct Prefix {
     registry: String,
     path: String,
-    /// How many leading elements of the source's path are left out; the last one always stays.
+    /// The number of leading elements of the source's path that are left out; the last one always stays.
     drop: usize,
 }
 
@@ -71,7 +71,7 @@ impl TargetNaming {
         }
     }
 
-    /// Where images of a repository go whose rule names these targets; nothing if there is no name for them.
+    /// Returns the repositories of images whose rule names these targets; none if there is no name for them.
     pub(super) fn repositories(&self, source: &Repository, targets: &[Repository]) -> Vec<Repository> {
         match self {
             Self::Targets => targets.to_vec(),

@@ -23,7 +23,7 @@ use crate::{
     scope::Scopes,
 };
 
-/// Whose turn it is to write the index of a subject.
+/// Locks for the indexes of subjects, of which one writer at a time may change each.
 #[derive(Debug, Default)]
 pub(crate) struct ReferrersTagLocks(Mutex<HashMap<ImageRef, Arc<tokio::sync::Mutex<()>>>>);
 

@@ -1,7 +1,7 @@
 //! Registries whose uploads go on at another host.
 //!
 //! Some give the address of an object store, with a signature. A registry that does not know its own name, because a
-//! proxy in front of it spoils `Host` or its external URL is wrong, gives the address of somebody else, who refuses each
+//! proxy in front of it spoils `Host` or its external URL is wrong, gives the address of another host, which refuses each
 //! upload: credentials go to the registry alone. That is found out once, and not for each blob.
 
 use std::sync::{
@@ -14,7 +14,7 @@ use sealift_core::error::{Error, ErrorKind, Retry};
 
 use crate::error::ErrorBody;
 
-/// What is known of the host that uploads go to.
+/// Observations of the host that uploads go to.
 #[derive(Debug, Default)]
 pub(crate) struct ForeignUploads {
     taken: AtomicBool,

@@ -31,7 +31,7 @@ use crate::{
     transport::{ConnectionSettings, Network, Transport},
 };
 
-/// What all registries of a client share.
+/// The parts that all registries of a client share.
 pub(crate) struct Common {
     pub(crate) network: Arc<Network>,
     pub(crate) logins: Arc<Logins>,

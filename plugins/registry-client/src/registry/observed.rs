@@ -1,4 +1,4 @@
-//! What a registry turned out to do in its own way, learned in this run and never assumed.
+//! Behavior of a registry that was observed in this run.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -16,7 +16,7 @@ use sealift_core::{
 use super::foreign_uploads::ForeignUploads;
 use crate::operation::project_of;
 
-/// What was learned of one registry.
+/// The observed behavior of one registry.
 pub(crate) struct ObservedBehavior {
     /// The registry, as the key of notes.
     name: Arc<str>,
@@ -34,7 +34,7 @@ pub(crate) struct ObservedBehavior {
     /// A manifest with a subject was taken without a word of it (`OCI-Subject`): the fallback tags are ours to keep.
     pub(crate) no_subjects: AtomicBool,
     presence: AtomicU8,
-    /// What an earlier run noted of that; it counts until this one knows better.
+    /// The note of an earlier run, used until this one knows better.
     noted_presence: OnceLock<BlobCheck>,
     asked_for_presence: AtomicBool,
     /// Repositories that did not exist when this run looked: nothing needs to be looked for there.
@@ -55,7 +55,7 @@ pub(crate) struct ObservedBehavior {
 const BY_MOUNT: &[u8] = b"blobs are found by mounting";
 const BY_HEAD: &[u8] = b"blobs are found by HEAD";
 
-/// How to find out whether a repository has a blob.
+/// The way to find out whether a repository has a blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BlobCheck {
     /// Not known yet: the answer to a mount counts if it is yes; after a no the blob is sent, which is always right.
@@ -105,7 +105,7 @@ impl ObservedBehavior {
         }
     }
 
-    /// What this run learned itself.
+    /// Returns what this run learned itself.
     pub(crate) fn learned_presence(&self) -> BlobCheck {
         match self.presence.load(Ordering::Relaxed) {
             0 => BlobCheck::Unknown,
@@ -127,7 +127,7 @@ impl ObservedBehavior {
         }
     }
 
-    /// Whether nobody knows yet, and nobody is finding out.
+    /// Returns true once, if it is unknown: the caller finds out.
     pub(crate) fn may_ask_for_presence(&self) -> bool {
         self.learned_presence() == BlobCheck::Unknown && !self.asked_for_presence.swap(true, Ordering::Relaxed)
     }
@@ -152,7 +152,7 @@ impl ObservedBehavior {
         lock(&self.barred).contains(&(at.clone(), from.clone()))
     }
 
-    /// Whether it named the digest of every blob that it took so far, and took one.
+    /// Returns true if it named the digest of every blob that it accepted so far, and accepted one.
     pub(crate) fn confirms(&self) -> bool {
         self.confirms.load(Ordering::Relaxed) == 1
     }
@@ -170,7 +170,7 @@ impl ObservedBehavior {
         }
     }
 
-    /// Whether the project of a repository took something in this run.
+    /// Returns true if the project of a repository accepted a write in this run.
     pub(crate) fn took_a_write(&self, at: &Repository) -> bool {
         lock(&self.wrote).contains(project_of(at))
     }

@@ -25,7 +25,7 @@ pub(crate) struct FailedTry {
     pub(crate) last_response: Option<Instant>,
     /// The host said that it cannot look things up at the moment.
     pub(crate) unwell: bool,
-    /// What failed was tried several times already, such as a request to a token service.
+    /// The failed part was tried several times already, such as a request to a token service.
     pub(crate) exhausted: bool,
 }
 

@@ -4,26 +4,26 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-/// How failed requests are repeated.
+/// The limits for repeating failed requests.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct RetryPolicy {
-    /// How often a request is sent at most. Default: 5.
+    /// Upper bound of the attempts of a request. Default: 5.
     pub requests: u32,
-    /// How often a small body that breaks off is read at most. Default: 3.
+    /// Upper bound of the attempts to read a small body that breaks off. Default: 3.
     pub bodies: u32,
-    /// How often a blob is opened at most without receiving 64 KiB in between. Default: 5.
+    /// Upper bound of the attempts to open a blob without receiving 64 KiB in between. Default: 5.
     pub blobs: u32,
-    /// How often a token service is asked at most for one token. Default: 4.
+    /// Upper bound of the requests to a token service for one token. Default: 4.
     pub tokens: u32,
-    /// How often a manifest is sent at most that the registry answers with an unexplained 500. Default: 3.
+    /// Upper bound of the attempts to send a manifest that is answered with an unexplained 500. Default: 3.
     pub manifests: u32,
     /// Upper bound of the first pause; it doubles with each attempt, and each pause is a random part of it. Default:
     /// 500 ms.
     pub backoff: Duration,
     /// Upper bound of all pauses. Default: 20 s.
     pub backoff_max: Duration,
-    /// How long a host that answered before may be away: during that time its requests are sent again without counting.
+    /// Upper bound of an outage of a host that answered before: until then its requests are repeated without counting.
     /// Default: 45 s.
     pub outage: Duration,
     /// The longest pause that a host may ask for within a request. If it asks for more, the request fails with

@@ -7,7 +7,7 @@ use sealift_core::{
     error::{ErrorKind, Retry},
     stage::{Fetch, Offer, Push, Want},
 };
-use sealift_serve::access::Kind;
+use sealift_serve::access::RequestKind;
 use sealift_testkit::{
     book::Book,
     harbor::{ADMIN, Account, Gc, Harbor, Policy, Right},
@@ -56,14 +56,18 @@ async fn a_blob_is_looked_for_where_it_shall_be_mounted_from() {
     harbor.reset();
     assert!(matches!(push.offer(&to, &layer(&content), Some(&from)).await.unwrap(), Offer::Mounted));
     let journal = harbor.requests();
-    assert_eq!((journal.count("HEAD", Kind::Blob), journal.count("POST", Kind::Upload)), (2, 1), "{journal}");
+    assert_eq!(
+        (journal.count("HEAD", RequestKind::Blob), journal.count("POST", RequestKind::Upload)),
+        (2, 1),
+        "{journal}"
+    );
     harbor.sweep();
     assert!(push.has(&to, &layer(&content)).await.unwrap(), "it was kept");
     // What this run saw there is not looked for again.
     let third = repository(&harbor.host(), "team/third");
     harbor.reset();
     assert!(matches!(push.offer(&third, &layer(&content), Some(&to)).await.unwrap(), Offer::Mounted));
-    assert_eq!(harbor.requests().count("HEAD", Kind::Blob), 1, "{}", harbor.requests());
+    assert_eq!(harbor.requests().count("HEAD", RequestKind::Blob), 1, "{}", harbor.requests());
 }
 
 #[tokio::test]
@@ -218,11 +222,11 @@ async fn a_login_without_the_right_to_push_sends_nothing() {
     assert_eq!(Reason::of(&error), Some(Reason::NoRight), "{error}");
     assert!(error.message().ends_with("may not push to the project `team`"), "{error}");
     // The very first request goes bare, and learns who wants a token.
-    assert_eq!(harbor.requests().count("POST", Kind::Upload), 1, "{}", harbor.requests());
+    assert_eq!(harbor.requests().count("POST", RequestKind::Upload), 1, "{}", harbor.requests());
     for number in 0..5 {
         assert!(send(&push, &at, &noise(200 + number)).await.is_err());
     }
-    assert_eq!(harbor.requests().count("POST", Kind::Upload), 1, "{}", harbor.requests());
+    assert_eq!(harbor.requests().count("POST", RequestKind::Upload), 1, "{}", harbor.requests());
 }
 
 #[tokio::test]
@@ -265,7 +269,11 @@ async fn a_full_project_gets_no_bytes_and_keeps_what_it_has() {
     harbor.reset();
     quota(&send(&upload, &to, &noise(5)).await.unwrap_err());
     let journal = harbor.requests();
-    assert_eq!((journal.count("POST", Kind::Upload), journal.count("PUT", Kind::Upload)), (0, 0), "{journal}");
+    assert_eq!(
+        (journal.count("POST", RequestKind::Upload), journal.count("PUT", RequestKind::Upload)),
+        (0, 0),
+        "{journal}"
+    );
     assert!(matches!(upload.offer(&from, &layer(&small), None).await.unwrap(), Offer::Have));
     assert!(matches!(upload.offer(&to, &layer(&small), Some(&from)).await.unwrap(), Offer::Mounted));
     upload.tag(&image_at(&harbor.host(), "team/from:v2"), &app.manifest).await.unwrap();
@@ -298,7 +306,7 @@ async fn a_project_that_refused_a_layer_gets_what_is_smaller_and_manifests() {
         let error = send(&push, &name.repository, &noise(size)).await.unwrap_err();
         assert_eq!(Reason::of(&error), Some(Reason::Quota), "{error}");
     }
-    assert_eq!(harbor.requests().count("POST", Kind::Upload), 0, "{}", harbor.requests());
+    assert_eq!(harbor.requests().count("POST", RequestKind::Upload), 0, "{}", harbor.requests());
     bring(config).await.unwrap();
     push.tag(&name, &app.manifest).await.unwrap();
     assert_eq!(harbor.digest_of("team/app:v1"), Some(app.manifest.digest().to_string()));
@@ -307,7 +315,7 @@ async fn a_project_that_refused_a_layer_gets_what_is_smaller_and_manifests() {
     refused(50).await;
     harbor.reset();
     refused(51).await;
-    assert_eq!(harbor.requests().count("POST", Kind::Upload), 0, "{}", harbor.requests());
+    assert_eq!(harbor.requests().count("POST", RequestKind::Upload), 0, "{}", harbor.requests());
 }
 
 #[tokio::test]
@@ -368,13 +376,13 @@ async fn a_manifest_that_harbor_stumbles_over_is_sent_again_and_one_that_it_cann
     let push = push(&harbor);
     harbor.stumble(1);
     put(&push, &at, &image("linux/amd64", &["layer"])).await.unwrap();
-    assert_eq!(harbor.requests().count("PUT", Kind::Manifest), 2);
+    assert_eq!(harbor.requests().count("PUT", RequestKind::Manifest), 2);
     harbor.reset();
     let odd = artifact(sealift_core::content::well_known::OCI_CONFIG, "no json", &["layer"], &[]);
     let error = put(&push, &at, &odd).await.unwrap_err();
     assert_eq!((Reason::of(&error), error.is_retryable()), (Some(Reason::Unreadable), false), "{error}");
     assert!(error.hint_text().unwrap().contains("its config"), "{error:?}");
-    assert_eq!(harbor.requests().count("PUT", Kind::Manifest), 3, "{}", harbor.requests());
+    assert_eq!(harbor.requests().count("PUT", RequestKind::Manifest), 3, "{}", harbor.requests());
 }
 
 #[tokio::test]
@@ -422,5 +430,5 @@ async fn the_very_first_request_of_a_second_run_may_be_the_one_that_is_not_sent(
         let error = sent.await.expect("nothing waits for itself").unwrap_err();
         assert_eq!(Reason::of(&error), Some(Reason::NoRight), "{error}");
     }
-    assert_eq!(harbor.requests().count("POST", Kind::Upload), 1, "{}", harbor.requests());
+    assert_eq!(harbor.requests().count("POST", RequestKind::Upload), 1, "{}", harbor.requests());
 }

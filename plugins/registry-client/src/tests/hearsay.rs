@@ -5,7 +5,7 @@ use sealift_core::{
     notes::{Notes, Room},
     stage::Push,
 };
-use sealift_serve::access::Kind;
+use sealift_serve::access::RequestKind;
 use sealift_testkit::{
     book::Book,
     registry::{Registry, login as htpasswd_line},
@@ -36,7 +36,7 @@ async fn the_second_run_brings_its_token_with_the_first_request() {
     service.forget();
     run(&registry.host(), login("bot", "secret"), book.notes()).await;
     assert_eq!((unauthorized(&registry), service.asked().len()), (0, 1));
-    assert_eq!(registry.requests().of_kind(Kind::Ping), 0);
+    assert_eq!(registry.requests().of_kind(RequestKind::Ping), 0);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use sealift_core::{
     error::ErrorKind,
     stage::{Fetch, Push, Want},
 };
-use sealift_serve::access::Kind;
+use sealift_serve::access::RequestKind;
 use sealift_testkit::registry::Registry;
 
 use super::{double::*, setting::*};
@@ -195,7 +195,7 @@ async fn requests_are_counted_by_host_and_method() {
     let host = registry.host();
     assert!(stats.iter().any(|one| one == (host.as_str(), "PUT", 1)), "{stats:?}");
     assert_eq!(stats.total(), u64::try_from(registry.requests().total()).unwrap());
-    assert_eq!(registry.requests().of_kind(Kind::Ping), 0, "nobody is asked beforehand");
+    assert_eq!(registry.requests().of_kind(RequestKind::Ping), 0, "nobody is asked beforehand");
     let tallies = client.tallies();
     let [tally] = &tallies[..] else { panic!("{tallies:?}") };
     assert_eq!((tally.of.as_str(), tally.get("put"), tally.get("requests")), (host.as_str(), 1, stats.total()));

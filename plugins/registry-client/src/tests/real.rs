@@ -6,7 +6,7 @@ use sealift_core::{
     error::ErrorKind,
     stage::{Fetch, Known, Offer, Push, Want},
 };
-use sealift_serve::access::Kind;
+use sealift_serve::access::RequestKind;
 use sealift_testkit::{
     images::{image, index},
     registry::Registry,
@@ -53,9 +53,9 @@ async fn a_blob_costs_one_post_and_one_put_and_one_get() {
     assert_eq!(send(&push, &at, &content).await.unwrap(), "sent");
     assert_eq!(read(&fetch, &at, &layer(&content)).await.unwrap(), content);
     let requests = registry.requests();
-    assert_eq!(requests.count("POST", Kind::Upload), 1, "{requests}");
-    assert_eq!(requests.count("PUT", Kind::Upload), 1, "{requests}");
-    assert_eq!(requests.count("GET", Kind::Blob), 1, "{requests}");
+    assert_eq!(requests.count("POST", RequestKind::Upload), 1, "{requests}");
+    assert_eq!(requests.count("PUT", RequestKind::Upload), 1, "{requests}");
+    assert_eq!(requests.count("GET", RequestKind::Blob), 1, "{requests}");
     assert_eq!(requests.total(), 3, "{requests}");
 }
 
@@ -68,7 +68,7 @@ async fn what_is_there_costs_one_post() {
     registry.reset();
     assert_eq!(send(&push_of(&client()), &at, &content).await.unwrap(), "have");
     let requests = registry.requests();
-    assert_eq!((requests.count("POST", Kind::Upload), requests.total()), (1, 1), "{requests}");
+    assert_eq!((requests.count("POST", RequestKind::Upload), requests.total()), (1, 1), "{requests}");
 }
 
 #[tokio::test]
@@ -178,7 +178,7 @@ async fn a_registry_without_referrers_is_asked_once() {
         assert_eq!(found[0].digest, *signature.manifest.digest());
     }
     assert!(fetch.referrers(&at, &digest_of(b"y")).await.unwrap().is_empty());
-    assert_eq!(registry.requests().count("GET", Kind::Referrers), 1, "also by eight at once");
+    assert_eq!(registry.requests().count("GET", RequestKind::Referrers), 1, "also by eight at once");
 }
 
 #[tokio::test]

@@ -16,11 +16,11 @@ use super::{
     tls::{self, ServerVerification},
 };
 
-/// How a proxy is named.
+/// The hint about the variables of proxies.
 pub(crate) const PROXY: &str =
     "write it as `http://proxy.example.com:3128`; hosts that `NO_PROXY` names are reached without";
 
-/// What a request carries.
+/// The connection pools of a host, by what requests carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ConnectionPool {
     /// A few KiB either way.

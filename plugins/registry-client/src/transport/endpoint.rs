@@ -1,4 +1,4 @@
-//! Where a registry is reached: scheme, host, trust; decided with the first request, before anything secret is sent.
+//! The endpoint of a registry: scheme, host, trust; decided with the first request, before anything secret is sent.
 
 use std::{
     path::PathBuf,

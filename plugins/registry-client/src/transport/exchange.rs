@@ -1,6 +1,6 @@
 //! One exchange with a registry, and the redirects that it may lead to.
 //!
-//! Redirects are followed by hand: the policy judges each of them, and whatever is secret stays with the origin of the
+//! Redirects are followed by hand: the policy judges each of them, and secrets stay with the origin of the
 //! registry (distribution-spec, "API"; Azure and S3 refuse requests that still carry it).
 
 use http::{HeaderValue, Method, StatusCode, header};
@@ -85,7 +85,7 @@ impl Transport {
     }
 }
 
-/// Where an response wants the request to go instead, if that request may go there.
+/// Returns the location of a redirect that a request with this method may follow.
 fn redirect(request: &Request<'_>, response: &Response) -> Option<String> {
     let follows = match response.status() {
         StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND | StatusCode::SEE_OTHER => reads(&request.method),
@@ -113,7 +113,7 @@ fn reads(method: &Method) -> bool {
     *method == Method::GET || *method == Method::HEAD
 }
 
-/// What the policy refuses will be refused again.
+/// Returns the error for a URL that the policy refuses; it is final.
 pub(crate) fn refused(refused: RefusedUrl) -> Error {
     Error::new(ErrorKind::Denied, refused.to_string()).hint(refused.remedy())
 }

@@ -9,7 +9,7 @@ use url::{Host, Url};
 
 use crate::network_scope::{NetworkScope, is_local_name};
 
-/// Which proxy leads where.
+/// The proxies of a client.
 #[derive(Clone, Default)]
 pub(crate) struct Proxies {
     http: Option<Url>,
@@ -52,19 +52,19 @@ impl Proxies {
         Self { http, https, except: except.unwrap_or_default(), broken }
     }
 
-    /// What is wrong with the variables.
+    /// Returns the problems of the variables.
     pub(crate) fn troubles(&self) -> impl Iterator<Item = &str> {
         let same = |(at, one): &(usize, &BadProxy)| self.broken[..*at].iter().all(|other| other.why != one.why);
         self.broken.iter().enumerate().filter(same).map(|(_, broken)| broken.why.as_str())
     }
 
-    /// What is wrong with the proxy that leads to a URL.
+    /// Returns the problem of the proxy that leads to a URL.
     pub(crate) fn trouble(&self, url: &Url) -> Option<&str> {
         let broken = self.broken.iter().find(|broken| broken.scheme == url.scheme())?;
         (!self.is_direct(url)).then_some(&*broken.why)
     }
 
-    /// Whether none leads anywhere.
+    /// Returns true if there are no proxies.
     pub(crate) fn is_empty(&self) -> bool {
         self.http.is_none() && self.https.is_none()
     }
@@ -75,7 +75,7 @@ impl Proxies {
         proxy.filter(|_| !self.is_direct(url))
     }
 
-    /// Whether a URL is reached without a proxy in any case.
+    /// Returns true if a URL is always reached without a proxy.
     fn is_direct(&self, url: &Url) -> bool {
         let Some(host) = url.host() else { return true };
         let port = url.port_or_known_default();
@@ -83,7 +83,7 @@ impl Proxies {
             || self.except.iter().any(|except| except.matches(&host, port))
     }
 
-    /// Whether this is the host name of a proxy: it is resolved in order to reach the proxy, not a registry.
+    /// Returns true for the host name of a proxy, which is resolved in order to reach the proxy.
     pub(crate) fn is_proxy(&self, host: &str) -> bool {
         [&self.http, &self.https].into_iter().flatten().any(|proxy| proxy.host_str() == Some(host))
     }

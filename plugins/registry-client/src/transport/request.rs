@@ -1,4 +1,4 @@
-//! What is asked of a registry.
+//! Requests to a registry.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use url::Url;
 use super::ConnectionPool;
 use crate::{operation::Operation, scope::Scopes, timing::Timing};
 
-/// Where a request goes.
+/// The target of a request.
 #[derive(Clone, Debug)]
 pub(crate) enum RequestTarget {
     /// A path below the API's root, with its query: `library/nginx/tags/list?n=1000`.
@@ -28,14 +28,13 @@ pub(crate) struct Request<'a> {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Option<Bytes>,
     pub(crate) pool: ConnectionPool,
-    /// How long the answer may take.
+    /// The time limit of the response.
     pub(crate) limit: Duration,
-    /// Whether it is sent again after an answer that says "later". After a lost connection, and when the host asks for
-    /// a pause, it is in any case.
+    /// It is sent again after a status such as 503. After a lost connection or 429 it always is.
     pub(crate) retry_busy: bool,
-    /// Whether a 500 is an answer, because it may be about what was sent.
+    /// A 500 is returned as a response, because it may be about what was sent.
     pub(crate) accept_500: bool,
-    /// Whether a redirect to another place is followed; else it is the answer.
+    /// Redirects to other URLs are followed; else they are returned as responses.
     pub(crate) follow_redirects: bool,
 }
 

@@ -1,7 +1,7 @@
 //! Names become addresses here, and the [policy](crate::url_policy) is held here too.
 //!
 //! A check of literal addresses alone is no check: a name may resolve to anything. So addresses that a registry must
-//! not send us to are taken out before anybody connects. What a registry's own name resolves to is remembered, because
+//! not refer to are removed before a connection is made. What a registry's own name resolves to is remembered, because
 //! it says how far inside others may be.
 
 use std::{
@@ -18,7 +18,7 @@ use crate::{
     url_policy::{RefusedUrl, UrlPolicy},
 };
 
-/// Where a registry is, and who else may be where.
+/// A resolver that connects to no address further inside than the registry.
 #[derive(Clone)]
 pub(crate) struct GuardedResolver(Arc<ResolverState>);
 
@@ -39,7 +39,7 @@ impl GuardedResolver {
         Self(Arc::new(ResolverState { home, reach, trusted, proxies }))
     }
 
-    /// What URLs are judged by.
+    /// Returns the policy for URLs of the registry.
     pub(crate) fn policy(&self) -> UrlPolicy<'_> {
         UrlPolicy { url: &self.0.home, reach: self.0.reach.get().copied(), trusted: &self.0.trusted }
     }

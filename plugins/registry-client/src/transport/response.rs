@@ -1,4 +1,4 @@
-//! What came back: a status and headers at once, a body only as far as it is wanted.
+//! Responses: status and headers at once, the body as far as it is needed.
 
 use std::time::Duration;
 
@@ -19,17 +19,17 @@ pub(crate) struct Response {
     response: reqwest::Response,
     /// The URL that answered, after all redirects.
     pub(crate) url: Url,
-    /// Whether that is elsewhere than at the registry.
+    /// The response comes from another origin than the registry.
     pub(crate) foreign: bool,
-    /// What was shown to get it.
+    /// The credentials that were sent for it.
     pub(crate) shown: Shown,
-    /// What its error says, once that was read or found out in another way.
+    /// The body of an error, once it was read or found out in another way.
     known: Option<ErrorBody>,
 }
 
-/// How much of an error is read.
+/// The bytes of an error body that are read.
 const ERROR_BYTES: usize = 64 << 10;
-/// How much of a body that nobody wants is read so that its connection can be used again.
+/// The bytes of an unused body that are read so that its connection can be reused.
 const DISCARDED_BYTES: usize = 64 << 10;
 const DISCARD_TIME: Duration = Duration::from_secs(5);
 
@@ -93,7 +93,7 @@ impl Response {
         }
     }
 
-    /// What an error says; as much of it as comes in time.
+    /// Returns the body of an error, as much of it as comes in time.
     pub(crate) async fn error_body(mut self) -> ErrorBody {
         self.peek().await.clone()
     }
@@ -107,7 +107,7 @@ impl Response {
         self.known.insert(said)
     }
 
-    /// What an error says that has no body, found out by another request.
+    /// Sets the body of an error that has none, found out by another request.
     pub(crate) fn set_error_body(&mut self, body: ErrorBody) {
         self.known = Some(body);
     }

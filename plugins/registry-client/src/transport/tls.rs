@@ -1,4 +1,4 @@
-//! Who is trusted: the roots of the system, private CAs, client certificates.
+//! TLS settings: the roots of the system, private CAs, client certificates.
 
 use std::{
     io,
@@ -13,7 +13,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 
 use super::verify::{Believing, Verifying};
 
-/// What a host is verified by, besides the roots of the system, and what we show of ourselves.
+/// CAs of one host besides the roots of the system, and the client certificate for it.
 #[derive(Clone, Default)]
 pub(crate) struct Trust {
     /// Certificates of private CAs, and self-signed ones of servers.
@@ -28,7 +28,7 @@ pub(crate) struct Identity {
     key: PrivateKeyDer<'static>,
 }
 
-/// How a server is verified.
+/// The verification of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ServerVerification {
     /// By the roots of the system and these.
@@ -109,8 +109,8 @@ pub(crate) fn read_identity(certificate: &[u8], key: &[u8]) -> Result<Arc<Identi
     Ok(trial.identity.expect("it was put there"))
 }
 
-/// What the directories of certificates have for a host: `*.crt` are CAs, `NAME.cert` with `NAME.key` is ours. All of
-/// them count; the first client certificate is shown.
+/// Reads the certificates for a host: `*.crt` are CAs, `NAME.cert` with `NAME.key` is a client certificate. All CAs
+/// count, and the first client certificate.
 ///
 /// # Errors
 /// A sentence with the file that cannot be used.
@@ -129,7 +129,7 @@ async fn from_directory(directory: &Path) -> Result<Trust, String> {
     let mut trust = Trust::default();
     let mut entries = match tokio::fs::read_dir(directory).await {
         Ok(entries) => entries,
-        // As Docker does: a directory that we may not look into is somebody else's.
+        // As Docker does: a directory without permission to read is skipped.
         Err(error) if matches!(error.kind(), NotFound | NotADirectory | PermissionDenied) => return Ok(trust),
         Err(error) => return Err(format!("cannot read `{}`: {error}", directory.display())),
     };

@@ -1,7 +1,7 @@
 //! Does a server speak TLS? Asked once for a host where both are possible, before any credential is sent.
 //!
 //! A TLS client hello is enough: a TLS server answers with a handshake or an alert record, everything else with
-//! something else, or not at all. No HTTP request is spent, so nothing appears in anybody's access log.
+//! something else, or not at all. No HTTP request is spent, so nothing appears in an access log.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use tokio::{
     time::timeout,
 };
 
-/// What a server turned out to speak.
+/// The protocol of a server.
 #[derive(Debug)]
 pub(crate) enum Protocol {
     /// TLS.

@@ -1,8 +1,8 @@
-//! Whether the certificate of a server is to be believed.
+//! Verification of server certificates.
 //!
 //! The verifier of the platform decides, with one exception: a server that shows the very certificate that the user
 //! trusts. `openssl req -x509` makes self-signed certificates that say of themselves that they are a CA, and Docker's own
-//! page about insecure registries does so. webpki refuses a CA as certificate of a server whatever is trusted; OpenSSL and
+//! page about insecure registries does so. webpki refuses a CA as certificate of a server in any case; OpenSSL and
 //! Go take it.
 
 use std::sync::Arc;

@@ -3,7 +3,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use base64::{Engine as _, prelude::*};
 use sealift_core::content::well_known;
-use sealift_serve::access::Kind;
+use sealift_serve::access::RequestKind;
 use serde_json::json;
 
 use super::asking::Asker;
@@ -29,10 +29,10 @@ async fn what_is_pushed_stands_in_the_registry_behind_and_in_the_list() {
     assert_eq!(list[0]["digest"], both.manifest.digest().to_string());
     assert_eq!(list[0]["tags"][0]["name"], "v1");
     let behind = harbor.registry().requests();
-    assert_eq!(behind.count("PUT", Kind::Manifest), 2);
+    assert_eq!(behind.count("PUT", RequestKind::Manifest), 2);
     assert!(behind.iter().all(|request| !request.path.ends_with("/manifests/v1")), "tags are the database's: {behind}");
     // Answers come in order, and the ones that a test counts are all there.
-    assert_eq!(harbor.requests().count("PUT", Kind::Manifest), 2);
+    assert_eq!(harbor.requests().count("PUT", RequestKind::Manifest), 2);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Where an upload goes on: the `Location` of its start, and the URL that ends it.
+//! The URLs of an upload: the `Location` of its start, and the one that ends it.
 
 use http::header;
 use sealift_core::{

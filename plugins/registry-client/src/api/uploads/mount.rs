@@ -32,8 +32,8 @@ pub(super) async fn learn_blob_check(registry: &Registry, at: &Repository, item:
     }
 }
 
-/// Whether a blob may be mounted from a repository. Harbor's mount does not look whether garbage collection has marked
-/// a blob, and neither takes the mark off; its HEAD does both. So what this run did not see there is looked at first.
+/// Returns true if a blob may be mounted from a repository. Harbor's mount neither notices nor removes the mark of garbage
+/// collection on a blob; its HEAD does both. So HEAD goes first for a blob that this run did not see there.
 pub(super) async fn may_mount(
     registry: &Registry,
     at: &Repository,

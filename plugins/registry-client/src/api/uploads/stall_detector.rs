@@ -16,7 +16,7 @@ use futures::Stream;
 use sealift_core::{blob::Blob, error::Error};
 use tokio::time::Instant;
 
-/// What is known of an upload while it runs.
+/// Detects an upload that stands still.
 #[derive(Debug)]
 pub(super) struct StallDetector(Mutex<UploadState>);
 
@@ -24,11 +24,11 @@ pub(super) struct StallDetector(Mutex<UploadState>);
 struct UploadState {
     phase: UploadPhase,
     left: u64,
-    /// What the source said when it failed; the HTTP client would only say that the body failed.
+    /// The error of the source; the HTTP client would only say that the body failed.
     failed: Option<Error>,
 }
 
-/// Who is being waited for.
+/// The side that is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum UploadPhase {
     /// The source of the bytes.
@@ -39,7 +39,7 @@ enum UploadPhase {
     Answer(Instant),
 }
 
-/// How a server kept us waiting for too long.
+/// The way in which a server stalled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stalled {
     /// It took no bytes.
@@ -74,12 +74,12 @@ impl StallDetector {
         }
     }
 
-    /// Whether all bytes were handed over.
+    /// Returns true if all bytes were handed over.
     pub(super) fn all_sent(&self) -> bool {
         matches!(self.state().phase, UploadPhase::Answer(_))
     }
 
-    /// What the source said when it failed.
+    /// Returns the error of the source, if it failed.
     pub(super) fn source_failed(&self) -> Option<Error> {
         self.state().failed.clone()
     }

@@ -48,8 +48,8 @@ pub(super) struct RegistryUpload {
     place: Option<Place>,
 }
 
-/// Nobody waits for a place for longer. Several destinations of one blob wait for each other's, so waiting without end
-/// could be for ever.
+/// The time limit for waiting for a permit. Transfers to several hosts take permits one by one, so unbounded waits could
+/// deadlock.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl RegistryUpload {
@@ -85,7 +85,7 @@ impl RegistryUpload {
         }
         let url = closing(self.location.clone(), &self.item.digest);
         let foreign = !same_origin(&url, &reached.root);
-        // An empty body is asked for by nobody, so what it would say is heard before.
+        // hyper does not poll an empty body, so it is drained here for its error.
         let body = if size == 0 {
             blob.read_to_end(0).await?;
             Body::from("")
@@ -145,8 +145,8 @@ impl RegistryUpload {
         }
     }
 
-    /// What the registry says it stored. distribution 2.8 names a sha256 digest for what was uploaded by sha512, so only
-    /// like is compared with like; of what we did not hash, nothing but the very digest will do.
+    /// Checks the digest that the registry says it stored. distribution 2.8 names a sha256 digest for an upload by sha512, so
+    /// only digests of one algorithm are compared. Bytes that were not hashed here need the very digest.
     fn check(&self, stored: Option<&Digest>, hashed: bool) -> Result<()> {
         let confirmed = stored == Some(&self.item.digest);
         self.registry.observed.learn_confirms(confirmed);
@@ -164,7 +164,7 @@ impl RegistryUpload {
         }
     }
 
-    /// Whether the blob arrived although its answer did not. That it stands there says nothing of bytes that nobody
+    /// Returns true if the blob arrived although its response did not. That it exists says nothing of bytes that were not
     /// hashed.
     async fn arrived(&self, failed: &Error) -> bool {
         failed.kind() == ErrorKind::Unavailable
