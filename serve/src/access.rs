@@ -7,7 +7,7 @@ use std::fmt;
 
 /// The resource of a request, by its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
+pub enum RequestKind {
     /// `/v2/` itself.
     Ping,
     /// `/v2/<name>/manifests/<reference>`.
@@ -28,7 +28,7 @@ pub enum Kind {
     Other,
 }
 
-impl Kind {
+impl RequestKind {
     /// The kind of a request with this path; a query after it does not matter.
     pub fn of(path: &str) -> Self {
         let path = path.split('?').next().unwrap_or_default();
@@ -69,8 +69,8 @@ pub struct Request {
 
 impl Request {
     /// Returns the kind of resource.
-    pub fn kind(&self) -> Kind {
-        Kind::of(&self.path)
+    pub fn kind(&self) -> RequestKind {
+        RequestKind::of(&self.path)
     }
 }
 
@@ -96,12 +96,12 @@ impl Requests {
     }
 
     /// Counts the requests with this method for this kind of resource.
-    pub fn count(&self, method: &str, kind: Kind) -> usize {
+    pub fn count(&self, method: &str, kind: RequestKind) -> usize {
         self.0.iter().filter(|request| request.method == method && request.kind() == kind).count()
     }
 
     /// Counts the requests for this kind of resource, of all methods.
-    pub fn of_kind(&self, kind: Kind) -> usize {
+    pub fn of_kind(&self, kind: RequestKind) -> usize {
         self.0.iter().filter(|request| request.kind() == kind).count()
     }
 }
@@ -126,21 +126,21 @@ mod tests {
     #[test]
     fn the_path_says_what_a_request_is_about() {
         for (path, kind) in [
-            ("/v2/", Kind::Ping),
-            ("/v2", Kind::Ping),
-            ("/v2/_catalog?n=3", Kind::Catalog),
-            ("/v2/a/b/manifests/v1", Kind::Manifest),
-            ("/v2/a/blobs/sha256:00", Kind::Blob),
-            ("/v2/a/blobs/uploads/", Kind::Upload),
-            ("/v2/a/blobs/uploads/?mount=sha256:00&from=b", Kind::Upload),
-            ("/v2/a/blobs/uploads/3f-1?_state=x/y", Kind::Upload),
-            ("/v2/a/tags/list?n=1000", Kind::Tags),
-            ("/v2/tags/list/manifests/x", Kind::Manifest),
-            ("/v2/a/referrers/sha256:00?artifactType=x", Kind::Referrers),
-            ("/auth/token?scope=repository:a:pull", Kind::Token),
-            ("/healthz", Kind::Other),
+            ("/v2/", RequestKind::Ping),
+            ("/v2", RequestKind::Ping),
+            ("/v2/_catalog?n=3", RequestKind::Catalog),
+            ("/v2/a/b/manifests/v1", RequestKind::Manifest),
+            ("/v2/a/blobs/sha256:00", RequestKind::Blob),
+            ("/v2/a/blobs/uploads/", RequestKind::Upload),
+            ("/v2/a/blobs/uploads/?mount=sha256:00&from=b", RequestKind::Upload),
+            ("/v2/a/blobs/uploads/3f-1?_state=x/y", RequestKind::Upload),
+            ("/v2/a/tags/list?n=1000", RequestKind::Tags),
+            ("/v2/tags/list/manifests/x", RequestKind::Manifest),
+            ("/v2/a/referrers/sha256:00?artifactType=x", RequestKind::Referrers),
+            ("/auth/token?scope=repository:a:pull", RequestKind::Token),
+            ("/healthz", RequestKind::Other),
         ] {
-            assert_eq!(Kind::of(path), kind, "{path}");
+            assert_eq!(RequestKind::of(path), kind, "{path}");
         }
     }
 }
