@@ -85,8 +85,8 @@ impl fmt::Debug for Login {
 
 /// A source of logins, such as a credential file or the token endpoint of a cloud.
 ///
-/// The registry client shares one answer between all requests that it serves, tries a login that was never accepted
-/// only a few times in a run, and bounds the time of each call. Calls for different hosts run at the same time.
+/// The registry client shares one answer between all requests to a repository, and tries a login that was never accepted
+/// only once in a run. Calls for different repositories run at the same time.
 #[async_trait]
 pub trait LoginProvider: Send + Sync {
     /// Returns the login for a repository, or `None` if this provider has none for it.
@@ -100,6 +100,12 @@ pub trait LoginProvider: Send + Sync {
     ///
     /// A provider that keeps nothing does nothing here.
     async fn invalidate(&self, login: &Login);
+
+    /// Returns false if it certainly has no login for a repository. Must be quick: no program runs and no request is
+    /// sent. Default: true.
+    async fn may_have(&self, _repository: &Repository) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 //!
 //! Core knows no disk: whoever has one keeps the notes in a [`Notebook`]. A note is hearsay. It may be old, wrong or
 //! gone, so it is used only where being wrong costs a request and nothing else: a manifest is found by its digest and
-//! checked against it, a repository that is said to have a blob is only asked whether it can be mounted from, a way to
-//! log in is dropped when it does not work. Nothing secret is noted.
+//! checked against it, a repository that is said to have a blob is only asked whether it can be mounted from. Nothing
+//! secret is noted.
 
 use std::{fmt, sync::Arc};
 
@@ -27,22 +27,19 @@ pub enum Room {
     Manifests,
     /// Which repositories of a store have which blobs, by store.
     Blobs,
-    /// How registries want to be logged in to, by URL.
-    Challenges,
     /// What registries do in their own way, by host.
     Hosts,
 }
 
 impl Room {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Manifests, Self::Blobs, Self::Challenges, Self::Hosts];
+    pub const ALL: [Self; 3] = [Self::Manifests, Self::Blobs, Self::Hosts];
 
     /// Its name, fit for a file or folder.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Manifests => "manifests",
             Self::Blobs => "blobs",
-            Self::Challenges => "challenges",
             Self::Hosts => "hosts",
         }
     }

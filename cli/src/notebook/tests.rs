@@ -26,7 +26,7 @@ fn what_one_run_notes_another_one_reads() {
     let notes = book(root.path());
     assert_eq!(notes.get(Room::Blobs, "a.io").unwrap(), "second");
     assert_eq!(notes.get(Room::Blobs, "../../b.io").unwrap(), &b"\n\xff"[..]);
-    assert_eq!(notes.get(Room::Challenges, "a.io"), None);
+    assert_eq!(notes.get(Room::Hosts, "a.io"), None);
 }
 
 #[test]
@@ -48,10 +48,10 @@ fn a_broken_note_is_dropped_and_can_be_written_again() {
 fn a_note_about_something_else_is_not_taken_for_this_one() {
     let root = tempfile::tempdir().unwrap();
     let notes = book(root.path());
-    notes.put(Room::Challenges, "https://a.io/", b"basic");
-    let folder = root.path().join(VERSION).join(Room::Challenges.name());
-    fs::rename(file_in(root.path(), Room::Challenges), folder.join(Digest::of(b"https://b.io/").hex())).unwrap();
-    assert_eq!(notes.get(Room::Challenges, "https://b.io/"), None);
+    notes.put(Room::Hosts, "a.io", b"blobs are found by HEAD");
+    let folder = root.path().join(VERSION).join(Room::Hosts.name());
+    fs::rename(file_in(root.path(), Room::Hosts), folder.join(Digest::of(b"b.io").hex())).unwrap();
+    assert_eq!(notes.get(Room::Hosts, "b.io"), None);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use sealift_core::{content::Repository, error::Result, tally::Tally};
 
 use crate::{
     api::{ApiRequest, ApiResponse, Catalog, Grant, TagList, login, product, tags},
-    auth::Access,
+    auth::RepositoryAccess,
     credentials::Credentials,
     referrer_tags::ReferrerTags,
     registry::{Common, Registry, RegistrySettings},
@@ -64,7 +64,7 @@ impl Client {
     }
 
     /// Announces requests to a repository, so that one token may serve it and others of its registry.
-    pub(crate) fn announce(&self, repository: &Repository, access: Access) {
+    pub(crate) fn announce(&self, repository: &Repository, access: RepositoryAccess) {
         self.registry(repository).announce(repository, access);
     }
 

@@ -17,7 +17,7 @@ use sealift_core::{
 
 use crate::{
     api::{blobs, manifests},
-    auth::Access,
+    auth::RepositoryAccess,
     client::Client,
     operation::Operation,
     registry::Registry,
@@ -87,7 +87,7 @@ impl RegistryFetch {
 impl Fetch for RegistryFetch {
     fn expect(&self, repository: &Repository) {
         for place in self.client.sources(repository, false) {
-            self.client.announce(&place, Access::Pull);
+            self.client.announce(&place, RepositoryAccess::Pull);
         }
     }
 

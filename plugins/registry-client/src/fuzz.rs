@@ -11,7 +11,7 @@ use url::Url;
 use crate::{
     api,
     auth::Challenges,
-    credentials::Shown,
+    credentials::SentSecrets,
     error::ErrorBody,
     network_scope::NetworkScope,
     url_policy::{UrlPolicy, UrlPurpose},
@@ -68,7 +68,7 @@ pub fn retry_after(bytes: &[u8]) {
 
 /// The body of an error: one line that can be shown.
 pub fn error_body(bytes: &[u8]) {
-    let said = ErrorBody::of(bytes, &Shown::default());
+    let said = ErrorBody::of(bytes, &SentSecrets::default());
     assert!(!said.text.chars().any(char::is_control), "{said:?}");
     assert!(said.text.chars().count() <= 201, "{said:?}");
 }

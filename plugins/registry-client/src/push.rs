@@ -22,7 +22,7 @@ use crate::{
         manifests::{self, ManifestHead},
         put_manifest, referrers, tags, uploads,
     },
-    auth::Access,
+    auth::RepositoryAccess,
     client::Client,
     operation::Operation,
     registry::Registry,
@@ -71,7 +71,7 @@ impl Push for RegistryPush {
 
     fn expect(&self, source: &Repository, targets: &[Repository]) {
         for at in self.naming.repositories(source, targets) {
-            self.client.announce(&at, Access::Push);
+            self.client.announce(&at, RepositoryAccess::Push);
         }
     }
 

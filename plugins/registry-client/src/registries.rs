@@ -10,6 +10,7 @@ use std::{
 use sealift_core::{
     diagnostic::Diagnostic,
     error::of_io,
+    login::LoginProvider,
     plugin::{BuildContext, ConfigError, Section, SectionPlugin},
     tally::Tally,
 };
@@ -18,7 +19,7 @@ use crate::{
     client::Client,
     config::{Config, Registry, canonical},
     containers::Containers,
-    credentials::{Credentials, Logins},
+    credentials::{Credentials, DockerFiles},
     profile,
     registry::{Common, RegistrySettings},
     request_counts::RequestCounters,
@@ -99,7 +100,10 @@ impl Registries {
         });
         let common = Common {
             network: Arc::new(Network { timing, proxies, certs_d, counts: RequestCounters::default() }),
-            logins: Arc::new(Logins::new(Arc::clone(&auth_file), cx.environment(), timing.helper)),
+            logins: vec![
+                Arc::clone(&auth_file) as Arc<dyn LoginProvider>,
+                Arc::new(DockerFiles::new(cx.environment(), timing.helper)),
+            ],
             containers,
             notes: cx.notes().clone(),
         };

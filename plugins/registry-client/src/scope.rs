@@ -27,6 +27,11 @@ impl Scopes {
         Self(text.split_whitespace().map(str::to_owned).collect())
     }
 
+    /// Returns these scopes together with others, where those are more.
+    pub(crate) fn and(self, others: &Self) -> Self {
+        others.iter().fold(self, |all, scope| all.and_demanded(Some(scope)))
+    }
+
     /// Also to read another one, from which blobs are mounted.
     pub(crate) fn and_pull(self, other: &Repository) -> Self {
         self.and_demanded(Some(&format!("repository:{}:pull", other.path())))

@@ -2,7 +2,7 @@
 
 use sealift_core::{content::Repository, error::Result};
 
-use crate::{auth::Tried, operation::Operation, registry::Registry, scope::Scopes};
+use crate::{auth::Progress, operation::Operation, registry::Registry, scope::Scopes};
 
 /// The rights of a login in a repository, as far as they are known before it is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,20 +35,20 @@ pub(crate) async fn grant(registry: &Registry, at: &Repository) -> Result<Grant>
     let operation = Operation::ProductApi(at);
     let (auth, scopes) = (&registry.auth, Scopes::push(at));
     let endpoint = registry.transport.endpoint().await.map_err(|error| error.context(operation))?;
-    let mut ticket = auth.ticket(endpoint, at, &scopes, &Tried::default()).await?;
-    if ticket.is_bare() {
-        let tried = Tried::introduced_as(auth.introduce(endpoint, operation).await);
-        ticket = auth.ticket(endpoint, at, &scopes, &tried).await?;
+    let mut authorization = auth.authorize(endpoint, at, &scopes, &Progress::default()).await?;
+    if authorization.is_unknown() {
+        let progress = Progress::with_scheme(auth.ping(endpoint, operation).await);
+        authorization = auth.authorize(endpoint, at, &scopes, &progress).await?;
     }
-    let Some(claims) = ticket.claims() else { return Ok(Grant::Unknown) };
-    if claims.is_nobodys() && ticket.has_login() {
+    let Some(claims) = authorization.claims() else { return Ok(Grant::Unknown) };
+    if claims.is_anonymous() && authorization.has_login() {
         // A login that is not accepted looks like this, and so does every login while the database is away.
         let response = registry.execute(&registry.probe(Operation::LogIn(at), scopes)).await?;
         response.discard().await;
         return Ok(Grant::Unknown);
     }
     Ok(match claims {
-        claims if claims.is_nobodys() => Grant::Nobody,
+        claims if claims.is_anonymous() => Grant::Nobody,
         claims if claims.allows(at.path(), "push") => Grant::Push,
         _ => Grant::NoPush,
     })

@@ -12,7 +12,7 @@ use sealift_core::{
 use tokio::time::Instant;
 
 use crate::{
-    credentials::Shown,
+    credentials::{SentSecrets, basic_header},
     error::ErrorBody,
     operation::Operation,
     registry::Registry,
@@ -44,13 +44,13 @@ pub struct ApiResponse {
     /// The body, whole.
     pub body: Bytes,
     headers: HeaderMap,
-    shown: Shown,
+    secrets: SentSecrets,
 }
 
 impl ApiResponse {
     /// Returns where the login came from that was used; none if there was none.
     pub fn login(&self) -> Option<String> {
-        self.shown.origin()
+        self.secrets.origin()
     }
 
     /// Returns a header, if it is there and is text.
@@ -60,12 +60,12 @@ impl ApiResponse {
 
     /// Returns true if an error has this code.
     pub fn has_code(&self, code: &str) -> bool {
-        ErrorBody::of(&self.body, &self.shown).has(code)
+        ErrorBody::of(&self.body, &self.secrets).has(code)
     }
 
     /// Returns the message of an error: one short line without secrets, empty if there is none.
     pub fn message(&self) -> String {
-        ErrorBody::of(&self.body, &self.shown).text
+        ErrorBody::of(&self.body, &self.secrets).text
     }
 }
 
@@ -96,9 +96,9 @@ async fn send_once(registry: &Registry, api_request: &ApiRequest<'_>) -> Result<
     let context = |error: Error| error.context(operation);
     registry.wait_for_pause().await.map_err(context)?;
     let at = registry.transport.endpoint().await.map_err(context)?;
-    let login = registry.login(api_request.repository).await.map_err(context)?;
-    let basic = login.as_ref().and_then(|login| login.basic());
-    let shown = Shown::new(login.filter(|_| basic.is_some()), basic.clone());
+    let login = registry.auth.login(api_request.repository).await.map_err(context)?;
+    let basic = login.as_ref().and_then(|current| basic_header(&current.login));
+    let secrets = SentSecrets::new(login.filter(|_| basic.is_some()), basic.clone());
     let mut url = at.root.clone();
     let path = &*api_request.path;
     let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
@@ -116,7 +116,7 @@ async fn send_once(registry: &Registry, api_request: &ApiRequest<'_>) -> Result<
         request = request.body(json, body.clone());
     }
     let mut response = registry.transport.exchange(at, &request, basic.as_ref()).await.map_err(context)?;
-    response.shown = shown;
+    response.secrets = secrets;
     read(registry, operation, response).await
 }
 
@@ -129,9 +129,9 @@ async fn read(registry: &Registry, operation: Operation<'_>, response: Response)
         let what = format!("{operation}: it redirects to another host");
         return Err(Error::new(ErrorKind::Unsupported, what));
     }
-    let (headers, shown) = (response.headers().clone(), response.shown.clone());
+    let (headers, secrets) = (response.headers().clone(), response.secrets.clone());
     let body = response.bytes(MAX_BYTES, registry.timing().idle_read).await;
     let body = body.map_err(|error| error.context(operation))?;
     registry.went_well();
-    Ok(ApiResponse { status: status.as_u16(), body, headers, shown })
+    Ok(ApiResponse { status: status.as_u16(), body, headers, secrets })
 }

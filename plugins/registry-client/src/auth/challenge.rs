@@ -3,36 +3,36 @@
 use http::{HeaderMap, header::WWW_AUTHENTICATE};
 use http_auth::{ChallengeRef, parser::ChallengeParser};
 
-/// What a 401 asks for.
+/// The challenges of a 401.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Challenges {
-    /// A token of a token service.
-    pub(crate) bearer: Option<Bearer>,
-    /// The scope that the token should have.
+    /// The token service of a Bearer challenge.
+    pub(crate) bearer: Option<BearerChallenge>,
+    /// The scope that a token should have.
     pub(crate) scope: Option<String>,
-    /// The token that was sent does not allow enough.
+    /// The token that was sent does not allow enough (`insufficient_scope`).
     pub(crate) insufficient_scope: bool,
-    /// User name and password.
+    /// There is a Basic challenge, for user name and password.
     pub(crate) basic: bool,
     /// The realm of a Basic challenge. Harbor is recognised by its own, which it sends to every token that it does not
     /// accept.
     pub(crate) basic_realm: Option<String>,
 }
 
-/// Where tokens come from.
+/// A token service.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Bearer {
-    /// The token service, as the registry wrote it: not judged yet.
+pub(crate) struct BearerChallenge {
+    /// Its URL as the registry wrote it, not checked by the URL policy yet.
     pub(crate) realm: String,
-    /// The name of the registry there.
+    /// The name that it has for the registry.
     pub(crate) service: Option<String>,
 }
 
-/// The longest header that is looked at.
+/// The longest header that is parsed, in bytes.
 const MAX_LENGTH: usize = 8 << 10;
 
 impl Challenges {
-    /// Reads all of them. What cannot be read is left out, from there to the end of its header.
+    /// Parses all challenges. A syntax error ends the header that it is in.
     pub(crate) fn read(headers: &HeaderMap) -> Self {
         let mut found = Self::default();
         for value in headers.get_all(WWW_AUTHENTICATE) {
@@ -53,7 +53,7 @@ impl Challenges {
         }
         if challenge.scheme.eq_ignore_ascii_case("bearer") && self.bearer.is_none() {
             let Some(realm) = parameter("realm") else { return };
-            self.bearer = Some(Bearer { realm, service: parameter("service") });
+            self.bearer = Some(BearerChallenge { realm, service: parameter("service") });
             self.scope = parameter("scope");
             self.insufficient_scope = parameter("error").is_some_and(|error| error == "insufficient_scope");
         }
@@ -72,8 +72,8 @@ mod tests {
         Challenges::read(&map)
     }
 
-    fn bearer(realm: &str, service: Option<&str>) -> Option<Bearer> {
-        Some(Bearer { realm: realm.to_owned(), service: service.map(str::to_owned) })
+    fn bearer(realm: &str, service: Option<&str>) -> Option<BearerChallenge> {
+        Some(BearerChallenge { realm: realm.to_owned(), service: service.map(str::to_owned) })
     }
 
     #[test]

@@ -1,41 +1,46 @@
-//! Logging in: what to send with a request, and what to make of a 401.
+//! Logging in: the `Authorization` header of a request, and the reaction to a 401.
 //!
-//! Nobody is asked beforehand (`GET /v2/`): the first real request is sent bare, its 401 says what the host wants, and
-//! that is remembered. From then on requests bring what is wanted from the start. Only where answers do not say enough
-//! is the root of the API [asked](introduction). What an earlier run learned [is tried first](hearsay).
+//! The first request is sent without a login. Its 401 tells which scheme the registry wants, and later requests are
+//! authorized from the start. The root of the API is [asked](ping) only where responses do not tell enough.
+//!
+//! ```text
+//! authorize  (authorization.rs)   scheme, login, token → header
+//! decide     (decision.rs)        sent × challenge × steps taken → one action
+//! respond    (respond.rs)         performs the action; true: send again
+//! ```
 
-mod batch;
+mod anonymous_access;
+mod authorization;
 mod challenge;
-mod claims;
-mod hearsay;
-mod introduction;
-mod strangers;
-mod ticket;
+mod decision;
+mod harbor_claims;
+mod ping;
+mod respond;
 mod token;
-mod tokens;
+mod token_cache;
+mod token_groups;
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 
-pub(crate) use batch::Access;
+use sealift_core::{content::Repository, error::Result};
+
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use challenge::Challenges;
-pub(crate) use claims::Claims;
-pub(crate) use ticket::Tried;
-
-use sealift_core::{content::Repository, notes::Notes};
+pub(crate) use decision::Progress;
+pub(crate) use harbor_claims::HarborClaims;
+pub(crate) use token_groups::RepositoryAccess;
 
 use self::{
-    batch::Batches,
-    challenge::{Bearer, Challenges as Read},
-    hearsay::Doubted,
-    strangers::Strangers,
-    tokens::Tokens,
+    anonymous_access::AnonymousAccess,
+    challenge::{BearerChallenge, Challenges as ReadChallenges},
+    token_cache::TokenCache,
+    token_groups::TokenGroups,
 };
 use crate::{
-    credentials::{Login, Logins},
+    credentials::{CurrentLogin, Logins},
     profile::CurrentProfile,
     retry::RetryState,
     transport::Transport,
@@ -44,38 +49,32 @@ use crate::{
 /// The login at one registry: a layer around its transport.
 pub(crate) struct Auth {
     transport: Arc<Transport>,
-    logins: Arc<Logins>,
-    /// The login of its entry in `[registries]`.
-    own_login: Option<Arc<Login>>,
-    notes: Notes,
+    logins: Logins,
     retry: Arc<RetryState>,
     profile: Arc<CurrentProfile>,
-    wanted: Mutex<Wanted>,
-    /// Whether only an earlier run says so.
-    hearsay: AtomicBool,
-    /// The login that was refused where only an earlier run sent it.
-    doubted: Mutex<Option<Doubted>>,
-    looked_up: AtomicBool,
+    scheme: Mutex<AuthScheme>,
+    /// The first request is over, so that its 401 is known to all.
     met: AtomicBool,
     first: tokio::sync::Mutex<()>,
-    introduced: tokio::sync::OnceCell<Option<Wanted>>,
-    strangers: Strangers,
-    tokens: Tokens,
-    batches: Batches,
+    ping: tokio::sync::OnceCell<Option<AuthScheme>>,
+    anonymous: AnonymousAccess,
+    tokens: TokenCache,
+    groups: TokenGroups,
 }
 
-/// What a host wants to see.
+/// The authentication scheme that a registry asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Wanted {
+pub(crate) enum AuthScheme {
+    /// None, or not known yet.
     #[default]
-    Nothing,
+    None,
     Basic,
-    Bearer(Bearer),
+    Bearer(BearerChallenge),
 }
 
-impl Wanted {
-    /// What challenges ask for, if anything.
-    fn of(challenges: &Read) -> Option<Self> {
+impl AuthScheme {
+    /// Returns the scheme that challenges ask for, if any. Bearer is preferred.
+    fn of(challenges: &ReadChallenges) -> Option<Self> {
         match &challenges.bearer {
             Some(bearer) => Some(Self::Bearer(bearer.clone())),
             None => challenges.basic.then_some(Self::Basic),
@@ -83,41 +82,30 @@ impl Wanted {
     }
 }
 
-/// The parts of a client that a login needs.
-pub(crate) struct AuthContext {
-    pub(crate) transport: Arc<Transport>,
-    pub(crate) logins: Arc<Logins>,
-    pub(crate) own_login: Option<Arc<Login>>,
-    pub(crate) notes: Notes,
-    pub(crate) retry: Arc<RetryState>,
-    pub(crate) profile: Arc<CurrentProfile>,
-}
-
 impl Auth {
-    pub(crate) fn new(context: AuthContext) -> Self {
-        let AuthContext { transport, logins, own_login, notes, retry, profile } = context;
+    pub(crate) fn new(
+        transport: Arc<Transport>,
+        logins: Logins,
+        retry: Arc<RetryState>,
+        profile: Arc<CurrentProfile>,
+    ) -> Self {
         Self {
             transport,
             logins,
-            own_login,
-            notes,
             retry,
             profile,
-            wanted: Mutex::default(),
-            hearsay: AtomicBool::default(),
-            doubted: Mutex::default(),
-            looked_up: AtomicBool::default(),
+            scheme: Mutex::default(),
             met: AtomicBool::default(),
             first: tokio::sync::Mutex::default(),
-            introduced: tokio::sync::OnceCell::default(),
-            strangers: Strangers::default(),
-            tokens: Tokens::default(),
-            batches: Batches::default(),
+            ping: tokio::sync::OnceCell::default(),
+            anonymous: AnonymousAccess::default(),
+            tokens: TokenCache::default(),
+            groups: TokenGroups::default(),
         }
     }
 
-    /// Lets one request go first, so that a hundred at once do not all learn from a 401 of their own. Whatever
-    /// comes of it, the others go together then.
+    /// Lets one request go first, so that a hundred concurrent ones do not each get a 401. The others continue when the
+    /// returned guard is dropped, whatever the result.
     pub(crate) async fn first_request(&self) -> Option<FirstRequest<'_>> {
         if self.met.load(Ordering::Acquire) {
             return None;
@@ -126,24 +114,48 @@ impl Auth {
         (!self.met.load(Ordering::Acquire)).then(|| FirstRequest { auth: self, _turn: turn })
     }
 
-    /// A repository will be asked for: one token may serve it and others.
-    pub(crate) fn expect(&self, repository: &Repository, access: Access) {
-        self.batches.expect(repository, access);
+    /// Announces requests to a repository, so that one token may serve it and others.
+    pub(crate) fn announce(&self, repository: &Repository, access: RepositoryAccess) {
+        self.groups.announce(repository, access);
     }
 
-    /// Detects the product by what the host wants.
-    fn detect(&self, wanted: &Wanted) {
-        if let Wanted::Bearer(Bearer { service: Some(service), .. }) = wanted {
-            self.profile.detect_by_service(service);
+    /// Returns the login for a repository.
+    ///
+    /// # Errors
+    /// If there may be one, and its file or helper cannot be used.
+    pub(crate) async fn login(&self, repository: &Repository) -> Result<Option<CurrentLogin>> {
+        self.logins.find(repository).await
+    }
+
+    /// Remembers the scheme that challenges ask for, and detects the product by it.
+    fn learn(&self, challenges: &ReadChallenges) {
+        if let Some(realm) = &challenges.basic_realm {
+            self.profile.detect_by_basic_realm(realm);
+        }
+        if let Some(scheme) = AuthScheme::of(challenges) {
+            self.adopt(&scheme);
         }
     }
 
-    fn wanted(&self) -> MutexGuard<'_, Wanted> {
-        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Uses a scheme for all further requests.
+    fn adopt(&self, scheme: &AuthScheme) {
+        let mut known = self.scheme();
+        // Harbor answers an expired bearer token with a Basic challenge, so the remembered one stays.
+        if *scheme == AuthScheme::Basic && *known != AuthScheme::None {
+            return;
+        }
+        if let AuthScheme::Bearer(BearerChallenge { service: Some(service), .. }) = scheme {
+            self.profile.detect_by_service(service);
+        }
+        known.clone_from(scheme);
+    }
+
+    fn scheme(&self) -> MutexGuard<'_, AuthScheme> {
+        self.scheme.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Held while the first request to a host is on its way.
+/// Held during the first request to a registry.
 pub(crate) struct FirstRequest<'a> {
     auth: &'a Auth,
     _turn: tokio::sync::MutexGuard<'a, ()>,

@@ -4,6 +4,7 @@ use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use sealift_core::{
     error::{Error, ErrorKind, Result},
+    login::LoginProvider,
     notes::Notes,
     secret::Secret,
 };
@@ -11,7 +12,7 @@ use sealift_core::{
 use super::Client;
 use crate::{
     config::canonical,
-    credentials::Logins,
+    credentials::DockerFiles,
     profile,
     registry::{Common, RegistrySettings},
     request_counts::RequestCounters,
@@ -28,6 +29,7 @@ use crate::{
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct ClientBuilder {
     hosts: Vec<(String, HostConfig)>,
+    logins: Vec<Arc<dyn LoginProvider>>,
     certs_d: Vec<PathBuf>,
     retry: RetryPolicy,
     without_environment: bool,
@@ -85,6 +87,12 @@ impl ClientBuilder {
         self
     }
 
+    /// Adds a source of logins. It is asked after the logins of [`HostConfig`] and before those of Docker and Podman.
+    pub fn login(mut self, provider: Arc<dyn LoginProvider>) -> Self {
+        self.logins.push(provider);
+        self
+    }
+
     /// Sets how failed requests are repeated. Default: [`RetryPolicy::default`].
     pub fn retry(self, retry: RetryPolicy) -> Self {
         Self { retry, ..self }
@@ -115,6 +123,8 @@ impl ClientBuilder {
         let with_environment = !self.without_environment;
         let environment = move |name: &str| std::env::var(name).ok().filter(|_| with_environment);
         let timing = Timing { retry: self.retry, ..Timing::default() };
+        let mut logins = self.logins;
+        logins.push(Arc::new(DockerFiles::new(Arc::new(environment), timing.helper)));
         let common = Common {
             network: Arc::new(Network {
                 timing,
@@ -122,7 +132,7 @@ impl ClientBuilder {
                 certs_d: self.certs_d,
                 counts: RequestCounters::default(),
             }),
-            logins: Arc::new(Logins::new(Arc::default(), Arc::new(environment), timing.helper)),
+            logins,
             containers: Arc::default(),
             notes: Notes::default(),
         };

@@ -1,49 +1,49 @@
-//! What `registries.conf` says of a repository (containers-registries.conf(5)).
+//! The meaning of `registries.conf` for a repository (containers-registries.conf(5)).
 
 use sealift_core::content::Repository;
 
-/// All entries, by prefix.
+/// All entries.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct RegistriesConf(Vec<Entry>);
+pub(crate) struct RegistriesConf(Vec<RegistryRule>);
 
 /// One `[[registry]]`.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
-    /// The beginning of the names that it is about; `*.` in front stands for all hosts below a domain.
+pub(super) struct RegistryRule {
+    /// The prefix of the names that it applies to; a leading `*.` stands for all hosts below a domain.
     pub(super) prefix: String,
-    /// What stands in place of the prefix where images are; empty: the same.
+    /// The replacement of the prefix; the same if empty.
     pub(super) location: String,
     pub(super) insecure: bool,
     pub(super) blocked: bool,
     pub(super) mirrors: Vec<Mirror>,
-    /// Where it was written, for messages.
+    /// The file that it is in, for messages.
     pub(super) file: String,
 }
 
-/// Another place of the same images.
+/// A mirror of the same images.
 #[derive(Clone, Debug)]
 pub(super) struct Mirror {
     pub(super) location: String,
     pub(super) insecure: bool,
-    pub(super) pulls: Pulls,
+    pub(super) pulls: MirroredPulls,
 }
 
-/// What is pulled from a mirror.
+/// The pulls that a mirror is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pulls {
+pub(super) enum MirroredPulls {
     All,
     Digests,
     Tags,
 }
 
 impl RegistriesConf {
-    /// Adds an entry, in place of an earlier one for the same prefix.
-    pub(super) fn put(&mut self, entry: Entry) {
+    /// Adds an entry, which replaces an earlier one for the same prefix.
+    pub(super) fn put(&mut self, entry: RegistryRule) {
         self.0.retain(|known| known.prefix != entry.prefix);
         self.0.push(entry);
     }
 
-    /// The places where images of a repository may be read, mirrors first, the repository's own place last.
+    /// Returns the repositories from which images of a repository may be read: mirrors first, its own last.
     pub(crate) fn sources(&self, repository: &Repository, by_digest: bool) -> Vec<Repository> {
         if self.0.is_empty() {
             return vec![repository.clone()];
@@ -52,9 +52,9 @@ impl RegistriesConf {
         let Some((entry, matched)) = self.find(&name) else { return vec![repository.clone()] };
         let rest = &name[matched..];
         let fits = |mirror: &&Mirror| match mirror.pulls {
-            Pulls::All => true,
-            Pulls::Digests => by_digest,
-            Pulls::Tags => !by_digest,
+            MirroredPulls::All => true,
+            MirroredPulls::Digests => by_digest,
+            MirroredPulls::Tags => !by_digest,
         };
         let mirrors = entry.mirrors.iter().filter(fits).map(|mirror| mirror.location.as_str());
         let at = |location: &str| match location {
@@ -66,9 +66,9 @@ impl RegistriesConf {
         found
     }
 
-    /// Returns true if the certificate of a host is not verified, and plain http is spoken with it.
+    /// Returns true if the certificate of a host is not verified, and plain http is used where it has no TLS.
     pub(crate) fn is_insecure(&self, host: &str) -> bool {
-        let about = |entry: &Entry| match entry.location.split('/').next().unwrap_or_default() {
+        let about = |entry: &RegistryRule| match entry.location.split('/').next().unwrap_or_default() {
             "" => matched(&format!("{host}/x"), entry.prefix.split('/').next().unwrap_or_default()).is_some(),
             location => location == host || entry.prefix.split('/').next() == Some(host),
         };
@@ -78,7 +78,7 @@ impl RegistriesConf {
         })
     }
 
-    /// The file that blocks a repository, if one does.
+    /// Returns the file that blocks a repository, if one does.
     pub(crate) fn blocked_by(&self, repository: &Repository) -> Option<&str> {
         if self.0.is_empty() {
             return None;
@@ -87,14 +87,14 @@ impl RegistriesConf {
         entry.blocked.then_some(&*entry.file)
     }
 
-    /// The entry with the longest prefix of a name, and how much of the name that is.
-    fn find(&self, name: &str) -> Option<(&Entry, usize)> {
+    /// Returns the entry with the longest prefix of a name, and the length of the prefix in the name.
+    fn find(&self, name: &str) -> Option<(&RegistryRule, usize)> {
         let found = self.0.iter().filter_map(|entry| Some((entry, matched(name, &entry.prefix)?)));
         found.max_by_key(|(entry, _)| entry.prefix.len())
     }
 }
 
-/// How much of a name a prefix covers, if it does: up to the end of an element.
+/// Returns how many bytes of a name a prefix covers, `None` if it does not end at the end of an element.
 fn matched(name: &str, prefix: &str) -> Option<usize> {
     let end = match prefix.strip_prefix('*') {
         Some(domain) if domain.starts_with('.') => {

@@ -1,4 +1,4 @@
-//! Where `registries.conf` is, and what is written there (containers-registries.conf(5)).
+//! The location and the format of `registries.conf` (containers-registries.conf(5)).
 
 use std::{
     io,
@@ -8,53 +8,53 @@ use std::{
 use sealift_core::{error::of_io, plugin::BuildContext};
 use serde::Deserialize;
 
-use super::conf::{Entry, Mirror, Pulls, RegistriesConf};
+use super::conf::{Mirror, MirroredPulls, RegistriesConf, RegistryRule};
 
-/// The file, as far as it concerns a copy. Keys that are not known here are about other things.
+/// The file. Keys that do not matter for a copy are ignored.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Written {
-    registry: Vec<Registry>,
+struct ConfFile {
+    registry: Vec<RegistryTable>,
     /// Version 1.
-    registries: First,
+    registries: Version1,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct First {
-    insecure: Names,
-    block: Names,
+struct Version1 {
+    insecure: Version1Names,
+    block: Version1Names,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Names {
+struct Version1Names {
     registries: Vec<String>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
-struct Registry {
+struct RegistryTable {
     prefix: String,
     location: String,
     insecure: bool,
     blocked: bool,
     mirror_by_digest_only: bool,
-    mirror: Vec<WrittenMirror>,
+    mirror: Vec<MirrorTable>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
-struct WrittenMirror {
+struct MirrorTable {
     location: String,
     insecure: bool,
     pull_from_mirror: String,
 }
 
-/// Reads the files that count on this machine, for this user.
+/// Reads the files that apply on this machine, for this user.
 ///
 /// # Errors
-/// A sentence with the file that cannot be used.
+/// A sentence that names the file that cannot be used.
 pub(super) fn registries_conf(cx: &BuildContext<'_>) -> Result<RegistriesConf, String> {
     let variable = |name: &str| cx.env(name).filter(|value| !value.is_empty());
     if let Some(file) = variable("CONTAINERS_REGISTRIES_CONF") {
@@ -64,7 +64,7 @@ pub(super) fn registries_conf(cx: &BuildContext<'_>) -> Result<RegistriesConf, S
     read_all(&files(user.as_deref(), Path::new("/etc/containers"))?)
 }
 
-/// The user's file goes before that of the system, and takes its drop-ins along.
+/// Returns the files in order. The user's file replaces that of the system, together with its drop-ins.
 pub(super) fn files(user: Option<&Path>, system: &Path) -> Result<Vec<PathBuf>, String> {
     let own = user.map(|user| user.join("registries.conf")).filter(|file| file.exists());
     let drop_ins = |root: &Path| drop_ins(&root.join("registries.conf.d"));
@@ -98,7 +98,7 @@ fn is_nothing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// Later files replace what earlier ones say of the same prefix.
+/// Reads files in order. A later file replaces the entry of an earlier one for the same prefix.
 pub(super) fn read_all(files: &[PathBuf]) -> Result<RegistriesConf, String> {
     let mut conf = RegistriesConf::default();
     for file in files {
@@ -107,14 +107,14 @@ pub(super) fn read_all(files: &[PathBuf]) -> Result<RegistriesConf, String> {
             Err(error) if is_nothing(&error) => continue,
             Err(error) => return Err(format!("cannot read `{}`: {}", file.display(), of_io(&error))),
         };
-        let written: Written = toml::from_str(&text)
+        let written: ConfFile = toml::from_str(&text)
             .map_err(|error| format!("`{}` cannot be read: {}", file.display(), error.message()))?;
         for registry in written.registry {
             conf.put(entry(registry, file)?);
         }
         for (names, insecure) in [(written.registries.insecure, true), (written.registries.block, false)] {
             for name in names.registries {
-                let one = Registry { location: name, insecure, blocked: !insecure, ..Registry::default() };
+                let one = RegistryTable { location: name, insecure, blocked: !insecure, ..RegistryTable::default() };
                 conf.put(entry(one, file)?);
             }
         }
@@ -122,7 +122,7 @@ pub(super) fn read_all(files: &[PathBuf]) -> Result<RegistriesConf, String> {
     Ok(conf)
 }
 
-fn entry(written: Registry, file: &Path) -> Result<Entry, String> {
+fn entry(written: RegistryTable, file: &Path) -> Result<RegistryRule, String> {
     let bare = |text: String| text.trim_end_matches('/').to_owned();
     let (mut prefix, mut location) = (bare(written.prefix), bare(written.location));
     let wild = prefix.starts_with("*.");
@@ -139,13 +139,13 @@ fn entry(written: Registry, file: &Path) -> Result<Entry, String> {
         location: bare(mirror.location),
         insecure: mirror.insecure,
         pulls: match mirror.pull_from_mirror.as_str() {
-            "digest-only" => Pulls::Digests,
-            "tag-only" => Pulls::Tags,
-            _ if written.mirror_by_digest_only => Pulls::Digests,
-            _ => Pulls::All,
+            "digest-only" => MirroredPulls::Digests,
+            "tag-only" => MirroredPulls::Tags,
+            _ if written.mirror_by_digest_only => MirroredPulls::Digests,
+            _ => MirroredPulls::All,
         },
     });
-    Ok(Entry {
+    Ok(RegistryRule {
         prefix,
         location,
         insecure: written.insecure,

@@ -1,4 +1,4 @@
-//! What is configured on a machine for podman, skopeo, buildah and CRI-O: `registries.conf`.
+//! `registries.conf`, the configuration of podman, skopeo, buildah and CRI-O on a machine.
 //!
 //! Read only where a pipeline says so ([`Config`]), because it changes where images come from.
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{RegistriesConf, load};
 
-/// Which settings of podman, skopeo and CRI-O count.
+/// The settings of podman, skopeo and CRI-O that are followed.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
@@ -20,7 +20,7 @@ pub struct Config {
     pub registries_conf: bool,
 }
 
-/// The settings that count.
+/// The settings that are followed.
 #[derive(Default)]
 pub struct Containers {
     pub(crate) conf: RegistriesConf,

@@ -1,6 +1,6 @@
-//! Credential helpers: programs called `docker-credential-NAME` that are asked for a login.
+//! Credential helpers: programs called `docker-credential-NAME` that print a login.
 //!
-//! A helper may hang, on a locked keyring for example, so it has a limit and is killed when that is over.
+//! A helper may hang, on a locked keyring for example, so it is killed after a time limit.
 
 use std::{process::Stdio, time::Duration};
 
@@ -13,15 +13,16 @@ use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Answer {
+struct HelperOutput {
     username: String,
     secret: String,
 }
 
-/// Asks a helper about a server; none if it does not know it. It is looked for in `path`, a list of directories.
+/// Returns the user name and secret that a helper has for a server, `None` if it has none. `path` is the list of
+/// directories in which the program is looked for.
 ///
 /// # Errors
-/// If there is no such program, or it fails, hangs or talks nonsense. What it printed is not repeated.
+/// If there is no such program, it fails, hangs, or prints something else. Its output is not quoted.
 pub(super) async fn ask(
     name: &str,
     server: &str,
@@ -62,6 +63,6 @@ pub(super) async fn ask(
         let unknown = String::from_utf8_lossy(&said).contains("credentials not found");
         return if unknown { Ok(None) } else { Err(fail(&format!("failed with {}", output.status))) };
     }
-    let answer: Answer = serde_json::from_slice(&output.stdout).map_err(|_| fail("gave no readable answer"))?;
+    let answer: HelperOutput = serde_json::from_slice(&output.stdout).map_err(|_| fail("gave no readable answer"))?;
     Ok(Some((answer.username, Secret::new(answer.secret))))
 }

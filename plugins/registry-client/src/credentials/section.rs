@@ -1,24 +1,28 @@
 //! The section `[credentials]`: image-syncer's auth file.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::BTreeSet,
     fmt,
-    sync::Arc,
+    path::PathBuf,
+    sync::{PoisonError, RwLock},
 };
 
 use schemars::JsonSchema;
 use sealift_core::{
+    async_trait,
     content::Repository,
     diagnostic::Diagnostic,
+    error::Result as CoreResult,
+    login::{Login, LoginProvider},
     plugin::{BuildContext, ConfigError, Section, SectionPlugin},
 };
 use sealift_image_syncer::{AuthFile, Dialect, Variables, auth_file, config_file, is_config_file, read};
 use serde::Deserialize;
 
-use super::Login;
+use super::entry_login;
 use crate::config::canonical;
 
-/// Where logins are written besides `[registries]`.
+/// The file with logins, besides those in `[registries]`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -35,12 +39,20 @@ pub struct Config {
     pub dialect: Dialect,
 }
 
-/// The logins of an auth file.
+/// The logins of an auth file. It is read again after a login was rejected.
 #[derive(Default)]
 pub struct Credentials {
-    auth: AuthFile,
-    logins: HashMap<String, Arc<Login>>,
+    auth: RwLock<AuthFile>,
+    source: Option<AuthFileSource>,
     insecure: BTreeSet<String>,
+}
+
+/// How an auth file is read.
+struct AuthFileSource {
+    path: PathBuf,
+    /// The path as the user wrote it, for messages.
+    written: String,
+    variables: Variables,
 }
 
 sealift_core::inventory::submit! { SectionPlugin::of::<Credentials>() }
@@ -51,19 +63,50 @@ impl Section for Credentials {
 
     fn build(config: Option<Config>, cx: &BuildContext<'_>) -> Result<Self, ConfigError> {
         let Config { file, dialect } = config.unwrap_or_default();
-        let Some(file) = file else { return Ok(Self::of(AuthFile::default(), "")) };
-        let text = read(&cx.path(&file), &file).map_err(ConfigError::from).map_err(|error| error.at("file"))?;
+        let Some(written) = file else { return Ok(Self::default()) };
         let variables = Variables::of(cx).in_dialect(dialect);
-        let at_the_key = |found: Vec<Diagnostic>| ConfigError::from(found).at("file");
-        let (auth, warnings) = if is_config_file(&text, &file) {
-            let (config, found) = config_file(&text, &file, &variables).map_err(at_the_key)?;
-            // Where rules may fail alone, the list tells what is wrong with them.
-            (config.auth, found.into_iter().filter(|found| !found.is_error()).collect())
-        } else {
-            auth_file(&text, &file, &variables).map_err(at_the_key)?
-        };
+        let source = AuthFileSource { path: cx.path(&written), written, variables };
+        let (auth, warnings) = source.read().map_err(|error| error.at("file"))?;
         warnings.into_iter().for_each(|warning| cx.warn(warning));
-        Ok(Self::of(auth, &file))
+        Ok(Self::of(auth, source))
+    }
+}
+
+impl AuthFileSource {
+    fn read(&self) -> Result<(AuthFile, Vec<Diagnostic>), ConfigError> {
+        let Self { path, written, variables } = self;
+        let text = read(path, written).map_err(ConfigError::from)?;
+        if !is_config_file(&text, written) {
+            return auth_file(&text, written, variables).map_err(ConfigError::from);
+        }
+        let (config, found) = config_file(&text, written, variables).map_err(ConfigError::from)?;
+        // The list reports rules that are left out.
+        Ok((config.auth, found.into_iter().filter(|found| !found.is_error()).collect()))
+    }
+}
+
+#[async_trait]
+impl LoginProvider for Credentials {
+    async fn get(&self, repository: &Repository) -> CoreResult<Option<Login>> {
+        let Some(source) = &self.source else { return Ok(None) };
+        let auth = self.auth.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(auth.login_for(repository).and_then(|entry| {
+            let (username, password) = entry.username.as_ref().zip(entry.password.as_ref())?;
+            let origin = format!("`{}`, entry `{}`", source.written, entry.key);
+            Some(entry_login(username.expose(), password.clone(), origin))
+        }))
+    }
+
+    async fn invalidate(&self, _: &Login) {
+        let Some(source) = &self.source else { return };
+        match source.read() {
+            Ok((auth, _)) => *self.auth.write().unwrap_or_else(PoisonError::into_inner) = auth,
+            Err(_) => tracing::debug!(file = source.written, "the auth file cannot be read again"),
+        }
+    }
+
+    async fn may_have(&self, repository: &Repository) -> bool {
+        self.auth.read().unwrap_or_else(PoisonError::into_inner).login_for(repository).is_some()
     }
 }
 
@@ -74,30 +117,13 @@ impl fmt::Debug for Credentials {
 }
 
 impl Credentials {
-    fn of(auth: AuthFile, file: &str) -> Self {
-        let mut logins = HashMap::new();
-        let mut insecure = BTreeSet::new();
-        for login in auth.logins() {
-            if let Some((username, password)) = login.username.as_ref().zip(login.password.as_ref()) {
-                let origin = format!("`{file}`, entry `{}`", login.key);
-                let made = Login::password(username.expose(), password.clone(), origin);
-                logins.insert(login.key.clone(), Arc::new(made));
-            }
-            let registry = login.key.split('/').next().unwrap_or_default();
-            if let Some(registry) = canonical(registry).ok().filter(|_| login.insecure) {
-                insecure.insert(registry);
-            }
-        }
-        Self { auth, logins, insecure }
+    fn of(auth: AuthFile, source: AuthFileSource) -> Self {
+        let insecure = auth.logins().filter(|entry| entry.insecure);
+        let insecure = insecure.filter_map(|entry| canonical(entry.key.split('/').next()?).ok()).collect();
+        Self { auth: RwLock::new(auth), source: Some(source), insecure }
     }
 
-    /// The login for a repository.
-    pub(crate) fn find(&self, repository: &Repository) -> Option<&Arc<Login>> {
-        self.logins.get(&self.auth.login_for(repository)?.key)
-    }
-
-    /// Whether an entry for this registry says `insecure`. How a host is reached is one thing for all its
-    /// repositories, so one entry is enough.
+    /// Returns true if an entry for this registry says `insecure`. It counts for all repositories of the registry.
     pub(crate) fn is_insecure(&self, registry: &str) -> bool {
         self.insecure.contains(registry)
     }
@@ -105,9 +131,11 @@ impl Credentials {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use sealift_core::plugin::Purpose;
 
-    use super::*;
+    use super::{super::account, *};
 
     fn build(file: &str, text: &str) -> Result<Credentials, ConfigError> {
         let dir = tempfile::tempdir().unwrap();
@@ -116,25 +144,46 @@ mod tests {
         Credentials::build(Some(Config { file: Some(file.to_owned()), ..Config::default() }), &cx)
     }
 
-    fn username(credentials: &Credentials, repository: &str) -> Option<String> {
-        credentials.find(&repository.parse().unwrap()).and_then(|login| login.username().map(str::to_owned))
+    async fn username(credentials: &Credentials, repository: &str) -> Option<String> {
+        let login = credentials.get(&repository.parse().unwrap()).await.unwrap()?;
+        account(&login).map(str::to_owned)
     }
 
-    #[test]
-    fn the_longest_key_gives_the_login() {
+    #[tokio::test]
+    async fn the_longest_key_gives_the_login() {
         let text = "quay.io: {username: a, password: p}\nquay.io/coreos: {username: b, password: p, insecure: true}\n";
         let found = build("auth.yaml", text).unwrap();
-        assert_eq!(username(&found, "quay.io/coreos/etcd").as_deref(), Some("b"));
-        assert_eq!(username(&found, "quay.io/other/x").as_deref(), Some("a"));
-        assert_eq!(username(&found, "ghcr.io/other/x"), None);
+        assert_eq!(username(&found, "quay.io/coreos/etcd").await.as_deref(), Some("b"));
+        assert_eq!(username(&found, "quay.io/other/x").await.as_deref(), Some("a"));
+        assert_eq!(username(&found, "ghcr.io/other/x").await, None);
         assert!(found.is_insecure("quay.io") && !found.is_insecure("ghcr.io"));
     }
 
-    #[test]
-    fn the_old_single_file_serves_as_well() {
+    #[tokio::test]
+    async fn the_old_single_file_serves_as_well() {
         let text =
             r#"{"auth": {"quay.io": {"username": "a", "password": "p"}}, "images": {"quay.io/a/b": "h.io/a/b"}}"#;
-        assert_eq!(username(&build("config.json", text).unwrap(), "quay.io/a/b").as_deref(), Some("a"));
+        assert_eq!(username(&build("config.json", text).unwrap(), "quay.io/a/b").await.as_deref(), Some("a"));
+    }
+
+    #[tokio::test]
+    async fn the_file_is_read_again_after_a_login_was_rejected() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("auth.yaml");
+        let cx = BuildContext::new(Arc::new(|_| None), dir.path(), Purpose::Run);
+        let config = Config { file: Some("auth.yaml".to_owned()), ..Config::default() };
+        std::fs::write(&file, "quay.io: {username: a, password: old}\n").unwrap();
+        let found = Credentials::build(Some(config), &cx).unwrap();
+        let repository = "quay.io/a/b".parse().unwrap();
+        let get = async || found.get(&repository).await.unwrap().unwrap();
+        let old = get().await;
+        std::fs::write(&file, "quay.io: {username: a, password: new}\n").unwrap();
+        assert_eq!(get().await, old);
+        found.invalidate(&old).await;
+        assert_eq!(get().await.secret().expose(), "new");
+        std::fs::write(&file, "quay.io: {usern").unwrap();
+        found.invalidate(&old).await;
+        assert_eq!(get().await.secret().expose(), "new", "a file that is being written is no reason to forget");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use crate::credentials::Shown;
+use crate::credentials::SentSecrets;
 
 /// The body of an error response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,17 +38,17 @@ struct ErrorItem {
 
 impl ErrorBody {
     /// Understands the errors of distribution-spec, the habits of token services, and plain text.
-    pub(crate) fn of(body: &[u8], shown: &Shown) -> Self {
+    pub(crate) fn of(body: &[u8], secrets: &SentSecrets) -> Self {
         if let Ok(body) = serde_json::from_slice::<ErrorDocument>(body) {
             let items = body.errors.unwrap_or_default();
             let codes = items.iter().filter_map(|item| item.code.as_deref()).map(str::to_ascii_uppercase).collect();
             let text = items.iter().find_map(ErrorItem::text).or(body.message).unwrap_or_default();
-            return Self { codes, text: clean(&shown.hide(undoubled(text))) };
+            return Self { codes, text: clean(&secrets.hide(undoubled(text))) };
         }
         let text = String::from_utf8_lossy(&body[..body.len().min(4096)]);
         let page = text.trim_start().starts_with('<');
         // A page is for browsers; its status says as much.
-        let text = if page { String::new() } else { clean(&shown.hide(text.into_owned())) };
+        let text = if page { String::new() } else { clean(&secrets.hide(text.into_owned())) };
         Self { codes: Vec::new(), text }
     }
 
@@ -148,7 +148,7 @@ mod tests {
             ("  <html><body>Bad gateway", "", ""),
             ("", "", ""),
         ] {
-            let said = ErrorBody::of(body.as_bytes(), &Shown::default());
+            let said = ErrorBody::of(body.as_bytes(), &SentSecrets::default());
             assert_eq!((said.codes.join(","), said.text.as_str()), (codes.to_owned(), text), "{body}");
         }
     }
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn what_is_said_twice_is_quoted_once() {
         let said = |text: &str| {
-            ErrorBody::of(format!(r#"{{"errors":[{{"message":"{text}"}}]}}"#).as_bytes(), &Shown::default())
+            ErrorBody::of(format!(r#"{{"errors":[{{"message":"{text}"}}]}}"#).as_bytes(), &SentSecrets::default())
         };
         assert_eq!(said("project x not found: project x not found").text, "project x not found");
         for text in ["a: b", ": ", "ab: abc", "ä: ä!"] {
@@ -174,7 +174,7 @@ mod tests {
             ("denied: can not push artifact to a proxy project: prox".to_owned(), false),
         ] {
             let body = format!(r#"{{"errors":[{{"code":"DENIED","message":"{text}"}}]}}"#);
-            assert_eq!(ErrorBody::of(body.as_bytes(), &Shown::default()).is_full(), full, "{text}");
+            assert_eq!(ErrorBody::of(body.as_bytes(), &SentSecrets::default()).is_full(), full, "{text}");
         }
     }
 
@@ -185,7 +185,7 @@ mod tests {
             (r#"{"message":"<http://a.example/b>"}"#, "<http://a.example/b>"),
             ("why? because", "why? because"),
         ] {
-            assert_eq!(ErrorBody::of(said.as_bytes(), &Shown::default()).text, text);
+            assert_eq!(ErrorBody::of(said.as_bytes(), &SentSecrets::default()).text, text);
         }
     }
 
@@ -193,10 +193,12 @@ mod tests {
     fn what_is_shown_is_one_short_clean_line() {
         let said = ErrorBody::of(
             b"red \x1b[31malert\x1b[0m\r\nERROR forged \xff line\x07 \xe2\x80\xae txet",
-            &Shown::default(),
+            &SentSecrets::default(),
         );
         assert!(!said.text.chars().any(char::is_control), "{:?}", said.text);
         assert!(!said.text.contains(['\n', '\u{202e}']));
-        assert!(ErrorBody::of("x".repeat(100_000).as_bytes(), &Shown::default()).text.chars().count() <= SHOWN + 1);
+        assert!(
+            ErrorBody::of("x".repeat(100_000).as_bytes(), &SentSecrets::default()).text.chars().count() <= SHOWN + 1
+        );
     }
 }

@@ -43,11 +43,6 @@ impl CurrentProfile {
         self.detect(|profile| profile.matches_basic_realm(realm));
     }
 
-    /// Drops a detection that rests on an earlier run.
-    pub(crate) fn reset_detection(&self) {
-        *self.detected.write().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
     fn detect(&self, matches: impl Fn(&dyn RegistryProfile) -> bool) {
         if let Some(found) = PROFILES.into_iter().find(|profile| matches(*profile)) {
             *self.detected.write().unwrap_or_else(PoisonError::into_inner) = Some(found);

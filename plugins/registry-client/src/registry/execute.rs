@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::Registry;
 use crate::{
-    auth::Tried,
+    auth::Progress,
     error::{LONG_NAME, Reason},
     retry::{FailedTry, is_transient},
     transport::{ConnectionPool, Request, Response},
@@ -22,15 +22,15 @@ impl Registry {
     /// If there is no response, the host is not ready to answer, or it rejects the login. Other refusals are responses.
     pub(crate) async fn execute(&self, request: &Request<'_>) -> Result<Response> {
         let mut attempts = self.retry.attempts(self.retry.policy().requests);
-        let mut tried = Tried::default();
+        let mut progress = Progress::default();
         loop {
             let began = Instant::now();
-            let failed = match self.attempt(request, &mut tried).await {
+            let failed = match self.attempt(request, &mut progress).await {
                 Ok(Some(response)) => return Ok(response),
                 Ok(None) => continue,
                 Err(error) => error,
             };
-            let failed_try = self.failed_try(began, &failed, tried.in_vain);
+            let failed_try = self.failed_try(began, &failed, progress.is_unauthorizable);
             let pause = attempts.pause_of_request(&self.retry, &failed, &failed_try);
             let Some(pause) = pause else { return Err(failed) };
             self.transport.counts().retry(self.transport.api_host());
@@ -45,7 +45,7 @@ impl Registry {
     }
 
     /// Sends a request once. Returns none if the same request is to be sent again, now that more is known.
-    async fn attempt(&self, request: &Request<'_>, tried: &mut Tried) -> Result<Option<Response>> {
+    async fn attempt(&self, request: &Request<'_>, progress: &mut Progress) -> Result<Option<Response>> {
         let context = |error: Error| error.context(request.operation);
         let repository = request.operation.repository();
         if let Some(file) = self.common.containers.conf.blocked_by(repository) {
@@ -62,53 +62,57 @@ impl Registry {
         let first = self.auth.first_request().await;
         self.wait_for_pause().await.map_err(context)?;
         self.ceilings.keep(request).await;
-        let ticket = self.auth.ticket(at, repository, &request.scopes, tried).await;
-        tried.in_vain = ticket.is_err();
-        let mut ticket = ticket.map_err(context)?;
-        if request.operation.writes() && ticket.lacks_push(repository) {
+        let authorization = self.auth.authorize(at, repository, &request.scopes, progress).await;
+        progress.is_unauthorizable = authorization.is_err();
+        let mut authorization = authorization.map_err(context)?;
+        if request.operation.writes() && authorization.lacks_push(repository) {
             // The project may be younger than the token.
-            if self.auth.renew(&ticket, tried).await {
+            if self.auth.renew_token(&authorization, progress).await {
                 return Ok(None);
             }
             // The question that this takes needs a permit of its own, and its turn.
             drop((first, permit));
-            return Err(Box::pin(self.denied(request, ticket.origin())).await);
+            return Err(Box::pin(self.denied(request, authorization.origin())).await);
         }
         // Fetching a token takes time, and the host may have asked for a pause meanwhile.
         self.wait_for_pause().await.map_err(context)?;
-        let mut response = self.transport.exchange(at, request, ticket.header()).await.map_err(context)?;
+        let mut response = self.transport.exchange(at, request, authorization.header()).await.map_err(context)?;
         self.note_quota(&response);
-        response.shown = ticket.shown();
+        response.secrets = authorization.secrets();
         if permit.is_some() {
             self.levels.small.done(1);
         }
-        if response.status() == StatusCode::UNAUTHORIZED && ticket.header().is_some() && self.is_unchallenged(&response)
+        if response.status() == StatusCode::UNAUTHORIZED
+            && authorization.header().is_some()
+            && self.is_unchallenged(&response)
         {
-            let response = self.explained(at, request, ticket.header(), response).await?;
-            if ticket.is_untaken() {
-                self.auth.untaken(&ticket, tried).await.map_err(context)?;
+            let response = self.explained(at, request, authorization.header(), response).await?;
+            if authorization.is_anonymous_for_login() {
+                let replaced = self.auth.replace_anonymous_token(repository, &authorization, progress);
+                replaced.await.map_err(context)?;
                 return Ok(None);
             }
             return Ok(Some(response));
         }
         if response.status() == StatusCode::UNAUTHORIZED && !response.foreign {
-            let again = self.auth.challenged(at, request.operation, &mut ticket, response.headers(), tried).await;
+            let again =
+                self.auth.respond(at, request.operation, &mut authorization, response.headers(), progress).await;
             if again.map_err(context)? {
                 response.discard().await;
                 return Ok(None);
             }
             return Ok(Some(response));
         }
-        if self.auth.knows_us_better(at, request.operation, &ticket, &response, tried).await {
+        if self.auth.should_authorize(at, request.operation, &authorization, &response, progress).await {
             response.discard().await;
             return Ok(None);
         }
-        self.auth.note_answer(at, request.operation, &ticket, &response, tried);
+        self.auth.note_response(request.operation, &authorization, &response, progress);
         let forbidden = response.status() == StatusCode::FORBIDDEN && !response.foreign;
-        if let Some(error) = ticket.failed().filter(|_| forbidden) {
+        if let Some(error) = authorization.failed().filter(|_| forbidden) {
             return Err(context(error.clone()));
         }
-        ticket.accepted(&self.auth);
+        self.auth.note_accepted(authorization);
         let later = is_transient(response.status()) && !is_settled(request, &response);
         if !later || !(request.retry_busy || response.status() == StatusCode::TOO_MANY_REQUESTS) {
             self.went_well();

@@ -16,14 +16,14 @@ mod whole;
 
 use std::sync::Arc;
 
-use sealift_core::{content::Repository, error::Result, notes::Notes, secret::Secret};
+use sealift_core::{content::Repository, login::LoginProvider, notes::Notes, secret::Secret};
 
 pub(crate) use observed::{BlobCheck, ObservedBehavior};
 
 use crate::{
-    auth::{Access, Auth, AuthContext},
+    auth::{Auth, RepositoryAccess},
     containers::Containers,
-    credentials::{Login, Logins},
+    credentials::{EntryLogin, Logins, entry_login},
     limit::{Ceilings, Levels, Pace},
     profile::{CurrentProfile, RegistryProfile},
     retry::RetryState,
@@ -34,7 +34,8 @@ use crate::{
 /// The parts that all registries of a client share.
 pub(crate) struct Common {
     pub(crate) network: Arc<Network>,
-    pub(crate) logins: Arc<Logins>,
+    /// The providers of logins, in the order in which they are asked after the entry of a registry.
+    pub(crate) logins: Vec<Arc<dyn LoginProvider>>,
     /// The registries.conf of other tools, as far as it counts.
     pub(crate) containers: Arc<Containers>,
     pub(crate) notes: Notes,
@@ -59,17 +60,17 @@ pub(crate) struct Registry {
     pub(crate) retry: Arc<RetryState>,
     pub(crate) profile: Arc<CurrentProfile>,
     pub(crate) observed: ObservedBehavior,
-    own_login: Option<Arc<Login>>,
     common: Arc<Common>,
 }
 
 impl Registry {
     /// Returns the registry `name`. Connects with the first request.
     pub(crate) fn new(name: &str, settings: RegistrySettings, common: Arc<Common>) -> Self {
-        let login = settings.login.map(|(username, password)| {
+        let entry = settings.login.map(|(username, password)| {
             let origin = format!("[registries.\"{name}\"]");
-            Arc::new(Login::password(&username, password, origin))
+            Arc::new(EntryLogin(entry_login(&username, password, origin))) as Arc<dyn LoginProvider>
         });
+        let logins = Logins::new(entry.into_iter().chain(common.logins.iter().cloned()).collect());
         let profile = Arc::new(CurrentProfile::new(name, settings.profile));
         let facts = profile.facts();
         let network = Arc::clone(&common.network);
@@ -77,15 +78,7 @@ impl Registry {
         let api_host = facts.api_host.unwrap_or(name);
         let transport = Arc::new(Transport::new(name.into(), api_host, settings.connection, network));
         Self {
-            auth: Auth::new(AuthContext {
-                transport: Arc::clone(&transport),
-                logins: Arc::clone(&common.logins),
-                own_login: login.clone(),
-                notes: common.notes.clone(),
-                retry: Arc::clone(&retry),
-                profile: Arc::clone(&profile),
-            }),
-            own_login: login,
+            auth: Auth::new(Arc::clone(&transport), logins, Arc::clone(&retry), Arc::clone(&profile)),
             pace: Pace::new(),
             levels: Levels::new(),
             ceilings: Ceilings::of(facts.limits),
@@ -102,20 +95,12 @@ impl Registry {
         self.transport.name()
     }
 
-    /// Returns the login for a repository.
-    ///
-    /// # Errors
-    /// If there may be one, and its file or helper cannot be used.
-    pub(crate) async fn login(&self, repository: &Repository) -> Result<Option<Arc<Login>>> {
-        self.common.logins.find(self.own_login.as_ref(), repository).await
-    }
-
     pub(crate) fn timing(&self) -> &Timing {
         self.transport.timing()
     }
 
     /// Announces requests to a repository, so that one token may serve it and others.
-    pub(crate) fn announce(&self, repository: &Repository, access: Access) {
-        self.auth.expect(repository, access);
+    pub(crate) fn announce(&self, repository: &Repository, access: RepositoryAccess) {
+        self.auth.announce(repository, access);
     }
 }

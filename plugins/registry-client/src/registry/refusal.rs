@@ -24,7 +24,7 @@ impl Registry {
             _ => self.profile.get(),
         };
         let unchallenged = challenge.is_none_or(str::is_empty);
-        let (login, proven) = (response.shown.origin(), response.shown.is_proven());
+        let (login, proven) = (response.secrets.origin(), response.secrets.is_proven());
         let wrote = self.observed.took_a_write(operation.repository());
         let body = response.error_body().await;
         let quota = self.pace.quota().filter(|_| !foreign);

@@ -8,13 +8,13 @@ use sealift_testkit::{
 };
 
 use super::{double::*, logging_in::behind_tokens, setting::*};
-use crate::auth::Access;
+use crate::auth::RepositoryAccess;
 
 /// Brings a blob to each of these repositories, which were told beforehand.
 async fn run(host: &str, repositories: usize) {
     let client = client_with(&[(host, login("bot", "secret"))], hasty());
     let all: Vec<_> = (0..repositories).map(|at| repository(host, &format!("team/app{at}"))).collect();
-    all.iter().for_each(|at| client.announce(at, Access::Push));
+    all.iter().for_each(|at| client.announce(at, RepositoryAccess::Push));
     let push = push_of(&client);
     for (number, at) in all.iter().enumerate() {
         assert_eq!(send(&push, at, &noise(100 + number)).await.unwrap(), "sent");
@@ -34,7 +34,7 @@ async fn a_mount_between_two_of_a_batch_needs_no_further_token() {
     let Some((registry, service)) = behind_tokens(&[("bot", "secret")]).await else { return };
     let client = client_with(&[(&registry.host(), login("bot", "secret"))], hasty());
     let (a, b) = (repository(&registry.host(), "a/one"), repository(&registry.host(), "b/two"));
-    [&a, &b].iter().for_each(|at| client.announce(at, Access::Push));
+    [&a, &b].iter().for_each(|at| client.announce(at, RepositoryAccess::Push));
     let push = push_of(&client);
     send(&push, &a, &noise(100)).await.unwrap();
     assert!(matches!(push.offer(&b, &layer(&noise(100)), Some(&a)).await.unwrap(), Offer::Mounted));
@@ -47,7 +47,7 @@ async fn one_forbidden_repository_of_a_batch_does_not_spoil_the_others() {
     service.rights(|_, repository, _| repository != "team/app1");
     let client = client_with(&[(&registry.host(), login("bot", "secret"))], hasty());
     let all: Vec<_> = (0..3).map(|at| repository(&registry.host(), &format!("team/app{at}"))).collect();
-    all.iter().for_each(|at| client.announce(at, Access::Push));
+    all.iter().for_each(|at| client.announce(at, RepositoryAccess::Push));
     let push = push_of(&client);
     let mut sent = Vec::new();
     for at in &all {
@@ -118,7 +118,7 @@ async fn repositories_with_other_logins_are_in_other_tokens() {
     let env = [("REGISTRY_AUTH_FILE", file.path().to_str().unwrap())];
     let client = client_in(&[], hasty(), std::path::Path::new("/nonexistent"), &env);
     let all = ["one/a", "two/a", "one/b", "two/b"].map(|path| repository(&host, path));
-    all.iter().for_each(|at| client.announce(at, Access::Push));
+    all.iter().for_each(|at| client.announce(at, RepositoryAccess::Push));
     let push = push_of(&client);
     for at in &all {
         send(&push, at, &noise(100)).await.unwrap();

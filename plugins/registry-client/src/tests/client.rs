@@ -1,9 +1,12 @@
 //! The client without a pipeline.
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sealift_core::{
     blob::Blob,
-    content::{Descriptor, ImageRef, well_known},
-    error::ErrorKind,
+    content::{Descriptor, ImageRef, Repository, well_known},
+    error::{ErrorKind, Result},
+    login::{Login, LoginProvider},
+    secret::Secret,
 };
 use sealift_testkit::{images::image, registry::Registry as TestRegistry};
 
@@ -81,4 +84,43 @@ fn what_cannot_be_used_is_refused_when_the_client_is_built() {
         let error = Client::builder().host(host, config).build().unwrap_err();
         assert!(error.message().contains(words), "{error}");
     }
+}
+
+/// The login of an invented cloud: its secret is good for one request.
+#[derive(Default)]
+struct Cloud {
+    secret: std::sync::Mutex<u32>,
+}
+
+#[sealift_core::async_trait]
+impl LoginProvider for Cloud {
+    async fn get(&self, repository: &Repository) -> Result<Option<Login>> {
+        let secret = Secret::new(format!("s{}", self.secret.lock().unwrap()));
+        Ok(repository.path().starts_with("cloud/").then(|| Login::basic("cloud", secret, "the cloud")))
+    }
+
+    async fn invalidate(&self, _: &Login) {
+        *self.secret.lock().unwrap() += 1;
+    }
+}
+
+#[tokio::test]
+async fn a_login_of_another_crate_is_asked_again_when_its_secret_ends() {
+    let served = std::sync::atomic::AtomicUsize::new(0);
+    let double = Double::start(move |asked| {
+        let number = served.load(std::sync::atomic::Ordering::Relaxed);
+        let good = format!("Basic {}", BASE64_STANDARD.encode(format!("cloud:s{number}")));
+        if asked.header("authorization") != Some(&good) {
+            return reply(401).header("www-authenticate", "Basic realm=\"x\"");
+        }
+        served.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        reply(200).json(r#"{"tags":["v1"]}"#)
+    })
+    .await;
+    let client = Client::builder().without_environment().login(std::sync::Arc::new(Cloud::default())).build().unwrap();
+    for _ in 0..3 {
+        client.tags(&repository(&double.host(), "cloud/a")).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    }
+    assert_eq!(client.tags(&repository(&double.host(), "other/a")).await.unwrap_err().kind(), ErrorKind::Denied);
 }

@@ -9,7 +9,6 @@ use sealift_core::{
 };
 use sealift_serve::access::RequestKind;
 use sealift_testkit::{
-    book::Book,
     harbor::{ADMIN, Account, Gc, Harbor, Policy, Right},
     images::{Image, artifact, image},
 };
@@ -414,21 +413,4 @@ async fn read_index(client: &Arc<crate::Client>, at: &Repository, tag: &str) -> 
     let name = image_at(at.registry(), &format!("{}:{tag}", at.path()));
     let resolved = fetch_of(client).resolve(&name, Want::Manifest).await.unwrap();
     resolved.manifest.unwrap().children().map(|child| child.digest.clone()).collect()
-}
-
-#[tokio::test]
-async fn the_very_first_request_of_a_second_run_may_be_the_one_that_is_not_sent() {
-    let Some(harbor) = harbor_with_team().await else { return };
-    harbor.add_account(Account::robot("robot$team+reader", "s").may("team", &[Right::Pull]));
-    let at = repository(&harbor.host(), "team/app");
-    let book = Book::new();
-    for _ in 0..2 {
-        let client = client_noting(&[(&harbor.host(), login("robot$team+reader", "s"))], book.notes());
-        let push = push_of(&client);
-        let content = noise(100);
-        let sent = tokio::time::timeout(Duration::from_secs(60), send(&push, &at, &content));
-        let error = sent.await.expect("nothing waits for itself").unwrap_err();
-        assert_eq!(Reason::of(&error), Some(Reason::NoRight), "{error}");
-    }
-    assert_eq!(harbor.requests().count("POST", RequestKind::Upload), 1, "{}", harbor.requests());
 }

@@ -9,7 +9,7 @@ use sealift_core::{
 };
 
 use crate::{
-    credentials::Shown,
+    credentials::SentSecrets,
     error::{self, ErrorBody, Reason, Refusal, explain},
     operation::Operation,
     profile::{RegistryProfile as _, harbor::Harbor},
@@ -49,7 +49,7 @@ fn answer<'a>(operation: Operation<'a>, status: u16, body: &str) -> Refusal<'a> 
     Refusal {
         operation,
         status,
-        body: ErrorBody::of(body.as_bytes(), &Shown::default()),
+        body: ErrorBody::of(body.as_bytes(), &SentSecrets::default()),
         foreign: false,
         unchallenged: false,
         wrote: false,

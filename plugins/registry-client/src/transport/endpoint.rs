@@ -102,11 +102,6 @@ impl Transport {
         *self.last_response.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns true if the certificate of the registry is not verified.
-    pub(crate) fn is_insecure(&self) -> bool {
-        self.settings.insecure
-    }
-
     /// Returns where the registry is reached.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::{Endpoint, Request, RequestTarget, Response, Transport};
 use crate::{
-    credentials::Shown,
+    credentials::SentSecrets,
     error::{Peer, transport},
     redact::{Redacted, authority},
     url_policy::{RefusedUrl, UrlPurpose, same_origin},
@@ -81,7 +81,7 @@ impl Transport {
         tracing::debug!(
             method = %request.method, url = %Redacted(url), status = response.status().as_u16(), "asked"
         );
-        Ok(Response::new(response, url.clone(), foreign, Shown::default()))
+        Ok(Response::new(response, url.clone(), foreign, SentSecrets::default()))
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
 use crate::{
-    credentials::Shown,
+    credentials::SentSecrets,
     error::{ErrorBody, Peer, transport},
     redact::{Redacted, authority},
 };
@@ -21,8 +21,8 @@ pub(crate) struct Response {
     pub(crate) url: Url,
     /// The response comes from another origin than the registry.
     pub(crate) foreign: bool,
-    /// The credentials that were sent for it.
-    pub(crate) shown: Shown,
+    /// The secrets of its request.
+    pub(crate) secrets: SentSecrets,
     /// The body of an error, once it was read or found out in another way.
     known: Option<ErrorBody>,
 }
@@ -34,8 +34,8 @@ const DISCARDED_BYTES: usize = 64 << 10;
 const DISCARD_TIME: Duration = Duration::from_secs(5);
 
 impl Response {
-    pub(crate) fn new(response: reqwest::Response, url: Url, foreign: bool, shown: Shown) -> Self {
-        Self { response, url, foreign, shown, known: None }
+    pub(crate) fn new(response: reqwest::Response, url: Url, foreign: bool, secrets: SentSecrets) -> Self {
+        Self { response, url, foreign, secrets, known: None }
     }
 
     pub(crate) fn status(&self) -> StatusCode {
@@ -102,7 +102,7 @@ impl Response {
     pub(crate) async fn peek(&mut self) -> &ErrorBody {
         let said = match self.known.take() {
             Some(said) => said,
-            None => ErrorBody::of(&self.read_up_to(ERROR_BYTES).await, &self.shown),
+            None => ErrorBody::of(&self.read_up_to(ERROR_BYTES).await, &self.secrets),
         };
         self.known.insert(said)
     }

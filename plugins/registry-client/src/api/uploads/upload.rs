@@ -27,7 +27,7 @@ use crate::{
         blob_existence,
         confirmation::{WriteConfirmation, verify_blob},
     },
-    auth::Tried,
+    auth::Progress,
     error::{CHANGED, Peer, transport},
     limit::Place,
     operation::Operation,
@@ -77,8 +77,9 @@ impl RegistryUpload {
         let (size, hashing) = (blob.size(), blob.hashing());
         let scopes = Scopes::push(&self.at);
         let reached = self.registry.transport.endpoint().await?;
-        let mut tried = Tried::default();
-        let mut ticket = self.registry.auth.ticket(reached, &self.at, &scopes, &tried).await?;
+        let mut progress = Progress::default();
+        let mut authorization = self.registry.auth.authorize(reached, &self.at, &scopes, &progress).await?;
+        authorization.end_trial();
         // Slots that were opened before the project was found full send nothing either, unless it is small enough.
         if self.registry.observed.is_full_for(&self.at, size) {
             return Err(self.registry.no_room(&self.at));
@@ -98,7 +99,7 @@ impl RegistryUpload {
             .header(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))
             .header(header::CONTENT_LENGTH, HeaderValue::from(size))
             .body(body);
-        if let Some(value) = ticket.header().filter(|_| !foreign) {
+        if let Some(value) = authorization.header().filter(|_| !foreign) {
             request = request.header(header::AUTHORIZATION, value.clone());
         }
         self.registry.transport.counts().count(&http::Method::PUT, &url);
@@ -109,10 +110,10 @@ impl RegistryUpload {
             sent = request.send() => sent.map_err(|error| transport(error, peer))?,
             stalled = detector.stalled(timing.idle_write, timing.commit) => return Err(kept_waiting(stalled, peer)),
         };
-        let response = Response::new(sent, url, foreign, ticket.shown());
+        let response = Response::new(sent, url, foreign, authorization.secrets());
         match response.status() {
             status if status.is_success() => {
-                ticket.accepted(&self.registry.auth);
+                self.registry.auth.note_accepted(authorization);
                 self.registry.observed.note_write(&self.at);
                 if foreign {
                     self.registry.observed.uploads.took_one();
@@ -127,7 +128,7 @@ impl RegistryUpload {
                 let again = self
                     .registry
                     .auth
-                    .challenged(reached, self.operation(), &mut ticket, response.headers(), &mut tried)
+                    .respond(reached, self.operation(), &mut authorization, response.headers(), &mut progress)
                     .await?;
                 let refused = self.registry.refused(self.operation(), response).await;
                 Err(if again { refused.retry(Retry::Soon) } else { refused })

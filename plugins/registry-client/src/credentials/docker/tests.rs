@@ -1,12 +1,15 @@
 use base64::Engine as _;
 
-use super::*;
+use super::{
+    super::{account, identity_token, registry_token},
+    *,
+};
 
 const HELPER_LIMIT: Duration = Duration::from_millis(1500);
 
-struct UrlPolicy(tempfile::TempDir);
+struct Home(tempfile::TempDir);
 
-impl UrlPolicy {
+impl Home {
     fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
@@ -44,7 +47,7 @@ impl UrlPolicy {
 }
 
 async fn username(files: &DockerFiles, repository: &str) -> Option<String> {
-    files.find(&repository.parse().unwrap()).await.unwrap().and_then(|login| login.username().map(str::to_owned))
+    files.get(&repository.parse().unwrap()).await.unwrap().and_then(|login| account(&login).map(str::to_owned))
 }
 
 /// An `auths` object with a login for each key, whose user name is the key's number.
@@ -58,7 +61,7 @@ fn auths(keys: &[&str]) -> String {
 
 #[tokio::test]
 async fn the_longest_key_of_a_repository_wins() {
-    let home = UrlPolicy::new();
+    let home = Home::new();
     home.file(".docker/config.json", &auths(&["quay.io", "quay.io/coreos", "quay.io/coreos/etcd"]));
     assert_eq!(home.username("quay.io/coreos/etcd").await.as_deref(), Some("u2"));
     assert_eq!(home.username("quay.io/coreos/flannel").await.as_deref(), Some("u1"));
@@ -69,18 +72,18 @@ async fn the_longest_key_of_a_repository_wins() {
 #[tokio::test]
 async fn the_spellings_of_docker_are_known() {
     for key in ["https://index.docker.io/v1/", "index.docker.io", "docker.io", "registry-1.docker.io"] {
-        let home = UrlPolicy::new();
+        let home = Home::new();
         home.file(".docker/config.json", &auths(&[key]));
         assert_eq!(home.username("nginx").await.as_deref(), Some("u0"), "{key}");
     }
-    let home = UrlPolicy::new();
+    let home = Home::new();
     home.file(".docker/config.json", &auths(&["https://harbor.corp:8443/v2/"]));
     assert_eq!(home.username("harbor.corp:8443/a/b").await.as_deref(), Some("u0"));
 }
 
 #[tokio::test]
 async fn podmans_files_come_before_dockers() {
-    let home = UrlPolicy::new();
+    let home = Home::new();
     home.file(".docker/config.json", &auths(&["docker.io", "quay.io"]));
     home.file("run/containers/auth.json", &auths(&["x.io", "y.io", "quay.io"]));
     let files = home.files(&[("XDG_RUNTIME_DIR", "run")]);
@@ -96,57 +99,57 @@ async fn podmans_files_come_before_dockers() {
 
 #[tokio::test]
 async fn tokens_are_logins_too() {
-    let home = UrlPolicy::new();
+    let home = Home::new();
     let text = r#"{"auths": {
         "a.io": {"auth": "PHRva2VuPjp4", "identitytoken": "CANARY"},
         "b.io": {"auth": "PHRva2VuPjpDQU5BUlk="},
         "c.io": {"registrytoken": "CANARY"},
         "d.io": {}, "e.io": {"username": "u", "password": "p"}}}"#;
     let files = home.file(".docker/config.json", text).files(&[]);
-    let find = async |name: &str| files.find(&name.parse().unwrap()).await.unwrap();
-    assert_eq!(find("a.io/x").await.unwrap().identity_token().unwrap().expose(), "CANARY");
-    assert_eq!(find("b.io/x").await.unwrap().identity_token().unwrap().expose(), "CANARY");
-    assert_eq!(find("c.io/x").await.unwrap().registry_token().unwrap().expose(), "CANARY");
+    let find = async |name: &str| files.get(&name.parse().unwrap()).await.unwrap();
+    assert_eq!(identity_token(&find("a.io/x").await.unwrap()).unwrap().expose(), "CANARY");
+    assert_eq!(identity_token(&find("b.io/x").await.unwrap()).unwrap().expose(), "CANARY");
+    assert_eq!(registry_token(&find("c.io/x").await.unwrap()).unwrap().expose(), "CANARY");
     assert!(find("d.io/x").await.is_none(), "an empty entry is no login");
-    assert_eq!(find("e.io/x").await.unwrap().username(), Some("u"));
+    assert_eq!(account(&find("e.io/x").await.unwrap()), Some("u"));
 }
 
 #[tokio::test]
 async fn an_entry_is_one_login_for_all_its_repositories() {
-    let home = UrlPolicy::new();
+    let home = Home::new();
     let files = home.file(".docker/config.json", &auths(&["quay.io"])).files(&[]);
-    let one = files.find(&"quay.io/a/b".parse().unwrap()).await.unwrap().unwrap();
-    let two = files.find(&"quay.io/c/d".parse().unwrap()).await.unwrap().unwrap();
-    assert!(Arc::ptr_eq(&one, &two), "or a wrong password would be tried twice");
+    let one = files.get(&"quay.io/a/b".parse().unwrap()).await.unwrap().unwrap();
+    let two = files.get(&"quay.io/c/d".parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!(one, two, "or a wrong password would be tried twice");
 }
 
 #[tokio::test]
 async fn a_broken_file_is_named_and_not_quoted() {
-    let home = UrlPolicy::new();
+    let home = Home::new();
     for text in [r#"{"auths": {"quay.io": {"auth": 5, "password": "CANARY"}}}"#, "{\"auths\": \"CANARY\"}", "CANARY"] {
         let files = home.file(".docker/config.json", text).files(&[]);
-        let error = files.find(&"quay.io/a/b".parse().unwrap()).await.unwrap_err();
+        let error = files.get(&"quay.io/a/b".parse().unwrap()).await.unwrap_err();
         assert!(error.message().contains("config.json"), "{error}");
         assert!(!error.message().contains("CANARY"), "{error}");
     }
     let files = home.file(".docker/config.json", r#"{"auths": {"quay.io": {"auth": "CANARY!"}}}"#).files(&[]);
-    let error = files.find(&"quay.io/a/b".parse().unwrap()).await.unwrap_err();
+    let error = files.get(&"quay.io/a/b".parse().unwrap()).await.unwrap_err();
     assert!(error.message().contains("entry `quay.io`") && !error.message().contains("CANARY"), "{error}");
 }
 
 #[tokio::test]
 async fn a_helper_that_is_missing_is_named() {
-    let home = UrlPolicy::new();
+    let home = Home::new();
     let text = r#"{"credHelpers": {"quay.io": "sealift-no-such-helper"}}"#;
     let files = home.file(".docker/config.json", text).files(&[]);
-    let error = files.find(&"quay.io/a/b".parse().unwrap()).await.unwrap_err();
+    let error = files.get(&"quay.io/a/b".parse().unwrap()).await.unwrap_err();
     assert!(error.message().contains("`docker-credential-sealift-no-such-helper` cannot be started"), "{error}");
-    assert!(files.find(&"ghcr.io/a/b".parse().unwrap()).await.unwrap().is_none(), "others do without it");
+    assert!(files.get(&"ghcr.io/a/b".parse().unwrap()).await.unwrap().is_none(), "others do without it");
 }
 
 #[tokio::test]
 async fn a_helper_is_asked_once_for_all_repositories_of_its_host() {
-    let home = UrlPolicy::new();
+    let home = Home::new();
     let asked = home.0.path().join("asked");
     home.helper("real", &format!(r#"cat >> {}; echo '{{"Username": "bot", "Secret": "CANARY"}}'"#, asked.display()));
     home.file(".docker/config.json", r#"{"credsStore": "real", "auths": {"https://index.docker.io/v1/": {}}}"#);
@@ -160,14 +163,14 @@ async fn a_helper_is_asked_once_for_all_repositories_of_its_host() {
 
 #[tokio::test]
 async fn a_helper_may_know_nobody_or_give_an_identity_token() {
-    let home = UrlPolicy::new();
+    let home = Home::new();
     home.helper("none", "echo 'credentials not found in native keychain'; exit 1");
     home.helper("token", r#"echo '{"Username": "<token>", "Secret": "CANARY"}'"#);
     home.file(".docker/config.json", r#"{"credHelpers": {"a.io": "none", "b.io": "token"}}"#);
     let files = home.files(&[]);
-    assert!(files.find(&"a.io/x".parse().unwrap()).await.unwrap().is_none());
-    let login = files.find(&"b.io/x".parse().unwrap()).await.unwrap().unwrap();
-    assert_eq!(login.identity_token().unwrap().expose(), "CANARY");
+    assert!(files.get(&"a.io/x".parse().unwrap()).await.unwrap().is_none());
+    let login = files.get(&"b.io/x".parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!(identity_token(&login).unwrap().expose(), "CANARY");
 }
 
 #[tokio::test]
@@ -177,9 +180,9 @@ async fn a_helper_that_misbehaves_is_named_and_not_quoted() {
         ("echo CANARY >&2; exit 3", "failed with exit status: 3"),
         ("echo CANARY", "gave no readable answer"),
     ] {
-        let home = UrlPolicy::new();
+        let home = Home::new();
         home.helper("odd", script).file(".docker/config.json", r#"{"credHelpers": {"a.io": "odd"}}"#);
-        let error = home.files(&[]).find(&"a.io/x".parse().unwrap()).await.unwrap_err();
+        let error = home.files(&[]).get(&"a.io/x".parse().unwrap()).await.unwrap_err();
         assert!(error.message().contains("`docker-credential-odd`") && error.message().contains(said), "{error}");
         assert!(!error.message().contains("CANARY"));
     }
@@ -194,24 +197,24 @@ async fn null_stands_for_nothing_and_names_count_in_any_case() {
         "null",
         "  ",
     ] {
-        let home = UrlPolicy::new();
+        let home = Home::new();
         home.file(".docker/config.json", text);
         assert_eq!(home.username("quay.io/a/b").await, None, "{text}");
     }
-    let home = UrlPolicy::new();
+    let home = Home::new();
     home.file(".docker/config.json", "\u{feff}{\"Auths\": {\"quay.io\": {\"Username\": \"u\", \"PASSWORD\": \"p\"}}}");
     assert_eq!(home.username("quay.io/a/b").await.as_deref(), Some("u"));
 }
 
 #[tokio::test]
 async fn an_odd_entry_spoils_nothing_but_itself() {
-    let home = UrlPolicy::new();
+    let home = Home::new();
     let text = r#"{"auths": {"a.io": null, "b.io": 5, "c.io": {"auth": 5}, "d.io": {"auth": "dTpw"}}, "credHelpers": {"e.io": 5}}"#;
     let files = home.file(".docker/config.json", text).files(&[]);
     assert_eq!(username(&files, "d.io/x").await.as_deref(), Some("u"));
-    assert!(files.find(&"e.io/x".parse().unwrap()).await.unwrap().is_none());
+    assert!(files.get(&"e.io/x".parse().unwrap()).await.unwrap().is_none());
     for odd in ["b.io", "c.io"] {
-        let error = files.find(&format!("{odd}/x").parse().unwrap()).await.unwrap_err();
+        let error = files.get(&format!("{odd}/x").parse().unwrap()).await.unwrap_err();
         assert!(error.message().contains(&format!("entry `{odd}`")), "{error}");
     }
 }
@@ -219,7 +222,7 @@ async fn an_odd_entry_spoils_nothing_but_itself() {
 #[tokio::test]
 async fn base64_may_be_wrapped() {
     for auth in ["dTpw\\n", "dT\\npw", "dT\\r\\npw", " dTpw ", "dTpwcA"] {
-        let home = UrlPolicy::new();
+        let home = Home::new();
         home.file(".docker/config.json", &format!(r#"{{"auths": {{"quay.io": {{"auth": "{auth}"}}}}}}"#));
         assert_eq!(home.username("quay.io/a/b").await.as_deref(), Some("u"), "{auth}");
     }
@@ -227,17 +230,17 @@ async fn base64_may_be_wrapped() {
 
 #[tokio::test]
 async fn a_file_that_cannot_be_used_is_no_obstacle_where_another_one_has_the_login() {
-    let home = UrlPolicy::new();
+    let home = Home::new();
     home.file("run/containers/auth.json", "no JSON").file(".docker/config.json", &auths(&["quay.io"]));
     let files = home.files(&[("XDG_RUNTIME_DIR", "run")]);
     assert_eq!(username(&files, "quay.io/a/b").await.as_deref(), Some("u0"));
-    let error = files.find(&"ghcr.io/a/b".parse().unwrap()).await.unwrap_err();
+    let error = files.get(&"ghcr.io/a/b".parse().unwrap()).await.unwrap_err();
     assert!(error.message().contains("auth.json"), "{error}");
 }
 
 #[tokio::test]
 async fn dockers_first_file_is_read_last() {
-    let home = UrlPolicy::new();
+    let home = Home::new();
     home.file(
         ".dockercfg",
         r#"{"https://index.docker.io/v1/": {"auth": "dTpw", "email": "x"}, "quay.io": {"auth": "dTpw"}}"#,
@@ -250,17 +253,56 @@ async fn dockers_first_file_is_read_last() {
 #[tokio::test]
 async fn a_home_that_is_no_directory_has_no_files() {
     let files = DockerFiles::new(Arc::new(|name| (name == "HOME").then(|| "/dev/null".to_owned())), HELPER_LIMIT);
-    assert!(files.find(&"quay.io/a/b".parse().unwrap()).await.unwrap().is_none());
+    assert!(files.get(&"quay.io/a/b".parse().unwrap()).await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn a_helper_that_fails_is_not_asked_for_each_request() {
-    let home = UrlPolicy::new();
+    let home = Home::new();
     let asked = home.0.path().join("asked");
     home.helper("odd", &format!("echo x >> {}; exit 3", asked.display()));
     let files = home.file(".docker/config.json", r#"{"credsStore": "odd"}"#).files(&[]);
     for _ in 0..3 {
-        files.find(&"quay.io/a/b".parse().unwrap()).await.unwrap_err();
+        files.get(&"quay.io/a/b".parse().unwrap()).await.unwrap_err();
     }
     assert_eq!(std::fs::read_to_string(asked).unwrap(), "x\n");
+}
+
+/// The file of `docker login`, or of a cloud's tool that writes there every hour.
+#[tokio::test]
+async fn files_and_helpers_are_asked_again_after_a_login_was_rejected() {
+    let home = Home::new();
+    let count = home.0.path().join("count");
+    home.helper(
+        "real",
+        &format!(r#"echo x >> {0}; echo "{{\"Username\": \"u$(wc -l < {0})\", \"Secret\": \"s\"}}""#, count.display()),
+    );
+    let text = |entry: &str| format!(r#"{{"credHelpers": {{"a.io": "real", "b.io": "real"}}, "auths": {entry}}}"#);
+    home.file(".docker/config.json", &text(r#"{"c.io": {"username": "old", "password": "p"}}"#));
+    let files = home.files(&[]);
+    let first = files.get(&"a.io/x".parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!(username(&files, "b.io/x").await.as_deref(), Some("u2"));
+    assert_eq!(username(&files, "c.io/x").await.as_deref(), Some("old"));
+    home.file(".docker/config.json", &text(r#"{"c.io": {"username": "new", "password": "p"}}"#));
+    assert_eq!(username(&files, "c.io/x").await.as_deref(), Some("old"));
+    files.invalidate(&first).await;
+    assert_eq!(username(&files, "a.io/x").await.as_deref(), Some("u3"));
+    assert_eq!(username(&files, "b.io/x").await.as_deref(), Some("u2"), "that one was not rejected");
+    assert_eq!(username(&files, "c.io/x").await.as_deref(), Some("new"));
+}
+
+#[tokio::test]
+async fn helpers_of_several_hosts_do_not_wait_for_each_other() {
+    let home = Home::new();
+    home.helper("slow", "sleep 1; echo credentials not found; exit 1");
+    home.helper("fast", r#"echo '{"Username": "u", "Secret": "s"}'"#);
+    let files = home.file(".docker/config.json", r#"{"credHelpers": {"a.io": "slow", "b.io": "fast"}}"#).files(&[]);
+    let (slow, fast) = ("a.io/x".parse().unwrap(), "b.io/x".parse().unwrap());
+    let slow = files.get(&slow);
+    tokio::select! {
+        biased;
+        _ = slow => panic!("the other one waited for it"),
+        login = files.get(&fast) => assert!(login.unwrap().is_some()),
+    }
+    assert!(files.may_have(&"a.io/y".parse().unwrap()).await && !files.may_have(&"c.io/y".parse().unwrap()).await);
 }

@@ -1,34 +1,34 @@
-//! What stands in a credential file of Docker or Podman.
+//! The format of the credential files of Docker and Podman.
 
 use std::collections::HashMap;
 
 use base64::{Engine as _, engine::general_purpose::GeneralPurpose};
-use sealift_core::secret::Secret;
+use sealift_core::{login::Login, secret::Secret};
 use serde_json::{Map, Value};
 
-use super::Login;
+use super::entry_login;
 
 /// A credential file.
 #[derive(Default)]
-pub(super) struct File {
-    auths: HashMap<String, Entry>,
+pub(super) struct DockerFile {
+    auths: HashMap<String, AuthEntry>,
     creds_store: Option<String>,
     cred_helpers: HashMap<String, String>,
 }
 
-/// What is stored in place. Docker leaves empty entries where a store has the secret.
+/// An entry of `auths`. Docker leaves empty ones where a credential store has the secret.
 #[derive(Default)]
-pub(super) struct Entry {
+pub(super) struct AuthEntry {
     auth: Option<String>,
     username: Option<String>,
     password: Option<String>,
     identitytoken: Option<String>,
     registrytoken: Option<String>,
-    /// It is no object, or has a field that is no text.
+    /// It is not an object, or a field is not a string.
     odd: bool,
 }
 
-/// The object that a value is; an empty one for `null` and for what is missing.
+/// Returns a value as an object: an empty one for `null` and for a missing field, `None` for other types.
 fn object(value: Option<&Value>) -> Option<Map<String, Value>> {
     match value {
         None | Some(Value::Null) => Some(Map::new()),
@@ -41,12 +41,12 @@ fn field<'a>(map: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     map.get(name).or_else(|| map.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value))
 }
 
-fn entries(map: &Map<String, Value>) -> HashMap<String, Entry> {
-    map.iter().map(|(key, value)| (key.clone(), Entry::of(value))).collect()
+fn entries(map: &Map<String, Value>) -> HashMap<String, AuthEntry> {
+    map.iter().map(|(key, value)| (key.clone(), AuthEntry::of(value))).collect()
 }
 
-/// What a key of a file means: without scheme, without the `/v1/` of Docker's own URLs, and with one name for Docker
-/// Hub.
+/// Returns the normal form of a key: without scheme, without the `/v1/` of Docker's own URLs, and with one name for
+/// Docker Hub.
 fn normal(key: &str) -> String {
     let bare = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://"));
     let key = match bare {
@@ -58,12 +58,12 @@ fn normal(key: &str) -> String {
     path.map_or_else(|| host.to_owned(), |path| format!("{host}/{path}"))
 }
 
-impl File {
-    /// Reads a file. `null` stands for nothing everywhere, and names of fields count in any case, as Go's readers have
-    /// it. An odd entry spoils nothing but itself.
+impl DockerFile {
+    /// Parses a file. As with Go's readers, `null` counts as missing and names of fields are matched in any case. An
+    /// entry that cannot be understood is kept as such, so that the others remain usable.
     ///
     /// # Errors
-    /// Half a sentence. The parser's own words may hold a piece of the text, so only the line is told.
+    /// Half a sentence with the line. The parser's message is left out, because it may quote a secret.
     pub(super) fn parse(bytes: &[u8], legacy: bool) -> Result<Self, String> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         if bytes.iter().all(u8::is_ascii_whitespace) {
@@ -89,8 +89,8 @@ impl File {
         })
     }
 
-    /// The entry for a key.
-    pub(super) fn entry(&self, key: &str) -> Option<&Entry> {
+    /// Returns the entry for a key.
+    pub(super) fn entry(&self, key: &str) -> Option<&AuthEntry> {
         self.auths.get(key).or_else(|| {
             // Sorted, so that two spellings of one host give the same answer each time.
             let mut spellings: Vec<_> = self.auths.iter().filter(|(written, _)| normal(written) == key).collect();
@@ -99,7 +99,7 @@ impl File {
         })
     }
 
-    /// The helper that is responsible for a key, and what to ask it.
+    /// Returns the helper for a key, and the server URL to ask it about.
     pub(super) fn helper(&self, key: &str) -> Option<(&str, String)> {
         let of_key = self.cred_helpers.iter().find(|(written, _)| normal(written) == key);
         if let Some((written, helper)) = of_key.filter(|(_, helper)| !helper.is_empty()) {
@@ -113,7 +113,7 @@ impl File {
     }
 }
 
-impl Entry {
+impl AuthEntry {
     fn of(value: &Value) -> Self {
         let Some(map) = object(Some(value)) else { return Self { odd: true, ..Self::default() } };
         let mut odd = false;
@@ -137,26 +137,26 @@ impl Entry {
                 .all(|field| field.as_deref().unwrap_or_default().is_empty())
     }
 
-    /// The login that stands in it.
+    /// Returns the login of this entry, `None` if it is empty.
     ///
     /// # Errors
-    /// Half a sentence, if it cannot be read. Nothing of it is repeated.
+    /// Half a sentence, if it cannot be read. It quotes nothing of the entry.
     pub(super) fn login(&self, origin: String) -> Result<Option<Login>, &'static str> {
         if self.odd {
             return Err("is not what an entry should be");
         }
         let filled = |field: &Option<String>| field.clone().filter(|text| !text.is_empty());
         if let Some(token) = filled(&self.identitytoken) {
-            return Ok(Some(Login::identity(Secret::new(token), origin)));
+            return Ok(Some(Login::identity_token(Secret::new(token), origin)));
         }
         if let Some(token) = filled(&self.registrytoken) {
-            return Ok(Some(Login::registry(Secret::new(token), origin)));
+            return Ok(Some(Login::registry_token(Secret::new(token), origin)));
         }
         let both = match filled(&self.auth) {
             Some(auth) => Some(decode(&auth).ok_or("has an `auth` that is not base64 of `name:password`")?),
             None => filled(&self.username).zip(filled(&self.password)),
         };
-        Ok(both.map(|(username, password)| Login::password(&username, Secret::new(password), origin)))
+        Ok(both.map(|(username, password)| entry_login(&username, Secret::new(password), origin)))
     }
 }
 

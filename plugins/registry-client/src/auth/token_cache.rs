@@ -1,4 +1,4 @@
-//! Tokens in stock: each asked for once, however many requests need it.
+//! Tokens of one registry: each is fetched once, however many requests need it.
 
 use std::{
     collections::HashMap,
@@ -13,17 +13,17 @@ use sealift_core::error::{Error, Result};
 use tokio::time::Instant;
 
 use super::{
-    Claims,
-    challenge::Bearer,
+    HarborClaims,
+    challenge::BearerChallenge,
     token::{Fresh, renew_at},
 };
 use crate::credentials::sensitive;
 
-/// What a token was given for.
+/// The purpose of a token.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key {
-    pub(super) bearer: Bearer,
-    /// The login; where it came from is its name.
+pub(super) struct TokenKey {
+    pub(super) bearer: BearerChallenge,
+    /// The origin of the login.
     pub(super) login: Option<String>,
     /// The sorted scopes.
     pub(super) scopes: String,
@@ -34,76 +34,76 @@ pub(super) struct Key {
 pub(super) struct Token {
     pub(super) header: HeaderValue,
     pub(super) serial: u64,
-    /// Whether it was asked for just now, so that asking again would bring the same.
-    pub(super) fresh: bool,
-    /// What it says of itself, if it is one of Harbor's.
-    pub(super) claims: Option<Arc<Claims>>,
+    /// It was fetched just now, so that fetching again would return the same.
+    pub(super) is_fresh: bool,
+    /// The claims of a token of Harbor.
+    pub(super) claims: Option<Arc<HarborClaims>>,
 }
 
 /// The tokens of one registry.
 #[derive(Default)]
-pub(super) struct Tokens {
-    cells: Mutex<HashMap<Key, Arc<tokio::sync::Mutex<Cell>>>>,
+pub(super) struct TokenCache {
+    cells: Mutex<HashMap<TokenKey, Arc<tokio::sync::Mutex<TokenCell>>>>,
     serial: AtomicU64,
 }
 
 #[derive(Default)]
-enum Cell {
+enum TokenCell {
     #[default]
     Empty,
     Good {
         token: Token,
         renew_at: Instant,
     },
-    /// There is none. Those who waited meanwhile need not ask again; if it will stay like that, nobody needs to.
+    /// Fetching failed. Requests that waited for it share the error, and later ones too if it is final.
     Failed {
         error: Error,
         at: Instant,
     },
 }
 
-/// More tokens than these, and those that ran out are thrown away.
+/// The number of tokens above which expired ones are removed.
 const TIDY_ABOVE: usize = 256;
 
-impl Tokens {
-    /// The token for `key`: the one in stock, or what `ask` brings; one asks at a time, and only if there is a need.
-    pub(super) async fn get(&self, key: &Key, ask: impl Future<Output = Result<Fresh>>) -> Result<Token> {
+impl TokenCache {
+    /// Returns the token for `key`: the cached one, or the result of `fetch`, which runs once for all that wait.
+    pub(super) async fn get(&self, key: &TokenKey, fetch: impl Future<Output = Result<Fresh>>) -> Result<Token> {
         let came = Instant::now();
         let cell = self.cell(key);
         let mut cell = cell.lock().await;
         match &*cell {
-            Cell::Good { token, renew_at } if *renew_at > Instant::now() => return Ok(token.clone()),
-            Cell::Failed { error, at } if *at >= came || !error.is_retryable() => return Err(error.clone()),
+            TokenCell::Good { token, renew_at } if *renew_at > Instant::now() => return Ok(token.clone()),
+            TokenCell::Failed { error, at } if *at >= came || !error.is_retryable() => return Err(error.clone()),
             _ => {}
         }
-        match ask.await {
+        match fetch.await {
             Ok(fresh) => {
                 let header = sensitive(&format!("Bearer {}", fresh.token.expose()));
                 let serial = self.serial.fetch_add(1, Ordering::Relaxed);
-                let token = Token { header, serial, fresh: false, claims: fresh.claims };
-                // Reckoned from the answer, not from the question: it is the shorter life that is safe, and a
-                // service issues the token somewhere in between.
-                *cell =
-                    Cell::Good { token: token.clone(), renew_at: renew_at(came.max(Instant::now()), fresh.lifetime) };
-                Ok(Token { fresh: true, ..token })
+                let token = Token { header, serial, is_fresh: false, claims: fresh.claims };
+                *cell = TokenCell::Good {
+                    token: token.clone(),
+                    renew_at: renew_at(came.max(Instant::now()), fresh.lifetime),
+                };
+                Ok(Token { is_fresh: true, ..token })
             }
             Err(error) => {
-                *cell = Cell::Failed { error: error.clone(), at: Instant::now() };
+                *cell = TokenCell::Failed { error: error.clone(), at: Instant::now() };
                 Err(error)
             }
         }
     }
 
-    /// Throws a token away that was not taken, unless another one took its place meanwhile.
-    pub(super) async fn forget(&self, key: &Key, serial: u64) {
+    /// Removes a token that was rejected, unless it was replaced meanwhile.
+    pub(super) async fn forget(&self, key: &TokenKey, serial: u64) {
         let cell = self.cell(key);
         let mut cell = cell.lock().await;
-        if matches!(&*cell, Cell::Good { token, .. } if token.serial == serial) {
-            *cell = Cell::Empty;
+        if matches!(&*cell, TokenCell::Good { token, .. } if token.serial == serial) {
+            *cell = TokenCell::Empty;
         }
     }
 
-    fn cell(&self, key: &Key) -> Arc<tokio::sync::Mutex<Cell>> {
+    fn cell(&self, key: &TokenKey) -> Arc<tokio::sync::Mutex<TokenCell>> {
         let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
         if cells.len() > TIDY_ABOVE && !cells.contains_key(key) {
             cells.retain(|_, cell| Arc::strong_count(cell) > 1 || !cell.try_lock().is_ok_and(|cell| cell.is_over()));
@@ -112,7 +112,7 @@ impl Tokens {
     }
 }
 
-impl Cell {
+impl TokenCell {
     fn is_over(&self) -> bool {
         match self {
             Self::Empty => true,
@@ -133,9 +133,9 @@ mod tests {
 
     use super::*;
 
-    fn key(scopes: &str) -> Key {
-        let bearer = Bearer { realm: "https://a/t".to_owned(), service: None };
-        Key { bearer, login: None, scopes: scopes.to_owned() }
+    fn key(scopes: &str) -> TokenKey {
+        let bearer = BearerChallenge { realm: "https://a/t".to_owned(), service: None };
+        TokenKey { bearer, login: None, scopes: scopes.to_owned() }
     }
 
     fn fresh(seconds: u64) -> Fresh {
@@ -144,7 +144,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_hundred_requests_share_one_token() {
-        let (tokens, asked) = (Tokens::default(), AtomicUsize::new(0));
+        let (tokens, asked) = (TokenCache::default(), AtomicUsize::new(0));
         let get = || async {
             let ask = async {
                 asked.fetch_add(1, Ordering::Relaxed);
@@ -155,12 +155,12 @@ mod tests {
         };
         let got = futures::future::join_all((0..100).map(|_| get())).await;
         assert_eq!(asked.load(Ordering::Relaxed), 1);
-        assert_eq!(got.iter().filter(|token| token.fresh).count(), 1);
+        assert_eq!(got.iter().filter(|token| token.is_fresh).count(), 1);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_token_is_renewed_when_its_time_comes_and_not_before() {
-        let (tokens, asked) = (Tokens::default(), AtomicUsize::new(0));
+        let (tokens, asked) = (TokenCache::default(), AtomicUsize::new(0));
         let get = async || {
             let ask = async {
                 asked.fetch_add(1, Ordering::Relaxed);
@@ -178,7 +178,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_waited_shares_a_failure_and_who_comes_later_asks_again() {
-        let (tokens, asked) = (Tokens::default(), AtomicUsize::new(0));
+        let (tokens, asked) = (TokenCache::default(), AtomicUsize::new(0));
         let get = |retry| {
             let (tokens, asked) = (&tokens, &asked);
             async move {
@@ -200,7 +200,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_token_that_was_not_taken_is_forgotten() {
-        let tokens = Tokens::default();
+        let tokens = TokenCache::default();
         let first = tokens.get(&key("x"), async { Ok(fresh(60)) }).await.unwrap();
         tokens.forget(&key("x"), first.serial).await;
         let second = tokens.get(&key("x"), async { Ok(fresh(60)) }).await.unwrap();

@@ -1,33 +1,31 @@
-//! What a token of Harbor says of itself.
-//!
-//! It is a JSON web token: `sub` is the login that was taken, and `access` has everything that it may do in each
-//! repository that was asked for. Nothing of it is verified here, and nothing needs to be: it is our own token, and what
-//! it says only explains what Harbor does with it.
+//! The claims of a token of Harbor, a JSON web token: `sub` is the login that was accepted, and `access` lists the
+//! actions that are allowed in each repository. The signature is not verified, because the claims only explain what
+//! Harbor does with the token.
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;
 
-/// The readable part of a token.
+/// The payload of a token.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-pub(crate) struct Claims {
+pub(crate) struct HarborClaims {
     iss: String,
-    /// Empty or absent if the login was not taken: it is wrong, or Harbor cannot look it up at the moment.
+    /// Empty or absent if the login was not accepted: it is wrong, or Harbor cannot look it up at the moment.
     #[serde(default)]
     sub: String,
     #[serde(default)]
-    access: Option<Vec<Access>>,
+    access: Option<Vec<GrantedAccess>>,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-struct Access {
+struct GrantedAccess {
     #[serde(default)]
     name: String,
     #[serde(default)]
     actions: Option<Vec<String>>,
 }
 
-impl Claims {
-    /// Reads a token of Harbor; none for tokens of other services, which may be anything.
+impl HarborClaims {
+    /// Parses a token of Harbor, `None` for tokens of other services.
     pub(super) fn read(token: &str) -> Option<Self> {
         let mut parts = token.split('.');
         let (payload, signature) = (parts.nth(1)?, parts.next());
@@ -37,12 +35,12 @@ impl Claims {
         (claims.iss == "harbor-token-issuer").then_some(claims)
     }
 
-    /// Whether it belongs to no login.
-    pub(crate) fn is_nobodys(&self) -> bool {
+    /// Returns true if it belongs to no login.
+    pub(crate) fn is_anonymous(&self) -> bool {
         self.sub.is_empty()
     }
 
-    /// Whether it opens a repository for this.
+    /// Returns true if it allows an action in a repository.
     pub(crate) fn allows(&self, path: &str, action: &str) -> bool {
         let mine = self.access.iter().flatten().filter(|access| access.name == path);
         mine.flat_map(|access| access.actions.iter().flatten()).any(|allowed| allowed == action)
@@ -63,12 +61,12 @@ mod tests {
     fn a_token_of_harbor_says_whose_it_is_and_what_it_opens() {
         let access = json!([{ "type": "repository", "name": "p/x", "actions": ["pull", "push"] }, { "name": "q/y" }]);
         let robot = json!({ "iss": "harbor-token-issuer", "sub": "robot$p+ci", "access": access });
-        let claims = Claims::read(&token(robot)).unwrap();
-        assert!(!claims.is_nobodys());
+        let claims = HarborClaims::read(&token(robot)).unwrap();
+        assert!(!claims.is_anonymous());
         assert!(claims.allows("p/x", "push") && !claims.allows("p/x", "delete") && !claims.allows("q/y", "pull"));
         for nobody in [json!({ "iss": "harbor-token-issuer" }), json!({ "iss": "harbor-token-issuer", "access": null })]
         {
-            assert!(Claims::read(&token(nobody)).unwrap().is_nobodys());
+            assert!(HarborClaims::read(&token(nobody)).unwrap().is_anonymous());
         }
     }
 
@@ -76,7 +74,7 @@ mod tests {
     fn other_tokens_say_nothing() {
         let other = token(json!({ "iss": "auth.docker.io", "sub": "", "access": [] }));
         for text in ["", "opaque", "a.b", "a.b.c", "a.%%.c", &other, &token(json!([]))] {
-            assert_eq!(Claims::read(text), None, "{text}");
+            assert_eq!(HarborClaims::read(text), None, "{text}");
         }
     }
 }
