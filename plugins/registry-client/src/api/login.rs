@@ -2,7 +2,7 @@
 
 use sealift_core::{content::Repository, error::Result};
 
-use crate::{auth::Progress, operation::Operation, registry::Registry, scope::Scopes};
+use crate::{auth::AuthProgress, operation::Operation, registry::Registry, scope::Scopes};
 
 /// The rights of a login in a repository, as far as they are known before it is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,9 +35,9 @@ pub(crate) async fn grant(registry: &Registry, at: &Repository) -> Result<Grant>
     let operation = Operation::ProductApi(at);
     let (auth, scopes) = (&registry.auth, Scopes::push(at));
     let endpoint = registry.transport.endpoint().await.map_err(|error| error.context(operation))?;
-    let mut authorization = auth.authorize(endpoint, at, &scopes, &Progress::default()).await?;
+    let mut authorization = auth.authorize(endpoint, at, &scopes, &AuthProgress::default()).await?;
     if authorization.is_unknown() {
-        let progress = Progress::with_scheme(auth.ping(endpoint, operation).await);
+        let progress = AuthProgress::with_scheme(auth.ping(endpoint, operation).await);
         authorization = auth.authorize(endpoint, at, &scopes, &progress).await?;
     }
     let Some(claims) = authorization.claims() else { return Ok(Grant::Unknown) };

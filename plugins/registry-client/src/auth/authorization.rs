@@ -10,13 +10,13 @@ use sealift_core::{
 };
 
 use super::{
-    Auth, AuthScheme, HarborClaims, Progress,
+    Auth, AuthProgress, AuthScheme, HarborClaims,
     challenge::BearerChallenge,
     token::{Fresh, TokenFailure},
     token_cache::{Token, TokenKey},
 };
 use crate::{
-    credentials::{CurrentLogin, Lookup, SentSecrets, Trial, basic_header, registry_token, sensitive},
+    credentials::{CurrentLogin, OptionalLogin, SentSecrets, Trial, basic_header, registry_token, sensitive},
     scope::Scopes,
     transport::Endpoint,
 };
@@ -25,7 +25,7 @@ use crate::{
 pub(crate) struct Authorization {
     pub(super) sent: Sent,
     pub(super) login: Option<CurrentLogin>,
-    /// Why there is no login although there may be one.
+    /// The error of a provider that may have the missing login.
     failed: Option<Error>,
 }
 
@@ -142,7 +142,7 @@ impl Auth {
         at: &Endpoint,
         repository: &Repository,
         scopes: &Scopes,
-        progress: &Progress,
+        progress: &AuthProgress,
     ) -> Result<Authorization> {
         let scheme = progress.scheme.clone().unwrap_or_else(|| self.scheme().clone());
         let anonymous =
@@ -150,7 +150,7 @@ impl Auth {
         if scheme == AuthScheme::None || anonymous {
             return Ok(Authorization::new(Sent::Unknown, None));
         }
-        let Lookup { login, failed } = self.logins.look_up(repository).await;
+        let OptionalLogin { login, failed } = self.logins.look_up(repository).await;
         let token = login.as_ref().and_then(|current| registry_token(&current.login));
         let authorization = if let Some(token) = token {
             let header = sensitive(&format!("Bearer {}", token.expose()));
@@ -172,7 +172,7 @@ impl Auth {
         repository: &Repository,
         scopes: &Scopes,
         login: Option<CurrentLogin>,
-        progress: &Progress,
+        progress: &AuthProgress,
     ) -> Result<Authorization> {
         let scopes = scopes.clone().and_demanded(progress.scope.as_deref());
         let single = progress.needs_single_token();

@@ -30,7 +30,7 @@ pub(super) enum Action {
 
 /// The steps that were taken for one request.
 #[derive(Debug, Default)]
-pub(crate) struct Progress {
+pub(crate) struct AuthProgress {
     steps: Vec<std::mem::Discriminant<Action>>,
     /// The scopes that a challenge demanded.
     pub(super) scope: Option<String>,
@@ -41,7 +41,7 @@ pub(crate) struct Progress {
     pub(crate) is_unauthorizable: bool,
 }
 
-impl Progress {
+impl AuthProgress {
     /// Returns the progress of a request for which only the root of the API was asked.
     pub(crate) fn with_scheme(scheme: Option<AuthScheme>) -> Self {
         Self { scheme, ..Self::default() }
@@ -67,7 +67,7 @@ impl Progress {
 }
 
 /// Returns the action for a 401, without regard to the steps that were taken before.
-pub(super) fn decide(sent: &Sent, challenges: &Challenges, progress: &Progress) -> Action {
+pub(super) fn decide(sent: &Sent, challenges: &Challenges, progress: &AuthProgress) -> Action {
     match sent {
         Sent::Unknown => Action::Authorize,
         Sent::Nothing => Action::Return,

@@ -29,7 +29,7 @@ use sealift_core::{content::Repository, error::Result};
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use challenge::Challenges;
-pub(crate) use decision::Progress;
+pub(crate) use decision::AuthProgress;
 pub(crate) use harbor_claims::HarborClaims;
 pub(crate) use token_groups::RepositoryAccess;
 
@@ -105,7 +105,7 @@ impl Auth {
     }
 
     /// Lets one request go first, so that a hundred concurrent ones do not each get a 401. The others continue when the
-    /// returned guard is dropped, whatever the result.
+    /// returned guard is dropped, with any result.
     pub(crate) async fn first_request(&self) -> Option<FirstRequest<'_>> {
         if self.met.load(Ordering::Acquire) {
             return None;

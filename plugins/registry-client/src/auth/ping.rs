@@ -6,7 +6,7 @@
 
 use http::{Method, StatusCode};
 
-use super::{Auth, AuthScheme, Progress, authorization::Authorization, challenge::Challenges};
+use super::{Auth, AuthProgress, AuthScheme, authorization::Authorization, challenge::Challenges};
 use crate::{
     operation::Operation,
     scope::Scopes,
@@ -28,7 +28,7 @@ impl Auth {
         operation: Operation<'_>,
         authorization: &Authorization,
         response: &Response,
-        progress: &mut Progress,
+        progress: &mut AuthProgress,
     ) -> bool {
         let repository = operation.repository();
         if !may_hide(response.status()) || response.foreign || !authorization.is_unknown() {
@@ -55,7 +55,7 @@ impl Auth {
         operation: Operation<'_>,
         authorization: &Authorization,
         response: &Response,
-        progress: &Progress,
+        progress: &AuthProgress,
     ) {
         let of_repository = !matches!(operation, Operation::ListCatalog(_) | Operation::ProductApi(_));
         if authorization.is_unknown() && of_repository && response.status().is_success() && !response.is_page() {

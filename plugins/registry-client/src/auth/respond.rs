@@ -7,13 +7,13 @@ use sealift_core::{
 };
 
 use super::{
-    Auth, AuthScheme, Progress,
+    Auth, AuthProgress, AuthScheme,
     authorization::{Authorization, Sent},
     challenge::Challenges,
     decision::{Action, decide},
 };
 use crate::{
-    credentials::{CurrentLogin, Lookup},
+    credentials::{CurrentLogin, OptionalLogin},
     operation::Operation,
     transport::Endpoint,
 };
@@ -29,7 +29,7 @@ impl Auth {
         operation: Operation<'_>,
         authorization: &mut Authorization,
         headers: &HeaderMap,
-        progress: &mut Progress,
+        progress: &mut AuthProgress,
     ) -> Result<bool> {
         let challenges = Challenges::read(headers);
         self.learn(&challenges);
@@ -48,7 +48,7 @@ impl Auth {
         operation: Operation<'_>,
         authorization: &mut Authorization,
         action: Action,
-        progress: &mut Progress,
+        progress: &mut AuthProgress,
     ) -> Result<bool> {
         let repository = operation.repository();
         match action {
@@ -84,8 +84,8 @@ impl Auth {
             AuthScheme::None => Ok(false),
             AuthScheme::Bearer(_) => Ok(true),
             AuthScheme::Basic => match self.logins.look_up(repository).await {
-                Lookup { failed: Some(error), .. } => Err(error),
-                Lookup { login, .. } => Ok(login.is_some()),
+                OptionalLogin { failed: Some(error), .. } => Err(error),
+                OptionalLogin { login, .. } => Ok(login.is_some()),
             },
         }
     }
@@ -124,7 +124,7 @@ impl Auth {
         &self,
         repository: &Repository,
         authorization: &Authorization,
-        progress: &mut Progress,
+        progress: &mut AuthProgress,
     ) -> Result<()> {
         self.forget_token(authorization).await;
         if progress.take(&Action::ReplaceAnonymousToken) {
@@ -145,7 +145,7 @@ impl Auth {
     }
 
     /// Drops a token that may be too old for what it is needed for, once for a request.
-    pub(crate) async fn renew_token(&self, authorization: &Authorization, progress: &mut Progress) -> bool {
+    pub(crate) async fn renew_token(&self, authorization: &Authorization, progress: &mut AuthProgress) -> bool {
         let is_old = matches!(&authorization.sent, Sent::Bearer(token) if !token.is_fresh);
         let renews = is_old && progress.take(&Action::RenewToken);
         if renews {

@@ -27,14 +27,13 @@ use crate::{
 /// A new token.
 pub(super) struct Fresh {
     pub(super) token: Secret,
-    /// How long it is valid from now on.
+    /// The time for which it is valid from now on.
     pub(super) lifetime: Duration,
     /// The claims of a token of Harbor.
     pub(super) claims: Option<Arc<HarborClaims>>,
 }
 
-/// How long an anonymous token of Harbor is kept although there is a login: long enough for concurrent requests to share
-/// it. The next request that it does not authorize drops it.
+/// Lifetime of an anonymous token of Harbor where there is a login: long enough for concurrent requests to share it. The next request that it does not authorize drops it.
 const ANONYMOUS_LIFETIME: Duration = Duration::from_secs(2);
 
 impl Fresh {

@@ -27,10 +27,10 @@ use super::{docker_file::DockerFile, entry_login, helper};
 
 /// An answer of a helper.
 type HelperAnswer = std::result::Result<Option<Login>, (Error, Instant)>;
-/// Where an answer is kept. The lock is held while the helper runs, so that it runs once for all that wait.
+/// A cell for an answer. The lock is held while the helper runs, so that it runs once for all that wait.
 type AnswerCell = Arc<tokio::sync::Mutex<Option<HelperAnswer>>>;
 
-/// How long a failed helper is not run again.
+/// Time until a failed helper is run again.
 const FAILED_FOR: Duration = Duration::from_secs(60);
 
 /// A credential file, or the error of reading it.

@@ -11,14 +11,14 @@ use super::entry_login;
 /// A credential file.
 #[derive(Default)]
 pub(super) struct DockerFile {
-    auths: HashMap<String, AuthEntry>,
+    auths: HashMap<String, StoredLogin>,
     creds_store: Option<String>,
     cred_helpers: HashMap<String, String>,
 }
 
 /// An entry of `auths`. Docker leaves empty ones where a credential store has the secret.
 #[derive(Default)]
-pub(super) struct AuthEntry {
+pub(super) struct StoredLogin {
     auth: Option<String>,
     username: Option<String>,
     password: Option<String>,
@@ -41,8 +41,8 @@ fn field<'a>(map: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     map.get(name).or_else(|| map.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value))
 }
 
-fn entries(map: &Map<String, Value>) -> HashMap<String, AuthEntry> {
-    map.iter().map(|(key, value)| (key.clone(), AuthEntry::of(value))).collect()
+fn entries(map: &Map<String, Value>) -> HashMap<String, StoredLogin> {
+    map.iter().map(|(key, value)| (key.clone(), StoredLogin::of(value))).collect()
 }
 
 /// Returns the normal form of a key: without scheme, without the `/v1/` of Docker's own URLs, and with one name for
@@ -90,7 +90,7 @@ impl DockerFile {
     }
 
     /// Returns the entry for a key.
-    pub(super) fn entry(&self, key: &str) -> Option<&AuthEntry> {
+    pub(super) fn entry(&self, key: &str) -> Option<&StoredLogin> {
         self.auths.get(key).or_else(|| {
             // Sorted, so that two spellings of one host give the same answer each time.
             let mut spellings: Vec<_> = self.auths.iter().filter(|(written, _)| normal(written) == key).collect();
@@ -113,7 +113,7 @@ impl DockerFile {
     }
 }
 
-impl AuthEntry {
+impl StoredLogin {
     fn of(value: &Value) -> Self {
         let Some(map) = object(Some(value)) else { return Self { odd: true, ..Self::default() } };
         let mut odd = false;

@@ -16,12 +16,12 @@ use tokio::time::Instant;
 
 use super::{CurrentLogin, TrackedLogin};
 
-/// How long a failed lookup counts, so that a provider that hangs does not hold up each request by itself.
+/// Time until a failed lookup is repeated, so that a provider that hangs does not delay each request.
 const FAILED_FOR: Duration = Duration::from_secs(60);
 
 /// The result of a lookup for a request that may do without a login.
 #[derive(Default)]
-pub(crate) struct Lookup {
+pub(crate) struct OptionalLogin {
     pub(crate) login: Option<CurrentLogin>,
     /// The error of a provider that may have a login. Only a request that needs one fails with it.
     pub(crate) failed: Option<Error>,
@@ -32,13 +32,13 @@ pub(crate) struct Lookup {
 /// A lookup waits only for the lookup of the same repository.
 pub(crate) struct Logins {
     providers: Vec<Arc<dyn LoginProvider>>,
-    found: Mutex<HashMap<Repository, Arc<tokio::sync::Mutex<Found>>>>,
+    found: Mutex<HashMap<Repository, Arc<tokio::sync::Mutex<LookupResult>>>>,
     /// By origin: an entry is one login for all repositories that it serves.
     tracked: Mutex<HashMap<String, Arc<TrackedLogin>>>,
 }
 
 #[derive(Default)]
-enum Found {
+enum LookupResult {
     #[default]
     Unknown,
     Login(Arc<TrackedLogin>),
@@ -59,30 +59,30 @@ impl Logins {
     pub(crate) async fn find(&self, repository: &Repository) -> Result<Option<CurrentLogin>> {
         let cell = Arc::clone(lock(&self.found).entry(repository.clone()).or_default());
         let mut found = cell.lock().await;
-        let expired = matches!(&*found, Found::Failed(_, at) if at.elapsed() >= FAILED_FOR);
-        if expired || matches!(*found, Found::Unknown) {
+        let expired = matches!(&*found, LookupResult::Failed(_, at) if at.elapsed() >= FAILED_FOR);
+        if expired || matches!(*found, LookupResult::Unknown) {
             *found = self.look_up_now(repository).await;
         }
         match &*found {
-            Found::Login(tracked) => {
+            LookupResult::Login(tracked) => {
                 let current = tracked.current();
                 if tracked.expires_soon() && tracked.renew(repository, &current.login).await {
                     return Ok(Some(tracked.current()));
                 }
                 Ok(Some(current))
             }
-            Found::Failed(error, _) => Err(error.clone()),
-            Found::Unknown | Found::Nothing => Ok(None),
+            LookupResult::Failed(error, _) => Err(error.clone()),
+            LookupResult::Unknown | LookupResult::Nothing => Ok(None),
         }
     }
 
     /// Does the same for a request that may do without a login.
-    pub(crate) async fn look_up(&self, repository: &Repository) -> Lookup {
+    pub(crate) async fn look_up(&self, repository: &Repository) -> OptionalLogin {
         match self.find(repository).await {
-            Ok(login) => Lookup { login, failed: None },
+            Ok(login) => OptionalLogin { login, failed: None },
             Err(error) => {
                 tracing::debug!(%repository, %error, "no login can be looked up");
-                Lookup { login: None, failed: Some(error) }
+                OptionalLogin { login: None, failed: Some(error) }
             }
         }
     }
@@ -97,16 +97,16 @@ impl Logins {
         false
     }
 
-    async fn look_up_now(&self, repository: &Repository) -> Found {
+    async fn look_up_now(&self, repository: &Repository) -> LookupResult {
         let mut failed = None;
         for provider in &self.providers {
             match provider.get(repository).await {
-                Ok(Some(login)) => return Found::Login(self.track(login, provider)),
+                Ok(Some(login)) => return LookupResult::Login(self.track(login, provider)),
                 Ok(None) => {}
                 Err(error) => _ = failed.get_or_insert(error),
             }
         }
-        failed.map_or(Found::Nothing, |error| Found::Failed(error, Instant::now()))
+        failed.map_or(LookupResult::Nothing, |error| LookupResult::Failed(error, Instant::now()))
     }
 
     fn track(&self, login: Login, provider: &Arc<dyn LoginProvider>) -> Arc<TrackedLogin> {

@@ -17,7 +17,7 @@ pub(crate) use docker::DockerFiles;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use docker::any_file as any_docker_file;
 pub(crate) use header::{account, basic_header, entry_login, identity_token, registry_token, sensitive};
-pub(crate) use logins::{EntryLogin, Logins, Lookup};
+pub(crate) use logins::{EntryLogin, Logins, OptionalLogin};
 pub use section::{Config, Credentials};
 pub(crate) use sent_secrets::SentSecrets;
 pub(crate) use tracked::{CurrentLogin, TrackedLogin, Trial};

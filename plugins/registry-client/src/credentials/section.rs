@@ -47,7 +47,7 @@ pub struct Credentials {
     insecure: BTreeSet<String>,
 }
 
-/// How an auth file is read.
+/// The location of an auth file and its dialect.
 struct AuthFileSource {
     path: PathBuf,
     /// The path as the user wrote it, for messages.

@@ -20,7 +20,7 @@ use tokio::{sync::OwnedMutexGuard, time::Instant};
 
 /// Rejections in a row, after which a login that was accepted before counts as wrong for the rest of the run.
 const MOST_REJECTIONS: u32 = 6;
-/// How long an acceptance counts at a token service. After that one request goes first, so that an account that was
+/// Time for which an acceptance counts at a token service. After that one request goes first, so that an account that was
 /// locked meanwhile is not tried by all requests at once.
 const CONFIRMED_FOR: Duration = Duration::from_secs(30);
 /// A login is renewed this long before it expires.

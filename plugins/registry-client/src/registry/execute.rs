@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::Registry;
 use crate::{
-    auth::Progress,
+    auth::AuthProgress,
     error::{LONG_NAME, Reason},
     retry::{FailedTry, is_transient},
     transport::{ConnectionPool, Request, Response},
@@ -22,7 +22,7 @@ impl Registry {
     /// If there is no response, the host is not ready to answer, or it rejects the login. Other refusals are responses.
     pub(crate) async fn execute(&self, request: &Request<'_>) -> Result<Response> {
         let mut attempts = self.retry.attempts(self.retry.policy().requests);
-        let mut progress = Progress::default();
+        let mut progress = AuthProgress::default();
         loop {
             let began = Instant::now();
             let failed = match self.attempt(request, &mut progress).await {
@@ -45,7 +45,7 @@ impl Registry {
     }
 
     /// Sends a request once. Returns none if the same request is to be sent again, now that more is known.
-    async fn attempt(&self, request: &Request<'_>, progress: &mut Progress) -> Result<Option<Response>> {
+    async fn attempt(&self, request: &Request<'_>, progress: &mut AuthProgress) -> Result<Option<Response>> {
         let context = |error: Error| error.context(request.operation);
         let repository = request.operation.repository();
         if let Some(file) = self.common.containers.conf.blocked_by(repository) {

@@ -27,7 +27,7 @@ use crate::{
         blob_existence,
         confirmation::{WriteConfirmation, verify_blob},
     },
-    auth::Progress,
+    auth::AuthProgress,
     error::{CHANGED, Peer, transport},
     limit::Place,
     operation::Operation,
@@ -77,7 +77,7 @@ impl RegistryUpload {
         let (size, hashing) = (blob.size(), blob.hashing());
         let scopes = Scopes::push(&self.at);
         let reached = self.registry.transport.endpoint().await?;
-        let mut progress = Progress::default();
+        let mut progress = AuthProgress::default();
         let mut authorization = self.registry.auth.authorize(reached, &self.at, &scopes, &progress).await?;
         authorization.end_trial();
         // Slots that were opened before the project was found full send nothing either, unless it is small enough.

@@ -118,7 +118,7 @@ async fn outcome(host_name: &str, sent: &str, asked: &str, tried_all: bool) -> S
         _ => Sent::Basic { header, trial },
     };
     let mut authorization = Authorization::new(sent, Some(login));
-    let mut progress = Progress::default();
+    let mut progress = AuthProgress::default();
     if tried_all {
         let all = [
             Action::Authorize,
