@@ -56,7 +56,7 @@ impl RequestKind {
 
 /// One request and how it was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
+pub struct AccessRecord {
     /// The method, in capitals.
     pub method: String,
     /// Path and query, as they were sent.
@@ -67,14 +67,14 @@ pub struct Request {
     pub bytes: u64,
 }
 
-impl Request {
+impl AccessRecord {
     /// Returns the kind of resource.
     pub fn kind(&self) -> RequestKind {
         RequestKind::of(&self.path)
     }
 }
 
-impl fmt::Display for Request {
+impl fmt::Display for AccessRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} → {} ({} bytes)", self.method, self.path, self.status, self.bytes)
     }
@@ -82,11 +82,11 @@ impl fmt::Display for Request {
 
 /// Requests in the order in which they were answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Requests(Vec<Request>);
+pub struct Requests(Vec<AccessRecord>);
 
 impl Requests {
     /// All of them.
-    pub fn iter(&self) -> std::slice::Iter<'_, Request> {
+    pub fn iter(&self) -> std::slice::Iter<'_, AccessRecord> {
         self.0.iter()
     }
 
@@ -106,8 +106,8 @@ impl Requests {
     }
 }
 
-impl From<Vec<Request>> for Requests {
-    fn from(requests: Vec<Request>) -> Self {
+impl From<Vec<AccessRecord>> for Requests {
+    fn from(requests: Vec<AccessRecord>) -> Self {
         Self(requests)
     }
 }
@@ -120,27 +120,4 @@ impl fmt::Display for Requests {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_path_says_what_a_request_is_about() {
-        for (path, kind) in [
-            ("/v2/", RequestKind::Ping),
-            ("/v2", RequestKind::Ping),
-            ("/v2/_catalog?n=3", RequestKind::Catalog),
-            ("/v2/a/b/manifests/v1", RequestKind::Manifest),
-            ("/v2/a/blobs/sha256:00", RequestKind::Blob),
-            ("/v2/a/blobs/uploads/", RequestKind::Upload),
-            ("/v2/a/blobs/uploads/?mount=sha256:00&from=b", RequestKind::Upload),
-            ("/v2/a/blobs/uploads/3f-1?_state=x/y", RequestKind::Upload),
-            ("/v2/a/tags/list?n=1000", RequestKind::Tags),
-            ("/v2/tags/list/manifests/x", RequestKind::Manifest),
-            ("/v2/a/referrers/sha256:00?artifactType=x", RequestKind::Referrers),
-            ("/auth/token?scope=repository:a:pull", RequestKind::Token),
-            ("/healthz", RequestKind::Other),
-        ] {
-            assert_eq!(RequestKind::of(path), kind, "{path}");
-        }
-    }
-}
+mod tests;

@@ -6,11 +6,11 @@ use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use futures::StreamExt;
 
-use crate::access::{Request, Requests};
+use crate::access::{AccessRecord, Requests};
 
 /// Collects requests; one that is off collects nothing.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct AccessLog(Option<Arc<Mutex<Vec<Request>>>>);
+pub(crate) struct AccessLog(Option<Arc<Mutex<Vec<AccessRecord>>>>);
 
 impl AccessLog {
     pub(crate) fn on() -> Self {
@@ -25,19 +25,19 @@ impl AccessLog {
         self.with(Vec::clear);
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut Vec<Request>) -> T) -> Option<T> {
+    fn with<T>(&self, work: impl FnOnce(&mut Vec<AccessRecord>) -> T) -> Option<T> {
         self.0.as_ref().map(|requests| work(&mut requests.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
     /// Notes an answer whose body is in memory.
-    pub(crate) fn note(&self, request: Request) {
+    pub(crate) fn note(&self, request: AccessRecord) {
         tracing::debug!(%request, "answered");
         self.with(|requests| requests.push(request));
     }
 
     /// Records a response whose body is a stream of `length` bytes: before its last chunk is sent, so that a client
     /// that has received everything finds the record; or when the response is dropped.
-    pub(crate) fn watch(&self, request: Request, response: Response, length: u64) -> Response {
+    pub(crate) fn watch(&self, request: AccessRecord, response: Response, length: u64) -> Response {
         let mut watched = LoggedBody { log: self.clone(), request: Some(request), length };
         response.map(|body| {
             Body::from_stream(body.into_data_stream().map(move |chunk| {
@@ -52,7 +52,7 @@ impl AccessLog {
 
 struct LoggedBody {
     log: AccessLog,
-    request: Option<Request>,
+    request: Option<AccessRecord>,
     length: u64,
 }
 

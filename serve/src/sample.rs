@@ -4,11 +4,11 @@
 //! digests each time. The demo and the tests fill registries with them.
 //!
 //! ```
-//! use sealift_serve::sample::{Dialect, Image, layer};
+//! use sealift_serve::sample::{ImageFormat, Image, layer};
 //!
-//! let amd64 = Image::single(Dialect::Oci, &"linux/amd64".parse().unwrap(), &[layer("base", 4096)]);
-//! let arm64 = Image::single(Dialect::Oci, &"linux/arm64".parse().unwrap(), &[layer("base-arm", 4096)]);
-//! let both = Image::index(Dialect::Oci, [amd64, arm64]);
+//! let amd64 = Image::single(ImageFormat::Oci, &"linux/amd64".parse().unwrap(), &[layer("base", 4096)]);
+//! let arm64 = Image::single(ImageFormat::Oci, &"linux/arm64".parse().unwrap(), &[layer("base-arm", 4096)]);
+//! let both = Image::index(ImageFormat::Oci, [amd64, arm64]);
 //! assert_eq!(both.root().entries().len(), 2);
 //! ```
 
@@ -17,7 +17,7 @@ mod layer;
 mod sets;
 mod store;
 
-pub use image::{Dialect, Image};
+pub use image::{Image, ImageFormat};
 pub use layer::{Layer, layer};
 pub use sets::{Recipe, Sample, assortment};
 

@@ -9,7 +9,7 @@ use std::{
 use sealift_core::content::{Digest, Version};
 use sealift_e2e::program::{Folder, Ran, signal as send};
 use sealift_oci_layout::{Writer, WriterOptions};
-use sealift_serve::sample::{Dialect, Image, layer};
+use sealift_serve::sample::{Image, ImageFormat, layer};
 use sealift_testkit::program::{find, podman, skopeo, skopeo_ok};
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ fn folder() -> Folder {
 }
 
 fn image(name: &str) -> Image {
-    Image::single(Dialect::Oci, &"linux/amd64".parse().unwrap(), &[layer(name, 100)])
+    Image::single(ImageFormat::Oci, &"linux/amd64".parse().unwrap(), &[layer(name, 100)])
 }
 
 /// Writes images, each with one layer that is named as given.

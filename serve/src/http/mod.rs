@@ -65,8 +65,12 @@ impl App {
 }
 
 async fn handle(State((app, peer)): State<(App, IpAddr)>, request: Request) -> Response {
-    let mut record =
-        access::Request { method: request.method().to_string(), path: request.uri().to_string(), status: 0, bytes: 0 };
+    let mut record = access::AccessRecord {
+        method: request.method().to_string(),
+        path: request.uri().to_string(),
+        status: 0,
+        bytes: 0,
+    };
     let head = request.method() == Method::HEAD;
     let mut response = match auth::refusal(app.users.as_ref(), peer, request.headers()).await {
         Some(refusal) => refusal,

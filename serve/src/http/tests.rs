@@ -17,7 +17,7 @@ use sealift_oci_layout::{Layout, Writer, WriterOptions};
 use super::*;
 use crate::{
     options::ServeOptions,
-    sample::{Dialect, Image, layer},
+    sample::{Image, ImageFormat, layer},
 };
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -72,7 +72,7 @@ async fn give_up(app: &App, request: Request, polls: usize) -> bool {
 }
 
 fn image(name: &str) -> Image {
-    Image::single(Dialect::Oci, &"linux/amd64".parse().unwrap(), &[layer(name, 100)])
+    Image::single(ImageFormat::Oci, &"linux/amd64".parse().unwrap(), &[layer(name, 100)])
 }
 
 fn tag(text: &str) -> Version {
@@ -90,7 +90,7 @@ impl Sample {
     async fn write(dir: &Path) -> Self {
         let one = image("1");
         let about = one.referrer("x/sig", bytes::Bytes::from_static(b"s"));
-        let this = Self { both: Image::index(Dialect::Oci, [image("2"), image("3")]), one, about };
+        let this = Self { both: Image::index(ImageFormat::Oci, [image("2"), image("3")]), one, about };
         let writer = Writer::create(dir, WriterOptions { sync: false }).await.unwrap();
         this.both.write(&writer, "a", &tag("both")).await.unwrap();
         this.one.write(&writer, "a", &tag("v1")).await.unwrap();

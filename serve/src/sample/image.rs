@@ -8,7 +8,7 @@ use super::Layer;
 
 /// The family of media types of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
+pub enum ImageFormat {
     /// OCI image, OCI index.
     Oci,
     /// Docker image (version 2 schema 2), Docker manifest list.
@@ -27,10 +27,12 @@ pub struct Image {
 
 impl Image {
     /// An image for one platform.
-    pub fn single(dialect: Dialect, platform: &Platform, layers: &[Layer]) -> Self {
+    pub fn single(dialect: ImageFormat, platform: &Platform, layers: &[Layer]) -> Self {
         let (manifest, config, layer) = match dialect {
-            Dialect::Oci => (well_known::OCI_MANIFEST, well_known::OCI_CONFIG, well_known::OCI_LAYER_GZIP),
-            Dialect::Docker => (well_known::DOCKER_MANIFEST, well_known::DOCKER_CONFIG, well_known::DOCKER_LAYER_GZIP),
+            ImageFormat::Oci => (well_known::OCI_MANIFEST, well_known::OCI_CONFIG, well_known::OCI_LAYER_GZIP),
+            ImageFormat::Docker => {
+                (well_known::DOCKER_MANIFEST, well_known::DOCKER_CONFIG, well_known::DOCKER_LAYER_GZIP)
+            }
         };
         let mut settings = json!({
             "architecture": platform.architecture,
@@ -50,10 +52,10 @@ impl Image {
     }
 
     /// An index of images; of indexes, too.
-    pub fn index(dialect: Dialect, images: impl IntoIterator<Item = Self>) -> Self {
+    pub fn index(dialect: ImageFormat, images: impl IntoIterator<Item = Self>) -> Self {
         let media_type = match dialect {
-            Dialect::Oci => well_known::OCI_INDEX,
-            Dialect::Docker => well_known::DOCKER_LIST,
+            ImageFormat::Oci => well_known::OCI_INDEX,
+            ImageFormat::Docker => well_known::DOCKER_LIST,
         };
         let (mut entries, mut children, mut blobs) = (Vec::new(), Vec::new(), Vec::new());
         for image in images {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use sealift_core::content::{Platform, Tag};
 use serde_json::json;
 
-use super::{Dialect, Image, Layer, layer};
+use super::{Image, ImageFormat, Layer, layer};
 
 /// An image and its names.
 #[derive(Clone, Debug)]
@@ -40,7 +40,7 @@ pub struct Recipe {
     /// Bytes of a layer, about. Default: 16 KiB.
     pub layer_bytes: usize,
     /// The media types. Default: OCI.
-    pub dialect: Dialect,
+    pub dialect: ImageFormat,
 }
 
 impl Default for Recipe {
@@ -52,7 +52,7 @@ impl Default for Recipe {
             shared_layers: 2,
             own_layers: 1,
             layer_bytes: 16 << 10,
-            dialect: Dialect::Oci,
+            dialect: ImageFormat::Oci,
         }
     }
 }
@@ -98,15 +98,18 @@ pub fn assortment() -> Vec<Sample> {
     };
     let web = |version: &str| {
         let name = format!("web-{version}");
-        let images = [app(Dialect::Oci, &name, 0), app(Dialect::Oci, &name, 1)];
+        let images = [app(ImageFormat::Oci, &name, 0), app(ImageFormat::Oci, &name, 1)];
         let notes = images.clone().map(|image| image.attestation());
-        Image::index(Dialect::Oci, images.into_iter().chain(notes))
+        Image::index(ImageFormat::Oci, images.into_iter().chain(notes))
     };
     let api = |version: &str| {
         let name = format!("api-{version}");
-        Image::index(Dialect::Docker, (0..3).map(|at| app(Dialect::Docker, &name, at)))
+        Image::index(ImageFormat::Docker, (0..3).map(|at| app(ImageFormat::Docker, &name, at)))
     };
-    let nested = Image::index(Dialect::Oci, [Image::index(Dialect::Oci, [app(Dialect::Oci, "suite", 0)]), web("1.0")]);
+    let nested = Image::index(
+        ImageFormat::Oci,
+        [Image::index(ImageFormat::Oci, [app(ImageFormat::Oci, "suite", 0)]), web("1.0")],
+    );
     let chart = Image::artifact(
         "application/vnd.cncf.helm.config.v1+json",
         &json!({ "name": "web", "version": "1.0.0", "apiVersion": "v2" }),
@@ -121,7 +124,7 @@ pub fn assortment() -> Vec<Sample> {
         Sample::new("demo/web", &[], signature),
         Sample::new("demo/api", &["2.0"], api("2.0")),
         Sample::new("demo/api", &["2.1"], api("2.1")),
-        Sample::new("demo/worker", &["2026-11"], app(Dialect::Docker, "worker", 0)),
+        Sample::new("demo/worker", &["2026-11"], app(ImageFormat::Docker, "worker", 0)),
         Sample::new("demo/suite", &["1"], nested),
         Sample::new("demo/charts/web", &["1.0.0"], chart),
     ]

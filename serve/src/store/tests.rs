@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
-use crate::sample::{Dialect, Image, layer};
+use crate::sample::{Image, ImageFormat, layer};
 
 /// Everything that a registry says of what is in its index.
 type Said = BTreeMap<String, Vec<String>>;
@@ -34,15 +34,15 @@ async fn after_a_restart(dir: &Path) -> Said {
 }
 
 fn image(name: &str) -> Image {
-    Image::single(Dialect::Oci, &"linux/amd64".parse().unwrap(), &[layer(name, 20)])
+    Image::single(ImageFormat::Oci, &"linux/amd64".parse().unwrap(), &[layer(name, 20)])
 }
 
 /// A few images of all kinds, written to a directory, and an index of others that names them in every way.
 async fn found(seed: u64) -> (TempDir, Vec<Image>) {
     let dir = tempfile::tempdir().unwrap();
     let mut images: Vec<_> = ["a", "b", "c", "d"].map(image).into();
-    images.push(Image::index(Dialect::Oci, [image("a"), image("e")]));
-    images.push(Image::index(Dialect::Oci, [image("b"), image("a")]));
+    images.push(Image::index(ImageFormat::Oci, [image("a"), image("e")]));
+    images.push(Image::index(ImageFormat::Oci, [image("b"), image("a")]));
     images.push(image("a").referrer("x/sig", bytes::Bytes::from_static(b"s")));
     let writer = Writer::create(dir.path(), WriterOptions { sync: false }).await.unwrap();
     for image in &images {

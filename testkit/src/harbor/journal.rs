@@ -3,10 +3,10 @@
 use std::sync::{Mutex, PoisonError};
 
 use axum::{extract, http::header::CONTENT_LENGTH, response::Response};
-use sealift_serve::access::{Request, Requests};
+use sealift_serve::access::{AccessRecord, Requests};
 
 #[derive(Default)]
-pub(super) struct Journal(Mutex<Vec<Request>>);
+pub(super) struct Journal(Mutex<Vec<AccessRecord>>);
 
 /// A request that was not answered yet.
 pub(super) struct Entry {
@@ -23,7 +23,7 @@ impl Entry {
 impl Journal {
     pub(super) fn note(&self, entry: Entry, response: &Response) {
         let length = response.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        let request = Request {
+        let request = AccessRecord {
             method: entry.method,
             path: entry.path,
             status: response.status().as_u16(),

@@ -1,6 +1,6 @@
 //! The access log of `docker-registry`, in the combined format of Apache.
 
-use sealift_serve::access::{Request, Requests};
+use sealift_serve::access::{AccessRecord, Requests};
 
 /// Paths that are asked for in order to see that the log is complete. They count for nothing.
 pub(super) const MARK: &str = "/sealift-testkit-mark-";
@@ -11,12 +11,12 @@ pub(super) fn read(log: &str) -> Requests {
 }
 
 /// `127.0.0.1 - user [time] "GET /v2/ HTTP/1.1" 200 2 "referer" "agent"`
-fn line(line: &str) -> Option<Request> {
+fn line(line: &str) -> Option<AccessRecord> {
     let (_, rest) = line.split_once("] \"")?;
     let (request, rest) = rest.split_once("\" ")?;
     let mut request = request.split(' ');
     let mut answer = rest.split(' ');
-    Some(Request {
+    Some(AccessRecord {
         method: request.next()?.to_owned(),
         path: request.next().filter(|path| !path.starts_with(MARK))?.to_owned(),
         status: answer.next()?.parse().ok()?,

@@ -13,7 +13,7 @@ use std::{
 use sealift_core::content::{Tag, Version};
 use sealift_e2e::program::Folder;
 use sealift_oci_layout::{Writer, WriterOptions};
-use sealift_serve::sample::{Dialect, Image, layer};
+use sealift_serve::sample::{Image, ImageFormat, layer};
 use sealift_testkit::{
     content::Content,
     harbor::{ADMIN, Account, Harbor, Right},
@@ -166,9 +166,9 @@ impl Stage {
 fn image(repository: &str, tag: &str) -> Image {
     let platforms = ["linux/amd64", "linux/arm64"].map(|platform| {
         let layers = [layer(&format!("{repository} {platform}"), 2000), layer(&format!("{repository} {tag}"), 500)];
-        Image::single(Dialect::Oci, &platform.parse().unwrap(), &layers)
+        Image::single(ImageFormat::Oci, &platform.parse().unwrap(), &layers)
     });
-    Image::index(Dialect::Oci, platforms)
+    Image::index(ImageFormat::Oci, platforms)
 }
 
 async fn put(registry: &Content, repository: &str, tag: &str) {

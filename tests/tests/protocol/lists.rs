@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use sealift_core::content::{Digest, well_known};
-use sealift_serve::sample::{Dialect, Image, layer};
+use sealift_serve::sample::{Image, ImageFormat, layer};
 use serde_json::Value;
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 };
 
 fn image(name: &str) -> Image {
-    Image::single(Dialect::Oci, &"linux/amd64".parse().unwrap(), &[layer(name, 100)])
+    Image::single(ImageFormat::Oci, &"linux/amd64".parse().unwrap(), &[layer(name, 100)])
 }
 
 async fn list(at: &Subject, path: &str, key: &str) -> Vec<String> {

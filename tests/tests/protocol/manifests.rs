@@ -2,7 +2,7 @@
 
 use reqwest::{Method, header};
 use sealift_core::content::{Digest, MediaType, well_known};
-use sealift_serve::sample::{Dialect, Image, Recipe, assortment, layer};
+use sealift_serve::sample::{Image, ImageFormat, Recipe, assortment, layer};
 use serde_json::json;
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 };
 
 fn image() -> Image {
-    Image::single(Dialect::Oci, &"linux/amd64".parse().unwrap(), &[layer("x", 100)])
+    Image::single(ImageFormat::Oci, &"linux/amd64".parse().unwrap(), &[layer("x", 100)])
 }
 
 /// Puts a manifest whose blobs are there, with this text, and says what came of it.
@@ -60,7 +60,7 @@ fn text_of(response: &reqwest::Response) -> (String, String, String) {
 #[tokio::test]
 async fn every_kind_of_image_is_taken_and_given() {
     both(async |at| {
-        let docker = Recipe { repositories: 1, tags: 1, dialect: Dialect::Docker, ..Recipe::default() };
+        let docker = Recipe { repositories: 1, tags: 1, dialect: ImageFormat::Docker, ..Recipe::default() };
         for sample in assortment().into_iter().chain(docker.images()) {
             let tags: Vec<&str> = sample.tags.iter().map(|tag| tag.as_str()).collect();
             let by_digest = [sample.image.root().digest().to_string()];
@@ -167,7 +167,7 @@ async fn a_deleted_tag_leaves_its_manifest() {
 #[tokio::test]
 async fn a_tag_moves_and_the_old_manifest_stays() {
     both(async |at| {
-        let (old, new) = (image(), Image::single(Dialect::Oci, &"linux/arm64".parse().unwrap(), &[]));
+        let (old, new) = (image(), Image::single(ImageFormat::Oci, &"linux/arm64".parse().unwrap(), &[]));
         at.push("a", &["v1"], &old).await;
         at.push("a", &["v1"], &new).await;
         assert_eq!(text(&at.head("a/manifests/v1").await, "docker-content-digest"), new.root().digest().to_string());

@@ -1,7 +1,7 @@
 //! What repositories have, and how blobs get from one to another.
 
 use sealift_core::content::Digest;
-use sealift_serve::sample::{Dialect, Image, layer};
+use sealift_serve::sample::{Image, ImageFormat, layer};
 
 use crate::subject::{both, created, error, is, location};
 
@@ -53,7 +53,7 @@ async fn a_mount_that_cannot_be_is_an_upload() {
 #[tokio::test]
 async fn a_manifest_whose_blobs_are_elsewhere_is_refused() {
     both(async |at| {
-        let image = Image::single(Dialect::Oci, &"linux/amd64".parse().unwrap(), &[layer("x", 100)]);
+        let image = Image::single(ImageFormat::Oci, &"linux/amd64".parse().unwrap(), &[layer("x", 100)]);
         at.push("a", &["v1"], &image).await;
         let put =
             async || at.put_manifest("b/manifests/v1", image.root().media_type(), image.root().bytes().to_vec()).await;
@@ -70,8 +70,8 @@ async fn a_manifest_whose_blobs_are_elsewhere_is_refused() {
 #[tokio::test]
 async fn an_index_whose_children_are_elsewhere_is_refused() {
     both(async |at| {
-        let child = Image::single(Dialect::Oci, &"linux/amd64".parse().unwrap(), &[layer("x", 100)]);
-        let index = Image::index(Dialect::Oci, [child.clone()]);
+        let child = Image::single(ImageFormat::Oci, &"linux/amd64".parse().unwrap(), &[layer("x", 100)]);
+        let index = Image::index(ImageFormat::Oci, [child.clone()]);
         at.push("a", &["v1"], &index).await;
         let put =
             async || at.put_manifest("b/manifests/v1", index.root().media_type(), index.root().bytes().to_vec()).await;

@@ -12,13 +12,13 @@ use sealift_oci_layout::{Layout, Writer, WriterOptions};
 use sealift_serve::{
     ServeOptions, Server,
     access::RequestKind,
-    sample::{Dialect, Image, layer},
+    sample::{Image, ImageFormat, layer},
 };
 
 use crate::subject::{Subject, error, is, location, text};
 
 fn image(name: &str) -> Image {
-    Image::single(Dialect::Oci, &"linux/amd64".parse().unwrap(), &[layer(name, 100)])
+    Image::single(ImageFormat::Oci, &"linux/amd64".parse().unwrap(), &[layer(name, 100)])
 }
 
 fn tag(text: &str) -> Version {
@@ -85,7 +85,7 @@ async fn what_a_layout_lacks_is_not_served_and_the_rest_is() {
     let dir = tempfile::tempdir().unwrap();
     let (one, two) = (image("1"), image("2"));
     let layout = writer(dir.path()).await;
-    Image::index(Dialect::Oci, [one.clone(), two.clone()]).write(&layout, "a", &tag("v1")).await.unwrap();
+    Image::index(ImageFormat::Oci, [one.clone(), two.clone()]).write(&layout, "a", &tag("v1")).await.unwrap();
     layout.commit().await.unwrap();
     drop(layout);
     let lost = one.root().digest();

@@ -39,7 +39,7 @@ use sealift_core::{
     stage::{Fetch, List},
 };
 use sealift_dest_harbor as _;
-use sealift_serve::access::{Request, RequestKind, Requests};
+use sealift_serve::access::{AccessRecord, RequestKind, Requests};
 use sealift_testkit::{
     harbor::{ADMIN, Harbor},
     images::Image,
@@ -176,7 +176,7 @@ fn first(report: &Report, harbor: &Harbor) -> String {
 
 /// Requests of a kind with this method, as positions in the journal.
 fn positions(requests: &Requests, method: &str, kind: RequestKind) -> Vec<usize> {
-    let matches = |request: &&Request| request.method == method && request.kind() == kind;
+    let matches = |request: &&AccessRecord| request.method == method && request.kind() == kind;
     requests.iter().enumerate().filter(|(_, request)| matches(request)).map(|(at, _)| at).collect()
 }
 

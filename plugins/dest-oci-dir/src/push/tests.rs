@@ -142,10 +142,10 @@ async fn an_image_by_digest_has_an_entry() {
 
 #[tokio::test]
 async fn a_signature_has_an_entry_because_nothing_points_to_it() {
-    use sealift_serve::sample::{Dialect, Image, layer};
+    use sealift_serve::sample::{Image, ImageFormat, layer};
     let dir = tempfile::tempdir().unwrap();
     let push = plain(dir.path());
-    let image = Image::single(Dialect::Oci, &"linux/amd64".parse().unwrap(), &[layer("x", 100)]);
+    let image = Image::single(ImageFormat::Oci, &"linux/amd64".parse().unwrap(), &[layer("x", 100)]);
     let signature = image.referrer("application/x.signature", "signed".into());
     let at: ImageRef = "q.io/web:v1".parse().unwrap();
     image.push(&push, &at).await.unwrap();

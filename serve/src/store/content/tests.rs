@@ -3,7 +3,7 @@ use std::collections::HashSet;
 use sealift_core::content::{MediaType, well_known};
 
 use super::*;
-use crate::sample::{Dialect, Image, layer};
+use crate::sample::{Image, ImageFormat, layer};
 
 /// What stands in the index after some changes.
 #[derive(Default)]
@@ -30,7 +30,7 @@ impl Index {
 }
 
 fn image(name: &str) -> Image {
-    Image::single(Dialect::Oci, &"linux/amd64".parse().unwrap(), &[layer(name, 10)])
+    Image::single(ImageFormat::Oci, &"linux/amd64".parse().unwrap(), &[layer(name, 10)])
 }
 
 fn tag(text: &str) -> Tag {
@@ -53,7 +53,7 @@ fn missing(content: &Content, manifest: &Manifest, loose: &HashSet<Digest>) -> u
 #[test]
 fn a_child_that_came_first_is_listed_until_its_index_is_there() {
     let (one, two) = (image("1"), image("2"));
-    let both = Image::index(Dialect::Oci, [one.clone(), two.clone()]);
+    let both = Image::index(ImageFormat::Oci, [one.clone(), two.clone()]);
     let (mut content, mut index) = (Content::new("a"), Index::default());
     let loose = blobs_of(&[&one, &two]);
     assert_eq!(missing(&content, both.root(), &loose), 2);
@@ -82,7 +82,7 @@ fn what_a_tag_pointed_to_before_stays_by_digest() {
 #[test]
 fn without_its_index_a_child_is_listed_again() {
     let one = image("1");
-    let above = Image::index(Dialect::Oci, [one.clone()]);
+    let above = Image::index(ImageFormat::Oci, [one.clone()]);
     let (mut content, mut index) = (Content::new("a"), Index::default());
     index.apply(content.put(one.root(), None));
     index.apply(content.put(above.root(), Some(&tag("v1"))));
@@ -196,7 +196,7 @@ fn an_entry_without_a_name_is_removed_by_its_digest() {
 #[test]
 fn a_child_of_an_index_is_not_removed_and_a_blob_is_in_use_as_long_as_a_manifest_has_it() {
     let (one, two) = (image("1"), image("2"));
-    let both = Image::index(Dialect::Oci, [one.clone(), two.clone()]);
+    let both = Image::index(ImageFormat::Oci, [one.clone(), two.clone()]);
     let mut content = Content::new("a");
     for part in [one.root(), two.root(), both.root()] {
         content.put(part, None);
