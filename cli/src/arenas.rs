@@ -1,8 +1,7 @@
-//! What the allocator of the C library is told before anything else runs.
+//! Limits the arenas of the allocator of the C library.
 //!
-//! glibc gives threads arenas of their own, up to eight for each processor; each reserves 64 MiB of address space and keeps
-//! what was freed in it. Most threads of a run wait for a disk or a name, so that is a lot of room for nothing: under a
-//! limit of the address space (`ulimit -v`) a thread then finds no place for its stack.
+//! glibc gives threads their own arenas, up to eight for each processor, and each reserves 64 MiB of address space. Under a
+//! limit of the address space (`ulimit -v`) a new thread then finds no room for its stack.
 
 /// Lets all threads share two arenas.
 pub(crate) fn share() {

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, process::ExitCode, sync::Arc};
 
-use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, builder::StyledStr};
 use sealift_core::event::Observer;
 
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     command::Verb,
     context::Context,
     options::GlobalOptions,
-    program::Program,
+    program::{DEFAULT_NAME, Program, with_name},
     subcommand::{CustomSubcommand, Subcommand},
     usage_error::UsageError,
 };
@@ -50,7 +50,7 @@ impl Cli {
     /// Creates the command line of Sealift, under its name and with its version.
     #[must_use]
     pub fn new() -> Self {
-        let program = Program { name: "sealift", version: env!("CARGO_PKG_VERSION"), is_image_syncer: false };
+        let program = Program { name: DEFAULT_NAME, version: env!("CARGO_PKG_VERSION"), is_image_syncer: false };
         Self { program, observers: Vec::new(), subcommands: Vec::new() }
     }
 
@@ -120,10 +120,11 @@ impl Cli {
     fn command(&self) -> clap::Command {
         let command = CommandLine::command().name(self.program.name).version(self.program.version);
         let command = self.subcommands.iter().fold(command, |command, one| command.subcommand(one.command()));
-        match self.program.is_image_syncer {
-            true => command.mut_subcommand("sync", |sync| sync.override_usage("image-syncer [OPTIONS]")),
-            false => command,
-        }
+        let usage = match self.program.is_image_syncer {
+            true => "image-syncer [OPTIONS]".to_owned(),
+            false => format!("{} sync [OPTIONS]", self.program.name),
+        };
+        with_name_in_help(command.mut_subcommand("sync", |sync| sync.override_usage(usage)), self.program.name)
     }
 
     fn dispatch(&self, matches: &ArgMatches, context: &Context) -> Result<u8, UsageError> {
@@ -134,6 +135,28 @@ impl Cli {
         }
         Verb::from_arg_matches(matches).expect("clap checked the arguments").execute(context)
     }
+}
+
+/// Replaces the name of the program in the help of a command and of those below it.
+fn with_name_in_help(mut command: clap::Command, name: &'static str) -> clap::Command {
+    let renamed = |text: &StyledStr| with_name(&text.to_string(), name).into_owned();
+    if name == DEFAULT_NAME {
+        return command;
+    }
+    if let Some(text) = command.get_about().map(renamed) {
+        command = command.about(text);
+    }
+    if let Some(text) = command.get_long_about().map(renamed) {
+        command = command.long_about(text);
+    }
+    if let Some(text) = command.get_after_help().map(renamed) {
+        command = command.after_help(text);
+    }
+    let argument = |argument: clap::Arg| match argument.get_help().map(renamed) {
+        Some(text) => argument.help(text),
+        None => argument,
+    };
+    command.mut_args(argument).mut_subcommands(|command| with_name_in_help(command, name))
 }
 
 #[cfg(test)]

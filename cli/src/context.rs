@@ -52,7 +52,7 @@ impl Context {
         global: GlobalOptions,
         sync: bool,
     ) -> Self {
-        let console = Console::of_process();
+        let console = Console::of_process(program.name);
         let out = Out::new(console.clone());
         Self { global, console, out, program, command, observers, sync, log: None, warned: Mutex::default() }
     }

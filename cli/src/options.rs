@@ -81,7 +81,7 @@ pub(crate) struct BulkOptions {
     pub(crate) transfer: TransferOptions,
 }
 
-/// Whether signatures, SBOMs and other referrers are copied.
+/// The choice to copy signatures, SBOMs and other referrers.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub(crate) struct ReferrersOptions {
     /// Let signatures, SBOMs and other referrers travel along
@@ -130,7 +130,7 @@ impl AuthOptions {
 /// Checks that may be left to the destination, and the cache.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct SavingsOptions {
-    /// Who computes the digests of blobs on their way: `passing` (always here), or `destination` where it confirms them
+    /// The side that computes digests of blobs: `passing` (always here), or `destination` where it confirms them
     #[arg(long, value_name = "WHO", value_parser = VERIFIERS)]
     verify: Option<String>,
 
@@ -159,7 +159,7 @@ pub(crate) struct CacheOptions {
     #[arg(long)]
     pub(crate) no_cache: bool,
 
-    /// Where that is kept, instead of `sealift` in the user's directory for caches
+    /// The directory of it, instead of `sealift` in the user's directory for caches
     #[arg(long, value_name = "DIR", conflicts_with = "no_cache")]
     pub(crate) cache_dir: Option<PathBuf>,
 }

@@ -1,8 +1,11 @@
 //! The program as its users know it: name, version, and the name that it was called by.
 
-use std::{ffi::OsString, path::Path};
+use std::{borrow::Cow, ffi::OsString, path::Path};
 
 use crate::pflags;
+
+/// The name of the program unless another one is set.
+pub(crate) const DEFAULT_NAME: &str = "sealift";
 
 /// The program as its users know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +58,54 @@ impl Program {
     }
 }
 
+/// The verbs, as texts name them.
+const VERBS: [&str; 20] = [
+    "check",
+    "completions",
+    "convert",
+    "copy",
+    "demo",
+    "docs",
+    "explain",
+    "load",
+    "ls",
+    "man",
+    "new",
+    "plan",
+    "plugins",
+    "receipt",
+    "run",
+    "schema",
+    "serve",
+    "stage",
+    "sync",
+    "verify",
+];
+
+/// Replaces `sealift` by the name of the program in commands such as `sealift run`.
+///
+/// Texts of this program and of plugins name it `sealift`. Everything that is printed passes here, so that the commands in
+/// hints can be typed under another name as well.
+pub(crate) fn with_name<'t>(text: &'t str, name: &str) -> Cow<'t, str> {
+    if name == DEFAULT_NAME || !text.contains(DEFAULT_NAME) {
+        return Cow::Borrowed(text);
+    }
+    let is_part = |character: char| character.is_alphanumeric() || "-_./".contains(character);
+    let mut parts = text.split(DEFAULT_NAME);
+    let mut renamed = parts.next().unwrap_or_default().to_owned();
+    for after in parts {
+        let verb = after.strip_prefix(' ').map(|rest| rest.split(is_no_letter).next().unwrap_or_default());
+        let is_command = !renamed.ends_with(is_part) && verb.is_some_and(|verb| VERBS.contains(&verb));
+        renamed += if is_command { name } else { DEFAULT_NAME };
+        renamed += after;
+    }
+    Cow::Owned(renamed)
+}
+
+fn is_no_letter(character: char) -> bool {
+    !character.is_ascii_lowercase()
+}
+
 /// Returns the position of the verb: before it there are only flags that every verb takes, of which one has a value.
 fn verb_at(arguments: &[OsString]) -> Option<usize> {
     let mut at = 1;
@@ -71,6 +122,25 @@ fn verb_at(arguments: &[OsString]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn commands_in_texts_get_the_name_of_the_program() {
+        let text = "run `sealift check x.toml`, `helm template . | sealift run -`; a checkout of sealift, .sealift/, \
+                    sealift running, /bin/sealift run, my-sealift run";
+        let renamed = "run `acme check x.toml`, `helm template . | acme run -`; a checkout of sealift, .sealift/, \
+                       sealift running, /bin/sealift run, my-sealift run";
+        assert_eq!(with_name(text, "acme"), renamed);
+        assert!(matches!(with_name(text, DEFAULT_NAME), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn all_verbs_are_known() {
+        use clap::CommandFactory;
+        let command = crate::cli::CommandLine::command();
+        let mut verbs: Vec<_> = command.get_subcommands().map(clap::Command::get_name).collect();
+        verbs.sort_unstable();
+        assert_eq!(verbs, VERBS);
+    }
 
     #[test]
     fn a_flag_without_its_value_hides_no_verb() {

@@ -18,7 +18,8 @@ use sealift_core::{
 use serde::Serialize;
 
 use crate::{
-    display::{RunMode, of_io},
+    display::{ShowMode, of_io},
+    program::{Program, with_name},
     usage_error::UsageError,
 };
 
@@ -36,7 +37,7 @@ struct ReportDocument<'a> {
     sealift: Cow<'a, str>,
     /// `run`, or `plan` if nothing was to be written.
     mode: Cow<'a, str>,
-    /// When the run began, as RFC 3339 in UTC.
+    /// The start of the run, as RFC 3339 in UTC.
     started: Cow<'a, str>,
     /// 0: all there; 1: something failed; 130: stopped before the end.
     exit_code: u8,
@@ -47,17 +48,17 @@ struct ReportDocument<'a> {
 /// The file that the report of a run goes to.
 pub(crate) struct ReportFile {
     path: PathBuf,
-    version: &'static str,
+    program: Program,
     started: jiff::Timestamp,
 }
 
 impl ReportFile {
-    /// Creates the file handle and tests that the file can be written. `version` is that of the program.
+    /// Creates the file handle and tests that the file can be written. `program` is the one that writes it.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub(crate) fn new(path: &Path, version: &'static str) -> Result<Self, UsageError> {
-        let file = Self { path: path.to_owned(), version, started: jiff::Timestamp::now() };
+    pub(crate) fn new(path: &Path, program: Program) -> Result<Self, UsageError> {
+        let file = Self { path: path.to_owned(), program, started: jiff::Timestamp::now() };
         let tried = if file.is_special() { Ok(()) } else { file.temporary().map(drop) };
         tried.map_err(|error| file.cannot(&error))?;
         Ok(file)
@@ -67,16 +68,17 @@ impl ReportFile {
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub(crate) fn write(&self, report: &Report, mode: RunMode) -> Result<(), UsageError> {
+    pub(crate) fn write(&self, report: &Report, mode: ShowMode) -> Result<(), UsageError> {
         let text = text(&self.document(report, mode));
+        let text = with_name(&text, self.program.name);
         Ok(self.write_text(&text).map_err(|error| self.cannot(&error))?)
     }
 
-    fn document<'a>(&self, report: &'a Report, mode: RunMode) -> ReportDocument<'a> {
+    fn document<'a>(&self, report: &'a Report, mode: ShowMode) -> ReportDocument<'a> {
         ReportDocument {
             schema: VERSION,
-            sealift: self.version.into(),
-            mode: if mode == RunMode::Plan { "plan" } else { "run" }.into(),
+            sealift: self.program.version.into(),
+            mode: if mode == ShowMode::Plan { "plan" } else { "run" }.into(),
             started: self.started.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into(),
             exit_code: report.exit_code(),
             report,

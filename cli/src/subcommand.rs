@@ -12,13 +12,13 @@ use crate::{
         pipeline_file,
     },
     context::Context,
-    display::RunMode,
+    display::ShowMode,
     notebook,
     usage_error::UsageError,
 };
 
 /// A subcommand of a custom binary. Its doc comment is the help, its fields are the arguments.
-pub trait Subcommand: Args + Send + 'static {
+pub trait Subcommand: Args + 'static {
     /// The word that is typed.
     const NAME: &'static str;
 
@@ -26,7 +26,7 @@ pub trait Subcommand: Args + Send + 'static {
     ///
     /// # Errors
     /// The error is shown with its hint, and the exit code is 2.
-    fn run(self, context: &SubcommandContext<'_>) -> impl Future<Output = Result<u8, Error>> + Send;
+    fn run(self, context: &SubcommandContext<'_>) -> impl Future<Output = Result<u8, Error>>;
 }
 
 /// The means of a subcommand: output, and pipelines.
@@ -53,7 +53,7 @@ impl SubcommandContext<'_> {
         match pipeline_file::load(file, Purpose::Run, notebook::open(None)) {
             Ok(loaded) => {
                 self.context.show(&loaded.warnings);
-                perform(&loaded.pipeline, RunMode::Run, self.context, Extras::default()).await
+                perform(&loaded.pipeline, ShowMode::Run, self.context, Extras::default()).await
             }
             Err(UsageError(diagnostics)) => {
                 self.context.show(&diagnostics);

@@ -21,7 +21,7 @@ use sealift_core::{
 
 use crate::logging;
 
-/// How the file is written.
+/// The format of the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum SuccessListFormat {
     /// A YAML mapping.
@@ -36,13 +36,13 @@ pub(crate) struct SuccessList(Mutex<ListFile>);
 
 struct ListFile {
     file: File,
-    /// What is no regular file gets everything at the end, and `file` is a temporary one until then.
+    /// The path of a pipe or device, which gets everything at the end; `file` is a temporary one until then.
     stream: Option<PathBuf>,
     format: SuccessListFormat,
-    /// Where the next entry goes: before what ends the document.
+    /// The offset of the next entry: before the end of the document.
     at: u64,
     entries: u64,
-    /// What went well of jobs that are not through.
+    /// Successful targets of jobs that have not ended.
     open: HashMap<u64, (String, Vec<String>)>,
     /// Hashes of the sources that are in the file: 8 bytes an image, and only if this list is wanted.
     written: HashSet<u64>,

@@ -14,7 +14,7 @@ use sealift_core::{
     diagnostic::Diagnostic,
     plugin::{Environment, Purpose},
 };
-use sealift_image_syncer::{Variables, Written, auth_file, config_file, is_config_file, read, rules_file, written};
+use sealift_image_syncer::{Variables, WrittenFile, auth_file, config_file, is_config_file, read, rules_file, written};
 
 use crate::{context::Context, usage_error::UsageError};
 
@@ -37,7 +37,7 @@ pub(crate) struct Args {
     config: Option<PathBuf>,
 }
 
-/// What a file is taken for.
+/// The kind of a file.
 #[derive(Clone, Copy)]
 enum As {
     Rules,
@@ -47,7 +47,7 @@ enum As {
 /// A file that was read.
 struct Source {
     name: String,
-    written: Written,
+    written: WrittenFile,
 }
 
 pub(super) fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
@@ -70,7 +70,7 @@ fn source(path: &Path, what: As, context: &Context) -> Result<Source, UsageError
     let name = path.to_str().ok_or_else(|| Diagnostic::error(format!("`{}` is not UTF-8", path.display())))?;
     let text = read(path, name)?;
     let environment: Environment = Arc::new(|name: &str| std::env::var(name).ok());
-    // Nothing runs here: a variable that is not set is nobody's mistake yet.
+    // Nothing runs here, so that a variable that is not set is no error.
     let variables = Variables::new(environment, Purpose::Check);
     let warnings = match what {
         _ if is_config_file(&text, name) => config_file(&text, name, &variables)?.1,

@@ -17,11 +17,11 @@ use crate::{
 /// Copy one image to one or several destinations
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What to copy, such as `quay.io/coreos/etcd:v3.5.0`, without tag or digest `latest`; or `oci-dir:DIR[:IMAGE]`
+    /// The image to copy, such as `quay.io/coreos/etcd:v3.5.0`, without tag or digest `latest`; or `oci-dir:DIR[:IMAGE]`
     #[arg(value_name = "SRC")]
     source: String,
 
-    /// Where to; without tag it keeps that of the source; or `oci-dir:DIR[:NAME]`
+    /// The destination; without tag it keeps that of the source; or `oci-dir:DIR[:NAME]`
     #[arg(value_name = "DST", required = true)]
     destinations: Vec<String>,
 

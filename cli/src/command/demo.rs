@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::perform::{Extras, perform};
 use crate::{
     context::{Context, load},
-    display::{RunMode, number},
+    display::{ShowMode, number},
     usage_error::{UsageError, from_error},
 };
 
@@ -51,7 +51,7 @@ pub(super) async fn execute(_: &Args, context: &Context) -> Result<u8, UsageErro
 /// Runs the pipeline, which is built anew: nothing of an earlier run is used.
 async fn run(pipeline: &str, context: &Context) -> Result<u8, UsageError> {
     let loaded = load(pipeline, "demo.toml", PathBuf::new(), Purpose::Run, Notes::default())?;
-    Ok(perform(&loaded.pipeline, RunMode::Run, context, Extras::default()).await)
+    Ok(perform(&loaded.pipeline, ShowMode::Run, context, Extras::default()).await)
 }
 
 impl DemoRegistries {

@@ -27,7 +27,10 @@ pub(crate) struct Args {
 }
 
 pub(super) fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
-    let pages = pages(&context.command);
+    let mut pages = pages(&context.command);
+    for page in &mut pages {
+        page.text = context.console.with_name(&page.text).into_owned();
+    }
     if args.check {
         let stale: Vec<_> = pages.iter().filter_map(|page| stale(&args.dir, page)).collect();
         if !stale.is_empty() {

@@ -10,14 +10,14 @@ use crate::{
     usage_error::UsageError,
 };
 
-/// Push the images of a directory (an OCI image layout, whoever wrote it) to a registry
+/// Push the images of a directory (an OCI image layout of any tool) to a registry
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The directory
     #[arg(value_name = "DIR")]
     dir: PathBuf,
 
-    /// Where the images go: they keep their paths below this. Without it they go where the rules said that staged them
+    /// The destination: images keep their paths below it. Without it they go where the rules said that staged them
     #[arg(long, value_name = "HOST[/PREFIX]")]
     to: Option<String>,
 

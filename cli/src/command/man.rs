@@ -7,11 +7,11 @@ use sealift_core::diagnostic::Diagnostic;
 
 use crate::{context::Context, display::of_io, usage_error::UsageError};
 
-/// Print the manual page of sealift, or write those of all verbs into a directory
+/// Print the manual page of the program, or write those of all verbs into a directory
 #[derive(Debug, clap::Args)]
 #[command(after_help = "For example: sealift man | man -l -")]
 pub(crate) struct Args {
-    /// Write `sealift.1`, `sealift-run.1` and so on into this directory, which must be there
+    /// Write a page for the program and for each verb into this directory, which must be there
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }

@@ -12,7 +12,7 @@ use sealift_core::{
 
 use crate::{
     context::{Context, load},
-    display::{RunMode, Show},
+    display::{Show, ShowMode},
     interrupt, notebook,
     options::{OutputOptions, ReportOptions},
     report_file::ReportFile,
@@ -38,13 +38,13 @@ impl Extras {
     /// # Errors
     /// If the report file cannot be written.
     pub(super) fn of(options: &ReportOptions, context: &Context) -> Result<Self, UsageError> {
-        let report = options.file().map(|path| ReportFile::new(path, context.program.version)).transpose()?;
+        let report = options.file().map(|path| ReportFile::new(path, context.program)).transpose()?;
         Ok(Self { report, observer: None })
     }
 }
 
 /// Runs or plans a pipeline, shows it, and returns the exit code.
-pub(crate) async fn perform(pipeline: &Pipeline, mode: RunMode, context: &Context, extras: Extras) -> u8 {
+pub(crate) async fn perform(pipeline: &Pipeline, mode: ShowMode, context: &Context, extras: Extras) -> u8 {
     let cancel = Cancel::new();
     let grace = pipeline.run.grace_s.unwrap_or(GRACE_S);
     let watch = interrupt::watch(cancel.clone(), context.console.clone(), grace);
@@ -53,8 +53,8 @@ pub(crate) async fn perform(pipeline: &Pipeline, mode: RunMode, context: &Contex
     let observers: Vec<_> = std::iter::once(Arc::clone(&show) as Arc<dyn Observer>).chain(observers).collect();
     let observer: Arc<dyn Observer> = Arc::new(move |event: &Event| observers.iter().for_each(|one| one.on(event)));
     let mut report = match mode {
-        RunMode::Run => engine::run(pipeline, &cancel, &observer).await,
-        RunMode::Plan => engine::plan(pipeline, &cancel, &observer).await,
+        ShowMode::Run => engine::run(pipeline, &cancel, &observer).await,
+        ShowMode::Plan => engine::plan(pipeline, &cancel, &observer).await,
     };
     watch.abort();
     report.warnings.splice(0..0, context.warned());
@@ -82,7 +82,7 @@ pub(super) async fn translated(
         return Ok(0);
     }
     let loaded = load_translated(translation, notebook::of(&output.savings.cache), context)?;
-    let mode = if output.plan { RunMode::Plan } else { RunMode::Run };
+    let mode = if output.plan { ShowMode::Plan } else { ShowMode::Run };
     Ok(perform(&loaded.pipeline, mode, context, Extras::of(&output.report, context)?).await)
 }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     context::Context,
-    display::RunMode,
+    display::ShowMode,
     notebook,
     options::{CacheOptions, EmptinessOptions, ReferrersOptions},
     usage_error::UsageError,
@@ -38,5 +38,5 @@ pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageE
     let run = &mut loaded.pipeline.run;
     run.allow_empty |= args.emptiness.allow_empty;
     run.referrers = args.referrers.choice().or(run.referrers);
-    Ok(perform(&loaded.pipeline, RunMode::Plan, context, Extras::default()).await)
+    Ok(perform(&loaded.pipeline, ShowMode::Plan, context, Extras::default()).await)
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     context::Context,
-    display::RunMode,
+    display::ShowMode,
     notebook,
     options::{EmptinessOptions, ReferrersOptions, ReportOptions, SavingsOptions},
     usage_error::UsageError,
@@ -42,5 +42,5 @@ pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageE
     run.allow_empty |= args.emptiness.allow_empty;
     run.referrers = args.referrers.choice().or(run.referrers);
     run.verify = args.savings.verifier().unwrap_or(run.verify);
-    Ok(perform(&loaded.pipeline, RunMode::Run, context, Extras::of(&args.report, context)?).await)
+    Ok(perform(&loaded.pipeline, ShowMode::Run, context, Extras::of(&args.report, context)?).await)
 }

@@ -1,4 +1,4 @@
-//! `sealift serve`: a directory as a registry, until somebody stops it.
+//! `sealift serve`: serves a directory as a registry until a signal stops it.
 
 use std::{
     net::SocketAddr,
@@ -20,7 +20,7 @@ pub(crate) struct Args {
     /// The directory: an OCI image layout
     dir: PathBuf,
 
-    /// Where to listen; port 0 takes a free one
+    /// The address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:5000", value_parser = address)]
     listen: SocketAddr,
 
@@ -45,7 +45,7 @@ pub(crate) struct Args {
     htpasswd: Option<PathBuf>,
 }
 
-/// That it serves, as programs read it.
+/// The start of the server, as JSON.
 #[derive(Serialize)]
 struct Serving<'a> {
     event: &'static str,
@@ -56,7 +56,7 @@ struct Serving<'a> {
 }
 
 pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
-    // Before the address is said: whoever reads it may stop us at once.
+    // Before the address is shown, because a program that reads it may send a signal at once.
     let mut signals = Signals::new().map_err(|error| Diagnostic::error(format!("cannot watch signals: {error}")))?;
     let crowded = args.crowded();
     let server = Server::start(args.options()).await?;
@@ -106,7 +106,7 @@ impl Args {
         others.then(|| Diagnostic::warning(message).hint(hint))
     }
 
-    /// What others on the network can do that perhaps nobody meant.
+    /// Warns if others on the network can do what was perhaps not meant.
     fn exposure(&self, addr: SocketAddr) -> Option<Diagnostic> {
         if addr.ip().is_loopback() {
             return None;

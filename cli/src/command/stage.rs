@@ -15,7 +15,7 @@ use crate::{
 /// Bring images into a directory (an OCI image layout), to be carried over an air gap
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What to stage, such as `quay.io/coreos/etcd:v3.5.0`; without tag or digest it is `latest`
+    /// The images to stage, such as `quay.io/coreos/etcd:v3.5.0`; without tag or digest it is `latest`
     #[arg(value_name = "IMAGE")]
     sources: Vec<String>,
 
@@ -38,7 +38,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE|DIR")]
     base: Option<PathBuf>,
 
-    /// How other tools see the names: `full` (docker.io/library/nginx:1.27), or `tag` for a single repository
+    /// The form in which other tools see the names: `full` (docker.io/library/nginx:1.27), or `tag` for a single repository
     #[arg(long, value_name = "STYLE", value_parser = ["full", "tag"])]
     ref_style: Option<String>,
 

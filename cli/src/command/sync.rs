@@ -13,7 +13,7 @@ use sealift_core::{diagnostic::Diagnostic, event::Observer};
 use super::perform::{Extras, load_translated, perform, translated};
 use crate::{
     context::Context,
-    display::{RUN_LOG, RunMode, of_io},
+    display::{RUN_LOG, ShowMode, of_io},
     notebook,
     options::{OutputOptions, ReferrersOptions, maybe_file, not_empty, trimmed},
     pflags,
@@ -27,7 +27,7 @@ const OLD_FILE: &str = "image-syncer.json";
 
 /// Copy images as image-syncer does: its flags, its files
 #[derive(Debug, clap::Args)]
-#[command(args_override_self = true, override_usage = "sealift sync [OPTIONS]")]
+#[command(args_override_self = true)]
 pub(crate) struct Args {
     /// Credentials (.yaml, .yml or .json); without it Docker's and Podman's, then anonymous
     #[arg(long, value_name = "FILE", value_parser = maybe_file())]
@@ -80,11 +80,11 @@ pub(crate) struct Args {
     #[command(flatten)]
     output: OutputOptions,
 
-    /// Where an empty destination goes: the registry, as image-syncer up to 1.4 takes it
+    /// The registry of an empty destination, as image-syncer up to 1.4 takes it
     #[arg(long, value_name = "HOST", hide = true)]
     registry: Option<String>,
 
-    /// Where an empty destination goes: the namespace, as image-syncer up to 1.4 takes it
+    /// The namespace of an empty destination, as image-syncer up to 1.4 takes it
     #[arg(long, value_name = "NAME", hide = true)]
     namespace: Option<String>,
 
@@ -235,7 +235,7 @@ async fn with_success_list(
         Err(error) => Err(error),
     };
     extras.observer = list.as_ref().ok().map(|list| Arc::clone(list) as Arc<dyn Observer>);
-    let code = perform(&loaded.pipeline, RunMode::Run, context, extras).await;
+    let code = perform(&loaded.pipeline, ShowMode::Run, context, extras).await;
     match list.and_then(|list| list.finish()) {
         Ok(()) => Ok(code),
         Err(error) => {

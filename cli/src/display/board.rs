@@ -19,16 +19,16 @@ use super::{
     words::{bytes, clock, tail},
 };
 
-/// How old a transfer must be to get a line.
+/// The age at which a transfer gets a line.
 const WORTH_A_LINE: Duration = Duration::from_millis(150);
 
 /// Rows that stay free for lines above and the prompt below.
 const FREE_ROWS: usize = 3;
 
-/// How long nothing must have moved for an image to be named as one that waits.
+/// The time without progress after which an image is named as one that waits.
 const WORTH_A_NAME: Duration = Duration::from_secs(3);
 
-/// How many of those that wait are named.
+/// Number of waiting images that are named.
 const NAMES: usize = 5;
 
 /// The transfers in flight, in the order in which they began, and the images in work.
@@ -49,7 +49,7 @@ struct TransferLine {
 }
 
 impl Board {
-    /// Takes a fact.
+    /// Takes an event.
     pub(super) fn take(&mut self, event: &Event, now: Instant) {
         match event {
             Event::JobStarted { job, source } => {
@@ -96,7 +96,7 @@ impl Board {
         lines
     }
 
-    /// The images that are in work while nothing moves: somebody does not answer.
+    /// Returns lines for the images whose jobs make no progress: a server does not answer.
     fn waiting(&self, now: Instant) -> impl Iterator<Item = String> {
         self.jobs.values().filter_map(move |(image, heard)| {
             let time = now - *heard;

@@ -9,10 +9,10 @@ use sealift_core::{
     report::{Failed, Failure},
 };
 
-/// How often the same cause is said while a run goes on.
+/// Number of times that the same cause is shown during a run.
 const OFTEN_ENOUGH: u32 = 5;
 
-/// How many different causes are remembered.
+/// Number of different causes that are remembered.
 const MOST: usize = 1000;
 
 /// The cause of a failure without the names of its own image, so that the same cause reads the same for all.
@@ -40,11 +40,11 @@ fn without(cause: &str, name: &str) -> String {
     cause.replace(&format!("`{name}`"), "`…`")
 }
 
-/// Causes that were said already.
+/// Counts the causes that were shown.
 #[derive(Default)]
 pub(super) struct CauseCounter(HashMap<String, u32>);
 
-/// Whether to say a failure.
+/// The decision to show a failure or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Say {
     /// Yes.
@@ -56,7 +56,7 @@ pub(super) enum Say {
 }
 
 impl CauseCounter {
-    /// Whether to say what an event tells. What is no failure of an image always is.
+    /// Returns the decision for an event. An event that is no failure of an image is always shown.
     pub(super) fn take(&mut self, event: &Event) -> Say {
         let Event::TargetFinished { source, target, outcome: Outcome::Failed(error), .. } = event else {
             return Say::Yes;

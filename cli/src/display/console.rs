@@ -1,9 +1,10 @@
 //! stderr: the one place where lines and live progress meet.
 //!
-//! On a terminal the live lines stand below everything else; whatever is said goes above them undisturbed. Where
-//! stderr is no terminal there is no live line, no colour and no control character.
+//! On a terminal the live lines stand below everything else, and other lines are printed above them. If stderr is no
+//! terminal there is no live line, no colour and no control character.
 
 use std::{
+    borrow::Cow,
     io::{self, IsTerminal, Write},
     sync::Arc,
 };
@@ -12,6 +13,7 @@ use console::Term;
 use indicatif::{MultiProgress, ProgressDrawTarget};
 
 use super::words;
+use crate::program::with_name;
 
 /// stderr. Clones write to the same.
 #[derive(Clone)]
@@ -20,20 +22,22 @@ pub(crate) struct Console(Arc<Terminal>);
 struct Terminal {
     live: Option<(Term, MultiProgress)>,
     colour: bool,
+    /// The name of the program.
+    program: &'static str,
 }
 
 impl Console {
-    /// The stderr of this process.
-    pub(crate) fn of_process() -> Self {
+    /// Returns the stderr of this process; messages name the program `program`.
+    pub(crate) fn of_process(program: &'static str) -> Self {
         let terminal = io::stderr().is_terminal() && !console::is_dumb();
         let live = terminal.then(|| {
             let term = Term::stderr();
             (term.clone(), MultiProgress::with_draw_target(ProgressDrawTarget::term(term, 10)))
         });
-        Self(Arc::new(Terminal { live, colour: terminal && !no_color() }))
+        Self(Arc::new(Terminal { live, colour: terminal && !no_color(), program }))
     }
 
-    /// Whether colour may be used.
+    /// Returns true if colour may be used.
     pub(crate) fn colour(&self) -> bool {
         self.0.colour
     }
@@ -57,9 +61,15 @@ impl Console {
 
     /// Says something: a line or several, without the end of the last one.
     pub(crate) fn say(&self, text: &str) {
-        let text = if self.0.colour { words::clean_but_colour(text) } else { words::clean(text) };
+        let text = self.with_name(text);
+        let text = if self.0.colour { words::clean_but_colour(&text) } else { words::clean(&text) };
         // Nothing can be done about a stderr that does not take words.
         self.undisturbed(|| drop(writeln!(io::stderr().lock(), "{text}")));
+    }
+
+    /// Replaces the name of the program in commands such as `sealift run`.
+    pub(crate) fn with_name<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        with_name(text, self.0.program)
     }
 
     /// Does something to the terminal while the live lines are away.

@@ -1,4 +1,4 @@
-//! What is wrong with a file, drawn with a caret under it.
+//! Draws diagnostics, with a caret under the place in the file.
 
 use std::fmt::Write;
 
@@ -21,7 +21,7 @@ fn draw_one(diagnostic: &Diagnostic, renderer: &Renderer, colour: bool) -> Strin
     }
 }
 
-/// What has no line to show: the message, the file if there is one, notes, hint.
+/// Draws a diagnostic without a line of text: the message, the file if there is one, notes, hint.
 fn draw_words(diagnostic: &Diagnostic, colour: bool) -> String {
     let level = match diagnostic.severity {
         Severity::Error => paint("error", Paint::Bad, colour),

@@ -1,4 +1,4 @@
-//! What a run took: requests, repeats, and what it waited for longest.
+//! The effort of a run: requests, retries, and the slowest images and blobs.
 
 use std::{fmt::Write, time::Duration};
 
@@ -12,7 +12,7 @@ use super::words::{bytes, grouped, number, time};
 /// Hosts that are named before "and … more".
 const HOSTS: usize = 4;
 
-/// How many slow images and blobs are named.
+/// Number of slow images and blobs that are named.
 const SLOW: usize = 3;
 
 /// A run that took no longer leaves no question of what it waited for.
@@ -48,7 +48,7 @@ fn requests(hosts: &[&Tally], all: bool) -> String {
     format!("{}: {}", number(hosts.iter().map(|tally| count(tally)).sum(), "request"), names.join(", "))
 }
 
-/// What was done more than once, if anything was.
+/// Describes retries, if there were any.
 fn repeats(report: &Report, hosts: &[&Tally]) -> Option<String> {
     let mut parts = Vec::new();
     let sum = |name: &str| hosts.iter().map(|tally| tally.get(name)).sum::<u64>();

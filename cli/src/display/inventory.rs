@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use super::words::{bytes, grouped, number};
 
-/// How many platforms are named before they are only counted.
+/// Number of platforms that are named; more are only counted.
 const PLATFORMS: usize = 3;
 
-/// What programs read.
+/// The inventory as JSON.
 #[derive(Serialize)]
 pub(crate) struct InventoryObject<'a> {
     event: &'static str,
@@ -24,7 +24,7 @@ impl<'a> InventoryObject<'a> {
     }
 }
 
-/// What people read; `all` adds where the images shall go.
+/// Returns the inventory as text; `all` adds the destinations of the images.
 pub(crate) fn text(inventory: &Inventory, all: bool) -> String {
     if inventory.images.is_empty() {
         return "no images\n".to_owned();

@@ -18,7 +18,7 @@ use serde::Serialize;
 pub(super) struct EventLine<'a> {
     #[serde(flatten)]
     fact: Fact<'a>,
-    /// When, as RFC 3339.
+    /// The time, as RFC 3339.
     time: String,
 }
 

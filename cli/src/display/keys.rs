@@ -34,7 +34,7 @@ impl Drop for KeysUnseen {
     }
 }
 
-/// Whoever changes a terminal from the background is stopped (SIGTTOU).
+/// Returns true in the foreground: a process that changes a terminal from the background is stopped (SIGTTOU).
 #[cfg(unix)]
 fn in_foreground() -> bool {
     rustix::termios::tcgetpgrp(std::io::stderr()).is_ok_and(|group| group == rustix::process::getpgrp())

@@ -9,12 +9,12 @@ use sealift_core::{
 
 use super::words::{self, Paint, bytes, number, paint};
 
-/// How much a line matters.
+/// The importance of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Weight {
     /// Only for those who asked for more (`-v`).
     More,
-    /// What is done.
+    /// A fact.
     Fact,
     /// Something odd.
     Odd,
@@ -22,7 +22,7 @@ pub(super) enum Weight {
     Failure,
 }
 
-/// What to say of an event, if it is worth a line.
+/// Returns the line for an event, if it has one.
 pub(super) fn line(event: &Event, colour: bool) -> Option<(Weight, String)> {
     let word = |text: &str, tint| paint(format_args!("{text:<11}"), tint, colour);
     match event {

@@ -26,7 +26,7 @@ pub(crate) mod script;
 
 pub(crate) use console::Console;
 pub(crate) use out::Out;
-pub(crate) use show::{RunMode, Show, ShowOptions};
+pub(crate) use show::{Show, ShowMode, ShowOptions};
 pub(crate) use summary::failures;
 pub(crate) use words::{bytes, number, of_io};
 

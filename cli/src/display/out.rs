@@ -25,8 +25,9 @@ impl Out {
 
     /// Writes a text that ends its own lines.
     pub(crate) fn text(&self, text: &str) {
+        let text = self.console.with_name(text);
         if self.terminal {
-            let text = words::clean(text);
+            let text = words::clean(&text);
             self.console.undisturbed(|| self.write(text.as_bytes()));
         } else {
             self.write(text.as_bytes());
@@ -40,9 +41,13 @@ impl Out {
 
     /// Writes one JSON object as a line.
     pub(crate) fn json(&self, value: &impl Serialize) {
-        let mut line = serde_json::to_vec(value).expect("what is shown can be written as JSON");
-        line.push(b'\n');
-        if self.terminal { self.console.undisturbed(|| self.write(&line)) } else { self.write(&line) }
+        let line = serde_json::to_string(value).expect("what is shown can be written as JSON") + "\n";
+        let line = self.console.with_name(&line);
+        if self.terminal {
+            self.console.undisturbed(|| self.write(line.as_bytes()))
+        } else {
+            self.write(line.as_bytes())
+        }
     }
 
     fn write(&self, bytes: &[u8]) {
@@ -54,7 +59,7 @@ impl Out {
         *failure = stdout.write_all(bytes).and_then(|()| stdout.flush()).err();
     }
 
-    /// Why not everything could be written, unless the reader went away.
+    /// Returns the error of a failed write, unless the reader closed the pipe.
     pub(crate) fn failure(&self) -> Option<String> {
         let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         failure.as_ref().filter(|error| error.kind() != ErrorKind::BrokenPipe).map(ToString::to_string)

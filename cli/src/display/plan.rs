@@ -29,7 +29,7 @@ pub(super) struct Plan {
     bytes: u64,
     blobs: u64,
     foreign: u64,
-    /// Whether each listing is told, with what filters dropped of it.
+    /// Shows each listing with the tags that filters dropped.
     listings: bool,
     /// Entries of indexes that filters drop.
     dropped: BTreeMap<String, u64>,
@@ -87,12 +87,12 @@ impl Plan {
         *self.manifests.entry(image.source.repository.registry().to_owned()).or_default() += image.manifests;
     }
 
-    /// What was not told because the plan was stopped before its end.
+    /// Returns the rest of a plan that was stopped before its end.
     pub(super) fn rest(&mut self) -> String {
         std::mem::take(&mut self.waiting).into_values().map(|(text, _)| text).collect()
     }
 
-    /// What all of it would be, and what would not be.
+    /// Returns the sums of the plan.
     pub(super) fn sum(&self, report: &Report) -> String {
         let failed = report.failed;
         let mut text = match self.images {

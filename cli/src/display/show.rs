@@ -32,7 +32,7 @@ const QUARTER_MINUTE: Duration = Duration::from_secs(15);
 
 /// The kind of run that is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RunMode {
+pub(crate) enum ShowMode {
     /// A run.
     Run,
     /// A run that writes nothing and shows what it would do.
@@ -65,12 +65,12 @@ pub(crate) struct ShowOptions {
 struct ShowState {
     console: Console,
     out: Out,
-    mode: RunMode,
+    mode: ShowMode,
     voice: Voice,
     options: ShowOptions,
     /// The least weight of a line that is shown.
     least: Weight,
-    state: Mutex<RunState>,
+    state: Mutex<ShownRun>,
     over: Condvar,
 }
 
@@ -87,7 +87,7 @@ enum Voice {
     Quiet,
 }
 
-struct RunState {
+struct ShownRun {
     totals: Totals,
     board: Board,
     plan: Plan,
@@ -98,7 +98,7 @@ struct RunState {
 
 impl Show {
     /// Starts to show a run.
-    pub(crate) fn start(console: &Console, out: &Out, options: ShowOptions, mode: RunMode) -> Arc<Self> {
+    pub(crate) fn start(console: &Console, out: &Out, options: ShowOptions, mode: ShowMode) -> Arc<Self> {
         let voice = match options {
             ShowOptions { quiet: true, .. } => Voice::Quiet,
             ShowOptions { json: true, .. } => Voice::Json,
@@ -113,7 +113,7 @@ impl Show {
             options,
             // A log file gets all lines, so that it is not empty after a run in which nothing was copied.
             least: if options.all || options.scraped { Weight::More } else { Weight::Fact },
-            state: Mutex::new(RunState {
+            state: Mutex::new(ShownRun {
                 totals: Totals::new(Instant::now()),
                 board: Board::default(),
                 plan: Plan::new(options.all),
@@ -147,14 +147,14 @@ impl Show {
             return;
         }
         match shared.mode {
-            RunMode::Run if options.scraped && report.exit_code() == 0 => {}
-            RunMode::Run => {
+            ShowMode::Run if options.scraped && report.exit_code() == 0 => {}
+            ShowMode::Run => {
                 shared.console.say(&summary::run(report, &shared.state().totals, all, colour));
                 if options.is_image_syncer && !options.quiet {
                     shared.console.say(&summary::image_syncer_line(report));
                 }
             }
-            RunMode::Plan => {
+            ShowMode::Plan => {
                 let text = {
                     let plan = &mut shared.state().plan;
                     plan.rest() + &plan.sum(report)
@@ -176,13 +176,13 @@ impl Observer for Show {
 }
 
 impl ShowState {
-    fn state(&self) -> MutexGuard<'_, RunState> {
+    fn state(&self) -> MutexGuard<'_, ShownRun> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn on(&self, event: &Event) {
         let passed = self.state().take(event);
-        if self.mode == RunMode::Plan && !self.options.json {
+        if self.mode == ShowMode::Plan && !self.options.json {
             let text = self.state().plan.take(event);
             if !text.is_empty() {
                 self.out.text(&text);
@@ -230,7 +230,7 @@ impl ShowState {
         let colour = self.voice == Voice::Lines && self.console.colour();
         let Some((weight, line)) = lines::line(event, colour) else { return };
         // A plan's own blocks say where it leads; only what is odd is worth a line beside them.
-        let least = if self.mode == RunMode::Plan { self.least.max(Weight::Odd) } else { self.least };
+        let least = if self.mode == ShowMode::Plan { self.least.max(Weight::Odd) } else { self.least };
         if weight < least {
             return;
         }
@@ -291,7 +291,7 @@ impl ShowState {
     }
 }
 
-impl RunState {
+impl ShownRun {
     /// Takes an event, and returns the counter of a transfer that ended.
     fn take(&mut self, event: &Event) -> Option<Arc<AtomicU64>> {
         self.totals.take(event);

@@ -1,4 +1,4 @@
-//! The end of a run, for the person at three in the morning: what came of it, and what to do about the rest.
+//! The summary of a run: results, failures in groups, and hints.
 
 use std::{collections::HashMap, fmt::Write, time::Duration};
 
@@ -14,10 +14,10 @@ use super::{
     words::{self, Paint, bytes, number, paint},
 };
 
-/// How many names of a group are told before "and … more".
+/// Number of names of a group that are shown before "and … more".
 const NAMES: usize = 3;
 
-/// What came of a run. `all` names every failure of a group.
+/// Returns the summary of a run. `all` names every failure of a group.
 pub(super) fn run(report: &Report, totals: &Totals, all: bool, colour: bool) -> String {
     let mut text = headline(report, totals, colour);
     let moved = &report.moved;

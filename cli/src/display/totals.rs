@@ -54,7 +54,7 @@ impl Totals {
         }
     }
 
-    /// Takes a fact.
+    /// Takes an event.
     pub(super) fn take(&mut self, event: &Event) {
         match event {
             Event::Listed { kept, .. } => self.listed += *kept as u64,
@@ -127,7 +127,7 @@ pub(super) struct Speed {
 }
 
 impl Speed {
-    /// How long a change of speed takes to show, in seconds.
+    /// The time constant of the average, in seconds.
     const MEMORY_S: f64 = 3.0;
 
     pub(super) fn new(now: Instant) -> Self {
@@ -158,7 +158,7 @@ impl Speed {
         speed
     }
 
-    /// How long `bytes` will take, if that can be told.
+    /// Returns the time that `bytes` will take, if the speed is known.
     pub(super) fn time_for(&self, bytes: u64) -> Option<Duration> {
         match self.per_second() {
             0 => None,

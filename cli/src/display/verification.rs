@@ -1,4 +1,4 @@
-//! What became of a verification, for whoever has to decide at night what to carry again.
+//! The result of a verification: damaged files, the images that need them, and a hint.
 
 use std::{
     fmt::Write,
@@ -17,13 +17,13 @@ use super::{
     words::{bytes, clock, grouped, number},
 };
 
-/// How many names of images are told beside one file.
+/// Number of names of images that are shown beside one file.
 const NAMES: usize = 3;
 
-/// How many files are told of one kind, unless all are asked for.
+/// Number of files of one kind that are shown, unless all are asked for.
 const FILES: usize = 20;
 
-/// What programs read.
+/// The result as JSON.
 #[derive(Serialize)]
 pub(crate) struct VerificationObject<'a> {
     event: &'static str,
@@ -38,7 +38,7 @@ impl<'a> VerificationObject<'a> {
     }
 }
 
-/// What people read. If it shall be `quiet`, only damage is worth a word; `all` leaves nothing out.
+/// Returns the result as text. `quiet` shows damage only; `all` leaves nothing out.
 pub(crate) fn text(found: &Verification, quiet: bool, all: bool) -> String {
     let shown = if all { usize::MAX } else { FILES };
     let has_index = has_index(found);
@@ -91,7 +91,7 @@ fn damage(one: &Damage, has_index: bool) -> String {
     text
 }
 
-/// Whether it is known which images there are.
+/// Returns true if the index could be read.
 fn has_index(found: &Verification) -> bool {
     found.damages.iter().all(|damage| damage.kind != DamageKind::Index)
 }
@@ -107,7 +107,7 @@ fn word(kind: DamageKind) -> &'static str {
     }
 }
 
-/// What is no damage, and still worth a line.
+/// Returns the lines about files that are no damage.
 fn extras(found: &Verification, all: bool) -> String {
     let mut text = String::new();
     let mut files = |what: &str, extra: &ExtraFiles| {
@@ -162,7 +162,7 @@ fn verdict(found: &Verification) -> String {
     format!("{path}: DAMAGED ({problems}: {broken}; {read} read)\nhint: {hint}\n")
 }
 
-/// What mends it.
+/// Returns the advice.
 fn hint(found: &Verification) -> &'static str {
     let has = |kind: DamageKind| found.damages.iter().any(|damage| damage.kind == kind);
     let is_lost = found.files > 0 && has(DamageKind::Empty);

@@ -1,4 +1,4 @@
-//! How numbers, bytes and times read, and what must not reach a terminal.
+//! Formats numbers, bytes and times, and removes control characters.
 
 use std::{borrow::Cow, fmt, time::Duration};
 

@@ -15,7 +15,7 @@ impl Example {
         let own = table(&topic.header(), &example(&topic.schema));
         let tables = match topic.stage {
             None => list("registry").map(stage).into_iter().chain([own]).collect(),
-            // Of many lists nobody knows where images go, so the destination says it.
+            // Many lists name no destination, so the push does it.
             Some((Role::List, _)) => [own].into_iter().chain(find(Role::Push, "registry").map(stage)).collect(),
             Some((_, kind)) => list(kind)
                 .or_else(|| list("registry"))

@@ -1,4 +1,4 @@
-//! What can be told of everything that is linked: the tables of a pipeline, their fields, and an example of each.
+//! The documentation of everything that is linked: the tables of a pipeline, their fields, and an example of each.
 //!
 //! `explain` shows one of them on a terminal, `docs` writes all of them as pages, `new` begins a pipeline with them.
 

@@ -11,7 +11,7 @@ use super::{Topic, keys, kind, topics};
 pub(crate) struct ReferencePage {
     /// Its name in the directory.
     pub(crate) file: String,
-    /// What is in it.
+    /// Its content.
     pub(crate) text: String,
 }
 

@@ -10,7 +10,7 @@ use super::{Example, first_paragraph};
 
 /// A table, and where it comes from.
 pub(crate) struct Topic {
-    /// What is typed: `run`, `filter platform`.
+    /// The name as it is typed: `run`, `filter platform`.
     pub(crate) name: String,
     /// The stage that it describes; none: a table that all stages share.
     pub(crate) stage: Option<(Role, &'static str)>,
@@ -46,7 +46,7 @@ impl From<&SectionPlugin> for Topic {
 }
 
 impl Topic {
-    /// How it begins in a pipeline.
+    /// Returns its header in a pipeline.
     pub(crate) fn header(&self) -> String {
         match self.stage {
             Some((role, kind)) => format!("{}\nuse = \"{kind}\"", header(role)),
@@ -59,12 +59,12 @@ impl Topic {
         self.schema.get("description").and_then(|text| text.as_str()).unwrap_or_default()
     }
 
-    /// What it is for, in one line.
+    /// Returns its purpose in one line.
     pub(crate) fn summary(&self) -> String {
         first_paragraph(self.description())
     }
 
-    /// What can be set in it.
+    /// Returns its fields.
     pub(crate) fn fields(&self) -> Vec<Field> {
         fields(&self.schema)
     }

@@ -7,7 +7,7 @@ pub(crate) fn first_paragraph(text: &str) -> String {
     text.split("\n\n").next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// How wide texts are where no terminal says it.
+/// The width of texts where there is no terminal.
 pub(crate) const WIDTH: usize = 100;
 
 /// A text in lines of at most so many characters. Paragraphs, and the items of a list, begin a line of their own.
@@ -57,7 +57,7 @@ fn walk<'f>(fields: &'f [Field], above: &str, found: &mut Vec<(String, &'f Field
     }
 }
 
-/// What may be written there, and what holds if nothing is: ``a text, required``, ``a list of texts, default `[]` ``.
+/// Returns the type of a field, and its default: ``a text, required``, ``a list of texts, default `[]` ``.
 pub(crate) fn kind(field: &Field) -> String {
     let must = match &field.default {
         _ if field.required => ", required".to_owned(),

@@ -4,6 +4,8 @@ use serde_json::Value;
 use super::*;
 use crate::display::script;
 
+const PROGRAM: Program = Program { name: "acme", version: "1.2.3", is_image_syncer: false };
+
 const PUBLISHED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference/report.schema.json");
 
 /// The published schema of the file.
@@ -17,7 +19,7 @@ fn schema() -> Schema {
 fn written(report: &Report) -> Value {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("report.json");
-    ReportFile::new(&path, "1.2.3").unwrap().write(report, RunMode::Run).unwrap();
+    ReportFile::new(&path, PROGRAM).unwrap().write(report, ShowMode::Run).unwrap();
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
@@ -104,7 +106,7 @@ fn the_fields_of_version_1_stay() {
 fn a_place_where_nothing_can_be_written_is_refused_before_the_run() {
     let dir = tempfile::tempdir().unwrap();
     for path in [dir.path().to_owned(), dir.path().join("no/such/report.json")] {
-        let Err(UsageError(wrong)) = ReportFile::new(&path, "1.2.3") else { panic!("{}", path.display()) };
+        let Err(UsageError(wrong)) = ReportFile::new(&path, PROGRAM) else { panic!("{}", path.display()) };
         assert!(wrong[0].message.contains(&*path.to_string_lossy()), "{:?}", wrong[0].message);
     }
 }
@@ -116,7 +118,7 @@ fn an_earlier_report_is_replaced_and_others_may_read_it() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("report.json");
     fs::write(&path, "an earlier one").unwrap();
-    ReportFile::new(&path, "1.2.3").unwrap().write(&Report::default(), RunMode::Plan).unwrap();
+    ReportFile::new(&path, PROGRAM).unwrap().write(&Report::default(), ShowMode::Plan).unwrap();
     let document: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
     assert_eq!(document["mode"], "plan");
     assert_ne!(fs::metadata(&path).unwrap().permissions().mode() & 0o600, 0);

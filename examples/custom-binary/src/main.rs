@@ -1,5 +1,8 @@
-//! Sealift with three plugins of one's own. A crate that is named in `Cargo.toml` only is not linked: the `use` lines
-//! are what brings its plugins in.
+//! Sealift under a name of one's own, with three plugins, an observer and a subcommand. A crate that is named in
+//! `Cargo.toml` only is not linked: the `use` lines are what brings its plugins in.
+
+mod audit;
+mod mirror;
 
 use example_custom_destination as _;
 use example_custom_filter as _;
@@ -7,5 +10,10 @@ use example_policy_filter as _;
 use sealift_plugins as _;
 
 fn main() -> std::process::ExitCode {
-    sealift_cli::main()
+    sealift_cli::Cli::new()
+        .name("acme-sealift")
+        .version("1.4")
+        .observer(audit::AuditLog::from_environment())
+        .subcommand::<mirror::Mirror>()
+        .run()
 }

@@ -27,6 +27,7 @@ async fn policy() -> String {
 async fn run(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("example-custom-binary"));
     command.args(arguments).current_dir(folder).env("POLICY_TOKEN", "s3cret").env("HOME", folder);
+    command.env("ACME_AUDIT_LOG", folder.join("audit.log"));
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }
 
@@ -69,6 +70,38 @@ async fn its_own_plugins_explain_themselves_like_the_built_in_ones() {
     let output = run(folder.path(), &["check", "mirror.toml"]).await;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.code() == Some(2) && said.contains("suffix"), "{said}");
+}
+
+#[tokio::test]
+async fn its_name_version_and_subcommand_are_its_own() {
+    let folder = TempDir::new().unwrap();
+    assert_eq!(succeeds(folder.path(), &["--version"]).await.trim(), "acme-sealift 1.4");
+    let help = succeeds(folder.path(), &["--help"]).await;
+    assert!(help.contains("Usage: acme-sealift") && help.contains("Run all pipelines of a directory"), "{help}");
+    let help = succeeds(folder.path(), &["receipt", "--help"]).await;
+    assert!(help.contains("`acme-sealift receipt harbor.example.com") && !help.contains("`sealift "), "{help}");
+
+    for (arguments, hint) in [
+        (&["run", "--nosuch"][..], "run `acme-sealift run --help`"),
+        (&["run", "images.yaml"], "rules go with `acme-sealift sync --images`"),
+        (&["check", "wrong.toml"], "run `acme-sealift explain filter suffix`"), // made in core
+        (&["mirror", "nowhere"], "`acme-sealift new` begins a pipeline"),
+    ] {
+        let wrong = pipeline("127.0.0.1:1").replace("\nkeep", "\nkep");
+        std::fs::write(folder.path().join("wrong.toml"), wrong).unwrap();
+        std::fs::write(folder.path().join("images.txt"), "quay.io/acme/app:v1-alpine\n").unwrap();
+        let said = ends_with(2, folder.path(), arguments).await;
+        assert!(said.contains(hint), "{arguments:?}: {said}");
+    }
+    let said = ends_with(2, folder.path(), &["run", "images.yaml", "--json"]).await;
+    assert!(said.lines().next().unwrap().contains("`acme-sealift sync --images`"), "objects name it, too: {said}");
+
+    let pipelines = folder.path().join("pipelines");
+    std::fs::create_dir(&pipelines).unwrap();
+    assert_eq!(succeeds(folder.path(), &["mirror", "pipelines"]).await.trim(), "");
+    std::fs::write(pipelines.join("a.toml"), "[list]\n").unwrap();
+    let said = ends_with(2, folder.path(), &["mirror", "pipelines"]).await;
+    assert!(said.contains("running pipelines/a.toml"), "{said}");
 }
 
 #[tokio::test]
@@ -126,6 +159,9 @@ async fn a_pipeline_of_its_own_plugins_writes_what_is_allowed() {
     if let Some(copied) = skopeo_ok(&["copy", &archive, &format!("dir:{}", folder.path().join("copy").display())]) {
         assert!(!copied.is_empty());
     }
+
+    let audit = std::fs::read_to_string(folder.path().join("audit.log")).unwrap();
+    assert!(audit.lines().count() == 1 && audit.contains("acme/app:v1-alpine"), "the observer sees the run: {audit}");
 
     let before = std::fs::metadata(&file).unwrap().modified().unwrap();
     let again = ends_with(1, folder.path(), &["run", "mirror.toml"]).await;

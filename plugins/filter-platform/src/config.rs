@@ -1,4 +1,4 @@
-//! What is written in the pipeline, and what it means.
+//! The configuration of the filter.
 
 use schemars::JsonSchema;
 use sealift_core::{
@@ -11,7 +11,8 @@ use serde::Deserialize;
 use crate::{
     filter::Platforms,
     known::Odd,
-    wanted::{Arch, Os, Wanted},
+    options::{Attestations, OciImages},
+    wanted::{Arch, Os, PlatformSelection},
 };
 
 /// Keeps the platforms that are wanted.
@@ -38,37 +39,15 @@ pub struct Config {
     /// same. Left out or empty: all.
     #[schemars(example = ["amd64", "arm64"])]
     pub arch: Option<Vec<String>>,
-    /// What becomes of attestations, whose platform is `unknown/unknown`: `keep`, with the image that they describe, or
+    /// Treatment of attestations, whose platform is `unknown/unknown`: `keep`, with the image that they describe, or
     /// `drop`, as image-syncer does under `--os` and `--arch`; some registries refuse an index that has any. Default:
     /// `keep`.
     #[serde(default)]
     pub attestations: Attestations,
-    /// Which single OCI images are kept: those that are `matching`, as single Docker images, or `all`, as image-syncer
-    /// does, which looks into Docker's only. Default: `matching`.
+    /// Single OCI images to keep: those that are `matching`, as single Docker images, or `all`, as image-syncer does, which
+    /// looks into Docker's only. Default: `matching`.
     #[serde(default)]
     pub oci_images: OciImages,
-}
-
-/// What becomes of attestations.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Attestations {
-    /// They stay with the image that they describe.
-    #[default]
-    Keep,
-    /// They are dropped.
-    Drop,
-}
-
-/// Which single OCI images are kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum OciImages {
-    /// Those whose config names a platform that is wanted.
-    #[default]
-    Matching,
-    /// All of them.
-    All,
 }
 
 impl StageConfig<dyn Filter> for Config {
@@ -88,9 +67,9 @@ impl StageConfig<dyn Filter> for Config {
                 if keep.is_empty() {
                     wrong("keep", ConfigError::new("at least one platform is needed").hint("such as `linux/amd64`"));
                 }
-                Wanted::Pairs(parsed("keep", &keep, pair, &mut wrong))
+                PlatformSelection::Pairs(parsed("keep", &keep, pair, &mut wrong))
             }
-            Self { keep: None, os, arch, .. } => Wanted::Lists {
+            Self { keep: None, os, arch, .. } => PlatformSelection::Lists {
                 os: parsed("os", &os.unwrap_or_default(), Os::parse, &mut wrong),
                 arch: parsed("arch", &arch.unwrap_or_default(), Arch::parse, &mut wrong),
             },
@@ -102,7 +81,7 @@ impl StageConfig<dyn Filter> for Config {
     }
 }
 
-/// What all the texts of a key mean; each that means nothing is said by its number.
+/// Parses the texts of a key; an error names the index of its text.
 fn parsed<T>(
     key: &str,
     texts: &[String],

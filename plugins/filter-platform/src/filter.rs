@@ -10,8 +10,8 @@ use sealift_core::{
 use serde::Deserialize;
 
 use crate::{
-    config::{Attestations, OciImages},
-    wanted::Wanted,
+    options::{Attestations, OciImages},
+    wanted::PlatformSelection,
 };
 
 /// A config is some kilobytes of history; what is larger than a manifest may be is none.
@@ -19,14 +19,14 @@ const MAX_CONFIG_BYTES: u64 = Manifest::MAX_BYTES;
 
 /// Keeps the platforms that are wanted.
 pub(crate) struct Platforms {
-    wanted: Wanted,
+    wanted: PlatformSelection,
     attestations: Attestations,
     oci_images: OciImages,
 }
 
-/// What a config says of the platform; any of it may be missing or `null`.
+/// The platform in an image config; each field may be missing or `null`.
 #[derive(Default, Deserialize)]
-struct Said {
+struct ConfigPlatform {
     os: Option<String>,
     architecture: Option<String>,
     variant: Option<String>,
@@ -35,7 +35,7 @@ struct Said {
 }
 
 impl Platforms {
-    pub(crate) fn new(wanted: Wanted, attestations: Attestations, oci_images: OciImages) -> Self {
+    pub(crate) fn new(wanted: PlatformSelection, attestations: Attestations, oci_images: OciImages) -> Self {
         Self { wanted, attestations, oci_images }
     }
 
@@ -90,7 +90,7 @@ impl Filter for Platforms {
     }
 }
 
-/// What a single image runs on; none if that is no question for it.
+/// Returns the platform of a single image; none if it is an artifact.
 async fn platform_of(repository: &Repository, manifest: &Manifest, from: &dyn Fetch) -> Result<Option<Platform>> {
     if manifest.media_type().is_schema1() {
         return Ok(said(manifest.bytes())); // it says its architecture itself
@@ -104,7 +104,7 @@ async fn platform_of(repository: &Repository, manifest: &Manifest, from: &dyn Fe
 
 /// Artifacts that borrow the media type of an image config may have anything in it: that says nothing.
 fn said(json: &[u8]) -> Option<Platform> {
-    let said: Said = serde_json::from_slice(json).ok()?;
+    let said: ConfigPlatform = serde_json::from_slice(json).ok()?;
     Some(Platform {
         os: said.os.unwrap_or_default(),
         architecture: said.architecture.unwrap_or_default(),

@@ -1,14 +1,16 @@
 //! Filter `platform`: keeps the platforms that are wanted, of indexes and of single images.
 //!
-//! An entry that does not say something (variant, version, or anything at all) is not filtered by it: what cannot be
-//! told is copied rather than lost. What image-syncer's `--os` and `--arch` mean is what `os` and `arch` mean here.
+//! An entry is not filtered by a field that it lacks (variant, version, or all of them): in doubt it is copied. `os` and
+//! `arch` have the meaning of image-syncer's `--os` and `--arch`.
 
 mod config;
 mod filter;
 mod known;
+mod options;
 mod wanted;
 
-pub use config::{Attestations, Config, OciImages};
+pub use config::Config;
+pub use options::{Attestations, OciImages};
 
 use sealift_core::plugin::Plugin;
 

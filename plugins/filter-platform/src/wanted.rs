@@ -1,4 +1,4 @@
-//! What is wanted, and whether something is that.
+//! The selected platforms, and the comparison of a platform with them.
 
 use std::fmt;
 
@@ -6,9 +6,9 @@ use sealift_core::{content::Platform, plugin::ConfigError};
 
 use crate::known::{Odd, odd_architecture, odd_system};
 
-/// Which platforms are wanted.
+/// The selected platforms.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Wanted {
+pub(crate) enum PlatformSelection {
     /// One of these combinations.
     Pairs(Vec<(Os, Arch)>),
     /// One of each list; an empty one means all.
@@ -29,8 +29,8 @@ pub(crate) struct Arch {
     variant: Option<String>,
 }
 
-impl Wanted {
-    /// What is odd about the names: those that no image has.
+impl PlatformSelection {
+    /// Returns a warning for each name that no image uses, with its key and index.
     pub(crate) fn oddities(&self) -> Vec<(&'static str, usize, Odd)> {
         let mut found = Vec::new();
         match self {
@@ -50,7 +50,7 @@ impl Wanted {
         found
     }
 
-    /// Whether a platform is one of those.
+    /// Returns true if a platform is selected.
     pub(crate) fn matches(&self, platform: &Platform) -> bool {
         match self {
             Self::Pairs(pairs) => pairs.iter().any(|(os, arch)| os.matches(platform) && arch.matches(platform)),
@@ -63,7 +63,7 @@ impl Wanted {
 }
 
 /// In the words of the pipeline.
-impl fmt::Display for Wanted {
+impl fmt::Display for PlatformSelection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let all: Vec<String> = match self {
             Self::Pairs(pairs) => {
@@ -127,7 +127,7 @@ impl Arch {
     }
 }
 
-/// What is said is what is wanted, or nothing is said, or nothing is wanted.
+/// Returns true if both values are equal, or if one of them is missing.
 fn says_nothing_else(said: Option<&str>, wanted: Option<&str>) -> bool {
     match (said, wanted) {
         (Some(said), Some(wanted)) => said.is_empty() || said == wanted,

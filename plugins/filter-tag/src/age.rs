@@ -21,7 +21,7 @@ use crate::{
 /// Keeps images of a certain age, such as those that had a week to show their faults.
 ///
 /// The age is what the image says: the annotation `org.opencontainers.image.created`, else `created` in its config. That
-/// is when it was built, not when it was pushed, and whoever builds it can write anything there. An index is as old as
+/// is when it was built, not when it was pushed, and a builder can write any date there. An index is as old as
 /// its first image. Dates before 2013, which reproducible builds put in, count as none.
 ///
 /// Only images that are not at the destination already are asked; each costs one or two small reads, which the copy
@@ -36,11 +36,11 @@ pub struct Age {
     /// Drop images that are older, such as `90d`. Default: no limit.
     #[schemars(example = &"90d")]
     pub at_most: Option<Period>,
-    /// What becomes of images that do not say when they were created. Default: `drop`.
+    /// Treatment of images without a creation date. Default: `drop`.
     pub undated: Undated,
 }
 
-/// What becomes of images that do not say when they were created.
+/// Treatment of images without a creation date.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Undated {

@@ -1,4 +1,4 @@
-//! When an image was created, as far as it says.
+//! The creation date of an image.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ const DEPTH: usize = 8;
 /// Configs are some kilobytes; this bounds what is read of something that only claims to be one.
 const CONFIG_LIMIT: u64 = 8 << 20;
 
-/// When the image was created; none if it does not say.
+/// Returns the creation date of an image; none if it has none.
 ///
 /// The annotation `org.opencontainers.image.created` of the manifest counts first, because it is there already; then
 /// `created` of the config (image-spec, "Image Configuration"). An index without the annotation is as old as its first
@@ -58,10 +58,10 @@ fn is_image_config(config: &Descriptor) -> bool {
 
 fn annotated(manifest: &Manifest) -> Option<Timestamp> {
     #[derive(Deserialize)]
-    struct Annotated {
+    struct AnnotatedManifest {
         annotations: Option<HashMap<String, String>>,
     }
-    let annotated: Annotated = serde_json::from_slice(manifest.bytes()).ok()?;
+    let annotated: AnnotatedManifest = serde_json::from_slice(manifest.bytes()).ok()?;
     time(annotated.annotations?.get("org.opencontainers.image.created")?)
 }
 

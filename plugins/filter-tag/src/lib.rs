@@ -4,7 +4,7 @@
 //! * `newest` keeps the newest few of a repository, by version (costs nothing) or by time (reads every image)
 //! * `age` looks at when an image was created, and reads those that are not at the destination already
 //!
-//! What counts as a version, and which of two is newer, is in [`Version`].
+//! What counts as a version, and which of two is newer, is in [`TagVersion`].
 
 mod age;
 mod created;
@@ -19,4 +19,4 @@ pub use age::Age;
 pub use newest::{By, Newest};
 pub use period::Period;
 pub use tag::TagFilter;
-pub use version::Version;
+pub use version::TagVersion;

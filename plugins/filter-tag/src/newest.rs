@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 use crate::{
     created::{cannot_tell, created},
-    version::Version,
+    version::TagVersion,
 };
 
 /// Keeps the newest few tags of each repository.
@@ -29,29 +29,29 @@ use crate::{
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Newest {
-    /// How many tags of each repository are kept; of each variant with `each_variant`.
+    /// Number of tags to keep in each repository; with `each_variant`, of each variant.
     #[schemars(range(min = 1), example = 3)]
     pub keep: NonZeroUsize,
-    /// What makes a tag newer. Default: `version`.
+    /// Order of the tags. Default: `version`.
     #[serde(default)]
     pub by: By,
-    /// Whether each variant is counted on its own, so that `keep = 3` gives three of `1.2.3` and three of
+    /// Counts each variant on its own, so that `keep = 3` gives three of `1.2.3` and three of
     /// `1.2.3-alpine3.19`. Numbers in the name of a variant do not make another one. Default: false.
     #[serde(default)]
     pub each_variant: bool,
-    /// Whether prereleases such as `1.3.0-rc1` count as versions. Default: false.
+    /// Counts prereleases such as `1.3.0-rc1` as versions. Default: false.
     #[serde(default)]
     pub prereleases: bool,
 }
 
-/// What makes a tag newer.
+/// Order of the tags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum By {
-    /// Its version: `1.10` is newer than `1.9`, `1.2.3` is newer than `1.2.3-rc1`. Costs no request.
+    /// By version: `1.10` is newer than `1.9`, `1.2.3` is newer than `1.2.3-rc1`. Costs no request.
     #[default]
     Version,
-    /// When its image was created, as the image says. Every tag of the repository is read in every run, two or three
+    /// By the creation date of its image. Every tag of the repository is read in every run, two or three
     /// requests each: put a `tag` filter before it. Tags without a date come last; any tag counts, also `latest`.
     Time,
 }
@@ -69,11 +69,11 @@ impl StageConfig<dyn Filter> for Newest {
     }
 }
 
-/// What a tag is sorted by; the greatest is the newest.
+/// The sort key of a tag; the greatest is the newest.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
     created: Option<Timestamp>,
-    version: Option<Version>,
+    version: Option<TagVersion>,
     // Two tags for one version, such as `1.2` and `v1.2.0`, are still in one order in every run.
     tag: Tag,
 }
@@ -83,7 +83,7 @@ impl Newest {
     fn keep_best(&self, listing: &mut Listing, ranks: Vec<Rank>) {
         let mut series: HashMap<String, Vec<Rank>> = HashMap::new();
         for rank in ranks {
-            let name = rank.version.as_ref().filter(|_| self.each_variant).map(Version::series);
+            let name = rank.version.as_ref().filter(|_| self.each_variant).map(TagVersion::series);
             series.entry(name.unwrap_or_default()).or_default().push(rank);
         }
         let mut best: Vec<Tag> = Vec::new();
@@ -104,7 +104,7 @@ impl Filter for Newest {
             return;
         }
         let rank = |tag: &Tag| {
-            let version = Version::of(tag).filter(|version| self.prereleases || !version.is_prerelease())?;
+            let version = TagVersion::of(tag).filter(|version| self.prereleases || !version.is_prerelease())?;
             Some(Rank { created: None, version: Some(version), tag: tag.clone() })
         };
         let ranks = listing.candidates.iter().filter_map(|candidate| rank(candidate.tag()?)).collect();
@@ -122,7 +122,7 @@ impl Filter for Newest {
         let ranks = stream::iter(images)
             .map(|(tag, image)| async move {
                 let created = date_of(&image, from).await.map_err(cannot_tell(&image))?;
-                Ok::<_, sealift_core::error::Error>(Rank { created, version: Version::of(&tag), tag })
+                Ok::<_, sealift_core::error::Error>(Rank { created, version: TagVersion::of(&tag), tag })
             })
             .buffer_unordered(READS)
             .try_collect()

@@ -6,12 +6,12 @@ use sealift_core::plugin::ConfigError;
 
 /// A pattern for tags.
 #[derive(Clone, Debug)]
-pub(crate) enum Pattern {
+pub(crate) enum TagPattern {
     Glob(GlobMatcher),
     Expression(Regex),
 }
 
-impl Pattern {
+impl TagPattern {
     /// Reads `/expression/` or a glob.
     pub(crate) fn parse(text: &str) -> Result<Self, ConfigError> {
         match text.strip_prefix('/').map(|rest| rest.strip_suffix('/')) {
@@ -32,8 +32,8 @@ impl Pattern {
     }
 }
 
-fn expression_of(expression: &str) -> Result<Pattern, ConfigError> {
-    Regex::new(expression).map(Pattern::Expression).map_err(|error| {
+fn expression_of(expression: &str) -> Result<TagPattern, ConfigError> {
+    Regex::new(expression).map(TagPattern::Expression).map_err(|error| {
         // The last line of the library's message says what is wrong; the ones before draw a picture of their own.
         let told = error.to_string();
         let reason = told.lines().last().unwrap_or_default().trim_start_matches("error: ").trim_end_matches('.');
@@ -41,14 +41,14 @@ fn expression_of(expression: &str) -> Result<Pattern, ConfigError> {
     })
 }
 
-fn glob(text: &str) -> Result<Pattern, ConfigError> {
+fn glob(text: &str) -> Result<TagPattern, ConfigError> {
     if let Some(reason) = matches_no_tag(text) {
         let message = format!("the glob `{text}` matches no tag: {reason}");
         return Err(ConfigError::new(message).hint(format!("an expression stands between slashes: `/{text}/`")));
     }
     let glob = GlobBuilder::new(text).literal_separator(true).build();
     let not_a_glob = |error: globset::Error| ConfigError::new(format!("`{text}` is not a glob: {}", error.kind()));
-    glob.map(|glob| Pattern::Glob(glob.compile_matcher())).map_err(not_a_glob)
+    glob.map(|glob| TagPattern::Glob(glob.compile_matcher())).map_err(not_a_glob)
 }
 
 /// Tags hold letters, digits, `_`, `.` and `-`, so a glob with anything else was meant as an expression.
@@ -68,11 +68,11 @@ mod tests {
     use super::*;
 
     fn matches(pattern: &str, tag: &str) -> bool {
-        Pattern::parse(pattern).unwrap().matches(tag)
+        TagPattern::parse(pattern).unwrap().matches(tag)
     }
 
     fn complaint(pattern: &str) -> String {
-        let problems = Pattern::parse(pattern).unwrap_err().into_problems();
+        let problems = TagPattern::parse(pattern).unwrap_err().into_problems();
         let diagnostic = &problems[0].diagnostic;
         format!("{} | {}", diagnostic.message, diagnostic.hint.as_deref().unwrap_or_default())
     }

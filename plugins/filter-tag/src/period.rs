@@ -18,7 +18,7 @@ impl Period {
     }
 }
 
-/// Why a text is no length of time.
+/// A text is no length of time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeriodError(String);
 

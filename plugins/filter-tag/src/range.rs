@@ -5,23 +5,23 @@
 
 use semver::{Comparator, Op, Prerelease, VersionReq};
 
-use crate::version::{Version, normal_prerelease};
+use crate::version::{TagVersion, normal_prerelease};
 
 /// One range or several.
 #[derive(Clone, Debug)]
-pub(crate) struct Range {
+pub(crate) struct VersionRange {
     any_of: Vec<VersionReq>,
     prereleases: bool,
 }
 
-impl Range {
+impl VersionRange {
     /// Reads a range. With `prereleases`, it takes all that lie in it by order.
     pub(crate) fn parse(text: &str, prereleases: bool) -> Result<Self, String> {
         let any_of = text.split("||").map(parse_one).collect::<Result<_, _>>()?;
         Ok(Self { any_of, prereleases })
     }
 
-    pub(crate) fn takes(&self, version: &Version) -> bool {
+    pub(crate) fn takes(&self, version: &TagVersion) -> bool {
         let version = version.semver();
         self.any_of.iter().any(|range| match self.prereleases && !version.pre.is_empty() {
             true => opened_to(range, &version).matches(&version),
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     fn takes(range: &str, prereleases: bool, tag: &str) -> bool {
-        Range::parse(range, prereleases).unwrap().takes(&Version::of(tag).unwrap())
+        VersionRange::parse(range, prereleases).unwrap().takes(&TagVersion::of(tag).unwrap())
     }
 
     #[test]
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn what_is_no_range_says_why() {
         for text in ["", "x.y", ">=1 <2", "1.2 ||", ">=1.2.3.4"] {
-            assert!(Range::parse(text, false).is_err(), "{text}");
+            assert!(VersionRange::parse(text, false).is_err(), "{text}");
         }
     }
 }

@@ -8,7 +8,7 @@ use sealift_core::{
 };
 use serde::Deserialize;
 
-use crate::{pattern::Pattern, range::Range, version::Version};
+use crate::{pattern::TagPattern, range::VersionRange, version::TagVersion};
 
 /// Keeps the tags that match patterns and a range of versions.
 ///
@@ -34,15 +34,15 @@ pub struct TagFilter {
     /// dropped. Default: any tag.
     #[schemars(example = &">=1.20, <2")]
     pub semver: Option<String>,
-    /// Whether `semver` takes prereleases such as `1.3.0-rc1` wherever they lie in the range. Without this a range takes
-    /// only those of a version that it names as prerelease itself, as in `>=1.3.0-beta`. Default: false.
+    /// Lets `semver` take prereleases such as `1.3.0-rc1` wherever they lie in the range. Without this a range takes only
+    /// those of a version that it names as prerelease itself, as in `>=1.3.0-beta`. Default: false.
     pub prereleases: bool,
 }
 
-struct Tags {
-    include: Vec<Pattern>,
-    exclude: Vec<Pattern>,
-    range: Option<Range>,
+struct CompiledTags {
+    include: Vec<TagPattern>,
+    exclude: Vec<TagPattern>,
+    range: Option<VersionRange>,
     summary: String,
 }
 
@@ -59,12 +59,12 @@ impl StageConfig<dyn Filter> for TagFilter {
             let alone = ConfigError::new("`prereleases` says something about `semver`, which is left out");
             errors = errors.and(alone.at("prereleases"));
         }
-        errors.or_ok(Box::new(Tags { include, exclude, range, summary: self.summary() }))
+        errors.or_ok(Box::new(CompiledTags { include, exclude, range, summary: self.summary() }))
     }
 }
 
 impl TagFilter {
-    /// What it keeps, in the words of the pipeline.
+    /// Returns what it keeps, in the words of the pipeline.
     fn summary(&self) -> String {
         let kept = if self.include.is_empty() { "all".to_owned() } else { self.include.join(", ") };
         let kept = match &self.semver {
@@ -78,10 +78,10 @@ impl TagFilter {
     }
 }
 
-fn patterns(texts: &[String], key: &str, errors: &mut ConfigError) -> Vec<Pattern> {
+fn patterns(texts: &[String], key: &str, errors: &mut ConfigError) -> Vec<TagPattern> {
     let mut patterns = Vec::new();
     for (index, text) in texts.iter().enumerate() {
-        match Pattern::parse(text) {
+        match TagPattern::parse(text) {
             Ok(pattern) => patterns.push(pattern),
             Err(error) => *errors = std::mem::take(errors).and(error.at(format!("{key}[{index}]"))),
         }
@@ -89,8 +89,8 @@ fn patterns(texts: &[String], key: &str, errors: &mut ConfigError) -> Vec<Patter
     patterns
 }
 
-fn range(text: &str, prereleases: bool, errors: &mut ConfigError) -> Option<Range> {
-    Range::parse(text, prereleases)
+fn range(text: &str, prereleases: bool, errors: &mut ConfigError) -> Option<VersionRange> {
+    VersionRange::parse(text, prereleases)
         .map_err(|reason| {
             let error = ConfigError::new(format!("`{text}` is not a range of versions: {reason}"));
             let error = error.at("semver").hint("write for example `>=1.20, <2` or `1.27 || ~1.25.3`");
@@ -99,17 +99,17 @@ fn range(text: &str, prereleases: bool, errors: &mut ConfigError) -> Option<Rang
         .ok()
 }
 
-impl Tags {
+impl CompiledTags {
     fn wants(&self, tag: &str) -> bool {
-        let any = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(tag));
-        let in_range = |range: &Range| Version::of(tag).is_some_and(|version| range.takes(&version));
+        let any = |patterns: &[TagPattern]| patterns.iter().any(|pattern| pattern.matches(tag));
+        let in_range = |range: &VersionRange| TagVersion::of(tag).is_some_and(|version| range.takes(&version));
         (self.include.is_empty() || any(&self.include))
             && self.range.as_ref().is_none_or(in_range)
             && !any(&self.exclude)
     }
 }
 
-impl Filter for Tags {
+impl Filter for CompiledTags {
     fn versions(&self, listing: &mut Listing) {
         listing.retain(|candidate| candidate.tag().is_none_or(|tag| self.wants(tag)));
     }

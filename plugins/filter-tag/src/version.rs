@@ -12,7 +12,7 @@
 //! | `1.2.3_5` | 1.2.3 with build metadata `5`: tags cannot hold a `+`, so Helm writes it as `_` |
 //! | `latest`, `1.2.x`, `1.1.1w`, `3f9c2d1` | no versions |
 //!
-//! A part of the suffix is a prerelease if it is one of these words, whatever their case: `alpha`, `beta`, `canary`, `cr`,
+//! A part of the suffix is a prerelease if it is one of these words, in any case: `alpha`, `beta`, `canary`, `cr`,
 //! `dev`, `ea`, `edge`, `milestone`, `nightly`, `pre`, `preview`, `rc`, `snapshot`; with or without a number; or `a`,
 //! `b`, `m` with a number. Everything else is a variant, because that is what suffixes of images mostly are.
 //!
@@ -29,7 +29,7 @@ use suffix::Suffix;
 /// The order is total: numbers first; then prereleases, as semver sorts them, before what they lead to; then what was
 /// packaged again; then variants before the plain version, numbers in them by value; then build metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Version {
+pub struct TagVersion {
     /// Major, minor, patch.
     numbers: [u64; 3],
     /// Numbers after the third.
@@ -37,7 +37,7 @@ pub struct Version {
     suffix: Suffix,
 }
 
-impl Version {
+impl TagVersion {
     /// The version that a tag means, if it means one.
     pub fn of(tag: &str) -> Option<Self> {
         let text = tag.strip_prefix(['v', 'V']).unwrap_or(tag);
@@ -58,30 +58,30 @@ impl Version {
         Some(Self { numbers: numbers.try_into().ok()?, more, suffix })
     }
 
-    /// Whether it leads to a version that is not out yet, such as `1.2.3-rc1`.
+    /// Returns true for a prerelease, such as `1.2.3-rc1`.
     pub fn is_prerelease(&self) -> bool {
         !self.suffix.prerelease.is_empty()
     }
 
-    /// What the tag is a series of: its variant without the numbers in it, such as `alpine#.#` for `1.2-alpine3.19`.
+    /// Returns the series of the tag: its variant without the numbers in it, such as `alpine#.#` for `1.2-alpine3.19`.
     pub fn series(&self) -> String {
         self.suffix.series()
     }
 
-    /// What a range looks at: three numbers and the prerelease.
+    /// Returns what a range compares: three numbers and the prerelease.
     pub(crate) fn semver(&self) -> semver::Version {
         let [major, minor, patch] = self.numbers;
         semver::Version { pre: self.suffix.prerelease.clone(), ..semver::Version::new(major, minor, patch) }
     }
 }
 
-impl Ord for Version {
+impl Ord for TagVersion {
     fn cmp(&self, other: &Self) -> Ordering {
         (self.numbers, &self.more, &self.suffix).cmp(&(other.numbers, &other.more, &other.suffix))
     }
 }
 
-impl PartialOrd for Version {
+impl PartialOrd for TagVersion {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }

@@ -1,4 +1,4 @@
-//! Who logs in where.
+//! The logins of an auth file.
 
 mod file;
 mod key;
@@ -7,33 +7,33 @@ use sealift_core::{content::Repository, secret::Secret};
 
 pub use file::auth_file;
 pub(crate) use file::{read_auth, shown_spans};
-use key::Key;
+use key::LoginKey;
 
 /// The logins of an auth file.
 #[derive(Clone, Debug, Default)]
 pub struct AuthFile {
-    logins: Vec<(Key, Login)>,
+    logins: Vec<(LoginKey, AuthEntry)>,
 }
 
-/// How to log in to a registry, or to a part of it.
+/// The login for a registry, or for a part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Login {
+pub struct AuthEntry {
     /// The key as it stands in the file: `registry` or `registry/namespace`.
     pub key: String,
-    /// The user name. None: nobody logs in.
+    /// The user name; none means anonymous access.
     pub username: Option<Secret>,
     /// The password.
     pub password: Option<Secret>,
-    /// TLS certificates are not verified, and plain http is used where https is not spoken.
+    /// Does not verify TLS certificates, and uses plain http where https is not spoken.
     pub insecure: bool,
 }
 
 impl AuthFile {
-    /// The login for a repository: the longest key that matches. A key matches a repository that it is equal to, or
+    /// Returns the login for a repository: the longest key that matches. A key matches a repository that it is equal to, or
     /// that goes on after it at a `/`. The names of Docker Hub are one; of two keys that mean the same, the one that
     /// says `docker.io` wins, else the first.
-    pub fn login_for(&self, repository: &Repository) -> Option<&Login> {
-        let mut found: Option<(_, &Login)> = None;
+    pub fn login_for(&self, repository: &Repository) -> Option<&AuthEntry> {
+        let mut found: Option<(_, &AuthEntry)> = None;
         for (key, login) in &self.logins {
             match key.matches(repository) {
                 Some(rank) if found.as_ref().is_none_or(|(best, _)| rank > *best) => found = Some((rank, login)),
@@ -43,8 +43,8 @@ impl AuthFile {
         found.map(|(_, login)| login)
     }
 
-    /// All logins, in the order of the file.
-    pub fn logins(&self) -> impl Iterator<Item = &Login> {
+    /// Returns all logins, in the order of the file.
+    pub fn logins(&self) -> impl Iterator<Item = &AuthEntry> {
         self.logins.iter().map(|(_, login)| login)
     }
 }

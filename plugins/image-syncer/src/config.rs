@@ -7,15 +7,15 @@ use sealift_core::diagnostic::{Diagnostic, did_you_mean};
 use crate::{
     auth::{AuthFile, read_auth, shown_spans},
     dialect::Dialect,
-    document::{Document, Node, Value},
-    findings::Findings,
+    document::{Document, DocumentNode, Value},
+    findings::FileFindings,
     rule::Rule,
     rules::{read_rules, rule_spans},
-    text::Text,
+    text::SourceText,
     variables::Variables,
 };
 
-/// What the old single file holds.
+/// The content of the old single file.
 #[derive(Clone, Debug, Default)]
 pub struct ConfigFile {
     /// Its logins.
@@ -24,12 +24,12 @@ pub struct ConfigFile {
     pub rules: Vec<Rule>,
 }
 
-/// Whether a text is an old single file: one of its top keys is `auth` or `images`, which names no registry and no
-/// image. A text that cannot be parsed is none.
+/// Returns true for an old single file: one of its top keys is `auth` or `images`, which names no registry and no image. A
+/// text that cannot be parsed is none.
 pub fn is_config_file(text: &str, file: &str) -> bool {
-    // Whatever stands behind the first document says nothing about it.
+    // Only the first document counts.
     let parse = |text| Document::parse(text, Dialect::ImageSyncer);
-    let Ok(document) = Text::new(text, file).and_then(parse) else { return false };
+    let Ok(document) = SourceText::new(text, file).and_then(parse) else { return false };
     let Value::Map(entries) = &document.root.value else { return false };
     entries.iter().any(|(key, value)| {
         (document.is_field(key, "auth") || document.is_field(key, "images"))
@@ -48,15 +48,15 @@ pub fn config_file(
     file: &str,
     variables: &Variables,
 ) -> Result<(ConfigFile, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let mut document = Text::new(text, file).and_then(|text| Document::parse(text, variables.dialect()))?;
+    let mut document = SourceText::new(text, file).and_then(|text| Document::parse(text, variables.dialect()))?;
     document.text.show_only(spans(&document));
-    let mut findings = Findings::default();
+    let mut findings = FileFindings::default();
     findings.extend(document.ignored());
     let config = read_config(&document, variables, &mut findings);
     findings.or_parts(config, variables.forgives())
 }
 
-/// What may be shown: all of the rules, and of the logins what an auth file shows.
+/// Returns the spans that may be shown: all of the rules, and of the logins the spans that an auth file shows.
 fn spans(document: &Document<'_>) -> Vec<std::ops::Range<usize>> {
     let mut spans = Vec::new();
     if let Value::Map(entries) = &document.root.value {
@@ -72,7 +72,7 @@ fn spans(document: &Document<'_>) -> Vec<std::ops::Range<usize>> {
     spans
 }
 
-fn read_config(document: &Document<'_>, variables: &Variables, findings: &mut Findings) -> ConfigFile {
+fn read_config(document: &Document<'_>, variables: &Variables, findings: &mut FileFindings) -> ConfigFile {
     let mut config = ConfigFile::default();
     let Value::Map(entries) = &document.root.value else {
         let message = format!("expected a map with `auth` and `images`, found {}", document.root.value.what());
@@ -80,7 +80,7 @@ fn read_config(document: &Document<'_>, variables: &Variables, findings: &mut Fi
         return config;
     };
     // A key that is not known costs nothing but what was meant by it.
-    let mut minor = Findings::default();
+    let mut minor = FileFindings::default();
     let mut seen = HashSet::new();
     for (key, value) in entries {
         let known = ["auth", "images"].into_iter().find(|name| document.is_field(key, name));
@@ -108,7 +108,7 @@ fn read_config(document: &Document<'_>, variables: &Variables, findings: &mut Fi
     config
 }
 
-fn unknown(document: &Document<'_>, key: &Node, name: &str) -> Diagnostic {
+fn unknown(document: &Document<'_>, key: &DocumentNode, name: &str) -> Diagnostic {
     let error = Diagnostic::error(format!("unknown key `{name}`, expected `auth` or `images`")).at(document.place(key));
     match did_you_mean(name, ["auth", "images"]) {
         Some(meant) => error.hint(format!("did you mean `{meant}`?")),

@@ -1,9 +1,9 @@
-//! How strictly files are read.
+//! The dialects in which files are read.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How strictly files are read.
+/// The strictness in which files are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Dialect {

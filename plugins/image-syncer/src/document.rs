@@ -1,4 +1,4 @@
-//! A YAML or JSON document as a tree in which everything knows its place.
+//! A YAML or JSON document as a tree of nodes with positions.
 //!
 //! serde has no spans for either format. JSON gives them through raw values that point into the text. YAML gives the
 //! place of a node only with an error about that node, so the walk fails on purpose; see [`yaml`].
@@ -13,31 +13,31 @@ use sealift_core::diagnostic::{Diagnostic, Place};
 
 use crate::{
     dialect::Dialect,
-    text::{Format, Text},
+    text::{Format, SourceText},
 };
 
 /// A node. Keys of maps are nodes too.
 #[derive(Debug)]
-pub(crate) struct Node {
+pub(crate) struct DocumentNode {
     pub(crate) value: Value,
-    /// Where it is in the text; YAML tells it for lists and maps only when asked, see [`Document::span`].
+    /// Its position in the text. Lists and maps of YAML have none here; see [`Document::span`].
     span: Option<Range<usize>>,
     /// Its number in the order of the document.
     number: usize,
 }
 
-/// What a node is. Maps keep their order, and keys that stand there twice.
+/// The value of a node. Maps keep their order, and duplicate keys.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Value {
     Null,
     Bool(bool),
     Number,
     Text(String),
-    List(Vec<Node>),
-    Map(Vec<(Node, Node)>),
+    List(Vec<DocumentNode>),
+    Map(Vec<(DocumentNode, DocumentNode)>),
 }
 
-impl PartialEq for Node {
+impl PartialEq for DocumentNode {
     fn eq(&self, other: &Self) -> bool {
         self.value == other.value
     }
@@ -45,19 +45,19 @@ impl PartialEq for Node {
 
 /// A text and its tree.
 pub(crate) struct Document<'t> {
-    pub(crate) text: Text<'t>,
-    pub(crate) root: Node,
+    pub(crate) text: SourceText<'t>,
+    pub(crate) root: DocumentNode,
     dialect: Dialect,
-    /// Where something stands behind the first document.
+    /// The offset of the text behind the first document, if there is any.
     rest: Option<usize>,
 }
 
-/// The first document of a text, and where something stands behind it.
-type First = (Node, Option<usize>);
+/// The first document of a text, and the offset of the text behind it.
+type First = (DocumentNode, Option<usize>);
 
 impl<'t> Document<'t> {
     /// Parses a text. In image-syncer's dialect only its first document counts; in the strict one it has no other.
-    pub(crate) fn parse(mut text: Text<'t>, dialect: Dialect) -> Result<Self, Vec<Diagnostic>> {
+    pub(crate) fn parse(mut text: SourceText<'t>, dialect: Dialect) -> Result<Self, Vec<Diagnostic>> {
         let parsed = match (text.format, dialect) {
             (Format::Yaml, Dialect::Strict) => yaml::parse(text.content).map(|root| (root, None)),
             (Format::Yaml, Dialect::ImageSyncer) => yaml::parse_first(text.content),
@@ -81,7 +81,7 @@ impl<'t> Document<'t> {
         }
     }
 
-    /// A warning if something stands behind the first document, which is all that image-syncer reads.
+    /// Returns a warning if there is text behind the first document, which is all that image-syncer reads.
     pub(crate) fn ignored(&self) -> Option<Diagnostic> {
         let at = self.rest?;
         let message = "what begins here is ignored: the file has an end before it";
@@ -94,24 +94,24 @@ impl<'t> Document<'t> {
     }
 
     /// Returns true if a key is the field `name`.
-    pub(crate) fn is_field(&self, key: &Node, name: &str) -> bool {
+    pub(crate) fn is_field(&self, key: &DocumentNode, name: &str) -> bool {
         let written = self.written(key).unwrap_or_default();
         written == name || (self.folds_names() && written.eq_ignore_ascii_case(name))
     }
 
-    /// Where a node is in the text.
-    pub(crate) fn span(&self, node: &Node) -> Range<usize> {
+    /// Returns the position of a node in the text.
+    pub(crate) fn span(&self, node: &DocumentNode) -> Range<usize> {
         let found = || yaml::locate(self.text.content, node.number).map(|at| at..at);
         node.span.clone().or_else(found).unwrap_or(0..0)
     }
 
-    /// The place of a node.
-    pub(crate) fn place(&self, node: &Node) -> Place {
+    /// Returns the place of a node for diagnostics.
+    pub(crate) fn place(&self, node: &DocumentNode) -> Place {
         self.text.place(self.span(node))
     }
 
-    /// What is written for a scalar, whatever type it has: `1.10` stays `1.10`. None for lists and maps.
-    pub(crate) fn written<'n>(&'n self, node: &'n Node) -> Option<&'n str> {
+    /// Returns the text of a scalar of any type: `1.10` stays `1.10`. None for lists and maps.
+    pub(crate) fn written<'n>(&'n self, node: &'n DocumentNode) -> Option<&'n str> {
         match &node.value {
             Value::Text(text) => Some(text),
             Value::Null | Value::Bool(_) | Value::Number => Some(&self.text.content[self.span(node)]),
@@ -119,14 +119,14 @@ impl<'t> Document<'t> {
         }
     }
 
-    /// Whether a node is a text without quotes.
-    pub(crate) fn is_plain(&self, node: &Node) -> bool {
+    /// Returns true for a text without quotes.
+    pub(crate) fn is_plain(&self, node: &DocumentNode) -> bool {
         !self.text.content[self.span(node)].starts_with(['"', '\''])
     }
 }
 
 impl Value {
-    /// What it is, for people.
+    /// Returns its type in words.
     pub(crate) fn what(&self) -> &'static str {
         match self {
             Self::Null => "nothing",
@@ -139,7 +139,7 @@ impl Value {
     }
 }
 
-/// Why a text is no document, and the offset of it.
+/// A syntax error and its offset.
 #[derive(Debug, PartialEq)]
 struct SyntaxError {
     message: String,

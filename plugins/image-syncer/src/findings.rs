@@ -1,17 +1,17 @@
-//! What is found while a file is read: everything, in the order of the text.
+//! The diagnostics of a file, in the order of the text.
 
 use sealift_core::diagnostic::{Diagnostic, Severity};
 
-/// What was found so far.
+/// The diagnostics so far.
 #[derive(Default)]
-pub(crate) struct Findings {
+pub(crate) struct FileFindings {
     errors: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
-    /// An error is about the file as a whole.
+    /// True if an error is about the file as a whole.
     refused: bool,
 }
 
-impl Findings {
+impl FileFindings {
     /// Takes an error or a warning.
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
         if diagnostic.is_error() {
@@ -40,14 +40,14 @@ impl Findings {
         }
     }
 
-    /// Takes over what another reader found.
+    /// Takes the diagnostics of another reader.
     pub(crate) fn append(&mut self, other: Self) {
         self.errors.extend(other.errors);
         self.warnings.extend(other.warnings);
         self.refused |= other.refused;
     }
 
-    /// `value` with errors and warnings if what is wrong costs only a part of it, else as [`Findings::or_ok`].
+    /// `value` with errors and warnings if what is wrong costs only a part of it, else as [`FileFindings::or_ok`].
     pub(crate) fn or_parts<T>(self, value: T, forgives: bool) -> Result<(T, Vec<Diagnostic>), Vec<Diagnostic>> {
         let usable = forgives && !self.refused;
         match self.or_ok(()) {

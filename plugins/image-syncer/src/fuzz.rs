@@ -1,4 +1,4 @@
-//! What must hold for any bytes in the files of image-syncer.
+//! Properties that hold for any bytes in the files of image-syncer.
 //!
 //! Fuzzers look for bytes that break it without end (`fuzz/`), property tests for a moment in every run.
 
@@ -14,7 +14,7 @@ const NAMES: [&str; 2] = ["f.yaml", "f.json"];
 pub fn rules(bytes: &[u8]) {
     for_all(bytes, |text, file, variables| {
         rules_file(text, file, variables).map(|(rules, warnings)| {
-            // Whatever a rule selects, looking at names must end well.
+            // Selecting tags by any rule must not panic.
             for rule in &rules {
                 let _ = (rule.listing(&[]), rule.misfits(&[]));
             }

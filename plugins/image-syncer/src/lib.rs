@@ -1,4 +1,4 @@
-//! image-syncer's files: who logs in where (`auth`), and what goes where (`images`), in YAML or JSON.
+//! image-syncer's files: logins (`auth`), and rules (`images`), in YAML or JSON.
 //!
 //! The only reader of these formats. Every complaint is a [`Diagnostic`](sealift_core::diagnostic::Diagnostic) with
 //! file, line and column; all that is wrong with a file is said at once; no complaint shows a password.
@@ -6,8 +6,8 @@
 //! * [`rules_file`] and [`Rule`]: `source: destination`, where the source may select tags or a digest
 //! * [`auth_file`] and [`AuthFile`]: logins by `registry` or `registry/namespace`; the longest match wins
 //! * [`config_file`]: the old single file with both
-//! * [`Variables`]: what becomes of `$NAME` and `${NAME}`
-//! * [`written`]: what a file says before any of this, with its comments, for translating it
+//! * [`Variables`]: replaces `$NAME` and `${NAME}`
+//! * [`written`]: a file as it was written, with its comments, for translating it
 //!
 //! ```
 //! use sealift_core::plugin::Purpose;
@@ -35,12 +35,12 @@ mod text;
 mod variables;
 mod written;
 
-pub use auth::{AuthFile, Login, auth_file};
+pub use auth::{AuthEntry, AuthFile, auth_file};
 pub use config::{ConfigFile, config_file, is_config_file};
 pub use dialect::Dialect;
 pub use expression::Expression;
 pub use read::read;
-pub use rule::{Part, Rule, RuleError, RuleErrorKind, RuleWarning, Select, TargetRule, TargetVersion};
+pub use rule::{Rule, RuleError, RuleErrorKind, RulePart, RuleWarning, Select, TargetRule, TargetVersion};
 pub use rules::rules_file;
 pub use variables::{VariableError, Variables};
-pub use written::{Written, WrittenLogin, WrittenRule, WrittenValue, written};
+pub use written::{WrittenFile, WrittenLogin, WrittenRule, WrittenValue, written};

@@ -1,8 +1,9 @@
-//! A rule: what of a repository goes where.
+//! A rule: the versions of a repository, and their destinations.
 
 mod error;
 mod fit;
 mod parse;
+mod reference;
 mod target;
 
 use std::{collections::HashMap, fmt, sync::Arc};
@@ -13,36 +14,36 @@ use sealift_core::{
     job::{Candidate, Listing},
 };
 
-pub use error::{Part, RuleError, RuleErrorKind, RuleWarning};
+pub use error::{RuleError, RuleErrorKind, RulePart, RuleWarning};
 
 use crate::expression::Expression;
 
 /// A rule: a repository, which of its versions, and where they go.
 #[derive(Clone, Debug)]
 pub struct Rule {
-    /// Where the versions are.
+    /// The repository of the versions.
     pub source: Repository,
-    /// Which of them.
+    /// The selection of versions.
     pub select: Select,
     /// The tag that stands beside a digest in the source (`app:v1@sha256:…`): what the image is called where the
     /// destination does not say otherwise. Not in image-syncer's dialect, where the digest alone counts.
     pub beside: Option<Tag>,
-    /// Where they go. Empty means that the destination names them.
+    /// The destinations. Empty means that the destination names the images.
     pub targets: Vec<TargetRule>,
-    /// Where this was asked for, such as `images.yaml:7`.
+    /// The position of the rule in words, such as `images.yaml:7`.
     pub label: Arc<str>,
-    /// The same as a place in the text, where there is one.
+    /// The place of the rule in a file, if it has one.
     pub place: Option<Place>,
 }
 
-/// Which versions of a repository a rule takes.
+/// The selection of versions by a rule.
 #[derive(Clone, Debug)]
 pub enum Select {
     /// Every tag.
     All,
     /// These tags, in this order. In image-syncer's dialect all but the first may be digests.
     Named(Vec<Version>),
-    /// What has this digest.
+    /// The version with this digest.
     Digest(Digest),
     /// Every tag in which the expression matches anywhere.
     Matching(Expression),
@@ -51,13 +52,13 @@ pub enum Select {
 /// One destination of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TargetRule {
-    /// Where it goes.
+    /// The repository at the destination.
     pub repository: Repository,
-    /// What it is called there.
+    /// The names there.
     pub version: TargetVersion,
 }
 
-/// What the versions of a rule are called at a destination.
+/// The names of the versions of a rule at a destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetVersion {
     /// As at the source.
@@ -74,12 +75,12 @@ pub enum TargetVersion {
 }
 
 impl Rule {
-    /// Whether the tags of the repository must be listed.
+    /// Returns true if the tags of the repository must be listed.
     pub fn needs_tags(&self) -> bool {
         matches!(self.select, Select::All | Select::Matching(_))
     }
 
-    /// The versions that the rule takes, with their targets; each version and each target of it once. A destination
+    /// Returns the versions that the rule takes, with their targets; each version and each target of it once. A destination
     /// that does not fit them (see [`Rule::misfits`]) is left out.
     ///
     /// `tags` is what the registry lists; it is not looked at where the rule names tags or a digest.
@@ -118,7 +119,7 @@ impl Rule {
         }
     }
 
-    /// The source as a rule writes it, with its registry: `quay.io/a/b:/^v1/`.
+    /// Returns the source as a rule writes it, with its registry: `quay.io/a/b:/^v1/`.
     pub fn from(&self) -> String {
         let source = &self.source;
         match &self.select {
@@ -132,7 +133,7 @@ impl Rule {
         }
     }
 
-    /// The destinations as a rule writes them.
+    /// Returns the destinations as a rule writes them.
     pub fn to(&self) -> Vec<String> {
         self.targets.iter().map(TargetRule::to_string).collect()
     }
@@ -143,7 +144,7 @@ fn joined(versions: &[Version]) -> String {
 }
 
 impl TargetRule {
-    /// What the version that stands at `at` in the source is called here.
+    /// Returns the names of the version with index `at` of the source.
     fn images(&self, at: usize, source: &Version) -> Vec<ImageRef> {
         let versions = match &self.version {
             TargetVersion::Same | TargetVersion::Matching(_) => vec![source.clone()],

@@ -1,4 +1,4 @@
-//! Reading the file of rules.
+//! Reads the file of rules.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -9,10 +9,10 @@ use std::{
 use sealift_core::diagnostic::Diagnostic;
 
 use crate::{
-    document::{Document, Node, Value},
-    findings::Findings,
-    rule::{Part, Rule, RuleError, RuleErrorKind, RuleWarning},
-    text::Text,
+    document::{Document, DocumentNode, Value},
+    findings::FileFindings,
+    rule::{Rule, RuleError, RuleErrorKind, RulePart, RuleWarning},
+    text::SourceText,
     variables::Variables,
 };
 
@@ -28,24 +28,24 @@ pub fn rules_file(
     file: &str,
     variables: &Variables,
 ) -> Result<(Vec<Rule>, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let mut document = Text::new(text, file).and_then(|text| Document::parse(text, variables.dialect()))?;
+    let mut document = SourceText::new(text, file).and_then(|text| Document::parse(text, variables.dialect()))?;
     if holds_maps(&document.root) {
         // Rules hold no maps but logins do: an auth file in the wrong place must not show its passwords.
         document.text.show_only(rule_spans(&document, &document.root));
     }
-    let mut findings = Findings::default();
+    let mut findings = FileFindings::default();
     findings.extend(document.ignored());
     let rules = read_rules(&document, &document.root, variables, &mut findings);
     findings.or_parts(rules, variables.forgives())
 }
 
-fn holds_maps(root: &Node) -> bool {
+fn holds_maps(root: &DocumentNode) -> bool {
     let Value::Map(entries) = &root.value else { return true };
     entries.iter().any(|(_, value)| matches!(value.value, Value::Map(_)))
 }
 
-/// Where the texts of rules are: sources and destinations.
-pub(crate) fn rule_spans(document: &Document<'_>, root: &Node) -> Vec<Range<usize>> {
+/// Returns the spans of the texts of rules: sources and destinations.
+pub(crate) fn rule_spans(document: &Document<'_>, root: &DocumentNode) -> Vec<Range<usize>> {
     let mut spans = Vec::new();
     let Value::Map(entries) = &root.value else { return spans };
     for (source, destination) in entries {
@@ -60,9 +60,9 @@ pub(crate) fn rule_spans(document: &Document<'_>, root: &Node) -> Vec<Range<usiz
 /// Reads the map that `root` is.
 pub(crate) fn read_rules(
     document: &Document<'_>,
-    root: &Node,
+    root: &DocumentNode,
     variables: &Variables,
-    findings: &mut Findings,
+    findings: &mut FileFindings,
 ) -> Vec<Rule> {
     let entries = match &root.value {
         Value::Map(entries) => entries,
@@ -83,7 +83,7 @@ pub(crate) fn read_rules(
     let again = stand_again(document, entries);
     let mut rules = Vec::with_capacity(entries.len());
     for (at, (source, destination)) in entries.iter().enumerate() {
-        let mut own = Findings::default();
+        let mut own = FileFindings::default();
         rules.extend(read_rule(document, source, destination, variables, &mut own));
         // image-syncer knows the last of several entries only, so what is wrong with the others never failed there.
         if variables.forgives() && again.contains(&at) {
@@ -95,14 +95,14 @@ pub(crate) fn read_rules(
 }
 
 /// The entries whose source stands in a later one again.
-fn stand_again(document: &Document<'_>, entries: &[(Node, Node)]) -> HashSet<usize> {
+fn stand_again(document: &Document<'_>, entries: &[(DocumentNode, DocumentNode)]) -> HashSet<usize> {
     let mut last = HashMap::new();
     let named = entries.iter().enumerate().filter_map(|(at, (source, _))| Some((at, document.written(source)?)));
     named.filter_map(|(at, source)| last.insert(source, at)).collect()
 }
 
 /// Another of image-syncer's files in the place of this one: one complaint instead of one for each entry.
-fn not_rules(document: &Document<'_>, entries: &[(Node, Node)]) -> Option<Diagnostic> {
+fn not_rules(document: &Document<'_>, entries: &[(DocumentNode, DocumentNode)]) -> Option<Diagnostic> {
     for (key, value) in entries {
         let Value::Map(fields) = &value.value else { continue };
         let error = |message: &str, hint: &str| Some(Diagnostic::error(message).at(document.place(key)).hint(hint));
@@ -110,7 +110,8 @@ fn not_rules(document: &Document<'_>, entries: &[(Node, Node)]) -> Option<Diagno
             let hint = "one file with `auth` and `images` is given with `--config`";
             return error("this is not a file of rules: it has the keys `auth` or `images`", hint);
         }
-        let is_login = |(name, _): &(Node, Node)| matches!(document.written(name), Some("username" | "password"));
+        let is_login =
+            |(name, _): &(DocumentNode, DocumentNode)| matches!(document.written(name), Some("username" | "password"));
         if fields.iter().any(is_login) {
             return error("this is not a file of rules: it holds logins", "a file of logins is given with `--auth`");
         }
@@ -120,10 +121,10 @@ fn not_rules(document: &Document<'_>, entries: &[(Node, Node)]) -> Option<Diagno
 
 fn read_rule(
     document: &Document<'_>,
-    source: &Node,
-    destination: &Node,
+    source: &DocumentNode,
+    destination: &DocumentNode,
     variables: &Variables,
-    findings: &mut Findings,
+    findings: &mut FileFindings,
 ) -> Option<Rule> {
     let Some(from) = document.written(source) else {
         let message = format!("expected a source as key, found {}", source.value.what());
@@ -131,11 +132,11 @@ fn read_rule(
         return None;
     };
     let note = format!("in the rule `{from}`");
-    let finding = |diagnostic: Diagnostic, hint: Option<String>, node: &Node| Diagnostic {
+    let finding = |diagnostic: Diagnostic, hint: Option<String>, node: &DocumentNode| Diagnostic {
         hint,
         ..diagnostic.at(document.place(node)).note(&note)
     };
-    let Checked { rule, errors, warnings } = check_rule(document, source, destination, variables);
+    let CheckedEntry { rule, errors, warnings } = check_rule(document, source, destination, variables);
     let rule = rule.filter(|_| errors.is_empty() || variables.forgives());
     // What is odd about a rule that is left out anyway is not worth a line.
     for (warning, node) in warnings.into_iter().filter(|_| rule.is_some()) {
@@ -147,11 +148,11 @@ fn read_rule(
     rule
 }
 
-/// What is found, each with the node that it is about.
-type At<'n, T> = Vec<(T, &'n Node)>;
+/// Findings, each with the node that it is about.
+type At<'n, T> = Vec<(T, &'n DocumentNode)>;
 
 /// A rule as far as it can be used, and what was found.
-struct Checked<'n> {
+struct CheckedEntry<'n> {
     rule: Option<Rule>,
     errors: At<'n, RuleError>,
     warnings: At<'n, RuleWarning>,
@@ -159,10 +160,10 @@ struct Checked<'n> {
 
 fn check_rule<'n>(
     document: &Document<'_>,
-    source: &'n Node,
-    destination: &'n Node,
+    source: &'n DocumentNode,
+    destination: &'n DocumentNode,
     variables: &Variables,
-) -> Checked<'n> {
+) -> CheckedEntry<'n> {
     let items = match &destination.value {
         Value::List(items) => items.as_slice(),
         Value::Null => &[],
@@ -177,16 +178,16 @@ fn check_rule<'n>(
             Value::Text(text) => texts.push(text),
             other => {
                 let message = format!("expected a destination or a list of them, found {}", other.what());
-                errors.push((RuleError::new(RuleErrorKind::DestinationType, Part::Destinations, message), item));
+                errors.push((RuleError::new(RuleErrorKind::DestinationType, RulePart::Destinations, message), item));
                 continue;
             }
         }
         nodes.push(item);
     }
-    let node = |part: Part| match part {
-        Part::Source => source,
-        Part::Destinations => destination,
-        Part::Destination(at) => nodes[at],
+    let node = |part: RulePart| match part {
+        RulePart::Source => source,
+        RulePart::Destinations => destination,
+        RulePart::Destination(at) => nodes[at],
     };
     let from = document.written(source).unwrap_or_default();
     let place = document.place(source);
@@ -194,14 +195,14 @@ fn check_rule<'n>(
     let mut reading = Rule::read(from, &texts, label, variables);
     if texts.is_empty() && !errors.is_empty() {
         // What stands there instead of destinations was told.
-        reading.errors.retain(|error| error.part == Part::Source);
+        reading.errors.retain(|error| error.part == RulePart::Source);
     }
     errors.extend(reading.errors.into_iter().map(|error| {
         let node = node(error.part);
         (error, node)
     }));
     let warnings = reading.warnings.into_iter().map(|warning| (node(warning.part), warning));
-    Checked {
+    CheckedEntry {
         rule: reading.rule.map(|rule| Rule { place: Some(place), ..rule }),
         errors,
         warnings: warnings.map(|(node, warning)| (warning, node)).collect(),

@@ -7,7 +7,7 @@ use sealift_core::diagnostic::{Diagnostic, Place, printable};
 /// Generated files with tens of thousands of rules are some megabytes large; this bounds what parsing can cost.
 pub(crate) const MAX_BYTES: u64 = 16 << 20;
 
-/// How a file is written.
+/// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Yaml,
@@ -15,7 +15,7 @@ pub(crate) enum Format {
 }
 
 /// The text of a file, without byte order mark, and where its lines start.
-pub(crate) struct Text<'t> {
+pub(crate) struct SourceText<'t> {
     pub(crate) file: Arc<str>,
     pub(crate) content: &'t str,
     pub(crate) format: Format,
@@ -24,7 +24,7 @@ pub(crate) struct Text<'t> {
     shown: Option<Vec<Range<usize>>>,
 }
 
-impl<'t> Text<'t> {
+impl<'t> SourceText<'t> {
     /// A text that may be parsed: the suffix says how, and it is not too large.
     pub(crate) fn new(content: &'t str, file: &str) -> Result<Self, Vec<Diagnostic>> {
         let suffix = file.rsplit(['/', '\\']).next().and_then(|name| name.rsplit_once('.')).map(|(_, suffix)| suffix);

@@ -12,18 +12,18 @@ use sealift_core::plugin::{BuildContext, Environment, Purpose};
 
 use crate::dialect::Dialect;
 
-/// Looks variables up, and says how they and everything around them are read.
+/// The variables, and the dialect in which files are read.
 #[derive(Clone)]
 pub struct Variables {
     environment: Environment,
     purpose: Purpose,
     dialect: Dialect,
-    /// Logins are taken as they are written.
+    /// Takes logins as they are written.
     literal: bool,
     empty_to: Option<Arc<str>>,
 }
 
-/// Why a value cannot be replaced.
+/// A variable cannot be replaced.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VariableError {
     /// There is no such variable.
@@ -58,7 +58,7 @@ impl Variables {
         Self { literal: true, ..self.clone() }
     }
 
-    /// How strictly files are read.
+    /// Returns the dialect in which files are read.
     pub(crate) fn dialect(&self) -> Dialect {
         self.dialect
     }
@@ -68,7 +68,7 @@ impl Variables {
         self.dialect == Dialect::ImageSyncer && self.purpose == Purpose::Run
     }
 
-    /// Where images of rules with an empty destination go.
+    /// Returns `registry/namespace` for rules with an empty destination.
     pub(crate) fn empty_to(&self) -> Option<&str> {
         self.empty_to.as_deref()
     }
@@ -100,7 +100,7 @@ impl Variables {
         if errors.is_empty() { Ok(expanded) } else { Err(errors) }
     }
 
-    /// Whether an error of [`Variables::expand`] is only worth a warning: something is not set, and nothing runs.
+    /// Returns true if an error of [`Variables::expand`] is only a warning: a variable is not set, and nothing runs.
     pub(crate) fn excuses(&self, error: &VariableError) -> bool {
         self.purpose == Purpose::Check && matches!(error, VariableError::Unset(_))
     }
@@ -119,7 +119,7 @@ pub(crate) fn only_variable(value: &str) -> Option<&str> {
     bare.or_else(braced)
 }
 
-/// Whether something in a value is replaced.
+/// Returns true if a value has a variable.
 pub(crate) fn has_variables(value: &str) -> bool {
     only_variable(value).is_some() || value.contains("${")
 }

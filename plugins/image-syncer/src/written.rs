@@ -1,4 +1,4 @@
-//! What a file says, as it was written: for translating it, not for running it.
+//! The content of a file as it was written, for translating it.
 //!
 //! Order, duplicates and `$NAME` stay as they are. Comments go with the entry that they stand before, beside or in.
 
@@ -8,14 +8,14 @@ use sealift_core::{diagnostic::Diagnostic, secret::Secret};
 
 use crate::{
     dialect::Dialect,
-    document::{Document, Node, Value},
-    text::{Format, Text},
+    document::{Document, DocumentNode, Value},
+    text::{Format, SourceText},
     variables::{has_variables, only_variable},
 };
 
 /// The entries of a file.
 #[derive(Debug, Default)]
-pub struct Written {
+pub struct WrittenFile {
     /// The rules, in the order of the file.
     pub rules: Vec<WrittenRule>,
     /// The logins, in the order of the file.
@@ -38,7 +38,7 @@ pub struct WrittenRule {
 /// A login as it was written.
 #[derive(Debug)]
 pub struct WrittenLogin {
-    /// Its comments, without `#`. Somebody may have put a password there.
+    /// Its comments, without `#`. They may hold passwords.
     pub comments: Vec<String>,
     /// `registry` or `registry/namespace`.
     pub key: String,
@@ -46,7 +46,7 @@ pub struct WrittenLogin {
     pub username: WrittenValue,
     /// The password.
     pub password: WrittenValue,
-    /// Whether certificates are not verified.
+    /// Does not verify certificates.
     pub insecure: bool,
     /// The line that it begins in, counted from 1.
     pub line: usize,
@@ -71,39 +71,39 @@ pub enum WrittenValue {
 ///
 /// # Errors
 /// If it cannot be parsed.
-pub fn written(text: &str, file: &str) -> Result<Written, Vec<Diagnostic>> {
-    let document = Text::new(text, file).and_then(|text| Document::parse(text, Dialect::Strict))?;
+pub fn written(text: &str, file: &str) -> Result<WrittenFile, Vec<Diagnostic>> {
+    let document = SourceText::new(text, file).and_then(|text| Document::parse(text, Dialect::Strict))?;
     let mut entries = Vec::new();
     collect(&document, &document.root, &mut entries);
     entries.sort_by_key(|entry| entry.lines.start);
-    let mut found = Written::default();
+    let mut found = WrittenFile::default();
     let mut comments = comments(&document).into_iter().peekable();
-    for Entry { lines, item } in entries {
+    for WrittenEntry { lines, item } in entries {
         let mut own = Vec::new();
         while let Some((_, comment)) = comments.next_if(|(line, _)| *line < lines.end) {
             own.push(comment);
         }
         match item {
-            Item::Rule(from, to) => found.rules.push(WrittenRule { comments: own, from, to }),
-            Item::Login(login) => found.logins.push(WrittenLogin { comments: own, ..login }),
+            WrittenItem::Rule(from, to) => found.rules.push(WrittenRule { comments: own, from, to }),
+            WrittenItem::Login(login) => found.logins.push(WrittenLogin { comments: own, ..login }),
         }
     }
     found.rest.extend(comments.map(|(_, comment)| comment));
     Ok(found)
 }
 
-struct Entry {
+struct WrittenEntry {
     /// From its first line to the one after its last.
     lines: Range<usize>,
-    item: Item,
+    item: WrittenItem,
 }
 
-enum Item {
+enum WrittenItem {
     Rule(String, Vec<String>),
     Login(WrittenLogin),
 }
 
-fn collect(document: &Document<'_>, root: &Node, entries: &mut Vec<Entry>) {
+fn collect(document: &Document<'_>, root: &DocumentNode, entries: &mut Vec<WrittenEntry>) {
     let Value::Map(map) = &root.value else { return };
     for (key, value) in map {
         let Some(name) = document.written(key) else { continue };
@@ -114,24 +114,24 @@ fn collect(document: &Document<'_>, root: &Node, entries: &mut Vec<Entry>) {
                 collect(document, value, entries);
                 continue;
             }
-            Value::Map(fields) => Item::Login(login(document, name, fields, lines.start)),
+            Value::Map(fields) => WrittenItem::Login(login(document, name, fields, lines.start)),
             Value::List(items) => {
-                Item::Rule(name.to_owned(), items.iter().filter_map(|item| text(document, item)).collect())
+                WrittenItem::Rule(name.to_owned(), items.iter().filter_map(|item| text(document, item)).collect())
             }
             Value::Null => continue,
-            _ => Item::Rule(name.to_owned(), text(document, value).into_iter().collect()),
+            _ => WrittenItem::Rule(name.to_owned(), text(document, value).into_iter().collect()),
         };
-        entries.push(Entry { lines, item });
+        entries.push(WrittenEntry { lines, item });
     }
 }
 
-fn text(document: &Document<'_>, node: &Node) -> Option<String> {
+fn text(document: &Document<'_>, node: &DocumentNode) -> Option<String> {
     document.written(node).map(str::to_owned)
 }
 
-fn login(document: &Document<'_>, key: &str, fields: &[(Node, Node)], line: usize) -> WrittenLogin {
+fn login(document: &Document<'_>, key: &str, fields: &[(DocumentNode, DocumentNode)], line: usize) -> WrittenLogin {
     let field = |name: &str| fields.iter().find(|(key, _)| document.written(key) == Some(name)).map(|(_, value)| value);
-    let is_on = |node: &Node| match &node.value {
+    let is_on = |node: &DocumentNode| match &node.value {
         Value::Bool(value) => *value,
         Value::Text(text) => matches!(text.to_ascii_lowercase().as_str(), "y" | "yes" | "on"),
         _ => false,
@@ -146,7 +146,7 @@ fn login(document: &Document<'_>, key: &str, fields: &[(Node, Node)], line: usiz
     }
 }
 
-fn value(document: &Document<'_>, node: Option<&Node>) -> WrittenValue {
+fn value(document: &Document<'_>, node: Option<&DocumentNode>) -> WrittenValue {
     let written = node.filter(|node| node.value != Value::Null).and_then(|node| document.written(node));
     match written.filter(|text| !text.is_empty()) {
         None => WrittenValue::Nothing,
@@ -158,7 +158,7 @@ fn value(document: &Document<'_>, node: Option<&Node>) -> WrittenValue {
     }
 }
 
-fn last_line(document: &Document<'_>, node: &Node) -> usize {
+fn last_line(document: &Document<'_>, node: &DocumentNode) -> usize {
     let mut last = 0;
     scalars(document, node, &mut |span| {
         last = last.max(document.text.line(span.end.saturating_sub(1).max(span.start)))
@@ -166,7 +166,7 @@ fn last_line(document: &Document<'_>, node: &Node) -> usize {
     last
 }
 
-fn scalars(document: &Document<'_>, node: &Node, take: &mut dyn FnMut(Range<usize>)) {
+fn scalars(document: &Document<'_>, node: &DocumentNode, take: &mut dyn FnMut(Range<usize>)) {
     match &node.value {
         Value::List(items) => items.iter().for_each(|item| scalars(document, item, take)),
         Value::Map(entries) => entries.iter().for_each(|(key, value)| {

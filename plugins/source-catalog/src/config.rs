@@ -1,4 +1,4 @@
-//! What is written in the pipeline.
+//! The configuration of the list.
 
 use schemars::JsonSchema;
 use sealift_core::{
@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::{
     list::CatalogList,
-    wanted::{Wanted, globs},
+    wanted::{RepositorySelection, globs},
 };
 
 /// Lists all repositories of a registry with all their tags, also those that come in future.
@@ -46,7 +46,7 @@ impl StageConfig<dyn List> for Config {
         match (at, include, exclude, registries) {
             (Some((at, below)), Some(include), Some(exclude), Some(registries)) => {
                 let include = (!self.include.is_empty()).then_some(include);
-                let wanted = Wanted { below, include, exclude };
+                let wanted = RepositorySelection { below, include, exclude };
                 Ok(Box::new(CatalogList::new(registries.client(), at, wanted)))
             }
             _ => Err(errors),

@@ -13,7 +13,7 @@ use sealift_core::{
 };
 use sealift_registry_client::{Client, TagList};
 
-use crate::wanted::Wanted;
+use crate::wanted::RepositorySelection;
 
 /// Tag lists that are read ahead of the repository whose turn it is.
 const AHEAD: usize = 8;
@@ -22,11 +22,11 @@ const AHEAD: usize = 8;
 pub(crate) struct CatalogList {
     client: Arc<Client>,
     at: Repository,
-    wanted: Wanted,
+    wanted: RepositorySelection,
     rule: Arc<str>,
 }
 
-/// What is told at the end, because each of it alone would be noise.
+/// Counts that are reported once, at the end.
 #[derive(Default)]
 struct Noted {
     found: usize,
@@ -34,7 +34,7 @@ struct Noted {
 }
 
 impl CatalogList {
-    pub(crate) fn new(client: Arc<Client>, at: Repository, wanted: Wanted) -> Self {
+    pub(crate) fn new(client: Arc<Client>, at: Repository, wanted: RepositorySelection) -> Self {
         let rule = format!("catalog of {}", at.registry()).into();
         Self { client, at, wanted, rule }
     }

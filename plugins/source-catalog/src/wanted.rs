@@ -1,18 +1,18 @@
-//! Which repositories are wanted.
+//! The selection of repositories.
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use sealift_core::plugin::ConfigError;
 
-/// Which repositories are wanted, by their path.
+/// The selection of repositories by path.
 #[derive(Debug)]
-pub(crate) struct Wanted {
+pub(crate) struct RepositorySelection {
     /// With a slash at the end.
     pub(crate) below: Option<String>,
     pub(crate) include: Option<GlobSet>,
     pub(crate) exclude: GlobSet,
 }
 
-impl Wanted {
+impl RepositorySelection {
     pub(crate) fn wants(&self, path: &str) -> bool {
         self.below.as_ref().is_none_or(|below| path.starts_with(below))
             && self.include.as_ref().is_none_or(|globs| globs.is_match(path))
@@ -49,10 +49,10 @@ pub(crate) fn globs(texts: &[String], key: &str) -> Result<GlobSet, ConfigError>
 mod tests {
     use super::*;
 
-    fn wanted(below: &str, include: &[&str], exclude: &[&str]) -> Wanted {
+    fn wanted(below: &str, include: &[&str], exclude: &[&str]) -> RepositorySelection {
         let set =
             |globs: &[&str]| super::globs(&globs.iter().map(ToString::to_string).collect::<Vec<_>>(), "k").unwrap();
-        Wanted {
+        RepositorySelection {
             below: (!below.is_empty()).then(|| below.to_owned()),
             include: (!include.is_empty()).then(|| set(include)),
             exclude: set(exclude),

@@ -17,17 +17,17 @@ use serde::Deserialize;
 use crate::{
     images::{Images, Mention},
     input::{self, Input},
-    yaml::{Documents, Node, Value},
+    yaml::{Documents, YamlNode, YamlValue},
 };
 
 mod dotenv;
 mod variables;
 
-use variables::{Problem, expand};
+use variables::{VariableProblem, expand};
 
 /// Lists the images of the services of Compose files.
 ///
-/// `image` of every service counts, whatever its profile. Variables are replaced as Compose does it (`$TAG`, `${TAG}`,
+/// `image` of every service counts, in every profile. Variables are replaced as Compose does it (`$TAG`, `${TAG}`,
 /// `${TAG:-1.27}`, `${TAG:?say which}`, `$$` for a dollar), from the environment first and then from the `.env` file
 /// beside the Compose file. In a pipeline that runs, a variable without a value is an error. Files are merged as by
 /// `docker compose -f a -f b`: a later one may give a service another image. What `include` and `extends` point to in
@@ -58,7 +58,7 @@ impl StageConfig<dyn List> for Compose {
                 return Err(errors.fold(ConfigError::default(), ConfigError::and));
             }
         };
-        let mut project = Project::new(cx);
+        let mut project = ComposeProject::new(cx);
         for input in &inputs {
             project.read(input, given.as_ref());
         }
@@ -80,15 +80,15 @@ fn compose_files_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
 
 type Variables = BTreeMap<String, String>;
 
-/// What all files say together.
-struct Project<'c> {
+/// The merged services of all files.
+struct ComposeProject<'c> {
     cx: &'c BuildContext<'c>,
     /// The services in the order in which they are named first; none of an image means that it is built.
     services: Vec<(String, Option<Mention>)>,
     errors: Vec<Diagnostic>,
 }
 
-impl<'c> Project<'c> {
+impl<'c> ComposeProject<'c> {
     fn new(cx: &'c BuildContext<'c>) -> Self {
         Self { cx, services: Vec::new(), errors: Vec::new() }
     }
@@ -121,14 +121,14 @@ impl<'c> Project<'c> {
         })
     }
 
-    fn document(&mut self, documents: &Documents<'_>, root: &Node, beside: &Variables) {
+    fn document(&mut self, documents: &Documents<'_>, root: &YamlNode, beside: &Variables) {
         if let Some(include) = root.get("include") {
             let warning = Diagnostic::warning("`include` is not followed").at(documents.place(include));
             self.cx.warn(warning.hint("name the included files in `files` as well"));
         }
         let services = root.get("services").map(|services| (services, services.resolved()));
         match services {
-            Some((_, Value::Map(services))) => {
+            Some((_, YamlValue::Map(services))) => {
                 for (name, service) in services {
                     self.service(documents, name, service, beside);
                 }
@@ -148,7 +148,7 @@ impl<'c> Project<'c> {
         }
     }
 
-    fn service(&mut self, documents: &Documents<'_>, name: &Node, service: &Node, beside: &Variables) {
+    fn service(&mut self, documents: &Documents<'_>, name: &YamlNode, service: &YamlNode, beside: &Variables) {
         let Some(name) = name.text() else { return };
         if let Some(other) = service.get("extends").and_then(|extends| extends.get("file")) {
             let warning = Diagnostic::warning(format!("what `{name}` extends in another file is not followed"));
@@ -168,7 +168,7 @@ impl<'c> Project<'c> {
         }
     }
 
-    fn image(&mut self, documents: &Documents<'_>, image: &Node, beside: &Variables) -> Option<Mention> {
+    fn image(&mut self, documents: &Documents<'_>, image: &YamlNode, beside: &Variables) -> Option<Mention> {
         if image.is_null() {
             return None; // `!reset null` takes an image away
         }
@@ -194,13 +194,13 @@ impl<'c> Project<'c> {
     }
 
     /// A variable may be set where the pipeline runs, so only checking warns of one that is not.
-    fn problem(&mut self, problem: &Problem, diagnostic: Diagnostic) {
+    fn problem(&mut self, problem: &VariableProblem, diagnostic: Diagnostic) {
         let diagnostic = match problem {
-            Problem::Unset(name) => diagnostic.hint(format!("set it, or give a default: `${{{name}:-…}}`")),
-            Problem::Required(..) | Problem::Syntax(_) => diagnostic,
+            VariableProblem::Unset(name) => diagnostic.hint(format!("set it, or give a default: `${{{name}:-…}}`")),
+            VariableProblem::Required(..) | VariableProblem::Syntax(_) => diagnostic,
         };
         match (self.cx.purpose(), problem) {
-            (Purpose::Check, Problem::Unset(_) | Problem::Required(..)) => {
+            (Purpose::Check, VariableProblem::Unset(_) | VariableProblem::Required(..)) => {
                 let warning = Diagnostic::warning(diagnostic.message.clone());
                 self.cx.warn(Diagnostic { severity: warning.severity, ..diagnostic });
             }

@@ -17,7 +17,7 @@ use sealift_core::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mention {
     pub(crate) image: Reference,
-    /// Whether neither tag nor digest is written.
+    /// True if it has neither tag nor digest.
     pub(crate) is_bare: bool,
     pub(crate) place: Place,
 }

@@ -1,4 +1,4 @@
-//! Reading the texts that a list is made of: files, directories, standard input.
+//! Reads the texts of a list: files, directories, standard input.
 
 use std::{
     fs,
@@ -21,13 +21,13 @@ pub(crate) struct Input {
     /// As the user named it, with the rest of the path for what was found in a directory.
     pub(crate) name: Arc<str>,
     pub(crate) text: String,
-    /// Where paths in it start, and files that belong to it are.
+    /// The directory that relative paths in it start from.
     pub(crate) directory: PathBuf,
-    /// Whether the user named it, rather than a directory that it is in.
+    /// True if the user named the file itself, and not its directory.
     pub(crate) named: bool,
 }
 
-/// Which files of a directory are meant.
+/// Selects the files of a directory.
 pub(crate) type InDirectory = fn(&Path) -> io::Result<Vec<PathBuf>>;
 
 /// Reads what `files` names; `-` is standard input. Only checking does not wait for standard input.

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use crate::{
     images::{Images, Mention},
     input::{self, Input},
-    yaml::{Documents, Node, RENDER, Value},
+    yaml::{Documents, RENDER, YamlNode, YamlValue},
 };
 
 mod parts;
@@ -85,7 +85,7 @@ struct Finder {
 }
 
 impl Finder {
-    /// How much was found, right or wrong.
+    /// Returns the number of images that were found, valid or not.
     fn found(&self) -> usize {
         self.mentions.len() + self.errors.len()
     }
@@ -99,18 +99,18 @@ impl Finder {
     }
 
     /// Looks at everything once: what an alias points to was looked at where it stands.
-    fn walk(&mut self, documents: &Documents<'_>, node: &Node) {
+    fn walk(&mut self, documents: &Documents<'_>, node: &YamlNode) {
         match &node.value {
-            Value::List(items) => items.iter().for_each(|item| self.walk(documents, item)),
-            Value::Map(entries) => entries.iter().for_each(|(key, value)| self.entry(documents, key, value)),
-            Value::Scalar { .. } | Value::Alias(_) => {}
+            YamlValue::List(items) => items.iter().for_each(|item| self.walk(documents, item)),
+            YamlValue::Map(entries) => entries.iter().for_each(|(key, value)| self.entry(documents, key, value)),
+            YamlValue::Scalar { .. } | YamlValue::Alias(_) => {}
         }
     }
 
-    fn entry(&mut self, documents: &Documents<'_>, key: &Node, value: &Node) {
+    fn entry(&mut self, documents: &Documents<'_>, key: &YamlNode, value: &YamlNode) {
         match (key.text(), &value.value) {
             (Some("image"), _) => self.anything(documents, value),
-            (Some(name), Value::List(items)) if CONTAINERS.contains(&name) => {
+            (Some(name), YamlValue::List(items)) if CONTAINERS.contains(&name) => {
                 items.iter().for_each(|item| self.container(documents, item));
             }
             _ => self.walk(documents, value),
@@ -118,8 +118,8 @@ impl Finder {
     }
 
     /// A container runs its image: what is no reference there is a mistake.
-    fn container(&mut self, documents: &Documents<'_>, container: &Node) {
-        let Value::Map(entries) = &container.value else { return self.walk(documents, container) };
+    fn container(&mut self, documents: &Documents<'_>, container: &YamlNode) {
+        let YamlValue::Map(entries) = &container.value else { return self.walk(documents, container) };
         for (key, value) in entries {
             if key.text() != Some("image") {
                 self.entry(documents, key, value);
@@ -141,7 +141,7 @@ impl Finder {
     }
 
     /// Elsewhere `image` may mean anything.
-    fn anything(&mut self, documents: &Documents<'_>, value: &Node) {
+    fn anything(&mut self, documents: &Documents<'_>, value: &YamlNode) {
         // The image of a volume: `image: { reference: … }`.
         let named = value.get("reference").map_or(value, |node| node);
         if let Some(text) = named.text() {
@@ -158,7 +158,7 @@ impl Finder {
     }
 
     /// Takes a name that may be something else.
-    fn guess(&mut self, documents: &Documents<'_>, name: &str, node: &Node) {
+    fn guess(&mut self, documents: &Documents<'_>, name: &str, node: &YamlNode) {
         match Mention::parse(name, || documents.place(node)) {
             Ok(mention) => self.mentions.push(mention),
             Err(_) => {
@@ -170,7 +170,7 @@ impl Finder {
 }
 
 /// With what to do about a template, if the value is one.
-fn hinted(diagnostic: Diagnostic, value: &Node) -> Diagnostic {
+fn hinted(diagnostic: Diagnostic, value: &YamlNode) -> Diagnostic {
     if value.is_template() { diagnostic.hint(RENDER) } else { diagnostic }
 }
 

@@ -1,7 +1,7 @@
-//! YAML as a tree in which everything knows its place.
+//! YAML as a tree of nodes with positions.
 //!
-//! Made of the events of a parser, because serde has no places, stops at tags such as Compose's `!reset`, and copies
-//! what aliases point to as often as they do.
+//! It is built from the events of a parser, because serde has no positions, refuses tags such as Compose's `!reset`, and
+//! copies a node for each of its aliases.
 
 use std::{collections::HashMap, rc::Rc, sync::Arc};
 
@@ -10,35 +10,35 @@ use sealift_core::diagnostic::{Diagnostic, Place};
 
 use crate::input::Input;
 
-/// Deeper than anything that people write; walks over the tree recurse.
+/// The deepest nesting that is accepted, because walks over the tree recurse.
 const MAX_DEPTH: usize = 100;
 
 /// A node of a document.
 #[derive(Debug)]
-pub(crate) struct Node {
-    pub(crate) value: Value,
+pub(crate) struct YamlNode {
+    pub(crate) value: YamlValue,
     span: Span,
 }
 
-/// What a node is.
+/// The value of a node.
 #[derive(Debug)]
-pub(crate) enum Value {
+pub(crate) enum YamlValue {
     Scalar {
         text: String,
         /// Without quotes.
         is_plain: bool,
     },
-    List(Vec<Rc<Node>>),
+    List(Vec<Rc<YamlNode>>),
     /// In the order of the text, with keys that stand there twice.
-    Map(Vec<(Rc<Node>, Rc<Node>)>),
-    Alias(Rc<Node>),
+    Map(Vec<(Rc<YamlNode>, Rc<YamlNode>)>),
+    Alias(Rc<YamlNode>),
 }
 
-impl Node {
-    /// What it is, or what its alias points to.
-    pub(crate) fn resolved(&self) -> &Value {
+impl YamlNode {
+    /// Returns its value; for an alias, that of its target.
+    pub(crate) fn resolved(&self) -> &YamlValue {
         match &self.value {
-            Value::Alias(node) => node.resolved(),
+            YamlValue::Alias(node) => node.resolved(),
             value => value,
         }
     }
@@ -46,43 +46,43 @@ impl Node {
     /// Its text, if it is one: quoted, or something that is neither null nor a boolean nor a number.
     pub(crate) fn text(&self) -> Option<&str> {
         match self.resolved() {
-            Value::Scalar { text, is_plain } if !is_plain || !is_other(text) => Some(text),
+            YamlValue::Scalar { text, is_plain } if !is_plain || !is_other(text) => Some(text),
             _ => None,
         }
     }
 
-    /// Whether it says nothing: `~`, `null`, or empty.
+    /// Returns true for `~`, `null`, or an empty text.
     pub(crate) fn is_null(&self) -> bool {
-        matches!(self.resolved(), Value::Scalar { text, is_plain: true } if is_null(text))
+        matches!(self.resolved(), YamlValue::Scalar { text, is_plain: true } if is_null(text))
     }
 
-    /// What a key of a map leads to, also by way of `<<`. The last one counts, as for the tools that read these files.
-    pub(crate) fn get(&self, key: &str) -> Option<&Rc<Node>> {
-        let Value::Map(entries) = self.resolved() else { return None };
+    /// Returns the value of a key, also through `<<`. The last duplicate wins, as in the tools that read these files.
+    pub(crate) fn get(&self, key: &str) -> Option<&Rc<YamlNode>> {
+        let YamlValue::Map(entries) = self.resolved() else { return None };
         let named = |name: &str| entries.iter().rev().find(|(key, _)| key.text() == Some(name)).map(|(_, value)| value);
         named(key).or_else(|| match named("<<")?.resolved() {
-            Value::List(bases) => bases.iter().find_map(|base| base.get(key)),
+            YamlValue::List(bases) => bases.iter().find_map(|base| base.get(key)),
             _ => named("<<")?.get(key),
         })
     }
 
-    /// Whether it waits for `helm template`: `"{{ … }}"`, or the same without quotes, which is a map as the key of a map.
+    /// Returns true for a template of Helm: `"{{ … }}"`, or the same without quotes, which is a map as the key of a map.
     pub(crate) fn is_template(&self) -> bool {
         match self.resolved() {
-            Value::Scalar { text, .. } => text.contains("{{"),
-            Value::Map(entries) => entries.iter().any(|(key, _)| matches!(key.value, Value::Map(_))),
+            YamlValue::Scalar { text, .. } => text.contains("{{"),
+            YamlValue::Map(entries) => entries.iter().any(|(key, _)| matches!(key.value, YamlValue::Map(_))),
             _ => false,
         }
     }
 
-    /// What it is, for people.
+    /// Describes it in words.
     pub(crate) fn what(&self) -> String {
         match self.resolved() {
             _ if self.is_null() => "nothing".to_owned(),
-            Value::Scalar { text, .. } => format!("`{text}`"),
-            Value::List(_) => "a list".to_owned(),
-            Value::Map(_) => "a map".to_owned(),
-            Value::Alias(_) => "an alias".to_owned(),
+            YamlValue::Scalar { text, .. } => format!("`{text}`"),
+            YamlValue::List(_) => "a list".to_owned(),
+            YamlValue::Map(_) => "a map".to_owned(),
+            YamlValue::Alias(_) => "an alias".to_owned(),
         }
     }
 }
@@ -101,7 +101,7 @@ fn is_other(text: &str) -> bool {
 pub(crate) struct Documents<'i> {
     input: &'i Input,
     lines: Vec<&'i str>,
-    pub(crate) roots: Vec<Rc<Node>>,
+    pub(crate) roots: Vec<Rc<YamlNode>>,
 }
 
 impl<'i> Documents<'i> {
@@ -129,7 +129,7 @@ impl<'i> Documents<'i> {
     }
 
     /// The place of a node.
-    pub(crate) fn place(&self, node: &Node) -> Place {
+    pub(crate) fn place(&self, node: &YamlNode) -> Place {
         let (line, start) = (node.span.start.line(), node.span.start.col());
         let text = self.lines.get(line - 1).copied().unwrap_or_default();
         let rest: String = text.chars().skip(start).collect();
@@ -138,23 +138,23 @@ impl<'i> Documents<'i> {
     }
 }
 
-/// What to do about a file that is a template.
+/// The hint for a file that is a template.
 pub(crate) const RENDER: &str = "this looks like a template: render it first, as with `helm template`";
 
-/// Where a value begins after its anchor and tag, and how long it is on its first line, in characters.
-fn extent(rest: &str, value: &Value) -> (usize, usize) {
+/// Returns the offset of a value behind its anchor and tag, and its length on its first line, in characters.
+fn extent(rest: &str, value: &YamlValue) -> (usize, usize) {
     let mut written = rest;
     while written.starts_with(['&', '!']) {
         written = written.split_once(' ').map_or("", |(_, after)| after).trim_start();
     }
     let skipped = rest.chars().count() - written.chars().count();
     let length = match value {
-        Value::Scalar { text, is_plain: true } if written.starts_with(text.as_str()) => text.chars().count(),
-        Value::Scalar { is_plain: false, .. } if written.starts_with(['"', '\'']) => {
+        YamlValue::Scalar { text, is_plain: true } if written.starts_with(text.as_str()) => text.chars().count(),
+        YamlValue::Scalar { is_plain: false, .. } if written.starts_with(['"', '\'']) => {
             let quote = &written[..1];
             written[1..].find(quote).map_or(1, |end| written[..end + 2].chars().count())
         }
-        Value::Alias(_) => written.split([' ', ',', ']', '}']).next().unwrap_or_default().chars().count(),
+        YamlValue::Alias(_) => written.split([' ', ',', ']', '}']).next().unwrap_or_default().chars().count(),
         _ => 1,
     };
     (skipped, length)
@@ -163,16 +163,16 @@ fn extent(rest: &str, value: &Value) -> (usize, usize) {
 /// Puts events together.
 #[derive(Default)]
 struct Builder {
-    roots: Vec<Rc<Node>>,
+    roots: Vec<Rc<YamlNode>>,
     open: Vec<Open>,
-    anchors: HashMap<usize, Rc<Node>>,
+    anchors: HashMap<usize, Rc<YamlNode>>,
 }
 
 /// A list or map that is not at its end yet.
 struct Open {
-    value: Value,
+    value: YamlValue,
     /// The key that waits for its value.
-    key: Option<Rc<Node>>,
+    key: Option<Rc<YamlNode>>,
     anchor: usize,
     span: Span,
 }
@@ -191,7 +191,7 @@ impl Builder {
     fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Broken> {
         match event {
             Event::Scalar(text, style, anchor, _) => {
-                let value = Value::Scalar { text: text.into_owned(), is_plain: style == ScalarStyle::Plain };
+                let value = YamlValue::Scalar { text: text.into_owned(), is_plain: style == ScalarStyle::Plain };
                 self.close(value, anchor, span);
             }
             Event::Alias(anchor) => {
@@ -199,10 +199,10 @@ impl Builder {
                     let place = (span.start.line(), span.start.col());
                     return Err((place.0, place.1, "this alias stands inside what it points to".to_owned()));
                 };
-                self.close(Value::Alias(node), 0, span);
+                self.close(YamlValue::Alias(node), 0, span);
             }
-            Event::SequenceStart(anchor, _) => self.open(Value::List(Vec::new()), anchor, span)?,
-            Event::MappingStart(anchor, _) => self.open(Value::Map(Vec::new()), anchor, span)?,
+            Event::SequenceStart(anchor, _) => self.open(YamlValue::List(Vec::new()), anchor, span)?,
+            Event::MappingStart(anchor, _) => self.open(YamlValue::Map(Vec::new()), anchor, span)?,
             Event::SequenceEnd | Event::MappingEnd => {
                 if let Some(Open { value, anchor, span, .. }) = self.open.pop() {
                     self.close(value, anchor, span);
@@ -214,7 +214,7 @@ impl Builder {
         Ok(())
     }
 
-    fn open(&mut self, value: Value, anchor: usize, span: Span) -> Result<(), Broken> {
+    fn open(&mut self, value: YamlValue, anchor: usize, span: Span) -> Result<(), Broken> {
         if self.open.len() >= MAX_DEPTH {
             let message = format!("it is nested more than {MAX_DEPTH} levels deep");
             return Err((span.start.line(), span.start.col(), message));
@@ -224,18 +224,18 @@ impl Builder {
     }
 
     /// Hands a finished node to what it stands in.
-    fn close(&mut self, value: Value, anchor: usize, span: Span) {
-        let node = Rc::new(Node { value, span });
+    fn close(&mut self, value: YamlValue, anchor: usize, span: Span) {
+        let node = Rc::new(YamlNode { value, span });
         if anchor > 0 {
             self.anchors.insert(anchor, Rc::clone(&node));
         }
         match self.open.last_mut() {
             None => self.roots.push(node),
-            Some(Open { value: Value::Map(entries), key, .. }) => match key.take() {
+            Some(Open { value: YamlValue::Map(entries), key, .. }) => match key.take() {
                 Some(key) => entries.push((key, node)),
                 None => *key = Some(node),
             },
-            Some(Open { value: Value::List(items), .. }) => items.push(node),
+            Some(Open { value: YamlValue::List(items), .. }) => items.push(node),
             Some(_) => unreachable!("only lists and maps are opened"),
         }
     }

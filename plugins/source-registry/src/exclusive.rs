@@ -1,12 +1,12 @@
-//! Which rules share no name with any other, so that the engine need not remember what they name.
+//! Finds the rules that share no name with any other, so that the engine need not remember their names.
 //!
-//! Said only where it is certain. A push may name images by rule or by the path of the source, so both must be alone.
+//! Only certain cases count. A push may name images by rule or by the path of the source, so both must be alone.
 
 use std::collections::{HashMap, HashSet};
 
 use sealift_image_syncer::{Rule, TargetVersion};
 
-/// For each rule, whether nothing that it sends can meet something else.
+/// Returns for each rule true if no other rule can write one of its names.
 pub(crate) fn exclusive(rules: &[Rule]) -> Vec<bool> {
     let mut sources: HashMap<&str, usize> = HashMap::new();
     let mut targets: HashMap<_, usize> = HashMap::new();
@@ -23,7 +23,7 @@ pub(crate) fn exclusive(rules: &[Rule]) -> Vec<bool> {
     rules.iter().map(alone).collect()
 }
 
-/// Whether two versions of the source never get one name.
+/// Returns true if two versions of the source never get the same name.
 fn keeps_apart(version: &TargetVersion) -> bool {
     match version {
         TargetVersion::Same | TargetVersion::Matching(_) | TargetVersion::Digest(_) | TargetVersion::Pinned(..) => true,

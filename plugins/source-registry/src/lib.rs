@@ -7,7 +7,7 @@ mod exclusive;
 mod list;
 mod rules;
 
-pub use config::{FetchConfig, ListConfig, Wanted};
+pub use config::{FetchConfig, ListConfig, RuleConfig};
 pub use list::RegistryList;
 
 #[cfg(test)]

@@ -84,25 +84,25 @@ impl RegistryList {
 }
 
 /// The tag list of one repository, read once for all its rules and dropped after the last of them.
-struct Shared {
+struct SharedList {
     list: OnceCell<std::result::Result<Arc<TagList>, Error>>,
     rules_left: AtomicUsize,
 }
 
 /// The tag lists of those repositories that some rule needs them of.
-struct SharedLists(Mutex<HashMap<Repository, Arc<Shared>>>);
+struct SharedLists(Mutex<HashMap<Repository, Arc<SharedList>>>);
 
 impl SharedLists {
     fn over(rules: &[(Rule, bool)]) -> Self {
-        let mut lists: HashMap<Repository, Arc<Shared>> = HashMap::new();
+        let mut lists: HashMap<Repository, Arc<SharedList>> = HashMap::new();
         for (rule, _) in rules.iter().filter(|(rule, _)| rule.needs_tags()) {
-            let new = || Arc::new(Shared { list: OnceCell::new(), rules_left: AtomicUsize::new(0) });
+            let new = || Arc::new(SharedList { list: OnceCell::new(), rules_left: AtomicUsize::new(0) });
             lists.entry(rule.source.clone()).or_insert_with(new).rules_left.fetch_add(1, Ordering::Relaxed);
         }
         Self(Mutex::new(lists))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Repository, Arc<Shared>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Repository, Arc<SharedList>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

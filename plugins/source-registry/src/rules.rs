@@ -1,30 +1,50 @@
-//! From what is written to rules, with every complaint at its place.
+//! Builds the list: reads its rules, and reports every mistake at its key or its place in the file.
 
 use std::sync::Arc;
 
 use sealift_core::{
     diagnostic::Diagnostic,
     error::{Error, ErrorKind},
-    plugin::{BuildContext, ConfigError},
+    plugin::{BuildContext, ConfigError, Plugin, StageConfig},
+    stage::List,
 };
-use sealift_image_syncer::{Part, Rule, Variables, config_file, is_config_file, read as read_file, rules_file};
+use sealift_image_syncer::{Rule, RulePart, Variables, config_file, is_config_file, read as read_file, rules_file};
+use sealift_registry_client::Registries;
 
-use crate::config::{ListConfig, Wanted};
+use crate::{
+    config::{ListConfig, RuleConfig},
+    list::RegistryList,
+};
 
-/// What a list is told to do.
+sealift_core::inventory::submit! { Plugin::list::<ListConfig>("registry") }
+
+impl StageConfig<dyn List> for ListConfig {
+    fn build(self, cx: &BuildContext<'_>) -> Result<Box<dyn List>, ConfigError> {
+        match (read(&self, cx), cx.section::<Registries>()) {
+            (Ok(ReadRules { rules, refused }), Ok(registries)) => {
+                let list = RegistryList::new(registries.client(), rules).with_refused(refused);
+                Ok(Box::new(list.reading_ahead(self.listings)))
+            }
+            (Err(problem), Ok(_)) | (Ok(_), Err(problem)) => Err(problem),
+            (Err(one), Err(other)) => Err(one.and(other)),
+        }
+    }
+}
+
+/// The rules of a list.
 #[derive(Debug, Default)]
-pub(crate) struct Read {
+pub(crate) struct ReadRules {
     /// The rules that can be followed.
     pub(crate) rules: Vec<Rule>,
-    /// Where the others stand, and what is wrong with them.
+    /// The rules that are left out: position and error.
     pub(crate) refused: Vec<(Arc<str>, Error)>,
 }
 
 /// Reads the rules of a list.
-pub(crate) fn read(config: &ListConfig, cx: &BuildContext<'_>) -> Result<Read, ConfigError> {
+pub(crate) fn read(config: &ListConfig, cx: &BuildContext<'_>) -> Result<ReadRules, ConfigError> {
     match (&config.rules, &config.images) {
         (Some(file), None) => from_file(file, config, cx),
-        (None, Some(images)) => in_place(images, cx).map(|rules| Read { rules, ..Read::default() }),
+        (None, Some(images)) => in_place(images, cx).map(|rules| ReadRules { rules, ..ReadRules::default() }),
         (Some(_), Some(_)) => {
             Err(ConfigError::new("`rules` and `images` exclude each other").at("images").hint("keep one of them"))
         }
@@ -33,7 +53,7 @@ pub(crate) fn read(config: &ListConfig, cx: &BuildContext<'_>) -> Result<Read, C
     }
 }
 
-fn from_file(file: &str, config: &ListConfig, cx: &BuildContext<'_>) -> Result<Read, ConfigError> {
+fn from_file(file: &str, config: &ListConfig, cx: &BuildContext<'_>) -> Result<ReadRules, ConfigError> {
     let text = read_file(&cx.path(file), file).map_err(ConfigError::from).map_err(|error| error.at("rules"))?;
     let variables = Variables::of(cx).in_dialect(config.dialect).with_empty_to(config.empty_to.as_deref());
     // What has no place in the file, such as that its name does not say what it is, is about the key.
@@ -46,7 +66,7 @@ fn from_file(file: &str, config: &ListConfig, cx: &BuildContext<'_>) -> Result<R
     };
     let (errors, warnings): (Vec<_>, Vec<_>) = found.into_iter().partition(Diagnostic::is_error);
     warnings.into_iter().for_each(|warning| cx.warn(warning));
-    Ok(Read { rules, refused: errors.into_iter().map(|error| refused(file, error)).collect() })
+    Ok(ReadRules { rules, refused: errors.into_iter().map(|error| refused(file, error)).collect() })
 }
 
 /// A rule that is left out, as a failure of the run.
@@ -56,7 +76,7 @@ fn refused(file: &str, error: Diagnostic) -> (Arc<str>, Error) {
     (place.into(), error.hint.into_iter().fold(failure, |failure, hint| failure.hint(hint)))
 }
 
-fn in_place(images: &[Wanted], cx: &BuildContext<'_>) -> Result<Vec<Rule>, ConfigError> {
+fn in_place(images: &[RuleConfig], cx: &BuildContext<'_>) -> Result<Vec<Rule>, ConfigError> {
     let variables = Variables::of(cx);
     let mut problems = ConfigError::default();
     let mut rules = Vec::with_capacity(images.len());
@@ -92,11 +112,11 @@ fn in_place(images: &[Wanted], cx: &BuildContext<'_>) -> Result<Vec<Rule>, Confi
     problems.or_ok(rules)
 }
 
-fn key(label: &str, part: Part) -> String {
+fn key(label: &str, part: RulePart) -> String {
     match part {
-        Part::Source => format!("{label}.from"),
-        Part::Destinations => format!("{label}.to"),
-        Part::Destination(at) => format!("{label}.to[{at}]"),
+        RulePart::Source => format!("{label}.from"),
+        RulePart::Destinations => format!("{label}.to"),
+        RulePart::Destination(at) => format!("{label}.to[{at}]"),
     }
 }
 
@@ -112,8 +132,8 @@ mod tests {
         BuildContext::new(Arc::new(|_| None), dir, Purpose::Run)
     }
 
-    fn wanted(from: &str, to: &[&str]) -> Wanted {
-        Wanted { from: from.to_owned(), to: to.iter().map(|to| (*to).to_owned()).collect() }
+    fn wanted(from: &str, to: &[&str]) -> RuleConfig {
+        RuleConfig { from: from.to_owned(), to: to.iter().map(|to| (*to).to_owned()).collect() }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use sealift_registry_client::{Registries, RegistryPush, TargetNaming};
 use sealift_serve::access::RequestKind;
 use sealift_testkit::registry::Registry;
 
-use crate::{ListConfig, Wanted};
+use crate::{ListConfig, RuleConfig};
 
 fn cx() -> BuildContext<'static> {
     BuildContext::new(Arc::new(|_| None), ".", Purpose::Run)
@@ -33,7 +33,7 @@ async fn fill(registry: &Registry, names: &[&str]) {
 }
 
 fn list(registry: &Registry, rules: &[(&str, &[&str])]) -> Box<dyn List> {
-    let wanted = |(from, to): &(&str, &[&str])| Wanted {
+    let wanted = |(from, to): &(&str, &[&str])| RuleConfig {
         from: format!("{}/{from}", registry.host()),
         to: to.iter().map(|to| (*to).to_owned()).collect(),
     };

@@ -71,7 +71,7 @@ fn write_logins(text: &mut String, source: &Source) -> Option<Diagnostic> {
     None
 }
 
-/// Why logins cannot be tables, and the line of the first that cannot.
+/// Returns the line of the first login that cannot be a table, and the reason.
 fn stays(logins: &[WrittenLogin]) -> Option<(usize, &'static str)> {
     let mut seen = HashSet::new();
     logins.iter().find_map(|login| {

@@ -23,7 +23,7 @@ Examples:
 
 `sealift plugins` lists the kinds. Everything else that can be set is there as a comment.";
 
-/// What was typed, sorted out.
+/// The stages that were named.
 struct Stages {
     list: &'static Plugin,
     filters: Vec<&'static Plugin>,
@@ -92,7 +92,7 @@ fn text(stages: &Stages) -> String {
     }
     optional(&mut text, "run", &schema_for!(RunOptions));
     for section in linked_sections() {
-        // What has a schema without fields is set by nobody.
+        // A schema without fields has nothing to set.
         if !fields(&section.schema()).is_empty() {
             optional(&mut text, section.table(), &section.schema());
         }
@@ -137,7 +137,7 @@ fn unset(text: &mut String, field: &Field) {
     let _ = writeln!(text, "#{} = {}", field.name, field.sample);
 }
 
-/// What a field and the fields inside of it are for.
+/// Writes the description of a field and of the fields inside it.
 fn comment(text: &mut String, field: &Field) {
     text.push('\n');
     for (path, field) in keys(std::slice::from_ref(field)) {

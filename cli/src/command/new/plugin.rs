@@ -20,11 +20,11 @@ use name::PluginName;
 #[command(after_help = "\
 What is written builds and passes its tests as it is: `cargo test` in the new folder, then `cargo run -- plugins`.")]
 pub(crate) struct Args {
-    /// What it does: list, filter, fetch or push
+    /// The role: list, filter, fetch or push
     #[arg(value_name = "ROLE", value_parser = role)]
     role: Role,
 
-    /// What it is called in pipelines (`use = "NAME"`); also the name of the crate and of its folder
+    /// The name in pipelines (`use = "NAME"`); also the name of the crate and of its folder
     #[arg(value_name = "NAME")]
     name: String,
 

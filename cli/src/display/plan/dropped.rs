@@ -1,4 +1,4 @@
-//! What the filters of a plan drop, and why.
+//! The images that the filters of a plan drop, and the reasons.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -6,7 +6,7 @@ use sealift_core::{content::Repository, report::Filtered};
 
 use crate::display::words::{grouped, number};
 
-/// How many reasons, or platforms, are told.
+/// Number of reasons, or platforms, that are shown.
 const MOST: usize = 5;
 
 /// One repository, with what filters dropped of it by name.
@@ -39,7 +39,7 @@ pub(super) fn told(filters: &[Filtered], platforms: &BTreeMap<String, u64>) -> S
     text
 }
 
-/// What was said most often, with how often.
+/// Returns the most frequent texts with their counts.
 fn most(counts: &BTreeMap<String, u64>) -> String {
     let mut counts: Vec<_> = counts.iter().collect();
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(**count));

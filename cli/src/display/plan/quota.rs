@@ -1,4 +1,4 @@
-//! Whether a registry allows as many pulls as a run would need.
+//! Compares the pull quota of a registry with the needs of a run.
 
 use std::{collections::BTreeMap, fmt::Write, time::Duration};
 
@@ -34,7 +34,7 @@ pub(super) fn told(manifests: &BTreeMap<String, u64>, tallies: &BTreeMap<String,
     text
 }
 
-/// Whether a host is that of a registry: Docker Hub has `registry-1.docker.io` for `docker.io`.
+/// Returns true if the host belongs to the registry: Docker Hub has `registry-1.docker.io` for `docker.io`.
 fn is_of(host: &str, registry: &str) -> bool {
     host == registry || host.strip_suffix(registry).is_some_and(|rest| rest.ends_with('.'))
 }

@@ -9,8 +9,8 @@ fn platform(os: &str, architecture: &str, variant: Option<&str>, version: Option
     }
 }
 
-fn lists(os: &[&str], arch: &[&str]) -> Wanted {
-    Wanted::Lists {
+fn lists(os: &[&str], arch: &[&str]) -> PlatformSelection {
+    PlatformSelection::Lists {
         os: os.iter().map(|text| Os::parse(text).unwrap()).collect(),
         arch: arch.iter().map(|text| Arch::parse(text).unwrap()).collect(),
     }
@@ -80,8 +80,9 @@ fn what_is_not_said_is_no_reason() {
 #[test]
 fn a_pair_is_kept_as_a_pair() {
     let pairs = [("linux", "amd64"), ("windows", "arm64")];
-    let wanted =
-        Wanted::Pairs(pairs.iter().map(|(os, arch)| (Os::parse(os).unwrap(), Arch::parse(arch).unwrap())).collect());
+    let wanted = PlatformSelection::Pairs(
+        pairs.iter().map(|(os, arch)| (Os::parse(os).unwrap(), Arch::parse(arch).unwrap())).collect(),
+    );
     assert!(wanted.matches(&platform("linux", "amd64", None, None)));
     assert!(wanted.matches(&platform("windows", "arm64", None, None)));
     assert!(!wanted.matches(&platform("linux", "arm64", None, None)));
@@ -91,6 +92,6 @@ fn a_pair_is_kept_as_a_pair() {
 fn a_plan_says_what_is_kept() {
     let arm = (Os::parse("linux").unwrap(), Arch::new("arm", Some("v7")).unwrap());
     let windows = (Os::parse("windows:10.0.17763.1").unwrap(), Arch::parse("amd64").unwrap());
-    assert_eq!(Wanted::Pairs(vec![arm, windows]).to_string(), "linux/arm/v7, windows:10.0.17763.1/amd64");
+    assert_eq!(PlatformSelection::Pairs(vec![arm, windows]).to_string(), "linux/arm/v7, windows:10.0.17763.1/amd64");
     assert_eq!(lists(&["linux"], &["amd64", "arm:v7"]).to_string(), "linux, amd64, arm:v7");
 }

@@ -1,4 +1,4 @@
-//! What stands behind the numbers of a version.
+//! The suffix of a version: everything behind the numbers.
 
 use std::cmp::Ordering;
 
@@ -11,20 +11,20 @@ const WORDS: [&str; 13] =
 /// Letters that make a prerelease if a number follows.
 const LETTERS: [&str; 3] = ["a", "b", "m"];
 
-/// What stands behind the numbers.
+/// The suffix of a version.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Suffix {
     pub(super) prerelease: Prerelease,
     /// The number of `-4` or `-r4`, digits without leading zeros.
-    revision: Option<Piece>,
-    variant: Vec<Piece>,
-    build: Vec<Piece>,
+    revision: Option<SuffixPiece>,
+    variant: Vec<SuffixPiece>,
+    build: Vec<SuffixPiece>,
 }
 
 /// A run of digits or of something else, so that `alpine3.9` comes before `alpine3.19`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Piece {
-    /// How many digits, then the digits: by value, however many there are.
+enum SuffixPiece {
+    /// The number of digits, then the digits: this orders numbers of any length by value.
     Number(usize, String),
     Text(String),
 }
@@ -75,9 +75,9 @@ impl Suffix {
     }
 
     pub(super) fn series(&self) -> String {
-        let piece = |piece: &Piece| match piece {
-            Piece::Number(..) => "#".to_owned(),
-            Piece::Text(text) => text.clone(),
+        let piece = |piece: &SuffixPiece| match piece {
+            SuffixPiece::Number(..) => "#".to_owned(),
+            SuffixPiece::Text(text) => text.clone(),
         };
         self.variant.iter().map(piece).collect()
     }
@@ -111,14 +111,14 @@ fn prerelease_of(text: &str) -> Option<Prerelease> {
     let identifiers: Vec<String> = pieces(&text.to_ascii_lowercase())
         .into_iter()
         .flat_map(|piece| match piece {
-            Piece::Number(_, digits) => vec![digits],
-            Piece::Text(text) => text.split('.').filter(|word| !word.is_empty()).map(str::to_owned).collect(),
+            SuffixPiece::Number(_, digits) => vec![digits],
+            SuffixPiece::Text(text) => text.split('.').filter(|word| !word.is_empty()).map(str::to_owned).collect(),
         })
         .collect();
     Prerelease::new(&identifiers.join(".")).ok()
 }
 
-/// Whether a part begins with one of the words: `rc`, `RC1`, `rc.1`, `m3`.
+/// Returns true if a part begins with one of the words: `rc`, `RC1`, `rc.1`, `m3`.
 fn is_prerelease(part: &str) -> bool {
     let end = part.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(part.len());
     let (word, rest) = (part[..end].to_ascii_lowercase(), &part[end..]);
@@ -133,26 +133,26 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn revision(part: &str) -> Option<Piece> {
+fn revision(part: &str) -> Option<SuffixPiece> {
     let digits = part.strip_prefix('r').unwrap_or(part);
     is_number(digits).then(|| number(digits))
 }
 
-fn number(digits: &str) -> Piece {
+fn number(digits: &str) -> SuffixPiece {
     let digits = digits.trim_start_matches('0');
     let digits = if digits.is_empty() { "0" } else { digits };
-    Piece::Number(digits.len(), digits.to_owned())
+    SuffixPiece::Number(digits.len(), digits.to_owned())
 }
 
 /// Splits a text into runs of digits and of other characters.
-fn pieces(text: &str) -> Vec<Piece> {
+fn pieces(text: &str) -> Vec<SuffixPiece> {
     let mut pieces = Vec::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
         let digits = first.is_ascii_digit();
         let end = rest.find(|c: char| c.is_ascii_digit() != digits).unwrap_or(rest.len());
         let run = &rest[..end];
-        pieces.push(if digits { number(run) } else { Piece::Text(run.to_owned()) });
+        pieces.push(if digits { number(run) } else { SuffixPiece::Text(run.to_owned()) });
         rest = &rest[end..];
     }
     pieces

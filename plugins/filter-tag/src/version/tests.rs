@@ -2,8 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn version(tag: &str) -> Version {
-    Version::of(tag).unwrap_or_else(|| panic!("`{tag}` is a version"))
+fn version(tag: &str) -> TagVersion {
+    TagVersion::of(tag).unwrap_or_else(|| panic!("`{tag}` is a version"))
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn what_only_looks_like_a_version_is_none() {
         "1.2.3\u{661}",
         "release-1.2",
     ] {
-        assert_eq!(Version::of(tag), None, "{tag}");
+        assert_eq!(TagVersion::of(tag), None, "{tag}");
     }
 }
 
@@ -115,19 +115,19 @@ fn tags() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn no_text_makes_it_panic(text in any::<String>(), tag in tags()) {
-        let _ = Version::of(&text);
-        let _ = Version::of(&tag);
+        let _ = TagVersion::of(&text);
+        let _ = TagVersion::of(&tag);
     }
 
     #[test]
     fn numbers_come_back(major: u32, minor: u32, patch: u32) {
-        let version = Version::of(&format!("v{major}.{minor}.{patch}")).unwrap().semver();
+        let version = TagVersion::of(&format!("v{major}.{minor}.{patch}")).unwrap().semver();
         prop_assert_eq!((version.major, version.minor, version.patch), (major.into(), minor.into(), patch.into()));
     }
 
     #[test]
     fn the_order_is_total(tags in prop::collection::vec(tags(), 3)) {
-        let versions: Vec<Version> = tags.iter().filter_map(|tag| Version::of(tag)).collect();
+        let versions: Vec<TagVersion> = tags.iter().filter_map(|tag| TagVersion::of(tag)).collect();
         for a in &versions {
             for b in &versions {
                 prop_assert_eq!(a.cmp(b), b.cmp(a).reverse());

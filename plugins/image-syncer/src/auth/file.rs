@@ -10,11 +10,11 @@ use sealift_core::{
     secret::Secret,
 };
 
-use super::{AuthFile, Key, Login};
+use super::{AuthEntry, AuthFile, LoginKey};
 use crate::{
-    document::{Document, Node, Value},
-    findings::Findings,
-    text::Text,
+    document::{Document, DocumentNode, Value},
+    findings::FileFindings,
+    text::SourceText,
     variables::{VariableError, Variables},
 };
 
@@ -31,16 +31,16 @@ pub fn auth_file(
     file: &str,
     variables: &Variables,
 ) -> Result<(AuthFile, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let mut document = Text::new(text, file).and_then(|text| Document::parse(text, variables.dialect()))?;
+    let mut document = SourceText::new(text, file).and_then(|text| Document::parse(text, variables.dialect()))?;
     document.text.show_only(shown_spans(&document, &document.root));
-    let mut findings = Findings::default();
+    let mut findings = FileFindings::default();
     findings.extend(document.ignored());
     let auth = read_auth(&document, &document.root, variables, &mut findings);
     findings.or_ok(auth)
 }
 
-/// What of an auth file may be shown: keys, and what stands for `insecure`.
-pub(crate) fn shown_spans(document: &Document<'_>, root: &Node) -> Vec<Range<usize>> {
+/// Returns the spans of an auth file that may be shown: keys, and the values of `insecure`.
+pub(crate) fn shown_spans(document: &Document<'_>, root: &DocumentNode) -> Vec<Range<usize>> {
     let mut spans = Vec::new();
     let Value::Map(entries) = &root.value else { return spans };
     for (key, entry) in entries {
@@ -60,11 +60,11 @@ pub(crate) fn shown_spans(document: &Document<'_>, root: &Node) -> Vec<Range<usi
 /// Reads the map that `root` is.
 pub(crate) fn read_auth(
     document: &Document<'_>,
-    root: &Node,
+    root: &DocumentNode,
     variables: &Variables,
-    findings: &mut Findings,
+    findings: &mut FileFindings,
 ) -> AuthFile {
-    let mut own = Findings::default();
+    let mut own = FileFindings::default();
     let auth = read_entries(document, root, variables, &mut own);
     if variables.forgives() {
         own.soften();
@@ -73,7 +73,12 @@ pub(crate) fn read_auth(
     auth
 }
 
-fn read_entries(document: &Document<'_>, root: &Node, variables: &Variables, findings: &mut Findings) -> AuthFile {
+fn read_entries(
+    document: &Document<'_>,
+    root: &DocumentNode,
+    variables: &Variables,
+    findings: &mut FileFindings,
+) -> AuthFile {
     let mut reader = Reader { document, variables, findings };
     let entries = match &root.value {
         Value::Map(entries) => entries,
@@ -93,7 +98,7 @@ fn read_entries(document: &Document<'_>, root: &Node, variables: &Variables, fin
         return AuthFile::default();
     }
     let mut seen = HashMap::new();
-    let mut logins: Vec<(Key, Login)> = Vec::new();
+    let mut logins: Vec<(LoginKey, AuthEntry)> = Vec::new();
     for (key, value) in entries {
         let known = seen.len();
         let Some(name) = reader.key(key, &mut seen) else { continue };
@@ -101,7 +106,7 @@ fn read_entries(document: &Document<'_>, root: &Node, variables: &Variables, fin
             logins.retain(|(_, login)| login.key != name); // the last one counts, where it is no error
         }
         let login = reader.login(name, value);
-        match Key::parse(name, variables.dialect()) {
+        match LoginKey::parse(name, variables.dialect()) {
             Some(parsed) => logins.push((parsed, login)),
             None => reader.findings.push(
                 Diagnostic::error(format!("`{name}` is neither a registry nor a registry with a namespace"))
@@ -116,16 +121,16 @@ fn read_entries(document: &Document<'_>, root: &Node, variables: &Variables, fin
 struct Reader<'r, 't> {
     document: &'r Document<'t>,
     variables: &'r Variables,
-    findings: &'r mut Findings,
+    findings: &'r mut FileFindings,
 }
 
 impl<'r> Reader<'r, '_> {
-    fn error(&mut self, node: &Node, message: String) {
+    fn error(&mut self, node: &DocumentNode, message: String) {
         self.findings.push(Diagnostic::error(message).at(self.document.place(node)));
     }
 
     /// The text of a key; one that stands there already is complained about.
-    fn key(&mut self, key: &'r Node, seen: &mut HashMap<&'r str, usize>) -> Option<&'r str> {
+    fn key(&mut self, key: &'r DocumentNode, seen: &mut HashMap<&'r str, usize>) -> Option<&'r str> {
         let Some(name) = self.document.written(key) else {
             self.error(key, format!("expected a text as key, found {}", key.value.what()));
             return None;
@@ -140,8 +145,8 @@ impl<'r> Reader<'r, '_> {
         Some(name)
     }
 
-    fn login(&mut self, key: &str, entry: &'r Node) -> Login {
-        let mut login = Login { key: key.to_owned(), username: None, password: None, insecure: false };
+    fn login(&mut self, key: &str, entry: &'r DocumentNode) -> AuthEntry {
+        let mut login = AuthEntry { key: key.to_owned(), username: None, password: None, insecure: false };
         let fields = match &entry.value {
             Value::Map(fields) => fields,
             Value::Null => return login,
@@ -173,7 +178,7 @@ impl<'r> Reader<'r, '_> {
         FIELDS.into_iter().find(|field| written.eq_ignore_ascii_case(field)).unwrap_or(written)
     }
 
-    fn unknown(&mut self, name: &str, node: &Node) {
+    fn unknown(&mut self, name: &str, node: &DocumentNode) {
         let error = Diagnostic::error(format!("unknown key `{name}`, expected `username`, `password` or `insecure`"))
             .at(self.document.place(node));
         self.findings.push(match did_you_mean(name, FIELDS) {
@@ -182,7 +187,7 @@ impl<'r> Reader<'r, '_> {
         });
     }
 
-    fn secret(&mut self, key: &str, field: &str, node: &Node) -> Option<Secret> {
+    fn secret(&mut self, key: &str, field: &str, node: &DocumentNode) -> Option<Secret> {
         let written = match (&node.value, self.document.written(node)) {
             (Value::Null, _) => return None,
             (_, Some(written)) => written,
@@ -203,7 +208,7 @@ impl<'r> Reader<'r, '_> {
         (!text.is_empty()).then(|| Secret::new(text))
     }
 
-    fn variable(&mut self, error: &VariableError, key: &str, field: &str, node: &Node) {
+    fn variable(&mut self, error: &VariableError, key: &str, field: &str, node: &DocumentNode) {
         let what = match error {
             // What stands between the braces is no name, so it may be a part of the password.
             VariableError::Name(name) if name != "${}" => VariableError::Name("${…}".to_owned()).to_string(),
@@ -215,7 +220,7 @@ impl<'r> Reader<'r, '_> {
         self.findings.push(diagnostic.at(self.document.place(node)));
     }
 
-    fn flag(&mut self, node: &Node) -> bool {
+    fn flag(&mut self, node: &DocumentNode) -> bool {
         match &node.value {
             Value::Bool(value) => return *value,
             Value::Null => return false,

@@ -6,7 +6,7 @@ use crate::dialect::Dialect;
 
 /// `registry` or `registry/namespace`, with the names of Docker Hub folded into one.
 #[derive(Clone, Debug)]
-pub(super) struct Key {
+pub(super) struct LoginKey {
     registry: String,
     /// Without `/` at its ends; empty for a registry.
     path: String,
@@ -23,7 +23,7 @@ fn is_bare_word(host: &str) -> bool {
 
 const DOCKER_HUB: &str = "docker.io";
 
-impl Key {
+impl LoginKey {
     /// None if it is no key.
     pub(super) fn parse(text: &str, dialect: Dialect) -> Option<Self> {
         let (host, path) = text.split_once('/').unwrap_or((text, ""));
@@ -40,7 +40,7 @@ impl Key {
         Some(Self { registry, path: path.to_owned(), alias })
     }
 
-    /// How well it matches: more is better.
+    /// Returns the rank of a match: the greatest is the best.
     pub(super) fn matches(&self, repository: &Repository) -> Option<(usize, bool)> {
         if !self.registry.eq_ignore_ascii_case(repository.registry()) {
             return None;

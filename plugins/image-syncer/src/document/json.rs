@@ -8,14 +8,14 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::{First, Node, SyntaxError, Value};
+use super::{DocumentNode, First, SyntaxError, Value};
 
 /// Deeper than anything these files may hold; each level is scanned once more.
 const MAX_DEPTH: usize = 16;
 
-pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
+pub(super) fn parse(text: &str) -> Result<DocumentNode, SyntaxError> {
     let raw: &RawValue = serde_json::from_str(text).map_err(|error| syntax_error(text, 0, &error))?;
-    Reader { text, count: 0 }.node(raw, MAX_DEPTH)
+    JsonReader { text, count: 0 }.node(raw, MAX_DEPTH)
 }
 
 /// Reads the value that a text begins with.
@@ -24,17 +24,17 @@ pub(super) fn parse_first(text: &str) -> Result<First, SyntaxError> {
     let Some(first) = values.next() else { return parse(text).map(|root| (root, None)) };
     let raw = first.map_err(|error| syntax_error(text, 0, &error))?;
     let end = raw.get().as_ptr() as usize - text.as_ptr() as usize + raw.get().len();
-    let root = Reader { text, count: 0 }.node(raw, MAX_DEPTH)?;
+    let root = JsonReader { text, count: 0 }.node(raw, MAX_DEPTH)?;
     Ok((root, text[end..].find(|c: char| !c.is_whitespace()).map(|at| end + at)))
 }
 
-struct Reader<'t> {
+struct JsonReader<'t> {
     text: &'t str,
     count: usize,
 }
 
-impl<'t> Reader<'t> {
-    fn node(&mut self, raw: &'t RawValue, depth: usize) -> Result<Node, SyntaxError> {
+impl<'t> JsonReader<'t> {
+    fn node(&mut self, raw: &'t RawValue, depth: usize) -> Result<DocumentNode, SyntaxError> {
         let span = self.span(raw);
         let number = self.count;
         self.count += 1;
@@ -60,7 +60,7 @@ impl<'t> Reader<'t> {
             }
             _ => Value::Number,
         };
-        Ok(Node { value, span: Some(span), number })
+        Ok(DocumentNode { value, span: Some(span), number })
     }
 
     fn span(&self, raw: &RawValue) -> Range<usize> {

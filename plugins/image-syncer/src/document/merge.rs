@@ -2,11 +2,11 @@
 
 use std::{collections::HashSet, mem};
 
-use super::{Node, Value};
+use super::{DocumentNode, Value};
 
-/// Puts what merge keys name in their place. What a map says itself counts; of several maps that are merged, the first.
-/// A merge key with anything but maps stays, and is complained about as any unknown key.
-pub(super) fn expand(text: &str, node: &mut Node) {
+/// Replaces merge keys by the entries of the maps that they name. An entry of the map itself wins; of several merged maps,
+/// the first one. A merge key with anything but maps stays, and is reported as an unknown key.
+pub(super) fn expand(text: &str, node: &mut DocumentNode) {
     match &mut node.value {
         Value::List(items) => items.iter_mut().for_each(|item| expand(text, item)),
         Value::Map(entries) => {
@@ -19,9 +19,9 @@ pub(super) fn expand(text: &str, node: &mut Node) {
     }
 }
 
-fn is_merge(text: &str, (key, value): &(Node, Node)) -> bool {
+fn is_merge(text: &str, (key, value): &(DocumentNode, DocumentNode)) -> bool {
     let plain = key.span.as_ref().is_some_and(|span| text[span.clone()].starts_with("<<"));
-    let is_map = |node: &Node| matches!(node.value, Value::Map(_));
+    let is_map = |node: &DocumentNode| matches!(node.value, Value::Map(_));
     let maps = match &value.value {
         Value::List(items) => items.iter().all(is_map),
         _ => is_map(value),
@@ -29,7 +29,7 @@ fn is_merge(text: &str, (key, value): &(Node, Node)) -> bool {
     plain && maps && key.value == Value::Text("<<".to_owned())
 }
 
-fn merge(text: &str, entries: &mut Vec<(Node, Node)>) {
+fn merge(text: &str, entries: &mut Vec<(DocumentNode, DocumentNode)>) {
     let all = mem::take(entries);
     let mut known: HashSet<String> = all.iter().filter_map(|(key, _)| name(text, key)).collect();
     for entry in all {
@@ -46,12 +46,12 @@ fn merge(text: &str, entries: &mut Vec<(Node, Node)>) {
     }
 }
 
-fn map_of(node: Node) -> Vec<(Node, Node)> {
+fn map_of(node: DocumentNode) -> Vec<(DocumentNode, DocumentNode)> {
     if let Value::Map(map) = node.value { map } else { Vec::new() }
 }
 
-/// What a key says, whatever type it has.
-fn name(text: &str, key: &Node) -> Option<String> {
+/// Returns the text of a key of any type.
+fn name(text: &str, key: &DocumentNode) -> Option<String> {
     match &key.value {
         Value::Text(name) => Some(name.clone()),
         Value::List(_) | Value::Map(_) => None,

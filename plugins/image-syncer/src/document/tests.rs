@@ -8,7 +8,7 @@ fn places(text: &str, file: &str) -> Vec<String> {
     out
 }
 
-fn collect(document: &Document<'_>, node: &Node, out: &mut Vec<String>) {
+fn collect(document: &Document<'_>, node: &DocumentNode, out: &mut Vec<String>) {
     let place = document.place(node);
     let what = document.written(node).unwrap_or(node.value.what());
     out.push(format!("{}:{}+{} {what}", place.line, place.column, place.length));
@@ -23,7 +23,7 @@ fn collect(document: &Document<'_>, node: &Node, out: &mut Vec<String>) {
 }
 
 fn parse<'t>(text: &'t str, file: &str) -> Result<Document<'t>, Vec<Diagnostic>> {
-    Text::new(text, file).and_then(|text| Document::parse(text, Dialect::Strict))
+    SourceText::new(text, file).and_then(|text| Document::parse(text, Dialect::Strict))
 }
 
 fn error(text: &str, file: &str) -> String {
@@ -238,9 +238,9 @@ fn many_entries_take_no_long_time() {
 
 #[test]
 fn only_known_suffixes_are_read() {
-    assert!(Text::new("", "a/b.YAML").is_ok());
+    assert!(SourceText::new("", "a/b.YAML").is_ok());
     for file in ["images", "images.toml", "x.yaml/images", ".", ""] {
-        let errors = Text::new("", file).err().unwrap();
+        let errors = SourceText::new("", file).err().unwrap();
         assert_eq!(errors[0].message, format!("`{file}` is neither YAML nor JSON by its name"));
     }
 }
@@ -260,7 +260,7 @@ mod any_text {
     }
 
     /// Every node has a place, and what stands there begins like the text without quotes that was read.
-    fn looks_right(document: &Document<'_>, node: &Node) {
+    fn looks_right(document: &Document<'_>, node: &DocumentNode) {
         let span = document.span(node);
         let place = document.place(node);
         assert!(place.line >= 1 && place.column >= 1 && place.length >= 1);

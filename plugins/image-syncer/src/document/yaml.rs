@@ -1,9 +1,8 @@
-//! YAML: a node tells its place only with an error about it.
+//! YAML: serde reports the position of a node only in an error about it.
 //!
-//! So the visitor of a scalar puts the value aside and fails; whoever asked for the scalar takes both, the value and
-//! the position in the error, and goes on. That works for scalars because their event is used up by then. A list or
-//! map that fails would leave its entries behind, so its place is told by another walk that fails for good at that
-//! node; only complaints ask for it.
+//! The visitor of a scalar therefore stores the value and fails; its caller takes the value, and the position from the
+//! error, and continues. This works for scalars because their event is consumed by then. A list or map that fails would
+//! leave its entries unread, so its position comes from another walk that stops at that node; only diagnostics need it.
 
 mod place;
 mod syntax;
@@ -15,7 +14,7 @@ use serde::{
     de::{self, DeserializeSeed, EnumAccess, IgnoredAny, MapAccess, SeqAccess, VariantAccess, Visitor},
 };
 
-use super::{First, Node, SyntaxError, Value};
+use super::{DocumentNode, First, SyntaxError, Value};
 use place::{Cursor, Lines, scalar_span};
 use syntax::{second_document, syntax_error};
 
@@ -31,14 +30,14 @@ const MARK: &str = "\u{1}here";
 /// The parser's work grows with the depth of braces and brackets times the length of the text, so both are bounded.
 const MAX_BRACES: usize = 500;
 
-pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
+pub(super) fn parse(text: &str) -> Result<DocumentNode, SyntaxError> {
     if let Some(at) = too_deep(text) {
         return Err(SyntaxError { message: "this is nested too deeply".to_owned(), at });
     }
     walk(text, None, false).map_err(|error| syntax_error(text, &error))
 }
 
-/// Reads the document that a text begins with, whatever stands behind it.
+/// Reads the first document of a text.
 pub(super) fn parse_first(text: &str) -> Result<First, SyntaxError> {
     if let Some(at) = too_deep(text) {
         return Err(SyntaxError { message: "this is nested too deeply".to_owned(), at });
@@ -48,8 +47,8 @@ pub(super) fn parse_first(text: &str) -> Result<First, SyntaxError> {
     Ok((root, several.then(|| second_document(text))))
 }
 
-/// Where more braces and brackets are open than any of these files needs. Those in quotes and expressions count too,
-/// because telling them apart is what the parser is for; they are rarely left open.
+/// Returns the offset at which too many braces and brackets are open. Those in quotes and expressions count, too, because
+/// only the parser can tell them apart; they are rarely left open.
 fn too_deep(text: &str) -> Option<usize> {
     let mut open = 0_usize;
     text.bytes().position(|byte| {
@@ -62,15 +61,15 @@ fn too_deep(text: &str) -> Option<usize> {
     })
 }
 
-/// The offset of the node with this number.
+/// Returns the offset of the node with this number.
 pub(super) fn locate(text: &str, number: usize) -> Option<usize> {
     let error = walk(text, Some(number), true).err()?;
     let lines = Lines::new(text);
     Some(error.location().map_or(0, |found| lines.offset(found.line(), found.column(), &mut Cursor::default())))
 }
 
-fn walk(text: &str, stop_at: Option<usize>, only_first: bool) -> Result<Node, serde_yaml::Error> {
-    let mut walk = Walk {
+fn walk(text: &str, stop_at: Option<usize>, only_first: bool) -> Result<DocumentNode, serde_yaml::Error> {
+    let mut walk = YamlWalk {
         lines: Lines::new(text),
         cursor: Cursor::default(),
         stop_at,
@@ -85,19 +84,19 @@ fn walk(text: &str, stop_at: Option<usize>, only_first: bool) -> Result<Node, se
     walk.take(result.map(Some)).map(|node| node.expect("a document has a root"))
 }
 
-struct Walk<'t> {
+struct YamlWalk<'t> {
     lines: Lines<'t>,
     cursor: Cursor,
     stop_at: Option<usize>,
     nodes: usize,
     text_bytes: usize,
-    /// The scalar that just failed on purpose.
+    /// The scalar whose visitor just failed on purpose.
     aside: Option<(usize, Value)>,
-    /// A tag that is not known is passed over, as image-syncer does.
+    /// Ignores unknown tags, as image-syncer does.
     any_tag: bool,
 }
 
-impl Walk<'_> {
+impl YamlWalk<'_> {
     fn number<E: de::Error>(&mut self) -> Result<usize, E> {
         let number = self.nodes;
         self.nodes += 1;
@@ -124,7 +123,7 @@ impl Walk<'_> {
     }
 
     /// A node, or the scalar that failed on purpose to tell its place.
-    fn take<E: de::Error>(&mut self, result: Result<Option<Node>, E>) -> Result<Option<Node>, E> {
+    fn take<E: de::Error>(&mut self, result: Result<Option<DocumentNode>, E>) -> Result<Option<DocumentNode>, E> {
         let error = match result {
             Ok(node) => return Ok(node),
             Err(error) => error,
@@ -136,28 +135,28 @@ impl Walk<'_> {
             None => 0,
         };
         let span = scalar_span(self.lines.text, start, &value);
-        Ok(Some(Node { value, span: Some(span), number }))
+        Ok(Some(DocumentNode { value, span: Some(span), number }))
     }
 }
 
-struct Seed<'w, 't>(&'w mut Walk<'t>);
+struct Seed<'w, 't>(&'w mut YamlWalk<'t>);
 
 impl<'de> DeserializeSeed<'de> for Seed<'_, '_> {
-    type Value = Node;
+    type Value = DocumentNode;
 
-    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
+    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<DocumentNode, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for Seed<'_, '_> {
-    type Value = Node;
+    type Value = DocumentNode;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a text, a list or a map")
     }
 
-    fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<Node, A::Error> {
+    fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<DocumentNode, A::Error> {
         let Self(walk) = self;
         if !walk.any_tag {
             return Err(de::Error::invalid_type(de::Unexpected::Enum, &Seed(walk)));
@@ -166,7 +165,7 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
         content.newtype_variant_seed(Seed(walk))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<DocumentNode, A::Error> {
         let Self(walk) = self;
         let number = walk.number()?;
         let mut items = Vec::new();
@@ -174,58 +173,58 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
             let item = seq.next_element_seed(Seed(walk));
             match walk.take(item)? {
                 Some(item) => items.push(item),
-                None => return Ok(Node { value: Value::List(items), span: None, number }),
+                None => return Ok(DocumentNode { value: Value::List(items), span: None, number }),
             }
         }
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<DocumentNode, A::Error> {
         let Self(walk) = self;
         let number = walk.number()?;
         let mut entries = Vec::new();
         loop {
             let key = map.next_key_seed(Seed(walk));
             let Some(key) = walk.take(key)? else {
-                return Ok(Node { value: Value::Map(entries), span: None, number });
+                return Ok(DocumentNode { value: Value::Map(entries), span: None, number });
             };
             let value = map.next_value_seed(Seed(walk)).map(Some);
             entries.push((key, walk.take(value)?.expect("a value was read")));
         }
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Node, E> {
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<DocumentNode, E> {
         Err(self.0.put_aside(Value::Text(text.to_owned())))
     }
 
-    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Node, E> {
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<DocumentNode, E> {
         Err(self.0.put_aside(Value::Bool(value)))
     }
 
-    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Node, E> {
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<DocumentNode, E> {
         Err(self.0.put_aside(Value::Number))
     }
 
-    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Node, E> {
+    fn visit_u64<E: de::Error>(self, _: u64) -> Result<DocumentNode, E> {
         Err(self.0.put_aside(Value::Number))
     }
 
-    fn visit_i128<E: de::Error>(self, _: i128) -> Result<Node, E> {
+    fn visit_i128<E: de::Error>(self, _: i128) -> Result<DocumentNode, E> {
         Err(self.0.put_aside(Value::Number))
     }
 
-    fn visit_u128<E: de::Error>(self, _: u128) -> Result<Node, E> {
+    fn visit_u128<E: de::Error>(self, _: u128) -> Result<DocumentNode, E> {
         Err(self.0.put_aside(Value::Number))
     }
 
-    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Node, E> {
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<DocumentNode, E> {
         Err(self.0.put_aside(Value::Number))
     }
 
-    fn visit_unit<E: de::Error>(self) -> Result<Node, E> {
+    fn visit_unit<E: de::Error>(self) -> Result<DocumentNode, E> {
         Err(self.0.put_aside(Value::Null))
     }
 
-    fn visit_none<E: de::Error>(self) -> Result<Node, E> {
+    fn visit_none<E: de::Error>(self) -> Result<DocumentNode, E> {
         Err(self.0.put_aside(Value::Null))
     }
 }

@@ -77,7 +77,7 @@ impl Class {
         }))
     }
 
-    /// What of a Unicode category or script is ASCII.
+    /// Returns the ASCII characters of a Unicode category or script.
     pub(super) fn unicode(name: &str) -> Option<Self> {
         let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
         if name.is_empty() || !name.chars().all(is_word) {

@@ -18,14 +18,14 @@ struct Parser<'e> {
     rest: Chars<'e>,
     out: String,
     /// The groups that are open, each with what is around it.
-    open: Vec<Open>,
+    open: Vec<OpenGroup>,
     /// Upper and lower case are one.
     fold: bool,
-    /// What a repetition would be applied to.
+    /// The atom that a repetition would be applied to.
     atom: Option<Atom>,
 }
 
-struct Open {
+struct OpenGroup {
     start: usize,
     fold: bool,
     /// The largest product of repetitions in it so far.
@@ -34,7 +34,7 @@ struct Open {
 
 #[derive(Clone, Copy)]
 struct Atom {
-    /// Where it starts in what is written.
+    /// Its offset in the written expression.
     start: usize,
     /// The largest product of repetitions in it.
     weight: u32,
@@ -142,7 +142,7 @@ impl Parser<'_> {
             return Err("it is nested too deeply".to_owned());
         }
         self.weigh();
-        self.open.push(Open { start: self.out.len(), fold: self.fold, weight: 1 });
+        self.open.push(OpenGroup { start: self.out.len(), fold: self.fold, weight: 1 });
         self.fold = fold;
         self.out.push_str("(?:");
         self.atom = None;

@@ -1,33 +1,33 @@
-//! What can be wrong with a rule.
+//! The errors and warnings of a rule.
 
 /// Something that is wrong with a rule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct RuleError {
-    /// What kind of mistake it is.
+    /// The kind of mistake.
     pub kind: RuleErrorKind,
-    /// Which part of the rule it is about.
-    pub part: Part,
-    /// What is wrong.
+    /// The part of the rule that it is about.
+    pub part: RulePart,
+    /// The message.
     pub message: String,
-    /// What to do.
+    /// Advice.
     pub hint: Option<String>,
 }
 
 /// Something to say about a rule that does not stop it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleWarning {
-    /// Which part of the rule it is about.
-    pub part: Part,
-    /// What is odd.
+    /// The part of the rule that it is about.
+    pub part: RulePart,
+    /// The message.
     pub message: String,
-    /// What to do.
+    /// Advice.
     pub hint: Option<String>,
 }
 
 /// A part of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum RulePart {
     /// The source.
     Source,
     /// The destinations as a whole.
@@ -90,7 +90,7 @@ impl RuleErrorKind {
 }
 
 impl RuleError {
-    pub(crate) fn new(kind: RuleErrorKind, part: Part, message: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: RuleErrorKind, part: RulePart, message: impl Into<String>) -> Self {
         Self { kind, part, message: message.into(), hint: None }
     }
 

@@ -1,12 +1,12 @@
-//! Whether what the source of a rule has can be called what a destination says.
+//! Checks that the names of a destination fit the versions of the source.
 
 use sealift_core::content::{Tag, Version};
 
-use super::{Part, Rule, RuleError, RuleErrorKind as Kind, Select, TargetRule, TargetVersion};
+use super::{Rule, RuleError, RuleErrorKind as Kind, RulePart, Select, TargetRule, TargetVersion};
 
 impl Rule {
-    /// What is wrong between the two sides of the rule now that the tags are known, one sentence for each destination
-    /// that does not fit. In the strict dialect that is known before.
+    /// Returns one sentence for each destination that does not fit the listed tags. The strict dialect refuses such rules
+    /// before listing.
     pub fn misfits(&self, tags: &[Tag]) -> Vec<String> {
         let versions = self.versions(tags);
         let one = |target: &TargetRule| {
@@ -18,7 +18,7 @@ impl Rule {
 }
 
 impl TargetRule {
-    /// Why these versions cannot go here; none if they can.
+    /// Returns the reason why these versions do not fit; none if they do.
     pub(super) fn misfit(&self, versions: &[Version]) -> Option<String> {
         let has = |count: usize| {
             format!("the destination has {count} names and the source {}: they must be as many", versions.len())
@@ -37,8 +37,8 @@ impl TargetRule {
     }
 }
 
-/// Whether what the source selects can be called what the destination says, as far as that is known before listing.
-pub(super) fn mismatch(select: &Select, target: &TargetRule, part: Part, counted_later: bool) -> Option<RuleError> {
+/// Checks the destination against the selection of the source, as far as that is possible before listing.
+pub(super) fn mismatch(select: &Select, target: &TargetRule, part: RulePart, counted_later: bool) -> Option<RuleError> {
     let has = match select {
         Select::All => "every tag".to_owned(),
         Select::Matching(_) => "every tag that matches".to_owned(),

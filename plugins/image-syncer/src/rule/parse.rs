@@ -1,19 +1,20 @@
-//! From the two sides of a rule to what they mean.
+//! Parses the two sides of a rule.
 
 use std::{borrow::Cow, sync::Arc};
 
-use sealift_core::content::{Digest, ReferenceError, Repository, Suffix, Tag, Version};
+use sealift_core::content::{ReferenceError, Suffix, Tag};
 
 use super::{
-    Part, Rule, RuleError, RuleErrorKind as Kind, RuleWarning, Select,
+    Rule, RuleError, RuleErrorKind as Kind, RulePart, RuleWarning, Select,
     fit::mismatch,
+    reference::{bad, parse_digest, parse_expression, parse_names, split},
     target::{expand, hub_by_accident, parse_target},
 };
-use crate::{dialect::Dialect, expression::Expression, variables::Variables};
+use crate::{dialect::Dialect, variables::Variables};
 
 /// A rule as far as it can be read, and what is wrong with it.
 pub(crate) struct Reading {
-    /// What can be used of it.
+    /// The usable part of it.
     pub(crate) rule: Option<Rule>,
     pub(crate) errors: Vec<RuleError>,
     pub(crate) warnings: Vec<RuleWarning>,
@@ -49,11 +50,11 @@ impl Rule {
         let mut warnings = Vec::new();
         let rule = Self::source(source, label.into(), variables.dialect(), &mut errors);
         if destinations.is_empty() {
-            errors.push(RuleError::new(Kind::EmptyDestination, Part::Destinations, "the rule has no destination"));
+            errors.push(RuleError::new(Kind::EmptyDestination, RulePart::Destinations, "the rule has no destination"));
         }
         let mut targets = Vec::with_capacity(destinations.len());
         for (at, destination) in destinations.iter().enumerate() {
-            let part = Part::Destination(at);
+            let part = RulePart::Destination(at);
             let destination = named_for_the_source(destination, rule.as_ref(), variables);
             let Some(text) = expand(&destination, part, variables, &mut errors, &mut warnings) else { continue };
             let target = match parse_target(&text, part, variables.dialect()) {
@@ -88,17 +89,17 @@ impl Rule {
 
     fn source(source: &str, label: Arc<str>, dialect: Dialect, errors: &mut Vec<RuleError>) -> Option<Self> {
         if source.is_empty() {
-            errors.push(RuleError::new(Kind::EmptySource, Part::Source, "the source is empty"));
+            errors.push(RuleError::new(Kind::EmptySource, RulePart::Source, "the source is empty"));
             return None;
         }
         // image-syncer copies the others of a list and fails for what is empty.
         let without = without_empty_names(source).filter(|_| dialect == Dialect::ImageSyncer);
         if without.is_some() {
             let message = format!("the source `{source}` has an empty tag in its list");
-            errors.push(RuleError::new(Kind::BadReference, Part::Source, message));
+            errors.push(RuleError::new(Kind::BadReference, RulePart::Source, message));
         }
         let source = without.as_deref().unwrap_or(source);
-        let read = split(source, Part::Source)
+        let read = split(source, RulePart::Source)
             .and_then(|(repository, suffix)| Ok((repository, parse_select(source, suffix, dialect)?, suffix)));
         match read {
             Ok((source, select, suffix)) => {
@@ -139,83 +140,26 @@ fn named_for_the_source<'d>(destination: &'d str, rule: Option<&Rule>, variables
     }
 }
 
-pub(super) fn split(text: &str, part: Part) -> Result<(Repository, Suffix<'_>), RuleError> {
-    // Else `https` is a repository, and what follows looks like an expression.
-    if ["http://", "https://", "docker://"].iter().any(|scheme| text.starts_with(scheme)) {
-        let message = format!("the {} `{text}` has a scheme", side(part));
-        return Err(RuleError::new(Kind::BadReference, part, message).hint("write it without: `quay.io/team/app`"));
-    }
-    Repository::split(text).map_err(|error| bad(part, text, &error))
-}
-
-pub(super) fn bad(part: Part, text: &str, error: &ReferenceError) -> RuleError {
-    RuleError::new(Kind::BadReference, part, format!("the {} `{text}` is no image name: {error}", side(part)))
-}
-
-fn side(part: Part) -> &'static str {
-    match part {
-        Part::Source => "source",
-        Part::Destinations | Part::Destination(_) => "destination",
-    }
-}
-
 fn parse_select(source: &str, suffix: Suffix<'_>, dialect: Dialect) -> Result<Select, RuleError> {
-    let bad = |error: ReferenceError| bad(Part::Source, source, &error);
+    let bad = |error: ReferenceError| bad(RulePart::Source, source, &error);
     match suffix {
         Suffix::None => Ok(Select::All),
-        Suffix::At(digest) => parse_digest(source, Part::Source, digest).map(Select::Digest),
+        Suffix::At(digest) => parse_digest(source, RulePart::Source, digest).map(Select::Digest),
         Suffix::Colon(expression) if expression.starts_with('/') => {
-            parse_expression(source, Part::Source, &expression[1..]).map(Select::Matching)
+            parse_expression(source, RulePart::Source, &expression[1..]).map(Select::Matching)
         }
         Suffix::Colon(tags) if tags.contains(",/") => Err(RuleError::new(
             Kind::BadReference,
-            Part::Source,
+            RulePart::Source,
             format!("the source `{source}` has tags and an expression, which cannot be combined"),
         )
         .hint("write two rules, or name the tags in the expression: `/^(v1|v2)$/`")),
         Suffix::Colon(tags) => match tags.split_once('@').filter(|(tag, _)| !tag.contains(',')) {
             Some((tag, digest)) => {
                 tag.parse::<Tag>().map_err(bad)?;
-                parse_digest(source, Part::Source, digest).map(Select::Digest)
+                parse_digest(source, RulePart::Source, digest).map(Select::Digest)
             }
-            None => parse_names(source, Part::Source, tags, dialect).map(Select::Named),
+            None => parse_names(source, RulePart::Source, tags, dialect).map(Select::Named),
         },
     }
-}
-
-/// Reads a list of tags; in image-syncer's dialect there may be digests behind the first of them.
-pub(super) fn parse_names(text: &str, part: Part, names: &str, dialect: Dialect) -> Result<Vec<Version>, RuleError> {
-    let version = |(at, name): (usize, &str)| match name.parse::<Digest>() {
-        Ok(digest) if at > 0 && dialect == Dialect::ImageSyncer => Ok(Version::Digest(digest)),
-        _ => name.parse().map(Version::Tag).map_err(|error| bad(part, text, &error)),
-    };
-    names.split(',').enumerate().map(version).collect()
-}
-
-pub(super) fn parse_digest(text: &str, part: Part, digest: &str) -> Result<Digest, RuleError> {
-    if digest.contains(',') {
-        let message = format!("`{text}` has several digests, at most one is possible");
-        return Err(RuleError::new(Kind::BadReference, part, message).hint("write a rule for each"));
-    }
-    digest.parse().map_err(|error| bad(part, text, &ReferenceError::Digest(error)))
-}
-
-/// `rest` is what stands after the slash that begins an expression.
-pub(super) fn parse_expression(text: &str, part: Part, rest: &str) -> Result<Expression, RuleError> {
-    let error = |kind, message| RuleError::new(kind, part, message);
-    let side = side(part);
-    let Some(expression) = rest.strip_suffix('/') else {
-        let several = rest.contains("/,");
-        let message = match several {
-            true => format!("the {side} `{text}` has tags and an expression, which cannot be combined"),
-            false => format!("the expression `/{rest}` does not end with `/`"),
-        };
-        return Err(error(if several { Kind::BadReference } else { Kind::RegexUnclosed }, message));
-    };
-    if expression.contains("/,/") {
-        let message = format!("the {side} `{text}` has several expressions, only one is possible");
-        return Err(error(Kind::BadReference, message).hint("join them with `|`"));
-    }
-    Expression::new(expression)
-        .map_err(|why| error(Kind::RegexInvalid, format!("the expression `/{expression}/` cannot be compiled: {why}")))
 }

@@ -3,8 +3,8 @@
 use sealift_core::content::{ReferenceError, Suffix, Tag};
 
 use super::{
-    Part, RuleError, RuleErrorKind as Kind, RuleWarning, TargetRule, TargetVersion,
-    parse::{bad, parse_digest, parse_expression, parse_names, split},
+    RuleError, RuleErrorKind as Kind, RulePart, RuleWarning, TargetRule, TargetVersion,
+    reference::{bad, parse_digest, parse_expression, parse_names, split},
 };
 use crate::{
     dialect::Dialect,
@@ -14,7 +14,7 @@ use crate::{
 /// The destination with its variables; none if it cannot be known.
 pub(super) fn expand(
     destination: &str,
-    part: Part,
+    part: RulePart,
     variables: &Variables,
     errors: &mut Vec<RuleError>,
     warnings: &mut Vec<RuleWarning>,
@@ -38,7 +38,7 @@ pub(super) fn expand(
     None
 }
 
-pub(super) fn parse_target(text: &str, part: Part, dialect: Dialect) -> Result<TargetRule, RuleError> {
+pub(super) fn parse_target(text: &str, part: RulePart, dialect: Dialect) -> Result<TargetRule, RuleError> {
     if text.is_empty() {
         return Err(RuleError::new(Kind::EmptyDestination, part, "the destination is empty"));
     }
@@ -69,7 +69,7 @@ pub(super) fn parse_target(text: &str, part: Part, dialect: Dialect) -> Result<T
 }
 
 /// A destination without a registry is Docker Hub, which is hardly ever meant.
-pub(super) fn hub_by_accident(text: &str, target: &TargetRule, part: Part) -> Option<RuleWarning> {
+pub(super) fn hub_by_accident(text: &str, target: &TargetRule, part: RulePart) -> Option<RuleWarning> {
     let is_hub = target.repository.registry() == "docker.io";
     let says_so = ["docker.io/", "index.docker.io/", "registry-1.docker.io/"].iter().any(|hub| text.starts_with(hub));
     (is_hub && !says_so).then(|| RuleWarning {

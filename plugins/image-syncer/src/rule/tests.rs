@@ -76,10 +76,10 @@ fn everything_that_is_wrong_with_a_rule_is_said_at_once() {
     assert_eq!(
         found,
         [
-            (RuleErrorKind::BadReference, Part::Source),
-            (RuleErrorKind::EmptyDestination, Part::Destination(0)),
-            (RuleErrorKind::BadReference, Part::Destination(1)),
-            (RuleErrorKind::UnsetVariable, Part::Destination(2)),
+            (RuleErrorKind::BadReference, RulePart::Source),
+            (RuleErrorKind::EmptyDestination, RulePart::Destination(0)),
+            (RuleErrorKind::BadReference, RulePart::Destination(1)),
+            (RuleErrorKind::UnsetVariable, RulePart::Destination(2)),
         ]
     );
 }

@@ -46,10 +46,10 @@ mod cases {
         let set = case.set.clone();
         let variables = Variables::new(Arc::new(move |name| set.get(name).cloned()), Purpose::Run);
         let variables = variables.in_dialect(dialect);
-        let document = Document::parse(Text::new(&text, &format!("images.{suffix}")).unwrap(), dialect).unwrap();
+        let document = Document::parse(SourceText::new(&text, &format!("images.{suffix}")).unwrap(), dialect).unwrap();
         let Value::Map(entries) = &document.root.value else { panic!("{text}") };
         let (source, destination) = &entries[0];
-        let Checked { rule, errors, .. } = check_rule(&document, source, destination, &variables);
+        let CheckedEntry { rule, errors, .. } = check_rule(&document, source, destination, &variables);
         let mut errors: Vec<_> = errors.iter().map(|(error, _)| error.kind.name().to_owned()).collect();
         let mut pairs = Vec::new();
         if let Some(rule) = rule.filter(|_| errors.is_empty() || variables.forgives()) {

@@ -1,4 +1,4 @@
-//! What image-syncer makes of `$` in destinations and logins.
+//! Replaces variables in destinations and logins as image-syncer does.
 
 use super::{VariableError, Variables, only_variable};
 use crate::dialect::Dialect;

@@ -26,7 +26,7 @@ impl Given {
         let cx = BuildContext::new(Arc::new(environment), self.base.path(), self.purpose);
         let inputs = input::read(&self.files, compose_files_in, &cx).ok().unwrap();
         let given = self.env_file.map(|name| dotenv::read(&cx.path(&name), &name, &|name| cx.env(name)).unwrap());
-        let mut project = Project::new(&cx);
+        let mut project = ComposeProject::new(&cx);
         inputs.iter().for_each(|input| project.read(input, given.as_ref()));
         let errors: Vec<String> = project.errors.iter().map(ToString::to_string).collect();
         let line = |(name, image): &(String, Option<Mention>)| {

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-/// Why a value cannot be replaced.
+/// A variable cannot be replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Problem {
+pub(super) enum VariableProblem {
     /// There is no such variable. Compose would go on with an empty text, and with another image than was meant.
     Unset(String),
     /// There is no such variable, and the file says what to say: `${NAME:?text}`.
@@ -13,7 +13,7 @@ pub(super) enum Problem {
     Syntax(String),
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for VariableProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unset(name) => write!(f, "the variable `{name}` is not set"),
@@ -34,13 +34,13 @@ const DEPTH: usize = 8;
 ///
 /// # Errors
 /// Everything that cannot be replaced.
-pub(super) fn expand(value: &str, look_up: LookUp<'_>) -> Result<String, Vec<Problem>> {
+pub(super) fn expand(value: &str, look_up: LookUp<'_>) -> Result<String, Vec<VariableProblem>> {
     let mut problems = Vec::new();
     let expanded = replace(value, look_up, DEPTH, &mut problems);
     if problems.is_empty() { Ok(expanded) } else { Err(problems) }
 }
 
-fn replace(value: &str, look_up: LookUp<'_>, depth: usize, problems: &mut Vec<Problem>) -> String {
+fn replace(value: &str, look_up: LookUp<'_>, depth: usize, problems: &mut Vec<VariableProblem>) -> String {
     let mut out = String::new();
     let mut rest = value;
     while let Some((before, after)) = rest.split_once('$') {
@@ -51,7 +51,7 @@ fn replace(value: &str, look_up: LookUp<'_>, depth: usize, problems: &mut Vec<Pr
             after
         } else if let Some(braced) = after.strip_prefix('{') {
             let Some(end) = closing(braced).filter(|_| depth > 0) else {
-                problems.push(Problem::Syntax(format!("${after}")));
+                problems.push(VariableProblem::Syntax(format!("${after}")));
                 return out;
             };
             out.push_str(&one(&braced[..end], look_up, depth - 1, problems));
@@ -60,14 +60,14 @@ fn replace(value: &str, look_up: LookUp<'_>, depth: usize, problems: &mut Vec<Pr
             out.push_str(&found(&after[..name], look_up, problems));
             &after[name..]
         } else {
-            problems.push(Problem::Syntax(format!("${after}")));
+            problems.push(VariableProblem::Syntax(format!("${after}")));
             return out;
         };
     }
     out + rest
 }
 
-/// Where the brace closes that was opened before.
+/// Returns the offset of the closing brace.
 fn closing(text: &str) -> Option<usize> {
     let mut open = 0;
     let mut previous = ' ';
@@ -83,12 +83,12 @@ fn closing(text: &str) -> Option<usize> {
     None
 }
 
-/// What stands between braces: `NAME`, `NAME:-default`, `NAME-default`, `NAME:?text`, `NAME?text`, `NAME:+other`,
+/// Replaces the text between braces: `NAME`, `NAME:-default`, `NAME-default`, `NAME:?text`, `NAME?text`, `NAME:+other`,
 /// `NAME+other`. With a colon an empty variable counts as one that is not set.
-fn one(inner: &str, look_up: LookUp<'_>, depth: usize, problems: &mut Vec<Problem>) -> String {
+fn one(inner: &str, look_up: LookUp<'_>, depth: usize, problems: &mut Vec<VariableProblem>) -> String {
     let (name, rest) = inner.split_at(name_length(inner));
     if name.is_empty() {
-        problems.push(Problem::Syntax(format!("${{{inner}}}")));
+        problems.push(VariableProblem::Syntax(format!("${{{inner}}}")));
         return String::new();
     }
     if rest.is_empty() {
@@ -102,19 +102,19 @@ fn one(inner: &str, look_up: LookUp<'_>, depth: usize, problems: &mut Vec<Proble
         (Some('-'), None) | (Some('+'), Some(_)) => replace(characters.as_str(), look_up, depth, problems),
         (Some('+'), None) => String::new(),
         (Some('?'), None) => {
-            problems.push(Problem::Required(name.to_owned(), characters.as_str().to_owned()));
+            problems.push(VariableProblem::Required(name.to_owned(), characters.as_str().to_owned()));
             String::new()
         }
         _ => {
-            problems.push(Problem::Syntax(format!("${{{inner}}}")));
+            problems.push(VariableProblem::Syntax(format!("${{{inner}}}")));
             String::new()
         }
     }
 }
 
-fn found(name: &str, look_up: LookUp<'_>, problems: &mut Vec<Problem>) -> String {
+fn found(name: &str, look_up: LookUp<'_>, problems: &mut Vec<VariableProblem>) -> String {
     look_up(name).unwrap_or_else(|| {
-        problems.push(Problem::Unset(name.to_owned()));
+        problems.push(VariableProblem::Unset(name.to_owned()));
         String::new()
     })
 }

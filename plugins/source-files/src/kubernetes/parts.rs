@@ -1,11 +1,11 @@
 //! An image that is written in parts, as resources of operators and values of charts have it:
 //! `image: { registry: quay.io, repository: team/app, tag: v1 }`.
 
-use crate::yaml::{Node, Value};
+use crate::yaml::{YamlNode, YamlValue};
 
 /// The name that the parts make, and where its repository stands. None if this map describes no image.
-pub(super) fn join(image: &Node) -> Option<(String, &Node)> {
-    let repository = image.get("repository").filter(|node| matches!(node.resolved(), Value::Scalar { .. }))?;
+pub(super) fn join(image: &YamlNode) -> Option<(String, &YamlNode)> {
+    let repository = image.get("repository").filter(|node| matches!(node.resolved(), YamlValue::Scalar { .. }))?;
     let mut name = part(image, "repository").unwrap_or_default().to_owned();
     if let Some(registry) = part(image, "registry") {
         name = format!("{}/{name}", registry.trim_end_matches('/'));
@@ -19,11 +19,11 @@ pub(super) fn join(image: &Node) -> Option<(String, &Node)> {
     Some((name, repository))
 }
 
-/// What is written for a part, also where YAML takes it for a number, as in `tag: 1.27`. Nothing counts as left out.
-fn part<'n>(image: &'n Node, key: &str) -> Option<&'n str> {
+/// Returns the text of a part, also of a number, as in `tag: 1.27`. An empty text counts as missing.
+fn part<'n>(image: &'n YamlNode, key: &str) -> Option<&'n str> {
     let node = image.get(key).filter(|node| !node.is_null())?;
     match node.resolved() {
-        Value::Scalar { text, .. } if !text.is_empty() => Some(text),
+        YamlValue::Scalar { text, .. } if !text.is_empty() => Some(text),
         _ => None,
     }
 }

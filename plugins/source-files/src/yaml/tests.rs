@@ -91,11 +91,11 @@ proptest! {
     fn no_text_makes_it_panic(text in "([a-z:&*!|>'\"{}\\[\\]#,? \n-]|\\PC){0,60}") {
         let input = input(&text);
         let (documents, _) = Documents::parse(&input);
-        fn visit(documents: &Documents<'_>, node: &Node) {
+        fn visit(documents: &Documents<'_>, node: &YamlNode) {
             documents.place(node);
             match &node.value {
-                Value::List(items) => items.iter().for_each(|item| visit(documents, item)),
-                Value::Map(entries) => entries.iter().for_each(|(key, value)| {
+                YamlValue::List(items) => items.iter().for_each(|item| visit(documents, item)),
+                YamlValue::Map(entries) => entries.iter().for_each(|(key, value)| {
                     visit(documents, key);
                     visit(documents, value);
                 }),

@@ -1,4 +1,4 @@
-//! Where a new crate finds Sealift: a checkout, or the published version.
+//! The source of Sealift for a new crate: a checkout, or the published version.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use sealift_core::diagnostic::Diagnostic;
 
 use crate::usage_error::UsageError;
 
-/// Where a new crate finds Sealift.
+/// The source of Sealift for a new crate.
 pub(super) enum Crates {
     /// In a checkout, seen from the folder of the new crate.
     Checkout(PathBuf),

@@ -1,4 +1,4 @@
-//! What a plugin may be called: its name is that of a crate, of a folder, of a binary, and what pipelines say.
+//! Names of plugins: a name is also that of a crate, of a folder and of a binary.
 
 use std::fmt;
 

@@ -4,7 +4,7 @@ use sealift_core::plugin::Role;
 
 use super::{crates::Crates, name::PluginName};
 
-/// What differs from role to role.
+/// The parts that differ from role to role.
 struct Template {
     lib: &'static str,
     tests: &'static str,
@@ -112,7 +112,7 @@ mod tests {
         }
     }
 
-    /// Who reads the guide and who starts from the template see one and the same filter.
+    /// The guide and the template show the same filter.
     #[test]
     fn the_filter_is_that_of_the_examples() {
         let squeezed = |text: &str| text.replace([' ', '\n', '/', ','], "");

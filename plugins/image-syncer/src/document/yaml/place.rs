@@ -4,13 +4,13 @@ use std::ops::Range;
 
 use crate::document::Value;
 
-/// Where lines start as YAML counts them: also after a lone CR, NEL, LS and PS.
+/// The starts of lines as YAML counts them: also after a lone CR, NEL, LS and PS.
 pub(super) struct Lines<'t> {
     pub(super) text: &'t str,
     starts: Vec<usize>,
 }
 
-/// Where the last offset was found, so that a line with many nodes is not counted from its start for each.
+/// The last offset that was found, so that a line with many nodes is counted only once.
 #[derive(Default)]
 pub(super) struct Cursor {
     line: usize,

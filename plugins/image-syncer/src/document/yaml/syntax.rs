@@ -1,4 +1,4 @@
-//! What the YAML parser complains about, for people.
+//! The errors of the YAML parser in plain words.
 
 use super::{
     TOO_LARGE,
@@ -6,10 +6,10 @@ use super::{
 };
 use crate::document::SyntaxError;
 
-/// What the parser says of a second document, without a place.
+/// The parser's message about a second document, which has no position.
 const SEVERAL: &str = "more than one document";
 
-/// What the parser says, without what may be a password.
+/// Converts an error of the parser, without the parts that may be a password.
 pub(super) fn syntax_error(text: &str, error: &serde_yaml::Error) -> SyntaxError {
     let told = error.to_string();
     if told.contains(SEVERAL) {
