@@ -124,7 +124,11 @@ impl Cli {
             true => "image-syncer [OPTIONS]".to_owned(),
             false => format!("{} sync [OPTIONS]", self.program.name),
         };
-        with_name_in_help(command.mut_subcommand("sync", |sync| sync.override_usage(usage)), self.program.name)
+        let command = command.mut_subcommands(|verb| match verb.get_name() {
+            "sync" => verb.override_usage(usage.clone()),
+            _ => verb,
+        });
+        with_name_in_help(command, self.program.name)
     }
 
     fn dispatch(&self, matches: &ArgMatches, context: &Context) -> Result<u8, UsageError> {
