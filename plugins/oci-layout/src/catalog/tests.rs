@@ -86,6 +86,18 @@ async fn signatures_are_found_by_what_they_are_about_and_are_no_images() {
 }
 
 #[tokio::test]
+async fn a_referrer_is_listed_with_the_annotations_of_its_manifest_and_not_of_its_entry() {
+    let mut made = Made::new().await;
+    let image = made.image("1").await;
+    let signature = made.manifest(json!({ "subject": image, "annotations": { "by": "manifest" } })).await;
+    made.named(&image, "q.io/a:v1");
+    made.named(&signature, &format!("q.io/a@{}", signature.digest));
+    let catalog = made.catalog().await;
+    let [referrer] = catalog.referrers(&image.digest) else { panic!("one referrer") };
+    assert_eq!(referrer.annotations.iter().collect::<Vec<_>>(), [(&"by".to_owned(), &"manifest".to_owned())]);
+}
+
+#[tokio::test]
 async fn who_asks_for_a_signature_gets_it_as_an_image() {
     let mut made = Made::new().await;
     let image = made.image("1").await;
