@@ -46,6 +46,7 @@ pub struct ListConfig {
 /// One rule in place.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Wanted")]
 pub struct RuleConfig {
     /// The images to copy: `quay.io/coreos/etcd` (every tag), `…:v1,v2` (those), `…@sha256:…` (that one),
     /// `…:/^v3\./` (every tag in which the expression matches).
