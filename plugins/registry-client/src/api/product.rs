@@ -4,7 +4,7 @@
 //! such APIs want it, and without cookies: Harbor demands a CSRF token of clients that send its session back.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use sealift_core::{
     content::Repository,
     error::{Error, ErrorKind, Result},
@@ -18,7 +18,7 @@ use crate::{
     registry::Registry,
     retry::is_transient,
     scope::Scopes,
-    transport::{Request, RequestTarget, Response},
+    transport::{Endpoint, Request, RequestTarget, Response},
 };
 
 /// One request to an API beside a registry.
@@ -96,9 +96,6 @@ async fn send_once(registry: &Registry, api_request: &ApiRequest<'_>) -> Result<
     let context = |error: Error| error.context(operation);
     registry.wait_for_pause().await.map_err(context)?;
     let at = registry.transport.endpoint().await.map_err(context)?;
-    let login = registry.auth.login(api_request.repository).await.map_err(context)?;
-    let basic = login.as_ref().and_then(|current| basic_header(&current.login));
-    let secrets = SentSecrets::new(login.filter(|_| basic.is_some()), basic.clone());
     let mut url = at.root.clone();
     let path = &*api_request.path;
     let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
@@ -115,9 +112,19 @@ async fn send_once(registry: &Registry, api_request: &ApiRequest<'_>) -> Result<
     if let Some(body) = &api_request.body {
         request = request.body(json, body.clone());
     }
-    let mut response = registry.transport.exchange(at, &request, basic.as_ref()).await.map_err(context)?;
-    response.secrets = secrets;
+    let mut response = send_with_login(registry, at, &request).await.map_err(context)?;
+    if response.status() == StatusCode::UNAUTHORIZED && response.secrets.renew(api_request.repository).await {
+        response = send_with_login(registry, at, &request).await.map_err(context)?;
+    }
     read(registry, operation, response).await
+}
+
+async fn send_with_login(registry: &Registry, at: &Endpoint, request: &Request<'_>) -> Result<Response> {
+    let login = registry.auth.login(request.operation.repository()).await?;
+    let basic = login.as_ref().and_then(|current| basic_header(&current.login));
+    let mut response = registry.transport.exchange(at, request, basic.as_ref()).await?;
+    response.secrets = SentSecrets::new(login.filter(|_| basic.is_some()), basic);
+    Ok(response)
 }
 
 async fn read(registry: &Registry, operation: Operation<'_>, response: Response) -> Result<ApiResponse> {

@@ -3,6 +3,7 @@
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::HeaderValue;
+use sealift_core::content::Repository;
 
 use super::CurrentLogin;
 
@@ -29,6 +30,14 @@ impl SentSecrets {
     /// Returns true if the login is known to be good.
     pub(crate) fn is_proven(&self) -> bool {
         self.login.as_ref().is_some_and(|current| current.tracked.is_accepted())
+    }
+
+    /// Asks the provider of a login that worked and was rejected. Returns true if there is another secret now.
+    pub(crate) async fn renew(&self, repository: &Repository) -> bool {
+        match &self.login {
+            Some(current) if current.tracked.has_worked() => current.tracked.renew(repository, &current.login).await,
+            _ => false,
+        }
     }
 
     /// Returns a text with all secrets replaced, also where they are encoded.
