@@ -33,10 +33,10 @@ pub enum LoginKind {
 pub struct Login {
     /// The secret.
     pub kind: LoginKind,
-    /// Where it was found, for messages: "`auth.yaml`, entry `quay.io`". Must not contain the secret. A provider uses
+    /// The place where it was found, for messages: "`auth.yaml`, entry `quay.io`". Must not contain the secret. A provider uses
     /// one origin for one entry, so that a renewed secret replaces the old one.
     pub origin: String,
-    /// When it ceases to be valid; `None` if that is unknown. The provider is asked again shortly before.
+    /// The time at which it ceases to be valid, `None` if that is unknown. The provider is asked again shortly before.
     pub expires: Option<SystemTime>,
 }
 
