@@ -40,7 +40,7 @@ type Once<T> = OnceCell<Result<T>>;
 pub(crate) struct Projects {
     create: Option<NewProjects>,
     sites: Mutex<HashMap<String, Arc<HarborInstance>>>,
-    projects: Mutex<HashMap<(String, String), Arc<Project>>>,
+    projects: Mutex<HashMap<(String, String), Arc<HarborProject>>>,
 }
 
 /// One Harbor.
@@ -51,7 +51,7 @@ struct HarborInstance {
 
 /// One project.
 #[derive(Default)]
-pub(crate) struct Project {
+pub(crate) struct HarborProject {
     seen: Once<ProjectState>,
     /// The check of the login. Logins may differ between projects.
     login: Once<()>,
@@ -81,7 +81,7 @@ impl Projects {
     }
 
     /// The project of a repository.
-    pub(crate) fn of(&self, at: &Repository) -> Arc<Project> {
+    pub(crate) fn of(&self, at: &Repository) -> Arc<HarborProject> {
         let key = (at.registry().to_owned(), project_of(at).to_owned());
         Arc::clone(self.projects.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default())
     }
@@ -246,7 +246,7 @@ impl Projects {
     }
 }
 
-impl Project {
+impl HarborProject {
     /// Remembers an error of a write, if it tells that the project takes no more.
     fn heed(&self, at: &Repository, error: &Error) {
         // A token that ran out during an upload looks like a missing right, but the next one may be good.

@@ -18,13 +18,13 @@ use serde::Deserialize;
 #[schemars(extend("examples" = [{ "harbor.example.com": { "username": "robot$mirror", "password": { "env": "HARBOR_PASSWORD" } } }]))]
 pub struct Config {
     /// By host, with port if it has one, such as `"quay.io"` or `"harbor.corp:8443"`.
-    pub hosts: BTreeMap<String, Registry>,
+    pub hosts: BTreeMap<String, RegistryConfig>,
 }
 
 /// Connection and login of one registry.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Registry {
+pub struct RegistryConfig {
     /// User name; goes before every other login for this host. Needs `password`. With the user name `<token>` the
     /// password is an identity token. Default: none.
     pub username: Option<Value>,

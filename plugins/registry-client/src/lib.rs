@@ -84,7 +84,7 @@ mod url_policy;
 
 pub use api::{ApiRequest, ApiResponse, Catalog, CatalogPage, Grant, TagList};
 pub use client::{Client, ClientBuilder, HostConfig};
-pub use config::{Config, Registry};
+pub use config::{Config, RegistryConfig};
 pub use containers::{Config as ContainersConfig, Containers};
 pub use credentials::{Config as CredentialsConfig, Credentials};
 pub use error::Reason;

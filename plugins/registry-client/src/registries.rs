@@ -17,7 +17,7 @@ use sealift_core::{
 
 use crate::{
     client::Client,
-    config::{Config, Registry, canonical},
+    config::{Config, RegistryConfig, canonical},
     containers::Containers,
     credentials::{Credentials, DockerFiles},
     profile,
@@ -123,7 +123,11 @@ impl fmt::Debug for Registries {
 }
 
 /// Reads one entry; all that is wrong with it at once.
-fn read(written: &str, entry: &Registry, cx: &BuildContext<'_>) -> Result<(String, RegistrySettings), ConfigError> {
+fn read(
+    written: &str,
+    entry: &RegistryConfig,
+    cx: &BuildContext<'_>,
+) -> Result<(String, RegistrySettings), ConfigError> {
     let key = |field: &str| format!("{written:?}.{field}");
     let mut problems = ConfigError::default();
     let mut note = |problem: ConfigError| problems = std::mem::take(&mut problems).and(problem);
@@ -172,7 +176,11 @@ fn read(written: &str, entry: &Registry, cx: &BuildContext<'_>) -> Result<(Strin
     problems.or_ok((host, settings))
 }
 
-fn read_trust(entry: &Registry, cx: &BuildContext<'_>, key: &dyn Fn(&str) -> String) -> Result<Trust, ConfigError> {
+fn read_trust(
+    entry: &RegistryConfig,
+    cx: &BuildContext<'_>,
+    key: &dyn Fn(&str) -> String,
+) -> Result<Trust, ConfigError> {
     let read = |path: &str, field: &str| {
         std::fs::read(cx.path(path))
             .map_err(|error| ConfigError::new(format!("cannot read `{path}`: {}", of_io(&error))).at(key(field)))

@@ -78,7 +78,7 @@ fn meaning(refusal: &Refusal<'_>) -> Option<Meaning> {
             let what = format!("the login from {origin} may not {verb} the project `{project}`{doubt}");
             meaning(Reason::NoRight, what)
         }
-        // A manifest is refused in the same words if Harbor cannot read it, see `write/put_manifest.rs`.
+        // A manifest is refused in the same words if Harbor cannot read it, see `api/put_manifest.rs`.
         500 if said.is_unknown() && !matches!(refusal.operation, Operation::PushManifest(_)) => {
             meaning(Reason::Unwell, "`{registry}` has a problem of its own, perhaps with its database".to_owned())
                 .retry(Retry::Soon)

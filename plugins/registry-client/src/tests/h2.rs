@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::{setting::*, tls::*};
-use crate::Registry;
+use crate::RegistryConfig;
 
 /// What becomes of a request.
 enum Gives {
@@ -90,8 +90,8 @@ impl Server {
     }
 }
 
-fn entry(ca: &Authority, dir: &tempfile::TempDir) -> Registry {
-    Registry { ca_file: Some(file(dir.path(), "ca.pem", &ca.pem())), ..Registry::default() }
+fn entry(ca: &Authority, dir: &tempfile::TempDir) -> RegistryConfig {
+    RegistryConfig { ca_file: Some(file(dir.path(), "ca.pem", &ca.pem())), ..RegistryConfig::default() }
 }
 
 #[tokio::test]

@@ -180,7 +180,7 @@ async fn a_path_may_stand_before_the_api() {
     let double =
         Double::start(|asked| if asked.path.starts_with("/repository/docker/v2/a/b/") { index() } else { reply(404) })
             .await;
-    let entry = crate::Registry { path_prefix: Some("/repository/docker/".to_owned()), ..Default::default() };
+    let entry = crate::RegistryConfig { path_prefix: Some("/repository/docker/".to_owned()), ..Default::default() };
     let client = client_with(&[(&double.host(), entry)], hasty());
     fetch_of(&client).resolve(&image_at(&double.host(), "a/b:v1"), Want::Manifest).await.unwrap();
 }

@@ -14,7 +14,7 @@ use sealift_testkit::images::Image;
 
 use crate::{
     client::Client,
-    config::{Config, Registry},
+    config::{Config, RegistryConfig},
     fetch::RegistryFetch,
     push::{RegistryPush, TargetNaming},
     registries::Registries,
@@ -45,13 +45,13 @@ pub(super) fn patient(backoff: Duration, outage: Duration) -> Timing {
 }
 
 /// A client with these entries in `[registries]`, and nothing in its environment.
-pub(super) fn client_with(entries: &[(&str, Registry)], timing: Timing) -> Arc<Client> {
+pub(super) fn client_with(entries: &[(&str, RegistryConfig)], timing: Timing) -> Arc<Client> {
     client_in(entries, timing, Path::new("/nonexistent"), &[])
 }
 
 /// The same with a directory for certificates and an environment.
 pub(super) fn client_in(
-    entries: &[(&str, Registry)],
+    entries: &[(&str, RegistryConfig)],
     timing: Timing,
     certs_d: &Path,
     env: &[(&str, &str)],
@@ -62,7 +62,7 @@ pub(super) fn client_in(
 }
 
 /// The same with notes of earlier runs.
-pub(super) fn client_noting(entries: &[(&str, Registry)], notes: Notes) -> Arc<Client> {
+pub(super) fn client_noting(entries: &[(&str, RegistryConfig)], notes: Notes) -> Arc<Client> {
     let cx = BuildContext::new(Arc::new(|_: &str| None), ".", Purpose::Run).with_notes(notes);
     build(entries, hasty(), Path::new("/nonexistent"), &cx)
 }
@@ -88,7 +88,7 @@ pub(super) fn client_following(conf: &str) -> Arc<Client> {
     client.expect("it is valid").client()
 }
 
-fn build(entries: &[(&str, Registry)], timing: Timing, certs_d: &Path, cx: &BuildContext<'_>) -> Arc<Client> {
+fn build(entries: &[(&str, RegistryConfig)], timing: Timing, certs_d: &Path, cx: &BuildContext<'_>) -> Arc<Client> {
     let hosts = entries.iter().map(|(host, entry)| ((*host).to_owned(), entry.clone())).collect();
     Registries::with(Config { hosts }, cx, timing, vec![certs_d.to_owned()]).expect("the entries are valid").client()
 }
@@ -98,10 +98,10 @@ pub(super) fn client() -> Arc<Client> {
 }
 
 /// An entry with a login.
-pub(super) fn login(username: &str, password: &str) -> Registry {
+pub(super) fn login(username: &str, password: &str) -> RegistryConfig {
     use sealift_core::secret::{Secret, Value};
     let value = |text: &str| Some(Value::Literal(Secret::new(text)));
-    Registry { username: value(username), password: value(password), ..Registry::default() }
+    RegistryConfig { username: value(username), password: value(password), ..RegistryConfig::default() }
 }
 
 pub(super) fn push_of(client: &Arc<Client>) -> RegistryPush {

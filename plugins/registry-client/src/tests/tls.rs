@@ -15,7 +15,7 @@ use sealift_core::{
 use sealift_testkit::registry::Registry as Real;
 
 use super::{double::*, setting::*};
-use crate::{Registry, timing::Timing};
+use crate::{RegistryConfig, timing::Timing};
 
 /// A private CA, and what it signs.
 pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -63,7 +63,7 @@ async fn resolve(client: &Arc<crate::Client>, host: &str) -> sealift_core::error
 async fn a_registry_of_a_private_ca_is_trusted_by_its_ca_file() {
     let (ca, dir) = (Authority::new(), tempfile::tempdir().unwrap());
     let Some(registry) = ca.registry() else { return };
-    let entry = Registry { ca_file: Some(file(dir.path(), "ca.pem", &ca.pem())), ..Registry::default() };
+    let entry = RegistryConfig { ca_file: Some(file(dir.path(), "ca.pem", &ca.pem())), ..RegistryConfig::default() };
     let client = client_with(&[(&registry.host(), entry)], hasty());
     assert_eq!(resolve(&client, &registry.host()).await.kind(), ErrorKind::NotFound);
     let at = repository(&registry.host(), "a/b");
@@ -103,7 +103,7 @@ async fn a_certificate_for_another_name_is_not_trusted() {
     let (ca, dir) = (Authority::new(), tempfile::tempdir().unwrap());
     let (certificate, key) = ca.sign("other.example.com");
     let Some(registry) = Real::with().tls(certificate, key).start() else { return };
-    let entry = Registry { ca_file: Some(file(dir.path(), "ca.pem", &ca.pem())), ..Registry::default() };
+    let entry = RegistryConfig { ca_file: Some(file(dir.path(), "ca.pem", &ca.pem())), ..RegistryConfig::default() };
     let error = resolve(&client_with(&[(&registry.host(), entry)], hasty()), &registry.host()).await;
     assert!(error.message().contains("is not trusted"), "{error}");
     // The CA is known already, so this is no matter of `ca_file`.
@@ -114,7 +114,7 @@ async fn a_certificate_for_another_name_is_not_trusted() {
 async fn insecure_is_for_one_registry_and_no_other() {
     let ca = Authority::new();
     let (Some(lax), Some(strict)) = (ca.registry(), ca.registry()) else { return };
-    let entry = Registry { insecure: true, ..Registry::default() };
+    let entry = RegistryConfig { insecure: true, ..RegistryConfig::default() };
     let client = client_with(&[(&lax.host(), entry)], hasty());
     assert_eq!(resolve(&client, &lax.host()).await.kind(), ErrorKind::NotFound);
     assert!(resolve(&client, &strict.host()).await.message().contains("is not trusted"));
@@ -123,7 +123,7 @@ async fn insecure_is_for_one_registry_and_no_other() {
 #[tokio::test]
 async fn insecure_speaks_plain_http_where_there_is_no_tls() {
     let Some(registry) = Real::start() else { return };
-    let entry = Registry { insecure: true, ..Registry::default() };
+    let entry = RegistryConfig { insecure: true, ..RegistryConfig::default() };
     let client = client_with(&[(&registry.host(), entry)], hasty());
     assert_eq!(resolve(&client, &registry.host()).await.kind(), ErrorKind::NotFound);
 }
@@ -136,7 +136,7 @@ async fn a_registry_with_tls_does_not_lead_down_to_plain_http() {
     let (port, _server) =
         tls_server(&ca, None, move |_| format!("HTTP/1.1 307 x\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n"));
     let host = format!("127.0.0.1:{port}");
-    let entry = Registry { ca_file: Some(file(dir.path(), "ca.pem", &ca.pem())), ..Registry::default() };
+    let entry = RegistryConfig { ca_file: Some(file(dir.path(), "ca.pem", &ca.pem())), ..RegistryConfig::default() };
     let error = resolve(&client_with(&[(&host, entry)], hasty()), &host).await;
     assert!(error.message().contains("it would leave https for plain http"), "{error}");
     assert!(plain.asked().is_empty());
@@ -148,8 +148,8 @@ async fn our_own_certificate_is_shown_to_who_asks_for_it() {
     let (certificate, key) = ca.sign("client.example.com");
     let (port, _server) = tls_server(&ca, Some(&ca), |_| "HTTP/1.1 404 x\r\ncontent-length: 0\r\n\r\n".to_owned());
     let host = format!("127.0.0.1:{port}");
-    let without = Registry { ca_file: Some(file(dir.path(), "ca.pem", &ca.pem())), ..Registry::default() };
-    let with = Registry {
+    let without = RegistryConfig { ca_file: Some(file(dir.path(), "ca.pem", &ca.pem())), ..RegistryConfig::default() };
+    let with = RegistryConfig {
         client_cert: Some(file(dir.path(), "client.pem", &certificate)),
         client_key: Some(file(dir.path(), "client.key", &key)),
         ..without.clone()
@@ -239,7 +239,7 @@ async fn the_login_of_a_proxy_stays_with_the_proxy() {
         "HTTP/1.1 404 x\r\ncontent-length: 0\r\n\r\n".to_owned()
     });
     let (proxy, connects) = tunnel(port).await;
-    let entry = Registry { ca_file: Some(file(dir.path(), "ca.pem", &ca.pem())), ..Registry::default() };
+    let entry = RegistryConfig { ca_file: Some(file(dir.path(), "ca.pem", &ca.pem())), ..RegistryConfig::default() };
     let env = [("HTTPS_PROXY", &*format!("http://user:CANARY@127.0.0.1:{proxy}")), ("NO_PROXY", "other.example.com")];
     let client = client_in(&[("registry.example.com", entry)], hasty(), Path::new("/nonexistent"), &env);
     assert_eq!(resolve(&client, "registry.example.com").await.kind(), ErrorKind::NotFound);
@@ -279,7 +279,7 @@ async fn a_certificate_that_ran_out_is_not_trusted() {
     params.not_after = rcgen::date_time_ymd(2001, 1, 1);
     let (port, _server) = tls_server_as(ca.sign_as(params), None, |_| "HTTP/1.1 404 x\r\n\r\n".to_owned());
     let host = format!("127.0.0.1:{port}");
-    let entry = Registry { ca_file: Some(file(dir.path(), "ca.pem", &ca.pem())), ..Registry::default() };
+    let entry = RegistryConfig { ca_file: Some(file(dir.path(), "ca.pem", &ca.pem())), ..RegistryConfig::default() };
     let error = resolve(&client_with(&[(&host, entry)], hasty()), &host).await;
     assert!(error.message().contains("is not trusted: it ran out"), "{error}");
     assert_eq!(error.hint_text(), Some("its operator must renew it, unless the clock here is wrong"));
@@ -318,7 +318,8 @@ async fn a_self_signed_certificate_is_trusted_where_it_is_named() {
     let (certificate, key) = self_signed(|_| {});
     let (port, _server) = tls_server_as((certificate.clone(), key), None, not_found);
     let host = format!("127.0.0.1:{port}");
-    let entry = Registry { ca_file: Some(file(dir.path(), "server.pem", &certificate)), ..Registry::default() };
+    let entry =
+        RegistryConfig { ca_file: Some(file(dir.path(), "server.pem", &certificate)), ..RegistryConfig::default() };
     assert_eq!(resolve(&client_with(&[(&host, entry)], hasty()), &host).await.kind(), ErrorKind::NotFound);
     file(dir.path(), &format!("{host}/ca.crt"), &certificate);
     assert_eq!(resolve(&client_in(&[], hasty(), dir.path(), &[]), &host).await.kind(), ErrorKind::NotFound);
@@ -330,7 +331,10 @@ async fn a_self_signed_certificate_that_is_not_named_is_not_trusted_and_that_is_
     let (port, _server) = tls_server_as(self_signed(|_| {}), None, not_found);
     let host = format!("127.0.0.1:{port}");
     // Another one for the same name is trusted instead.
-    let entry = Registry { ca_file: Some(file(dir.path(), "x.pem", &self_signed(|_| {}).0)), ..Registry::default() };
+    let entry = RegistryConfig {
+        ca_file: Some(file(dir.path(), "x.pem", &self_signed(|_| {}).0)),
+        ..RegistryConfig::default()
+    };
     for entries in [vec![], vec![(&*host, entry)]] {
         let error = resolve(&client_with(&entries, hasty()), &host).await;
         assert!(error.message().contains("is not trusted: it is self-signed"), "{error}");
@@ -354,7 +358,7 @@ async fn a_self_signed_certificate_that_is_named_must_be_for_this_host_and_this_
         let pem = made.0.clone();
         let (port, _server) = tls_server_as(made, None, not_found);
         let host = format!("127.0.0.1:{port}");
-        let entry = Registry { ca_file: Some(file(dir.path(), "server.pem", &pem)), ..Registry::default() };
+        let entry = RegistryConfig { ca_file: Some(file(dir.path(), "server.pem", &pem)), ..RegistryConfig::default() };
         let error = resolve(&client_with(&[(&host, entry)], hasty()), &host).await;
         assert!(error.message().contains(&format!("is not trusted: {why}")), "{error}");
     }
@@ -387,7 +391,7 @@ async fn a_server_that_shows_a_named_certificate_must_have_its_key() {
             let _ = stream.write_all(not_found("").as_bytes());
         }
     });
-    let entry = Registry { ca_file: Some(file(dir.path(), "server.pem", &named)), ..Registry::default() };
+    let entry = RegistryConfig { ca_file: Some(file(dir.path(), "server.pem", &named)), ..RegistryConfig::default() };
     let error = resolve(&client_with(&[(&host, entry)], hasty()), &host).await;
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     assert!(!error.message().contains("BadSignature"), "{error}");
