@@ -33,8 +33,8 @@ pub enum LoginKind {
 pub struct Login {
     /// The secret.
     pub kind: LoginKind,
-    /// The place where it was found, for messages: "`auth.yaml`, entry `quay.io`". Must not contain the secret. A provider uses
-    /// one origin for one entry, so that a renewed secret replaces the old one.
+    /// The place where it was found, for messages: "`auth.yaml`, entry `quay.io`". Must not contain the secret. A provider
+    /// uses one origin for one entry, so that a renewed secret replaces the old one.
     pub origin: String,
     /// The time at which it ceases to be valid, `None` if that is unknown. The provider is asked again shortly before.
     pub expires: Option<SystemTime>,
