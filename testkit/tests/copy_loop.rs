@@ -16,7 +16,7 @@ use sealift_core::{
     event::Observer,
     job::{Job, Resolved},
     notes::Notes,
-    spec::{Named, Pipeline, RunOptions},
+    spec::{Named, OpenPipeline, RunOptions},
     stage::{Fetch, List, Offer, Push, Slot, StoreId, Want},
     tally::Tallies,
 };
@@ -124,7 +124,7 @@ async fn allocations_of_layers(layers: usize) -> usize {
 async fn allocations_of(source: Source, destinations: usize) -> usize {
     let wanted = Wanted::new().image("from.io/app:v1", &[]);
     let hosts = ["a.io", "b.io", "c.io"];
-    let pipeline = Pipeline {
+    let pipeline = OpenPipeline {
         name: "loop".to_owned(),
         run: RunOptions { referrers: Some(false), ..RunOptions::default() },
         list: Named::new("wanted", Arc::new(wanted) as Arc<dyn List>),
@@ -139,7 +139,7 @@ async fn allocations_of(source: Source, destinations: usize) -> usize {
     };
     let nobody: Arc<dyn Observer> = Arc::new(());
     let before = allocations::count();
-    let report = engine::run(&pipeline, &Cancel::new(), &nobody).await;
+    let report = engine::run(&pipeline.into(), &Cancel::new(), &nobody).await;
     assert_eq!(report.copied, destinations as u64);
     allocations::count() - before
 }

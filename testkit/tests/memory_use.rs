@@ -12,7 +12,7 @@ use sealift_core::{
     job::{Candidate, Job, Listing, Resolved},
     notes::Notes,
     outlet::Outlet,
-    spec::{Named, Pipeline, RunOptions},
+    spec::{Named, OpenPipeline, RunOptions},
     stage::{Fetch, List, Offer, Push, Slot, StoreId, Want},
     tally::Tallies,
 };
@@ -109,7 +109,7 @@ impl Slot for Forgetful {
 
 async fn peak_of(repositories: usize) -> usize {
     let endless = Arc::new(Endless { repositories, image: image("linux/amd64", &["layer"]) });
-    let pipeline = Pipeline {
+    let pipeline = OpenPipeline {
         name: "many".to_owned(),
         run: RunOptions { referrers: Some(false), ..RunOptions::default() },
         list: Named::new("endless", Arc::clone(&endless) as Arc<dyn List>),
@@ -120,7 +120,7 @@ async fn peak_of(repositories: usize) -> usize {
         notes: Notes::default(),
     };
     let nobody: Arc<dyn Observer> = Arc::new(());
-    let (report, peak) = allocations::peak_of(engine::run(&pipeline, &Cancel::new(), &nobody)).await;
+    let (report, peak) = allocations::peak_of(engine::run(&pipeline.into(), &Cancel::new(), &nobody)).await;
     assert_eq!(report.copied, repositories as u64 * 100);
     peak
 }

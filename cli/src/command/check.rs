@@ -59,6 +59,7 @@ fn found(diagnostics: &[Diagnostic], errors: usize) -> String {
 
 /// `registry → platform → registry`: the way of the data.
 fn stages(pipeline: &Pipeline) -> String {
+    let Ok(pipeline) = pipeline.open() else { return String::new() };
     let filters = pipeline.filters.iter().map(|filter| &*filter.kind);
     let pushes = pipeline.pushes.iter().map(|push| &*push.kind).collect::<Vec<_>>().join(" + ");
     let kinds: Vec<_> = std::iter::once(&*pipeline.list.kind).chain(filters).chain([pushes.as_str()]).collect();

@@ -46,7 +46,7 @@ impl Extras {
 /// Runs or plans a pipeline, shows it, and returns the exit code.
 pub(crate) async fn perform(pipeline: &Pipeline, mode: ShowMode, context: &Context, extras: Extras) -> u8 {
     let cancel = Cancel::new();
-    let grace = pipeline.run.grace_s.unwrap_or(GRACE_S);
+    let grace = pipeline.options().grace_s.unwrap_or(GRACE_S);
     let watch = interrupt::watch(cancel.clone(), context.console.clone(), grace);
     let show = Show::start(&context.console, &context.out, context.show_options(), mode);
     let observers = context.observers.iter().cloned().chain(extras.observer);

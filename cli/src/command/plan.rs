@@ -33,10 +33,11 @@ pub(crate) struct Args {
 }
 
 pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
-    let mut loaded = pipeline_file::load(&args.file, Purpose::Run, notebook::of(&args.cache))?;
+    let loaded = pipeline_file::load(&args.file, Purpose::Run, notebook::of(&args.cache))?;
     context.show(&loaded.warnings);
-    let run = &mut loaded.pipeline.run;
-    run.allow_empty |= args.emptiness.allow_empty;
-    run.referrers = args.referrers.choice().or(run.referrers);
-    Ok(perform(&loaded.pipeline, ShowMode::Plan, context, Extras::default()).await)
+    let pipeline = loaded.pipeline.with_options(|run| {
+        run.allow_empty |= args.emptiness.allow_empty;
+        run.referrers = args.referrers.choice().or(run.referrers);
+    });
+    Ok(perform(&pipeline, ShowMode::Plan, context, Extras::default()).await)
 }

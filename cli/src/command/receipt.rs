@@ -96,9 +96,10 @@ pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageE
 /// Runs a pipeline that ends in a recorder instead of a destination.
 async fn of_registries(args: &Args, context: &Context) -> Result<(Receipt, u8), UsageError> {
     let translation = Translation::try_from(args)?;
-    let mut pipeline = load_translated(&translation, Notes::default(), context)?.pipeline;
+    let pipeline = load_translated(&translation, Notes::default(), context)?.pipeline;
     let recorder = Arc::new(ReceiptRecorder::default());
-    pipeline.pushes = vec![Named::new("receipt", Arc::clone(&recorder) as Arc<dyn Push>)];
+    let push = Named::new("receipt", Arc::clone(&recorder) as Arc<dyn Push>);
+    let pipeline = pipeline.with_stages(move |stages| stages.pushes = vec![push.clone()]);
     let cancel = Cancel::new();
     let stop = tokio::spawn({
         let cancel = cancel.clone();

@@ -36,11 +36,12 @@ pub(crate) struct Args {
 }
 
 pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
-    let mut loaded = pipeline_file::load(&args.file, Purpose::Run, notebook::of(&args.savings.cache))?;
+    let loaded = pipeline_file::load(&args.file, Purpose::Run, notebook::of(&args.savings.cache))?;
     context.show(&loaded.warnings);
-    let run = &mut loaded.pipeline.run;
-    run.allow_empty |= args.emptiness.allow_empty;
-    run.referrers = args.referrers.choice().or(run.referrers);
-    run.verify = args.savings.verifier().unwrap_or(run.verify);
-    Ok(perform(&loaded.pipeline, ShowMode::Run, context, Extras::of(&args.report, context)?).await)
+    let pipeline = loaded.pipeline.with_options(|run| {
+        run.allow_empty |= args.emptiness.allow_empty;
+        run.referrers = args.referrers.choice().or(run.referrers);
+        run.verify = args.savings.verifier().unwrap_or(run.verify);
+    });
+    Ok(perform(&pipeline, ShowMode::Run, context, Extras::of(&args.report, context)?).await)
 }

@@ -26,7 +26,7 @@ use crate::{
     content::{Descriptor, Digest, ImageRef, Manifest, Repository, Tag},
     error::{Error, ErrorKind, Result},
     job::{Job, Listing, Resolved},
-    spec::{Named, Pipeline},
+    spec::{Named, OpenPipeline},
     stage::{Fetch, Filter, Known, Lost, Offer, Push, Slot, StoreId, Verdict, Want},
 };
 
@@ -35,16 +35,16 @@ use crate::{
 pub(super) const LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// The pipeline with a fence around its filters, its fetch and its pushes. The list has a task of its own instead.
-pub(super) fn around(pipeline: &Pipeline) -> Pipeline {
-    let Pipeline { filters, fetch, pushes, .. } = pipeline.clone();
-    Pipeline {
+pub(super) fn around(pipeline: OpenPipeline) -> OpenPipeline {
+    let OpenPipeline { filters, fetch, pushes, .. } = pipeline.clone();
+    OpenPipeline {
         filters: filters
             .into_iter()
             .map(|filter| Fence::new("filter", filter).named(|fence| Arc::new(fence)))
             .collect(),
         fetch: Fence::new("fetch", fetch).named(|fence| Arc::new(fence)),
         pushes: pushes.into_iter().map(|push| Fence::new("push", push).named(|fence| Arc::new(fence))).collect(),
-        ..pipeline.clone()
+        ..pipeline
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
     content::{Digest, ImageRef},
     event::Observer,
     lock::lock,
-    spec::{Pipeline, RunOptions},
+    spec::{OpenPipeline, RunOptions},
     stage::StoreId,
 };
 
@@ -57,7 +57,7 @@ impl Lane {
 
 /// What the jobs of one run share.
 pub(super) struct RunState {
-    pub(super) pipeline: Pipeline,
+    pub(super) pipeline: OpenPipeline,
     pub(super) mode: RunMode,
     pub(super) cancel: Cancel,
     pub(super) events: Events,
@@ -75,7 +75,7 @@ pub(super) struct RunState {
 }
 
 impl RunState {
-    pub(super) fn new(pipeline: &Pipeline, cancel: &Cancel, observer: &Arc<dyn Observer>, mode: RunMode) -> Arc<Self> {
+    pub(super) fn new(pipeline: OpenPipeline, cancel: &Cancel, observer: &Arc<dyn Observer>, mode: RunMode) -> Arc<Self> {
         let transfers = pipeline.run.transfers.map_or(TRANSFERS, std::num::NonZero::get);
         Arc::new(Self {
             pipeline: super::fence::around(pipeline),

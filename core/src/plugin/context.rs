@@ -10,7 +10,7 @@ use std::{
 
 use parking::Lock;
 
-use super::{ConfigError, Problem, Section, Sections};
+use super::{ConfigError, Problem, Section, Sections, Shared};
 use crate::{
     diagnostic::Diagnostic,
     notes::Notes,
@@ -36,6 +36,7 @@ pub struct BuildContext<'a> {
     base: PathBuf,
     purpose: Purpose,
     notes: Notes,
+    shared: Arc<Shared>,
     targets_claimed: AtomicBool,
     warnings: Lock<Vec<Problem>>,
 }
@@ -49,6 +50,7 @@ impl<'a> BuildContext<'a> {
             base: base.into(),
             purpose,
             notes: Notes::default(),
+            shared: Arc::default(),
             targets_claimed: AtomicBool::new(false),
             warnings: Lock::default(),
         }
@@ -69,6 +71,18 @@ impl<'a> BuildContext<'a> {
     /// What is remembered between runs.
     pub fn notes(&self) -> &Notes {
         &self.notes
+    }
+
+    /// Sets the state that all runs of a pipeline share.
+    #[must_use]
+    pub fn with_shared(self, shared: Arc<Shared>) -> Self {
+        Self { shared, ..self }
+    }
+
+    /// Returns the value of this type that all runs of the pipeline share, for connections, limits and pauses. It is
+    /// created by the first run. What a run learns of logins, or counts, belongs to the stage or section instead.
+    pub fn shared<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        self.shared.get()
     }
 
     /// What the pipeline is built for.

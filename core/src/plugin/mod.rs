@@ -48,6 +48,7 @@ mod fields;
 mod key_path;
 mod section;
 pub(crate) mod shape;
+mod shared;
 
 use std::fmt;
 
@@ -61,6 +62,7 @@ pub use example::example;
 pub use fields::{Field, fields};
 pub use key_path::KeyPath;
 pub(crate) use key_path::Step;
+pub use shared::Shared;
 pub use section::{Section, SectionPlugin, SectionReport, Sections, linked_sections};
 
 use crate::stage::{Fetch, Filter, List, Push};

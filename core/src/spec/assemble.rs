@@ -9,7 +9,7 @@ use toml::{
 };
 
 use super::{
-    Named, Pipeline, RunOptions,
+    Named, OpenPipeline, RunOptions,
     findings::{Findings, Scope},
     load::{Parts, Settings},
     locate,
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     notes::Notes,
-    plugin::{BuildContext, KeyPath, Problem, Role, SectionPlugin, SectionReport, Sections, Stage},
+    plugin::{BuildContext, KeyPath, Problem, Role, SectionPlugin, SectionReport, Sections, Shared, Stage},
     stage::{Fetch, Filter, List, Push},
     tally::Tallies,
 };
@@ -57,6 +57,7 @@ pub(super) fn assemble(
     root: DeTable<'_>,
     file: &str,
     settings: &Settings,
+    shared: &Arc<Shared>,
     left_out: LeftOut,
     findings: &mut Findings,
 ) -> Built {
@@ -72,7 +73,7 @@ pub(super) fn assemble(
     let sections = Sections::default();
     let environment = Arc::clone(&settings.environment);
     let cx = BuildContext::new(environment, &settings.base, settings.purpose);
-    let cx = cx.with_sections(&sections).with_notes(settings.notes.clone());
+    let cx = cx.with_sections(&sections).with_notes(settings.notes.clone()).with_shared(Arc::clone(shared));
     build_sections(&tables, &sections, &cx, findings);
     let list = build(stages.list, Stage::list, &cx, findings);
     let filters = build_all(stages.filters, Stage::filter, &cx, findings);
@@ -85,12 +86,12 @@ pub(super) fn assemble(
 }
 
 impl Built {
-    /// The pipeline, if nothing is missing.
-    pub(super) fn pipeline(self, notes: &Notes) -> Option<Pipeline> {
+    /// The stages of a run, if nothing is missing.
+    pub(super) fn pipeline(self, notes: &Notes) -> Option<OpenPipeline> {
         let Self { name, run, list, filters, fetch, pushes, tallies } = self;
         let (list, filters, fetch, pushes) = (list?, filters?, fetch?, pushes?);
         let notes = notes.clone();
-        Some(Pipeline { name, run: run?, list, filters, fetch, pushes, tallies, notes })
+        Some(OpenPipeline { name, run: run?, list, filters, fetch, pushes, tallies, notes })
     }
 
     /// The stages that are there.

@@ -3,12 +3,15 @@
 //! Parse, sort, read, build: each step tells everything that is wrong before the next one is taken, and what is wrong
 //! with one stage hides nothing of another.
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 
 use toml::de::{DeTable, Error};
 
 use super::{
-    Named, Pipeline,
+    Named, OpenPipeline, Pipeline,
     assemble::{Built, LeftOut, assemble},
     findings::Findings,
     mask,
@@ -17,8 +20,9 @@ use super::{
 };
 use crate::{
     diagnostic::Diagnostic,
+    lock::lock,
     notes::Notes,
-    plugin::{self, Environment, Purpose},
+    plugin::{self, Environment, Purpose, Shared},
     stage::{Fetch, Filter, List, Push},
 };
 
@@ -65,12 +69,35 @@ pub struct Parts {
 /// # Errors
 /// Everything that is wrong with it, and the warnings, in the order of the text.
 pub fn load(text: &str, file: &str, settings: &Settings) -> Result<Loaded, Vec<Diagnostic>> {
-    let (built, diagnostics) = read(text, file, settings, LeftOut::Default)?;
-    match built.pipeline(&settings.notes) {
-        Some(pipeline) if !diagnostics.iter().any(Diagnostic::is_error) => {
-            Ok(Loaded { pipeline, warnings: diagnostics })
+    let document =
+        Document { text: text.into(), file: file.into(), settings: settings.clone(), shared: Arc::default() };
+    let (first, warnings) = document.open()?;
+    let options = first.run.clone();
+    // The stages that were built for the check serve the first run.
+    let first = Mutex::new(Some(first));
+    let open = move || {
+        let checked = lock(&first).take();
+        checked.map_or_else(|| document.open().map(|(stages, _)| stages), Ok)
+    };
+    Ok(Loaded { pipeline: Pipeline::new(options, open), warnings })
+}
+
+/// The text of a pipeline, and the state that its runs share.
+struct Document {
+    text: String,
+    file: String,
+    settings: Settings,
+    shared: Arc<Shared>,
+}
+
+impl Document {
+    /// Builds the stages of one run.
+    fn open(&self) -> Result<(OpenPipeline, Vec<Diagnostic>), Vec<Diagnostic>> {
+        let (built, diagnostics) = read(&self.text, &self.file, &self.settings, &self.shared, LeftOut::Default)?;
+        match built.pipeline(&self.settings.notes) {
+            Some(stages) if !diagnostics.iter().any(Diagnostic::is_error) => Ok((stages, diagnostics)),
+            _ => Err(diagnostics),
         }
-        _ => Err(diagnostics),
     }
 }
 
@@ -80,7 +107,7 @@ pub fn load(text: &str, file: &str, settings: &Settings) -> Result<Loaded, Vec<D
 /// # Errors
 /// As [`load`].
 pub fn load_parts(text: &str, file: &str, settings: &Settings) -> Result<Parts, Vec<Diagnostic>> {
-    let (built, warnings) = read(text, file, settings, LeftOut::Nothing)?;
+    let (built, warnings) = read(text, file, settings, &Arc::default(), LeftOut::Nothing)?;
     match warnings.iter().any(Diagnostic::is_error) {
         true => Err(warnings),
         false => Ok(Parts { warnings, ..built.parts() }),
@@ -92,6 +119,7 @@ fn read(
     text: &str,
     file: &str,
     settings: &Settings,
+    shared: &Arc<Shared>,
     left_out: LeftOut,
 ) -> Result<(Built, Vec<Diagnostic>), Vec<Diagnostic>> {
     let twice = plugin::duplicates();
@@ -111,7 +139,7 @@ fn read(
         add_syntax_errors(&errors, &source, &mut findings);
         return Err(findings.into_diagnostics(&source));
     }
-    let built = assemble(root.into_inner(), file, settings, left_out, &mut findings);
+    let built = assemble(root.into_inner(), file, settings, shared, left_out, &mut findings);
     Ok((built, findings.into_diagnostics(&source)))
 }
 

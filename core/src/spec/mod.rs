@@ -24,7 +24,7 @@ mod written;
 
 pub use load::{Loaded, Parts, Settings, load, load_parts};
 pub use options::{Compare, IndexMode, Overlaps, RunOptions, Verify};
-pub use pipeline::{Named, Pipeline};
+pub use pipeline::{Named, OpenPipeline, Pipeline};
 pub use schema::schema;
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
-//! A pipeline that is ready to run.
+//! A pipeline that can be run any number of times.
 
 use std::sync::Arc;
 
 use super::RunOptions;
 use crate::{
+    diagnostic::Diagnostic,
     notes::Notes,
     stage::{Fetch, Filter, List, Push},
     tally::Tallies,
@@ -30,23 +31,81 @@ impl<S: ?Sized> Clone for Named<S> {
     }
 }
 
-/// A pipeline: what it means, with every stage built.
+/// The stages and options of one run.
 #[derive(Clone)]
-pub struct Pipeline {
-    /// Its name, for the report.
+pub struct OpenPipeline {
+    /// The name of the pipeline, for the report.
     pub name: String,
     /// How it runs.
     pub run: RunOptions,
-    /// Finds what there is to copy.
+    /// Finds images.
     pub list: Named<dyn List>,
-    /// Drop what is not wanted, in this order.
+    /// Drop images and platforms, in this order.
     pub filters: Vec<Named<dyn Filter>>,
     /// Reads images.
     pub fetch: Named<dyn Fetch>,
     /// Write images; several of them share each read.
     pub pushes: Vec<Named<dyn Push>>,
-    /// What its sections count, for the report.
+    /// The counters of its sections, for the report.
     pub tallies: Tallies,
-    /// What is remembered from earlier runs, and noted for later ones.
+    /// The cache between runs.
     pub notes: Notes,
+}
+
+type Open = dyn Fn() -> Result<OpenPipeline, Vec<Diagnostic>> + Send + Sync;
+
+/// A checked pipeline. It is immutable, and each run opens stages of its own, so that tokens, rejected logins, taken
+/// names and counters end with the run that they belong to. Runs may follow each other or overlap.
+#[derive(Clone)]
+pub struct Pipeline {
+    options: RunOptions,
+    open: Arc<Open>,
+}
+
+impl Pipeline {
+    /// A pipeline whose runs each call `open`.
+    pub(super) fn new(
+        options: RunOptions,
+        open: impl Fn() -> Result<OpenPipeline, Vec<Diagnostic>> + Send + Sync + 'static,
+    ) -> Self {
+        Self { options, open: Arc::new(open) }
+    }
+
+    /// Returns the options of its runs.
+    pub fn options(&self) -> &RunOptions {
+        &self.options
+    }
+
+    /// Replaces options, such as those that flags set.
+    #[must_use]
+    pub fn with_options(mut self, change: impl FnOnce(&mut RunOptions)) -> Self {
+        change(&mut self.options);
+        self
+    }
+
+    /// Changes the stages of each run, after they were built.
+    #[must_use]
+    pub fn with_stages(self, change: impl Fn(&mut OpenPipeline) + Send + Sync + 'static) -> Self {
+        let Self { options, open } = self;
+        Self::new(options, move || {
+            let mut stages = open()?;
+            change(&mut stages);
+            Ok(stages)
+        })
+    }
+
+    /// Builds the stages of one run.
+    ///
+    /// # Errors
+    /// If a file or variable that the pipeline names changed since it was loaded, and a stage cannot be built any more.
+    pub fn open(&self) -> Result<OpenPipeline, Vec<Diagnostic>> {
+        Ok(OpenPipeline { run: self.options.clone(), ..(self.open)()? })
+    }
+}
+
+/// A pipeline of stages that all of its runs share, for embedding and for tests.
+impl From<OpenPipeline> for Pipeline {
+    fn from(stages: OpenPipeline) -> Self {
+        Self::new(stages.run.clone(), move || Ok(stages.clone()))
+    }
 }

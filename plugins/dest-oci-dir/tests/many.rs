@@ -24,7 +24,7 @@ use sealift_core::{
     notes::Notes,
     outlet::Outlet,
     plugin::{BuildContext, Purpose, StageConfig},
-    spec::{Named, Pipeline, RunOptions},
+    spec::{Named, OpenPipeline, RunOptions},
     stage::{Fetch, List, Push, Want},
     tally::Tallies,
 };
@@ -138,7 +138,7 @@ async fn staged(images: usize, dir: &Path) -> (usize, usize, u64) {
     let cx = BuildContext::new(Arc::new(|_| None), "/", Purpose::Run);
     let config = Config { path: dir.to_str().unwrap().to_owned(), ..Config::default() };
     let push = StageConfig::<dyn Push>::build(config, &cx).unwrap_or_else(|error| panic!("{error:?}"));
-    let pipeline = Pipeline {
+    let pipeline = OpenPipeline {
         name: "many".to_owned(),
         run: RunOptions { referrers: Some(false), ..RunOptions::default() },
         list: Named::new("endless", Arc::clone(&endless) as Arc<dyn List>),
@@ -158,7 +158,7 @@ async fn staged(images: usize, dir: &Path) -> (usize, usize, u64) {
     let before = NOW.load(Ordering::Relaxed);
     PEAK.store(before, Ordering::Relaxed);
     let started = Instant::now();
-    let report = engine::run(&pipeline, &Cancel::new(), &(Arc::new(observer) as Arc<dyn Observer>)).await;
+    let report = engine::run(&pipeline.into(), &Cancel::new(), &(Arc::new(observer) as Arc<dyn Observer>)).await;
     assert_eq!((report.copied, report.failed), (images as u64, 0), "{:?}", report.failures);
     let seen = seen.lock().unwrap().len();
     (PEAK.load(Ordering::Relaxed) - before, seen, started.elapsed().as_secs())

@@ -8,7 +8,7 @@ use sealift_core::{
     notes::Notes,
     plugin::{BuildContext, Purpose, StageConfig},
     report::Report,
-    spec::{Named, Pipeline, RunOptions},
+    spec::{Named, OpenPipeline, RunOptions},
     stage::{Fetch, Filter, List, Push},
     tally::Tallies,
 };
@@ -28,7 +28,7 @@ impl Observer for Deaf {
 async fn copy(source: &Memory, target: &Memory, keep: &[&str]) -> Report {
     let config = Config { keep: Some(keep.iter().map(ToString::to_string).collect()), ..Config::default() };
     let filter = config.build(&BuildContext::new(Arc::new(|_| None), "", Purpose::Run)).unwrap();
-    let pipeline = Pipeline {
+    let pipeline = OpenPipeline {
         name: "test".to_owned(),
         run: RunOptions::default(),
         list: Named::new("wanted", Arc::new(Wanted::new().image("quay.io/a/b:v1", &["h.io/a/b:v1"])) as Arc<dyn List>),
@@ -38,7 +38,7 @@ async fn copy(source: &Memory, target: &Memory, keep: &[&str]) -> Report {
         tallies: Tallies::default(),
         notes: Notes::default(),
     };
-    engine::run(&pipeline, &Cancel::new(), &(Arc::new(Deaf) as Arc<dyn Observer>)).await
+    engine::run(&pipeline.into(), &Cancel::new(), &(Arc::new(Deaf) as Arc<dyn Observer>)).await
 }
 
 fn registries() -> (Memory, Memory) {

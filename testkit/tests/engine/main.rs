@@ -22,7 +22,7 @@ use sealift_core::{
     event::{Event, Observer},
     notes::Notes,
     report::Report,
-    spec::{Named, Pipeline, RunOptions},
+    spec::{Named, OpenPipeline, RunOptions},
     stage::{Fetch, Filter, List, Push},
     tally::Tallies,
 };
@@ -30,14 +30,14 @@ use sealift_testkit::memory::{Memory, Wanted};
 
 /// A pipeline over registries in memory, and everything that it told.
 struct Bench {
-    pipeline: Pipeline,
+    pipeline: OpenPipeline,
     cancel: Cancel,
     events: Arc<Mutex<Vec<Event>>>,
 }
 
 impl Bench {
     fn new(wanted: Wanted, from: &Memory, to: &[&Memory]) -> Self {
-        let pipeline = Pipeline {
+        let pipeline = OpenPipeline {
             name: "test".to_owned(),
             run: RunOptions { referrers: Some(false), ..RunOptions::default() },
             list: Named::new("wanted", Arc::new(wanted) as Arc<dyn List>),
@@ -71,11 +71,11 @@ impl Bench {
     }
 
     async fn run(&self) -> Report {
-        engine::run(&self.pipeline, &self.cancel, &self.observer()).await
+        engine::run(&self.pipeline.clone().into(), &self.cancel, &self.observer()).await
     }
 
     async fn plan(&self) -> Report {
-        engine::plan(&self.pipeline, &self.cancel, &self.observer()).await
+        engine::plan(&self.pipeline.clone().into(), &self.cancel, &self.observer()).await
     }
 
     fn told(&self) -> Vec<Event> {

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sealift_core::spec::Pipeline;
+use sealift_core::spec::OpenPipeline;
 use sealift_testkit::{
     images::image,
     memory::{Fault, Memory, Op, Wanted},
@@ -83,7 +83,7 @@ async fn a_run_that_is_over_holds_no_plugin() {
     let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
     let bench = Bench::new(many(&from), &from, &[&to]);
     assert_eq!(bench.run().await.failed, 0);
-    let Pipeline { list, fetch, pushes, .. } = &bench.pipeline;
+    let OpenPipeline { list, fetch, pushes, .. } = &bench.pipeline;
     let holders =
         (Arc::strong_count(&list.stage), Arc::strong_count(&fetch.stage), Arc::strong_count(&pushes[0].stage));
     assert_eq!(holders, (1, 1, 1));

@@ -13,7 +13,7 @@ const LEAST: &str = "[list]\nuse = \"registry\"\n";
 #[test]
 fn a_list_is_all_that_a_pipeline_needs() {
     let loaded = right(LEAST);
-    let pipeline = loaded.pipeline;
+    let pipeline = loaded.pipeline.open().unwrap();
     assert_eq!(pipeline.name, "mirror");
     assert_eq!(&*pipeline.list.kind, "registry");
     assert_eq!(&*pipeline.fetch.kind, "registry");
@@ -54,7 +54,7 @@ use = "registry"
 username = "bot"
 password = { env = "SET" }
 "#;
-    let pipeline = right(text).pipeline;
+    let pipeline = right(text).pipeline.open().unwrap();
     assert_eq!(pipeline.name, "nightly");
     assert_eq!(pipeline.run.transfers.map(usize::from), Some(8));
     assert_eq!((pipeline.run.retries, pipeline.run.grace_s), (Some(0), Some(5)));
@@ -84,7 +84,7 @@ fn filters_keep_the_order_of_the_file() {
 
 #[test]
 fn a_list_without_a_fetch_of_its_kind_reads_from_registries() {
-    let pipeline = right("[list]\nuse = \"oci-dir\"\npath = \"x\"\n").pipeline;
+    let pipeline = right("[list]\nuse = \"oci-dir\"\npath = \"x\"\n").pipeline.open().unwrap();
     assert_eq!((&*pipeline.list.kind, &*pipeline.fetch.kind), ("oci-dir", "registry"));
 }
 

@@ -14,6 +14,7 @@
 //! | what exceeds the quota (403) | the quota is not read, or not counted down | `refusals::nothing_is_sent_to_a_project_that_is_full`, `refusals::what_would_exceed_the_quota…`, `refusals::a_created_project…` |
 //! | an immutable tag (412) | rules are not asked for | `refusals::an_immutable_tag_is_refused_before…`, `refusals::a_changed_tag_costs_one_question…` |
 
+mod again;
 mod away;
 mod names;
 mod order;
@@ -137,13 +138,13 @@ impl<'a> Bench<'a> {
         let environment = Arc::new(|name: &str| (name == "HOME").then(|| "/nonexistent".to_owned()));
         let settings =
             Settings { base: PathBuf::from("."), environment, purpose: Purpose::Run, notes: Notes::default() };
-        let mut pipeline = match spec::load(&text, "test.toml", &settings) {
+        let pipeline = match spec::load(&text, "test.toml", &settings) {
             Ok(loaded) => loaded.pipeline,
             Err(found) => panic!("{found:?}"),
         };
-        pipeline.list = Named::new("memory", Arc::new(self.wanted.clone()) as Arc<dyn List>);
-        pipeline.fetch = Named::new("memory", Arc::new(self.from.clone()) as Arc<dyn Fetch>);
-        pipeline
+        let list = Named::new("memory", Arc::new(self.wanted.clone()) as Arc<dyn List>);
+        let fetch = Named::new("memory", Arc::new(self.from.clone()) as Arc<dyn Fetch>);
+        pipeline.with_stages(move |stages| (stages.list, stages.fetch) = (list.clone(), fetch.clone()))
     }
 
     async fn run(&self) -> Report {

@@ -103,8 +103,8 @@ async fn what_would_exceed_the_quota_is_not_sent_and_what_fits_is() {
     let bench =
         Bench::new(&harbor).image("small:v1", &small, "team/small:v1").image("large:v1", &large, "team/large:v1");
     let bench = bench.image("again:v1", &small, "team/again:v1").image("tiny:v1", &app("tiny"), "team/tiny:v1");
-    let mut pipeline = bench.pipeline();
-    pipeline.run.transfers = std::num::NonZero::new(1); // else which of them comes first is a matter of luck
+    // Else which of them comes first is a matter of luck.
+    let pipeline = bench.pipeline().with_options(|run| run.transfers = std::num::NonZero::new(1));
     let report = sealift_core::engine::run(&pipeline, &sealift_core::engine::Cancel::new(), &crate::silent()).await;
     assert_eq!((report.copied, report.failed), (3, 1), "{:?}", report.failures);
     let told = told(&report, &harbor);
@@ -195,8 +195,7 @@ async fn a_project_that_becomes_full_gets_no_more() {
         let name = format!("app{number}:v1");
         bench.image(&name, &app(&format!("{large}{number}")), &format!("team/{name}"))
     });
-    let mut pipeline = bench.pipeline();
-    pipeline.run.transfers = std::num::NonZero::new(1);
+    let pipeline = bench.pipeline().with_options(|run| run.transfers = std::num::NonZero::new(1));
     let report = sealift_core::engine::run(&pipeline, &sealift_core::engine::Cancel::new(), &crate::silent()).await;
     assert_eq!((report.copied, report.failed), (0, 21));
     let told = told(&report, &harbor);

@@ -8,7 +8,7 @@ use sealift_core::{
     notes::Notes,
     plugin::{BuildContext, Purpose, StageConfig},
     report::{Failed, Report},
-    spec::{Named as Kind, Pipeline, RunOptions},
+    spec::{Named as Kind, OpenPipeline, RunOptions},
     stage::{Fetch, List},
     tally::Tallies,
 };
@@ -24,7 +24,7 @@ use crate::{Config, Style, names::NameRule};
 
 /// Runs `wanted` from a registry in memory into a directory.
 async fn run(from: &Memory, wanted: &Wanted, dir: &Path) -> Report {
-    engine::run(&pipeline(from, wanted, dir), &Cancel::new(), &observer()).await
+    engine::run(&pipeline(from, wanted, dir).into(), &Cancel::new(), &observer()).await
 }
 
 /// The same, with more in `[[push]]` than the path.
@@ -32,7 +32,7 @@ async fn run_with(from: &Memory, wanted: &Wanted, config: Config) -> Report {
     let push = stage(config).unwrap_or_else(|error| panic!("{error:?}"));
     let mut pipeline = pipeline(from, wanted, Path::new("/nowhere"));
     pipeline.pushes = vec![Kind::new("oci-dir", Arc::from(push))];
-    engine::run(&pipeline, &Cancel::new(), &observer()).await
+    engine::run(&pipeline.into(), &Cancel::new(), &observer()).await
 }
 
 fn stage(config: Config) -> Result<Box<dyn Push>, sealift_core::plugin::ConfigError> {
@@ -48,8 +48,8 @@ fn plain(dir: &Path) -> OciDirPush {
     OciDirPush::new(dir.to_owned(), EntryNames::new(NameRule::AsSource, RefStyle::Full), BaselineFilter::default())
 }
 
-fn pipeline(from: &Memory, wanted: &Wanted, dir: &Path) -> Pipeline {
-    Pipeline {
+fn pipeline(from: &Memory, wanted: &Wanted, dir: &Path) -> OpenPipeline {
+    OpenPipeline {
         name: "test".to_owned(),
         run: RunOptions::default(),
         list: Kind::new("wanted", Arc::new(wanted.clone()) as Arc<dyn List>),
@@ -159,7 +159,7 @@ async fn a_signature_has_an_entry_because_nothing_points_to_it() {
 async fn a_plan_makes_no_directory() {
     let dir = tempfile::tempdir().unwrap();
     let inside = dir.path().join("bundle");
-    let report = engine::plan(&pipeline(&source(), &wanted(), &inside), &Cancel::new(), &observer()).await;
+    let report = engine::plan(&pipeline(&source(), &wanted(), &inside).into(), &Cancel::new(), &observer()).await;
     assert_eq!(report.failed, 0);
     assert!(!inside.exists());
 }
@@ -388,7 +388,7 @@ async fn images_whose_names_cannot_be_written_are_failures_one_by_one() {
             }
         }
     });
-    let report = engine::run(&pipeline(&from, &wanted(), &inside), &Cancel::new(), &observer).await;
+    let report = engine::run(&pipeline(&from, &wanted(), &inside).into(), &Cancel::new(), &observer).await;
     assert_eq!((report.exit_code(), report.copied), (1, 0), "{report:?}");
     let images = report.failures.iter().filter(|failure| matches!(failure.what, Failed::Image { .. }));
     assert_eq!(images.count(), 2, "{:?}", report.failures);

@@ -6,7 +6,7 @@ use sealift_core::{
     event::{Event, Observer},
     notes::Notes,
     report::Report,
-    spec::{Named, Pipeline, RunOptions},
+    spec::{Named, OpenPipeline, RunOptions},
     stage::Push,
     tally::Tallies,
 };
@@ -20,7 +20,7 @@ use super::*;
 
 pub(super) async fn load(config: Value, path: &Path, into: &Memory) -> Report {
     let (list, fetch) = stages(config, path).unwrap();
-    let pipeline = Pipeline {
+    let pipeline = OpenPipeline {
         name: "load".into(),
         run: RunOptions::default(),
         list: Named::new("oci-dir", list.into()),
@@ -31,7 +31,7 @@ pub(super) async fn load(config: Value, path: &Path, into: &Memory) -> Report {
         notes: Notes::default(),
     };
     let observer: Arc<dyn Observer> = Arc::new(|_: &Event| {});
-    engine::run(&pipeline, &Cancel::new(), &observer).await
+    engine::run(&pipeline.into(), &Cancel::new(), &observer).await
 }
 
 #[tokio::test]
