@@ -7,7 +7,7 @@
 use schemars::Schema;
 use serde_json::{Map, Value as Json};
 
-use super::{KeyPath, fields::toml_text, shape::Shape};
+use super::{KeyPath, shape::Shape, toml_text::toml_text};
 
 /// How deep tables in tables are filled.
 const MAX_DEPTH: usize = 6;

@@ -7,7 +7,7 @@ use schemars::Schema;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::{KeyPath, example::sample, shape::Shape};
+use super::{example::sample, shape::Shape, toml_text::toml_text};
 
 /// How deep tables in tables are told; deeper ones exist in schemas that contain themselves only.
 const MAX_DEPTH: usize = 6;
@@ -70,23 +70,6 @@ fn field(name: &str, shape: Shape<'_>, required: bool, depth: usize) -> Field {
             .collect(),
         inner: if secret { Vec::new() } else { fields_of(items.unwrap_or(shape), depth - 1) },
     }
-}
-
-/// A JSON value as TOML on one line; none for `null`.
-pub(super) fn toml_text(value: &Json) -> Option<String> {
-    Some(match value {
-        Json::Null => return None,
-        Json::Array(items) => format!("[{}]", items.iter().filter_map(toml_text).collect::<Vec<_>>().join(", ")),
-        Json::Object(entries) if entries.is_empty() => "{}".into(),
-        Json::Object(entries) => {
-            let entries = entries
-                .iter()
-                .filter_map(|(key, value)| Some(format!("{} = {}", KeyPath::new().key(key), toml_text(value)?)));
-            format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
-        }
-        // JSON writes texts, numbers and booleans the way TOML does.
-        scalar => scalar.to_string(),
-    })
 }
 
 #[cfg(test)]

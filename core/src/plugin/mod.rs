@@ -49,6 +49,7 @@ mod key_path;
 mod section;
 pub(crate) mod shape;
 mod shared;
+mod toml_text;
 
 use std::fmt;
 

@@ -9,9 +9,8 @@ use toml::{
 };
 
 use super::{
-    Named, OpenPipeline, RunOptions,
+    Named, OpenPipeline, Parts, RunOptions, Settings,
     findings::{Findings, Scope},
-    load::{Parts, Settings},
     locate,
     read::read,
     stages::{Plugins, Selected},

@@ -3,15 +3,12 @@
 //! Parse, sort, read, build: each step tells everything that is wrong before the next one is taken, and what is wrong
 //! with one stage hides nothing of another.
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
 use toml::de::{DeTable, Error};
 
 use super::{
-    Named, OpenPipeline, Pipeline,
+    Loaded, OpenPipeline, Parts, Pipeline, Settings,
     assemble::{Built, LeftOut, assemble},
     findings::Findings,
     mask,
@@ -21,48 +18,11 @@ use super::{
 use crate::{
     diagnostic::Diagnostic,
     lock::lock,
-    notes::Notes,
-    plugin::{self, Environment, Purpose, Shared},
-    stage::{Fetch, Filter, List, Push},
+    plugin::{self, Shared},
 };
 
 /// A larger text is no pipeline: 4 MiB.
 const MAX_BYTES: usize = 4 << 20;
-
-/// What the text does not say.
-#[derive(Clone)]
-pub struct Settings {
-    /// The directory that relative paths start from.
-    pub base: PathBuf,
-    /// The environment.
-    pub environment: Environment,
-    /// What the pipeline is built for.
-    pub purpose: Purpose,
-    /// What is remembered between runs.
-    pub notes: Notes,
-}
-
-/// A pipeline, and what should be said about it all the same.
-pub struct Loaded {
-    /// The pipeline.
-    pub pipeline: Pipeline,
-    /// Things that do not stop the run.
-    pub warnings: Vec<Diagnostic>,
-}
-
-/// The stages of a piece of a pipeline.
-pub struct Parts {
-    /// What is in `[list]`.
-    pub list: Option<Named<dyn List>>,
-    /// What is in each `[[filter]]`.
-    pub filters: Vec<Named<dyn Filter>>,
-    /// What is in `[fetch]`.
-    pub fetch: Option<Named<dyn Fetch>>,
-    /// What is in each `[[push]]`.
-    pub pushes: Vec<Named<dyn Push>>,
-    /// Things that do not stop the run.
-    pub warnings: Vec<Diagnostic>,
-}
 
 /// Reads a pipeline. `file` is its name for diagnostics, as the user wrote it. Nothing is asked of any network.
 ///

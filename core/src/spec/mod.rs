@@ -14,6 +14,7 @@ mod load;
 mod locate;
 mod mask;
 mod options;
+mod parts;
 mod pipeline;
 mod read;
 mod schema;
@@ -22,8 +23,9 @@ mod stages;
 mod words;
 mod written;
 
-pub use load::{Loaded, Parts, Settings, load, load_parts};
+pub use load::{load, load_parts};
 pub use options::{Compare, IndexMode, Overlaps, RunOptions, Verify};
+pub use parts::{Loaded, Parts, Settings};
 pub use pipeline::{Named, OpenPipeline, Pipeline};
 pub use schema::schema;
 
