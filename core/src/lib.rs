@@ -32,6 +32,7 @@ mod lock;
 pub mod login;
 pub mod notes;
 pub mod outlet;
+mod panic;
 pub mod plugin;
 pub mod report;
 pub mod secret;

@@ -26,6 +26,7 @@ use crate::{
     content::{Descriptor, Digest, ImageRef, Manifest, Repository, Tag},
     error::{Error, ErrorKind, Result},
     job::{Job, Listing, Resolved},
+    panic::panic_message,
     spec::{Named, OpenPipeline},
     stage::{Fetch, Filter, Known, Lost, Offer, Push, Slot, StoreId, Verdict, Want},
 };
@@ -55,13 +56,10 @@ struct Broken(Error);
 pub(super) fn error_of(panic: &(dyn Any + Send)) -> Error {
     match panic.downcast_ref::<Broken>() {
         Some(Broken(error)) => error.clone(),
-        None => Error::new(ErrorKind::Bug, format!("a stage broke while it worked on this image: {}", text_of(panic))),
+        None => {
+            Error::new(ErrorKind::Bug, format!("a stage broke while it worked on this image: {}", panic_message(panic)))
+        }
     }
-}
-
-pub(super) fn text_of(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
 }
 
 /// Ends with an error when no byte passed for a long time; only then it is asked what of.
@@ -101,7 +99,7 @@ impl Slot for FencedSlot {
         }
         // Reading is done within: the source may be the one that broke.
         AssertUnwindSafe(inner.fill(blob)).catch_unwind().await.unwrap_or_else(|panic| {
-            let (push, text) = (&fence.inner.kind, text_of(&*panic));
+            let (push, text) = (&fence.inner.kind, panic_message(&*panic));
             Err(Error::new(ErrorKind::Bug, format!("a stage broke while a blob went to the push `{push}`: {text}")))
         })
     }
@@ -146,7 +144,8 @@ impl<S: ?Sized> Fence<S> {
     }
 
     fn broke(&self, doing: &str, panic: &(dyn Any + Send)) -> Error {
-        let message = format!("the {} `{}` broke while it {doing}: {}", self.role, self.inner.kind, text_of(panic));
+        let message =
+            format!("the {} `{}` broke while it {doing}: {}", self.role, self.inner.kind, panic_message(panic));
         Error::new(ErrorKind::Bug, message)
     }
 

@@ -75,7 +75,12 @@ pub(super) struct RunState {
 }
 
 impl RunState {
-    pub(super) fn new(pipeline: OpenPipeline, cancel: &Cancel, observer: &Arc<dyn Observer>, mode: RunMode) -> Arc<Self> {
+    pub(super) fn new(
+        pipeline: OpenPipeline,
+        cancel: &Cancel,
+        observer: &Arc<dyn Observer>,
+        mode: RunMode,
+    ) -> Arc<Self> {
         let transfers = pipeline.run.transfers.map_or(TRANSFERS, std::num::NonZero::get);
         Arc::new(Self {
             pipeline: super::fence::around(pipeline),

@@ -63,8 +63,8 @@ pub use example::example;
 pub use fields::{Field, fields};
 pub use key_path::KeyPath;
 pub(crate) use key_path::Step;
-pub use shared::Shared;
 pub use section::{Section, SectionPlugin, SectionReport, Sections, linked_sections};
+pub use shared::Shared;
 
 use crate::stage::{Fetch, Filter, List, Push};
 

@@ -1,6 +1,11 @@
 //! From the tables of a file to a pipeline: every stage and section is read, then every one of them is built.
 
-use std::{ops::Range, path::Path, sync::Arc};
+use std::{
+    ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::Arc,
+};
 
 use serde::Deserialize;
 use toml::{
@@ -18,7 +23,10 @@ use super::{
 };
 use crate::{
     notes::Notes,
-    plugin::{BuildContext, KeyPath, Problem, Role, SectionPlugin, SectionReport, Sections, Shared, Stage},
+    panic::panic_message,
+    plugin::{
+        BuildContext, ConfigError, KeyPath, Problem, Role, SectionPlugin, SectionReport, Sections, Shared, Stage,
+    },
     stage::{Fetch, Filter, List, Push},
     tally::Tallies,
 };
@@ -153,9 +161,19 @@ fn build_sections(
             None => sections.fail(section.table()),
         }
     }
-    for (section, _) in tables {
-        // What went wrong is in the reports.
-        let _ = section.build(sections, cx);
+    for (section, table) in tables {
+        // Errors of a section are in the reports.
+        let built = caught(&Scope::section(section.table()), || {
+            let _ = section.build(sections, cx);
+            Ok(())
+        });
+        if let Err(error) = built {
+            sections.fail(section.table());
+            error.into_problems().into_iter().for_each(|problem| {
+                let scope = Scope::section(section.table());
+                add(problem, table.span(), &scope, findings);
+            });
+        }
     }
 }
 
@@ -166,7 +184,8 @@ fn build<S: ?Sized>(
     findings: &mut Findings,
 ) -> Option<Named<S>> {
     let Selected { kind, table, scope, build } = stage?;
-    let result = build?(cx);
+    let build = build?;
+    let result = caught(&scope, || build(cx));
     let warnings = cx.take_warnings();
     let (stage, problems) = match result {
         Ok(stage) => (role(stage), Vec::new()),
@@ -177,6 +196,14 @@ fn build<S: ?Sized>(
         add(problem, span, &scope, findings);
     }
     stage.map(|stage| Named::new(kind, Arc::from(stage)))
+}
+
+/// Calls a plugin that builds something. A panic becomes an error that names the plugin.
+fn caught<T>(scope: &Scope, build: impl FnOnce() -> Result<T, ConfigError>) -> Result<T, ConfigError> {
+    catch_unwind(AssertUnwindSafe(build)).unwrap_or_else(|panic| {
+        let message = format!("the {} broke while it was built: {}", scope.named(), panic_message(&*panic));
+        Err(ConfigError::new(message).hint("this is a mistake in the plugin"))
+    })
 }
 
 /// All of them, or none if one is missing; every one is built in any case, so that all of their problems are told.

@@ -58,6 +58,11 @@ impl Scope {
         Self { root: KeyPath::new().key(name), ..Self::table(name) }
     }
 
+    /// Returns the name of the plugin for a message: ``filter `platform` ``, `` `[registries]` ``.
+    pub(super) fn named(&self) -> &str {
+        self.note.strip_prefix("in ").unwrap_or(&self.note)
+    }
+
     /// Says that nobody wrote this stage.
     pub(super) fn left_out(mut self, table: &str) -> Self {
         self.note = format!("{}, which is used because there is no `{table}`", self.note);

@@ -86,8 +86,9 @@ impl Run {
             Ok(Err(error)) => self.listing_failed(only, error),
             Err(panic) => {
                 let kind = &self.engine.pipeline.list.kind;
-                let text =
-                    panic.try_into_panic().map_or_else(|error| error.to_string(), |panic| fence::text_of(&*panic));
+                let text = panic
+                    .try_into_panic()
+                    .map_or_else(|error| error.to_string(), |panic| crate::panic::panic_message(&*panic));
                 let error = Error::new(ErrorKind::Bug, format!("the list `{kind}` broke: {text}"));
                 self.listing_failed(only, error);
             }

@@ -426,6 +426,13 @@ fn sections_that_need_each_other_are_told() {
 }
 
 #[test]
+fn a_plugin_that_panics_while_it_is_built_is_named() {
+    let found = told(&format!("{LIST}[[filter]]\nuse = \"platform\"\nkeep = [\"linux/amd64\"]\nlimit = 66\n"));
+    assert!(found.contains("error: the filter `platform` broke while it was built: told to\n"), "{found}");
+    assert!(found.contains("  --> mirror.toml:3:1\n") && found.contains("   = in filter `platform`"), "{found}");
+}
+
+#[test]
 fn a_text_over_four_mebibytes_is_refused_unread() {
     let found = run(&format!("{LIST}#{}", "x".repeat(4 << 20))).err().expect("it is too large");
     insta::assert_snapshot!(rendered(&found), @r#"

@@ -217,6 +217,7 @@ impl StageConfig<dyn Filter> for Platforms {
         if self.keep.iter().any(|platform| platform.0 == "boom/boom") {
             return Err(ConfigError::new("no such platform").at(KeyPath::new().key("keep").index(9)));
         }
+        assert!(self.limit != Some(66), "told to");
         let limit = match self.without {
             Without::Drop => self.limit.unwrap_or(100),
             Without::Keep => 0,

@@ -68,7 +68,7 @@ password = { env = "SET" }
 #[test]
 fn filters_keep_the_order_of_the_file() {
     let filter = |limit| format!("[[filter]]\nuse = \"platform\"\nkeep = [\"linux/amd64\"]\nlimit = {limit}\n");
-    let pipeline = right(&format!("{LEAST}{}{}{}", filter(3), filter(1), filter(2))).pipeline;
+    let pipeline = right(&format!("{LEAST}{}{}{}", filter(3), filter(1), filter(2))).pipeline.open().unwrap();
     let candidate = |n: usize| Candidate::new(Version::Tag(format!("v{n}").parse().unwrap()));
     let limits: Vec<_> = pipeline
         .filters
