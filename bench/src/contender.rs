@@ -63,9 +63,15 @@ pub(crate) enum Place {
 pub(crate) struct Way {
     pub(crate) from: Place,
     pub(crate) to: Vec<Place>,
+    /// The certificate that contenders must trust, if registries speak https.
+    pub(crate) authority: Option<PathBuf>,
 }
 
 impl Way {
+    fn is_tls(&self) -> bool {
+        self.authority.is_some()
+    }
+
     fn hosts(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.from).chain(&self.to).filter_map(|place| match place {
             Place::Host(host) => Some(host.as_str()),
@@ -74,22 +80,33 @@ impl Way {
     }
 }
 
-/// Everybody who is found: ours beside this program or on the path, the others on the path.
-pub(crate) fn find(only: &[String]) -> Vec<Contender> {
-    let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned()));
+/// Returns all contenders that are found: ours beside this program or on the path, other builds of it (`beside`, by
+/// name and program), and the others on the path.
+pub(crate) fn find(only: &[String], beside: &[(String, PathBuf)]) -> Vec<Contender> {
+    let own = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned()));
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let dirs: Vec<PathBuf> = beside.into_iter().chain(std::env::split_paths(&path)).collect();
-    KINDS
+    let dirs: Vec<PathBuf> = own.into_iter().chain(std::env::split_paths(&path)).collect();
+    let others = beside.iter().map(|(name, program)| Contender {
+        name: name.clone(),
+        program: program.clone(),
+        kind: Kind::Sealift,
+    });
+    let found = KINDS
         .into_iter()
         .filter(|(_, program, _)| only.is_empty() || only.iter().any(|wanted| wanted == program))
         .filter_map(|(name, program, kind)| {
             let program = dirs.iter().map(|dir| dir.join(program)).find(|file| file.is_file())?;
             Some(Contender { name: name.to_owned(), program, kind })
-        })
-        .collect()
+        });
+    others.chain(found).collect()
 }
 
 impl Contender {
+    /// Returns true for builds of Sealift.
+    pub(crate) fn is_ours(&self) -> bool {
+        matches!(self.kind, Kind::Sealift | Kind::Trusting)
+    }
+
     /// Whether there is a way to tell it to do this so that the same images arrive.
     pub(crate) fn does(&self, task: Task) -> bool {
         use Kind::{Crane, ImageSyncer, Ocync, Oras, Regsync, Sealift, Skopeo, Trusting};

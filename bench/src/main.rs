@@ -4,6 +4,7 @@
 //! starts with an empty destination, in turn, several rounds; medians and ratios are printed, because the seconds of
 //! one machine say little. `docs/performance.md` tells how to read them.
 
+mod console;
 mod contender;
 mod corpus;
 mod figures;
@@ -31,7 +32,7 @@ fn main() -> ExitCode {
     match bench(&Options::parse()) {
         Ok(code) => code,
         Err(error) => {
-            table::say(&format!("error: {error:#}"));
+            console::say(&format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -39,7 +40,7 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn bench(options: &Options) -> Result<ExitCode> {
-    let contenders = contender::find(&options.only);
+    let contenders = contender::find(&options.only, &options.beside);
     ensure!(!contenders.is_empty(), "no contender is found: build one with `cargo build --release`");
     let mut sources = Sources::default();
     let mut all = Vec::new();

@@ -92,7 +92,7 @@ pub(crate) fn stub() -> Option<ExitCode> {
     (arguments.next()? == STUB).then(|| match measured(arguments.collect()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            crate::table::say(&format!("{error:#}"));
+            crate::console::say(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     })

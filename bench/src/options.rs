@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Parser, ValueEnum};
 
-use crate::scenario::{Distance, Scenario, Task};
+use crate::scenario::{Access, Distance, Scenario, Task};
 
 /// Compares programs that copy images.
 #[derive(Parser)]
@@ -15,6 +15,12 @@ pub(crate) struct Options {
     /// How far the registries are; may be given several times. Default: both
     #[arg(long, value_enum)]
     distance: Vec<Distance>,
+    /// Lets registries speak https with a certificate made for the run
+    #[arg(long)]
+    tls: bool,
+    /// Lets registries want tokens, which a token service gives to everybody
+    #[arg(long)]
+    tokens: bool,
     /// Rounds; the median counts
     #[arg(long, default_value_t = 3)]
     rounds: usize,
@@ -27,6 +33,9 @@ pub(crate) struct Options {
     /// Who takes part; may be given several times. Default: everybody who is found
     #[arg(long)]
     pub(crate) only: Vec<String>,
+    /// Adds another build of Sealift, to compare two states of the code; may be given several times
+    #[arg(long, value_name = "NAME=PROGRAM", value_parser = named_program)]
+    pub(crate) beside: Vec<(String, PathBuf)>,
     /// Writes the figures of all rounds to this file
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
@@ -42,6 +51,7 @@ impl Options {
         let scenario = |task: Task, distance: Distance| Scenario {
             task,
             distance,
+            access: Access { tls: self.tls, tokens: self.tokens },
             rounds: self.rounds.max(1),
             delay: Duration::from_millis(if distance == Distance::Far { self.delay_ms } else { 0 }),
             bytes_per_second: if distance == Distance::Far { self.bytes_per_second } else { 0 },
@@ -51,6 +61,11 @@ impl Options {
         all.sort_by_key(|scenario| scenario.task.shape());
         all
     }
+}
+
+fn named_program(text: &str) -> Result<(String, PathBuf), String> {
+    let (name, program) = text.split_once('=').ok_or("expected NAME=PROGRAM")?;
+    Ok((name.to_owned(), PathBuf::from(program)))
 }
 
 fn all_or<T: ValueEnum + Clone>(some: &[T]) -> Vec<T> {

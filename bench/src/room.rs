@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use sealift_testkit::registry::Registry;
+use sealift_testkit::registry::{Registry, Setup};
 use tempfile::TempDir;
 
 const RAM: &str = "/dev/shm";
@@ -52,7 +52,15 @@ impl Room {
     /// # Errors
     /// If there is no `docker-registry`.
     pub(crate) fn registry(self) -> Result<Registry> {
-        let setup = Registry::with().lean();
+        self.registry_with(|setup| setup)
+    }
+
+    /// Starts a registry there, changed by `change`.
+    ///
+    /// # Errors
+    /// If there is no `docker-registry`.
+    pub(crate) fn registry_with(self, change: impl FnOnce(Setup) -> Setup) -> Result<Registry> {
+        let setup = change(Registry::with().lean());
         let setup = if self == Self::Memory { setup.in_ram() } else { setup };
         setup.start().context("`docker-registry` is needed and not installed")
     }

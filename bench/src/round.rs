@@ -1,22 +1,27 @@
 //! Everybody in turn, several rounds: into an empty destination, and again with nothing changed.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Result;
 use sealift_serve::access::{RequestKind, Requests};
 use sealift_testkit::{
     proxy::{Network, Proxy},
-    registry::Registry,
+    registry::{Registry, Setup, TokenAuth},
+    tls::Identity,
+    token_service::{self, TokenService},
 };
 use tempfile::TempDir;
 
 use crate::{
+    console,
     contender::{Contender, Place, Way},
     measure,
     room::Room,
     scenario::{Phase, Rounds, Run, Scenario, Task},
     source::{Source, Sources},
-    table,
 };
 
 /// Lets everybody run who can do this. Who fails once takes no further part.
@@ -26,13 +31,13 @@ use crate::{
 pub(crate) async fn run(scenario: &Scenario, contenders: &[Contender], sources: &mut Sources) -> Result<Vec<Rounds>> {
     let source = sources.of(scenario.task.shape()).await?;
     let able: Vec<&Contender> = contenders.iter().filter(|one| one.does(scenario.task)).collect();
-    let mut all: Vec<Rounds> = able.iter().map(|one| Rounds { name: one.name.clone(), ..Rounds::default() }).collect();
+    let mut all: Vec<Rounds> = able.iter().map(|one| Rounds { name: one.name.clone(), ours: one.is_ours(), ..Rounds::default() }).collect();
     for round in 0..scenario.rounds {
         for (contender, rounds) in able.iter().zip(&mut all).filter(|(_, rounds)| rounds.failed.is_none()) {
-            table::note(&format!("{scenario}: round {} of {}: {}", round + 1, scenario.rounds, contender.name));
+            console::note(&format!("{scenario}: round {} of {}: {}", round + 1, scenario.rounds, contender.name));
             let ground = Ground::new(scenario, source).await?;
             if let Err(error) = ground.play(scenario, contender, source, rounds).await {
-                table::note(&format!("{} is out: {error:#}", contender.name));
+                console::note(&format!("{} is out: {error:#}", contender.name));
                 rounds.failed = Some(format!("{error:#}"));
             }
         }
@@ -44,8 +49,18 @@ pub(crate) async fn run(scenario: &Scenario, contenders: &[Contender], sources: 
 struct Ground {
     targets: Vec<Registry>,
     proxies: Vec<Proxy>, // they end with the round; the first one is the source's
+    guard: Option<Guard>,
     directory: TempDir,
     home: TempDir,
+}
+
+/// What stands before the registries if they are not open to plain HTTP.
+struct Guard {
+    /// The source's content behind the guard.
+    source: Registry,
+    /// The token service and its proxy, if tokens are wanted.
+    _tokens: Option<(TokenService, Option<Proxy>)>,
+    authority: Option<PathBuf>,
 }
 
 impl Ground {
@@ -53,15 +68,63 @@ impl Ground {
         let task = scenario.task;
         let stored = task.destinations() + usize::from(matches!(task, Task::Stage | Task::Load));
         let room = Room::with(task.shape().bytes() * stored as u64)?;
-        let targets = (0..task.destinations()).map(|_| room.registry()).collect::<Result<Vec<_>>>()?;
+        let home = tempfile::tempdir()?;
         let network = Network { delay: scenario.delay, bytes_per_second: scenario.bytes_per_second, cut_after: 0 };
-        let mut proxies = Vec::new();
-        if !scenario.delay.is_zero() || scenario.bytes_per_second > 0 {
-            for registry in std::iter::once(&source.registry).chain(&targets) {
-                proxies.push(Proxy::start(registry.addr(), network).await);
+        let is_far = !scenario.delay.is_zero() || scenario.bytes_per_second > 0;
+        let far = async |addr| if is_far { Some(Proxy::start(addr, network).await) } else { None };
+        let identity = scenario.access.tls.then(Identity::generate);
+        let tokens = if scenario.access.tokens {
+            let service = match &identity {
+                Some(identity) => TokenService::start_tls(&[], identity).await,
+                None => TokenService::start(&[]).await,
+            };
+            service.rights(|_, _, _| true);
+            let proxy = far(service.addr()).await;
+            Some((service, proxy))
+        } else {
+            None
+        };
+        let auth = tokens.as_ref().map(|(service, proxy)| TokenAuth {
+            realm: proxy.as_ref().map_or_else(|| service.realm(), |proxy| service.realm_at(&proxy.host())),
+            service: token_service::SERVICE.to_owned(),
+            issuer: token_service::ISSUER.to_owned(),
+            root_certs: service.certificate_pem().to_owned(),
+        });
+        let guarded = |mut setup: Setup| {
+            if let Some(identity) = &identity {
+                setup = setup.tls(identity.certificate.clone(), identity.key.clone());
             }
+            match &auth {
+                Some(auth) => setup.token(auth.clone()),
+                None => setup,
+            }
+        };
+        let targets = (0..task.destinations()).map(|_| room.registry_with(guarded)).collect::<Result<Vec<_>>>()?;
+        let guard = if scenario.access.is_plain() {
+            None
+        } else {
+            let authority = match &identity {
+                Some(identity) => {
+                    let file = home.path().join("authority.pem");
+                    std::fs::write(&file, &identity.authority)?;
+                    Some(file)
+                }
+                None => None,
+            };
+            let front = room.registry_with(|setup| guarded(setup).storage(source.registry.storage()))?;
+            Some(Guard { source: front, _tokens: tokens, authority })
+        };
+        let mut proxies = Vec::new();
+        let source = guard.as_ref().map_or(&source.registry, |guard| &guard.source);
+        for registry in std::iter::once(source).chain(&targets) {
+            proxies.extend(far(registry.addr()).await);
         }
-        Ok(Self { targets, proxies, directory: room.directory()?, home: tempfile::tempdir()? })
+        Ok(Self { targets, proxies, guard, directory: room.directory()?, home })
+    }
+
+    /// The registry that contenders read from.
+    fn source<'a>(&'a self, source: &'a Source) -> &'a Registry {
+        self.guard.as_ref().map_or(&source.registry, |guard| &guard.source)
     }
 
     /// Host and port of the source (0) or of a destination (from 1), as this round sees them.
@@ -72,27 +135,30 @@ impl Ground {
     fn way(&self, task: Task, source: &Source) -> Way {
         let to = self.targets.iter().enumerate().map(|(at, target)| Place::Host(self.host(at + 1, target))).collect();
         let directory = || Place::Directory(self.directory.path().join("images"));
+        let authority = self.guard.as_ref().and_then(|guard| guard.authority.clone());
+        let from = Place::Host(self.host(0, self.source(source)));
         match task {
-            Task::Stage => Way { from: Place::Host(self.host(0, &source.registry)), to: vec![directory()] },
-            Task::Load => Way { from: directory(), to },
-            _ => Way { from: Place::Host(self.host(0, &source.registry)), to },
+            Task::Stage => Way { from, to: vec![directory()], authority },
+            Task::Load => Way { from: directory(), to, authority },
+            _ => Way { from, to, authority },
         }
     }
 
     async fn play(&self, scenario: &Scenario, one: &Contender, source: &Source, rounds: &mut Rounds) -> Result<()> {
         if scenario.task == Task::Load {
             // Everybody loads what it staged itself, from near; that is not measured.
-            let near = Way { from: Place::Host(source.registry.host()), to: self.way(Task::Stage, source).to };
+            let to = self.way(Task::Stage, source).to;
+            let near = Way { from: Place::Host(source.registry.host()), to, authority: None };
             self.command(Task::Stage, one, source, &near).await?;
         }
         let way = self.way(scenario.task, source);
         for phase in [Phase::Cold, Phase::Again] {
-            source.registry.reset();
+            self.source(source).reset();
             self.targets.iter().for_each(Registry::reset);
-            let before = self.registries_cpu_s(&source.registry);
+            let before = self.registries_cpu_s(self.source(source));
             let used = self.command(scenario.task, one, source, &way).await?;
-            let registries_cpu_s = self.registries_cpu_s(&source.registry) - before;
-            let run = Run { registries_cpu_s, ..self.count(used, &source.registry) };
+            let registries_cpu_s = self.registries_cpu_s(self.source(source)) - before;
+            let run = Run { registries_cpu_s, ..self.count(used, self.source(source)) };
             match phase {
                 Phase::Cold => rounds.cold.push(run),
                 Phase::Again => rounds.again.push(run),

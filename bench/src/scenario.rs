@@ -59,11 +59,28 @@ pub(crate) enum Distance {
     Far,
 }
 
+/// How registries are spoken to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Access {
+    /// Whether they speak https.
+    pub(crate) tls: bool,
+    /// Whether they want the tokens of a token service.
+    pub(crate) tokens: bool,
+}
+
+impl Access {
+    /// Returns true if the registries speak plain HTTP and let everybody in.
+    pub(crate) fn is_plain(self) -> bool {
+        self == Self::default()
+    }
+}
+
 /// One scenario.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Scenario {
     pub(crate) task: Task,
     pub(crate) distance: Distance,
+    pub(crate) access: Access,
     pub(crate) rounds: usize,
     /// Each way takes this long.
     pub(crate) delay: Duration,
@@ -80,6 +97,12 @@ impl fmt::Display for Scenario {
                 write!(f, ", {} MiB/s a connection", self.bytes_per_second >> 20)?;
             }
         }
+        if self.access.tls {
+            f.write_str(", TLS")?;
+        }
+        if self.access.tokens {
+            f.write_str(", tokens")?;
+        }
         Ok(())
     }
 }
@@ -95,6 +118,8 @@ pub(crate) struct Results {
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Rounds {
     pub(crate) name: String,
+    /// Whether it is a build of Sealift; the others are what it is compared with.
+    pub(crate) ours: bool,
     /// Into an empty destination.
     pub(crate) cold: Vec<Run>,
     /// Once more, with nothing changed.

@@ -4,9 +4,9 @@ use anyhow::Result;
 use sealift_testkit::registry::Registry;
 
 use crate::{
+    console,
     corpus::{Corpus, Shape},
     room::Room,
-    table,
 };
 
 /// A filled registry.
@@ -29,7 +29,7 @@ impl Sources {
         if self.0.as_ref().is_none_or(|source| source.shape != shape) {
             self.0 = None; // makes room first
             let registry = Room::with(shape.bytes())?.registry()?;
-            table::note(&format!("filling a registry with the corpus {shape:?}"));
+            console::note(&format!("filling a registry with the corpus {shape:?}"));
             let corpus = shape.fill(&registry).await?;
             self.0 = Some(Source { registry, corpus, shape });
         }

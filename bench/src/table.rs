@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    contender::{OURS, TRUSTING},
+    console::say,
     scenario::{Phase, Results, Rounds, Run},
 };
 
@@ -32,7 +32,7 @@ pub(crate) fn print(results: &Results) {
 fn costs(rounds: &Rounds, phase: Phase, all: &[Rounds]) -> String {
     let of = |figure: fn(&Run) -> f64| rounds.median(phase, figure).unwrap_or_default();
     let ratio = |figure: fn(&Run) -> f64| {
-        let ratio = rounds.ratio_to_best(all.iter().filter(|other| !is_ours(other)), phase, figure);
+        let ratio = rounds.ratio_to_best(all.iter().filter(|other| !other.ours), phase, figure);
         ratio.map_or("–".to_owned(), |ratio| format!("{ratio:.2}"))
     };
     format!(
@@ -48,11 +48,6 @@ fn costs(rounds: &Rounds, phase: Phase, all: &[Rounds]) -> String {
         of(|run| run.target as f64),
         of(|run| run.source_bytes as f64 / 1e6),
     )
-}
-
-/// Whether it is one of ours: the others are what it is compared with.
-pub(crate) fn is_ours(rounds: &Rounds) -> bool {
-    rounds.name == OURS || rounds.name == TRUSTING
 }
 
 /// Requests by side, method and kind: a row for each, a column for each contender.
@@ -74,16 +69,4 @@ fn kinds(contenders: &[Rounds]) {
         };
         say(&format!("| {row} | {} |", columns.iter().map(cell).collect::<Vec<_>>().join(" | ")));
     }
-}
-
-/// Prints a line of the result.
-#[expect(clippy::print_stdout, reason = "the table is what this program is for")]
-pub(crate) fn say(line: &str) {
-    println!("{line}");
-}
-
-/// Prints what is being done, beside the result.
-#[expect(clippy::print_stderr, reason = "whoever waits wants to see for what")]
-pub(crate) fn note(line: &str) {
-    eprintln!("{line}");
 }

@@ -5,9 +5,9 @@
 //! much slower than the best.
 
 use crate::{
+    console::say,
     contender::{OURS, TRUSTING},
     scenario::{Distance, Phase, Results, Rounds, Run, Task},
-    table::{is_ours, say},
 };
 
 #[cfg(test)]
@@ -128,7 +128,7 @@ impl Target {
         let others: Vec<&Rounds> = results
             .contenders
             .iter()
-            .filter(|rounds| !is_ours(rounds) && !rounds.of(self.phase).is_empty())
+            .filter(|rounds| !rounds.ours && !rounds.of(self.phase).is_empty())
             .filter(|rounds| {
                 !matches!(self.limit, Limit::HashingRatio { .. }) || !NOT_HASHING.contains(&rounds.name.as_str())
             })

@@ -12,4 +12,5 @@ pub mod memory;
 pub mod program;
 pub mod proxy;
 pub mod registry;
+pub mod tls;
 pub mod token_service;

@@ -23,6 +23,8 @@ use ring::{
 };
 use serde_json::{Value, json};
 
+use crate::tls::{Identity, TlsListener};
+
 /// The service name that tokens are for.
 pub const SERVICE: &str = "testkit registry";
 
@@ -46,6 +48,7 @@ pub type Rights = Box<dyn Fn(Option<&str>, &str, &str) -> bool + Send + Sync>;
 /// A running token service.
 pub struct TokenService {
     addr: SocketAddr,
+    scheme: &'static str,
     certificate: String,
     shared: Arc<Shared>,
     task: tokio::task::JoinHandle<()>,
@@ -70,6 +73,18 @@ impl TokenService {
     /// # Panics
     /// If loopback cannot be listened on.
     pub async fn start(users: &[(&str, &str)]) -> Self {
+        Self::start_with(users, None).await
+    }
+
+    /// Starts one that speaks https.
+    ///
+    /// # Panics
+    /// If loopback cannot be listened on.
+    pub async fn start_tls(users: &[(&str, &str)], identity: &Identity) -> Self {
+        Self::start_with(users, Some(identity)).await
+    }
+
+    async fn start_with(users: &[(&str, &str)], identity: Option<&Identity>) -> Self {
         let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).expect("a key can be made");
         let params = rcgen::CertificateParams::new(vec!["tokens.test".to_owned()]).expect("a valid name");
         let certificate = params.self_signed(&pair).expect("a certificate can be made");
@@ -86,13 +101,30 @@ impl TokenService {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback can be listened on");
         let addr = listener.local_addr().expect("a bound socket has an address");
         let app = Router::new().route("/token", get(token)).with_state(Arc::clone(&shared));
-        let task = tokio::spawn(async move { drop(axum::serve(listener, app).await) });
-        Self { addr, certificate: certificate.pem(), shared, task }
+        let scheme = if identity.is_some() { "https" } else { "http" };
+        let task = match identity.map(Identity::acceptor) {
+            Some(acceptor) => {
+                let listener = TlsListener { listener, acceptor };
+                tokio::spawn(async move { drop(axum::serve(listener, app).await) })
+            }
+            None => tokio::spawn(async move { drop(axum::serve(listener, app).await) }),
+        };
+        Self { addr, scheme, certificate: certificate.pem(), shared, task }
     }
 
     /// Where tokens are given.
     pub fn realm(&self) -> String {
-        format!("http://{}/token", self.addr)
+        self.realm_at(&self.addr.to_string())
+    }
+
+    /// Where tokens are given if a proxy at `host` stands before it.
+    pub fn realm_at(&self, host: &str) -> String {
+        format!("{}://{host}/token", self.scheme)
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
     }
 
     /// The certificate that the registry must trust.

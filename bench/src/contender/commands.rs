@@ -48,7 +48,7 @@ impl Ask<'_> {
     pub(super) fn image_syncer(&self) -> Result<Vec<Command>> {
         let mut command = self.start();
         command.arg("--images").arg(self.file("images.yaml", &self.rules())?);
-        command.arg("--auth").arg(self.file("auth.yaml", &files::insecure(self.way.hosts()))?);
+        command.arg("--auth").arg(self.file("auth.yaml", &files::insecure(self.way))?);
         command.args(self.platform());
         Ok(vec![command])
     }
@@ -68,29 +68,32 @@ impl Ask<'_> {
 
     /// Whole repositories with `sync`; single images, and everything with a directory at one end, with `copy`.
     pub(super) fn skopeo(&self) -> Vec<Command> {
+        let verify: &[&str] =
+            if self.way.is_tls() { &[] } else { &["--src-tls-verify=false", "--dest-tls-verify=false"] };
         if matches!(self.task, Task::Literal | Task::Stage | Task::Load) {
             return self.each_image(|command, from, to| {
                 command.args(["--insecure-policy", "copy", "--all", "--quiet"]);
-                command.args(["--src-tls-verify=false", "--dest-tls-verify=false"]);
+                command.args(verify);
                 command.arg(transport(from)).arg(transport(to));
             });
         }
         self.each_repository(|command, repository, from, to| {
             let project = repository.rsplit_once('/').map_or("", |(project, _)| project);
             command.args(["--insecure-policy", "sync", "--all", "--src", "docker", "--dest", "docker"]);
-            command.args(["--src-tls-verify=false", "--dest-tls-verify=false"]);
+            command.args(verify);
             command.arg(format!("{from}/{repository}")).arg(format!("{to}/{project}"));
         })
     }
 
     pub(super) fn crane(&self) -> Vec<Command> {
+        let plain: &[&str] = if self.way.is_tls() { &[] } else { &["--insecure"] };
         if self.task == Task::Literal {
             return self.each_image(|command, from, to| {
-                command.args(["copy", "--insecure"]).arg(from.plain()).arg(to.plain());
+                command.arg("copy").args(plain).arg(from.plain()).arg(to.plain());
             });
         }
         self.each_repository(|command, repository, from, to| {
-            command.args(["copy", "--insecure", "-a", "-j", "8"]);
+            command.args(["copy", "-a", "-j", "8"]).args(plain);
             command.arg(format!("{from}/{repository}")).arg(format!("{to}/{repository}"));
         })
     }
@@ -98,8 +101,15 @@ impl Ask<'_> {
     pub(super) fn oras(&self) -> Vec<Command> {
         self.each_image(|command, from, to| {
             command.arg("cp");
-            command.arg(if from.in_directory() { "--from-oci-layout" } else { "--from-plain-http" });
-            command.arg(if to.in_directory() { "--to-oci-layout" } else { "--to-plain-http" });
+            for (image, layout, plain) in
+                [(from, "--from-oci-layout", "--from-plain-http"), (to, "--to-oci-layout", "--to-plain-http")]
+            {
+                match image.in_directory() {
+                    true => _ = command.arg(layout),
+                    false if self.way.is_tls() => {}
+                    false => _ = command.arg(plain),
+                }
+            }
             command.arg(from.plain()).arg(to.plain());
         })
     }
@@ -108,6 +118,7 @@ impl Ask<'_> {
         let mut command = Command::new(self.program);
         // Nothing of whoever runs this shines through: what is kept between runs is kept here.
         command.current_dir(self.folder).env("HOME", self.folder).env("XDG_CACHE_HOME", self.folder.join(".cache"));
+        command.envs(self.way.authority.iter().map(|file| ("SSL_CERT_FILE", file)));
         command
     }
 

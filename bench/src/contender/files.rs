@@ -32,15 +32,16 @@ pub(super) fn rules(corpus: &Corpus, way: &Way, literal: bool) -> String {
     text
 }
 
-/// image-syncer's logins: these hosts speak plain http.
-pub(super) fn insecure<'a>(hosts: impl Iterator<Item = &'a str>) -> String {
-    hosts.map(|host| format!("\"{host}\": {{insecure: true}}\n")).collect()
+/// image-syncer's logins: which hosts speak plain http.
+pub(super) fn insecure(way: &Way) -> String {
+    let insecure = !way.is_tls();
+    way.hosts().map(|host| format!("\"{host}\": {{insecure: {insecure}}}\n")).collect()
 }
 
 pub(super) fn regsync(corpus: &Corpus, way: &Way, literal: bool) -> String {
     let mut text = "version: 1\ncreds:\n".to_owned();
     for host in way.hosts() {
-        let _ = writeln!(text, "  - registry: {host}\n    tls: disabled");
+        let _ = writeln!(text, "  - registry: {host}\n    tls: {}", if way.is_tls() { "enabled" } else { "disabled" });
     }
     text.push_str("defaults:\n  parallel: 8\nsync:\n");
     let mut hosts = way.hosts();
@@ -64,10 +65,11 @@ pub(super) fn regsync(corpus: &Corpus, way: &Way, literal: bool) -> String {
 
 pub(super) fn ocync(corpus: &Corpus, way: &Way) -> String {
     let mut hosts = way.hosts();
-    let mut text = format!("registries:\n  src: {{ url: \"http://{}\" }}\n", hosts.next().unwrap_or_default());
+    let scheme = if way.is_tls() { "https" } else { "http" };
+    let mut text = format!("registries:\n  src: {{ url: \"{scheme}://{}\" }}\n", hosts.next().unwrap_or_default());
     let mut targets = Vec::new();
     for (number, to) in hosts.enumerate() {
-        let _ = writeln!(text, "  dst{number}: {{ url: \"http://{to}\" }}");
+        let _ = writeln!(text, "  dst{number}: {{ url: \"{scheme}://{to}\" }}");
         targets.push(format!("dst{number}"));
     }
     text.push_str("mappings:\n");
@@ -91,6 +93,7 @@ mod tests {
         let way = Way {
             from: Place::Host("f:1".to_owned()),
             to: vec![Place::Host("t:1".to_owned()), Place::Host("t:2".to_owned())],
+            authority: None,
         };
         assert_eq!(rules(&corpus, &way, false), "\"f:1/a/b\": [t:1/a/b, t:2/a/b]\n");
         assert_eq!(rules(&corpus, &way, true), "\"f:1/a/b:v1,v2\": [t:1/a/b, t:2/a/b]\n");

@@ -26,6 +26,7 @@ pub struct Setup {
     delete: bool,
     in_ram: bool,
     lean: bool,
+    storage: Option<PathBuf>,
     more: Vec<(String, Value)>,
 }
 
@@ -44,7 +45,16 @@ pub struct TokenAuth {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { htpasswd: None, token: None, tls: None, delete: true, in_ram: false, lean: false, more: Vec::new() }
+        Self {
+            htpasswd: None,
+            token: None,
+            tls: None,
+            delete: true,
+            in_ram: false,
+            lean: false,
+            storage: None,
+            more: Vec::new(),
+        }
     }
 }
 
@@ -80,6 +90,11 @@ impl Setup {
     /// whoever is measured, its share of the processors is in every figure.
     pub fn lean(self) -> Self {
         Self { lean: true, ..self }
+    }
+
+    /// Serves the content of another registry, which keeps it in this directory ([`Registry::storage`]).
+    pub fn storage(self, directory: PathBuf) -> Self {
+        Self { storage: Some(directory), ..self }
     }
 
     /// Sets a top-level part of its configuration, such as `validation`, as its documentation describes it.
@@ -120,7 +135,7 @@ impl Setup {
             // Where it listens is said at the level `info`.
             "log": { "level": if self.lean { "error" } else { "info" }, "formatter": "json" },
             "storage": {
-                "filesystem": { "rootdirectory": storage_in(dir.path()) },
+                "filesystem": { "rootdirectory": self.storage.clone().unwrap_or_else(|| storage_in(dir.path())) },
                 "delete": { "enabled": self.delete },
                 "maintenance": { "uploadpurging": { "enabled": false } },
             },
