@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::scenario::Access;
 use crate::{measure::Used, scenario::Scenario};
 
 fn rounds(name: &str, wall_s: f64, requests: usize) -> Rounds {
