@@ -31,7 +31,8 @@ use crate::{
 pub(crate) async fn run(scenario: &Scenario, contenders: &[Contender], sources: &mut Sources) -> Result<Vec<Rounds>> {
     let source = sources.of(scenario.task.shape()).await?;
     let able: Vec<&Contender> = contenders.iter().filter(|one| one.does(scenario.task)).collect();
-    let mut all: Vec<Rounds> = able.iter().map(|one| Rounds { name: one.name.clone(), ours: one.is_ours(), ..Rounds::default() }).collect();
+    let mut all: Vec<Rounds> =
+        able.iter().map(|one| Rounds { name: one.name.clone(), ours: one.is_ours(), ..Rounds::default() }).collect();
     for round in 0..scenario.rounds {
         for (contender, rounds) in able.iter().zip(&mut all).filter(|(_, rounds)| rounds.failed.is_none()) {
             console::note(&format!("{scenario}: round {} of {}: {}", round + 1, scenario.rounds, contender.name));

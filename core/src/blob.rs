@@ -19,22 +19,19 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 
 use crate::{
-    content::Descriptor,
+    content::{Descriptor, Hasher},
     error::{Error, ErrorKind, Result, Retry},
 };
 
-mod in_passing;
 mod tee;
 pub(crate) use tee::laggard;
 pub use tee::{TeeEnd, TeeOptions};
-
-use in_passing::InPassing;
 
 /// A byte stream with a name, that fails instead of ending if its bytes are not what the name says.
 pub struct Blob {
     descriptor: Descriptor,
     source: Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>,
-    check: Option<InPassing>,
+    check: Option<Hasher>,
     hashing: Hashing,
     enough: Option<Enough>,
     seen: u64,
@@ -51,7 +48,7 @@ type Explain = Box<dyn Fn(Error) -> Error + Send>;
 impl Blob {
     /// A blob that verifies what `source` yields against the descriptor: digest and, where it is known, size.
     pub fn new(descriptor: Descriptor, source: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Self {
-        let check = Some(InPassing::new(descriptor.digest.algorithm().hasher()));
+        let check = Some(descriptor.digest.algorithm().hasher());
         Self {
             descriptor,
             source: Box::pin(source),
@@ -85,7 +82,7 @@ impl Blob {
     /// its digest.
     pub(crate) fn verified_against(self, item: &Descriptor) -> Self {
         let hashing = if self.is_hashed() { self.hashing } else { Hashing(Arc::new(AtomicBool::new(true))) };
-        let check = self.check.or_else(|| Some(InPassing::new(item.digest.algorithm().hasher())));
+        let check = self.check.or_else(|| Some(item.digest.algorithm().hasher()));
         let size = item.known_size().unwrap_or(self.descriptor.size);
         let descriptor = Descriptor { size, ..self.descriptor };
         Self { descriptor, check, hashing, enough: None, ..self }
@@ -183,7 +180,7 @@ impl Blob {
         }
         let size = self.descriptor.known_size();
         if let Some(check) = &mut self.check {
-            check.take(&chunk, size == Some(self.seen));
+            check.update(&chunk);
         }
         match size {
             Some(size) if self.seen < size => Ok(Some(chunk)),
@@ -196,7 +193,7 @@ impl Blob {
         if let Some(size) = self.descriptor.known_size().filter(|size| *size != self.seen) {
             return Err(self.corrupt(format!("ended after {} of {size} bytes", self.seen)));
         }
-        match self.check.take().map(InPassing::finish) {
+        match self.check.take().map(Hasher::finish) {
             Some(found) if found != self.descriptor.digest => Err(self.corrupt(format!("has digest `{found}`"))),
             _ => Ok(()),
         }

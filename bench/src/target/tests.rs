@@ -1,8 +1,10 @@
 use std::time::Duration;
 
 use super::*;
-use crate::scenario::Access;
-use crate::{measure::Used, scenario::Scenario};
+use crate::{
+    measure::Used,
+    scenario::{Access, Scenario},
+};
 
 fn rounds(name: &str, wall_s: f64, requests: usize) -> Rounds {
     let run = Run {
@@ -11,11 +13,18 @@ fn rounds(name: &str, wall_s: f64, requests: usize) -> Rounds {
         target: requests,
         ..Run::default()
     };
-    Rounds { name: name.to_owned(), cold: vec![run.clone()], again: vec![run], failed: None }
+    Rounds { name: name.to_owned(), ours: name == OURS, cold: vec![run.clone()], again: vec![run], failed: None }
 }
 
 fn measured(task: Task, contenders: Vec<Rounds>) -> Vec<Results> {
-    let scenario = Scenario { task, distance: Near, rounds: 1, delay: Duration::ZERO, bytes_per_second: 0 };
+    let scenario = Scenario {
+        task,
+        distance: Near,
+        access: Access::default(),
+        rounds: 1,
+        delay: Duration::ZERO,
+        bytes_per_second: 0,
+    };
     vec![Results { scenario, contenders }]
 }
 

@@ -6,13 +6,8 @@
 
 use std::{fmt, str::FromStr};
 
-mod pair;
-mod sha256;
-
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use sha2::Digest as _;
-
-use self::sha256::Sha256;
+use sha2::{Digest as _, Sha256, Sha512};
 
 /// A hash algorithm that content may be named by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -49,7 +44,7 @@ enum Repr {
 impl Digest {
     /// The SHA-256 digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
-        Self(Repr::Sha256(sha2::Sha256::digest(bytes).into()))
+        Self(Repr::Sha256(Sha256::digest(bytes).into()))
     }
 
     /// Whether `bytes` have this digest.
@@ -100,7 +95,7 @@ impl Algorithm {
     pub fn hasher(self) -> Hasher {
         Hasher(match self {
             Self::Sha256 => State::Sha256(Sha256::new()),
-            Self::Sha512 => State::Sha512(Box::new(sha2::Sha512::new())),
+            Self::Sha512 => State::Sha512(Box::new(Sha512::new())),
         })
     }
 }
@@ -112,7 +107,7 @@ pub struct Hasher(State);
 #[derive(Clone)]
 enum State {
     Sha256(Sha256),
-    Sha512(Box<sha2::Sha512>),
+    Sha512(Box<Sha512>),
 }
 
 impl Hasher {
@@ -124,26 +119,10 @@ impl Hasher {
         }
     }
 
-    /// Takes the next pieces of two. Where [`Hasher::may_pair`] says yes, that costs about a third more than one of them.
-    pub(crate) fn update_both([one, other]: [&mut Self; 2], [ones, others]: [&[u8]; 2]) {
-        match (&mut one.0, &mut other.0) {
-            (State::Sha256(one), State::Sha256(other)) => Sha256::update_both([one, other], [ones, others]),
-            _ => {
-                one.update(ones);
-                other.update(others);
-            }
-        }
-    }
-
-    /// Whether it is worth something to take the next piece together with that of another.
-    pub(crate) fn may_pair(&self) -> bool {
-        matches!(self.0, State::Sha256(_)) && pair::is_worthwhile()
-    }
-
     /// The digest of everything that was taken.
     pub fn finish(self) -> Digest {
         Digest(match self.0 {
-            State::Sha256(state) => Repr::Sha256(state.finish()),
+            State::Sha256(state) => Repr::Sha256(state.finalize().into()),
             State::Sha512(state) => Repr::Sha512(Box::new(state.finalize().into())),
         })
     }
