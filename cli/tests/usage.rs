@@ -95,7 +95,7 @@ fn sync_takes_flags_as_image_syncer_does() {
         (&["-p6"], "transfers = 6"),
         (&["-p=7"], "transfers = 7"),
         (&["--proc", "0x10"], "transfers = 16"),
-        (&["--proc=1"], "listings = 1"),
+        (&["--proc=1"], "requests = 1"),
         (&["--force=true"], "force = true"),
         (&["--force", "--force"], "force = true"),
         (&["--force=1"], "force = true"),

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashSet,
+    num::NonZeroUsize,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -47,10 +48,9 @@ const TRANSFERS: usize = 20;
 pub(super) const ATTEMPTS: u32 = 3;
 
 impl Lane {
-    fn new(transfers: usize) -> Self {
-        // Twice as many jobs as transfers, because a job also waits for small answers. A single transfer is asked for to
-        // go easy on a fragile registry, which manifests of other images would disturb as well.
-        let jobs = if transfers == 1 { 1 } else { (transfers * 2).clamp(2, 40) };
+    fn new(transfers: usize, requests: Option<NonZeroUsize>) -> Self {
+        // Twice as many jobs as transfers, because a job also waits for small responses.
+        let jobs = (transfers * 2).clamp(2, 40).min(requests.map_or(usize::MAX, NonZeroUsize::get));
         Self { jobs: Arc::new(Semaphore::new(jobs)), transfers: Semaphore::new(transfers) }
     }
 }
@@ -81,14 +81,15 @@ impl RunState {
         observer: &Arc<dyn Observer>,
         mode: RunMode,
     ) -> Arc<Self> {
-        let transfers = pipeline.run.transfers.map_or(TRANSFERS, std::num::NonZero::get);
+        let transfers = pipeline.run.transfers.map_or(TRANSFERS, NonZeroUsize::get);
+        let requests = pipeline.run.requests;
         Arc::new(Self {
             pipeline: super::fence::around(pipeline),
             mode,
             cancel: cancel.clone(),
             events: Events::new(observer),
-            main: Lane::new(transfers),
-            slow: Lane::new((transfers / 4).max(1)),
+            main: Lane::new(transfers, requests),
+            slow: Lane::new((transfers / 4).max(1), requests),
             once: Inflight::default(),
             surveys: Surveys::default(),
             claims: NameOwnership::default(),

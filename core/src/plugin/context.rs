@@ -1,6 +1,7 @@
 //! What a plugin may ask for while it is built.
 
 use std::{
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -37,6 +38,7 @@ pub struct BuildContext<'a> {
     purpose: Purpose,
     notes: Notes,
     shared: Arc<Shared>,
+    requests: Option<NonZeroUsize>,
     targets_claimed: AtomicBool,
     warnings: Lock<Vec<Problem>>,
 }
@@ -51,6 +53,7 @@ impl<'a> BuildContext<'a> {
             purpose,
             notes: Notes::default(),
             shared: Arc::default(),
+            requests: None,
             targets_claimed: AtomicBool::new(false),
             warnings: Lock::default(),
         }
@@ -66,6 +69,17 @@ impl<'a> BuildContext<'a> {
     #[must_use]
     pub fn with_notes(self, notes: Notes) -> Self {
         Self { notes, ..self }
+    }
+
+    /// The same with a limit of requests at once at one host.
+    #[must_use]
+    pub fn with_requests(self, requests: Option<NonZeroUsize>) -> Self {
+        Self { requests, ..self }
+    }
+
+    /// Returns how many requests of one kind may be under way at once at one host, if `[run] requests` says so.
+    pub fn requests(&self) -> Option<NonZeroUsize> {
+        self.requests
     }
 
     /// What is remembered between runs.

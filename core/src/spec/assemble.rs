@@ -80,7 +80,9 @@ pub(super) fn assemble(
     let sections = Sections::default();
     let environment = Arc::clone(&settings.environment);
     let cx = BuildContext::new(environment, &settings.base, settings.purpose);
+    let requests = run.as_ref().and_then(|run| run.requests);
     let cx = cx.with_sections(&sections).with_notes(settings.notes.clone()).with_shared(Arc::clone(shared));
+    let cx = cx.with_requests(requests);
     build_sections(&tables, &sections, &cx, findings);
     let list = build(stages.list, Stage::list, &cx, findings);
     let filters = build_all(stages.filters, Stage::filter, &cx, findings);

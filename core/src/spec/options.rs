@@ -12,6 +12,10 @@ pub struct RunOptions {
     /// Blobs in flight at most, 1 to 1024. Left out, the engine finds out what is good.
     #[schemars(range(min = 1, max = 1024), example = 16)]
     pub transfers: Option<NonZeroUsize>,
+    /// Requests of one kind (small answers, blobs that are read, blobs that are written) under way at once at one host, at
+    /// most, 1 to 1024; for registries that take few. Left out, each host's limit is found out.
+    #[schemars(range(min = 1, max = 1024), example = 4)]
+    pub requests: Option<NonZeroUsize>,
     /// Further rounds over what failed, after everything ran once; 0 for none. Default: 2.
     #[schemars(range(min = 0, max = 100), example = 2)]
     pub retries: Option<u32>,

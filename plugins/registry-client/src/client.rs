@@ -6,11 +6,17 @@ mod operations;
 use std::{
     collections::HashMap,
     fmt,
+    panic::resume_unwind,
     sync::{Arc, Mutex, PoisonError},
 };
 
 pub use builder::{ClientBuilder, HostConfig};
-use sealift_core::{content::Repository, error::Result, tally::Tally};
+use sealift_core::{
+    content::Repository,
+    error::{Error, Result},
+    tally::Tally,
+};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     api::{ApiRequest, ApiResponse, Catalog, Grant, TagList, login, product, tags},
@@ -89,6 +95,20 @@ impl Client {
             }
         }
         Err(first.expect("there is at least one place"))
+    }
+
+    /// Returns the tags of a repository, read by a task of its own. A list that is read ahead and is not polled while
+    /// another one is handed out then keeps no permit that this other one waits for.
+    ///
+    /// # Errors
+    /// As [`Client::tags`].
+    pub async fn tags_ahead(self: &Arc<Self>, repository: &Repository) -> Result<TagList> {
+        let (client, at) = (Arc::clone(self), repository.clone());
+        let task = AbortOnDropHandle::new(tokio::spawn(async move { client.tags(&at).await }));
+        task.await.unwrap_or_else(|stopped| match stopped.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            Err(_) => Err(Error::cancelled()),
+        })
     }
 
     /// Returns the catalog of the registry of `at`, read with the login for `at`. Sends nothing yet.

@@ -106,6 +106,7 @@ impl Registries {
             ],
             containers,
             notes: cx.notes().clone(),
+            requests: cx.requests(),
         };
         problems.or_ok(Self { client: Arc::new(Client::new(settings, auth_file, common)) })
     }

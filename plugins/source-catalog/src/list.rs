@@ -78,7 +78,7 @@ impl List for CatalogList {
     async fn list(&self, out: &Outlet) -> Result<()> {
         let mut noted = Noted::default();
         let read = |repository: Repository| async move {
-            let tags = self.client.tags(&repository).await;
+            let tags = self.client.tags_ahead(&repository).await;
             Ok((repository, tags))
         };
         let mut turns = self.repositories(out).map_ok(read).try_buffered(AHEAD).boxed();

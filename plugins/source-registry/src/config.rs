@@ -1,7 +1,5 @@
 //! The configuration of `[list]` and `[fetch]`.
 
-use std::num::NonZeroUsize;
-
 use schemars::JsonSchema;
 use sealift_core::{
     plugin::{BuildContext, ConfigError, Plugin, StageConfig},
@@ -37,10 +35,6 @@ pub struct ListConfig {
     /// Only where `dialect` is `image-syncer`. Default: an empty destination is an error.
     #[schemars(example = &"harbor.example.com/mirror")]
     pub empty_to: Option<String>,
-
-    /// Tag lists that are read at once, at least 1. Default: 8.
-    #[schemars(range(min = 1), example = 1)]
-    pub listings: Option<NonZeroUsize>,
 }
 
 /// One rule in place.

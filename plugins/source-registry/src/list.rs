@@ -3,7 +3,6 @@
 use std::{
     collections::{HashMap, HashSet},
     fmt,
-    num::NonZeroUsize,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -34,14 +33,13 @@ pub struct RegistryList {
     rules: Vec<(Rule, bool)>,
     /// Rules that cannot be followed, by their places.
     refused: Vec<(Arc<str>, Error)>,
-    ahead: usize,
 }
 
 impl RegistryList {
     /// Lists what `rules` name.
     pub fn new(client: Arc<Client>, rules: Vec<Rule>) -> Self {
         let alone = exclusive(&rules);
-        Self { client, rules: rules.into_iter().zip(alone).collect(), refused: Vec::new(), ahead: AHEAD }
+        Self { client, rules: rules.into_iter().zip(alone).collect(), refused: Vec::new() }
     }
 
     /// The same beside rules that cannot be followed, each with the place where it stands.
@@ -50,14 +48,8 @@ impl RegistryList {
         Self { refused, ..self }
     }
 
-    /// The same with another number of tag lists at once, if one is given.
-    #[must_use]
-    pub fn reading_ahead(self, ahead: Option<NonZeroUsize>) -> Self {
-        Self { ahead: ahead.map_or(AHEAD, NonZeroUsize::get), ..self }
-    }
-
     async fn tags(&self, repository: &Repository) -> Result<Arc<TagList>> {
-        self.client.tags(repository).await.map(Arc::new)
+        self.client.tags_ahead(repository).await.map(Arc::new)
     }
 
     /// Hands out what a rule names, and says if that is nothing.
@@ -116,7 +108,7 @@ impl List for RegistryList {
         }
         let lists = &SharedLists::over(&self.rules);
         let read = |at: usize| async move { (at, self.read_ahead(&self.rules[at].0, lists).await) };
-        let mut turns = stream::iter(0..self.rules.len()).map(read).buffered(self.ahead);
+        let mut turns = stream::iter(0..self.rules.len()).map(read).buffered(AHEAD);
         let mut told = HashSet::new();
         while let Some((at, tags)) = turns.next().await {
             let rule = &self.rules[at];

@@ -22,8 +22,7 @@ impl StageConfig<dyn List> for ListConfig {
     fn build(self, cx: &BuildContext<'_>) -> Result<Box<dyn List>, ConfigError> {
         match (read(&self, cx), cx.section::<Registries>()) {
             (Ok(ReadRules { rules, refused }), Ok(registries)) => {
-                let list = RegistryList::new(registries.client(), rules).with_refused(refused);
-                Ok(Box::new(list.reading_ahead(self.listings)))
+                Ok(Box::new(RegistryList::new(registries.client(), rules).with_refused(refused)))
             }
             (Err(problem), Ok(_)) | (Ok(_), Err(problem)) => Err(problem),
             (Err(one), Err(other)) => Err(one.and(other)),

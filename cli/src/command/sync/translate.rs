@@ -11,9 +11,6 @@ use crate::{
 /// Makes a stage read its file as image-syncer reads it.
 const DIALECT: &str = "image-syncer";
 
-/// Tag lists that the list reads at the same time by default.
-const LISTINGS: i64 = 8;
-
 /// Other names of platforms, and the names in images. image-syncer finds no image for the former.
 const OTHER_NAMES: [(&str, &str); 7] = [
     ("aarch64", "arm64"),
@@ -34,7 +31,10 @@ impl TryFrom<&Args> for Translation {
 
         pipeline.table("[run]");
         if let Some(count) = args.transfers() {
-            pipeline.key("transfers", count.min(MOST_TRANSFERS.into()).into(), &format!("--proc {count}"));
+            // image-syncer does as many things at once, each with one request at a host.
+            for key in ["transfers", "requests"] {
+                pipeline.key(key, count.min(MOST_TRANSFERS.into()).into(), &format!("--proc {count}"));
+            }
         }
         let retries = args.retries();
         pipeline.key("retries", retries.min(MOST_ROUNDS).into(), &format!("--retries {retries}"));
@@ -69,10 +69,6 @@ impl TryFrom<&Args> for Translation {
         dialect(&mut pipeline, args.strict);
         if let Some(empty_to) = args.empty_to()? {
             pipeline.key("empty_to", empty_to.as_str().into(), "--registry, --namespace");
-        }
-        // What shall go easy on a registry goes easy on its lists, too.
-        if let Some(count) = args.transfers().filter(|count| *count < LISTINGS) {
-            pipeline.key("listings", count.into(), &format!("--proc {count}"));
         }
         platforms(&mut pipeline, args);
         Ok(pipeline)

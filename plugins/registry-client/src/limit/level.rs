@@ -5,6 +5,7 @@
 //! each time that it asks: what was under way together is refused together.
 
 use std::{
+    num::NonZeroUsize,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -63,12 +64,24 @@ pub(crate) struct Levels {
     pub(crate) reads: Arc<Level>,
     /// Blobs that are written.
     pub(crate) writes: Arc<Level>,
+    /// A limit was asked for.
+    limited: bool,
 }
 
 impl Levels {
-    pub(crate) fn new() -> Self {
-        let level = |start, most| Arc::new(Level::new(start, most));
-        Self { small: level(32, 128), reads: level(16, 64), writes: level(16, 64) }
+    /// Levels that go up to `limit`, if there is one.
+    pub(crate) fn new(limit: Option<NonZeroUsize>) -> Self {
+        let limit_or = |most: usize| limit.map_or(most, |limit| limit.get().min(most));
+        let level = |start, most| Arc::new(Level::new(limit_or(start), limit_or(most)));
+        Self { small: level(32, 128), reads: level(16, 64), writes: level(16, 64), limited: limit.is_some() }
+    }
+
+    /// Takes a place among the blobs that are read for a list of tags, which takes long as well, where there is a limit.
+    pub(crate) async fn list(&self) -> Option<Place> {
+        match self.limited {
+            true => Some(self.reads.enter().await),
+            false => None,
+        }
     }
 
     /// The host asked for fewer requests when it was asked this.

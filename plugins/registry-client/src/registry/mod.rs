@@ -14,7 +14,7 @@ mod projects;
 mod refusal;
 mod whole;
 
-use std::sync::Arc;
+use std::{num::NonZeroUsize, sync::Arc};
 
 use sealift_core::{content::Repository, login::LoginProvider, notes::Notes, secret::Secret};
 
@@ -39,6 +39,8 @@ pub(crate) struct Common {
     /// The registries.conf of other tools, as far as it counts.
     pub(crate) containers: Arc<Containers>,
     pub(crate) notes: Notes,
+    /// Requests of one kind at once at one registry, at most.
+    pub(crate) requests: Option<NonZeroUsize>,
 }
 
 /// Settings of one registry.
@@ -80,7 +82,7 @@ impl Registry {
         Self {
             auth: Auth::new(Arc::clone(&transport), logins, Arc::clone(&retry), Arc::clone(&profile)),
             pace: Pace::new(),
-            levels: Levels::new(),
+            levels: Levels::new(common.requests),
             ceilings: Ceilings::of(facts.limits),
             retry,
             observed: ObservedBehavior::new(name, common.notes.clone()),
