@@ -132,6 +132,9 @@ impl Context {
 
     /// Shows diagnostics: drawn for people, with `--json` as objects as well.
     pub(crate) fn show(&self, diagnostics: &[Diagnostic]) {
+        let hint = |one: &Diagnostic| one.hint.clone().map(|hint| self.program.hint(hint));
+        let diagnostics = diagnostics.iter().map(|one| Diagnostic { hint: hint(one), ..one.clone() });
+        let diagnostics = &diagnostics.collect::<Vec<_>>()[..];
         if self.global.json {
             for diagnostic in diagnostics {
                 self.out.json(&diagnostics::as_json(diagnostic));

@@ -48,6 +48,16 @@ impl Program {
         arguments
     }
 
+    /// Returns a hint in the words of this program: under the name `image-syncer` there are no verbs.
+    pub(crate) fn hint(self, hint: String) -> String {
+        let (sync, verb) = (format!("`{DEFAULT_NAME} sync"), format!("`{DEFAULT_NAME} "));
+        match (self.is_image_syncer, hint.contains(&sync), hint.contains(&verb)) {
+            (true, true, _) => hint.replace(&sync, "`image-syncer"),
+            (true, false, true) => format!("run `{}`", self.help(None)),
+            _ => hint,
+        }
+    }
+
     /// Returns the command that prints the help of a verb.
     pub(crate) fn help(self, verb: Option<&str>) -> String {
         match verb {
@@ -140,6 +150,20 @@ mod tests {
         let mut verbs: Vec<_> = command.get_subcommands().map(clap::Command::get_name).collect();
         verbs.sort_unstable();
         assert_eq!(verbs, VERBS);
+    }
+
+    #[test]
+    fn hints_speak_of_the_name_that_was_called() {
+        let sealift = Program { name: "sealift", version: "1", is_image_syncer: false };
+        let link = sealift.called_as(&["/usr/bin/image-syncer".into()]);
+        for (hint, under_the_link) in [
+            ("rules go with `sealift sync --images`", "rules go with `image-syncer --images`"),
+            ("run `sealift explain list registry`", "run `image-syncer --help`"),
+            ("set it: `export NAME=…`", "set it: `export NAME=…`"),
+        ] {
+            assert_eq!(sealift.hint(hint.to_owned()), hint);
+            assert_eq!(link.hint(hint.to_owned()), under_the_link);
+        }
     }
 
     #[test]

@@ -130,7 +130,7 @@ fn sync_says_what_it_passes_over() {
         (&["--records=r.json"], "[list]", "`--records` is not used"),
         (&["--arch=x86_64"], "arch = [\"amd64\"]", "images do not say `x86_64`"),
         (&["--os", "--arch", "arm64"], "[list]", "`--arch` is no value for `--os`"),
-        (&["--output-images-format=xml"], "[list]", "`xml` is no format"),
+        (&["--output-images-format=xml"], "[list]", "`--output-images-format` takes `yaml` and `json`"),
     ] {
         let (text, said) = pipeline(words);
         assert!(text.contains(has) && said.contains(says), "{words:?}: {text}{said}");

@@ -81,10 +81,13 @@ pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageE
     if code != 0 {
         context.console.say("hint: what is not in the receipt will be carried again; nothing else is wrong with it");
     }
-    context.out.text(&receipt.render());
     if code == 0 && receipt.images().is_empty() {
-        code = context.nothing("there is no image in what the receipt is of", args.emptiness);
+        let code = context.nothing("there is no image in what the receipt is of", args.emptiness);
+        if code != 0 {
+            return Ok(code);
+        }
     }
+    context.out.text(&receipt.render());
     if !context.global.quiet {
         let size = receipt.blobs().iter().filter_map(|blob| blob.size).sum();
         let (images, blobs) = (receipt.images().len() as u64, receipt.blobs().len() as u64);
@@ -122,12 +125,6 @@ async fn of_registries(args: &Args, context: &Context) -> Result<(Receipt, u8), 
         context.console.say(failed.trim_start());
     }
     let receipt = recorder.receipt(args.repositories().map(String::as_str));
-    if !failed.is_empty() {
-        context.console.say(match receipt.images().is_empty() {
-            true => "hint: nothing could be read, so no receipt is written",
-            false => "hint: what is not in the receipt will be carried again; nothing else is wrong with it",
-        });
-    }
     Ok((receipt, report.exit_code()))
 }
 

@@ -8,7 +8,10 @@ use std::{
     sync::Arc,
 };
 
-use sealift_core::{diagnostic::Diagnostic, event::Observer};
+use sealift_core::{
+    diagnostic::{Diagnostic, Severity},
+    event::Observer,
+};
 
 use super::perform::{Extras, load_translated, perform, translated};
 use crate::{
@@ -108,6 +111,11 @@ impl Args {
             (None, _, None) => Err(Diagnostic::error("neither `--images` nor `--config` is given")
                 .hint("`--images images.yaml` names the rules, `--auth auth.yaml` the credentials")
                 .into()),
+            (config, auth, images) if [config, auth, images].contains(&Some(Path::new("-"))) => {
+                Err(Diagnostic::error("`-` is not the name of a file: rules and logins are not read from stdin")
+                    .hint("write them to files: `--images images.yaml`, `--auth auth.yaml`")
+                    .into())
+            }
             files => Ok(files),
         }
     }
@@ -190,7 +198,8 @@ impl Args {
         }
         let format = self.output_images_format.trim().to_ascii_lowercase();
         if !matches!(format.as_str(), "" | "yaml" | "yml" | "json") {
-            notice(format!("`{format}` is no format of the success list, which is written as YAML"), "");
+            let text = format!("`{format}` is no format of the success list, which is written as YAML");
+            notice(text, "`--output-images-format` takes `yaml` and `json`");
         }
         Ok(notices)
     }
@@ -228,11 +237,15 @@ async fn with_success_list(
         Diagnostic::error(format!("cannot write to `{}`: {}", path.display(), of_io(error)))
             .note("from `--output-success-images`")
     };
+    let early = |error: &std::io::Error| Diagnostic { severity: Severity::Warning, ..cannot(error) };
     let list = match SuccessList::create(path, args.format()) {
         Ok(list) => Ok(Arc::new(list)),
         Err(error) if args.strict => return Err(cannot(&error).into()),
-        // image-syncer finds out after everything is copied.
-        Err(error) => Err(error),
+        // image-syncer finds out after everything is copied, and fails then.
+        Err(error) => {
+            context.show(&[early(&error)]);
+            Err(error)
+        }
     };
     extras.observer = list.as_ref().ok().map(|list| Arc::clone(list) as Arc<dyn Observer>);
     let code = perform(&loaded.pipeline, ShowMode::Run, context, extras).await;

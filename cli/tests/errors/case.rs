@@ -6,7 +6,8 @@ use std::{fmt::Write, path::Path};
 pub(crate) struct Case<'t> {
     name: &'t str,
     files: Vec<(&'t str, String)>,
-    commands: Vec<&'t str>,
+    /// Each with the exit code that it shall have; without one it shall fail.
+    commands: Vec<(&'t str, Option<i32>)>,
 }
 
 impl<'t> Case<'t> {
@@ -24,7 +25,11 @@ impl<'t> Case<'t> {
             if let Some(name) = line.strip_prefix("@ ") {
                 case.files.push((name, String::new()));
             } else if let Some(command) = line.strip_prefix("$ sealift ") {
-                case.commands.push(command);
+                let (command, code) = match command.strip_suffix(']').and_then(|text| text.rsplit_once(" [exit ")) {
+                    Some((command, code)) => (command, Some(code.parse().unwrap())),
+                    None => (command, None),
+                };
+                case.commands.push((command, code));
             } else if let Some((_, text)) = case.files.last_mut().filter(|_| case.commands.is_empty()) {
                 *text += &format!("{line}\n");
             }
@@ -48,8 +53,9 @@ impl<'t> Case<'t> {
             std::fs::write(path, unescaped(&text)).unwrap();
         }
         let mut told = format!("## {}\n", self.name);
-        for command in &self.commands {
+        for (command, expected) in &self.commands {
             let (code, said) = run(dir.path(), command, &[]);
+            assert_code(command, code, *expected, &said);
             let _ = writeln!(told, "$ sealift {command}\n{said}[exit {code}]");
         }
         told
@@ -85,6 +91,7 @@ pub(crate) async fn run_between(
     let command = real(command);
     let running = tokio::task::spawn_blocking(move || run(dir.path(), &command, &variables));
     let (code, said) = running.await.unwrap();
+    assert_code("the command", code, None, &said);
     // How many requests it took depends on what else was under way when it failed.
     let told = said.find("failed: ").map_or(&*said, |at| &said[at..]);
     let said = hosts.iter().fold(told.to_owned(), |said, (name, host)| said.replace(host, name));
@@ -102,9 +109,15 @@ fn run(dir: &Path, command: &str, variables: &[(&str, String)]) -> (i32, String)
     let here = dir.canonicalize().unwrap();
     let said = said.replace(&*here.to_string_lossy(), "HERE").replace(&*dir.to_string_lossy(), "HERE");
     let code = output.status.code().unwrap();
-    // What costs nothing but a warning under `sync` is a message, too.
-    assert!(code != 0 || said.contains("warning: "), "`sealift {command}` found nothing wrong: {said}");
     (code, said.lines().map(|line| timeless(line) + "\n").collect())
+}
+
+/// Something is wrong in every case, so a command fails unless the case says otherwise.
+fn assert_code(command: &str, code: i32, expected: Option<i32>, said: &str) {
+    match expected {
+        Some(expected) => assert_eq!(code, expected, "{command}: {said}"),
+        None => assert_ne!(code, 0, "`{command}` found nothing wrong: {said}"),
+    }
 }
 
 /// A line without how long a run took.

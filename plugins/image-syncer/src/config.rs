@@ -22,6 +22,8 @@ pub struct ConfigFile {
     pub auth: AuthFile,
     /// Its rules.
     pub rules: Vec<Rule>,
+    /// False if it has no key `images`.
+    pub has_images: bool,
 }
 
 /// Returns true for an old single file: one of its top keys is `auth` or `images`, which names no registry and no image. A
@@ -82,6 +84,7 @@ fn read_config(document: &Document<'_>, variables: &Variables, findings: &mut Fi
     // A key that is not known costs nothing but what was meant by it.
     let mut minor = FileFindings::default();
     let mut seen = HashSet::new();
+    let mut unknown_keys = Vec::new();
     for (key, value) in entries {
         let known = ["auth", "images"].into_iter().find(|name| document.is_field(key, name));
         let name = known.or(document.written(key)).unwrap_or_default();
@@ -94,12 +97,22 @@ fn read_config(document: &Document<'_>, variables: &Variables, findings: &mut Fi
             "images" => config.rules = read_rules(document, value, variables, findings),
             // Nothing but a place for anchors, as in Compose files.
             extension if extension.starts_with("x-") => {}
-            other => minor.push(unknown(document, key, other)),
+            other => unknown_keys.push((key, other)),
         }
     }
-    if !seen.contains("images") {
-        let message = "`images` is missing: there is nothing to copy";
-        minor.push(Diagnostic::error(message).at(document.place(&document.root)));
+    config.has_images = seen.contains("images");
+    let misspelt = |(_, name): &(&Node, &str)| did_you_mean(name, ["auth", "images"]).as_deref() == Some("images");
+    let misspelt = unknown_keys.iter().position(misspelt).filter(|_| !config.has_images);
+    let misspelt = misspelt.map(|at| unknown_keys.remove(at));
+    for (key, name) in unknown_keys {
+        minor.push(unknown(document, key, name));
+    }
+    if !config.has_images {
+        let error = Diagnostic::error("`images` is missing: there is nothing to copy");
+        minor.push(match misspelt {
+            Some((key, name)) => error.at(document.place(key)).hint(format!("is `{name}` meant to be `images`?")),
+            None => error.at(document.place(&document.root)),
+        });
     }
     if variables.forgives() {
         minor.soften();
@@ -194,6 +207,25 @@ mod tests {
         assert_eq!(found.len(), 3, "{found:?}");
         let (config, found) = lenient("auth: {}\n", "config.yaml");
         assert_eq!((config.rules.len(), found.len()), (0, 1), "{found:?}");
+    }
+
+    // Seen before: with `image:` nothing was copied, and two warnings had to be read together to see why.
+    #[test]
+    fn a_misspelt_images_is_named_where_rules_are_missing() {
+        for (text, file, place) in [
+            ("auth: {}\nimage:\n  a:v1: h.io/a\n", "config.yaml", "config.yaml:2:1"),
+            (r#"{"auth": {}, "imges": {"a:v1": "h.io/a"}}"#, "config.json", "config.json:1:14"),
+        ] {
+            let errors = read(text, file).unwrap_err();
+            assert_eq!(errors.len(), 1, "{errors:?}");
+            assert_eq!(errors[0].to_string(), format!("{place}: `images` is missing: there is nothing to copy"));
+            let hint = errors[0].hint.as_deref().unwrap();
+            assert!(hint.contains("meant to be `images`"), "{hint}");
+            let (config, found) = lenient(text, file);
+            assert!(!config.has_images);
+            assert_eq!(found, [errors[0].to_string()]);
+        }
+        assert!(lenient("images: {}\n", "config.yaml").0.has_images);
     }
 
     #[test]

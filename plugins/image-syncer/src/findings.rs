@@ -26,6 +26,18 @@ impl FileFindings {
         diagnostics.into_iter().for_each(|diagnostic| self.push(diagnostic));
     }
 
+    /// Returns the number of errors so far.
+    pub(crate) fn count(&self) -> usize {
+        self.errors.len()
+    }
+
+    /// Adds to the messages of all errors but the first `known` what they lead to.
+    pub(crate) fn add_outcome(&mut self, known: usize, outcome: &str) {
+        for error in &mut self.errors[known..] {
+            error.message = format!("{}, {outcome}", error.message);
+        }
+    }
+
     /// Takes an error after which nothing of the file can be used.
     pub(crate) fn refuse(&mut self, error: Diagnostic) {
         self.refused = true;

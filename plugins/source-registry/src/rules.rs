@@ -9,7 +9,7 @@ use sealift_core::{
     stage::List,
 };
 use sealift_image_syncer::{Rule, RulePart, Variables, config_file, is_config_file, read as read_file, rules_file};
-use sealift_registry_client::Registries;
+use sealift_registry_client::{Credentials, Registries};
 
 use crate::{
     config::{ListConfig, RuleConfig},
@@ -59,6 +59,13 @@ fn from_file(file: &str, config: &ListConfig, cx: &BuildContext<'_>) -> Result<R
     let at_the_key = |error: Vec<Diagnostic>| ConfigError::from(error).at("rules");
     let (rules, found) = if is_config_file(&text, file) {
         let (config, found) = config_file(&text, file, &variables).map_err(at_the_key)?;
+        // One file that holds both may come without rules, as image-syncer has it; a file of rules may not.
+        if !config.has_images && !cx.section::<Credentials>().is_ok_and(|logins| logins.are_from(file)) {
+            let error = Diagnostic::error(format!("`{file}` holds no rules: it has `auth`, and no `images`"));
+            return Err(at_the_key(vec![
+                error.hint("a file of logins is given with `--auth`, one of both with `--config`"),
+            ]));
+        }
         (config.rules, found)
     } else {
         rules_file(&text, file, &variables).map_err(at_the_key)?

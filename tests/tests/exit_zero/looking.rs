@@ -1,7 +1,10 @@
 //! The verbs that only look.
 
 use sealift_e2e::program::Folder;
-use sealift_testkit::images::Image;
+use sealift_testkit::{
+    fault::{Act, Answer, Fault, FaultRegistry},
+    images::Image,
+};
 
 use crate::{Site, app, blob, folder, layer};
 
@@ -40,6 +43,29 @@ async fn verify_says_zero_of_a_whole_directory_only() {
             assert_eq!(ran.code, Some(1), "{from} → {to}: {verb:?}: {}", ran.all());
         }
     }
+    // The media type of the entry, and not that of the index itself, which stands beside it.
+    let with_entry = |change: &dyn Fn(&mut serde_json::Map<String, serde_json::Value>)| {
+        let mut parsed: serde_json::Value = serde_json::from_str(&index).unwrap();
+        change(parsed["manifests"][0].as_object_mut().unwrap());
+        parsed.to_string()
+    };
+    for wrong in ["application/vnd.oci.image.index.v1+jso", "application/vnd.oci.image.layer.v1.tar", "text"] {
+        let text = with_entry(&|entry| drop(entry.insert("mediaType".to_owned(), wrong.into()).expect("it has one")));
+        folder.write("bundle/index.json", &text);
+        for verb in [&["verify", "bundle"][..], &["ls", "bundle"], &["receipt", "bundle"]] {
+            let ran = folder.run(verb);
+            assert_eq!(ran.code, Some(1), "{wrong}: {verb:?}: {}", ran.all());
+        }
+    }
+    // Without one the manifest says itself what it is, and nothing is lost.
+    let text = with_entry(&|entry| {
+        let media_type = entry.remove("mediaType").expect("it has one");
+        entry.insert("mediaTyp".to_owned(), media_type);
+    });
+    folder.write("bundle/index.json", &text);
+    folder.run(&["verify", "bundle"]).expect(0);
+    let receipt = folder.run(&["receipt", "bundle"]).expect(0);
+    assert!(receipt.stdout.contains(&image.manifest.digest().to_string()), "{}", receipt.all());
     for nothing in [r#"{"schemaVersion":2,"manifests":null}"#, r#"{"schemaVersion":2,"manifests":[]}"#] {
         folder.write("bundle/index.json", nothing);
         folder.run(&["verify", "bundle"]).expect(1);
@@ -72,6 +98,25 @@ async fn a_receipt_of_what_is_not_there_is_no_success_and_no_receipt() {
         assert!(!ran.stdout.contains("\"images\": []") && !ran.stdout.contains("\"images\":[]"), "{}", ran.all());
     }
     folder.run(&["receipt", &format!("{}/shop/app", from.host())]).expect(0);
+}
+
+// Seen before: the receipt of a project that refused was empty and valid, so the next stage carried everything again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_that_refuses_gets_no_receipt() {
+    let (from, folder, _) = staged().await;
+    let refusing = FaultRegistry::start().await;
+    for status in [401, 403] {
+        refusing.heal();
+        refusing.will(Fault::on("*", "/v2/").from(1).act(Act::Say(Answer::status(status))));
+        let closed = format!("{}/closed/app", refusing.host());
+        let ran = folder.run(&["receipt", &closed]).expect(1);
+        assert_eq!(ran.stdout, "", "{status}: {}", ran.all());
+        assert_eq!(ran.stderr.matches("hint: no receipt was written").count(), 1, "{status}: {}", ran.all());
+        // What could be read stands in it, and the exit code says that it is not all.
+        let ran = folder.run(&["receipt", &format!("{}/shop/app", from.host()), &closed]).expect(1);
+        assert!(ran.stdout.contains("shop/app"), "{status}: {}", ran.all());
+    }
+    refusing.assert_all_fired();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -58,16 +58,28 @@ async fn what_yields_nothing_is_a_failure_for_every_verb_unless_that_is_allowed(
     for words in verbs {
         let ran = folder.run(words).expect(1);
         assert!(ran.stderr.contains("--allow-empty"), "{words:?}: {}", ran.stderr);
+        if words[0] == "receipt" {
+            assert_eq!(ran.stdout, "", "what has nothing gets no receipt");
+        }
         let quiet = folder.run(&[words, &["--quiet"][..]].concat()).expect(1);
         assert!(quiet.stderr.contains("--allow-empty"), "{words:?}: {}", quiet.stderr);
         let allowed = folder.run(&[words, &["--allow-empty", "--quiet"][..]].concat()).expect(0);
         assert!(allowed.stderr.contains("warning: "), "{words:?}: {}", allowed.stderr);
     }
     // A directory without images is not what was staged, whatever may be empty.
-    for words in [&["load", "empty", "--to", &t][..], &["verify", "empty"], &["receipt", "empty"]] {
-        let ran = folder.run(words).expect(1);
-        assert!(ran.stderr.contains("no image") || ran.stdout.contains("no image"), "{words:?}: {}", ran.all());
-    }
+    let cannot = "cannot load `empty`: `empty/index.json` lists no image\n";
+    let damaged = "empty: index.json\n  it lists no image, and there are no blobs either\n\n\
+                   empty: DAMAGED (1 problem: it has no image; 0 files, 0 B read)\n";
+    let hint = "hint: nothing was staged into it, or what was is somewhere else: see whether this is the directory\n";
+    let none = "error: there is no image in what the receipt is of\nhint: if that may be, say so: `--allow-empty`\n";
+    let load = folder.run(&["load", "empty", "--to", &t]).expect(1);
+    assert!(load.stderr.contains(&format!("failed: the list\n  {cannot}  {hint}")), "{}", load.all());
+    let verify = folder.run(&["verify", "empty"]).expect(1);
+    assert_eq!(format!("{}{}", verify.stdout, verify.stderr), format!("{damaged}{hint}"));
+    let receipt = folder.run(&["receipt", "empty"]).expect(1);
+    assert_eq!((receipt.stdout.as_str(), receipt.stderr.as_str()), ("", none));
+    let allowed = folder.run(&["receipt", "empty", "--allow-empty"]).expect(0);
+    assert!(allowed.stdout.contains("\"images\":[]"), "{}", allowed.all());
     assert!(Content::at(&to.url()).manifest("m/shop/app", "v1").await.is_none());
 }
 

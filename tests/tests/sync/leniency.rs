@@ -1,9 +1,12 @@
 //! What ends well with image-syncer ends well under `sync`, and what is wrong costs no more than itself.
 
+use std::time::Duration;
+
 use sealift_core::content::Digest;
 use sealift_e2e::program::Folder;
 use sealift_testkit::{
     content::Content,
+    fault::{Act, Fault, FaultRegistry, Journal},
     images::{Image, image, index},
     registry::Registry,
 };
@@ -69,7 +72,8 @@ async fn names_are_found_out_as_image_syncer_does() {
                 "{f}/lib/app:v1": "$REG/m/app${{UNSET}}"}} and what stands behind"#
         ),
     );
-    folder.run(&["sync", "--images", "images.json"]).expect(0);
+    let ran = folder.run(&["sync", "--images", "images.json"]).expect(0);
+    assert!(ran.stderr.contains("the environment variable `UNSET` is not set"), "{}", ran.stderr);
     for (repository, tag) in [("m/stable", "latest"), ("m/same", "v1"), ("m/app", "v1")] {
         assert!(there(&to, repository, tag).await.is_some(), "{repository}:{tag}");
     }
@@ -141,6 +145,53 @@ async fn the_success_list_may_go_to_stdout() {
     folder.write("images.yaml", &format!("{}/lib/app:v1: {}/m/late\n", from.host(), to.host()));
     let ran = folder.run(&[&sync[..], &["no/such/list"]].concat()).expect(1);
     assert!(there(&to, "m/late", "v1").await.is_some(), "{}", ran.all());
+    // It is told before anything is copied, and failed for at the end.
+    let (told, copied) = (ran.stderr.find("warning: cannot write to `no/such/list`"), ran.stderr.find("copied"));
+    assert!(told.is_some() && told < copied, "{}", ran.stderr);
+    assert!(ran.stderr.contains("error: cannot write to `no/such/list`"), "{}", ran.stderr);
+}
+
+/// How late every answer comes.
+const LATE: Duration = Duration::from_millis(60);
+
+/// Requests that were under way together, at most: none was answered before `LATE`.
+fn at_once(journal: &Journal) -> usize {
+    let came: Vec<_> = journal.iter().map(|exchange| exchange.at.unwrap()).collect();
+    came.iter().map(|from| came.iter().filter(|at| *at >= from && **at < *from + LATE).count()).max().unwrap()
+}
+
+// Seen before: with `--proc 1`, by which image-syncer asks for one thing at a time, three requests came at once. And a
+// list that was read ahead kept the only place from the copies that it waited for.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_process_is_one_request_at_a_time_at_each_registry() {
+    let Some((from, to)) = open_sites() else { return };
+    let source = Content::at(&from.url());
+    let whole = index(&[
+        ("linux/amd64", &image("linux/amd64", &["shared", "amd64"])),
+        ("linux/arm64", &image("linux/arm64", &["shared", "arm64"])),
+        ("linux/s390x", &image("linux/s390x", &["shared", "s390x"])),
+    ]);
+    for (name, tag) in [("a", "v1"), ("b", "v1"), ("b", "v2"), ("c", "v1"), ("d", "v1")] {
+        source.put(&format!("lib/{name}"), tag, &image("linux/amd64", &[name, tag])).await;
+    }
+    source.put("lib/whole", "v1", &whole).await;
+    let (from, to) = (FaultRegistry::before(from.addr()).await, FaultRegistry::before(to.addr()).await);
+    for site in [&from, &to] {
+        site.will(Fault::on("*", "/v2/").from(1).act(Act::Late(LATE)));
+    }
+    let folder = folder();
+    let rule = |name: &&str| format!("{0}/lib/{name}: {1}/m/{name}\n", from.host(), to.host());
+    folder.write("images.yaml", &["a", "b", "c", "d", "whole"].iter().map(rule).collect::<String>());
+    for (proc, most) in [("1", 1..=1), ("2", 2..=4)] {
+        for tag in ["copied", "up to date"] {
+            let ran = folder.run(&["sync", "--images=images.yaml", "--no-cache", "--proc", proc]).expect(0);
+            for site in [&from, &to] {
+                let journal = site.journal();
+                assert!(most.contains(&at_once(&journal)), "--proc {proc}, {tag}:\n{}\n{journal}", ran.stderr);
+                site.forget();
+            }
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

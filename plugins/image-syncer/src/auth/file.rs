@@ -105,14 +105,21 @@ fn read_entries(
         if known == seen.len() {
             logins.retain(|(_, login)| login.key != name); // the last one counts, where it is no error
         }
+        let errors = reader.findings.count();
         let login = reader.login(name, value);
-        match LoginKey::parse(name, variables.dialect()) {
+        let is_whole = login.username.is_some() && login.password.is_some();
+        let parsed = LoginKey::parse(name, variables.dialect());
+        let is_used = is_whole && parsed.is_some();
+        match parsed {
             Some(parsed) => logins.push((parsed, login)),
             None => reader.findings.push(
                 Diagnostic::error(format!("`{name}` is neither a registry nor a registry with a namespace"))
                     .at(document.place(key))
                     .hint("write `quay.io` or `quay.io/team`, without `https://` and without a tag"),
             ),
+        }
+        if variables.forgives() && !is_used {
+            reader.findings.add_outcome(errors, "so this login is left out");
         }
     }
     AuthFile { logins }

@@ -271,6 +271,8 @@ last.io: {username: two, password: p}
     let (auth, warnings) = lenient(text, "auth.yaml");
     let lines: Vec<_> = warnings.iter().map(|warning| warning.split(':').nth(1).unwrap().to_owned()).collect();
     assert_eq!(lines, ["2", "3", "4", "5", "6", "7", "8", "10"], "{warnings:#?}");
+    let left_out: Vec<_> = warnings.iter().map(|warning| warning.ends_with(", so this login is left out")).collect();
+    assert_eq!(left_out, [true, true, true, false, true, true, true, false], "{warnings:#?}");
     let username = |name: &str| {
         let login = auth.login_for(&name.parse().unwrap())?;
         login.username.as_ref().map(|username| username.expose().to_owned())

@@ -8,7 +8,7 @@ use super::{
     Rule, RuleError, RuleErrorKind as Kind, RulePart, RuleWarning, Select,
     fit::mismatch,
     reference::{bad, parse_digest, parse_expression, parse_names, split},
-    target::{expand, hub_by_accident, parse_target},
+    target::{expand, hub_by_accident, parse_target, unset},
 };
 use crate::{dialect::Dialect, variables::Variables};
 
@@ -57,13 +57,16 @@ impl Rule {
             let part = RulePart::Destination(at);
             let destination = named_for_the_source(destination, rule.as_ref(), variables);
             let Some(text) = expand(&destination, part, variables, &mut errors, &mut warnings) else { continue };
+            let unset = unset(&destination, variables);
             let target = match parse_target(&text, part, variables.dialect()) {
                 Ok(target) => target,
                 Err(error) => {
-                    errors.push(error);
+                    let message = unset.into_iter().fold(error.message, |message, unset| format!("{message}; {unset}"));
+                    errors.push(RuleError { message, ..error });
                     continue;
                 }
             };
+            warnings.extend(unset.map(|message| RuleWarning { part, message, hint: None }));
             warnings.extend(hub_by_accident(&text, &target, part));
             let later = variables.dialect() == Dialect::ImageSyncer;
             match rule.as_ref().and_then(|rule| mismatch(&rule.select, &target, part, later)) {

@@ -38,6 +38,15 @@ pub(super) fn expand(
     None
 }
 
+/// Returns what to say of variables in a destination that image-syncer replaces by nothing, as they are not set.
+pub(super) fn unset(destination: &str, variables: &Variables) -> Option<String> {
+    let names: Vec<_> = variables.unset_in_destination(destination).iter().map(|name| format!("`{name}`")).collect();
+    let (what, are) = if names.len() == 1 { ("variable", "is") } else { ("variables", "are") };
+    let names = names.join(", ");
+    (!names.is_empty())
+        .then(|| format!("the environment {what} {names} {are} not set, in the destination `{destination}`"))
+}
+
 pub(super) fn parse_target(text: &str, part: RulePart, dialect: Dialect) -> Result<TargetRule, RuleError> {
     if text.is_empty() {
         return Err(RuleError::new(Kind::EmptyDestination, part, "the destination is empty"));

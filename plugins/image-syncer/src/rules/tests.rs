@@ -234,6 +234,22 @@ fn lenient(text: &str, file: &str) -> (Vec<Rule>, Vec<Diagnostic>) {
     rules_file(text, file, &variables(Purpose::Run).in_dialect(Dialect::ImageSyncer)).unwrap()
 }
 
+// Only the name that was left of it was told: `h.io//a` is no image name.
+#[test]
+fn in_the_dialect_of_image_syncer_a_variable_that_is_not_set_is_named() {
+    let text = "q.io/a:v1: h.io/$NOPE/a\nq.io/b:v1: $NOPE\nq.io/c:v1: ['h.io/c${NOPE}$NEITHER', h.io/C]\n";
+    let (rules, found) = lenient(text, "images.yaml");
+    assert_eq!(rules.iter().flat_map(Rule::to).collect::<Vec<_>>(), ["h.io/c"]);
+    let said: Vec<_> = found.iter().map(|one| (one.is_error(), one.message.as_str())).collect();
+    let unset = "the environment variable `NOPE` is not set, in the destination";
+    assert!(said[0].0 && said[0].1.ends_with(&format!("; {unset} `h.io/$NOPE/a`")), "{said:#?}");
+    assert!(said[1].0 && said[1].1.ends_with(&format!("; {unset} `$NOPE`")), "{said:#?}");
+    assert!(said[2].0 && !said[2].1.contains("not set"), "{said:#?}");
+    let both = "the environment variables `NOPE`, `NEITHER` are not set, in the destination `h.io/c${NOPE}$NEITHER`";
+    assert_eq!(said[3], (false, both));
+    assert_eq!(said.len(), 4);
+}
+
 // One typo among two hundred rules stopped the whole night.
 #[test]
 fn in_the_dialect_of_image_syncer_a_wrong_rule_fails_alone() {

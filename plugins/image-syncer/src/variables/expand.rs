@@ -15,6 +15,18 @@ impl Variables {
         }
     }
 
+    /// Returns the names of the variables in a destination that are not set, and that image-syncer replaces by nothing.
+    pub(crate) fn unset_in_destination<'v>(&self, value: &'v str) -> Vec<&'v str> {
+        let unset = |piece| match piece {
+            Piece::Variable { name, .. } if (self.environment)(name).is_none() => Some(name),
+            _ => None,
+        };
+        match self.dialect {
+            Dialect::Strict => Vec::new(),
+            Dialect::ImageSyncer => pieces(value).into_iter().filter_map(unset).collect(),
+        }
+    }
+
     /// A user name or password with its variables replaced, and the variables that are not set or not named right.
     pub(crate) fn expand_login(&self, value: &str) -> (String, Vec<VariableError>) {
         match self.dialect {

@@ -123,6 +123,11 @@ impl Credentials {
         Self { auth: RwLock::new(auth), source: Some(source), insecure }
     }
 
+    /// Returns true if the logins are those of this file.
+    pub fn are_from(&self, file: &str) -> bool {
+        self.source.as_ref().is_some_and(|source| source.written == file)
+    }
+
     /// Returns true if an entry for this registry says `insecure`. It counts for all repositories of the registry.
     pub(crate) fn is_insecure(&self, registry: &str) -> bool {
         self.insecure.contains(registry)
