@@ -135,6 +135,7 @@ impl ClientBuilder {
             logins,
             containers: Arc::default(),
             notes: Notes::default(),
+            requests: None,
         };
         Ok(Client::new(settings, Arc::default(), common))
     }
