@@ -118,7 +118,8 @@ impl Cli {
 
     /// Returns the definition of the command line.
     fn command(&self) -> clap::Command {
-        let command = CommandLine::command().name(self.program.name).version(self.program.version);
+        let command = CommandLine::command().name(self.program.name).bin_name(self.program.name);
+        let command = command.version(self.program.version);
         let command = self.subcommands.iter().fold(command, |command, one| command.subcommand(one.command()));
         let usage = match self.program.is_image_syncer {
             true => "image-syncer [OPTIONS]".to_owned(),
