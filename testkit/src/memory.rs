@@ -155,9 +155,12 @@ impl Memory {
         self.state().blobs.get(&Digest::of(content.as_bytes())).cloned()
     }
 
-    /// Takes the blob with this content away.
+    /// Removes the blob with this content from all repositories.
     pub fn lose_blob(&self, content: &str) {
-        self.state().blobs.remove(&Digest::of(content.as_bytes()));
+        let digest = Digest::of(content.as_bytes());
+        let mut state = self.state();
+        state.blobs.remove(&digest);
+        state.repositories.values_mut().for_each(|members| _ = members.blobs.remove(&digest));
     }
 
     /// Looks through everything: all that a tag leads to must be there, in the same repository.
