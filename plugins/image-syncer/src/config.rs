@@ -101,8 +101,7 @@ fn read_config(document: &Document<'_>, variables: &Variables, findings: &mut Fi
         }
     }
     config.has_images = seen.contains("images");
-    let misspelt =
-        |(_, name): &(&DocumentNode, &str)| did_you_mean(name, ["auth", "images"]).as_deref() == Some("images");
+    let misspelt = |(_, name): &(&DocumentNode, &str)| did_you_mean(name, ["auth", "images"]) == Some("images");
     let misspelt = unknown_keys.iter().position(misspelt).filter(|_| !config.has_images);
     let misspelt = misspelt.map(|at| unknown_keys.remove(at));
     for (key, name) in unknown_keys {
