@@ -27,7 +27,7 @@ const VERSION: &str = "v1";
 /// No note is larger; what claims to be is broken.
 const LARGEST: u64 = 4 << 20;
 
-/// What all of them may take.
+/// Upper bound for the size of all notes together, in bytes.
 const MOST_BYTES: u64 = 128 << 20;
 const MOST_NOTES: usize = 20_000;
 
@@ -120,7 +120,7 @@ impl Drop for Directory {
     }
 }
 
-/// What stands before a note: the digest of key and note, which tells whether the file is whole and is about that key.
+/// Returns the first line of a note's file: the digest of key and note, by which `opened` detects a damaged or wrong file.
 fn seal(key: &str, note: &[u8]) -> String {
     format!("{}\n", Digest::of(&[key.as_bytes(), b"\n", note].concat()))
 }

@@ -69,7 +69,7 @@ impl Blob {
         Self::new(descriptor, stream::once(async { Ok(bytes) }))
     }
 
-    /// One side of a tee: whoever reads for all sides computes the digest, if anybody does. Sizes are counted.
+    /// One consumer's stream of a tee. Its sizes are checked here; the digest is computed, if at all, by the shared reader.
     fn side(
         descriptor: Descriptor,
         source: impl Stream<Item = Result<Bytes>> + Send + 'static,
@@ -102,17 +102,17 @@ impl Blob {
         Self { enough: Some(Box::new(enough)), ..self }
     }
 
-    /// Whether it fails if its digest is wrong. If not, whoever takes it must hear from the other side that it is right.
+    /// Returns true if a wrong digest is an error. Otherwise the destination must confirm that the digest is right.
     pub fn is_hashed(&self) -> bool {
         self.hashing.is_on()
     }
 
-    /// The same for whoever gave the blob away: it [may stop](Blob::hashed_until) being hashed until its last byte.
+    /// Returns a handle that tells whether the blob is hashed, which [may change](Blob::hashed_until) until its last byte.
     pub fn hashing(&self) -> Hashing {
         self.hashing.clone()
     }
 
-    /// What it is.
+    /// Returns the descriptor of the blob.
     pub fn descriptor(&self) -> &Descriptor {
         &self.descriptor
     }
@@ -246,12 +246,12 @@ impl Stream for Blob {
     }
 }
 
-/// Whether a blob is hashed on its way.
+/// A handle that tells whether a blob is hashed while it is read.
 #[derive(Clone, Debug)]
 pub struct Hashing(Arc<AtomicBool>);
 
 impl Hashing {
-    /// Whether it is, until now.
+    /// Returns true if the blob has been hashed up to now.
     pub fn is_on(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, and where.
+//! Problems of a configuration, with their places.
 
 use std::{fmt, sync::Arc};
 
@@ -7,19 +7,19 @@ use std::{fmt, sync::Arc};
 /// The command line draws it with a caret picture; [`fmt::Display`] is the one-line form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Whether it stops the run.
+    /// Error or warning.
     pub severity: Severity,
-    /// What is wrong; lower case, no full stop, values in backticks.
+    /// The problem; lower case, no full stop, values in backticks.
     pub message: String,
-    /// Where.
+    /// The place in a file, if there is one.
     pub place: Option<Place>,
-    /// What it belongs to, such as ``in filter `platform` ``.
+    /// Context, such as ``in filter `platform` ``.
     pub notes: Vec<String>,
-    /// What to do.
+    /// A remedy, if one is known.
     pub hint: Option<String>,
 }
 
-/// Whether a diagnostic stops the run.
+/// The severity of a diagnostic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
     /// It does.
@@ -37,10 +37,10 @@ pub struct Place {
     pub line: usize,
     /// Column in characters, counted from 1.
     pub column: usize,
-    /// How many characters it is about, at least 1.
+    /// Length in characters, at least 1.
     pub length: usize,
     /// The text of that line, without its end and with everything in it printable. Empty if the line is longer than
-    /// 4096 bytes: nobody reads it.
+    /// 4096 bytes.
     pub text: String,
 }
 
@@ -103,7 +103,7 @@ impl Diagnostic {
         Self { hint: Some(shown(hint.into())), ..self }
     }
 
-    /// Whether it stops the run.
+    /// Returns true if the diagnostic stops the run.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
@@ -125,7 +125,7 @@ fn quoted(line: &str) -> String {
     if line.len() > MAX_QUOTED { String::new() } else { printable(line) }
 }
 
-/// What is said may quote a file, too; it is one line of text, so not even a tab belongs there.
+/// Replaces all control characters. Messages may quote a file and are one line, so tabs are replaced, too.
 fn shown(text: String) -> String {
     if text.chars().any(char::is_control) { text.replace(char::is_control, "\u{fffd}") } else { text }
 }
@@ -137,7 +137,7 @@ pub fn printable(text: &str) -> String {
 
 /// The closest of some names, if it is close enough to be meant: one that begins like this, or one that is spelt alike.
 pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // Comparing takes time and memory in the product of the lengths, and nobody misspells that much.
+    // Comparing takes time and memory in the product of the lengths; longer names are not misspellings.
     if name.len() > 64 {
         return None;
     }

@@ -1,4 +1,4 @@
-//! What can go wrong, sorted by what the reader can do about it.
+//! Errors, classified by the action that resolves them.
 //!
 //! A stage says what happened: a kind, a sentence, perhaps a hint, and whether trying again can help.
 //! What is done about it (attempts, rounds, giving up) is the engine's alone.
@@ -39,7 +39,7 @@ pub enum ErrorKind {
     Bug,
 }
 
-/// Whether trying the same thing again can help.
+/// Tells whether a retry can help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Retry {
     /// It would fail in the same way.
@@ -51,7 +51,7 @@ pub enum Retry {
     After(Duration),
 }
 
-/// What went wrong: a kind, a sentence, a hint.
+/// An error: a kind, a message and perhaps a hint.
 ///
 /// Messages are lower case without a full stop; values stand in backticks. Cheap to clone, because one failure may
 /// have to be told to several.
@@ -113,38 +113,38 @@ impl Error {
         Self(Arc::new(inner))
     }
 
-    /// What the reader can do about it, as a class.
+    /// Returns the kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// What failed and what is known, in one line.
+    /// Returns the message: the failure and its known cause, in one line.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// What to do, if something is known to help.
+    /// Returns the hint, if a remedy is known.
     pub fn hint_text(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
 
-    /// Whether trying again can help.
+    /// Returns whether and when a retry can help.
     pub fn retry_advice(&self) -> Retry {
         self.0.retry
     }
 
-    /// Whether trying again can help at all.
+    /// Returns true if a retry can help.
     pub fn is_retryable(&self) -> bool {
         self.0.retry != Retry::Never
     }
 
-    /// Whether the run was stopped.
+    /// Returns true if the error means that the run was stopped.
     pub fn is_cancelled(&self) -> bool {
         self.0.kind == ErrorKind::Cancelled
     }
 }
 
-/// What the system said, as an error says it: `no such file or directory`, without its number, which helps nobody.
+/// Returns the text of an I/O error without its number, such as `no such file or directory`.
 pub fn of_io(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();

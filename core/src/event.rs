@@ -1,4 +1,4 @@
-//! What happens in a run, as one ordered, lossless stream of small facts.
+//! The events of a run, as one ordered, lossless stream of small facts.
 //!
 //! Progress bars, JSON lines and the report are all [`Observer`]s of it. A fact that a user needs is an event, never
 //! only a log line. Bytes are not events: a transfer carries a counter that a display samples.
@@ -22,30 +22,30 @@ pub enum Event {
     },
     /// A repository was listed.
     Listed {
-        /// Which one.
+        /// The repository.
         repository: Repository,
-        /// How many versions go on.
+        /// Number of versions kept.
         kept: usize,
-        /// How many each filter dropped by name: kind of the filter and number.
+        /// Number of versions dropped by each filter: kind of the filter and number.
         dropped: Vec<(String, usize)>,
     },
     /// A repository could not be listed.
     ListingFailed {
-        /// Which one; none if the list as a whole failed.
+        /// The repository; none if the list as a whole failed.
         repository: Option<Repository>,
-        /// Why.
+        /// The error.
         error: Error,
     },
     /// A rule, or a part of one, cannot be followed.
     RuleRefused {
-        /// Where it stands.
+        /// The place of the rule.
         rule: String,
-        /// Why.
+        /// The error.
         error: Error,
     },
     /// Something the user should know that is no failure.
     Warning {
-        /// What.
+        /// The message.
         message: String,
     },
     /// Work on an image began.
@@ -67,32 +67,32 @@ pub enum Event {
         digest: Digest,
         /// Its bytes, if that is known.
         size: Option<u64>,
-        /// How many of them passed so far.
+        /// Number of bytes passed so far.
         passed: Arc<AtomicU64>,
     },
     /// A blob was moved, or that failed.
     TransferFinished {
         /// The number it was started with.
         transfer: u64,
-        /// Why it failed, if it did.
+        /// The error, if it failed.
         error: Option<Error>,
     },
     /// Something is tried again.
     Retrying {
         /// The job.
         job: u64,
-        /// What it is about.
+        /// The subject of the retry.
         what: String,
-        /// What went wrong.
+        /// The error of the last attempt.
         error: Error,
-        /// Which attempt comes now, counted from 1.
+        /// The attempt that starts now, counted from 1.
         attempt: u32,
     },
-    /// What is known of an image before it is copied; only a plan says this.
+    /// Facts about an image before it is copied; sent by a plan only.
     Planned {
         /// The job.
         job: u64,
-        /// What would be done.
+        /// The planned work.
         image: PlannedImage,
     },
     /// One target of a job came to its end for this round.
@@ -101,13 +101,13 @@ pub enum Event {
         job: u64,
         /// The image.
         source: ImageRef,
-        /// Where to; none if it failed before there was a target.
+        /// The target; none if it failed before there was one.
         target: Option<ImageRef>,
         /// The kind of the destination.
         push: Arc<str>,
-        /// How it ended.
+        /// The outcome.
         outcome: Outcome,
-        /// Whether a later round will try again.
+        /// True if a later round will try again.
         again: bool,
     },
     /// A job came to its end for this round.
@@ -119,26 +119,26 @@ pub enum Event {
     RoundStarted {
         /// Counted from 1; the first pass over everything is round 0.
         round: u32,
-        /// How many images and listings are tried again.
+        /// Number of images and listings that are tried again.
         failed: usize,
     },
     /// The user asked to stop.
     Stopping,
     /// The run is over.
     RunFinished {
-        /// What came of it.
+        /// The report of the run.
         report: Arc<Report>,
     },
 }
 
-/// What a plan says of one image.
+/// The plan for one image.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct PlannedImage {
     /// The image.
     pub source: ImageRef,
-    /// What it points to at the source.
+    /// The digest at the source.
     pub digest: Digest,
-    /// What would be written, where that differs because a filter drops entries.
+    /// The digest that would be written, where it differs because a filter drops entries.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub becomes: Option<Digest>,
     /// The platforms that would be copied.
@@ -153,24 +153,24 @@ pub struct PlannedImage {
     pub blobs: u64,
     /// Manifests that must be read at the source; registries that count pulls count these.
     pub manifests: u64,
-    /// Where to, and why not.
+    /// The targets, with the reason if one is skipped.
     pub targets: Vec<PlannedTarget>,
     /// Foreign layers, which stay where they are.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub foreign: Vec<Descriptor>,
 }
 
-/// What a plan says of one target.
+/// The plan for one target.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct PlannedTarget {
-    /// Where to.
+    /// The target.
     pub target: ImageRef,
     /// The kind of the destination.
     pub push: Arc<str>,
-    /// What stands there now.
+    /// The digest that the target has now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current: Option<Digest>,
-    /// Why nothing would be done.
+    /// The reason if nothing would be done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skip: Option<crate::job::Skip>,
 }

@@ -1,4 +1,4 @@
-//! What must hold for any bytes at all.
+//! Properties that must hold for any bytes.
 //!
 //! Each function takes bytes as a server, a file or a person may bring them, and panics where a promise is broken:
 //! fuzzers look for such bytes without end (`fuzz/`), property tests for a moment in every run.
@@ -74,7 +74,7 @@ pub fn pipeline(bytes: &[u8], settings: &Settings) {
     }
 }
 
-/// Whatever is said about a text is about a place in it, and harmless on a terminal.
+/// Checks that each diagnostic points to a place in the text and has no control characters.
 pub fn diagnostics(text: &str, all: &[Diagnostic]) {
     let lines = text.matches('\n').count() + 1;
     for diagnostic in all {

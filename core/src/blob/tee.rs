@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind, Result, Retry};
 pub struct TeeOptions {
     /// Bytes that a taker may be behind. Default: 256 KiB.
     pub buffer: usize,
-    /// How long the others put up with a taker whose buffer does not get half empty. Default: 5 s.
+    /// Time for which the others wait for a consumer with a buffer more than half full. Default: 5 s.
     pub patience: Duration,
 }
 
@@ -99,7 +99,7 @@ impl Blob {
     }
 }
 
-/// Gives a chunk to everybody (an empty one says that it is the end); who is gone or too slow is no longer among the ends afterwards.
+/// Sends a chunk to all consumers (an empty one marks the end) and detaches those that closed or stalled.
 async fn hand_round(ends: &mut Vec<End>, chunk: &Bytes, options: TeeOptions) {
     let permits = u32::try_from(chunk.len().min(options.buffer)).unwrap_or(u32::MAX);
     let mut at = 0;
@@ -132,7 +132,7 @@ impl End {
     }
 }
 
-/// What is said of a taker that left.
+/// Returns the error of a consumer that was detached because it was too slow.
 pub(crate) fn laggard(options: TeeOptions) -> Error {
     let seconds = options.patience.as_secs();
     Error::new(

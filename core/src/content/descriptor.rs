@@ -14,22 +14,22 @@ use super::{Digest, MediaType, Platform};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", try_from = "Written")]
 pub struct Descriptor {
-    /// What the content is.
+    /// The media type of the content.
     pub media_type: MediaType,
     /// The name of the content.
     pub digest: Digest,
     /// The length in bytes; [`Descriptor::UNSIZED`] where the pointer does not say.
     pub size: u64,
-    /// What an entry of an index runs on.
+    /// The platform of an entry of an index.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
-    /// What kind of artifact it is.
+    /// The artifact type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
-    /// Notes of whoever wrote the pointer.
+    /// Annotations of the pointer.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
-    /// Where else the content may be had; foreign layers have these.
+    /// Other locations of the content, used by foreign layers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub urls: Vec<String>,
 }

@@ -47,14 +47,14 @@ impl Digest {
         Self(Repr::Sha256(Sha256::digest(bytes).into()))
     }
 
-    /// Whether `bytes` have this digest.
+    /// Returns true if `bytes` have this digest.
     pub fn matches(&self, bytes: &[u8]) -> bool {
         let mut hasher = self.algorithm().hasher();
         hasher.update(bytes);
         hasher.finish() == *self
     }
 
-    /// Which algorithm made it.
+    /// Returns the algorithm of the digest.
     pub const fn algorithm(&self) -> Algorithm {
         match self.0 {
             Repr::Sha256(_) => Algorithm::Sha256,
@@ -134,13 +134,13 @@ impl fmt::Debug for Hasher {
     }
 }
 
-/// Why a text is no digest.
+/// Errors of parsing a digest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DigestError {
     /// There is no colon.
     #[error("a digest is `algorithm:hex`, such as `sha256:` and 64 digits")]
     NoAlgorithm,
-    /// Content cannot be verified by an algorithm that nobody here knows.
+    /// The algorithm is not supported, so content could not be verified.
     #[error("digest algorithm `{0}` is not supported, expected `sha256` or `sha512`")]
     UnknownAlgorithm(String),
     /// Wrong number of digits.
@@ -148,9 +148,9 @@ pub enum DigestError {
     Length {
         /// The algorithm that was named.
         algorithm: Algorithm,
-        /// How many digits it has.
+        /// The number of digits for this algorithm.
         expected: usize,
-        /// How many there were.
+        /// The number of digits found.
         found: usize,
     },
     /// Something other than `0-9a-f`; upper case is not allowed by image-spec.

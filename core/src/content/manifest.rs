@@ -29,7 +29,7 @@ pub struct Manifest {
     artifact_type: Option<String>,
 }
 
-/// What a manifest points to.
+/// The content that a manifest points to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Links {
     /// Other manifests, and rarely blobs: an OCI index or a Docker manifest list.
@@ -43,7 +43,7 @@ pub enum Links {
     },
 }
 
-/// Why bytes are no manifest that can be copied.
+/// Reasons to refuse a manifest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
     /// Not JSON, or not the JSON of a manifest.
@@ -72,9 +72,9 @@ pub enum ManifestError {
     /// Not the bytes that were asked for.
     #[error("the manifest has digest `{found}`, expected `{expected}`")]
     WrongDigest {
-        /// What was asked for.
+        /// The requested digest.
         expected: Digest,
-        /// What came.
+        /// The digest of the bytes.
         found: Digest,
     },
 }
@@ -167,7 +167,7 @@ impl Manifest {
         &self.bytes
     }
 
-    /// What kind of manifest it is.
+    /// Returns the media type of the manifest.
     pub fn media_type(&self) -> &MediaType {
         &self.media_type
     }
@@ -182,7 +182,7 @@ impl Manifest {
         Descriptor::new(self.media_type.clone(), self.digest.clone(), self.bytes.len() as u64)
     }
 
-    /// What it points to.
+    /// Returns the content that the manifest points to.
     pub fn links(&self) -> &Links {
         &self.links
     }
@@ -192,7 +192,7 @@ impl Manifest {
         self.subject.as_ref()
     }
 
-    /// What kind of artifact it is: its `artifactType`, else the type of its config (distribution-spec, "Referrers").
+    /// Returns the artifact type: `artifactType`, else the media type of the config (distribution-spec, "Referrers").
     pub fn artifact_type(&self) -> Option<&str> {
         self.artifact_type.as_deref().or(match &*self.links {
             Links::Image { config: Some(config), .. } => Some(config.media_type.as_str()),
@@ -278,7 +278,7 @@ impl Manifest {
     }
 }
 
-/// What becomes of one entry of an index.
+/// A change to one entry of an index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// It stays.
@@ -339,7 +339,7 @@ fn pointed(entry: &str, digest: &Digest, size: u64) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// Where a value that borrows from `bytes` stands in them.
+/// Returns the byte range in `bytes` of a value that borrows from it.
 fn span_in(bytes: &[u8], raw: &RawValue) -> std::ops::Range<usize> {
     let start = raw.get().as_ptr() as usize - bytes.as_ptr() as usize;
     start..start + raw.get().len()

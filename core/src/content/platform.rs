@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// What an image runs on, as an index or a config says it.
+/// The platform of an image, as given by an index or a config.
 ///
 /// A field that is empty or absent was not said.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -25,7 +25,7 @@ pub struct Repository {
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tag(Arc<str>);
 
-/// Which version of a repository: a name that may move, or a digest that cannot.
+/// A version of a repository: a tag, which can move, or a digest, which cannot.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum Version {
     /// By tag.
@@ -37,9 +37,9 @@ pub enum Version {
 /// One image: a repository and a version of it.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ImageRef {
-    /// Where it is.
+    /// The repository.
     pub repository: Repository,
-    /// Which one.
+    /// The tag or digest.
     pub version: Version,
 }
 
@@ -52,7 +52,7 @@ pub struct Reference {
     pub beside: Option<Tag>,
 }
 
-/// Why a text is no reference.
+/// Errors of parsing a reference.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReferenceError {
     /// There is nothing.
@@ -150,14 +150,14 @@ impl Repository {
     }
 }
 
-/// What follows a repository in a text.
+/// The text after a repository name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Suffix<'a> {
     /// Nothing.
     None,
-    /// What stands after a colon.
+    /// The text after a colon.
     Colon(&'a str),
-    /// What stands after an `@`.
+    /// The text after an `@`.
     At(&'a str),
 }
 
@@ -253,7 +253,7 @@ fn split_host(text: &str) -> (Option<&str>, &str) {
     }
 }
 
-/// What stands before a name that was copied from a browser, or from the command line of another program.
+/// Prefixes of names copied from a browser or from the command line of another program.
 const SCHEMES: [&str; 4] = ["https://", "http://", "docker://", "oci://"];
 
 fn refuse_url(text: &str) -> Result<(), ReferenceError> {

@@ -10,7 +10,7 @@ pub struct Cancel {
 }
 
 impl Cancel {
-    /// A run that nobody stopped yet.
+    /// Returns a handle for a run that is not stopped.
     pub fn new() -> Self {
         Self::default()
     }
@@ -23,7 +23,7 @@ impl Cancel {
         self.gentle.cancel();
     }
 
-    /// Whether somebody asked to stop.
+    /// Returns true if a stop was requested.
     pub fn is_stopping(&self) -> bool {
         self.gentle.is_cancelled()
     }

@@ -1,4 +1,4 @@
-//! One ordered stream of events, whoever speaks.
+//! One ordered stream of events from all tasks of a run.
 
 use std::{
     sync::{Arc, Mutex},

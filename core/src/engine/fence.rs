@@ -52,7 +52,7 @@ pub(super) fn around(pipeline: OpenPipeline) -> OpenPipeline {
 /// What a panic becomes that passes on where no error can be returned.
 struct Broken(Error);
 
-/// The error that a panic is, whoever catches it.
+/// Turns the payload of a caught panic into an error.
 pub(super) fn error_of(panic: &(dyn Any + Send)) -> Error {
     match panic.downcast_ref::<Broken>() {
         Some(Broken(error)) => error.clone(),
@@ -75,7 +75,7 @@ pub(super) async fn standing_still<D: Display>(passed: &AtomicU64, what: impl Fn
     }
 }
 
-/// Nothing came of something for as long as anybody waits.
+/// Returns the error of an operation that made no progress within the time limit.
 pub(super) fn hung(what: impl Display) -> Error {
     Error::new(ErrorKind::Bug, format!("{what} for {} minutes", LIMIT.as_secs() / 60))
         .hint("a plugin must answer or fail; its own limits should be shorter than this one")

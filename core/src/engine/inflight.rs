@@ -33,7 +33,7 @@ struct StoreBlobs {
     there: HashMap<Digest, Locations>,
     coming: HashMap<Digest, Uploads>,
     spent: HashMap<Digest, Error>,
-    /// Blobs that somebody took without saying that they are right.
+    /// Blobs that a destination took without verifying their digest.
     doubted: HashSet<Digest>,
     /// Repositories that got some blob first; all that a mount can be asked from.
     firsts: Vec<Repository>,
@@ -62,7 +62,7 @@ struct Uploads {
     news: Arc<Notify>,
 }
 
-/// What somebody who needs a blob in a repository shall do.
+/// The next step for a job that needs a blob in a repository.
 pub(super) enum BlobState {
     /// Nothing: it is there; `sent` if this run brought it.
     Present { sent: bool },
@@ -84,7 +84,7 @@ pub(super) struct Lease {
     pub(super) known_in: Option<Repository>,
     /// Whether that is only likely: an earlier run says so, or the image comes from there.
     pub(super) by_hearsay: bool,
-    /// Bytes that nobody vouches for may stand there under this digest: what is there counts for nothing.
+    /// Unverified bytes may be stored under this digest, so its presence proves nothing.
     pub(super) in_doubt: bool,
 }
 

@@ -26,7 +26,7 @@ pub(super) struct MountCandidates {
 }
 
 impl MountCandidates {
-    /// What an earlier run noted. Whatever cannot be read is left out.
+    /// Reads the notes of earlier runs. Lines that cannot be parsed are left out.
     pub(super) fn read(notes: &Notes, store: &StoreId) -> Self {
         let note = notes.get(Room::Blobs, &store.to_string()).unwrap_or_default();
         let mut found = Self::default();

@@ -30,10 +30,10 @@ struct Owner {
     rule: u32,
 }
 
-/// The answer to somebody who wants to write a name.
+/// The result of claiming a target name.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Ownership {
-    /// Nobody wanted it before.
+    /// The name was not claimed before.
     Free,
     /// The same image was wanted there before.
     Again,

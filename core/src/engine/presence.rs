@@ -32,7 +32,7 @@ pub(super) enum Presence {
     Absent,
     /// It is there, and this is what it points to; without a media type where only the digest is known.
     Is(Descriptor),
-    /// Nobody knows: ask.
+    /// Unknown: the destination must be asked.
     Ask,
 }
 
@@ -57,7 +57,7 @@ pub(super) struct Surveys(Mutex<HashMap<(usize, Repository), Weak<Survey>>>);
 pub(super) struct JobGroup {
     /// How many jobs there are: for a single one a survey would be a question too many.
     pub(super) size: usize,
-    /// Whether nobody else writes the same names.
+    /// True if no other listing writes the same names.
     pub(super) exclusive: bool,
     /// Whether it is a failure if nothing is left of the rule.
     pub(super) must_yield: bool,

@@ -41,7 +41,7 @@ pub(super) struct Tree {
     pub(super) children: Vec<Tree>,
     /// Platforms of entries that filters dropped, here and below.
     pub(super) dropped: Vec<Platform>,
-    /// All blobs of it, once somebody asked.
+    /// All blobs of the tree, computed on first use.
     blobs: OnceLock<(Vec<Descriptor>, Vec<Descriptor>)>,
 }
 

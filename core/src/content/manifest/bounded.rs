@@ -1,7 +1,7 @@
 //! A list of which no more is kept than a manifest may have.
 //!
-//! The shortest entry has two bytes, so four mebibytes of them would take fifty in memory before anybody could count
-//! them.
+//! The shortest entry has two bytes, so four mebibytes of them would take fifty in memory before they could be counted
+//! afterwards.
 
 use std::{fmt, marker::PhantomData};
 
