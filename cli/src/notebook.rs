@@ -120,7 +120,7 @@ impl Drop for Directory {
     }
 }
 
-/// Returns the first line of a note's file: the digest of key and note, by which `opened` detects a damaged or wrong file.
+/// Returns the first line of a note's file: the digest of key and note, by which a damaged or wrong file is found.
 fn seal(key: &str, note: &[u8]) -> String {
     format!("{}\n", Digest::of(&[key.as_bytes(), b"\n", note].concat()))
 }

@@ -69,7 +69,7 @@ impl Blob {
         Self::new(descriptor, stream::once(async { Ok(bytes) }))
     }
 
-    /// One consumer's stream of a tee. Its sizes are checked here; the digest is computed, if at all, by the shared reader.
+    /// One consumer's stream of a tee. The size is checked here; the shared reader computes the digest, if needed.
     fn side(
         descriptor: Descriptor,
         source: impl Stream<Item = Result<Bytes>> + Send + 'static,
@@ -78,7 +78,7 @@ impl Blob {
         Self { check: None, hashing, ..Self::new(descriptor, source) }
     }
 
-    /// The same, held to the size in `item` and hashed, whatever the stage that opened it decided about that. `item` has
+    /// Returns the blob with its digest and the size in `item` verified, even if the stage opened it unchecked. `item` has
     /// its digest.
     pub(crate) fn verified_against(self, item: &Descriptor) -> Self {
         let hashing = if self.is_hashed() { self.hashing } else { Hashing(Arc::new(AtomicBool::new(true))) };
@@ -107,7 +107,7 @@ impl Blob {
         self.hashing.is_on()
     }
 
-    /// Returns a handle that tells whether the blob is hashed, which [may change](Blob::hashed_until) until its last byte.
+    /// Returns a handle that tells whether the blob is hashed; this [may change](Blob::hashed_until) on the way.
     pub fn hashing(&self) -> Hashing {
         self.hashing.clone()
     }

@@ -1,4 +1,4 @@
-//! What moves between stages: listing, candidate, target, job, outcome.
+//! The data passed between stages: listing, candidate, target, job, outcome.
 
 use std::sync::Arc;
 
@@ -15,16 +15,16 @@ use crate::{
 /// A batch, because "the newest three" needs the tags of a repository together.
 #[derive(Clone, Debug)]
 pub struct Listing {
-    /// Where the candidates are.
+    /// The repository of the candidates.
     pub repository: Repository,
-    /// What was found there, in the order in which it shall be copied.
+    /// The versions found there, in the order of copying.
     pub candidates: Vec<Candidate>,
-    /// Where this was asked for, such as `images.yaml:7`; errors about two rules name both.
+    /// The place of the rule, such as `images.yaml:7`; errors about two rules name both.
     pub rule: Arc<str>,
-    /// Whether no other listing of this run sends images to the same names, and no two candidates of this one do.
+    /// True if each target name is unique among all candidates of all listings of this run.
     /// A list that knows all its rules can see that; the engine then need not remember every name. Default: false.
     pub exclusive: bool,
-    /// Whether it is a failure if filters leave nothing of all listings of this rule. Default: true. If not, it is one only
+    /// Makes it a failure if filters leave nothing of all listings of this rule. Default: true. If not, it is one only
     /// where nothing is left of the whole list: for lists that find repositories which were not named one by one.
     pub must_yield: bool,
 }
@@ -46,12 +46,12 @@ impl Listing {
 pub struct Candidate {
     /// The tag or digest.
     pub version: Version,
-    /// Where the rule sends it; empty means that the destination names it.
+    /// The targets given by the rule; empty means that the destination names them.
     pub targets: Vec<ImageRef>,
     /// The tag that was written beside a digest (`app:v1@sha256:…`). The digest says what is read, the tag what it is
     /// called.
     pub beside: Option<Tag>,
-    /// Whether the rule names this very version, so that it is a failure if a filter drops it for what it is. Default:
+    /// True if the rule names this version, so that it is a failure if a filter drops it by its content. Default:
     /// false, for versions that were found.
     pub named: bool,
 }
@@ -62,7 +62,7 @@ impl Job {
         Self { id: 0, source, targets: Vec::new(), beside: None, named: false, rule: "a rule".into() }
     }
 
-    /// What the image is called: the source, with the tag that stands beside its digest instead of the digest.
+    /// Returns the name for messages: the source, with the tag written beside its digest instead of the digest.
     pub fn called(&self) -> ImageRef {
         match &self.beside {
             Some(tag) => self.source.repository.tagged(tag),
@@ -93,30 +93,30 @@ impl Candidate {
 pub struct Job {
     /// Counts up in the order of the listings.
     pub id: u64,
-    /// What is copied.
+    /// The image to copy.
     pub source: ImageRef,
-    /// Where the rule sends it; empty means that each destination names it.
+    /// The targets given by the rule; empty means that each destination names them.
     pub targets: Vec<ImageRef>,
     /// The tag that was written beside the digest of the source.
     pub beside: Option<Tag>,
-    /// Whether the rule names this very version.
+    /// True if the rule names this version.
     pub named: bool,
-    /// Where this was asked for.
+    /// The place of the rule.
     pub rule: Arc<str>,
 }
 
-/// What a name turned out to be.
+/// The result of resolving a name.
 #[derive(Clone, Debug)]
 pub struct Resolved {
     /// The name that was asked for.
     pub image: ImageRef,
-    /// What it points to.
+    /// The descriptor of the content.
     pub descriptor: Descriptor,
     /// The manifest, where it was read.
     pub manifest: Option<Manifest>,
 }
 
-/// How one target of a job ended.
+/// The result for one target of a job.
 #[derive(Clone, Debug)]
 pub enum Outcome {
     /// It was copied.
@@ -154,13 +154,13 @@ pub struct Moved {
     pub referrers: u64,
 }
 
-/// Why nothing had to be done.
+/// The reason for skipping a target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "why", rename_all = "snake_case")]
 pub enum Skip {
     /// The destination has it already.
     Present {
-        /// What it has.
+        /// The digest at the destination.
         digest: Digest,
     },
     /// A filter said no.
@@ -170,7 +170,7 @@ pub enum Skip {
         /// Its position among the filters of the pipeline, because two of them may be of one kind.
         #[serde(skip)]
         at: usize,
-        /// What it said.
+        /// The reason given by the filter.
         reason: String,
     },
     /// An earlier rule does the same.

@@ -12,7 +12,7 @@
 //! * [`stage`]: the four traits; [`outlet`]: where a list hands out what it finds
 //! * [`plugin`]: how stages register themselves; [`spec`]: from pipeline TOML to a [`spec::Pipeline`]
 //! * [`engine`]: run and plan; [`event`], [`report`] and [`tally`]: what happened
-//! * [`notes`]: what is remembered between runs, by whoever has a place for it
+//! * [`notes`]: facts remembered between runs, in a store that the caller provides
 //! * [`login`]: logins for registries, and the trait of their providers
 //! * [`error`], [`diagnostic`], [`secret`]: what goes wrong, in files and in runs, and what must not be shown
 //!

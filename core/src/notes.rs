@@ -1,6 +1,6 @@
-//! What is remembered between runs, so that the next one has to ask less.
+//! Facts remembered between runs, so that the next one needs fewer requests.
 //!
-//! Core knows no disk: whoever has one keeps the notes in a [`Notebook`]. A note is hearsay. It may be old, wrong or
+//! Core does no disk I/O: the caller stores the notes in a [`Notebook`]. A note is a hint. It may be old, wrong or
 //! gone, so it is used only where being wrong costs a request and nothing else: a manifest is found by its digest and
 //! checked against it, a repository that is said to have a blob is only asked whether it can be mounted from. Nothing
 //! secret is noted.
@@ -13,21 +13,21 @@ use crate::content::{Digest, Manifest, MediaType};
 
 /// Keeps notes between runs.
 pub trait Notebook: Send + Sync {
-    /// What was noted under a key; none if nothing was, or if it cannot be read.
+    /// Returns the note under a key; none if there is none or it cannot be read.
     fn get(&self, room: Room, key: &str) -> Option<Bytes>;
 
     /// Notes something, in place of what was noted before. It may be forgotten at any time.
     fn put(&self, room: Room, key: &str, note: &[u8]);
 }
 
-/// What a note is about.
+/// The subject of a note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Room {
     /// Indexes at sources, by digest: what filters would make of one that is known needs no request.
     Manifests,
-    /// Which repositories of a store have which blobs, by store.
+    /// The blobs known in the repositories of a store, by store.
     Blobs,
-    /// What registries do in their own way, by host.
+    /// Properties of registries, by host.
     Hosts,
 }
 
@@ -55,7 +55,7 @@ impl Notes {
         Self(Some(book))
     }
 
-    /// What was noted under a key.
+    /// Returns the note under a key.
     pub fn get(&self, room: Room, key: &str) -> Option<Bytes> {
         self.0.as_ref()?.get(room, key)
     }

@@ -1,4 +1,4 @@
-//! Where a list hands out what it finds.
+//! The channel through which a list sends its findings.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -13,11 +13,11 @@ use crate::{
 /// The bounded way from a [`List`](crate::stage::List) to the engine.
 ///
 /// Sending waits while the engine has enough to do, so a source stops paging tags; it fails as cancelled once
-/// nobody wants more.
+/// the receiver is closed.
 #[derive(Clone, Debug)]
 pub struct Outlet(mpsc::Sender<Found>);
 
-/// What a list hands out.
+/// A finding of a list.
 #[derive(Debug)]
 pub enum Found {
     /// A repository and its candidates.
@@ -26,11 +26,11 @@ pub enum Found {
     Warning(String),
     /// A part of the list that finds nothing, such as an expression that matches no tag.
     Nothing {
-        /// Where that was asked for, as in [`Listing::rule`].
+        /// The place of the rule, as in [`Listing::rule`].
         rule: Arc<str>,
-        /// Where it looked, if that is one repository.
+        /// The repository searched, if it is a single one.
         repository: Option<Repository>,
-        /// What finds nothing: a sentence.
+        /// The part that finds nothing: a sentence.
         why: String,
     },
     /// A repository that a listing will come for, and where its images will go.
@@ -44,7 +44,7 @@ pub enum Found {
 }
 
 impl Outlet {
-    /// An outlet that holds up to `capacity` things nobody took yet, and where they come out.
+    /// Returns an outlet that buffers up to `capacity` findings, and its receiver.
     pub fn new(capacity: usize) -> (Self, mpsc::Receiver<Found>) {
         let (sender, receiver) = mpsc::channel(capacity);
         (Self(sender), receiver)
@@ -53,7 +53,7 @@ impl Outlet {
     /// Hands out a listing.
     ///
     /// # Errors
-    /// As cancelled, once nobody wants more: return it.
+    /// As cancelled, once the receiver is closed: return it.
     pub async fn send(&self, listing: Listing) -> Result<()> {
         self.hand_out(Found::Listing(listing)).await
     }
@@ -75,8 +75,8 @@ impl Outlet {
     }
 
     /// Says before the first listing that one of this repository will come, and to which repositories the rule sends
-    /// its images; none of these means that the destination names them. Whoever reads and writes them then knows what
-    /// else it will be asked for: a registry gets one token for several repositories. It is a hint, and nothing more.
+    /// its images; none of these means that the destination names them. The stages that read and write them then know what
+    /// else will be asked for: a registry gets one token for several repositories. It is a hint, and nothing more.
     ///
     /// # Errors
     /// As [`Outlet::send`].

@@ -112,7 +112,7 @@ impl JsonSchema for Value {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "description": "A text, or the environment variable that holds it.",
-            // Whoever shows a configuration leaves such values out.
+            // Displays of a configuration leave such values out.
             "writeOnly": true,
             "oneOf": [
                 { "type": "string" },

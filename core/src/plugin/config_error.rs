@@ -1,4 +1,4 @@
-//! What a plugin says of values that it cannot work with.
+//! Errors of a plugin about its configuration.
 
 use crate::{diagnostic::Diagnostic, error::Error};
 
@@ -15,11 +15,11 @@ pub struct Problem {
     /// `images[0].from`, `"quay.io".password`. None: the table as a whole, or a place in another file that the
     /// diagnostic names. Of a path that leads nowhere, the part that does counts.
     pub key: Option<String>,
-    /// What to say.
+    /// The message, with its hint.
     pub diagnostic: Diagnostic,
 }
 
-/// What failed, as a problem of the configuration that asked for it.
+/// Turns an error into a problem of the configuration that caused it.
 impl From<Error> for ConfigError {
     fn from(error: Error) -> Self {
         let problem = Self::new(error.message());

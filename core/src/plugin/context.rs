@@ -1,4 +1,4 @@
-//! What a plugin may ask for while it is built.
+//! The context in which a plugin is built.
 
 use std::{
     num::NonZeroUsize,
@@ -21,7 +21,7 @@ use crate::{
 /// Looks up an environment variable. Core itself reads none.
 pub type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
-/// What a pipeline is built for.
+/// The purpose of building a pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// To look whether it is right: a variable that is not set is a warning.
@@ -30,7 +30,7 @@ pub enum Purpose {
     Run,
 }
 
-/// What a plugin may ask for while it is built: sections that stages share, the environment, the base directory.
+/// The context in which a plugin is built: sections that stages share, the environment, the base directory.
 pub struct BuildContext<'a> {
     sections: Option<&'a Sections>,
     environment: Environment,
@@ -82,7 +82,7 @@ impl<'a> BuildContext<'a> {
         self.requests
     }
 
-    /// What is remembered between runs.
+    /// Returns the notes of earlier runs.
     pub fn notes(&self) -> &Notes {
         &self.notes
     }
@@ -99,7 +99,7 @@ impl<'a> BuildContext<'a> {
         self.shared.get()
     }
 
-    /// What the pipeline is built for.
+    /// Returns the purpose of building the pipeline.
     pub fn purpose(&self) -> Purpose {
         self.purpose
     }
@@ -164,7 +164,7 @@ impl<'a> BuildContext<'a> {
         self.warnings.with(std::mem::take)
     }
 
-    /// Does work whose warnings are another's than of whoever is being built.
+    /// Runs `work` and returns its warnings apart from those of the plugin being built.
     pub(super) fn apart<T>(&self, work: impl FnOnce(&Self) -> T) -> (T, Vec<Problem>) {
         let others = self.take_warnings();
         let result = work(self);

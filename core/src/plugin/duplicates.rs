@@ -1,9 +1,9 @@
-//! Two crates that register the same name: nobody could tell which one a pipeline means.
+//! Two crates that register the same name: a pipeline could not tell them apart.
 
 use super::{Role, linked, linked_sections};
 use crate::diagnostic::Diagnostic;
 
-/// What is linked twice; a program should not start then. [`crate::spec::load`] refuses to.
+/// Returns the plugins linked twice; a program should not start then. [`crate::spec::load`] refuses to.
 pub fn duplicates() -> Vec<Diagnostic> {
     let stages =
         linked().into_iter().map(|plugin| (format!("{} `{}`", plugin.role(), plugin.kind()), plugin.defined_in()));
@@ -14,7 +14,7 @@ pub fn duplicates() -> Vec<Diagnostic> {
     duplicates_in(stages.chain(sections).chain(own))
 }
 
-/// What comes twice in a list of things and the crates that define them.
+/// Returns an error for each thing that is defined twice, with the crates that define it.
 fn duplicates_in<'c>(things: impl IntoIterator<Item = (String, &'c str)>) -> Vec<Diagnostic> {
     let mut things: Vec<_> = things.into_iter().collect();
     things.sort();

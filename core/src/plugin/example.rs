@@ -1,4 +1,4 @@
-//! Examples: what somebody may write first, taken from the schema.
+//! Examples of configuration, taken from the schema.
 //!
 //! An author gives a field an example where its doc comment is, `#[schemars(example = &"linux/amd64")]`, or the whole
 //! struct one. The keyword is JSON Schema's own, `examples`, so editors show it as well. Without any, required fields
@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 
 use super::{KeyPath, shape::Shape, toml_text::toml_text};
 
-/// How deep tables in tables are filled.
+/// Maximum depth of nested tables in an example.
 const MAX_DEPTH: usize = 6;
 
 /// An example of a table with this schema: keys and values, both as TOML, in the order of the struct. It is that of the

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::{example::sample, shape::Shape, toml_text::toml_text};
 
-/// How deep tables in tables are told; deeper ones exist in schemas that contain themselves only.
+/// Maximum depth of nested tables; deeper ones exist in recursive schemas only.
 const MAX_DEPTH: usize = 6;
 
 /// A field of a table, as `sealift explain` shows it.
@@ -17,17 +17,17 @@ const MAX_DEPTH: usize = 6;
 pub struct Field {
     /// Its key; `*` where the user chooses the name, as in `[registries."quay.io"]`.
     pub name: String,
-    /// What may be written, such as `a list of texts`.
+    /// The accepted values in words, such as `a list of texts`.
     pub accepts: String,
-    /// What holds if it is left out, as TOML; none if the text has to say it.
+    /// The default as TOML; none if the text has to say it.
     pub default: Option<String>,
     /// A value that fits, as TOML: its example, its default, or one of the right type.
     pub sample: String,
-    /// Whether it must be there.
+    /// True if the field is required.
     pub required: bool,
     /// Its doc comment, in lines as they were written.
     pub description: String,
-    /// Whether its value is never shown.
+    /// True if its value is never shown.
     pub secret: bool,
     /// The texts that are allowed and what they mean; empty if it is no choice of texts.
     pub choices: Vec<(String, String)>,

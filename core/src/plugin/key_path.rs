@@ -1,4 +1,4 @@
-//! Where in a table: the keys and indices that lead to a value.
+//! The path to a value in a table: its keys and indices.
 //!
 //! Written as in TOML, with indices counted from 0: `keep`, `keep[1]`, `images[0].from`. A key that is no bare TOML key
 //! (letters, digits, `_`, `-`) stands in quotes: `"quay.io".password`. A section's path starts inside its table; it may

@@ -102,7 +102,7 @@ impl fmt::Display for Role {
     }
 }
 
-/// What was written for a stage, and how it becomes one.
+/// The configuration of a stage, from which the stage is built.
 ///
 /// `S` is the trait object that comes out: `dyn List`, `dyn Filter`, `dyn Fetch` or `dyn Push`.
 ///
@@ -111,10 +111,10 @@ impl fmt::Display for Role {
 /// the schema does not tell of, and no `flatten`, `untagged` or `toml::Value`, which lose the position of errors. The
 /// key `use` is taken.
 pub trait StageConfig<S: ?Sized>: DeserializeOwned + JsonSchema {
-    /// Makes the stage. Fast and offline: it compiles expressions and opens clients, but asks nobody.
+    /// Makes the stage. Fast and offline: it compiles expressions and opens clients, but sends no request.
     ///
     /// # Errors
-    /// Whatever is wrong with the values, all of it at once, with the keys that it concerns.
+    /// All problems of the values at once, with the keys that they concern.
     fn build(self, cx: &BuildContext<'_>) -> Result<Box<S>, ConfigError>;
 }
 

@@ -20,16 +20,16 @@ pub trait Section: Any + Send + Sync + Sized {
     /// The name of the table.
     const TABLE: &'static str;
 
-    /// What is written in the table.
+    /// The content of the table.
     type Config: DeserializeOwned + JsonSchema + Send + 'static;
 
     /// Makes it, once for a pipeline. `config` is none if the table is not there.
     ///
     /// # Errors
-    /// Whatever is wrong with the values, all of it at once.
+    /// All problems of the values at once.
     fn build(config: Option<Self::Config>, cx: &BuildContext<'_>) -> Result<Self, ConfigError>;
 
-    /// What it counted so far, for the report: one for each thing that is counted apart, such as a host. Default:
+    /// Returns the counters so far, for the report: one tally for each subject, such as a host. Default:
     /// nothing.
     fn tallies(&self) -> Vec<Tally> {
         Vec::new()
@@ -101,7 +101,7 @@ pub fn linked_sections() -> Vec<&'static SectionPlugin> {
 
 /// The sections of one pipeline: what was written, and what was built of it so far.
 ///
-/// What is wrong with a section is said once, at its own table: whoever asks for one that failed gets a [`ConfigError`]
+/// Problems of a section are reported once, at its own table: a stage that asks for a failed one gets a [`ConfigError`]
 /// without problems, and [`Sections::take_reports`] has them.
 #[derive(Default)]
 pub struct Sections {
@@ -109,7 +109,7 @@ pub struct Sections {
     reports: Mutex<Vec<SectionReport>>,
 }
 
-/// What a section said while it was built.
+/// The problems found while building a section.
 pub struct SectionReport {
     /// The name of its table.
     pub table: &'static str,
@@ -120,7 +120,7 @@ pub struct SectionReport {
 enum State {
     /// Its config was read.
     Written(Boxed),
-    /// Somebody is building it.
+    /// The section is being built.
     InTheMaking,
     /// It stands.
     Built(Arc<dyn Counts>),
@@ -138,7 +138,7 @@ impl Sections {
         lock(&self.states).insert(table, State::Failed);
     }
 
-    /// What the sections said while they were built, taken out.
+    /// Takes the reports of the sections built so far.
     pub fn take_reports(&self) -> Vec<SectionReport> {
         std::mem::take(&mut lock(&self.reports))
     }

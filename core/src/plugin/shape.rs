@@ -5,7 +5,7 @@
 
 use serde_json::Value as Json;
 
-/// How often references are followed before giving up on a schema that goes round in circles.
+/// Maximum number of references to follow, because schemas can be recursive.
 const MAX_HOPS: usize = 16;
 
 /// A place in a schema.
@@ -15,13 +15,13 @@ pub(crate) struct Shape<'s> {
     at: &'s Json,
 }
 
-/// What a table may hold.
+/// The fields of a table.
 pub(crate) struct TableShape<'s> {
     /// The fields that have a name, in the order of the struct.
     pub(crate) fields: Vec<(&'s str, Shape<'s>)>,
     /// The fields that must be there.
     pub(crate) required: Vec<&'s str>,
-    /// What every other key may hold; none: there are no others.
+    /// The schema of all other keys; none if there are no others.
     pub(crate) others: Option<Shape<'s>>,
 }
 
@@ -102,7 +102,7 @@ impl<'s> Shape<'s> {
         Some(self.at.get("enum")?.as_array()?.iter().filter_map(Json::as_str).collect())
     }
 
-    /// Whether it is one text with a meaning of its own, not a list of texts.
+    /// Returns true if it is one text with a meaning of its own, not a list of texts.
     pub(crate) fn is_single(self) -> bool {
         self.at.get("const").is_some()
     }
@@ -114,12 +114,12 @@ impl<'s> Shape<'s> {
         (bound("minimum"), bound("maximum"))
     }
 
-    /// How many items a list must have at least.
+    /// Returns the minimum number of items of a list.
     pub(crate) fn least_items(self) -> usize {
         self.at.get("minItems").and_then(Json::as_u64).and_then(|least| least.try_into().ok()).unwrap_or(0)
     }
 
-    /// Whether its value must never be shown (`writeOnly`, as [`crate::secret::Value`] says of itself).
+    /// Returns true if its value must never be shown (`writeOnly`, set by [`crate::secret::Value`]).
     pub(crate) fn is_secret(self) -> bool {
         self.keyword("writeOnly").and_then(Json::as_bool) == Some(true)
     }
@@ -130,9 +130,9 @@ impl<'s> Shape<'s> {
         prefix().or_else(|| self.at.get("items")).map(|at| self.on(at))
     }
 
-    /// What it may hold as a table; none if it is no table, or one that says nothing of its keys.
+    /// Returns the fields of a table; none if it is no table, or one without a schema of its keys.
     ///
-    /// A struct has its fields and no others, whether or not it says `deny_unknown_fields`: a key that nobody reads is
+    /// A struct has its fields and no others, with or without `deny_unknown_fields`: a key that is not read is
     /// a mistake.
     pub(crate) fn table(self) -> Option<TableShape<'s>> {
         let tables: Vec<_> = self
@@ -152,7 +152,7 @@ impl<'s> Shape<'s> {
                 None => {}
             }
         }
-        // Of several kinds of table nobody knows which one was meant, so none of them can be said to lack a field.
+        // Of several kinds of table it is unknown which one was meant, so none of them can be said to lack a field.
         if let [only] = tables.as_slice() {
             let required = only.at.get("required").and_then(Json::as_array);
             all.required.extend(required.into_iter().flatten().filter_map(Json::as_str));
@@ -160,7 +160,7 @@ impl<'s> Shape<'s> {
         (!tables.is_empty()).then_some(all)
     }
 
-    /// What may be written, in words: `a text`, `a whole number, 1 or more`, ``one of `a`, `b` ``.
+    /// Returns the accepted values in words: `a text`, `a whole number, 1 or more`, ``one of `a`, `b` ``.
     pub(crate) fn words(self) -> String {
         if self.is_secret() {
             return "a text or `{ env = \"NAME\" }`".into();
