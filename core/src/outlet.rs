@@ -75,8 +75,8 @@ impl Outlet {
     }
 
     /// Says before the first listing that one of this repository will come, and to which repositories the rule sends
-    /// its images; none of these means that the destination names them. The stages that read and write them then know what
-    /// else will be asked for: a registry gets one token for several repositories. It is a hint, and nothing more.
+    /// its images; none of these means that the destination names them. The stages that read and write them then know
+    /// what else will be asked for: a registry gets one token for several repositories. It is a hint, and nothing more.
     ///
     /// # Errors
     /// As [`Outlet::send`].

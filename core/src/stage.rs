@@ -27,7 +27,7 @@ use crate::{
 pub trait List: Send + Sync {
     /// Hands out listings until there are no more.
     ///
-    /// The outlet is bounded: sending waits while it is full, and fails as cancelled once nobody wants more.
+    /// The outlet is bounded: sending waits while it is full, and fails as cancelled once the receiver is closed.
     ///
     /// # Errors
     /// If listing as a whole cannot go on. What concerns one repository only goes to [`Outlet::failed`].
@@ -81,7 +81,7 @@ pub trait Filter: Send + Sync {
         false
     }
 
-    /// Whether this filter ever drops entries of an index, so that an image that is one must be read to know what
+    /// Returns true if this filter may drop entries of an index, so that an index must be read to know what
     /// will stand at the destination. Default: yes, because saying no wrongly would skip images that differ.
     fn rewrites(&self) -> bool {
         true
@@ -93,7 +93,7 @@ pub trait Filter: Send + Sync {
         false
     }
 
-    /// What it keeps, in a few words for a plan and a report: `linux/amd64`, `v1.*`. Default: it does not say.
+    /// Returns a short description for a plan and a report: `linux/amd64`, `v1.*`. Default: none.
     fn summary(&self) -> Option<String> {
         None
     }
@@ -108,7 +108,7 @@ pub trait Filter: Send + Sync {
     }
 }
 
-/// What a filter says of an image.
+/// The decision of a filter about an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It goes on.
@@ -117,10 +117,10 @@ pub enum Verdict {
     Drop(String),
 }
 
-/// How much of an image is wanted.
+/// The part of an image to resolve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Want {
-    /// What the name points to: one small question.
+    /// The descriptor only: one small request.
     Digest,
     /// The manifest: read by the name that was given, with no question before it.
     Manifest,
@@ -134,7 +134,7 @@ pub trait Fetch: Send + Sync {
         let _ = repository;
     }
 
-    /// What a name points to.
+    /// Resolves a name to its content.
     ///
     /// # Errors
     /// If it is not there or cannot be read.
@@ -181,7 +181,7 @@ pub trait Fetch: Send + Sync {
         Ok(Vec::new())
     }
 
-    /// Where the other side is said to have a blob that cannot be read here, because it was left out of what was
+    /// Returns repositories said to have a blob that cannot be read here, because it was left out of what was
     /// carried. A destination that has those repositories, too, may take it from there.
     async fn elsewhere(&self, item: &Descriptor) -> Vec<Repository> {
         let _ = item;
@@ -192,7 +192,7 @@ pub trait Fetch: Send + Sync {
 /// Writes images.
 #[async_trait]
 pub trait Push: Send + Sync {
-    /// Where a job's image goes. Pure: the same job, the same places. No place at all means that the rule sends it to
+    /// Returns the targets of a job. Pure: the same job, the same targets. An empty list means that the rule sends it to
     /// other destinations only; an image that no destination has a place for fails.
     ///
     /// # Errors
@@ -206,7 +206,7 @@ pub trait Push: Send + Sync {
         false
     }
 
-    /// Who shares blobs with whom: repositories with the same id share a store.
+    /// Returns the store of a repository: repositories with the same id share blobs.
     fn store(&self, at: &Repository) -> StoreId;
 
     /// Told beforehand where the list knows it: images of this repository will come, for these targets; none of these
@@ -215,7 +215,7 @@ pub trait Push: Send + Sync {
         let _ = (source, targets);
     }
 
-    /// What a repository has, asked before anything else of it when `wanted` tags are to be looked at: for
+    /// Returns the tags of a repository, called before anything else when `wanted` tags are to be looked up: for
     /// destinations that tell tags with their digests in fewer questions than there are tags. [`Known::Ask`], which
     /// is the default, says that this one does not, or not for so few of them.
     ///
@@ -226,7 +226,7 @@ pub trait Push: Send + Sync {
         Ok(Known::Ask)
     }
 
-    /// What a repository has, if that can be told in less than one question for each tag.
+    /// Returns the tags of a repository, if that takes less than one request for each tag.
     ///
     /// # Errors
     /// If the repository cannot be asked.
@@ -235,13 +235,13 @@ pub trait Push: Send + Sync {
         Ok(Known::Ask)
     }
 
-    /// What a name points to now.
+    /// Returns the content that a name points to now.
     ///
     /// # Errors
     /// If it cannot be asked; "nothing" is no error.
     async fn current(&self, at: &ImageRef) -> Result<Option<Descriptor>>;
 
-    /// Whether the repository has a blob or manifest. Reads only.
+    /// Returns true if the repository has a blob or manifest. Reads only.
     ///
     /// A manifest counts with the blobs that it lists: where this says yes of one, they are not offered. A destination
     /// that takes manifests without looking for their blobs looks for them here, or says no.
@@ -285,7 +285,7 @@ pub trait Push: Send + Sync {
     /// If it can do neither.
     async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer>;
 
-    /// Whether the other side computes the digest of what it takes, and said so of a blob in this run. Then [`Slot::fill`]
+    /// Returns true if the destination reported the digest of a blob that it stored in this run. Then [`Slot::fill`]
     /// may get a blob that [is not hashed](Blob::is_hashed), or stops being so on its way, and must fail unless its digest
     /// is confirmed. Asked often, so it must be known.
     fn confirms(&self, at: &Repository) -> bool {
@@ -293,7 +293,7 @@ pub trait Push: Send + Sync {
         false
     }
 
-    /// Asks to send a blob whatever stands there under its digest, because that is in doubt.
+    /// Asks to send a blob even if one is stored under its digest, because the stored one is in doubt.
     ///
     /// # Errors
     /// If it is not taken.
@@ -314,7 +314,7 @@ pub trait Push: Send + Sync {
     async fn tag(&self, at: &ImageRef, manifest: &Manifest) -> Result<()>;
 
     /// Writes the root of a job under one of its names. Where nothing has to be known of the job, this is
-    /// [`Push::tag`] or [`Push::put_manifest`], and nobody implements it; a directory notes where the image came from.
+    /// [`Push::tag`] or [`Push::put_manifest`], which is the default; a directory notes where the image came from.
     ///
     /// # Errors
     /// If it is not taken.
@@ -373,15 +373,15 @@ pub trait Push: Send + Sync {
 pub struct Lost {
     /// The job that brought it.
     pub job: u64,
-    /// What was copied.
+    /// The image that was copied.
     pub source: ImageRef,
-    /// Where it is missing.
+    /// The target where it is missing.
     pub at: ImageRef,
-    /// Why.
+    /// The error.
     pub error: Error,
 }
 
-/// What a repository has.
+/// The tags of a repository, as far as known.
 #[derive(Clone, Debug)]
 pub enum Known {
     /// All its tags, and what they point to.
@@ -434,6 +434,6 @@ pub trait Slot: Send {
     async fn fill(self: Box<Self>, blob: Blob) -> Result<()>;
 
     /// Waits for its turn, where a destination takes only so many at once. Called before the blob is opened, and for one
-    /// slot after the other: nobody holds up a read that others share.
+    /// slot after the other, so that a read shared by several destinations is not held up.
     async fn ready(&mut self) {}
 }

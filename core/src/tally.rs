@@ -1,6 +1,6 @@
 //! Counters with names: what sections count while a run goes on, and tell at its end.
 //!
-//! The engine knows no registries and no requests. Whoever shares something among stages may count there, and the
+//! The engine knows no registries and no requests. A section shared among stages may count there, and the
 //! report shows it under the section's table.
 
 use std::{any::Any, collections::BTreeMap, sync::Arc};
@@ -32,11 +32,11 @@ impl Tally {
 
 /// Something that counts.
 pub(crate) trait Counts: Any + Send + Sync {
-    /// What was counted so far.
+    /// Returns the counters so far.
     fn tallies(&self) -> Vec<Tally>;
 }
 
-/// Everybody who counts in a pipeline, by the name of the section's table.
+/// All sections of a pipeline that count, by the name of their table.
 #[derive(Clone, Default)]
 pub struct Tallies(Vec<(&'static str, Arc<dyn Counts>)>);
 
@@ -47,7 +47,7 @@ impl Tallies {
         Self(all)
     }
 
-    /// What was counted so far. Who counted nothing is not in it.
+    /// Returns the counters so far, without sections that counted nothing.
     pub fn read(&self) -> BTreeMap<String, Vec<Tally>> {
         let told = self.0.iter().map(|(table, counts)| ((*table).to_owned(), counts.tallies()));
         told.filter(|(_, tallies)| !tallies.is_empty()).collect()

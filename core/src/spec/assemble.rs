@@ -50,7 +50,7 @@ pub(super) struct Built {
     tallies: Tallies,
 }
 
-/// What becomes of stages that a file does not have.
+/// The treatment of stages that a file does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LeftOut {
     /// They are what a pipeline has without them; a list is missed.
@@ -241,7 +241,7 @@ fn path_of(problem: &Problem) -> Option<KeyPath> {
     KeyPath::parse(problem.key.as_deref()?)
 }
 
-/// Where the value of a key stands; if there is none, where it would be.
+/// Returns the span of the value at `path`; that of the whole table if there is none.
 fn span_of(table: &Spanned<DeTable<'_>>, path: Option<KeyPath>) -> Range<usize> {
     path.and_then(|path| locate::at_path(table.get_ref(), &path)).map_or_else(|| table.span(), Spanned::span)
 }

@@ -39,11 +39,11 @@ struct Walk<'w> {
     scope: &'w Scope,
     findings: &'w mut Findings,
     path: KeyPath,
-    /// Whether what is here must not be shown.
+    /// True if the value must not be shown.
     secret: bool,
 }
 
-/// Whether an unknown key seems to mean this field: then it is told, and that the field is missing need not be.
+/// Returns true if an unknown key seems to mean this field; the missing field is not reported then.
 fn misspelt(name: &str, table: &DeTable<'_>, known: &TableShape<'_>) -> bool {
     let names = || known.fields.iter().map(|(field, _)| *field);
     let unknown =

@@ -1,4 +1,4 @@
-//! What is found to be wrong with a pipeline file, collected until all of it is known.
+//! Problems of a pipeline file, collected so that all of them are reported.
 //!
 //! Places are only worked out at the end: then it is known which parts of the text are secret.
 
@@ -21,24 +21,24 @@ const MAX_KEPT: usize = 2000;
 #[derive(Default)]
 pub(super) struct Findings {
     found: Vec<(Range<usize>, Diagnostic)>,
-    /// How many were found after those.
+    /// Number of further findings that are not kept.
     more: usize,
     secrets: Vec<Range<usize>>,
 }
 
-/// Whose table something was found in: `` in filter `platform` ``, and where its fields are explained.
+/// The table of a finding: `` in filter `platform` ``, and the command that explains its fields.
 #[derive(Clone, Debug)]
 pub(super) struct Scope {
     /// The note that every finding gets.
     pub(super) note: String,
-    /// How a path inside of the table is told: from the name of the table on, or from inside.
+    /// Prefix of paths in messages: the name of the table, or empty for paths inside of it.
     pub(super) root: KeyPath,
     /// The command that lists what may be written; none: nothing does.
     pub(super) explain: Option<String>,
 }
 
 impl Scope {
-    /// What is found in the table of a stage.
+    /// The scope of the table of a stage.
     pub(super) fn stage(role: impl std::fmt::Display, kind: &str) -> Self {
         Self {
             note: format!("in {role} `{kind}`"),
@@ -47,13 +47,13 @@ impl Scope {
         }
     }
 
-    /// What is found in a table that is no stage.
+    /// The scope of a table that is no stage.
     pub(super) fn table(name: &str) -> Self {
         let explain = Some(format!("run `sealift explain {name}`"));
         Self { note: format!("in `[{name}]`"), root: KeyPath::new(), explain }
     }
 
-    /// What is found in the table of a section, which has names that users choose.
+    /// The scope of the table of a section, which has names that users choose.
     pub(super) fn section(name: &str) -> Self {
         Self { root: KeyPath::new().key(name), ..Self::table(name) }
     }
@@ -63,7 +63,7 @@ impl Scope {
         self.note.strip_prefix("in ").unwrap_or(&self.note)
     }
 
-    /// Says that nobody wrote this stage.
+    /// Notes that this stage is a default and not in the file.
     pub(super) fn left_out(mut self, table: &str) -> Self {
         self.note = format!("{}, which is used because there is no `{table}`", self.note);
         self
@@ -98,7 +98,7 @@ impl Findings {
         self.secrets.push(span);
     }
 
-    /// How many were found.
+    /// Returns the number of findings, including those not kept.
     pub(super) fn len(&self) -> usize {
         self.found.len() + self.more
     }

@@ -42,7 +42,7 @@ fn in_value(value: &Spanned<DeValue<'_>>, span: &Range<usize>, path: &mut KeyPat
     }
 }
 
-/// How many values there are in a table, itself included.
+/// Returns the number of values in a table, itself included.
 pub(super) fn count(table: &DeTable<'_>) -> usize {
     fn in_value(value: &DeValue<'_>) -> usize {
         match value {
@@ -117,7 +117,7 @@ fn change_table<'t>(
     found
 }
 
-/// Whether the value is kept, and whether the path led anywhere.
+/// Returns two flags: the value is kept, and the path led to a value.
 fn change_value<'t>(
     value: &mut Spanned<DeValue<'t>>,
     steps: &[Step],

@@ -1,4 +1,4 @@
-//! What of a pipeline file must not be shown when a line of it is quoted.
+//! The parts of a pipeline file that must not be shown when a line of it is quoted.
 //!
 //! Secret is what a schema says to be (see [`crate::secret::Value`]) and what the name of its key says to be. A broken
 //! file was not read as it was meant, so there the rest of the line is secret too.
@@ -10,7 +10,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-/// What stands in place of a secret.
+/// The replacement for a secret.
 const MASK: &str = "[secret]";
 
 /// Parts of a text that are not shown, sorted and apart from each other.
@@ -98,7 +98,7 @@ impl Shown {
     }
 }
 
-/// Whether the name of a key says that its value is secret.
+/// Returns true if the name of a key implies that its value is secret.
 pub(super) fn is_secret_name(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     ["password", "passwd", "passphrase", "token", "secret"].iter().any(|name| key.ends_with(name))
@@ -133,7 +133,7 @@ pub(super) fn literals(value: &Spanned<DeValue<'_>>, hide: &mut impl FnMut(Range
     }
 }
 
-/// The secrets of a text that is no TOML: whatever follows `password =` and the like, to the end of the line or of the
+/// The secrets of a text that is no TOML: the text after `password =` and the like, to the end of the line or of the
 /// text in three quotes that begins there.
 pub(super) fn unread(text: &str, hide: &mut impl FnMut(Range<usize>)) {
     for (equals, _) in text.match_indices('=') {

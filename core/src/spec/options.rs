@@ -1,4 +1,4 @@
-//! The `[run]` table: how a pipeline runs, whatever its stages are.
+//! The `[run]` table: options of a run that do not depend on its stages.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

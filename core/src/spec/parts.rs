@@ -1,4 +1,4 @@
-//! What a pipeline file is read with, and what it is read into.
+//! The settings for reading a pipeline file, and the results.
 
 use std::path::PathBuf;
 
@@ -10,16 +10,16 @@ use crate::{
     stage::{Fetch, Filter, List, Push},
 };
 
-/// What the text does not say.
+/// Settings that are not in the file.
 #[derive(Clone)]
 pub struct Settings {
     /// The directory that relative paths start from.
     pub base: PathBuf,
     /// The environment.
     pub environment: Environment,
-    /// What the pipeline is built for.
+    /// The purpose of building the pipeline.
     pub purpose: Purpose,
-    /// What is remembered between runs.
+    /// The notes of earlier runs.
     pub notes: Notes,
 }
 
@@ -33,13 +33,13 @@ pub struct Loaded {
 
 /// The stages of a piece of a pipeline.
 pub struct Parts {
-    /// What is in `[list]`.
+    /// The stage of `[list]`.
     pub list: Option<Named<dyn List>>,
-    /// What is in each `[[filter]]`.
+    /// The stages of `[[filter]]`.
     pub filters: Vec<Named<dyn Filter>>,
-    /// What is in `[fetch]`.
+    /// The stage of `[fetch]`.
     pub fetch: Option<Named<dyn Fetch>>,
-    /// What is in each `[[push]]`.
+    /// The stages of `[[push]]`.
     pub pushes: Vec<Named<dyn Push>>,
     /// Things that do not stop the run.
     pub warnings: Vec<Diagnostic>,

@@ -36,7 +36,7 @@ impl<S: ?Sized> Clone for Named<S> {
 pub struct OpenPipeline {
     /// The name of the pipeline, for the report.
     pub name: String,
-    /// How it runs.
+    /// The options of the run.
     pub run: RunOptions,
     /// Finds images.
     pub list: Named<dyn List>,

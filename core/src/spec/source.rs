@@ -9,7 +9,7 @@ use crate::diagnostic::{MAX_QUOTED, Place, printable};
 pub(super) struct Source<'t> {
     file: Arc<str>,
     text: &'t str,
-    /// Where each line begins: a file may have as many errors as lines, so lines are counted once.
+    /// The offset of each line: a file may have as many errors as lines, so lines are counted once.
     lines: Vec<usize>,
 }
 

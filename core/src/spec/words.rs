@@ -1,4 +1,4 @@
-//! What is said about a value that does not fit, in words for people.
+//! Messages about values that do not fit.
 //!
 //! A secret's value is never part of what is said.
 
@@ -34,7 +34,7 @@ pub(super) fn shown(text: &str) -> String {
     if short.len() < printable(text).len() { short + "…" } else { short }
 }
 
-/// What is wrong with a value, as far as the schema tells; not what is wrong inside of it.
+/// Returns the mismatch between a value and its schema, if any; values inside of it are not checked.
 pub(super) fn misfit(value: &DeValue<'_>, shape: Shape<'_>, path: &KeyPath, secret: bool) -> Option<String> {
     let alternatives = shape.alternatives();
     let kind = kind_of(value);
@@ -83,7 +83,7 @@ pub(super) fn misfit(value: &DeValue<'_>, shape: Shape<'_>, path: &KeyPath, secr
     }
 }
 
-/// What the parser said of a text that is no TOML; `culprit` is what it points at.
+/// Rewrites the parser's message about a text that is no TOML; `culprit` is the text at the error.
 pub(super) fn syntax(message: &str, culprit: &str) -> String {
     match message {
         "duplicate key" => format!("`{}` is there twice", shown(culprit)),
@@ -95,7 +95,7 @@ pub(super) fn syntax(message: &str, culprit: &str) -> String {
     }
 }
 
-/// What a struct said, which knows more than its schema.
+/// Rewrites serde's message about a value that fits the schema and is refused by the struct.
 pub(super) fn of_struct(message: &str, path: &KeyPath, value: Option<&DeValue<'_>>, secret: bool) -> String {
     let subject = match path.steps() {
         [] => "this table".to_owned(),
@@ -163,7 +163,7 @@ fn kind_of(value: &DeValue<'_>) -> &'static str {
     }
 }
 
-/// What somebody wrote, without its value.
+/// Returns the kind of a value, without the value.
 pub(super) fn noun(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a text",

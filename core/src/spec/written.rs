@@ -1,4 +1,4 @@
-//! What is written in a pipeline file: its top-level keys, sorted by what they are, and nothing read yet.
+//! The top-level keys of a pipeline file, sorted by kind and not yet read.
 
 use std::ops::Range;
 
@@ -25,15 +25,15 @@ pub(super) struct Written<'t> {
     pub(super) run: Option<SpannedTable<'t>>,
     /// None: it is not there, or it is no table.
     pub(super) list: Option<SpannedTable<'t>>,
-    /// Whether there is something called `list`, even if it is no table.
+    /// True if there is a key `list`, even if it is no table.
     pub(super) has_list: bool,
     pub(super) filters: Vec<SpannedTable<'t>>,
     /// None: it is not there.
     pub(super) fetch: Option<SpannedTable<'t>>,
-    /// Whether there is something called `fetch`, even if it is no table.
+    /// True if there is a key `fetch`, even if it is no table.
     pub(super) has_fetch: bool,
     pub(super) pushes: Vec<SpannedTable<'t>>,
-    /// Whether there is something called `push`, even if there is no table in it.
+    /// True if there is a key `push`, even if there is no table in it.
     pub(super) has_push: bool,
     pub(super) sections: Vec<(&'static SectionPlugin, SpannedTable<'t>)>,
 }

@@ -23,7 +23,7 @@ struct Ceiling {
     /// The time that one request uses up.
     each: Duration,
     burst: u32,
-    /// When the next one may go if all before it went on time.
+    /// The time of the next request if all before it went on time.
     next: Mutex<Option<Instant>>,
 }
 
@@ -57,7 +57,7 @@ impl Ceiling {
         Self { what, each: span / requests, burst: requests.div_ceil(10), next: Mutex::new(None) }
     }
 
-    /// When a request that comes now may go.
+    /// Reserves the next slot and returns the time at which a request arriving at `now` may be sent.
     fn turn(&self, now: Instant) -> Instant {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let on_time = next.unwrap_or(now).max(now);
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
     use crate::profile;
 
-    /// How long it takes until so many went.
+    /// Returns the time that `requests` requests take.
     async fn time_for(ceiling: &Ceiling, requests: usize) -> Duration {
         let start = Instant::now();
         for _ in 0..requests {

@@ -1,4 +1,4 @@
-//! What time it is for whoever sent an answer.
+//! The time of day by a server's clock.
 //!
 //! Pauses and lifetimes go by a clock that only goes forward. Where a server names a time of day, its own clock is the
 //! one to compare with: ours may be wrong, or jump, and then a pause of seconds would last an hour.

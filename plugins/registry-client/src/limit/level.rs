@@ -1,4 +1,4 @@
-//! How much at once: one level for each host and kind of request, which finds itself.
+//! The limit of concurrent requests, adjusted for each host and kind of request.
 //!
 //! It starts high enough for a quick network, and grows while more at once brings more done. When it does not, it goes
 //! back to where it was, and tries a little more after a while. A host that asks for fewer requests gets half, once for
@@ -14,14 +14,14 @@ use tokio::{sync::Semaphore, time::Instant};
 
 use crate::operation::Operation;
 
-/// How long it is watched before it is judged.
+/// Time for which a limit is measured before it is judged.
 const WATCH: Duration = Duration::from_millis(500);
-/// How long it stays where it is when more did not help.
+/// Time for which a limit is kept when a higher one did not help.
 const REST: Duration = Duration::from_secs(30);
 /// More than this many times as much is an improvement.
 const BETTER: f64 = 1.1;
 
-/// How many may be under way at once.
+/// The adaptive limit of concurrent requests of one kind at one host.
 #[derive(Debug)]
 pub(crate) struct Level {
     places: Semaphore,
@@ -37,7 +37,7 @@ struct State {
     phase: Phase,
     watched_since: Instant,
     done: u64,
-    /// Whether somebody had to wait: only then the limit says anything.
+    /// True if a request had to wait: only then the limit has an effect.
     full: bool,
     /// Until when refusals are about what is known already.
     refused_until: Option<Instant>,

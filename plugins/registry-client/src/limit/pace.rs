@@ -19,9 +19,9 @@ pub(crate) struct Pace(Mutex<State>);
 #[derive(Debug)]
 struct State {
     closed_until: Option<Instant>,
-    /// How often in a row the host asked for a pause without saying how long.
+    /// Number of consecutive requests for a pause without a duration.
     refusals: u32,
-    /// What it last said of a quota.
+    /// The quota last reported by the host.
     quota: Option<Quota>,
 }
 
@@ -77,7 +77,7 @@ impl Pace {
         self.state().quota = Some(quota);
     }
 
-    /// What the host last said of a quota.
+    /// Returns the quota last reported by the host.
     pub(crate) fn quota(&self) -> Option<Quota> {
         self.state().quota
     }
