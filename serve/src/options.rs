@@ -19,7 +19,7 @@ pub struct ServeOptions {
     pub writable: bool,
     /// Answers a push only when it is on the disk. Default: true.
     pub sync: bool,
-    /// Collects requests for [`Server::requests`], which takes memory. Default: false.
+    /// Collects requests for [`Server::requests`](crate::Server::requests), which takes memory. Default: false.
     pub record: bool,
     /// The repository of entries that are only a tag. Default: the name of the directory.
     pub name: Option<String>,
@@ -55,7 +55,7 @@ impl ServeOptions {
         Self { sync: false, ..self }
     }
 
-    /// Collects the requests, for [`Server::requests`].
+    /// Collects the requests, for [`Server::requests`](crate::Server::requests).
     pub fn record(self) -> Self {
         Self { record: true, ..self }
     }
