@@ -282,7 +282,9 @@ fn check_host(host: &str) -> Result<(), ReferenceError> {
             && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     };
     let port_is_fine = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|number| number > 0));
-    if host.len() <= 255 && name.split('.').all(label) && port_is_fine { Ok(()) } else { Err(bad()) }
+    // A URL takes a name that ends with a number for an IPv4 address, and decodes names that begin with `xn--`.
+    let fits_url = || url::Host::parse(name).is_ok();
+    if host.len() <= 255 && name.split('.').all(label) && port_is_fine && fits_url() { Ok(()) } else { Err(bad()) }
 }
 
 fn check_path(path: &str) -> Result<(), ReferenceError> {
@@ -504,6 +506,18 @@ mod tests {
         }
         for other in ["v1", "sha256-abc", "sha256", "1.2-3"] {
             assert_eq!(about(other), None, "{other}");
+        }
+    }
+
+    // Seen in trials: each of these got as far as a URL and ended the program there.
+    #[test]
+    fn hosts_are_names_that_can_stand_in_a_url() {
+        for host in ["10.0.0.300", "10.0.0.300:5000", "registry.example.1", "a.0x", "xn--a:80", "1.2.3.4.5", "a.xn--"] {
+            let found = format!("{host}/app:1").parse::<ImageRef>();
+            assert_eq!(found, Err(ReferenceError::Host(host.to_owned())), "{host}");
+        }
+        for host in ["reg_1:5000", "[::1]:5000", "10.0.0.30", "xn--bcher-kva.invalid", "1password.io", "a.b1"] {
+            assert!(format!("{host}/app:1").parse::<ImageRef>().is_ok(), "{host}");
         }
     }
 }
