@@ -24,6 +24,7 @@ pub struct Config {
 /// Connection and login of one registry.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "Registry")]
 pub struct RegistryConfig {
     /// User name; goes before every other login for this host. Needs `password`. With the user name `<token>` the
     /// password is an identity token. Default: none.
