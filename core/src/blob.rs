@@ -78,7 +78,7 @@ impl Blob {
         Self { check: None, hashing, ..Self::new(descriptor, source) }
     }
 
-    /// Returns the blob with its digest and the size in `item` verified, even if the stage opened it unhashed. `item` has
+    /// Returns the blob with its digest and the size in `item` verified, even if opened without a hash. `item` has
     /// its digest.
     pub(crate) fn verified_against(self, item: &Descriptor) -> Self {
         let hashing = if self.is_hashed() { self.hashing } else { Hashing(Arc::new(AtomicBool::new(true))) };

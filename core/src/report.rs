@@ -1,4 +1,4 @@
-//! What came of a run.
+//! The report of a run.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -207,7 +207,7 @@ fn seconds<S: serde::Serializer>(elapsed: &Duration, serializer: S) -> Result<S:
 }
 
 impl Filtered {
-    /// How many different reasons are kept.
+    /// Maximum number of different reasons kept.
     const REASONS: usize = 16;
 
     /// Notes a target that was dropped for this reason.

@@ -192,7 +192,7 @@ pub trait Fetch: Send + Sync {
 /// Writes images.
 #[async_trait]
 pub trait Push: Send + Sync {
-    /// Returns the targets of a job. Pure: the same job, the same targets. An empty list means that the rule sends it to
+    /// Returns the targets of a job. Pure: the same job, the same targets. An empty list means that the rule names
     /// other destinations only; an image that no destination has a place for fails.
     ///
     /// # Errors

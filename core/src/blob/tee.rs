@@ -35,7 +35,7 @@ impl Default for TeeOptions {
 pub struct TeeEnd {
     /// The bytes.
     pub blob: Blob,
-    /// Cancelled when this side was too slow and left the tee. Whoever writes to a destination that takes nothing
+    /// Cancelled when this side was too slow and left the tee. A writer to a destination that takes nothing
     /// would never see the error in the blob itself.
     pub left: CancellationToken,
 }

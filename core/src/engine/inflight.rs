@@ -74,7 +74,7 @@ pub(super) enum BlobState {
     Spent(Error),
 }
 
-/// The right to move one blob to one repository. Dropped without a word, somebody else may.
+/// The right to move one blob to one repository. Dropped without a result, it passes to another job.
 pub(super) struct Lease {
     engine: Arc<super::RunState>,
     store: StoreId,
@@ -202,7 +202,7 @@ impl Lease {
         });
     }
 
-    /// It took what nobody vouches for, so it gets it again, by us or by whoever comes next.
+    /// Marks the blob as stored without verification, so that it is sent again.
     pub(super) fn doubt(&mut self) {
         self.in_doubt = true;
         self.change(|store| _ = store.doubted.insert(self.digest.clone()));

@@ -77,7 +77,7 @@ impl Outline {
         self.below.iter().chain([&self.root]).map(|item| item.digest.clone()).collect()
     }
 
-    /// Returns true if `other` is an index with the same entries, whatever its bytes are: the same digests for the same
+    /// Returns true if `other` is an index with the same entries, even with other bytes: the same digests for the same
     /// platforms.
     pub(super) fn has_the_entries_of(&self, other: &Manifest) -> bool {
         let Some(root) = self.manifest.as_ref().filter(|root| root.media_type().is_index()) else { return false };

@@ -74,7 +74,7 @@ impl JobGroup {
         Arc::new(Self { size, exclusive, must_yield, ..Self::default() })
     }
 
-    /// Writes a child manifest, unless a job of this listing wrote it. Somebody who is writing it is waited for; if
+    /// Writes a child manifest, unless a job of this listing wrote it. Waits for a write that is under way; if
     /// that fails, the next one tries.
     pub(super) async fn write_once(
         &self,

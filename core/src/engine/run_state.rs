@@ -34,7 +34,7 @@ pub(super) enum RunMode {
 
 /// Jobs that run at once, and transfers that they may have.
 ///
-/// PresentParts are two of them, so that a destination that is much slower than the others holds nobody's place.
+/// There are two lanes, so that a destination much slower than the others does not take up their slots.
 pub(super) struct Lane {
     pub(super) jobs: Arc<Semaphore>,
     pub(super) transfers: Semaphore,

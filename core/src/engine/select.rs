@@ -1,7 +1,7 @@
 //! Which entries of an index are copied.
 //!
 //! Filters may only drop. Entries that describe another entry, as BuildKit's attestations do, go or stay with what
-//! they describe, whatever a filter says of them; but for a filter that drops them on purpose.
+//! they describe, independent of other filters; except for a filter that drops them on purpose.
 
 use crate::{content::Descriptor, error::Error, error::ErrorKind, error::Result, spec::Named, stage::Filter};
 

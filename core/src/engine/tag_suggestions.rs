@@ -1,7 +1,7 @@
 //! What may have been meant by a tag that is not there.
 //!
-//! Asked in the path of a failure only, and once for a repository: the tags are for the hint of an error, so whatever
-//! goes wrong here leaves the error as it is.
+//! Asked in the path of a failure only, and once for a repository: the tags are for the hint of an error, so a failure
+//! here leaves the error as it is.
 
 use std::{
     sync::{Arc, Mutex},

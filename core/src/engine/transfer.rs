@@ -1,7 +1,7 @@
 //! One blob on its way to the sites that need it.
 //!
-//! It is read once for all of them. A transfer slot is held while bytes may move and never while somebody else is
-//! waited for.
+//! It is read once for all of them. A transfer slot is held while bytes may move and never while waiting for another
+//! transfer.
 
 use std::{
     sync::{Arc, OnceLock, atomic::AtomicU64},
