@@ -158,7 +158,7 @@ pub enum Failed {
 }
 
 impl Failure {
-    /// What failed, with the words of its error.
+    /// Returns a failure with the message and hint of `error`.
     pub fn new(what: Failed, error: &Error) -> Self {
         Self { what, kind: error.kind(), cause: error.message().to_owned(), hint: error.hint_text().map(str::to_owned) }
     }
