@@ -128,8 +128,9 @@ fn welcome(samples: &[Sample], registries: &DemoRegistries, pipeline: &str) -> S
 fn farewell(registries: &DemoRegistries) -> String {
     let (source, destination) = (registries.source.requests().total(), registries.destination.requests().total());
     format!(
-        "\nThat took {} to the source and {} to the destination: tag lists, and one question\n\
-         for each image on each side. The registries are gone now. With images of your own:\n\n\
+        "\nThat took {} to the source and {} to the destination: tag lists, the digest of each\n\
+         image on each side, images of indexes that might be gone, and signatures that might be new.\n\
+         The registries are gone now. With images of your own:\n\n\
          \x20   sealift copy quay.io/coreos/etcd:v3.5.0 registry.example.com/mirror/etcd\n\
          \x20   sealift sync --auth auth.yaml --images images.yaml\n\
          \x20   sealift run mirror.toml",

@@ -11,7 +11,7 @@ use std::{
 
 use parking::Lock;
 
-use super::{ConfigError, Problem, Section, Sections, Shared};
+use super::{ConfigError, Problem, Section, Sections};
 use crate::{
     diagnostic::Diagnostic,
     notes::Notes,
@@ -37,7 +37,6 @@ pub struct BuildContext<'a> {
     base: PathBuf,
     purpose: Purpose,
     notes: Notes,
-    shared: Arc<Shared>,
     requests: Option<NonZeroUsize>,
     targets_claimed: AtomicBool,
     warnings: Lock<Vec<Problem>>,
@@ -52,7 +51,6 @@ impl<'a> BuildContext<'a> {
             base: base.into(),
             purpose,
             notes: Notes::default(),
-            shared: Arc::default(),
             requests: None,
             targets_claimed: AtomicBool::new(false),
             warnings: Lock::default(),
@@ -85,18 +83,6 @@ impl<'a> BuildContext<'a> {
     /// Returns the notes of earlier runs.
     pub fn notes(&self) -> &Notes {
         &self.notes
-    }
-
-    /// Sets the state that all runs of a pipeline share.
-    #[must_use]
-    pub fn with_shared(self, shared: Arc<Shared>) -> Self {
-        Self { shared, ..self }
-    }
-
-    /// Returns the value of this type that all runs of the pipeline share, for connections, limits and pauses. It is
-    /// created by the first run. What a run learns of logins, or counts, belongs to the stage or section instead.
-    pub fn shared<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
-        self.shared.get()
     }
 
     /// Returns the purpose of building the pipeline.

@@ -48,7 +48,6 @@ mod fields;
 mod key_path;
 mod section;
 pub(crate) mod shape;
-mod shared;
 mod toml_text;
 
 use std::fmt;
@@ -64,7 +63,6 @@ pub use fields::{Field, fields};
 pub use key_path::KeyPath;
 pub(crate) use key_path::Step;
 pub use section::{Section, SectionPlugin, SectionReport, Sections, linked_sections};
-pub use shared::Shared;
 
 use crate::stage::{Fetch, Filter, List, Push};
 

@@ -24,9 +24,7 @@ use super::{
 use crate::{
     notes::Notes,
     panic::panic_message,
-    plugin::{
-        BuildContext, ConfigError, KeyPath, Problem, Role, SectionPlugin, SectionReport, Sections, Shared, Stage,
-    },
+    plugin::{BuildContext, ConfigError, KeyPath, Problem, Role, SectionPlugin, SectionReport, Sections, Stage},
     stage::{Fetch, Filter, List, Push},
     tally::Tallies,
 };
@@ -64,7 +62,6 @@ pub(super) fn assemble(
     root: DeTable<'_>,
     file: &str,
     settings: &Settings,
-    shared: &Arc<Shared>,
     left_out: LeftOut,
     findings: &mut Findings,
 ) -> Built {
@@ -81,7 +78,7 @@ pub(super) fn assemble(
     let environment = Arc::clone(&settings.environment);
     let cx = BuildContext::new(environment, &settings.base, settings.purpose);
     let requests = run.as_ref().and_then(|run| run.requests);
-    let cx = cx.with_sections(&sections).with_notes(settings.notes.clone()).with_shared(Arc::clone(shared));
+    let cx = cx.with_sections(&sections).with_notes(settings.notes.clone());
     let cx = cx.with_requests(requests);
     build_sections(&tables, &sections, &cx, findings);
     let list = build(stages.list, Stage::list, &cx, findings);

@@ -3,7 +3,7 @@
 //! Parse, sort, read, build: each step tells everything that is wrong before the next one is taken, and what is wrong
 //! with one stage hides nothing of another.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use toml::de::{DeTable, Error};
 
@@ -15,11 +15,7 @@ use super::{
     source::Source,
     words,
 };
-use crate::{
-    diagnostic::Diagnostic,
-    lock::lock,
-    plugin::{self, Shared},
-};
+use crate::{diagnostic::Diagnostic, lock::lock, plugin};
 
 /// A larger text is no pipeline: 4 MiB.
 const MAX_BYTES: usize = 4 << 20;
@@ -29,8 +25,7 @@ const MAX_BYTES: usize = 4 << 20;
 /// # Errors
 /// Everything that is wrong with it, and the warnings, in the order of the text.
 pub fn load(text: &str, file: &str, settings: &Settings) -> Result<Loaded, Vec<Diagnostic>> {
-    let document =
-        Document { text: text.into(), file: file.into(), settings: settings.clone(), shared: Arc::default() };
+    let document = Document { text: text.into(), file: file.into(), settings: settings.clone() };
     let (first, warnings) = document.open()?;
     let options = first.run.clone();
     // The stages that were built for the check serve the first run.
@@ -42,18 +37,17 @@ pub fn load(text: &str, file: &str, settings: &Settings) -> Result<Loaded, Vec<D
     Ok(Loaded { pipeline: Pipeline::new(options, open), warnings })
 }
 
-/// The text of a pipeline, and the state that its runs share.
+/// The text of a pipeline, and how it is read.
 struct Document {
     text: String,
     file: String,
     settings: Settings,
-    shared: Arc<Shared>,
 }
 
 impl Document {
     /// Builds the stages of one run.
     fn open(&self) -> Result<(OpenPipeline, Vec<Diagnostic>), Vec<Diagnostic>> {
-        let (built, diagnostics) = read(&self.text, &self.file, &self.settings, &self.shared, LeftOut::Default)?;
+        let (built, diagnostics) = read(&self.text, &self.file, &self.settings, LeftOut::Default)?;
         match built.pipeline(&self.settings.notes) {
             Some(stages) if !diagnostics.iter().any(Diagnostic::is_error) => Ok((stages, diagnostics)),
             _ => Err(diagnostics),
@@ -67,7 +61,7 @@ impl Document {
 /// # Errors
 /// As [`load`].
 pub fn load_parts(text: &str, file: &str, settings: &Settings) -> Result<Parts, Vec<Diagnostic>> {
-    let (built, warnings) = read(text, file, settings, &Arc::default(), LeftOut::Nothing)?;
+    let (built, warnings) = read(text, file, settings, LeftOut::Nothing)?;
     match warnings.iter().any(Diagnostic::is_error) {
         true => Err(warnings),
         false => Ok(Parts { warnings, ..built.parts() }),
@@ -79,7 +73,6 @@ fn read(
     text: &str,
     file: &str,
     settings: &Settings,
-    shared: &Arc<Shared>,
     left_out: LeftOut,
 ) -> Result<(Built, Vec<Diagnostic>), Vec<Diagnostic>> {
     let twice = plugin::duplicates();
@@ -99,7 +92,7 @@ fn read(
         add_syntax_errors(&errors, &source, &mut findings);
         return Err(findings.into_diagnostics(&source));
     }
-    let built = assemble(root.into_inner(), file, settings, shared, left_out, &mut findings);
+    let built = assemble(root.into_inner(), file, settings, left_out, &mut findings);
     Ok((built, findings.into_diagnostics(&source)))
 }
 
