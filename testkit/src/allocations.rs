@@ -41,12 +41,12 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// How often something was allocated so far; growing counts.
+/// Returns the number of allocations so far. A reallocation counts as one.
 pub fn count() -> usize {
     COUNT.load(Ordering::Relaxed)
 }
 
-/// How many bytes more than now are in use at most while `work` goes on.
+/// Runs `work` and returns its output and the peak of memory in use meanwhile, in bytes above the amount at the start.
 pub async fn peak_of<T>(work: impl Future<Output = T>) -> (T, usize) {
     let before = NOW.load(Ordering::Relaxed);
     PEAK.store(before, Ordering::Relaxed);

@@ -25,7 +25,7 @@ impl Book {
         Notes::in_book(Arc::new(self.clone()))
     }
 
-    /// What is noted in a room, by key.
+    /// Returns the notes of a room, by key.
     pub fn read(&self, room: Room) -> BTreeMap<String, Bytes> {
         let pages = self.pages();
         pages

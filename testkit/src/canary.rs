@@ -67,7 +67,7 @@ impl Canaries {
     }
 }
 
-/// How a secret looks in different clothes.
+/// Returns the encodings of a secret: plain, with JSON's `\/`, for URLs, and base64 (both alphabets, at each offset).
 fn forms(secret: &str) -> Vec<String> {
     let mut forms = vec![secret.to_owned(), secret.replace('/', "\\/")];
     forms.push(Canaries::in_urls(secret));

@@ -1,5 +1,5 @@
-//! Putting images into a registry and looking what is in it, by plain requests: what the program under test did is
-//! judged by somebody else.
+//! Pushing images to a registry and reading its content by plain HTTP requests, so that the result of the program under
+//! test is checked by independent code.
 
 use std::collections::BTreeSet;
 
@@ -98,7 +98,7 @@ impl Content {
         assert_eq!(answer.status(), StatusCode::CREATED);
     }
 
-    /// What a tag points to; none if there is no such tag.
+    /// Returns the digest of a tag; `None` if there is no such tag.
     ///
     /// # Panics
     /// If the registry does not answer.
@@ -152,7 +152,7 @@ impl Content {
         assert!(item.digest.matches(&bytes), "{repository} {} has other bytes", item.digest);
     }
 
-    /// Whether a repository has a blob.
+    /// Returns true if a repository has a blob.
     ///
     /// # Panics
     /// If the registry does not answer.

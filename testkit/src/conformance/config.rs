@@ -4,7 +4,7 @@ use sealift_core::plugin::{Field, Role, fields};
 
 use super::{Given, Violation, given::header};
 
-/// What must not be found in anything that is said.
+/// The value of each secret under test. It must not appear in any diagnostic or warning.
 const SENTINEL: &str = "sentinel-7c1f";
 
 const UNKNOWN: &str = "no_plugin_has_this_key";

@@ -140,7 +140,7 @@ async fn two_tags_share_a_manifest(given: Arc<Given>) -> Result<(), Violation> {
     if one == other { Ok(()) } else { Err(format!("they are `{one}` and `{other}`")) }
 }
 
-/// What is not there is an error that says so, so that the engine does not try again and the user checks the name.
+/// A missing image is an error of the kind "not found", so that the engine does not retry and the user checks the name.
 async fn what_is_not_there_is_not_found(given: Arc<Given>) -> Result<(), Violation> {
     let bench = Bench::new(&given).await?;
     let (at, _) = bench.named("kit/app:v1");

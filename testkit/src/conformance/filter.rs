@@ -70,7 +70,7 @@ impl Bench {
         Self { registry, listing: Listing::new(repository, candidates, "conformance"), entries: entries() }
     }
 
-    /// What the filter leaves of the versions.
+    /// Returns the versions that the filter keeps.
     async fn versions(&self, filter: &dyn Filter, listing: &Listing) -> Result<Listing, Violation> {
         let mut listing = listing.clone();
         filter.versions(&mut listing);
@@ -79,7 +79,7 @@ impl Bench {
         Ok(listing)
     }
 
-    /// What the filter says of each image, as text.
+    /// Returns the filter's verdict on each image, as text.
     async fn verdicts(&self, filter: &dyn Filter) -> Result<Vec<String>, Violation> {
         let mut verdicts = Vec::new();
         for tag in TAGS {
@@ -148,7 +148,7 @@ async fn only_drops(given: Arc<Given>) -> Result<(), Violation> {
     }
 }
 
-/// What stays keeps the order that it had, and stands there once.
+/// The remaining versions and entries keep their order, and none is repeated.
 async fn keeps_the_order(given: Arc<Given>) -> Result<(), Violation> {
     let (filter, bench) = (given.filter()?, Bench::new());
     let after = bench.versions(&*filter, &bench.listing).await?;

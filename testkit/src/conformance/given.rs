@@ -1,4 +1,4 @@
-//! What a suite is run on.
+//! The input of a suite.
 
 use std::{any::Any, collections::BTreeMap, fs, path::Path, sync::Arc};
 
@@ -16,7 +16,7 @@ use super::{
     samples::{image, put},
 };
 
-/// What a suite is run on: a piece of a pipeline with the stage to test, and all that it needs.
+/// The input of a suite: the part of a pipeline with the stage under test, and its files and variables.
 pub struct Given {
     stage: String,
     other_end: Option<String>,
@@ -100,15 +100,15 @@ impl Given {
         self
     }
 
-    /// Where paths start.
+    /// Returns the directory that relative paths are resolved against.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// What the TOML means, for tests of one's own: the stages, or what is wrong with it.
+    /// Loads the TOML and returns its stages, for additional tests of the plugin's author.
     ///
     /// # Errors
-    /// All that is wrong, as a user would hear it.
+    /// Returns all diagnostics, as a user would see them.
     pub fn loaded(&self) -> Result<Parts, Vec<Diagnostic>> {
         self.load(&self.stage)
     }
@@ -121,7 +121,7 @@ impl Given {
         self.holds.as_deref()
     }
 
-    /// What a text of TOML means here.
+    /// Loads a text of TOML with the directory and the environment of this suite.
     pub(super) fn load(&self, text: &str) -> Result<Parts, Vec<Diagnostic>> {
         let environment = Arc::clone(&self.environment);
         let settings = Settings {
@@ -157,13 +157,13 @@ impl Given {
         first(self.parts(&self.stage)?.pushes, "[[push]]")
     }
 
-    /// What reads what a push wrote.
+    /// Returns the `[fetch]` that reads the images a push wrote; `None` without an `other_end`.
     pub(super) fn reader(&self) -> Result<Option<Arc<dyn Fetch>>, Violation> {
         let Some(text) = &self.other_end else { return Ok(None) };
         self.parts(text)?.fetch.map(|fetch| Some(fetch.stage)).ok_or_else(|| missing("[fetch] for the other end"))
     }
 
-    /// What fills what a fetch reads.
+    /// Returns the `[[push]]` that writes the images a fetch reads.
     pub(super) fn filler(&self) -> Result<Arc<dyn Push>, Violation> {
         let text = self.other_end.as_ref();
         let text = text.ok_or("say what the source has: with `holds`, or with an `other_end` that fills it")?;
@@ -193,7 +193,7 @@ fn missing(header: &str) -> Violation {
     format!("there is no `{header}` in the TOML that the suite was given")
 }
 
-/// How the table of a role is written.
+/// Returns the TOML table header of a role.
 pub(super) fn header(role: Role) -> String {
     match role {
         Role::List | Role::Fetch => format!("[{role}]"),

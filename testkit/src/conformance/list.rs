@@ -21,10 +21,10 @@ rules!(
     lists_one_repository_again: "let `list_again` find that repository and no other, or leave the method out",
 );
 
-/// How long a list may take to notice that it shall stop.
+/// The time within which a list must end.
 const SOON: Duration = Duration::from_secs(10);
 
-/// How long a list that waits is watched.
+/// The time for which a list without a receiver is observed.
 const WHILE: Duration = Duration::from_millis(300);
 
 type Running = JoinHandle<Result<(), Error>>;
@@ -95,7 +95,7 @@ async fn stops_when_nobody_wants_more(given: Arc<Given>) -> Result<(), Violation
     stopped(ended(running).await?).map(drop)
 }
 
-/// Whether it ended with the error of the outlet; none if it ended well.
+/// Returns `Some` if the list ended with the error of the outlet, `None` if it succeeded, and otherwise a violation.
 fn stopped(result: Result<(), Error>) -> Result<Option<()>, Violation> {
     match result {
         Err(error) if error.is_cancelled() => Ok(Some(())),
@@ -104,7 +104,7 @@ fn stopped(result: Result<(), Error>) -> Result<Option<()>, Violation> {
     }
 }
 
-/// While nobody takes what was found the list waits: it neither ends nor loses anything.
+/// While no listing is received, the list waits: it does not end, and no listing is lost.
 async fn waits_while_nobody_takes(given: Arc<Given>) -> Result<(), Violation> {
     let expected = texts(&all(&given.list()?).await?);
     let (running, found) = start(&given.list()?);

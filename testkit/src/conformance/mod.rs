@@ -12,9 +12,9 @@
 //! role: [`list`], [`filter`], [`fetch`], [`push`]. For several plugins in one file put each line into a module of its
 //! own. What is tested is the plugin as a pipeline has it: made from TOML, with the diagnostics of a real file.
 //!
-//! What a suite needs is a [`Given`]: the piece of TOML, files, variables, and whatever must live as long as the test. It
-//! is made anew for each rule, inside of a runtime, so it may use `.await`. Where it is an `Option`, none means that what
-//! it needs is missing on this machine, and the rule is not looked at:
+//! The input of a suite is a [`Given`]: the TOML of the stage, files, variables, and values that must live as long as
+//! the test. It is built again for each rule, inside a tokio runtime, so the expression may use `.await`. If it is an
+//! `Option`, `None` means that a requirement is missing on this machine, and the rule is not checked:
 //!
 //! ```ignore
 //! sealift_testkit::conformance!(push: destination().await);
@@ -35,20 +35,20 @@ use futures::{FutureExt, future::BoxFuture};
 pub use given::Given;
 pub use samples::samples;
 
-/// How a rule was broken, in one sentence for the author of the plugin.
+/// A broken rule, described in one sentence for the author of the plugin.
 pub type Violation = String;
 
 /// A rule that every plugin of a role keeps.
 pub struct Rule {
     /// Its name, which is that of the test.
     pub name: &'static str,
-    /// How a plugin keeps it, for an author who broke it.
+    /// Advice to the author of a plugin that breaks it.
     pub advice: &'static str,
     /// Looks whether it is kept.
     pub check: fn(Arc<Given>) -> BoxFuture<'static, Result<(), Violation>>,
 }
 
-/// A rule that takes longer is broken: something waits that nobody wakes.
+/// A rule that takes longer is broken: a task waits and is never woken.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Looks whether a rule is kept. A panic counts as a violation.
@@ -69,7 +69,7 @@ fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
 }
 
-/// What each test of [`conformance!`](crate::conformance!) does.
+/// Runs one test of [`conformance!`](crate::conformance!). Without a `Given` the test passes.
 ///
 /// # Panics
 /// If the rule is broken.

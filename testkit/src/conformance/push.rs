@@ -59,7 +59,7 @@ async fn reads_back(given: &Given, at: &ImageRef, item: &Descriptor, bytes: &Byt
     }
 }
 
-/// The same job has the same places, whatever was asked between.
+/// The same job has the same places, regardless of the calls in between.
 async fn place_is_pure(given: Arc<Given>) -> Result<(), Violation> {
     let push = given.push()?;
     let ask = |name: &str| push.place(&job(name)).map(|at| format!("{at:?}")).map_err(told("place"));
@@ -239,7 +239,7 @@ async fn an_index_is_there_the_next_time(given: Arc<Given>) -> Result<(), Violat
     Ok(())
 }
 
-/// What is not there is no error, and what is there is told by all that can be asked.
+/// Missing content is not an error, and existing content is reported by each method that can be asked for it.
 async fn knows_what_it_has(given: Arc<Given>) -> Result<(), Violation> {
     let (push, image) = (given.push()?, image("linux/amd64", "known"));
     let at = place(&*push, "kit/app:v1")?;

@@ -18,8 +18,8 @@ use crate::images::{Image, artifact, index};
 
 /// The images that a source for the suite of a fetch has, by name.
 ///
-/// They are small, but larger than one chunk; manifests are written in a way that nobody writes them, so that it shows
-/// if they are written anew; two names have one image; one has a layer without bytes.
+/// They are small, but larger than one chunk. The JSON of the manifests has an unusual format, which reveals a plugin
+/// that serializes them again. Two names have the same image, and one image has an empty layer.
 pub fn samples() -> Vec<(&'static str, Image)> {
     let app = image("linux/amd64", "one");
     vec![
@@ -71,7 +71,7 @@ pub(super) fn job(name: &str) -> Job {
     Job { rule: Arc::from("conformance"), ..Job::new(source) }
 }
 
-/// Where a push puts an image of this name.
+/// Returns the place of an image of this name in a push.
 pub(super) fn place(push: &dyn Push, name: &str) -> std::result::Result<ImageRef, Violation> {
     let placed = push.place(&job(name)).map_err(told("place"))?;
     placed.into_iter().next().ok_or_else(|| format!("`place` has no place for `source.example/{name}`"))

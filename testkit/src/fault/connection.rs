@@ -14,7 +14,7 @@ use super::{
     shared::{Due, Shared},
 };
 
-/// How much is read at a time: small, so that slow readers are felt early.
+/// The maximum number of bytes per read. It is small so that backpressure of slow readers takes effect early.
 const PIECE: usize = 16 << 10;
 
 pub(super) async fn converse(stream: TcpStream, shared: Arc<Shared>, number: u64) {
@@ -200,7 +200,8 @@ impl Exchange<'_> {
         }
     }
 
-    /// What happens after so many bytes, if something does: the outer option says that it is over.
+    /// Applies the fault that is due after this many bytes. Returns `None` if the transfer continues, `Some(None)` if
+    /// it is over and the connection stays open, and `Some(Some(end))` if the connection is closed in this way.
     async fn stop(&mut self, at: u64) -> io::Result<Option<Option<End>>> {
         match self.act() {
             Some(&Act::Cut { after, end }) if after == at => {
@@ -222,7 +223,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// How much may be read next, so that nothing happens too late.
+    /// Returns the maximum size of the next read, so that a fault takes effect at its exact byte.
     fn room(&self, at: u64) -> usize {
         let until = match self.act() {
             Some(&Act::Cut { after, .. } | &Act::Stall { after } | &Act::Shorten { to: after }) => after,

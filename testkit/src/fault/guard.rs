@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{Answer, Exchange};
 
-/// Who may ask: whoever fetches the token with this login.
+/// Access control: requests need a bearer token, which is issued for this login.
 #[derive(Clone, Debug)]
 pub struct Guard {
     /// The name of the user.

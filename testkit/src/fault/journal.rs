@@ -1,4 +1,4 @@
-//! What was asked, what came of it, and which faults took effect.
+//! Requests, their answers, and the faults that took effect.
 
 use std::{
     fmt,
@@ -25,9 +25,9 @@ pub struct Exchange {
     pub status: Option<u16>,
     /// The fault that took effect.
     pub fault: Option<String>,
-    /// Which connection it came by, counted from 1.
+    /// The number of the connection of the request, counted from 1.
     pub connection: u64,
-    /// When its head was read.
+    /// The time at which its head was read.
     pub at: Option<Instant>,
 }
 
@@ -37,7 +37,7 @@ impl Exchange {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// Where the `Range` of the request starts.
+    /// Returns the first byte of an open-ended `Range` of the request (`bytes=n-`).
     pub fn range_start(&self) -> Option<u64> {
         self.header("range")?.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()
     }
@@ -69,7 +69,7 @@ impl Journal {
         self.iter().filter(move |it| (method == "*" || it.method == method) && contains(&it.path, part))
     }
 
-    /// How many there are of those.
+    /// Returns the number of requests that [`Journal::of`] yields.
     pub fn count(&self, method: &str, part: &str) -> usize {
         self.of(method, part).count()
     }
@@ -87,7 +87,7 @@ impl fmt::Display for Journal {
     }
 }
 
-/// Where exchanges are noted while they happen.
+/// The exchanges recorded so far, including those in progress.
 #[derive(Default)]
 pub(super) struct Notes(Mutex<Vec<Note>>);
 
