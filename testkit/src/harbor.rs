@@ -76,7 +76,7 @@ impl Harbor {
     /// # Panics
     /// If loopback cannot be listened on, or `docker-registry` does not start or is missing while `CI` is set.
     pub async fn start() -> Option<Self> {
-        // As in Harbor's own template: foreign layers are taken with whatever URLs they have.
+        // As in Harbor's own template: foreign layers are accepted with any URLs.
         let setup: Setup = Registry::with().in_ram().part("validation", serde_json::json!({ "disabled": true }));
         let registry = tokio::task::spawn_blocking(|| setup.start()).await.expect("starting does not panic")?;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback can be listened on");
@@ -91,7 +91,7 @@ impl Harbor {
         Some(harbor)
     }
 
-    /// Where it listens.
+    /// Returns the socket address of the double.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
@@ -111,8 +111,8 @@ impl Harbor {
         &self.registry
     }
 
-    /// What was asked so far, in the order in which it was answered: path, query and status as in a proxy's log.
-    /// Bytes are those that the answer announced.
+    /// Returns the requests since the start or the last [`Harbor::reset`], in the order of their answers: method, path
+    /// with query, and status, as in a proxy's log. The bytes are the `Content-Length` of the answer, 0 without one.
     pub fn requests(&self) -> Requests {
         self.shared.journal.requests()
     }
@@ -122,7 +122,7 @@ impl Harbor {
         self.shared.journal.reset();
     }
 
-    /// Somebody may log in from now on.
+    /// Adds an account, which can log in from now on.
     pub fn add_account(&self, account: Account) {
         self.shared.state().accounts.insert(account.name.clone(), account);
     }
@@ -132,7 +132,7 @@ impl Harbor {
         self.shared.state().add_project(name, false, None);
     }
 
-    /// Adds a project that everybody may pull from.
+    /// Adds a public project: pulling needs no login.
     pub fn add_public_project(&self, name: &str) {
         self.shared.state().add_project(name, true, None);
     }
@@ -150,25 +150,28 @@ impl Harbor {
         self.shared.state().project_mut(project).storage_limit = Some(bytes);
     }
 
-    /// How many bytes Harbor counts for a project: each blob and manifest that it holds, once.
+    /// Returns the storage that Harbor counts for a project, in bytes: each blob and manifest of the project, once. 0
+    /// if there is no such project.
     pub fn used_storage(&self, project: &str) -> u64 {
         self.shared.state().project(project).map_or(0, |project| project.used())
     }
 
-    /// What a project is like: whether everybody may pull from it, and its limit in bytes. None if there is none.
+    /// Returns whether a project is public, and its storage limit in bytes (`None`: unlimited). `None` if there is no
+    /// such project.
     pub fn project(&self, name: &str) -> Option<(bool, Option<u64>)> {
         self.shared.state().project(name).map(|project| (project.public, project.storage_limit))
     }
 
-    /// Tags of a project that match both patterns cannot be written again, whatever their digest (`pushmf.go`: 412
-    /// `PRECONDITION`). In patterns `*` stands for a part of a name and `**` for anything, as in Harbor.
+    /// Makes the tags of a project that match both patterns immutable: writing one again is refused with 412
+    /// `PRECONDITION`, even with the same digest (`pushmf.go`). In patterns `*` matches a part of a name and `**`
+    /// anything, as in Harbor.
     pub fn make_immutable(&self, project: &str, repositories: &str, tags: &str) {
         let rule = (repositories.to_owned(), tags.to_owned());
         self.shared.state().project_mut(project).immutable.push(rule);
     }
 
-    /// Switches the read-only mode of the whole system: every writing request is refused with 403 `DENIED`, before
-    /// anybody is asked who they are (`readonly.go` stands before `v2auth`).
+    /// Switches the read-only mode of the whole system: every writing request is refused with 403 `DENIED`, before its
+    /// credentials are checked (`readonly.go` runs before `v2auth`).
     pub fn read_only(&self, on: bool) {
         self.shared.state().read_only = on;
     }
@@ -189,8 +192,9 @@ impl Harbor {
         self.shared.state().project_mut(project).policy = Some(policy);
     }
 
-    /// Takes the database away, or brings it back. Tokens are then given to nobody (200, without `sub`), requests with a
-    /// token find 401 with an empty challenge, others 500, and `systeminfo` does not know who asks.
+    /// Makes the database unavailable (`true`) or available again. Without it tokens are anonymous (200, without
+    /// `sub`), requests with a token get 401 with an empty challenge, others 500, and `systeminfo` answers as
+    /// without a login.
     pub fn database_away(&self, on: bool) {
         self.shared.state().database_away = on;
     }
@@ -247,27 +251,28 @@ impl Harbor {
         self.shared.state().delete_artifact(repository, digest);
     }
 
-    /// What a tag points to, as the database has it: `project/repository:tag`.
+    /// Returns the digest of a tag in the database; the name is `project/repository:tag`. `None` if there is no such
+    /// tag.
     pub fn digest_of(&self, name: &str) -> Option<String> {
         let (repository, tag) = name.rsplit_once(':')?;
         self.shared.state().repositories.get(repository)?.tags.get(tag).cloned()
     }
 
-    /// What Harbor takes an artifact to be about, such as the image of a signature, which need not be there yet. None
-    /// if it counts as an image of its own.
+    /// Returns the digest of the subject of an accessory, such as the image of a signature; the subject need not exist
+    /// yet. `None` if Harbor treats the artifact as an image of its own.
     pub fn subject_of(&self, repository: &str, digest: &str) -> Option<String> {
         let state = self.shared.state();
         let (subject, _) = state.repositories.get(repository)?.artifacts.get(digest)?.accessory.as_ref()?;
         Some(subject.clone())
     }
 
-    /// How long tokens live. Default: 30 minutes, as in Harbor.
+    /// Sets the lifetime of new tokens. Default: 30 minutes, as in Harbor.
     pub fn token_lifetime(&self, lifetime: Duration) {
         self.shared.state().token_lifetime = lifetime;
     }
 
-    /// All tokens so far have run out, whatever was said about their life. Who still uses one gets a *Basic*
-    /// challenge with `realm="harbor"` (`getChallenge` in `v2auth/auth.go`).
+    /// Expires all tokens issued so far, regardless of their announced lifetime. A request with such a token gets a
+    /// *Basic* challenge with `realm="harbor"` (`getChallenge` in `v2auth/auth.go`).
     pub fn expire_tokens(&self) {
         self.shared.state().tokens.clear();
     }

@@ -68,7 +68,7 @@ impl FaultRegistry {
         self.shared.host.clone()
     }
 
-    /// Where it listens.
+    /// Returns the socket address of the registry.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
@@ -96,7 +96,7 @@ impl FaultRegistry {
         self.shared.script().push(Scripted { fault, seen: 0, fired: Arc::default() });
     }
 
-    /// Lets nobody in without the guard's token from now on.
+    /// Refuses requests without the guard's token from now on.
     pub fn guard(&self, guard: Guard) {
         *self.shared.guard.lock().unwrap_or_else(PoisonError::into_inner) = Some(guard);
     }
@@ -112,7 +112,7 @@ impl FaultRegistry {
         self.shared.weather.set(weather);
     }
 
-    /// What was asked so far, or since [`FaultRegistry::forget`].
+    /// Returns the requests since the start, or since [`FaultRegistry::forget`].
     pub fn journal(&self) -> Journal {
         self.shared.notes.journal()
     }

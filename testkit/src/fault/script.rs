@@ -1,4 +1,4 @@
-//! What goes wrong, and when.
+//! Scripted faults: the requests that fail, and the kind of failure.
 
 use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::Exchange;
 
-/// How a connection ends too early.
+/// The way in which a connection is closed too early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// By a reset: what is under way may be lost.
@@ -52,7 +52,7 @@ impl Answer {
     }
 }
 
-/// What happens to a request or its answer. Numbers of bytes are those of the body.
+/// A change to a request or its answer. Numbers of bytes refer to the body.
 #[derive(Clone)]
 pub enum Act {
     /// The connection ends before the request is passed on.
@@ -61,7 +61,7 @@ pub enum Act {
     CutRequest {
         /// Bytes that are passed on.
         after: u64,
-        /// How it ends.
+        /// The way in which it is closed.
         end: End,
     },
     /// After so many bytes nothing more of the request is taken.
@@ -77,7 +77,7 @@ pub enum Act {
     Cut {
         /// Bytes that come through.
         after: u64,
-        /// How it ends.
+        /// The way in which it is closed.
         end: End,
     },
     /// After so many bytes of the answer nothing more comes.
@@ -94,7 +94,7 @@ pub enum Act {
     Endless,
     /// The bits of this byte of the answer are turned round.
     Flip {
-        /// Which byte.
+        /// The offset of the byte in the body, counted from 0.
         at: u64,
     },
     /// So many bytes of the answer come each second.
@@ -178,7 +178,7 @@ impl Fault {
         (self.method == "*" || self.method == method) && contains(path, &self.part)
     }
 
-    /// Whether it happens to the n-th request that it is for.
+    /// Returns true if it applies to the n-th matching request, counted from 1.
     pub(super) fn is_due(&self, n: u64) -> bool {
         match &self.when {
             When::These(these) => these.contains(&n),
@@ -212,13 +212,13 @@ impl On {
         Self { when: When::Every(n), ..self }
     }
 
-    /// What happens.
+    /// Returns the fault that applies this act to the selected requests.
     pub fn act(self, act: Act) -> Fault {
         Fault { method: self.method, part: self.part, when: self.when, act }
     }
 }
 
-/// Whether the pieces between the stars of a pattern stand in a text, in order.
+/// Returns true if a text contains the pieces between the stars of a pattern, in order.
 pub(super) fn contains(text: &str, pattern: &str) -> bool {
     let mut rest = text;
     pattern.split('*').all(|piece| match rest.find(piece) {

@@ -2,12 +2,12 @@
 
 use tokio::sync::watch;
 
-/// How the network is.
+/// The state of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weather {
     /// Bytes pass.
     Fine,
-    /// No byte passes, and nobody is told so; when it is fine again, connections go on where they stood.
+    /// No byte passes, and connections stay open without an error. They continue when the state is `Fine` again.
     Frozen,
     /// Connections are reset, old ones and new ones.
     Down,

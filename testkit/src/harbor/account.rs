@@ -1,6 +1,6 @@
-//! Who may log in, and what they may do.
+//! Accounts and their rights.
 
-/// What somebody may do in a project.
+/// A right of an account in a project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Right {
     /// Pull images: resource `repository`, action `pull`.
@@ -39,7 +39,7 @@ impl Right {
     pub const GUEST: [Self; 5] =
         [Self::Pull, Self::ReadProject, Self::ListArtifacts, Self::ReadArtifact, Self::ReadQuota];
 
-    /// How the API calls it: resource and action.
+    /// Returns its name in the API: resource and action.
     pub(super) fn policy(self) -> (&'static str, &'static str) {
         match self {
             Self::Pull => ("repository", "pull"),
@@ -77,12 +77,12 @@ pub(super) enum Kind {
 }
 
 impl Account {
-    /// Somebody who may do everything.
+    /// An administrator, who has all rights.
     pub fn admin(name: &str, password: &str) -> Self {
         Self::new(name, password, Kind::Admin)
     }
 
-    /// Somebody who creates projects and is at home in those; elsewhere nothing is allowed yet.
+    /// A user who may create projects and has all rights in those. In other projects the user has no rights yet.
     pub fn user(name: &str, password: &str) -> Self {
         Self { creates_projects: true, ..Self::new(name, password, Kind::User) }
     }
@@ -127,7 +127,7 @@ impl Account {
             || self.grants.iter().any(|(name, rights)| (name == "*" || name == project) && has(rights))
     }
 
-    /// Whether it has any right in a project.
+    /// Returns true if it is an administrator or has rights in a project.
     pub(super) fn knows(&self, project: &str) -> bool {
         self.kind == Kind::Admin || self.grants.iter().any(|(name, _)| name == "*" || name == project)
     }

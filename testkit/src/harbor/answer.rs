@@ -1,4 +1,4 @@
-//! How Harbor words its refusals: `lib/http/error.go`.
+//! Error responses in Harbor's words: `lib/http/error.go`.
 
 use axum::{
     body::{Body, BodyDataStream},

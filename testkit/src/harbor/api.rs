@@ -61,7 +61,7 @@ pub(super) async fn answer(shared: &Shared, path: &str, request: Request) -> Res
     response
 }
 
-/// What the CLI secret of an OIDC user is good for (`security/oidc_cli.go`).
+/// Returns true if the API accepts the CLI secret of an OIDC user for a request (`security/oidc_cli.go`).
 fn cli_secret_counts(method: &Method, segments: &[&str]) -> bool {
     matches!(
         (method, segments),
@@ -79,8 +79,8 @@ fn refuse_cookies(headers: &HeaderMap, writes: bool) -> Result<(), Refusal> {
     }
 }
 
-/// `RequireProjectAccess`: nobody gets 401, others 403 where they have no right. That a project is not there is told
-/// with 404 to administrators, to all others with 403.
+/// `RequireProjectAccess`: 401 without a login, 403 without the right. If the project does not exist, administrators
+/// get 404, other accounts 403.
 fn require<'a>(state: &'a State, asker: Option<&Account>, name: &str, right: Right) -> Result<&'a Project, Refusal> {
     let found = state.project(name).or_else(|| {
         let id: u64 = name.parse().ok()?;
@@ -104,7 +104,7 @@ fn require<'a>(state: &'a State, asker: Option<&Account>, name: &str, right: Rig
     }
 }
 
-/// What everybody may know, and a little more for those who logged in.
+/// Answers `GET systeminfo`: public fields, and further ones for a request with a login.
 fn system_info(state: &State, asker: Option<&Account>) -> Response {
     let mut info = json!({ "auth_mode": "db_auth", "primary_auth_mode": false, "self_registration": false });
     if asker.is_some() {
@@ -115,7 +115,7 @@ fn system_info(state: &State, asker: Option<&Account>) -> Response {
     json_answer(StatusCode::OK, &info)
 }
 
-/// What the asker may do in `/project/<id>`; relative names only.
+/// Answers with the rights of the account in the project of `scope` (`/project/<id>`); relative names only.
 fn permissions(state: &State, asker: Option<Account>, uri: &Uri) -> Result<Response, Refusal> {
     let asker = asker.ok_or_else(|| Refusal::unauthorized("unauthorized"))?;
     let scope = query(uri, "scope").unwrap_or_default();

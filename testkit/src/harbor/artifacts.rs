@@ -58,7 +58,7 @@ pub(super) fn tags(shared: &Shared, repository: &str, uri: &Uri) -> Result<Respo
     Ok(response)
 }
 
-/// What is about a manifest. Harbor has the API; it answers with an empty index where there is nothing.
+/// Answers a request for the referrers of a manifest, as Harbor does: an empty index if there are none.
 pub(super) fn referrers(shared: &Shared, repository: &str, subject: &str) -> Response {
     let state = shared.state();
     let known = state.repositories.get(repository);
@@ -88,7 +88,7 @@ pub(super) fn referrers(shared: &Shared, repository: &str, subject: &str) -> Res
     response
 }
 
-/// What the API may be asked to add to artifacts.
+/// The optional parts of artifacts that a request to the API asks for.
 pub(super) struct With {
     pub(super) tags: bool,
     pub(super) immutable: bool,

@@ -1,4 +1,4 @@
-//! Who is asking, what they may do, and how Harbor says that they may not.
+//! Authentication and authorization of requests, and Harbor's refusals.
 
 use std::time::Instant;
 
@@ -15,11 +15,12 @@ use super::{
 /// The service that stands in every Bearer challenge of Harbor (`creator.go`, `Registry`).
 pub(super) const SERVICE: &str = "harbor-registry";
 
-/// How the driver of PostgreSQL says that there is none.
+/// The message of the PostgreSQL driver if there is no connection to the database.
 const NO_CONNECTION: &str = "failed to connect to `user=harbor database=registry`: 127.0.0.1:5432 (127.0.0.1): dial \
                              error: dial tcp 127.0.0.1:5432: connect: connection refused";
 
-/// Who is asking. A wrong password or an old token makes nobody of somebody, as `UnauthorizedMiddleware` does.
+/// The identity of a request. With a wrong password or an expired token it is anonymous, as in
+/// `UnauthorizedMiddleware`.
 pub(super) enum Who {
     Nobody,
     Account(Account),
@@ -55,7 +56,7 @@ fn basic(state: &State, login: &str) -> Option<Account> {
 }
 
 impl Who {
-    /// Whether they may do this in a project that is there.
+    /// Returns true if this action is allowed in a project, which must exist.
     pub(super) fn can(&self, state: &State, project: &str, action: &str) -> bool {
         let public = action == "pull" && state.project(project).is_some_and(|project| project.public);
         match self {
