@@ -74,14 +74,14 @@ impl Memory {
         self
     }
 
-    /// Takes away a manifest, whoever lists it.
+    /// Removes a manifest from a repository, even if an index there lists it.
     pub fn remove(&self, repository: &str, digest: &Digest) {
         if let Some(members) = self.state().repositories.get_mut(repository) {
             members.manifests.remove(digest);
         }
     }
 
-    /// Takes away a blob, whoever lists it.
+    /// Removes a blob from a repository, even if a manifest there lists it.
     pub fn remove_blob(&self, repository: &str, digest: &Digest) {
         if let Some(members) = self.state().repositories.get_mut(repository) {
             members.blobs.remove(digest);
@@ -106,7 +106,7 @@ impl Memory {
         self.state().never_mounts = true;
     }
 
-    /// How often it was offered a blob together with a repository to take it from.
+    /// Returns the number of offers of a blob that named a repository to mount it from.
     pub fn named_sources(&self) -> usize {
         self.state().named_sources
     }
@@ -116,8 +116,7 @@ impl Memory {
         self.state().hashed.clone()
     }
 
-    /// What it was told beforehand that it will be asked about: repositories to read, and those to write with their
-    /// targets.
+    /// Returns the calls of `expect`: `repository` for one to read, `source: targets` for those to write.
     pub fn expected(&self) -> Vec<String> {
         self.state().expected.clone()
     }
@@ -127,7 +126,7 @@ impl Memory {
         *self.0.script.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// How often something was asked since the last [`Memory::forget_calls`].
+    /// Returns the number of calls of an operation since the start, or since [`Memory::forget_calls`].
     pub fn count(&self, op: Op) -> usize {
         self.state().calls.iter().filter(|call| call.op == op).count()
     }
@@ -144,7 +143,7 @@ impl Memory {
         state.counts.clear();
     }
 
-    /// What a tag points to.
+    /// Returns the digest of a tag, for `repo:tag`; `None` if there is no such tag.
     pub fn digest_of(&self, name: &str) -> Option<Digest> {
         let name = self.name(name);
         self.state().repositories.get(name.repository.path())?.tags.get(name.version.tag()?).cloned()

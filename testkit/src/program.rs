@@ -8,14 +8,14 @@ use std::{
     process::{Command, Output},
 };
 
-/// Where a program is, or none if the test that wants it shall be skipped.
+/// Returns the path of a program; `None` if it is not installed and the test must be skipped.
 ///
 /// # Panics
 /// If it is missing and `CI` is set.
 #[expect(clippy::print_stderr, reason = "whoever runs the tests must see what was not tested")]
 pub fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let places = ["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from); // not in everybody's PATH
+    let places = ["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from); // not in the PATH of every user
     let found = std::env::split_paths(&path).chain(places).map(|dir| dir.join(name)).find(|file| file.is_file());
     if found.is_none() {
         assert!(std::env::var_os("CI").is_none(), "`{name}` is not installed, and nothing is skipped in CI");
@@ -24,7 +24,7 @@ pub fn find(name: &str) -> Option<PathBuf> {
     found
 }
 
-/// Where `podman` is; none if it is not there or cannot run here, as in most containers without rights.
+/// Returns the path of `podman`; `None` if it is not installed or cannot run here, as in most unprivileged containers.
 ///
 /// # Panics
 /// If it is missing and `CI` is set.
@@ -53,7 +53,7 @@ pub fn skopeo(arguments: &[&str]) -> Option<Output> {
     Some(command.output().expect("skopeo can be started"))
 }
 
-/// What `skopeo` prints with these arguments; none if it is not there.
+/// Runs `skopeo` with these arguments and returns its standard output; `None` if it is not installed.
 ///
 /// # Panics
 /// If it fails; its own words are in the message.

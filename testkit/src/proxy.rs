@@ -19,7 +19,7 @@ use tokio::{
     time::Instant,
 };
 
-/// How the network between the two sides is.
+/// The properties of the network between client and server.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Network {
     /// Each way takes this long.
@@ -102,7 +102,7 @@ async fn accept(listener: TcpListener, server: SocketAddr, shared: Arc<Shared>) 
 
 async fn connect(mut client: TcpStream, mut server: TcpStream, shared: &Shared) {
     let network = *shared.network.lock().expect("nobody panics with it");
-    // Small pieces go on at once: waiting for more of them would be a delay that nobody asked for.
+    // Small pieces are sent at once (`TCP_NODELAY`): otherwise there would be delays beyond the configured one.
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let cut = {
         let (from_client, to_client) = client.split();
@@ -183,7 +183,7 @@ async fn give_out(
 mod tests {
     use super::*;
 
-    /// A server that sends this many bytes to everybody and closes.
+    /// A server that sends this many bytes to each client and closes the connection.
     async fn server(bytes: usize) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();

@@ -44,7 +44,7 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Starts one that lets everybody in and deletes; none if `docker-registry` is not installed.
+    /// Starts a registry without authentication that allows deletion; `None` if `docker-registry` is not installed.
     ///
     /// # Panics
     /// If it does not start, or is not installed while `CI` is set.
@@ -57,7 +57,7 @@ impl Registry {
         Setup::default()
     }
 
-    /// Where it listens.
+    /// Returns the socket address of the registry.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
@@ -113,7 +113,7 @@ impl Registry {
         *process = Process::start(self.dir.path(), self.addr, self.lean);
     }
 
-    /// What it wrote for its operators, for the message of an assertion.
+    /// Returns the registry's log, for the message of an assertion.
     pub fn log(&self) -> String {
         self.process.lock().unwrap().log()
     }

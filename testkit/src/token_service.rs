@@ -38,7 +38,7 @@ pub struct Asked {
     pub user: Option<String>,
     /// The scopes, in the order in which they were asked for.
     pub scopes: Vec<String>,
-    /// Whether a token was given.
+    /// True if a token was issued.
     pub granted: bool,
 }
 
@@ -68,7 +68,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl TokenService {
-    /// Starts one that knows these users (name, password), and grants everything to everybody who is known.
+    /// Starts a service with these users (name, password). Each of them is granted all requested actions.
     ///
     /// # Panics
     /// If loopback cannot be listened on.
@@ -112,17 +112,17 @@ impl TokenService {
         Self { addr, scheme, certificate: certificate.pem(), shared, task }
     }
 
-    /// Where tokens are given.
+    /// Returns the URL of the token endpoint.
     pub fn realm(&self) -> String {
         self.realm_at(&self.addr.to_string())
     }
 
-    /// Where tokens are given if a proxy at `host` stands before it.
+    /// Returns the URL of the token endpoint behind a proxy at `host`.
     pub fn realm_at(&self, host: &str) -> String {
         format!("{}://{host}/token", self.scheme)
     }
 
-    /// Where it listens.
+    /// Returns the socket address of the service.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
@@ -150,7 +150,7 @@ impl TokenService {
         answer["token"].as_str().expect("a token is text").to_owned()
     }
 
-    /// What was asked for since the start, or since [`TokenService::forget`].
+    /// Returns the requests for tokens since the start, or since [`TokenService::forget`].
     pub fn asked(&self) -> Vec<Asked> {
         lock(&self.shared.journal).clone()
     }
@@ -196,7 +196,7 @@ fn basic(value: &str) -> Option<(String, String)> {
 }
 
 impl Shared {
-    /// What is granted of `repository:name:actions`.
+    /// Returns the granted access for the scope `repository:name:actions`; `None` if the scope has another form.
     fn access(&self, user: Option<&str>, scope: &str) -> Option<Value> {
         let (kind, rest) = scope.split_once(':')?;
         let (name, actions) = rest.rsplit_once(':')?;

@@ -13,8 +13,8 @@ use super::{
     state::{Gc, Shared, State},
 };
 
-/// HEAD: the database must know the blob, and the garbage collection must not be at it. One that is only marked is
-/// touched, which takes the mark off, in whatever repository it was asked for (`head_blob.go`).
+/// HEAD: the blob must be in the database, and not be in deletion by the garbage collection. A request for a blob that
+/// is only marked removes the mark, regardless of the repository (`head_blob.go`).
 pub(super) fn head(shared: &Shared, digest: &str) -> Result<(), Refusal> {
     match shared.state().blobs.get_mut(digest) {
         None => Err(Refusal::not_found(format!("blob {digest} not found"))),
@@ -28,7 +28,7 @@ pub(super) fn head(shared: &Shared, digest: &str) -> Result<(), Refusal> {
     }
 }
 
-/// Where a registry with an object store sends those who want a blob that is there.
+/// Redirects a request for an existing blob to the object store with 307; without a store the answer is unchanged.
 pub(super) fn redirect(shared: &Shared, digest: &str, found: Response) -> Response {
     let store = shared.state().store.clone().filter(|_| found.status() == StatusCode::OK);
     match store {
@@ -122,7 +122,7 @@ pub(super) fn take_mark_off(shared: &Shared, digest: &str) -> Result<(), Refusal
     }
 }
 
-/// What a project holds already costs nothing again.
+/// Checks the quota of a project. A blob that the project already has is not counted again.
 fn admit(state: &State, project: &str, digest: &str, size: u64) -> Result<(), Refusal> {
     match state.project(project) {
         Some(project) if !project.holds.contains_key(digest) => project.admit(size),

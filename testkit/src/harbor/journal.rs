@@ -1,4 +1,4 @@
-//! What was asked of the double, in the order in which it was answered.
+//! The requests to the double, in the order of their answers.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -156,8 +156,8 @@ fn ensure_artifact(state: &mut State, repository: &str, tag: Option<&str>, manif
     }
 }
 
-/// A cosign signature by its tag and the type of a layer (`cosign.go`), or whatever has a subject (`subject.go`),
-/// whether or not that is there yet.
+/// Returns the digest of the subject and the type of accessory: for a manifest with a subject (`subject.go`), or for a
+/// cosign signature, recognized by its tag and the type of a layer (`cosign.go`). The subject need not exist yet.
 fn accessory(tag: Option<&str>, manifest: &Manifest) -> Option<(String, &'static str)> {
     if let Some(subject) = manifest.subject() {
         let notation = artifact_type(manifest).as_deref() == Some("application/vnd.cncf.notary.signature");

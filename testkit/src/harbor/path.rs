@@ -1,4 +1,4 @@
-//! What a path below `/v2/` is about.
+//! Routes of the registry API, parsed from paths below `/v2/`.
 
 /// A request below `/v2/`, by its path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub(super) fn project_of(repository: &str) -> &str {
     repository.split('/').next().unwrap_or_default()
 }
 
-/// What a query says of a key.
+/// Returns the first value of a key in the query, percent-decoded.
 pub(super) fn query(uri: &axum::http::Uri, key: &str) -> Option<String> {
     let pairs = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     pairs.into_owned().find(|(name, _)| name == key).map(|(_, value)| value)

@@ -66,7 +66,7 @@ pub(super) async fn answer(shared: &Shared, mut request: Request) -> Response {
     answered.unwrap_or_else(IntoResponse::into_response)
 }
 
-/// What is asked of every request: the mode of the system, the shape of the name, the rights.
+/// Checks every request: the read-only mode of the system, the format of the name, the rights.
 fn admit(shared: &Shared, request: &Request) -> Result<(), Refusal> {
     let writes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     if writes && shared.state().read_only {

@@ -1,4 +1,4 @@
-//! What Harbor's database knows: projects, accounts, tokens, blobs, artifacts.
+//! The content of Harbor's database: projects, accounts, tokens, blobs, artifacts.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -14,7 +14,7 @@ pub(super) struct Shared {
     pub(super) addr: SocketAddr,
     pub(super) backend: Backend,
     pub(super) journal: Journal,
-    /// Where the registry behind keeps its content.
+    /// The storage directory of the registry behind.
     pub(super) storage: PathBuf,
     state: Mutex<State>,
 }
@@ -25,7 +25,8 @@ impl Shared {
         Self { addr, backend: Backend::new(registry), journal: Journal::default(), storage, state: Mutex::new(state) }
     }
 
-    /// Where the bytes of a blob stand in the storage of the registry behind.
+    /// Returns the directory of a blob in the storage of the registry behind; its bytes are in the file `data` there.
+    /// `None` if the digest is invalid.
     pub(super) fn blob_file(&self, digest: &str) -> Option<PathBuf> {
         let (algorithm, hex) = digest.split_once(':')?;
         Some(self.storage.join(format!("docker/registry/v2/blobs/{algorithm}/{}/{hex}", hex.get(..2)?)))
@@ -44,22 +45,22 @@ pub(super) struct State {
     pub(super) projects: BTreeMap<String, Project>,
     pub(super) repositories: BTreeMap<String, Repository>,
     pub(super) blobs: HashMap<String, Blob>,
-    /// What was accepted of uploads, by session; Harbor keeps it in Redis.
+    /// The bytes accepted so far of each upload, by session; Harbor keeps them in Redis.
     pub(super) sessions: HashMap<String, u64>,
     pub(super) read_only: bool,
     pub(super) only_admins_create: bool,
     pub(super) hides_api: bool,
     pub(super) database_away: bool,
     pub(super) core_away: bool,
-    /// How many manifests that come by digest are answered with 500 although nothing is wrong with them.
+    /// The number of further manifests pushed by digest that are answered with 500 although they are valid.
     pub(super) stumbles: u32,
-    /// Where the registry behind sends those who want blobs.
+    /// The URL of the object store that requests for blobs are redirected to.
     pub(super) store: Option<String>,
     pub(super) without_referrers: bool,
     counter: u64,
 }
 
-/// What a bearer token allows: `(repository, actions)`.
+/// A bearer token, with the access that it grants: `(repository, actions)`.
 #[derive(Clone)]
 pub(super) struct Token {
     pub(super) access: Vec<(String, Vec<String>)>,
@@ -85,7 +86,7 @@ pub(super) struct Blob {
     pub(super) gc: Gc,
 }
 
-/// How far garbage collection has come with a blob (`pkg/blob/models/blob.go`).
+/// The state of a blob in garbage collection (`pkg/blob/models/blob.go`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Gc {
     /// It does not want it.
@@ -100,8 +101,8 @@ pub enum Gc {
 }
 
 impl Gc {
-    /// Whether HEAD denies that the blob is there. One that is only to be swept is touched instead, and stays
-    /// (`head_blob.go`).
+    /// Returns true if HEAD answers 404 although the blob exists. HEAD of a blob that is only marked for deletion
+    /// succeeds and removes the mark (`head_blob.go`).
     pub(super) fn hides(self) -> bool {
         matches!(self, Self::Deleting | Self::DeleteFailed)
     }
@@ -119,7 +120,7 @@ pub(super) struct Artifact {
     pub(super) artifact_type: Option<String>,
     pub(super) size: u64,
     pub(super) children: Vec<String>,
-    /// What it is about, and how Harbor calls that. Such an artifact is not listed.
+    /// The digest of its subject, and Harbor's type of accessory. Such an artifact is not listed.
     pub(super) accessory: Option<(String, &'static str)>,
 }
 
@@ -128,7 +129,10 @@ impl Project {
         self.holds.values().sum()
     }
 
-    /// Whether this much more fits, which may be nothing; Harbor's words if not (`pkg/quota/types/error.go`).
+    /// Checks that this many more bytes, possibly 0, fit into the quota.
+    ///
+    /// # Errors
+    /// Returns a refusal in Harbor's words if not (`pkg/quota/types/error.go`).
     pub(super) fn admit(&self, more: u64) -> Result<(), Refusal> {
         let used = self.used();
         match self.storage_limit {
@@ -188,7 +192,7 @@ impl State {
         self.counter
     }
 
-    /// Whether Harbor stumbles over the manifest at hand.
+    /// Returns true if the current manifest is answered with 500, and counts it.
     pub(super) fn stumbles(&mut self) -> bool {
         let stumbles = self.stumbles > 0;
         self.stumbles = self.stumbles.saturating_sub(1);

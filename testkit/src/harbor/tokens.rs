@@ -20,8 +20,8 @@ use super::{
     state::{Shared, State, Token},
 };
 
-/// A token for any asker, with the actions that they have. A project that is not there gives no actions, and no error.
-/// Neither does a login that is not taken where scopes are asked for: the token is one for nobody then.
+/// Answers with a token for the actions that the account has. A missing project gives no actions and no error. Neither
+/// does a wrong login if the request has scopes: the token is then anonymous.
 pub(super) fn answer(shared: &Shared, request: &Request) -> Response {
     if *request.method() != Method::GET {
         return (StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed\n").into_response();
@@ -70,7 +70,8 @@ fn written(subject: Option<&str>, access: &[(String, Vec<String>)], lifetime: u6
     format!("{header}.{}.{}", part(claims), BASE64_URL_SAFE_NO_PAD.encode(serial.to_string()))
 }
 
-/// What the asker has of `repository:name:actions`: everything that is allowed there, whatever was asked for.
+/// Returns the repository of the scope `repository:name:actions` and all actions that are allowed there, regardless of
+/// those requested. `None` if the scope has another form.
 fn granted(state: &State, who: &Who, scope: &str) -> Option<(String, Vec<String>)> {
     let (name, _) = scope.strip_prefix("repository:")?.rsplit_once(':')?;
     let project = project_of(name);

@@ -1,4 +1,4 @@
-//! What a registry in memory holds, and the rules that it keeps about it.
+//! The content of a registry in memory, and its consistency rules.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -15,15 +15,15 @@ use crate::images::Image;
 pub(super) struct State {
     pub(super) overviews: bool,
     pub(super) keeps_children: bool,
-    /// Whether it opens an upload for each mount.
+    /// True: no blob is mounted, each offer of a missing blob opens an upload.
     pub(super) never_mounts: bool,
-    /// How often it was offered a blob together with a repository to take it from.
+    /// The number of offers of a blob that named a repository to mount it from.
     pub(super) named_sources: usize,
-    /// Whether it names the digest of what it took: not asked for, from now on, seen, or no longer.
+    /// Confirmation of the digests of received blobs: off, on but not yet seen by the client, or seen.
     pub(super) confirming: Confirming,
     /// For each fill whether its blob was hashed on the way.
     pub(super) hashed: Vec<bool>,
-    /// What it was told beforehand.
+    /// The calls of `expect`, as [`Memory::expected`] returns them.
     pub(super) expected: Vec<String>,
     pub(super) repositories: BTreeMap<String, Members>,
     pub(super) blobs: HashMap<Digest, Bytes>,

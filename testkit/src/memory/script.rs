@@ -1,4 +1,4 @@
-//! What is asked of a registry in memory, and what a test wants to happen instead.
+//! Calls of a registry in memory, and the faults that a test injects.
 
 use std::{sync::PoisonError, time::Duration};
 
@@ -9,7 +9,7 @@ use sealift_core::{
 
 use super::Memory;
 
-/// What was asked of a registry.
+/// An operation of a registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "named as the methods of the traits")]
 pub enum Op {
@@ -38,17 +38,17 @@ pub enum Op {
 /// One question, for a test to answer differently.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// What is asked.
+    /// The operation.
     pub op: Op,
     /// Of which repository.
     pub repository: String,
     /// The tag or digest that it is about.
     pub what: String,
-    /// How often the same was asked before.
+    /// The number of earlier calls with the same operation, repository and `what`.
     pub before: usize,
 }
 
-/// What a test wants to happen instead.
+/// A fault that a test injects into a call.
 #[derive(Clone, Debug)]
 pub enum Fault {
     /// It fails.

@@ -121,7 +121,8 @@ fn command(dir: &Path, listen: SocketAddr, lean: bool) -> Command {
     command
 }
 
-/// Whether somebody listens at an address before patience ends: a registry that logs errors only does not say when.
+/// Waits until an address accepts connections, and returns false after [`PATIENCE`]: a registry that logs only errors
+/// does not report that it listens.
 fn answers(at: SocketAddr) -> bool {
     let deadline = Instant::now() + PATIENCE;
     while TcpStream::connect(at).is_err() {

@@ -1,4 +1,4 @@
-//! How a registry shall be.
+//! The configuration of a registry.
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -16,7 +16,7 @@ use crate::program;
 /// The name of the program in Debian; upstream calls it `registry`.
 pub(super) const PROGRAM: &str = "docker-registry";
 
-/// How a registry shall be: built step by step, then started.
+/// The configuration of a registry: built step by step, then started.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Setup {
@@ -30,7 +30,7 @@ pub struct Setup {
     more: Vec<(String, Value)>,
 }
 
-/// Whose tokens a registry takes.
+/// The token service that a registry trusts.
 #[derive(Clone, Debug)]
 pub struct TokenAuth {
     /// The URL of the token service, as it stands in challenges.
@@ -85,9 +85,9 @@ impl Setup {
         Self { in_ram: true, ..self }
     }
 
-    /// Costs as little as it can, for who measures others by it: it logs errors and its requests, collects garbage
-    /// seldom, and remembers what it looked up, as Debian's own configuration has it. On a machine that it shares with
-    /// whoever is measured, its share of the processors is in every figure.
+    /// Uses as little processor time as possible, for measurements of other programs: it logs only errors and requests,
+    /// collects garbage seldom, and caches blob descriptors, as in Debian's own configuration. If it runs on the same
+    /// machine as the measured program, its processor time is part of every figure.
     pub fn lean(self) -> Self {
         Self { lean: true, ..self }
     }
@@ -163,7 +163,7 @@ impl Setup {
     }
 }
 
-/// An address that nobody listens on just now, for a registry that does not say which one it took.
+/// Returns a loopback address with a free port, for a registry that does not report its port.
 fn free_address() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback can be listened on");
     listener.local_addr().expect("a bound socket has an address")
