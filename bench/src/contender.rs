@@ -1,4 +1,4 @@
-//! Who takes part, and who can do what.
+//! The programs that are compared, and the tasks that each of them supports.
 
 mod commands;
 mod files;
@@ -59,7 +59,7 @@ pub(crate) enum Place {
     Directory(PathBuf),
 }
 
-/// Where the corpus is and where it goes.
+/// The source and the destinations of a copy.
 pub(crate) struct Way {
     pub(crate) from: Place,
     pub(crate) to: Vec<Place>,
@@ -107,7 +107,7 @@ impl Contender {
         matches!(self.kind, Kind::Sealift | Kind::Trusting)
     }
 
-    /// Whether there is a way to tell it to do this so that the same images arrive.
+    /// Returns true if the program can be configured to do this task with the same images as the result.
     pub(crate) fn does(&self, task: Task) -> bool {
         use Kind::{Crane, ImageSyncer, Ocync, Oras, Regsync, Sealift, Skopeo, Trusting};
         match task {

@@ -1,4 +1,4 @@
-//! The images that everybody has to copy: seeded, so that each run has the same ones.
+//! The images that all contenders copy: generated from a seed, so that each run has the same ones.
 //!
 //! Layers are real gzip tars of random bytes. Manifests are pretty-printed, which exposes programs that write them
 //! anew. `small` and `many` have the shape of what a team's registry holds; `big` is one large image.
@@ -25,7 +25,7 @@ pub(crate) enum Shape {
     Big,
 }
 
-/// What there is.
+/// The content of a source registry.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Corpus {
     /// Repositories and their tags.

@@ -1,4 +1,4 @@
-//! What a finished process used, as the operating system counted it.
+//! Time and memory that a finished process used, as the operating system counted them.
 //!
 //! Linux counts the peak memory of a process from before it became the program that it is: a child begins with what
 //! its parent held. So each contender is started by a stub, which is this program once more, looking at its arguments
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 const STUB: &str = "--measured";
 
-/// What one run used.
+/// Time and memory of one run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Used {
     /// Seconds from start to end.

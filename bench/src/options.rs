@@ -1,4 +1,4 @@
-//! What can be typed.
+//! Command-line options.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -45,7 +45,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// What shall be measured, with scenarios of one corpus beside each other.
+    /// Returns the scenarios to measure; those with the same corpus are adjacent.
     pub(crate) fn scenarios(&self) -> Vec<Scenario> {
         let (tasks, distances) = (all_or(&self.tasks), all_or(&self.distance));
         let scenario = |task: Task, distance: Distance| Scenario {

@@ -1,4 +1,4 @@
-//! Where registries and directories are: in memory if there is room, else in the place for temporary files.
+//! Storage of registries and directories: in memory if there is enough, else in the directory for temporary files.
 //!
 //! A registry syncs every file that it writes; on a disk one would measure the disk.
 
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 const RAM: &str = "/dev/shm";
 
-/// Where there is room.
+/// A kind of storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Room {
     Memory,

@@ -1,4 +1,4 @@
-//! Everybody in turn, several rounds: into an empty destination, and again with nothing changed.
+//! Runs all contenders in turn for several rounds: into an empty destination, and again with nothing changed.
 
 use std::{
     collections::BTreeMap,
@@ -24,7 +24,7 @@ use crate::{
     source::{Source, Sources},
 };
 
-/// Lets everybody run who can do this. Who fails once takes no further part.
+/// Runs all contenders that support the task. A contender is left out of all rounds after its first failure.
 ///
 /// # Errors
 /// If there is no source, or no room for destinations.
@@ -46,7 +46,7 @@ pub(crate) async fn run(scenario: &Scenario, contenders: &[Contender], sources: 
     Ok(all)
 }
 
-/// What one contender has for itself in one round: empty destinations, the way there, a folder.
+/// The resources of one contender in one round: empty destinations, the proxies before them, a folder.
 struct Ground {
     targets: Vec<Registry>,
     proxies: Vec<Proxy>, // they end with the round; the first one is the source's
@@ -55,7 +55,7 @@ struct Ground {
     home: TempDir,
 }
 
-/// What stands before the registries if they are not open to plain HTTP.
+/// TLS and token authentication in front of the registries, if they are not accessible by plain HTTP.
 struct Guard {
     /// The source's content behind the guard.
     source: Registry,
@@ -147,7 +147,7 @@ impl Ground {
 
     async fn play(&self, scenario: &Scenario, one: &Contender, source: &Source, rounds: &mut Rounds) -> Result<()> {
         if scenario.task == Task::Load {
-            // Everybody loads what it staged itself, from near; that is not measured.
+            // Each contender loads the output of its own staging, which runs without proxies and is not measured.
             let to = self.way(Task::Stage, source).to;
             let near = Way { from: Place::Host(source.registry.host()), to, authority: None };
             self.command(Task::Stage, one, source, &near).await?;
@@ -168,7 +168,7 @@ impl Ground {
         Ok(())
     }
 
-    /// What the source and the destinations used so far.
+    /// Returns the processor time that the source and the destinations used so far, in seconds.
     fn registries_cpu_s(&self, source: &Registry) -> f64 {
         measure::cpu_s(std::iter::once(source).chain(&self.targets).filter_map(Registry::process))
     }

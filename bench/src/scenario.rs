@@ -1,4 +1,4 @@
-//! What is measured: a task, a corpus and a distance; and what came of it.
+//! The scenarios that are measured, each a task, a corpus and a distance; and their results.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{corpus::Shape, figures::median, measure::Used};
 
-/// What the contenders are asked to do.
+/// A task for the contenders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Task {
@@ -39,7 +39,7 @@ impl Task {
         }
     }
 
-    /// How many registries get something.
+    /// Returns the number of destination registries; 0 if the destination is a directory.
     pub(crate) fn destinations(self) -> usize {
         match self {
             Self::FanOut => 3,
@@ -49,7 +49,7 @@ impl Task {
     }
 }
 
-/// How far away the registries are.
+/// The distance of the registries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Distance {
@@ -59,17 +59,17 @@ pub(crate) enum Distance {
     Far,
 }
 
-/// How registries are spoken to.
+/// The protocol and authentication of the registries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Access {
-    /// Whether they speak https.
+    /// True for HTTPS, false for plain HTTP.
     pub(crate) tls: bool,
-    /// Whether they want the tokens of a token service.
+    /// True if they require bearer tokens of a token service.
     pub(crate) tokens: bool,
 }
 
 impl Access {
-    /// Returns true if the registries speak plain HTTP and let everybody in.
+    /// Returns true if the registries speak plain HTTP without authentication.
     pub(crate) fn is_plain(self) -> bool {
         self == Self::default()
     }
@@ -84,7 +84,7 @@ pub(crate) struct Scenario {
     pub(crate) rounds: usize,
     /// Each way takes this long.
     pub(crate) delay: Duration,
-    /// What one connection carries; 0: as fast as it goes.
+    /// Bandwidth of one connection; 0: unlimited.
     pub(crate) bytes_per_second: u64,
 }
 
@@ -107,29 +107,29 @@ impl fmt::Display for Scenario {
     }
 }
 
-/// What came of one scenario.
+/// The results of one scenario.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Results {
     pub(crate) scenario: Scenario,
     pub(crate) contenders: Vec<Rounds>,
 }
 
-/// What one contender did, round by round.
+/// The results of one contender, by round.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Rounds {
     pub(crate) name: String,
-    /// Whether it is a build of Sealift; the others are what it is compared with.
+    /// True for a build of Sealift, which is compared with the others.
     pub(crate) ours: bool,
     /// Into an empty destination.
     pub(crate) cold: Vec<Run>,
     /// Once more, with nothing changed.
     pub(crate) again: Vec<Run>,
-    /// Why it takes no further part.
+    /// The error after which it was left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) failed: Option<String>,
 }
 
-/// Which of the two runs of a round.
+/// One of the two runs of a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// Into an empty destination.
@@ -155,8 +155,9 @@ impl Rounds {
         median(self.of(phase).iter().map(figure))
     }
 
-    /// How many times as much it is as for the best of these: the median over the rounds, because a machine that slows
-    /// down for a while slows down everybody in that round. None if there is nothing to compare with.
+    /// Returns the ratio of this figure to that of the best of `others`. The ratio to each is the median of the rounds'
+    /// ratios, because a machine that slows down for a while slows down all contenders in that round. None if there is
+    /// nothing to compare with.
     pub(crate) fn ratio_to_best<'a>(
         &self,
         others: impl IntoIterator<Item = &'a Self>,

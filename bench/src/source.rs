@@ -1,4 +1,4 @@
-//! The registries that everybody reads from: filled once for all scenarios with the same corpus.
+//! The source registries of all contenders: filled once for all scenarios with the same corpus.
 
 use anyhow::Result;
 use sealift_testkit::registry::Registry;

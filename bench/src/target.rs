@@ -1,4 +1,4 @@
-//! What shall be reached, compared with what was measured.
+//! Target figures, compared with the measured ones.
 //!
 //! Counts are exact, so a count that misses its target fails the run; seconds and memory are only told. Where a
 //! ratio is to the best other contender and only Debian's old `skopeo` is there, the goal is its own: that one is
@@ -31,7 +31,7 @@ enum What {
     Requests,
     AtSource,
     AtDestination,
-    /// What the source sent, compared with one reading of each blob.
+    /// Bytes that the source sent, as a ratio to the size of all blobs, each read once.
     SourceBytes,
     Wall,
     Cpu,
@@ -48,7 +48,7 @@ enum Limit {
     HashingRatio { best: f64, skopeo: f64 },
 }
 
-/// What was found out about one goal.
+/// The result of the comparison with one target.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Verdict {
     measured: f64,
@@ -155,7 +155,7 @@ impl Target {
 }
 
 impl What {
-    /// Whether it is the same in each run, on each machine.
+    /// Returns true for counts, which are the same in each run and on each machine.
     fn counts(self) -> bool {
         matches!(self, Self::Requests | Self::AtSource | Self::AtDestination | Self::SourceBytes)
     }

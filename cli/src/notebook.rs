@@ -1,9 +1,9 @@
 //! The notebook on disk: what is remembered between runs, one small file for each note.
 //!
 //! A note is written beside and renamed into place, so two runs at once do not disturb each other and the last one
-//! wins. Each carries a digest of itself: one that is broken is dropped, and a log line says so. Notes that nobody used
-//! for a month go, and then the oldest ones as far as there are too many. Nothing secret is in there; other users are
-//! kept out all the same, because the names of images are nobody's business.
+//! wins. Each carries a digest of itself: one that is broken is dropped, and a log line says so. Notes that were not
+//! used for 30 days are removed, and then the oldest ones as long as there are too many. Notes contain no secrets; they
+//! are not readable for other users all the same, because the names of images may be confidential.
 
 use std::{
     fs,
@@ -31,7 +31,7 @@ const LARGEST: u64 = 4 << 20;
 const MOST_BYTES: u64 = 128 << 20;
 const MOST_NOTES: usize = 20_000;
 
-/// Notes that nobody used for so long are of no use.
+/// Notes that were not used for this long are removed.
 const UNUSED: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// A note that was used is young again; once a day is often enough to say so.
@@ -40,7 +40,7 @@ const TOUCH_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// Notes in a directory.
 struct Directory {
     root: PathBuf,
-    /// Nobody's fault if they cannot be kept; it is told once.
+    /// Limits the log to one message per run if notes cannot be written; the run goes on without them.
     failed: std::sync::Once,
 }
 
@@ -141,7 +141,7 @@ fn touch(path: &Path) {
     }
 }
 
-/// Throws away what nobody used for long, and the oldest notes as far as there are too many.
+/// Removes notes that were not used for [`UNUSED`], and the oldest ones as long as there are too many.
 fn tidy(root: &Path, now: SystemTime, most_notes: usize, most_bytes: u64) {
     let mut notes = Vec::new();
     for folder in Room::ALL.map(|room| root.join(room.name())) {

@@ -1,4 +1,4 @@
-//! How each is told: its flags, and how often it must be started.
+//! The command lines of each contender; some tasks take several commands.
 
 use std::{
     path::{Path, PathBuf},
@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use super::{Place, Way, files};
 use crate::{corpus::Corpus, scenario::Task};
 
-/// What is asked of a contender.
+/// The input for the command lines of one contender and task.
 pub(super) struct Ask<'a> {
     pub(super) program: &'a Path,
     pub(super) task: Task,
@@ -116,7 +116,7 @@ impl Ask<'_> {
 
     fn start(&self) -> Command {
         let mut command = Command::new(self.program);
-        // Nothing of whoever runs this shines through: what is kept between runs is kept here.
+        // Independent of the user's configuration and caches: home and cache directory are in this folder.
         command.current_dir(self.folder).env("HOME", self.folder).env("XDG_CACHE_HOME", self.folder.join(".cache"));
         command.envs(self.way.authority.iter().map(|file| ("SSL_CERT_FILE", file)));
         command

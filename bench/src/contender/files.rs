@@ -1,4 +1,4 @@
-//! The files that tell what to copy, in everybody's own format.
+//! Configuration files that list what to copy, in the format of each contender.
 
 use std::fmt::Write as _;
 
@@ -24,7 +24,7 @@ pub(super) fn rules(corpus: &Corpus, way: &Way, literal: bool) -> String {
     let mut text = String::new();
     for (repository, tags) in &corpus.repositories {
         let tags = if literal { format!(":{}", tags.join(",")) } else { String::new() };
-        // What is staged is noted for a registry that nobody asks: it is loaded with a name given then.
+        // Staging takes the name of a registry that receives no requests: loading sets another name.
         let to = way.to.iter().map(|to| if let Place::Host(to) = to { to } else { "inside.example.com" });
         let to: Vec<String> = to.map(|to| format!("{to}/{repository}")).collect();
         let _ = writeln!(text, "\"{from}/{repository}{tags}\": [{}]", to.join(", "));
