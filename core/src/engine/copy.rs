@@ -23,7 +23,7 @@ use crate::{
     job::Job,
 };
 
-/// What a copy needs to know.
+/// The context of a copy of one image.
 pub(super) struct Copy<'a> {
     pub(super) engine: &'a Arc<RunState>,
     pub(super) lane: &'a Lane,

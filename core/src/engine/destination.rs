@@ -26,22 +26,22 @@ pub(super) struct Target {
 pub(super) struct Work {
     pub(super) job: Job,
     pub(super) batch: Arc<JobGroup>,
-    /// Which targets are left to be written.
+    /// Targets that are still to be written.
     pub(super) places: Vec<Target>,
-    /// Whether it runs beside the main lane.
+    /// True if it runs in the slow lane.
     pub(super) slow: bool,
     /// The rule that has given the places to another image. Then nothing is written: it is only looked at whether both
     /// are the same.
     pub(super) contested: Option<Arc<str>>,
 }
 
-/// How a job ended for one target; none if it failed before there was one.
+/// The outcome of a job for one target; `place` is None if the job failed before it had a target.
 pub(super) struct TargetEnd {
     pub(super) place: Option<Target>,
     pub(super) outcome: Outcome,
 }
 
-/// How a job ended, and what is left to the slow lane.
+/// The outcomes of a job, and the targets that are left to the slow lane.
 #[derive(Default)]
 pub(super) struct Ended {
     pub(super) ends: Vec<TargetEnd>,
@@ -64,11 +64,11 @@ pub(super) struct Destination<'a> {
     pub(super) targets: Vec<ImageRef>,
     /// Names that stand for the image already, and what they point to.
     pub(super) standing: Vec<(ImageRef, Digest)>,
-    /// What of the image is there.
+    /// The parts of the image that the repository has.
     there: PresentParts,
-    /// Whether the image stood there before this run, so that referrers of it may stand there, too.
+    /// True if the repository had the image before this run, so that it may have referrers of it, too.
     pub(super) had_the_image: bool,
-    /// That turned out to be wrong.
+    /// True once the destination refuted `there`, which then counts as nothing.
     mistrusted: AtomicBool,
     failed: Mutex<Option<Error>>,
     moved: Mutex<Moved>,
@@ -98,7 +98,7 @@ impl<'a> Destination<'a> {
         self.there = std::mem::take(&mut self.there).and(there);
     }
 
-    /// What of the image is there.
+    /// Returns the parts of the image that the repository has; nothing once that was refuted.
     pub(super) fn there(&self) -> &PresentParts {
         if self.mistrusted.load(Ordering::Relaxed) { &PresentParts::Nothing } else { &self.there }
     }

@@ -27,7 +27,7 @@ struct Warnings {
 }
 
 impl Warnings {
-    /// How many are kept for the report.
+    /// Upper bound for the warnings that are kept for the report; the rest is only counted.
     const KEPT: usize = 1000;
 
     fn take(&mut self, message: &str) {
@@ -63,7 +63,7 @@ impl Events {
         told.iter().cloned().chain(more).collect()
     }
 
-    /// What took longest so far, and how often a blob was started again.
+    /// Returns the slowest images and blobs so far, and the number of restarts of blobs.
     pub(super) fn slowest(&self) -> (Slowest, u64) {
         lock(&self.turn).read()
     }

@@ -1,9 +1,9 @@
-//! What keeps a broken plugin to itself.
+//! Isolation of plugins: contains their panics and hangs.
 //!
 //! Around each stage stands a fence: a call that panics, or that neither answers nor fails for half an hour, becomes an
 //! error that names the stage and what it was asked. Then it fails an image, a repository or a destination like any
 //! other error does, and the run goes on. What a fence cannot do is take a thread back from a plugin that blocks it.
-//! What a fetch hands on is compared with what it was asked for ([`identity`]).
+//! The content that a fetch returns is compared with the request ([`identity`]).
 
 use std::{
     any::Any,
@@ -49,7 +49,7 @@ pub(super) fn around(pipeline: OpenPipeline) -> OpenPipeline {
     }
 }
 
-/// What a panic becomes that passes on where no error can be returned.
+/// The panic payload that carries an error through a function that cannot return one.
 struct Broken(Error);
 
 /// Turns the payload of a caught panic into an error.
@@ -86,7 +86,7 @@ pub(super) fn hung(what: impl Display) -> Error {
 struct FencedSlot {
     fence: Fence<dyn Push>,
     inner: Box<dyn Slot>,
-    /// Why it is not worth filling.
+    /// The error of `ready`, with which `fill` fails.
     broken: Option<Error>,
 }
 

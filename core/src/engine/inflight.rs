@@ -37,16 +37,17 @@ struct StoreBlobs {
     doubted: HashSet<Digest>,
     /// Repositories that got some blob first; all that a mount can be asked from.
     firsts: Vec<Repository>,
-    /// What earlier runs say, looked up when it is needed first.
+    /// Mount candidates from earlier runs, read when they are needed first.
     hearsay: Option<MountCandidates>,
     /// Repositories that gave nothing when they were said to have a blob.
     mistrusted: HashSet<Repository>,
 }
 
-/// Who has a blob. Kept small: there is one for each unique blob of a run and store, and most have one repository.
+/// Repositories that have a blob. Kept small: there is one for each unique blob of a run and store, and most of them
+/// have one repository.
 struct Locations {
     first: u32,
-    /// Whether this run brought it.
+    /// True if this run sent the blob.
     sent: bool,
     #[expect(
         clippy::box_collection,
@@ -55,7 +56,7 @@ struct Locations {
     others: Option<Box<Vec<u64>>>,
 }
 
-/// Who is getting a blob.
+/// Uploads of one blob in progress.
 #[derive(Default)]
 struct Uploads {
     to: Vec<u64>,
@@ -82,7 +83,7 @@ pub(super) struct Lease {
     digest: Digest,
     /// A repository of the same store that has the blob.
     pub(super) known_in: Option<Repository>,
-    /// Whether that is only likely: an earlier run says so, or the image comes from there.
+    /// True if `known_in` is not certain: it is from the notes of an earlier run, or the image's own source.
     pub(super) by_hearsay: bool,
     /// Unverified bytes may be stored under this digest, so its presence proves nothing.
     pub(super) in_doubt: bool,

@@ -29,9 +29,9 @@ use crate::{
 struct Goal {
     place: Target,
     presence: Presence,
-    /// What the repository has of the image, apart from the name.
+    /// The parts of the image that the repository has, apart from the name.
     there: PresentParts,
-    /// Whether the name stands for the image already.
+    /// True if the name refers to the image already.
     named: bool,
 }
 
@@ -46,7 +46,7 @@ struct Goals {
     outline: Option<Outline>,
 }
 
-/// What is to be written.
+/// The image that is to be written.
 struct Todo {
     /// The root as the source has it.
     source: Manifest,
@@ -105,7 +105,7 @@ pub(super) async fn run(engine: &Arc<RunState>, work: &Work) -> Ended {
 struct JobRun<'a> {
     engine: &'a Arc<RunState>,
     work: &'a Work,
-    /// Whether some filter may cut an index, so that another digest is written than is read.
+    /// True if a filter may drop entries of an index, so that the written digest may differ from the one at the source.
     rewrites: bool,
     kept: Kept<'a>,
 }
@@ -316,7 +316,7 @@ impl Goal {
 }
 
 impl Goals {
-    /// What is known of a digest that some target stands for.
+    /// Returns the descriptor of a digest, with the media type if a target that refers to it has told it, without size.
     fn described(&self, digest: &Digest) -> Descriptor {
         let there = self.open.iter().filter_map(|goal| match &goal.presence {
             Presence::Is(current) if current.digest == *digest => Some(current),

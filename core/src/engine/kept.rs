@@ -26,7 +26,7 @@ const KEEP: u64 = 1 << 20;
 /// Reads through to the real fetch, and keeps manifests and small blobs of one image.
 pub(super) struct Kept<'a> {
     fetch: &'a dyn Fetch,
-    /// Where indexes are noted: a rerun looks for what they list.
+    /// The notes that keep indexes: a rerun looks for the manifests that they list.
     notes: &'a Notes,
     /// In a cell, because two indexes of one image may ask for the same child at the same time.
     manifests: Mutex<HashMap<Digest, Arc<OnceCell<Manifest>>>>,

@@ -1,7 +1,7 @@
-//! Where blobs were when an earlier run ended: repositories to mount from, instead of sending a blob again.
+//! Repositories that had a blob when an earlier run ended: it is mounted from there, instead of being sent again.
 //!
-//! It is hearsay: a destination that is asked to mount a blob says itself whether it can, and takes the bytes if not. A
-//! repository that turns out not to have what it was said to have is not asked again in this run.
+//! That may be outdated: if the destination cannot mount a blob, it answers so and the blob is uploaded. A repository
+//! that turns out not to have a blob is not tried again in this run.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,7 +17,7 @@ use crate::{
 /// Blobs that are remembered for each store: about two MiB of memory.
 const MOST: usize = 10_000;
 
-/// What is remembered of one store.
+/// The mount candidates of one store.
 #[derive(Default)]
 pub(super) struct MountCandidates {
     repositories: Vec<Repository>,

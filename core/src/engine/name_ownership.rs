@@ -1,4 +1,4 @@
-//! Who writes which name.
+//! Ownership of target names: each name is written for one image.
 //!
 //! The same pair of source and target is done once, also when two rules ask for it. Two sources that would land on
 //! one name are a mistake of the rules: the later one in the list fails, and both rules are named. (A repository whose

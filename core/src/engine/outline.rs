@@ -9,7 +9,7 @@ use crate::{
     stage::Fetch,
 };
 
-/// How deep nested indexes are read; images that go deeper are not copied.
+/// Upper bound for the depth of nested indexes; images with more levels are not copied.
 const DEPTH: usize = 8;
 
 /// Manifests below one root that are looked for.
@@ -26,7 +26,7 @@ pub(super) struct Outline {
     pub(super) below: Vec<Descriptor>,
 }
 
-/// What a repository has of an image.
+/// The parts of an image that a repository has.
 #[derive(Clone, Debug, Default)]
 pub(super) enum PresentParts {
     /// Nothing that is known.
@@ -85,7 +85,7 @@ impl Outline {
     }
 }
 
-/// What an index says that counts for who pulls by it.
+/// Returns the digests and platforms of an index's entries, which are all that matters for a pull.
 fn entries(index: &Manifest) -> BTreeSet<(String, Option<&Platform>)> {
     // Some writers put an empty platform where there is none.
     let said = |platform: &&Platform| **platform != Platform::default();
@@ -107,7 +107,7 @@ impl PresentParts {
         matches!(self, Self::Whole)
     }
 
-    /// What is known by both.
+    /// Returns the parts that at least one of the two has.
     pub(super) fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::Whole, _) | (_, Self::Whole) => Self::Whole,

@@ -52,7 +52,7 @@ async fn watch(engine: Arc<RunState>) {
     engine.cancel.stop_now();
 }
 
-/// What failed and may be tried again.
+/// A job that failed and may be tried again.
 struct Again {
     work: Work,
     not_before: tokio::time::Instant,
@@ -66,7 +66,7 @@ enum Unlisted {
     Chosen(Listing),
 }
 
-/// What was not there when it was read.
+/// Images and listings that were not found when they were read.
 #[derive(Default)]
 struct Hopes {
     images: Vec<(Work, Vec<TargetEnd>)>,
@@ -85,15 +85,15 @@ struct Run {
     failed: Vec<Again>,
     unlisted: Vec<Unlisted>,
     failures: Vec<(u64, Failure)>,
-    /// What was not there and may come, because other jobs of this run write it.
+    /// Images and listings that were not found and may appear, because other jobs of this run write them.
     hopes: Hopes,
     /// Images for names that belong to other images, which are fine only if both are the same.
     contested: Vec<Work>,
     /// Listings that wait until all are known.
     held_back: Vec<Listing>,
-    /// Whether of two rules for one name the one that comes now gives way, because they come from the last to the first.
+    /// True while listings are taken from the last to the first, so that the last of two rules for one name gets it.
     later_wins: bool,
-    /// Whether the last round is over, so that nothing is tried again.
+    /// True once the last round is over, so that nothing is tried again.
     is_over: bool,
     yields: Yields,
     report: Report,

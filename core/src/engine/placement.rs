@@ -1,4 +1,4 @@
-//! Where an image goes: names at destinations, each of which belongs to one image.
+//! The targets of an image: names at destinations, each of which belongs to one image.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::{
     job::{Job, Outcome, Skip},
 };
 
-/// Where a job goes.
+/// The targets of a job.
 #[derive(Default)]
 pub(super) struct Claimed {
     /// Names that are its own.
@@ -23,9 +23,9 @@ pub(super) struct Claimed {
     pub(super) contested: Vec<(Target, Arc<str>)>,
 }
 
-/// Where a job goes, without what another job does already; `ended` gets the rest. Asked in the order of the list, so
-/// that it does not depend on the network which of two images gets a name that both want. If the list is taken from its
-/// end and `later_wins`, the one that comes later gives way.
+/// Returns the targets of a job, without those that another job writes already; those are ended in `ended`. Called in
+/// the order of the list, so that the network has no influence on which of two images gets a name that both claim. With
+/// `later_wins` the list is taken from its end, and a target that is already taken is skipped instead of contested.
 pub(super) fn claim(engine: &RunState, job: &Job, batch: &JobGroup, later_wins: bool, ended: &mut Ended) -> Claimed {
     let mut claimed = Claimed::default();
     for (push, stage) in engine.pipeline.pushes.iter().enumerate() {
@@ -62,7 +62,7 @@ pub(super) fn taken(at: &ImageRef, first: &str, second: &str) -> Error {
     Error::new(ErrorKind::Conflict, message).hint("let one of the two rules write another name")
 }
 
-/// How a job ends that no destination has a place for.
+/// Returns the failure of a job that has no target at any destination.
 pub(super) fn nowhere(job: &Job) -> TargetEnd {
     let message = format!("no destination has a place for `{}` ({})", job.source, job.rule);
     let error = match job.targets.is_empty() {

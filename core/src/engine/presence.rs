@@ -1,4 +1,4 @@
-//! What stands at the destinations, in as few questions as that takes.
+//! The presence of images at the destinations, determined with as few requests as possible.
 //!
 //! A destination that can tell tags with their digests in pages does so first, and nothing else is asked. Of others,
 //! for the first tag of a repository the destination alone is asked. If that tag is missing, one survey tells what
@@ -24,7 +24,7 @@ use crate::{
     stage::{Known, Push},
 };
 
-/// What is known of a target before the source is asked.
+/// The presence of a target, as known before the source is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "one exists for each target in flight, and most hold a descriptor")]
 pub(super) enum Presence {
@@ -36,8 +36,8 @@ pub(super) enum Presence {
     Ask,
 }
 
-/// How long an overview or a survey is waited for. Lists of large repositories take a registry minutes at times, and
-/// each tag takes it a moment.
+/// Timeout of an overview or a survey. Listing a large repository may take a registry minutes, while a request for one
+/// tag is fast.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 type Survey = OnceCell<Known>;
@@ -45,21 +45,21 @@ type Survey = OnceCell<Known>;
 /// A child manifest that was written, or is being written.
 type Written = Arc<OnceCell<()>>;
 
-/// Whether a manifest is there by its digest, once that was asked.
+/// The result of a request for a manifest by its digest: true if it is there.
 type Found = Arc<OnceCell<bool>>;
 
 /// The surveys of this run. One is kept while a listing that needs it has jobs.
 #[derive(Default)]
 pub(super) struct Surveys(Mutex<HashMap<(usize, Repository), Weak<Survey>>>);
 
-/// What the jobs of one listing share.
+/// State that the jobs of one listing share.
 #[derive(Default)]
 pub(super) struct JobGroup {
-    /// How many jobs there are: for a single one a survey would be a question too many.
+    /// Number of jobs; a single one takes no survey, which would be an additional request.
     pub(super) size: usize,
     /// True if no other listing writes the same names.
     pub(super) exclusive: bool,
-    /// Whether it is a failure if nothing is left of the rule.
+    /// True if it is a failure that nothing is left of the rule.
     pub(super) must_yield: bool,
     surveys: Mutex<HashMap<(usize, Repository), Arc<Survey>>>,
     written: Mutex<HashMap<(usize, Repository), HashMap<Digest, Written>>>,
@@ -108,7 +108,7 @@ impl JobGroup {
         survey.as_ref().and_then(|survey| survey.get()).map(look)
     }
 
-    /// Whether a name that is about an image was written along with the image.
+    /// Returns true if a name that is about an image was written along with the image.
     pub(super) fn carried(&self, push: usize, at: &ImageRef) -> bool {
         lock(&self.carried).contains(&(push, at.clone()))
     }
@@ -126,7 +126,7 @@ impl JobGroup {
         };
     }
 
-    /// Whether some of its jobs run.
+    /// Returns true if some of its jobs run in the main lane.
     pub(super) fn is_running(&self) -> bool {
         self.running.load(Ordering::Relaxed) > 0
     }
@@ -145,7 +145,7 @@ impl JobGroup {
     }
 }
 
-/// What is known of `at` before the source is asked.
+/// Returns the presence of `at` as known before the source is asked.
 pub(super) async fn presence(
     surveys: &Surveys,
     push: usize,
@@ -216,7 +216,7 @@ impl Known {
         }
     }
 
-    /// What this says of one tag.
+    /// Returns the presence of one tag according to this answer.
     fn of_tag(&self, tag: &crate::content::Tag) -> Presence {
         match self {
             Self::Images(tags) if !tags.contains_key(tag) && tag.about().is_some() => Presence::Ask,

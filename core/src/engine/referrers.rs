@@ -27,10 +27,10 @@ pub(super) const MOST: usize = 1000;
 /// Lists of one image that are read at the same time.
 const LISTS: usize = 8;
 
-/// How long a destination is waited for that tells what it has. Without an answer everything is written.
+/// Timeout of a destination's list of referrers. Without a response all referrers are written.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What is about one manifest, as the source says.
+/// The referrers of one manifest, as the source lists them.
 struct About {
     subject: Digest,
     entries: Vec<Descriptor>,
@@ -113,7 +113,8 @@ async fn bring(copy: &Copy<'_>, subject: &Digest, entries: &[Descriptor], sites:
     Ok(())
 }
 
-/// What a site has of these, if it had the image before this run. Its list only saves writing them again.
+/// Returns those of `entries` that a site has, if it had the image before this run; none after an error or a timeout,
+/// because the list only saves writing them again.
 async fn related(site: &Destination<'_>, subject: &Digest, entries: &[Descriptor]) -> HashSet<Digest> {
     if site.is_over() || !site.had_the_image {
         return HashSet::new();

@@ -1,4 +1,4 @@
-//! What the jobs of one run share.
+//! State that the jobs of one run share.
 
 use std::{
     collections::HashSet,
@@ -25,7 +25,7 @@ use crate::{
     stage::StoreId,
 };
 
-/// Whether a run writes.
+/// The mode of a run: only `Copy` writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RunMode {
     Copy,
@@ -44,7 +44,7 @@ pub(super) struct Lane {
 /// with it.
 const TRANSFERS: usize = 20;
 
-/// How often one blob is started in a round. Most faults of a network are over by then; the others get a round.
+/// Attempts per blob in one round. Most network faults are over by then; the others are retried in the next round.
 pub(super) const ATTEMPTS: u32 = 3;
 
 impl Lane {
@@ -55,7 +55,7 @@ impl Lane {
     }
 }
 
-/// What the jobs of one run share.
+/// State that the jobs of one run share.
 pub(super) struct RunState {
     pub(super) pipeline: OpenPipeline,
     pub(super) mode: RunMode,
@@ -106,7 +106,7 @@ impl RunState {
         &self.pipeline.run
     }
 
-    /// How long running transfers get after the first request to stop.
+    /// Returns the time that running transfers get after the first request to stop; default: 20 seconds.
     pub(super) fn grace(&self) -> Duration {
         Duration::from_secs(self.options().grace_s.unwrap_or(20))
     }
@@ -131,7 +131,7 @@ impl RunState {
         }
     }
 
-    /// Whether a plan counts this blob for the first time.
+    /// Returns true if a plan counts this blob for the first time.
     pub(super) fn counts(&self, digest: &Digest) -> bool {
         lock(&self.counted).insert(digest.clone())
     }

@@ -1,11 +1,11 @@
-//! Which entries of an index are copied.
+//! Selection of the entries of an index that are copied.
 //!
 //! Filters may only drop. Entries that describe another entry, as BuildKit's attestations do, go or stay with what
 //! they describe, independent of other filters; except for a filter that drops them on purpose.
 
 use crate::{content::Descriptor, error::Error, error::ErrorKind, error::Result, spec::Named, stage::Filter};
 
-/// What the filters left of an index.
+/// The result of all filters for one index.
 #[derive(Debug)]
 pub(super) struct Selection {
     /// For each entry, whether it is kept.

@@ -1,4 +1,4 @@
-//! What takes longest: an observer that keeps the few slowest, and what is under way.
+//! An observer that keeps the slowest images and blobs, and those in progress.
 
 use std::{
     collections::HashMap,
@@ -16,7 +16,7 @@ use crate::{
     report::{SlowBlob, SlowImage, Slowest},
 };
 
-/// How many of each kind are kept.
+/// Upper bound for the images that are kept, and for the blobs.
 const KEPT: usize = 5;
 
 /// Watches images and blobs on their way.
@@ -25,7 +25,7 @@ pub(super) struct Stopwatch {
     jobs: HashMap<u64, UnderWay>,
     transfers: HashMap<u64, TransferTime>,
     slowest: Slowest,
-    /// How often a blob was started again.
+    /// Number of restarts of blobs.
     restarts: u64,
 }
 

@@ -1,7 +1,7 @@
-//! What may have been meant by a tag that is not there.
+//! Suggestions for a tag that does not exist.
 //!
-//! Asked in the path of a failure only, and once for a repository: the tags are for the hint of an error, so a failure
-//! here leaves the error as it is.
+//! Tags are listed only after a failure, and once for a repository: they are for the hint of an error, so a
+//! failure here leaves the error as it is.
 
 use std::{
     sync::{Arc, Mutex},
@@ -18,14 +18,14 @@ use crate::{
     stage::Fetch,
 };
 
-/// How long the tags are waited for.
+/// Timeout of the list of tags.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Repositories whose tags are kept for the next failure, and tags of each.
 const REPOSITORIES: usize = 16;
 const TAGS: usize = 10_000;
 
-/// How many tags are named where none is close.
+/// Number of tags that the hint names where none is similar.
 const NAMED: usize = 3;
 
 type Tags = Arc<OnceCell<Vec<Tag>>>;

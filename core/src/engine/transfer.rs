@@ -27,7 +27,7 @@ use crate::{
     stage::{Fetch, Offer, Slot},
 };
 
-/// What one blob of a job needs.
+/// A blob of a job that is to be transferred.
 pub(super) struct BlobTransfer<'a> {
     pub(super) engine: &'a Arc<RunState>,
     pub(super) lane: &'a Lane,
@@ -42,7 +42,7 @@ struct Move<'a> {
     claim: Lease,
 }
 
-/// How an attempt went for one site.
+/// The result of an attempt for one site.
 enum Went {
     Have,
     Mounted,
@@ -249,7 +249,7 @@ impl BlobTransfer<'_> {
         if all_confirm() { blob.unhashed() } else { blob.hashed_until(all_confirm) }
     }
 
-    /// What stands still when no byte passes: either side may be the one.
+    /// Names the blob, the fetch and the pushes for a timeout without progress, which either side may have caused.
     fn between(&self, takers: &[&Move<'_>]) -> String {
         let (blob, pipeline) = (self.item.digest.short(), &self.engine.pipeline);
         let kind = |one: &&Move<'_>| format!("the push `{}`", pipeline.pushes[one.site.push].kind);
@@ -322,7 +322,8 @@ impl BlobTransfer<'_> {
     }
 }
 
-/// How long to wait before the attempt with this number: what the other side said, else a little more each time.
+/// Returns the delay before the attempt with this number: as advised by the other side, else 250 ms before the second
+/// attempt, doubled before each further one.
 fn pause_before(attempt: u32, advice: Retry) -> Duration {
     match advice {
         Retry::After(wait) => wait,

@@ -1,4 +1,4 @@
-//! What the source has: a root manifest and everything below it, after the filters.
+//! The image at the source: a root manifest and everything below it, after the filters.
 
 use std::{
     collections::{HashMap, HashSet},

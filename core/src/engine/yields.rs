@@ -1,4 +1,4 @@
-//! What came of each rule.
+//! The yield of each rule.
 //!
 //! Exit code 0 says that everything asked for is there, so that a rule of which nothing is left, and a list that finds
 //! nothing at all, are failures. Only a filter that may leave nothing ([`Filter::may_leave_nothing`]) excuses that.
@@ -9,15 +9,15 @@ use std::{collections::HashMap, sync::Arc};
 
 use crate::content::Repository;
 
-/// What to do about something of which nothing is left.
+/// Hint for the error that nothing is left of a rule, a list or an image.
 pub(super) const MAY_BE_EMPTY: &str =
     "mend what was asked for, or say that it may be empty: `--allow-empty`, or `allow_empty = true` in [run]";
 
-/// What is known of the rules of a run. An entry for each rule, whose name the list holds anyway.
+/// The yields of a run's rules: one entry for each rule, whose name is shared with the list.
 #[derive(Default)]
 pub(super) struct Yields {
     rules: HashMap<Arc<str>, Yield>,
-    /// Whether some rule yielded something.
+    /// True if any rule yielded something.
     something: bool,
 }
 
@@ -30,11 +30,11 @@ struct Yield {
 /// A rule of which nothing is left so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Nothing {
-    /// Where it looked, if that is one repository.
+    /// The repository of the rule, if it is a single one.
     pub(super) repository: Option<Repository>,
-    /// Why nothing is left.
+    /// The reason.
     pub(super) why: String,
-    /// Whether that alone is a failure. If not, it counts only where all rules are like that.
+    /// True if this alone is a failure. If false, it is one only if all rules yield nothing.
     pub(super) must_yield: bool,
 }
 

@@ -1,4 +1,4 @@
-//! That a fence hides nothing of what stands behind it.
+//! Tests that a fence forwards all methods of the stage behind it.
 
 /// A method with a default that a fence does not pass on is one that no stage has any more, and no compiler says so:
 /// signatures were left behind that way.

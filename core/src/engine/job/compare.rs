@@ -28,7 +28,7 @@ use crate::{
 const LOOKS: usize = 16;
 
 impl JobRun<'_> {
-    /// What is known of each target before the source is asked.
+    /// Returns the presence of each target as known before the source is asked; targets that fail at this are ended.
     pub(super) async fn presences(&self, places: Vec<Target>, ended: &mut Ended) -> Vec<Goal> {
         let asked = join_all(places.iter().map(|place| async {
             let stage = self.stage(place.push);
@@ -186,8 +186,8 @@ impl JobRun<'_> {
         goals.outline = Some(outline);
     }
 
-    /// What the repository of a target has of the image. Errors are those of a target that has the name and does not
-    /// tell the rest; else an error only means that everything is offered.
+    /// Returns the parts of the image that the repository of a target has. Fails only for a target that has the name
+    /// and does not tell which manifests it has; otherwise an error only means that everything is offered.
     async fn look(&self, goal: &Goal, outline: &Outline) -> Result<PresentParts> {
         if goal.named {
             return match self.must_look_below(goal) {
@@ -213,7 +213,7 @@ impl JobRun<'_> {
         })
     }
 
-    /// Which of the manifests below the root a repository has.
+    /// Returns those of the manifests below the root that a repository has.
     async fn below(&self, goal: &Goal, outline: &Outline) -> Result<PresentParts> {
         let asked = stream::iter(outline.below.clone()).map(|item| async move {
             match self.has(goal, &item).await {

@@ -1,5 +1,5 @@
-//! What is found becomes jobs: listings come in one at a time, filters choose, and each version that is left gets its
-//! places and a free seat.
+//! Turns listings into jobs: they are taken one at a time, filters choose versions, and each version that is left gets
+//! its targets and waits for a permit to run.
 
 use std::{
     mem,
@@ -47,7 +47,7 @@ impl Run {
         loop {
             // While the engine works on what was found the list waits, so only its own time counts.
             let Ok(found) = tokio::time::timeout(fence::LIMIT, self.next_found(&mut inbox)).await else {
-                lister.abort(); // and nobody waits for it: it may not even notice
+                lister.abort(); // the task is not awaited: it ends only at its next await, if at all
                 let kind = &self.engine.pipeline.list.kind;
                 let error = fence::hung(format_args!("the list `{kind}` handed out nothing, and did not end,"));
                 return self.listing_failed(only, error);
