@@ -193,8 +193,8 @@ impl Harbor {
     }
 
     /// Makes the database unavailable (`true`) or available again. Without it tokens are anonymous (200, without
-    /// `sub`), requests with a token get 401 with an empty challenge, others 500, and `systeminfo` answers as
-    /// without a login.
+    /// `sub`); requests with credentials get 401 with an empty challenge in a repository, but 500 when they start an
+    /// upload or push a manifest; `projects` of the API answers 500, and `systeminfo` as without a login.
     pub fn database_away(&self, on: bool) {
         self.shared.state().database_away = on;
     }

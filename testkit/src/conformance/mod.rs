@@ -54,7 +54,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Looks whether a rule is kept. A panic counts as a violation.
 ///
 /// # Errors
-/// How it was broken.
+/// Returns the violation if it is broken.
 pub async fn check(rule: &Rule, given: Given) -> Result<(), Violation> {
     let checked = AssertUnwindSafe((rule.check)(Arc::new(given))).catch_unwind();
     match tokio::time::timeout(LIMIT, checked).await {

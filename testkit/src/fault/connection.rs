@@ -237,7 +237,7 @@ impl Exchange<'_> {
         let mut piece = vec![0; PIECE];
         loop {
             let read = match upstream.read(&mut piece).await? {
-                0 => PIECE, // whatever stands there
+                0 => PIECE, // after the end of the answer: the current content of the buffer, again and again
                 read => read,
             };
             self.client.get_mut().write_all(format!("{read:x}\r\n").as_bytes()).await?;

@@ -1,4 +1,4 @@
-//! That the double refuses by itself what Harbor refuses, in Harbor's words.
+//! Tests of the double: it must refuse the same requests as Harbor, with the same messages.
 
 mod asking;
 mod projects;

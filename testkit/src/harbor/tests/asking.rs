@@ -41,7 +41,7 @@ impl Answer {
     }
 }
 
-/// Somebody who asks.
+/// A client of the double, with its credentials.
 pub(super) struct Asker<'a> {
     pub(super) harbor: &'a Harbor,
     authorization: Option<String>,

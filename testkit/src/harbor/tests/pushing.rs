@@ -92,7 +92,7 @@ async fn a_token_that_ran_out_is_answered_with_a_basic_challenge() {
     assert_eq!(answer.header("www-authenticate"), "Basic realm=\"harbor\"");
 }
 
-/// What a token says of itself.
+/// Requests a token for these scopes and returns its claims.
 async fn claims(asker: &Asker<'_>, scopes: &str) -> serde_json::Value {
     let token = asker.get(&format!("/service/token?service=harbor-registry{scopes}")).await.json();
     let payload = token["token"].as_str().unwrap().split('.').nth(1).unwrap().to_owned();
