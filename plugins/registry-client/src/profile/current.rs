@@ -28,6 +28,14 @@ impl CurrentProfile {
         self.get().facts()
     }
 
+    /// Returns the host of the API, if the registry of this name is known to have one of its own.
+    ///
+    /// It depends on the name alone. A product that is named in the pipeline never leads requests, and the login that
+    /// goes with them, to another host than the one that was named beside it.
+    pub(crate) fn api_host(&self) -> Option<&'static str> {
+        self.by_host.facts().api_host
+    }
+
     /// Sets the product to Harbor, because the pipeline uses its API.
     pub(crate) fn set_harbor(&self) {
         let _ = self.named.set(&Harbor); // the first name counts

@@ -131,4 +131,14 @@ mod tests {
             assert_eq!((profile.name(), profile.facts().api_host), (product, api), "{host}");
         }
     }
+
+    // Seen: `kind = "docker-hub"` sent the requests for a registry inside to Docker Hub.
+    #[test]
+    fn a_named_product_does_not_change_the_host_that_is_asked() {
+        for product in PROFILES {
+            assert_eq!(CurrentProfile::new("registry.corp:5000", Some(product)).api_host(), None, "{product:?}");
+            let hub = CurrentProfile::new("docker.io", Some(product)).api_host();
+            assert_eq!(hub, Some("registry-1.docker.io"), "{product:?}");
+        }
+    }
 }

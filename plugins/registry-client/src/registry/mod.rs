@@ -77,7 +77,7 @@ impl Registry {
         let facts = profile.facts();
         let network = Arc::clone(&common.network);
         let retry = Arc::new(RetryState::new(network.timing.retry));
-        let api_host = facts.api_host.unwrap_or(name);
+        let api_host = profile.api_host().unwrap_or(name);
         let transport = Arc::new(Transport::new(name.into(), api_host, settings.connection, network));
         Self {
             auth: Auth::new(Arc::clone(&transport), logins, Arc::clone(&retry), Arc::clone(&profile)),
