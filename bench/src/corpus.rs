@@ -141,7 +141,7 @@ impl Filling {
     }
 
     async fn blob(&mut self, media_type: &MediaType, bytes: Bytes) -> Descriptor {
-        let item = Descriptor::to(media_type.clone(), &bytes);
+        let item = Descriptor::of_bytes(media_type.clone(), &bytes);
         if self.there.insert((self.repository.clone(), item.digest.clone())) {
             self.content.put_blob(&self.repository, &item, bytes).await;
         }

@@ -3,7 +3,7 @@
 use std::{ffi::OsString, process::ExitCode, sync::Arc};
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, builder::StyledStr};
-use sealift_core::event::Observer;
+use sealift_core::event::EventListener;
 
 use crate::{
     arenas, clap_error,
@@ -36,7 +36,7 @@ Exit codes: 0 all there, 1 some images failed, 2 the command or a file is wrong 
 /// ```
 pub struct Cli {
     program: Program,
-    observers: Vec<Arc<dyn Observer>>,
+    observers: Vec<Arc<dyn EventListener>>,
     subcommands: Vec<CustomSubcommand>,
 }
 
@@ -70,7 +70,7 @@ impl Cli {
 
     /// Adds an observer: it sees the events of every run.
     #[must_use]
-    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+    pub fn observer(mut self, observer: impl EventListener + 'static) -> Self {
         self.observers.push(Arc::new(observer));
         self
     }

@@ -7,11 +7,11 @@ use std::{
 };
 
 use sealift_core::{
+    cache::Cache,
     diagnostic::{Diagnostic, Severity},
-    event::Observer,
-    notes::Notes,
+    event::EventListener,
     plugin::Purpose,
-    spec::{self, Loaded, Settings},
+    spec::{self, LoadOptions, Loaded},
 };
 
 use crate::{
@@ -35,7 +35,7 @@ pub(crate) struct Context {
     /// The definition of the command line.
     pub(crate) command: clap::Command,
     /// The observers of every run.
-    pub(crate) observers: Vec<Arc<dyn Observer>>,
+    pub(crate) observers: Vec<Arc<dyn EventListener>>,
     /// True for the verb `sync`: logs have the form of image-syncer's.
     sync: bool,
     log: Option<LogFile>,
@@ -48,7 +48,7 @@ impl Context {
     pub(crate) fn new(
         program: Program,
         command: clap::Command,
-        observers: Vec<Arc<dyn Observer>>,
+        observers: Vec<Arc<dyn EventListener>>,
         global: GlobalOptions,
         sync: bool,
     ) -> Self {
@@ -178,8 +178,8 @@ pub(crate) fn load(
     file: &str,
     base: PathBuf,
     purpose: Purpose,
-    notes: Notes,
+    notes: Cache,
 ) -> Result<Loaded, UsageError> {
     let environment: sealift_core::plugin::Environment = Arc::new(|name: &str| std::env::var(name).ok());
-    Ok(spec::load(text, file, &Settings { base, environment, purpose, notes })?)
+    Ok(spec::load(text, file, &LoadOptions { base, environment, purpose, cache: notes })?)
 }

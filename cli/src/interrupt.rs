@@ -1,12 +1,12 @@
 //! Ctrl-C and SIGTERM: the first one stops the run after its transfers, the second one at once.
 
-use sealift_core::engine::Cancel;
+use sealift_core::engine::CancelHandle;
 use tokio::{signal, task::JoinHandle};
 
 use crate::display::Console;
 
 /// Stops the run on signals. Abort the task once the run is over.
-pub(crate) fn watch(cancel: Cancel, console: Console, grace_s: u64) -> JoinHandle<()> {
+pub(crate) fn watch(cancel: CancelHandle, console: Console, grace_s: u64) -> JoinHandle<()> {
     // Before anything else runs: until then a signal kills the process, which is the default.
     let signals = Signals::new();
     tokio::spawn(async move {

@@ -18,7 +18,7 @@ use tracing_subscriber::{
 };
 
 use crate::{
-    display::{Console, RUN_LOG, of_io},
+    display::{Console, RUN_LOG, io_message},
     options::GlobalOptions,
     usage_error::UsageError,
 };
@@ -42,7 +42,7 @@ pub(crate) fn start(global: &GlobalOptions, console: &Console, scraped: bool) ->
         return Ok(None);
     };
     let file = LogFile::open(path, console).map_err(|error| {
-        Diagnostic::error(format!("cannot write to `{}`: {}", path.display(), of_io(&error))).note("from `--log`")
+        Diagnostic::error(format!("cannot write to `{}`: {}", path.display(), io_message(&error))).note("from `--log`")
     })?;
     let filter = filter(global.verbose.max(1)).with_target(RUN_LOG, Level::TRACE);
     let lines = lines.with_ansi(false).with_writer(file.clone());

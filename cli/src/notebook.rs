@@ -1,8 +1,8 @@
 //! The notebook on disk: what is remembered between runs, one small file for each note.
 //!
 //! A note is written beside and renamed into place, so two runs at once do not disturb each other and the last one
-//! wins. Each carries a digest of itself: one that is broken is dropped, and a log line says so. Notes that were not
-//! used for 30 days are removed, and then the oldest ones as long as there are too many. Notes contain no secrets; they
+//! wins. Each carries a digest of itself: one that is broken is dropped, and a log line says so. Cache that were not
+//! used for 30 days are removed, and then the oldest ones as long as there are too many. Cache contain no secrets; they
 //! are not readable for other users all the same, because the names of images may be confidential.
 
 use std::{
@@ -15,8 +15,8 @@ use std::{
 
 use sealift_core::{
     Bytes,
+    cache::{Cache, CacheStore, Namespace},
     content::Digest,
-    notes::{Notebook, Notes, Room},
 };
 
 use crate::options::CacheOptions;
@@ -31,13 +31,13 @@ const LARGEST: u64 = 4 << 20;
 const MOST_BYTES: u64 = 128 << 20;
 const MOST_NOTES: usize = 20_000;
 
-/// Notes that were not used for this long are removed.
+/// Cache that were not used for this long are removed.
 const UNUSED: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// A note that was used is young again; once a day is often enough to say so.
 const TOUCH_AFTER: Duration = Duration::from_secs(24 * 3600);
 
-/// Notes in a directory.
+/// Cache in a directory.
 struct Directory {
     root: PathBuf,
     /// Limits the log to one message per run if notes cannot be written; the run goes on without them.
@@ -45,15 +45,15 @@ struct Directory {
 }
 
 /// Opens the notes that the options choose.
-pub(crate) fn of(options: &CacheOptions) -> Notes {
-    if options.no_cache { Notes::default() } else { open(options.cache_dir.as_deref()) }
+pub(crate) fn of(options: &CacheOptions) -> Cache {
+    if options.no_cache { Cache::default() } else { open(options.cache_dir.as_deref()) }
 }
 
 /// Opens the notes in this directory or in the usual one; none if there is no place for them.
-pub(crate) fn open(directory: Option<&Path>) -> Notes {
+pub(crate) fn open(directory: Option<&Path>) -> Cache {
     let usual = || usual_directory(&|name| std::env::var_os(name).map(PathBuf::from));
-    let Some(root) = directory.map(Path::to_owned).or_else(usual) else { return Notes::default() };
-    Notes::in_book(Arc::new(Directory { root: root.join(VERSION), failed: std::sync::Once::new() }))
+    let Some(root) = directory.map(Path::to_owned).or_else(usual) else { return Cache::default() };
+    Cache::new(Arc::new(Directory { root: root.join(VERSION), failed: std::sync::Once::new() }))
 }
 
 /// `$XDG_CACHE_HOME/sealift`, else `~/.cache/sealift` (XDG Base Directory Specification: relative paths are ignored).
@@ -65,7 +65,7 @@ fn usual_directory(variable: &dyn Fn(&str) -> Option<PathBuf>) -> Option<PathBuf
 }
 
 impl Directory {
-    fn file(&self, room: Room, key: &str) -> PathBuf {
+    fn file(&self, room: Namespace, key: &str) -> PathBuf {
         self.root.join(room.name()).join(Digest::of(key.as_bytes()).hex())
     }
 
@@ -80,8 +80,8 @@ impl Directory {
     }
 }
 
-impl Notebook for Directory {
-    fn get(&self, room: Room, key: &str) -> Option<Bytes> {
+impl CacheStore for Directory {
+    fn get(&self, room: Namespace, key: &str) -> Option<Bytes> {
         let path = self.file(room, key);
         let mut whole = Vec::new();
         let read = fs::File::open(&path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut whole));
@@ -101,7 +101,7 @@ impl Notebook for Directory {
         note
     }
 
-    fn put(&self, room: Room, key: &str, note: &[u8]) {
+    fn put(&self, room: Namespace, key: &str, note: &[u8]) {
         if note.len() as u64 > LARGEST / 2 {
             return;
         }
@@ -144,7 +144,7 @@ fn touch(path: &Path) {
 /// Removes notes that were not used for [`UNUSED`], and the oldest ones as long as there are too many.
 fn tidy(root: &Path, now: SystemTime, most_notes: usize, most_bytes: u64) {
     let mut notes = Vec::new();
-    for folder in Room::ALL.map(|room| root.join(room.name())) {
+    for folder in Namespace::ALL.map(|room| root.join(room.name())) {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let Ok(meta) = entry.metadata() else { continue };
             notes.push((meta.modified().unwrap_or(SystemTime::UNIX_EPOCH), meta.len(), entry.path()));

@@ -18,7 +18,7 @@ use sealift_core::{
 use serde::Serialize;
 
 use crate::{
-    display::{ShowMode, of_io},
+    display::{ShowMode, io_message},
     program::{Program, with_name},
     usage_error::UsageError,
 };
@@ -118,7 +118,7 @@ impl ReportFile {
     }
 
     fn cannot(&self, error: &io::Error) -> Diagnostic {
-        Diagnostic::error(format!("cannot write to `{}`: {}", self.path.display(), of_io(error)))
+        Diagnostic::error(format!("cannot write to `{}`: {}", self.path.display(), io_message(error)))
             .note("from `--report`")
     }
 }

@@ -15,7 +15,7 @@ use std::{
 };
 
 use sealift_core::{
-    event::{Event, Observer},
+    event::{Event, EventListener},
     job::{Outcome, Skip},
 };
 
@@ -98,7 +98,7 @@ impl SuccessList {
     }
 }
 
-impl Observer for SuccessList {
+impl EventListener for SuccessList {
     fn on(&self, event: &Event) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match event {

@@ -131,15 +131,15 @@ impl Translation {
     }
 
     fn explain_one(&self, mut diagnostic: Diagnostic) -> Diagnostic {
-        let Some(place) = diagnostic.place.as_ref().filter(|place| &*place.file == Self::FILE) else {
+        let Some(place) = diagnostic.location.as_ref().filter(|place| &*place.file == Self::FILE) else {
             return diagnostic;
         };
         if let Some((_, flag)) = self.flags.iter().find(|(line, _)| *line == place.line) {
-            diagnostic.place = None;
+            diagnostic.location = None;
             diagnostic.notes = vec![format!("from `{flag}`")];
         } else if place.line == 1 {
             // What is about a table that is not written points at the first line, which is a comment.
-            diagnostic.place = None;
+            diagnostic.location = None;
             diagnostic.notes.clear();
         }
         diagnostic

@@ -27,7 +27,7 @@ impl From<Error> for UsageError {
 /// Converts an error, with its hint.
 pub(crate) fn from_error(error: &Error) -> Diagnostic {
     let diagnostic = Diagnostic::error(error.message());
-    match error.hint_text() {
+    match error.hint() {
         Some(hint) => diagnostic.hint(hint),
         None => diagnostic,
     }

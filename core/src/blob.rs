@@ -202,8 +202,8 @@ impl Blob {
     fn corrupt(&self, what: String) -> Error {
         let digest = &self.descriptor.digest;
         Error::new(ErrorKind::Corrupt, format!("the blob `{digest}` {what}"))
-            .retry(Retry::Soon)
-            .hint("it is broken at the source, or something on the way changes it")
+            .with_retry(Retry::Soon)
+            .with_hint("it is broken at the source, or something on the way changes it")
     }
 }
 

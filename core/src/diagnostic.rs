@@ -12,7 +12,7 @@ pub struct Diagnostic {
     /// The problem; lower case, no full stop, values in backticks.
     pub message: String,
     /// The place in a file, if there is one.
-    pub place: Option<Place>,
+    pub location: Option<Location>,
     /// Context, such as ``in filter `platform` ``.
     pub notes: Vec<String>,
     /// A remedy, if one is known.
@@ -30,7 +30,7 @@ pub enum Severity {
 
 /// A place in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     /// The file as the user named it.
     pub file: Arc<str>,
     /// Line, counted from 1.
@@ -44,7 +44,7 @@ pub struct Place {
     pub text: String,
 }
 
-impl Place {
+impl Location {
     /// The place of the bytes `span` in `text`; a span over several lines ends with its first line.
     pub fn of(file: impl Into<Arc<str>>, text: &str, span: std::ops::Range<usize>) -> Self {
         let floor = |mut at: usize| {
@@ -76,7 +76,13 @@ impl Place {
 impl Diagnostic {
     /// Something that stops the run.
     pub fn error(message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, message: shown(message.into()), place: None, notes: Vec::new(), hint: None }
+        Self {
+            severity: Severity::Error,
+            message: shown(message.into()),
+            location: None,
+            notes: Vec::new(),
+            hint: None,
+        }
     }
 
     /// Something that the user should know.
@@ -86,8 +92,8 @@ impl Diagnostic {
 
     /// Says where.
     #[must_use]
-    pub fn at(self, place: impl Into<Option<Place>>) -> Self {
-        Self { place: place.into(), ..self }
+    pub fn at(self, place: impl Into<Option<Location>>) -> Self {
+        Self { location: place.into(), ..self }
     }
 
     /// Says what it belongs to.
@@ -111,7 +117,7 @@ impl Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(place) = &self.place {
+        if let Some(place) = &self.location {
             write!(f, "{}:{}:{}: ", place.file, place.line, place.column)?;
         }
         f.write_str(&self.message)

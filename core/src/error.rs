@@ -85,25 +85,25 @@ impl Error {
 
     /// Adds what the reader can do.
     #[must_use]
-    pub fn hint(self, hint: impl Into<Cow<'static, str>>) -> Self {
+    pub fn with_hint(self, hint: impl Into<Cow<'static, str>>) -> Self {
         self.change(|inner| inner.hint = Some(hint.into()))
     }
 
     /// Says whether trying again can help.
     #[must_use]
-    pub fn retry(self, retry: Retry) -> Self {
+    pub fn with_retry(self, retry: Retry) -> Self {
         self.change(|inner| inner.retry = retry)
     }
 
     /// Puts what was being done in front: `doing: message`.
     #[must_use]
-    pub fn context(self, doing: impl fmt::Display) -> Self {
+    pub fn with_context(self, doing: impl fmt::Display) -> Self {
         self.change(|inner| inner.message = format!("{doing}: {}", inner.message))
     }
 
     /// Keeps the error of a library for those who debug; it is not part of the message.
     #[must_use]
-    pub fn because(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+    pub fn with_source(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         self.change(|inner| inner.source = Some(Arc::new(source)))
     }
 
@@ -124,12 +124,12 @@ impl Error {
     }
 
     /// Returns the hint, if a remedy is known.
-    pub fn hint_text(&self) -> Option<&str> {
+    pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
 
     /// Returns whether and when a retry can help.
-    pub fn retry_advice(&self) -> Retry {
+    pub fn retry(&self) -> Retry {
         self.0.retry
     }
 
@@ -145,7 +145,7 @@ impl Error {
 }
 
 /// Returns the text of an I/O error without its number, such as `no such file or directory`.
-pub fn of_io(error: &io::Error) -> String {
+pub fn io_message(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut letters = text.chars();
@@ -180,7 +180,7 @@ impl From<ManifestError> for Error {
             _ => ErrorKind::Unsupported,
         };
         let retry = if kind == ErrorKind::Corrupt { Retry::Soon } else { Retry::Never };
-        Self::new(kind, error.to_string()).retry(retry)
+        Self::new(kind, error.to_string()).with_retry(retry)
     }
 }
 

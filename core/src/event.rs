@@ -1,6 +1,6 @@
 //! The events of a run, as one ordered, lossless stream of small facts.
 //!
-//! Progress bars, JSON lines and the report are all [`Observer`]s of it. A fact that a user needs is an event, never
+//! Progress bars, JSON lines and the report are all [`EventListener`]s of it. A fact that a user needs is an event, never
 //! only a log line. Bytes are not events: a transfer carries a counter that a display samples.
 
 use std::sync::{Arc, atomic::AtomicU64};
@@ -116,7 +116,7 @@ pub enum Event {
         job: u64,
     },
     /// Another round begins over what failed.
-    RoundStarted {
+    PassStarted {
         /// Counted from 1; the first pass over everything is round 0.
         round: u32,
         /// Number of images and listings that are tried again.
@@ -182,17 +182,17 @@ fn as_texts<S: serde::Serializer>(platforms: &[Platform], serializer: S) -> Resu
 /// Sees everything that happens, in order.
 ///
 /// It is called while the run goes on, by one caller at a time: it should be quick.
-pub trait Observer: Send + Sync {
+pub trait EventListener: Send + Sync {
     /// Takes a fact.
     fn on(&self, event: &Event);
 }
 
 /// An observer that does not look.
-impl Observer for () {
+impl EventListener for () {
     fn on(&self, _: &Event) {}
 }
 
-impl<F: Fn(&Event) + Send + Sync> Observer for F {
+impl<F: Fn(&Event) + Send + Sync> EventListener for F {
     fn on(&self, event: &Event) {
         self(event);
     }

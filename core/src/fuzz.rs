@@ -6,7 +6,7 @@
 use crate::{
     content::{Change, Digest, ImageRef, Manifest, MediaType, Repository, Tag, well_known},
     diagnostic::Diagnostic,
-    spec::Settings,
+    spec::LoadOptions,
 };
 
 /// A digest is printed as it was read, and is safe in a path.
@@ -35,7 +35,7 @@ pub fn reference(bytes: &[u8]) {
     }
     if let Ok(tag) = text.parse::<Tag>() {
         assert!(harmless(&tag) && !tag.contains('/'));
-        let _ = tag.about();
+        let _ = tag.referenced_digest();
     }
 }
 
@@ -63,7 +63,7 @@ fn assert_same(made: &Manifest) {
 }
 
 /// A pipeline file is taken, or refused at places that exist and can be shown.
-pub fn pipeline(bytes: &[u8], settings: &Settings) {
+pub fn pipeline(bytes: &[u8], settings: &LoadOptions) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     match crate::spec::load(text, "pipeline.toml", settings) {
         Ok(loaded) => diagnostics(text, &loaded.warnings),
@@ -83,7 +83,7 @@ pub fn diagnostics(text: &str, all: &[Diagnostic]) {
         for text in said {
             assert!(!text.chars().any(char::is_control), "{text:?}");
         }
-        let Some(place) = &diagnostic.place else { continue };
+        let Some(place) = &diagnostic.location else { continue };
         assert!((1..=lines).contains(&place.line), "{diagnostic} of {lines} lines");
         assert!(place.column >= 1 && place.length >= 1, "{diagnostic}");
         assert!(!place.text.chars().any(|c| c.is_control() && c != '\t'), "{diagnostic}: {:?}", place.text);

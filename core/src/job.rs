@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    content::{Descriptor, Digest, ImageRef, Manifest, Repository, Tag, Version},
+    content::{Descriptor, Digest, ImageRef, Manifest, Reference, Repository, Tag},
     error::Error,
 };
 
@@ -45,7 +45,7 @@ impl Listing {
 #[derive(Clone, Debug)]
 pub struct Candidate {
     /// The tag or digest.
-    pub version: Version,
+    pub reference: Reference,
     /// The targets given by the rule; empty means that the destination names them.
     pub targets: Vec<ImageRef>,
     /// The tag that was written beside a digest (`app:v1@sha256:…`). The digest says what is read, the tag what it is
@@ -65,7 +65,7 @@ impl Job {
     /// Returns the name for messages: the source, with the tag written beside its digest instead of the digest.
     pub fn called(&self) -> ImageRef {
         match &self.beside {
-            Some(tag) => self.source.repository.tagged(tag),
+            Some(tag) => self.source.repository.with_tag(tag),
             None => self.source.clone(),
         }
     }
@@ -73,18 +73,18 @@ impl Job {
 
 impl Candidate {
     /// A version that was found and that the destination will name.
-    pub fn new(version: Version) -> Self {
-        Self { version, targets: Vec::new(), beside: None, named: false }
+    pub fn new(version: Reference) -> Self {
+        Self { reference: version, targets: Vec::new(), beside: None, named: false }
     }
 
     /// A version that the rule names.
-    pub fn named(version: Version) -> Self {
+    pub fn named(version: Reference) -> Self {
         Self { named: true, ..Self::new(version) }
     }
 
     /// The tag that it goes by: its version, or the tag beside its digest.
     pub fn tag(&self) -> Option<&Tag> {
-        self.version.tag().or(self.beside.as_ref())
+        self.reference.tag().or(self.beside.as_ref())
     }
 }
 
@@ -120,7 +120,7 @@ pub struct Resolved {
 #[derive(Clone, Debug)]
 pub enum Outcome {
     /// It was copied.
-    Copied(Moved),
+    Copied(CopyStats),
     /// Nothing had to be done.
     Skipped(Skip),
     /// It is not there.
@@ -129,7 +129,8 @@ pub enum Outcome {
 
 /// What a copy to one target took.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Moved {
+#[schemars(rename = "Moved")]
+pub struct CopyStats {
     /// Digest of the root that was written.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]

@@ -11,15 +11,17 @@
 //! * [`job`]: what moves between stages; [`blob`]: a byte stream that verifies itself
 //! * [`stage`]: the four traits; [`outlet`]: where a list hands out what it finds
 //! * [`plugin`]: how stages register themselves; [`spec`]: from pipeline TOML to a [`spec::Pipeline`]
-//! * [`engine`]: run and plan; [`event`], [`report`] and [`tally`]: what happened
-//! * [`notes`]: facts remembered between runs, in a store that the caller provides
+//! * [`engine`]: run and plan; [`event`], [`report`] and [`counters`]: what happened
+//! * [`cache`]: facts remembered between runs, in a store that the caller provides
 //! * [`login`]: logins for registries, and the trait of their providers
 //! * [`error`], [`diagnostic`], [`secret`]: what goes wrong, in files and in runs, and what must not be shown
 //!
 //! Nothing in here knows of HTTP, disks, terminals or the environment.
 
 pub mod blob;
+pub mod cache;
 pub mod content;
+pub mod counters;
 pub mod diagnostic;
 pub mod engine;
 pub mod error;
@@ -30,7 +32,6 @@ pub mod fuzz;
 pub mod job;
 mod lock;
 pub mod login;
-pub mod notes;
 pub mod outlet;
 mod panic;
 pub mod plugin;
@@ -38,7 +39,6 @@ pub mod report;
 pub mod secret;
 pub mod spec;
 pub mod stage;
-pub mod tally;
 
 pub use async_trait::async_trait;
 pub use bytes::Bytes;

@@ -34,7 +34,7 @@ pub enum Found {
         why: String,
     },
     /// A repository that a listing will come for, and where its images will go.
-    Coming(Repository, Vec<Repository>),
+    Announced(Repository, Vec<Repository>),
     /// A repository that could not be listed.
     Failed(Repository, Error),
     /// A rule, or a part of one, that cannot be followed, by the place where it stands.
@@ -66,7 +66,7 @@ impl Outlet {
         for Listing { repository, candidates, .. } in listings {
             let targets = candidates.iter().flat_map(|candidate| &candidate.targets);
             let targets: HashSet<_> = targets.map(|target| &target.repository).collect();
-            self.coming(repository, targets.into_iter().cloned().collect()).await?;
+            self.announce(repository, targets.into_iter().cloned().collect()).await?;
         }
         for listing in listings {
             self.send(listing.clone()).await?;
@@ -80,8 +80,8 @@ impl Outlet {
     ///
     /// # Errors
     /// As [`Outlet::send`].
-    pub async fn coming(&self, repository: &Repository, targets: Vec<Repository>) -> Result<()> {
-        self.hand_out(Found::Coming(repository.clone(), targets)).await
+    pub async fn announce(&self, repository: &Repository, targets: Vec<Repository>) -> Result<()> {
+        self.hand_out(Found::Announced(repository.clone(), targets)).await
     }
 
     /// Says something that the user should know and that is no failure.

@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use crate::{
     content::{Digest, ImageRef, Repository},
+    counters::CounterSet,
     error::{Error, ErrorKind},
-    job::Moved,
-    tally::Tally,
+    job::CopyStats,
 };
 
 /// What came of a run: counts, sums and every failure. Nothing is kept of images that went well.
@@ -24,11 +24,12 @@ pub struct Report {
     /// Targets, and listings, that failed.
     pub failed: u64,
     /// Sums over everything that was written.
-    pub moved: Moved,
+    pub moved: CopyStats,
     /// Targets whose index was written anew, with a digest of its own.
     pub rewritten: u64,
     /// Further rounds that were made over what failed.
-    pub rounds: u32,
+    #[serde(rename = "rounds")]
+    pub passes: u32,
     /// Targets that were begun and not brought to an end, because the run was stopped.
     pub unfinished: u64,
     /// Whether the run was stopped before its end.
@@ -40,12 +41,13 @@ pub struct Report {
     /// How often a blob was started again, because one of its two ends failed.
     pub restarts: u64,
     /// What the filters dropped, in their order.
-    pub filters: Vec<Filtered>,
+    pub filters: Vec<FilterStats>,
     /// What took longest.
     pub slowest: Slowest,
     /// What the sections of the pipeline counted, by the name of their table: `registries` tells the requests to each
     /// host.
-    pub tallies: BTreeMap<String, Vec<Tally>>,
+    #[serde(rename = "tallies")]
+    pub counters: BTreeMap<String, Vec<CounterSet>>,
     /// How long it took, in seconds.
     #[serde(rename = "elapsed_s", serialize_with = "seconds")]
     #[schemars(with = "f64")]
@@ -54,7 +56,8 @@ pub struct Report {
 
 /// What one filter dropped.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Filtered {
+#[schemars(rename = "Filtered")]
+pub struct FilterStats {
     /// Its kind.
     pub filter: String,
     /// What it keeps, in its own words; empty if it does not say.
@@ -116,7 +119,7 @@ pub struct SlowBlob {
 pub struct Failure {
     /// What it was.
     #[serde(flatten)]
-    pub what: Failed,
+    pub what: FailedItem,
     /// The class of the cause.
     pub kind: ErrorKind,
     /// The cause, in one line.
@@ -129,7 +132,7 @@ pub struct Failure {
 /// What it was that failed.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "what")]
-pub enum Failed {
+pub enum FailedItem {
     /// An image on its way to one target.
     Image {
         /// From.
@@ -159,14 +162,14 @@ pub enum Failed {
 
 impl Failure {
     /// Returns a failure with the message and hint of `error`.
-    pub fn new(what: Failed, error: &Error) -> Self {
-        Self { what, kind: error.kind(), cause: error.message().to_owned(), hint: error.hint_text().map(str::to_owned) }
+    pub fn new(what: FailedItem, error: &Error) -> Self {
+        Self { what, kind: error.kind(), cause: error.message().to_owned(), hint: error.hint().map(str::to_owned) }
     }
 }
 
 impl Report {
     /// Counts a target that was written.
-    pub(crate) fn copied(&mut self, moved: &Moved) {
+    pub(crate) fn copied(&mut self, moved: &CopyStats) {
         self.copied += 1;
         self.rewritten += u64::from(moved.changed_from.is_some());
         self.moved.add(moved);
@@ -189,7 +192,7 @@ impl Report {
     }
 }
 
-impl Moved {
+impl CopyStats {
     /// Adds the sums of another.
     pub fn add(&mut self, other: &Self) {
         self.blobs += other.blobs;
@@ -206,7 +209,7 @@ fn seconds<S: serde::Serializer>(elapsed: &Duration, serializer: S) -> Result<S:
     serializer.serialize_f64((elapsed.as_secs_f64() * 1000.0).round() / 1000.0)
 }
 
-impl Filtered {
+impl FilterStats {
     /// Maximum number of different reasons kept.
     const REASONS: usize = 16;
 

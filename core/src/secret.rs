@@ -45,14 +45,14 @@ impl Eq for Secret {}
 /// password = { env = "QUAY_PASSWORD" }
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-pub enum Value {
+pub enum SecretValue {
     /// The value itself.
     Literal(Secret),
     /// The environment variable that holds it.
     Env(String),
 }
 
-impl Value {
+impl SecretValue {
     /// The value, with variables looked up by `env`.
     ///
     /// # Errors
@@ -65,7 +65,7 @@ impl Value {
     }
 }
 
-impl fmt::Debug for Value {
+impl fmt::Debug for SecretValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Literal(secret) => secret.fmt(f),
@@ -75,24 +75,24 @@ impl fmt::Debug for Value {
 }
 
 // By hand, because an untagged enum would lose the position of errors.
-impl<'de> Deserialize<'de> for Value {
+impl<'de> Deserialize<'de> for SecretValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Read;
         impl<'de> Visitor<'de> for Read {
-            type Value = Value;
+            type Value = SecretValue;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a text or `{ env = \"NAME\" }`")
             }
 
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
-                Ok(Value::Literal(Secret::new(text)))
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<SecretValue, E> {
+                Ok(SecretValue::Literal(Secret::new(text)))
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SecretValue, A::Error> {
                 match map.next_entry::<String, String>()? {
                     Some((key, name)) if key == "env" => match map.next_key::<String>()? {
-                        None => Ok(Value::Env(name)),
+                        None => Ok(SecretValue::Env(name)),
                         Some(other) => Err(de::Error::unknown_field(&other, &["env"])),
                     },
                     Some((key, _)) => Err(de::Error::unknown_field(&key, &["env"])),
@@ -104,7 +104,7 @@ impl<'de> Deserialize<'de> for Value {
     }
 }
 
-impl JsonSchema for Value {
+impl JsonSchema for SecretValue {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Value".into()
     }

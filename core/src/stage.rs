@@ -16,7 +16,7 @@ use async_trait::async_trait;
 
 use crate::{
     blob::Blob,
-    content::{Descriptor, Digest, ImageRef, Manifest, Repository, Tag, Version},
+    content::{Descriptor, Digest, ImageRef, Manifest, Reference, Repository, Tag},
     error::{Error, Result},
     job::{Job, Listing, Resolved},
     outlet::Outlet,
@@ -37,7 +37,7 @@ pub trait List: Send + Sync {
     ///
     /// # Errors
     /// If the repository cannot be listed this time either.
-    async fn list_again(&self, repository: &Repository, out: &Outlet) -> Result<()> {
+    async fn list_repository(&self, repository: &Repository, out: &Outlet) -> Result<()> {
         let _ = out;
         Err(crate::error::Error::new(
             crate::error::ErrorKind::Unsupported,
@@ -48,22 +48,22 @@ pub trait List: Send + Sync {
 
 /// Drops what is not wanted. Several moments, because cheap ones should run first.
 ///
-/// Of one repository each filter sees [`Filter::versions`] and then [`Filter::choose`], in the order of the pipeline;
-/// of one image [`Filter::admit`]; of each index [`Filter::entries`].
+/// Of one repository each filter sees [`Filter::filter_tags`] and then [`Filter::select`], in the order of the pipeline;
+/// of one image [`Filter::check`]; of each index [`Filter::filter_entries`].
 #[async_trait]
 pub trait Filter: Send + Sync {
     /// Drops versions by name, before anything is read. May only drop.
-    fn versions(&self, listing: &mut Listing) {
+    fn filter_tags(&self, listing: &mut Listing) {
         let _ = listing;
     }
 
     /// Drops versions by what the images are, where the choice needs those of a repository together: the newest three
     /// by time. May only drop. It may read through `from`; nothing of that is kept, so this is the most expensive way to
-    /// choose. What concerns one image alone belongs to [`Filter::admit`].
+    /// choose. What concerns one image alone belongs to [`Filter::check`].
     ///
     /// # Errors
     /// If it cannot decide; the listing of the repository then fails.
-    async fn choose(&self, listing: &mut Listing, from: &dyn Fetch) -> Result<()> {
+    async fn select(&self, listing: &mut Listing, from: &dyn Fetch) -> Result<()> {
         let _ = (listing, from);
         Ok(())
     }
@@ -71,11 +71,11 @@ pub trait Filter: Send + Sync {
     /// Drops entries of one index. May only drop, and keeps the order.
     ///
     /// Entries that describe others (attestations) follow what they describe; the engine sees to it.
-    fn entries(&self, entries: &mut Vec<Descriptor>) {
+    fn filter_entries(&self, entries: &mut Vec<Descriptor>) {
         let _ = entries;
     }
 
-    /// Returns true if entries that describe others stay dropped where [`Filter::entries`] dropped them, instead of
+    /// Returns true if entries that describe others stay dropped where [`Filter::filter_entries`] dropped them, instead of
     /// following what they describe. Default: false, because an image without its attestations is another one.
     fn drops_attestations(&self) -> bool {
         false
@@ -83,7 +83,7 @@ pub trait Filter: Send + Sync {
 
     /// Returns true if this filter may drop entries of an index, so that an index must be read to know what
     /// will stand at the destination. Default: yes, because saying no wrongly would skip images that differ.
-    fn rewrites(&self) -> bool {
+    fn drops_entries(&self) -> bool {
         true
     }
 
@@ -102,7 +102,7 @@ pub trait Filter: Send + Sync {
     ///
     /// # Errors
     /// If it cannot decide; the image then fails.
-    async fn admit(&self, image: &Resolved, from: &dyn Fetch) -> Result<Verdict> {
+    async fn check(&self, image: &Resolved, from: &dyn Fetch) -> Result<Verdict> {
         let _ = (image, from);
         Ok(Verdict::Keep)
     }
@@ -119,9 +119,9 @@ pub enum Verdict {
 
 /// The part of an image to resolve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Want {
+pub enum ResolveMode {
     /// The descriptor only: one small request.
-    Digest,
+    Descriptor,
     /// The manifest: read by the name that was given, with no question before it.
     Manifest,
 }
@@ -130,7 +130,7 @@ pub enum Want {
 #[async_trait]
 pub trait Fetch: Send + Sync {
     /// Told beforehand where the list knows it: images of this repository will be read. Default: it does not matter.
-    fn expect(&self, repository: &Repository) {
+    fn announce(&self, repository: &Repository) {
         let _ = repository;
     }
 
@@ -138,7 +138,7 @@ pub trait Fetch: Send + Sync {
     ///
     /// # Errors
     /// If it is not there or cannot be read.
-    async fn resolve(&self, image: &ImageRef, want: Want) -> Result<Resolved>;
+    async fn resolve(&self, image: &ImageRef, want: ResolveMode) -> Result<Resolved>;
 
     /// Reads a manifest by digest. What comes back has that digest.
     ///
@@ -161,13 +161,13 @@ pub trait Fetch: Send + Sync {
         Ok(Vec::new())
     }
 
-    /// The tags of a repository that are about `subject` by their name ([`Tag::about`]), apart from the fallback tag of
+    /// The tags of a repository that are about `subject` by their name ([`Tag::referenced_digest`]), apart from the fallback tag of
     /// [`Fetch::referrers`]: cosign's `sha256-<hex>.sig`, `.att` and `.sbom`. For sources whose list hands out such
     /// tags with the images that they are about there is nothing to do here.
     ///
     /// # Errors
     /// If that cannot be found out.
-    async fn tags_about(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Tag>> {
+    async fn referrer_tags(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Tag>> {
         let _ = (repository, subject);
         Ok(Vec::new())
     }
@@ -183,7 +183,7 @@ pub trait Fetch: Send + Sync {
 
     /// Returns repositories said to have a blob that cannot be read here, because it was left out of what was
     /// carried. A destination that has those repositories, too, may take it from there.
-    async fn elsewhere(&self, item: &Descriptor) -> Vec<Repository> {
+    async fn mount_hints(&self, item: &Descriptor) -> Vec<Repository> {
         let _ = item;
         Vec::new()
     }
@@ -197,9 +197,9 @@ pub trait Push: Send + Sync {
     ///
     /// # Errors
     /// If there is no name for it.
-    fn place(&self, job: &Job) -> Result<Vec<ImageRef>>;
+    fn targets(&self, job: &Job) -> Result<Vec<ImageRef>>;
 
-    /// Returns true if [`Push::place`] gives different names to images of different source paths, and to different
+    /// Returns true if [`Push::targets`] gives different names to images of different source paths, and to different
     /// versions of one source. Then the engine need not remember the names of images that the list says are
     /// [exclusive](crate::job::Listing::exclusive). Default: false, so that two images on one name are noticed.
     fn keeps_apart(&self) -> bool {
@@ -210,36 +210,36 @@ pub trait Push: Send + Sync {
     fn store(&self, at: &Repository) -> StoreId;
 
     /// Told beforehand where the list knows it: images of this repository will come, for these targets; none of these
-    /// means that [`Push::place`] will name them. Default: it does not matter.
-    fn expect(&self, source: &Repository, targets: &[Repository]) {
+    /// means that [`Push::targets`] will name them. Default: it does not matter.
+    fn announce(&self, source: &Repository, targets: &[Repository]) {
         let _ = (source, targets);
     }
 
     /// Returns the tags of a repository, called before anything else when `wanted` tags are to be looked up: for
-    /// destinations that tell tags with their digests in fewer questions than there are tags. [`Known::Ask`], which
+    /// destinations that tell tags with their digests in fewer questions than there are tags. [`RepositoryTags::Unknown`], which
     /// is the default, says that this one does not, or not for so few of them.
     ///
     /// # Errors
     /// If the repository cannot be asked.
-    async fn overview(&self, at: &Repository, wanted: usize) -> Result<Known> {
+    async fn overview(&self, at: &Repository, wanted: usize) -> Result<RepositoryTags> {
         let _ = (at, wanted);
-        Ok(Known::Ask)
+        Ok(RepositoryTags::Unknown)
     }
 
     /// Returns the tags of a repository, if that takes less than one request for each tag.
     ///
     /// # Errors
     /// If the repository cannot be asked.
-    async fn survey(&self, at: &Repository) -> Result<Known> {
+    async fn survey(&self, at: &Repository) -> Result<RepositoryTags> {
         let _ = at;
-        Ok(Known::Ask)
+        Ok(RepositoryTags::Unknown)
     }
 
     /// Returns the content that a name points to now.
     ///
     /// # Errors
     /// If it cannot be asked; "nothing" is no error.
-    async fn current(&self, at: &ImageRef) -> Result<Option<Descriptor>>;
+    async fn resolve(&self, at: &ImageRef) -> Result<Option<Descriptor>>;
 
     /// Returns true if the repository has a blob or manifest. Reads only.
     ///
@@ -248,11 +248,11 @@ pub trait Push: Send + Sync {
     ///
     /// # Errors
     /// If it cannot be asked.
-    async fn has(&self, at: &Repository, item: &Descriptor) -> Result<bool>;
+    async fn blob_exists(&self, at: &Repository, item: &Descriptor) -> Result<bool>;
 
-    /// Returns true if an index that is there is there with every manifest below it: because [`Push::current`] and
-    /// [`Push::has`] looked for them, or because the destination gives away no manifest that an index lists. Default:
-    /// false, and the engine asks [`Push::has`] for each of them.
+    /// Returns true if an index that is there is there with every manifest below it: because [`Push::resolve`] and
+    /// [`Push::blob_exists`] looked for them, or because the destination gives away no manifest that an index lists. Default:
+    /// false, and the engine asks [`Push::blob_exists`] for each of them.
     fn keeps_children(&self, at: &Repository) -> bool {
         let _ = at;
         false
@@ -283,12 +283,12 @@ pub trait Push: Send + Sync {
     ///
     /// # Errors
     /// If it can do neither.
-    async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer>;
+    async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<UploadStart>;
 
-    /// Returns true if the destination reported the digest of a blob that it stored in this run. Then [`Slot::fill`]
+    /// Returns true if the destination reported the digest of a blob that it stored in this run. Then [`Upload::write`]
     /// may get a blob that [is not hashed](Blob::is_hashed), or stops being so on its way, and must fail unless its digest
     /// is confirmed. Asked often, so it must be known.
-    fn confirms(&self, at: &Repository) -> bool {
+    fn verifies_digest(&self, at: &Repository) -> bool {
         let _ = at;
         false
     }
@@ -297,7 +297,7 @@ pub trait Push: Send + Sync {
     ///
     /// # Errors
     /// If it is not taken.
-    async fn renew(&self, at: &Repository, item: &Descriptor) -> Result<Offer> {
+    async fn renew(&self, at: &Repository, item: &Descriptor) -> Result<UploadStart> {
         self.offer(at, item, None).await
     }
 
@@ -320,9 +320,9 @@ pub trait Push: Send + Sync {
     /// If it is not taken.
     async fn root(&self, job: &Job, at: &ImageRef, manifest: &Manifest) -> Result<()> {
         let _ = job;
-        match &at.version {
-            Version::Tag(_) => self.tag(at, manifest).await,
-            Version::Digest(_) => self.put_manifest(&at.repository, manifest).await,
+        match &at.reference {
+            Reference::Tag(_) => self.tag(at, manifest).await,
+            Reference::Digest(_) => self.put_manifest(&at.repository, manifest).await,
         }
     }
 
@@ -332,13 +332,13 @@ pub trait Push: Send + Sync {
     ///
     /// # Errors
     /// If they would not be found.
-    async fn relate(&self, at: &Repository, subject: &Digest, referrers: &[&Manifest]) -> Result<()> {
+    async fn add_referrers(&self, at: &Repository, subject: &Digest, referrers: &[&Manifest]) -> Result<()> {
         let _ = (at, subject, referrers);
         Ok(())
     }
 
     /// Returns those of these manifests that are there and found by what they are about, so that only the others are
-    /// written. Default: those that [`Push::has`] knows.
+    /// written. Default: those that [`Push::blob_exists`] knows.
     ///
     /// # Errors
     /// If they cannot be listed; all of them are written then.
@@ -346,7 +346,7 @@ pub trait Push: Send + Sync {
         let _ = subject;
         let mut there = HashSet::new();
         for referrer in referrers {
-            if self.has(at, referrer).await? {
+            if self.blob_exists(at, referrer).await? {
                 there.insert(referrer.digest.clone());
             }
         }
@@ -357,11 +357,11 @@ pub trait Push: Send + Sync {
     ///
     /// # Errors
     /// If what was written cannot be made to last.
-    async fn finish(&self) -> Result<()> {
+    async fn close(&self) -> Result<()> {
         Ok(())
     }
 
-    /// Returns the roots that were taken and that are not there after all, because [`Push::finish`] could not make them
+    /// Returns the roots that were taken and that are not there after all, because [`Push::close`] could not make them
     /// last. Asked once, after it; each becomes a failure of its image. Default: none.
     fn lost(&self) -> Vec<Lost> {
         Vec::new()
@@ -383,18 +383,18 @@ pub struct Lost {
 
 /// The tags of a repository, as far as known.
 #[derive(Clone, Debug)]
-pub enum Known {
+pub enum RepositoryTags {
     /// All its tags, and what they point to.
     All(HashMap<Tag, Digest>),
-    /// The same, but tags that are about a digest ([`Tag::about`]) may be missing and must be asked for: Harbor
+    /// The same, but tags that are about a digest ([`Tag::referenced_digest`]) may be missing and must be asked for: Harbor
     /// lists signatures apart from images.
     Images(HashMap<Tag, Digest>),
     /// The names of all its tags.
     Names(HashSet<Tag>),
     /// There is no such repository, or it is empty.
-    Nothing,
+    Empty,
     /// Each tag must be asked for.
-    Ask,
+    Unknown,
 }
 
 /// Names a store of blobs: a registry host, a directory.
@@ -415,23 +415,23 @@ impl fmt::Display for StoreId {
 }
 
 /// The answer to a blob that was offered.
-pub enum Offer {
+pub enum UploadStart {
     /// It is there already.
-    Have,
+    Present,
     /// It was taken from another repository of the same store.
     Mounted,
     /// It is wanted: fill the slot.
-    Want(Box<dyn Slot>),
+    Upload(Box<dyn Upload>),
 }
 
 /// A place that waits for one blob.
 #[async_trait]
-pub trait Slot: Send {
+pub trait Upload: Send {
     /// Writes the blob: whole, or not at all. Nothing may be visible before [`Blob`] gave its last chunk.
     ///
     /// # Errors
     /// If the blob cannot be read or not be written. The slot is used up either way.
-    async fn fill(self: Box<Self>, blob: Blob) -> Result<()>;
+    async fn write(self: Box<Self>, blob: Blob) -> Result<()>;
 
     /// Waits for its turn, where a destination takes only so many at once. Called before the blob is opened, and for one
     /// slot after the other, so that a read shared by several destinations is not held up.

@@ -8,7 +8,7 @@ use sealift_core::{fuzz, plugin::Purpose, spec::Settings};
 use sealift_plugins as _;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    let settings = Settings {
+    let settings = LoadOptions {
         base: "/nowhere".into(),
         environment: Arc::new(|_| None),
         purpose: Purpose::Check,

@@ -11,13 +11,13 @@
     feature = "filter-tag"
 ))]
 
-use sealift_core::plugin::{linked, linked_sections};
+use sealift_core::plugin::{plugins, sections};
 use sealift_plugins as _;
 
 #[test]
 fn the_built_in_plugins_are_these() {
     let found: Vec<String> =
-        linked().iter().map(|plugin| format!("{} {} {}", plugin.role(), plugin.kind(), plugin.defined_in())).collect();
+        plugins().iter().map(|plugin| format!("{} {} {}", plugin.role(), plugin.kind(), plugin.defined_in())).collect();
     insta::assert_snapshot!(found.join("\n"), @r"
     list catalog sealift_source_catalog
     list compose sealift_source_files
@@ -40,7 +40,7 @@ fn the_built_in_plugins_are_these() {
 #[test]
 fn the_shared_tables_are_these() {
     let found: Vec<String> =
-        linked_sections().iter().map(|section| format!("{} {}", section.table(), section.defined_in())).collect();
+        sections().iter().map(|section| format!("{} {}", section.table(), section.defined_in())).collect();
     insta::assert_snapshot!(found.join("\n"), @r"
     containers sealift_registry_client
     credentials sealift_registry_client
@@ -50,7 +50,7 @@ fn the_shared_tables_are_these() {
 
 #[test]
 fn every_plugin_says_what_it_does_in_one_line() {
-    for plugin in linked() {
+    for plugin in plugins() {
         let summary = plugin.summary();
         assert!(!summary.is_empty() && summary.len() <= 120, "{} {}: `{summary}`", plugin.role(), plugin.kind());
     }
@@ -58,8 +58,8 @@ fn every_plugin_says_what_it_does_in_one_line() {
 
 #[test]
 fn every_key_has_a_text() {
-    let schemas = linked().into_iter().map(|plugin| (format!("{} {}", plugin.role(), plugin.kind()), plugin.schema()));
-    let sections = linked_sections().into_iter().map(|section| (section.table().to_owned(), section.schema()));
+    let schemas = plugins().into_iter().map(|plugin| (format!("{} {}", plugin.role(), plugin.kind()), plugin.schema()));
+    let sections = sections().into_iter().map(|section| (section.table().to_owned(), section.schema()));
     for (name, schema) in schemas.chain(sections) {
         let Some(keys) = schema.get("properties").and_then(|keys| keys.as_object()) else { continue };
         for (key, value) in keys {
@@ -73,7 +73,7 @@ fn every_key_has_a_text() {
 #[test]
 fn every_plugin_is_run_through_the_suite_of_its_role() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    for plugin in linked() {
+    for plugin in plugins() {
         let folder = plugin.defined_in().trim_start_matches("sealift_").replace('_', "-");
         let tests = root.join(folder).join("tests/conformance.rs");
         let text = std::fs::read_to_string(&tests).unwrap_or_else(|error| panic!("{}: {error}", tests.display()));

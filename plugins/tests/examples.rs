@@ -7,9 +7,9 @@ use std::{
 };
 
 use sealift_core::{
-    notes::Notes,
+    cache::Cache,
     plugin::Purpose,
-    spec::{Settings, load},
+    spec::{LoadOptions, load},
 };
 use sealift_plugins as _;
 
@@ -26,11 +26,11 @@ fn every_example_loads_without_a_complaint() {
     for file in pipelines {
         let text = fs::read_to_string(&file).expect("readable");
         let name = file.file_name().expect("a file").to_string_lossy();
-        let settings = Settings {
+        let settings = LoadOptions {
             base: file.parent().expect("a directory").to_owned(),
             environment: Arc::new(|_| Some("set".to_owned())),
             purpose: Purpose::Check,
-            notes: Notes::default(),
+            cache: Cache::default(),
         };
         match load(&text, &name, &settings) {
             Ok(loaded) => assert!(loaded.warnings.is_empty(), "{name}: {:#?}", loaded.warnings),

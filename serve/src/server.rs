@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
-use sealift_core::error::{Error, ErrorKind, Result, of_io};
+use sealift_core::error::{Error, ErrorKind, Result, io_message};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -51,7 +51,8 @@ impl Server {
         let store = Arc::new(RepositoryStore::open(&options, background.clone()).await?);
         let cannot = |error: std::io::Error| {
             let listen = options.listen;
-            Error::new(ErrorKind::Unavailable, format!("cannot listen on `{listen}`: {}", of_io(&error))).because(error)
+            Error::new(ErrorKind::Unavailable, format!("cannot listen on `{listen}`: {}", io_message(&error)))
+                .with_source(error)
         };
         let listener = TcpListener::bind(options.listen).await.map_err(cannot)?;
         let addr = listener.local_addr().map_err(cannot)?;

@@ -6,7 +6,7 @@ use rustls::{
     ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
-use sealift_core::error::{Error, ErrorKind, Result, of_io};
+use sealift_core::error::{Error, ErrorKind, Result, io_message};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
@@ -29,12 +29,12 @@ impl Tls {
     pub(crate) fn acceptor(&self) -> Result<TlsAcceptor> {
         let unreadable = |path: &PathBuf, what: &str, error: &dyn std::fmt::Display| {
             let message = format!("there is no {what} in `{}`: {error}", path.display());
-            Error::new(ErrorKind::Unsupported, message).hint("PEM is expected: `-----BEGIN …-----`")
+            Error::new(ErrorKind::Unsupported, message).with_hint("PEM is expected: `-----BEGIN …-----`")
         };
         let read = |path: &PathBuf| {
             std::fs::read(path).map_err(|error| {
-                let message = format!("cannot read `{}`: {}", path.display(), of_io(&error));
-                Error::new(ErrorKind::Storage, message).because(error)
+                let message = format!("cannot read `{}`: {}", path.display(), io_message(&error));
+                Error::new(ErrorKind::Storage, message).with_source(error)
             })
         };
         let chain: Vec<_> = CertificateDer::pem_slice_iter(&read(&self.certificate)?)

@@ -14,7 +14,7 @@ use std::{
 
 use sealift_core::{
     content::Digest,
-    error::{Error, ErrorKind, Result, of_io},
+    error::{Error, ErrorKind, Result, io_message},
 };
 
 use crate::queue::CheckQueue;
@@ -51,7 +51,7 @@ impl Users {
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let file = path.display();
         let text = std::fs::read_to_string(path).map_err(|error| {
-            Error::new(ErrorKind::Storage, format!("cannot read `{file}`: {}", of_io(&error))).because(error)
+            Error::new(ErrorKind::Storage, format!("cannot read `{file}`: {}", io_message(&error))).with_source(error)
         })?;
         let mut hashes = HashMap::new();
         for (number, line) in (1..).zip(text.lines()) {
@@ -61,7 +61,7 @@ impl Users {
             }
             let wrong = |what: String| {
                 let error = Error::new(ErrorKind::Unsupported, format!("`{file}`, line {number}: {what}"));
-                error.hint("`htpasswd -B` writes what is taken here")
+                error.with_hint("`htpasswd -B` writes what is taken here")
             };
             let (name, hash) = line.split_once(':').ok_or_else(|| wrong("there is no `:` after a name".to_owned()))?;
             if name.is_empty() {
@@ -75,7 +75,7 @@ impl Users {
         }
         if hashes.is_empty() {
             return Err(Error::new(ErrorKind::Unsupported, format!("`{file}` names nobody"))
-                .hint("`htpasswd -B -c` makes such a file"));
+                .with_hint("`htpasswd -B -c` makes such a file"));
         }
         let others = hashes.values().cloned().collect();
         let checks = CheckQueue::new(TOGETHER, WAITING);

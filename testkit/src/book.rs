@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use sealift_core::notes::{Notebook, Notes, Room};
+use sealift_core::cache::{Cache, CacheStore, Namespace};
 
 type Pages = BTreeMap<(&'static str, String), Bytes>;
 
@@ -21,12 +21,12 @@ impl Book {
     }
 
     /// It, as a pipeline takes it.
-    pub fn notes(&self) -> Notes {
-        Notes::in_book(Arc::new(self.clone()))
+    pub fn notes(&self) -> Cache {
+        Cache::new(Arc::new(self.clone()))
     }
 
     /// Returns the notes of a room, by key.
-    pub fn read(&self, room: Room) -> BTreeMap<String, Bytes> {
+    pub fn read(&self, room: Namespace) -> BTreeMap<String, Bytes> {
         let pages = self.pages();
         pages
             .iter()
@@ -36,7 +36,7 @@ impl Book {
     }
 
     /// Changes every note of a room; gives how many there were.
-    pub fn spoil(&self, room: Room, change: impl Fn(&str) -> String) -> usize {
+    pub fn spoil(&self, room: Namespace, change: impl Fn(&str) -> String) -> usize {
         let mut pages = self.pages();
         let notes = pages.iter_mut().filter(|((name, _), _)| *name == room.name());
         notes.map(|(_, note)| *note = change(&String::from_utf8_lossy(note)).into()).count()
@@ -47,12 +47,12 @@ impl Book {
     }
 }
 
-impl Notebook for Book {
-    fn get(&self, room: Room, key: &str) -> Option<Bytes> {
+impl CacheStore for Book {
+    fn get(&self, room: Namespace, key: &str) -> Option<Bytes> {
         self.pages().get(&(room.name(), key.to_owned())).cloned()
     }
 
-    fn put(&self, room: Room, key: &str, note: &[u8]) {
+    fn put(&self, room: Namespace, key: &str, note: &[u8]) {
         self.pages().insert((room.name(), key.to_owned()), Bytes::copy_from_slice(note));
     }
 }

@@ -25,7 +25,7 @@ pub fn image(platform: &str, layers: &[&str]) -> Image {
 /// Any artifact: a config of this type, layers, and further members of the manifest.
 pub fn artifact(config_type: MediaType, config: &str, layers: &[&str], members: &[(&str, Value)]) -> Image {
     let blob = |media_type: MediaType, content: &str| {
-        (Descriptor::to(media_type, content.as_bytes()), Bytes::from(content.to_owned()))
+        (Descriptor::of_bytes(media_type, content.as_bytes()), Bytes::from(content.to_owned()))
     };
     let config = blob(config_type, config);
     let layers: Vec<_> = layers.iter().map(|layer| blob(well_known::OCI_LAYER_GZIP, layer)).collect();
@@ -64,7 +64,7 @@ pub fn index(entries: &[(&str, &Image)]) -> Image {
 
 /// The same index with one more entry, of any type, that is a blob.
 pub fn with_blob_entry(index: &Image, media_type: MediaType, content: &str) -> Image {
-    let blob = (Descriptor::to(media_type, content.as_bytes()), Bytes::from(content.to_owned()));
+    let blob = (Descriptor::of_bytes(media_type, content.as_bytes()), Bytes::from(content.to_owned()));
     let mut document: Value = serde_json::from_slice(index.manifest.bytes()).expect("manifests are JSON");
     let entries = document["manifests"].as_array_mut().expect("it is an index");
     entries.push(serde_json::to_value(&blob.0).expect("descriptors are JSON"));

@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use sealift_core::content::{Digest, ImageRef, Version};
+use sealift_core::content::{Digest, ImageRef, Reference};
 
 use crate::images::Image;
 
@@ -43,7 +43,7 @@ impl Memory {
         let name: ImageRef = self.name(name);
         let mut state = self.state();
         store(&mut state, name.repository.path(), image);
-        if let Version::Tag(tag) = name.version {
+        if let Reference::Tag(tag) = name.reference {
             let members = state.repositories.entry(name.repository.path().to_owned()).or_default();
             members.tags.insert(tag, image.manifest.digest().clone());
         }
@@ -116,7 +116,7 @@ impl Memory {
         self.state().hashed.clone()
     }
 
-    /// Returns the calls of `expect`: `repository` for one to read, `source: targets` for those to write.
+    /// Returns the calls of `announce`: `repository` for one to read, `source: targets` for those to write.
     pub fn expected(&self) -> Vec<String> {
         self.state().expected.clone()
     }
@@ -146,7 +146,7 @@ impl Memory {
     /// Returns the digest of a tag, for `repo:tag`; `None` if there is no such tag.
     pub fn digest_of(&self, name: &str) -> Option<Digest> {
         let name = self.name(name);
-        self.state().repositories.get(name.repository.path())?.tags.get(name.version.tag()?).cloned()
+        self.state().repositories.get(name.repository.path())?.tags.get(name.reference.tag()?).cloned()
     }
 
     /// The blob with this content, if it is there.

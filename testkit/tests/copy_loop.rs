@@ -10,15 +10,15 @@ use bytes::Bytes;
 use futures::{StreamExt, stream};
 use sealift_core::{
     blob::Blob,
+    cache::Cache,
     content::{Descriptor, Digest, ImageRef, Manifest, Repository},
-    engine::{self, Cancel},
+    counters::Counters,
+    engine::{self, CancelHandle},
     error::Result,
-    event::Observer,
+    event::EventListener,
     job::{Job, Resolved},
-    notes::Notes,
     spec::{Named, OpenPipeline, RunOptions},
-    stage::{Fetch, List, Offer, Push, Slot, StoreId, Want},
-    tally::Tallies,
+    stage::{Fetch, List, Push, ResolveMode, StoreId, Upload, UploadStart},
 };
 use sealift_testkit::{
     allocations::{self, Counting},
@@ -45,7 +45,7 @@ struct Source(Image, usize);
 
 #[async_trait]
 impl Fetch for Source {
-    async fn resolve(&self, image: &ImageRef, _: Want) -> Result<Resolved> {
+    async fn resolve(&self, image: &ImageRef, _: ResolveMode) -> Result<Resolved> {
         let manifest = self.0.manifest.clone();
         Ok(Resolved { image: image.clone(), descriptor: manifest.descriptor(), manifest: Some(manifest) })
     }
@@ -68,25 +68,25 @@ struct Sink(&'static str);
 
 #[async_trait]
 impl Push for Sink {
-    fn place(&self, job: &Job) -> Result<Vec<ImageRef>> {
+    fn targets(&self, job: &Job) -> Result<Vec<ImageRef>> {
         let repository = Repository::new(self.0, job.source.repository.path())?;
-        Ok(vec![ImageRef { repository, version: job.source.version.clone() }])
+        Ok(vec![ImageRef { repository, reference: job.source.reference.clone() }])
     }
 
     fn store(&self, _: &Repository) -> StoreId {
         StoreId::new(self.0)
     }
 
-    async fn current(&self, _: &ImageRef) -> Result<Option<Descriptor>> {
+    async fn resolve(&self, _: &ImageRef) -> Result<Option<Descriptor>> {
         Ok(Some(Descriptor::new(Default::default(), Digest::of(b"another"), 7)))
     }
 
-    async fn has(&self, _: &Repository, _: &Descriptor) -> Result<bool> {
+    async fn blob_exists(&self, _: &Repository, _: &Descriptor) -> Result<bool> {
         Ok(false)
     }
 
-    async fn offer(&self, _: &Repository, _: &Descriptor, _: Option<&Repository>) -> Result<Offer> {
-        Ok(Offer::Want(Box::new(Sink(self.0))))
+    async fn offer(&self, _: &Repository, _: &Descriptor, _: Option<&Repository>) -> Result<UploadStart> {
+        Ok(UploadStart::Upload(Box::new(Sink(self.0))))
     }
 
     async fn put_manifest(&self, _: &Repository, _: &Manifest) -> Result<()> {
@@ -99,8 +99,8 @@ impl Push for Sink {
 }
 
 #[async_trait]
-impl Slot for Sink {
-    async fn fill(self: Box<Self>, mut blob: Blob) -> Result<()> {
+impl Upload for Sink {
+    async fn write(self: Box<Self>, mut blob: Blob) -> Result<()> {
         while let Some(chunk) = blob.next().await {
             chunk?;
         }
@@ -134,12 +134,12 @@ async fn allocations_of(source: Source, destinations: usize) -> usize {
             .iter()
             .map(|host| Named::new("sink", Arc::new(Sink(host)) as Arc<dyn Push>))
             .collect(),
-        tallies: Tallies::default(),
-        notes: Notes::default(),
+        counters: Counters::default(),
+        cache: Cache::default(),
     };
-    let nobody: Arc<dyn Observer> = Arc::new(());
+    let nobody: Arc<dyn EventListener> = Arc::new(());
     let before = allocations::count();
-    let report = engine::run(&pipeline.into(), &Cancel::new(), &nobody).await;
+    let report = engine::run(&pipeline.into(), &CancelHandle::new(), &nobody).await;
     assert_eq!(report.copied, destinations as u64);
     allocations::count() - before
 }

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sealift_core::{
     blob::Blob,
-    content::{Descriptor, Digest, ImageRef, Manifest, Repository, Version},
-    engine::{self, Cancel},
+    cache::Cache,
+    content::{Descriptor, Digest, ImageRef, Manifest, Reference, Repository},
+    counters::Counters,
+    engine::{self, CancelHandle},
     error::Result,
-    event::Observer,
+    event::EventListener,
     job::{Candidate, Job, Listing, Resolved},
-    notes::Notes,
     outlet::Outlet,
     spec::{Named, OpenPipeline, RunOptions},
-    stage::{Fetch, List, Offer, Push, Slot, StoreId, Want},
-    tally::Tallies,
+    stage::{Fetch, List, Push, ResolveMode, StoreId, Upload, UploadStart},
 };
 use sealift_testkit::{
     allocations::{self, Counting},
@@ -35,7 +35,7 @@ impl List for Endless {
     async fn list(&self, out: &Outlet) -> Result<()> {
         for number in 0..self.repositories {
             let repository = Repository::new("from.io", &format!("app{number}"))?;
-            let tag = |tag: usize| Candidate::new(Version::Tag(format!("v{tag}").parse().expect("a valid tag")));
+            let tag = |tag: usize| Candidate::new(Reference::Tag(format!("v{tag}").parse().expect("a valid tag")));
             let candidates = (0..100).map(tag).collect();
             out.send(Listing { exclusive: true, ..Listing::new(repository, candidates, "rule") }).await?;
         }
@@ -45,7 +45,7 @@ impl List for Endless {
 
 #[async_trait]
 impl Fetch for Endless {
-    async fn resolve(&self, image: &ImageRef, _: Want) -> Result<Resolved> {
+    async fn resolve(&self, image: &ImageRef, _: ResolveMode) -> Result<Resolved> {
         let manifest = self.image.manifest.clone();
         Ok(Resolved { image: image.clone(), descriptor: manifest.descriptor(), manifest: Some(manifest) })
     }
@@ -64,9 +64,9 @@ struct Forgetful;
 
 #[async_trait]
 impl Push for Forgetful {
-    fn place(&self, job: &Job) -> Result<Vec<ImageRef>> {
+    fn targets(&self, job: &Job) -> Result<Vec<ImageRef>> {
         let repository = Repository::new("to.io", job.source.repository.path())?;
-        Ok(vec![ImageRef { repository, version: job.source.version.clone() }])
+        Ok(vec![ImageRef { repository, reference: job.source.reference.clone() }])
     }
 
     /// As any registry does. Otherwise the engine has to remember each name.
@@ -78,17 +78,17 @@ impl Push for Forgetful {
         StoreId::new("to.io")
     }
 
-    async fn current(&self, _: &ImageRef) -> Result<Option<Descriptor>> {
+    async fn resolve(&self, _: &ImageRef) -> Result<Option<Descriptor>> {
         tokio::task::yield_now().await;
         Ok(Some(Descriptor::new(Default::default(), Digest::of(b"another"), 7)))
     }
 
-    async fn has(&self, _: &Repository, _: &Descriptor) -> Result<bool> {
+    async fn blob_exists(&self, _: &Repository, _: &Descriptor) -> Result<bool> {
         Ok(false)
     }
 
-    async fn offer(&self, _: &Repository, _: &Descriptor, _: Option<&Repository>) -> Result<Offer> {
-        Ok(Offer::Want(Box::new(Forgetful)))
+    async fn offer(&self, _: &Repository, _: &Descriptor, _: Option<&Repository>) -> Result<UploadStart> {
+        Ok(UploadStart::Upload(Box::new(Forgetful)))
     }
 
     async fn put_manifest(&self, _: &Repository, _: &Manifest) -> Result<()> {
@@ -101,8 +101,8 @@ impl Push for Forgetful {
 }
 
 #[async_trait]
-impl Slot for Forgetful {
-    async fn fill(self: Box<Self>, blob: Blob) -> Result<()> {
+impl Upload for Forgetful {
+    async fn write(self: Box<Self>, blob: Blob) -> Result<()> {
         blob.read_to_end(1 << 20).await.map(drop)
     }
 }
@@ -116,11 +116,11 @@ async fn peak_of(repositories: usize) -> usize {
         filters: Vec::new(),
         fetch: Named::new("endless", endless as Arc<dyn Fetch>),
         pushes: vec![Named::new("forgetful", Arc::new(Forgetful) as Arc<dyn Push>)],
-        tallies: Tallies::default(),
-        notes: Notes::default(),
+        counters: Counters::default(),
+        cache: Cache::default(),
     };
-    let nobody: Arc<dyn Observer> = Arc::new(());
-    let (report, peak) = allocations::peak_of(engine::run(&pipeline.into(), &Cancel::new(), &nobody)).await;
+    let nobody: Arc<dyn EventListener> = Arc::new(());
+    let (report, peak) = allocations::peak_of(engine::run(&pipeline.into(), &CancelHandle::new(), &nobody)).await;
     assert_eq!(report.copied, repositories as u64 * 100);
     peak
 }

@@ -6,7 +6,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use sealift_core::content::{Digest, Version};
+use sealift_core::content::{Digest, Reference};
 use sealift_e2e::program::{Folder, Ran, signal as send};
 use sealift_oci_layout::{Writer, WriterOptions};
 use sealift_serve::sample::{Image, ImageFormat, layer};
@@ -25,7 +25,7 @@ fn image(name: &str) -> Image {
 async fn write(dir: &Path, images: &[(&str, &str, &str)]) {
     let writer = Writer::create(dir, WriterOptions { sync: false }).await.unwrap();
     for (repository, tag, layer) in images {
-        image(layer).write(&writer, repository, &Version::Tag(tag.parse().unwrap())).await.unwrap();
+        image(layer).write(&writer, repository, &Reference::Tag(tag.parse().unwrap())).await.unwrap();
     }
     writer.commit().await.unwrap();
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use sealift_core::{diagnostic::Diagnostic, notes::Notes, plugin::Purpose, spec::Pipeline};
+use sealift_core::{cache::Cache, diagnostic::Diagnostic, plugin::Purpose, spec::Pipeline};
 use serde::Serialize;
 
 use super::pipeline_file;
@@ -28,7 +28,7 @@ struct CheckResult<'a> {
 pub(super) fn execute(args: &Args, context: &Context) -> u8 {
     let mut worst = 0;
     for path in &args.files {
-        let (diagnostics, stages) = match pipeline_file::load(path, Purpose::Check, Notes::default()) {
+        let (diagnostics, stages) = match pipeline_file::load(path, Purpose::Check, Cache::default()) {
             Ok(loaded) => (loaded.warnings, stages(&loaded.pipeline)),
             Err(UsageError(diagnostics)) => (diagnostics, String::new()),
         };

@@ -1,7 +1,7 @@
 //! `sealift copy`: copies one image.
 
 use sealift_core::{
-    content::{Reference, ReferenceError, Repository},
+    content::{FullReference, ReferenceError, Repository},
     diagnostic::Diagnostic,
 };
 use toml::{Table, Value};
@@ -146,7 +146,7 @@ impl<'a> Destinations<'a> {
 fn source(args: &Args) -> Result<String, UsageError> {
     let wrong = |error: ReferenceError| Diagnostic::error(error.to_string()).note(format!("from `{}`", args.source));
     if !args.all_tags {
-        return Reference::parse_or_latest(&args.source)
+        return FullReference::parse_or_latest(&args.source)
             .map(|image| image.to_string())
             .map_err(|error| wrong(error).into());
     }

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, path::PathBuf};
 
-use sealift_core::{diagnostic::Diagnostic, error::Error, notes::Notes, plugin::Purpose};
+use sealift_core::{cache::Cache, diagnostic::Diagnostic, error::Error, plugin::Purpose};
 use sealift_oci_layout::{Writer, WriterOptions};
 use sealift_serve::{
     ServeOptions, Server,
@@ -50,7 +50,7 @@ pub(super) async fn execute(_: &Args, context: &Context) -> Result<u8, UsageErro
 
 /// Runs the pipeline, which is built anew: nothing of an earlier run is used.
 async fn run(pipeline: &str, context: &Context) -> Result<u8, UsageError> {
-    let loaded = load(pipeline, "demo.toml", PathBuf::new(), Purpose::Run, Notes::default())?;
+    let loaded = load(pipeline, "demo.toml", PathBuf::new(), Purpose::Run, Cache::default())?;
     Ok(perform(&loaded.pipeline, ShowMode::Run, context, Extras::default()).await)
 }
 

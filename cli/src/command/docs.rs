@@ -9,7 +9,7 @@ use sealift_core::diagnostic::Diagnostic;
 
 use crate::{
     context::Context,
-    display::of_io,
+    display::io_message,
     reference::{ReferencePage, pages},
     usage_error::UsageError,
 };
@@ -52,11 +52,11 @@ fn stale(dir: &Path, page: &ReferencePage) -> Option<Diagnostic> {
     let why = match fs::read_to_string(&path) {
         Ok(text) if text == page.text => return None,
         Ok(_) => format!("`{shown}` is stale"),
-        Err(error) => format!("`{shown}` cannot be read: {}", of_io(&error)),
+        Err(error) => format!("`{shown}` cannot be read: {}", io_message(&error)),
     };
     Some(Diagnostic::error(why).hint(format!("run `sealift docs {}`", dir.display())))
 }
 
 fn cannot_write(path: &Path, error: &std::io::Error) -> UsageError {
-    Diagnostic::error(format!("cannot write `{}`: {}", path.display(), of_io(error))).into()
+    Diagnostic::error(format!("cannot write `{}`: {}", path.display(), io_message(error))).into()
 }

@@ -23,7 +23,7 @@ pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageE
         let error = layout.without_images().await?;
         if error.kind() == ErrorKind::Corrupt {
             code = 1;
-            let hint = error.hint_text().unwrap_or_default();
+            let hint = error.hint().unwrap_or_default();
             context.show(&[Diagnostic::error(error.message()).hint(hint)]);
         }
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap_mangen::Man;
 use sealift_core::diagnostic::Diagnostic;
 
-use crate::{context::Context, display::of_io, usage_error::UsageError};
+use crate::{context::Context, display::io_message, usage_error::UsageError};
 
 /// Print the manual page of the program, or write those of all verbs into a directory
 #[derive(Debug, clap::Args)]
@@ -30,5 +30,5 @@ pub(super) fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> 
 }
 
 fn cannot_write(dir: &Path, error: &std::io::Error) -> UsageError {
-    Diagnostic::error(format!("cannot write to `{}`: {}", dir.display(), of_io(error))).into()
+    Diagnostic::error(format!("cannot write to `{}`: {}", dir.display(), io_message(error))).into()
 }

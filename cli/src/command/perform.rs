@@ -3,9 +3,9 @@
 use std::{path::PathBuf, sync::Arc};
 
 use sealift_core::{
-    engine::{self, Cancel},
-    event::{Event, Observer},
-    notes::Notes,
+    cache::Cache,
+    engine::{self, CancelHandle},
+    event::{Event, EventListener},
     plugin::Purpose,
     spec::{Loaded, Pipeline},
 };
@@ -29,7 +29,7 @@ pub(crate) struct Extras {
     /// The file that the report goes to.
     pub(crate) report: Option<ReportFile>,
     /// An observer of this run.
-    pub(crate) observer: Option<Arc<dyn Observer>>,
+    pub(crate) observer: Option<Arc<dyn EventListener>>,
 }
 
 impl Extras {
@@ -45,13 +45,14 @@ impl Extras {
 
 /// Runs or plans a pipeline, shows it, and returns the exit code.
 pub(crate) async fn perform(pipeline: &Pipeline, mode: ShowMode, context: &Context, extras: Extras) -> u8 {
-    let cancel = Cancel::new();
+    let cancel = CancelHandle::new();
     let grace = pipeline.options().grace_s.unwrap_or(GRACE_S);
     let watch = interrupt::watch(cancel.clone(), context.console.clone(), grace);
     let show = Show::start(&context.console, &context.out, context.show_options(), mode);
     let observers = context.observers.iter().cloned().chain(extras.observer);
-    let observers: Vec<_> = std::iter::once(Arc::clone(&show) as Arc<dyn Observer>).chain(observers).collect();
-    let observer: Arc<dyn Observer> = Arc::new(move |event: &Event| observers.iter().for_each(|one| one.on(event)));
+    let observers: Vec<_> = std::iter::once(Arc::clone(&show) as Arc<dyn EventListener>).chain(observers).collect();
+    let observer: Arc<dyn EventListener> =
+        Arc::new(move |event: &Event| observers.iter().for_each(|one| one.on(event)));
     let mut report = match mode {
         ShowMode::Run => engine::run(pipeline, &cancel, &observer).await,
         ShowMode::Plan => engine::plan(pipeline, &cancel, &observer).await,
@@ -92,7 +93,7 @@ pub(super) async fn translated(
 /// If the flags or a file are wrong.
 pub(super) fn load_translated(
     translation: &Translation,
-    notes: Notes,
+    notes: Cache,
     context: &Context,
 ) -> Result<Loaded, UsageError> {
     let mut loaded = load(translation.text(), Translation::FILE, PathBuf::new(), Purpose::Run, notes)

@@ -6,11 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sealift_core::{diagnostic::Diagnostic, notes::Notes, plugin::Purpose, spec::Loaded};
+use sealift_core::{cache::Cache, diagnostic::Diagnostic, plugin::Purpose, spec::Loaded};
 
 use crate::{
     context,
-    display::{bytes, of_io},
+    display::{bytes, io_message},
     usage_error::UsageError,
 };
 
@@ -21,11 +21,11 @@ const MAX_BYTES: u64 = 4 << 20;
 ///
 /// # Errors
 /// If the file cannot be read, or is no pipeline.
-pub(crate) fn load(file: &Path, purpose: Purpose, notes: Notes) -> Result<Loaded, UsageError> {
+pub(crate) fn load(file: &Path, purpose: Purpose, notes: Cache) -> Result<Loaded, UsageError> {
     let (text, base) = if file == Path::new("-") {
         (read(io::stdin().lock(), file)?, PathBuf::new())
     } else {
-        let opened = File::open(file).map_err(|error| cannot_read(file, &of_io(&error)))?;
+        let opened = File::open(file).map_err(|error| cannot_read(file, &io_message(&error)))?;
         (read(opened, file)?, file.parent().map(Path::to_owned).unwrap_or_default())
     };
     let name = if file == Path::new("-") { "stdin".into() } else { file.to_string_lossy() };
@@ -39,7 +39,7 @@ pub(crate) fn load(file: &Path, purpose: Purpose, notes: Notes) -> Result<Loaded
 
 fn read(from: impl Read, file: &Path) -> Result<String, UsageError> {
     let mut text = Vec::new();
-    from.take(MAX_BYTES + 1).read_to_end(&mut text).map_err(|error| cannot_read(file, &of_io(&error)))?;
+    from.take(MAX_BYTES + 1).read_to_end(&mut text).map_err(|error| cannot_read(file, &io_message(&error)))?;
     if text.len() as u64 > MAX_BYTES {
         return Err(cannot_read(file, &format!("it is larger than {}", bytes(MAX_BYTES))));
     }

@@ -1,6 +1,6 @@
 //! `sealift plugins`: what is linked into this binary.
 
-use sealift_core::plugin::{Plugin, linked};
+use sealift_core::plugin::{Plugin, plugins};
 use serde::Serialize;
 
 use crate::{context::Context, reference::row};
@@ -30,7 +30,7 @@ impl From<&Plugin> for Row {
 }
 
 pub(super) fn execute(_: &Args, context: &Context) -> u8 {
-    let rows: Vec<_> = linked().into_iter().map(Row::from).collect();
+    let rows: Vec<_> = plugins().into_iter().map(Row::from).collect();
     if context.global.json {
         context.out.json(&rows);
         return 0;

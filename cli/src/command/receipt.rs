@@ -3,10 +3,10 @@
 use std::{path::Path, sync::Arc};
 
 use sealift_core::{
+    cache::Cache,
     diagnostic::Diagnostic,
-    engine::{self, Cancel},
-    event::{Event, Observer},
-    notes::Notes,
+    engine::{self, CancelHandle},
+    event::{Event, EventListener},
     spec::Named,
     stage::Push,
 };
@@ -99,11 +99,11 @@ pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageE
 /// Runs a pipeline that ends in a recorder instead of a destination.
 async fn of_registries(args: &Args, context: &Context) -> Result<(Receipt, u8), UsageError> {
     let translation = Translation::try_from(args)?;
-    let pipeline = load_translated(&translation, Notes::default(), context)?.pipeline;
+    let pipeline = load_translated(&translation, Cache::default(), context)?.pipeline;
     let recorder = Arc::new(ReceiptRecorder::default());
     let push = Named::new("receipt", Arc::clone(&recorder) as Arc<dyn Push>);
     let pipeline = pipeline.with_stages(move |stages| stages.pushes = vec![push.clone()]);
-    let cancel = Cancel::new();
+    let cancel = CancelHandle::new();
     let stop = tokio::spawn({
         let cancel = cancel.clone();
         async move {
@@ -113,7 +113,7 @@ async fn of_registries(args: &Args, context: &Context) -> Result<(Receipt, u8), 
         }
     });
     let console = context.console.clone();
-    let observer: Arc<dyn Observer> = Arc::new(move |event: &Event| {
+    let observer: Arc<dyn EventListener> = Arc::new(move |event: &Event| {
         if let Event::Warning { message } = event {
             console.say(&format!("warning: {message}"));
         }

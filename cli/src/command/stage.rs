@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use sealift_core::{content::Reference, diagnostic::Diagnostic};
+use sealift_core::{content::FullReference, diagnostic::Diagnostic};
 
 use super::perform::translated;
 use crate::{
@@ -102,7 +102,7 @@ fn write_list(pipeline: &mut Translation, args: &Args) -> Result<(), UsageError>
     } else {
         pipeline.key("use", "registry".into(), "");
         for source in &args.sources {
-            let image = Reference::parse_or_latest(source)
+            let image = FullReference::parse_or_latest(source)
                 .map_err(|error| Diagnostic::error(error.to_string()).note(format!("from `{source}`")))?;
             pipeline.table("[[list.images]]");
             pipeline.key("from", image.to_string().into(), source);

@@ -10,13 +10,13 @@ use std::{
 
 use sealift_core::{
     diagnostic::{Diagnostic, Severity},
-    event::Observer,
+    event::EventListener,
 };
 
 use super::perform::{Extras, load_translated, perform, translated};
 use crate::{
     context::Context,
-    display::{RUN_LOG, ShowMode, of_io},
+    display::{RUN_LOG, ShowMode, io_message},
     notebook,
     options::{OutputOptions, ReferrersOptions, maybe_file, not_empty, trimmed},
     pflags,
@@ -234,7 +234,7 @@ async fn with_success_list(
     let loaded = load_translated(translation, notebook::of(&args.output.savings.cache), context)?;
     let mut extras = Extras::of(&args.output.report, context)?;
     let cannot = |error: &std::io::Error| {
-        Diagnostic::error(format!("cannot write to `{}`: {}", path.display(), of_io(error)))
+        Diagnostic::error(format!("cannot write to `{}`: {}", path.display(), io_message(error)))
             .note("from `--output-success-images`")
     };
     let early = |error: &std::io::Error| Diagnostic { severity: Severity::Warning, ..cannot(error) };
@@ -247,7 +247,7 @@ async fn with_success_list(
             Err(error)
         }
     };
-    extras.observer = list.as_ref().ok().map(|list| Arc::clone(list) as Arc<dyn Observer>);
+    extras.observer = list.as_ref().ok().map(|list| Arc::clone(list) as Arc<dyn EventListener>);
     let code = perform(&loaded.pipeline, ShowMode::Run, context, extras).await;
     match list.and_then(|list| list.finish()) {
         Ok(()) => Ok(code),

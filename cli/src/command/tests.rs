@@ -1,5 +1,5 @@
 use clap::Parser;
-use sealift_core::diagnostic::{Diagnostic, Place};
+use sealift_core::diagnostic::{Diagnostic, Location};
 
 use super::*;
 use crate::{translation::Translation, usage_error::UsageError};
@@ -112,12 +112,12 @@ fn an_empty_name_names_no_file() {
 fn what_is_wrong_with_a_value_is_told_with_its_flag() {
     let translation = translated(&["sync", "--images", "images.yaml", "--os", "linux", "--arch", "amd"]).unwrap();
     let at = translation.text().find("arch =").unwrap();
-    let place = Place::of(Translation::FILE, translation.text(), at..at + 4);
+    let place = Location::of(Translation::FILE, translation.text(), at..at + 4);
     let about_flag = Diagnostic::error("no such architecture").at(place).note("in filter `platform`");
-    let about_file = Diagnostic::error("no tag").at(Place::at("images.yaml", "", 7, 1));
+    let about_file = Diagnostic::error("no tag").at(Location::at("images.yaml", "", 7, 1));
     let explained = translation.explain(vec![about_flag, about_file.clone()]);
     assert_eq!(explained[0].notes, ["from `--arch amd`"]);
-    assert_eq!(explained[0].place, None);
+    assert_eq!(explained[0].location, None);
     assert_eq!(explained[1], about_file);
 }
 

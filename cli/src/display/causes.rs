@@ -6,7 +6,7 @@ use sealift_core::{
     content::{ImageRef, Repository},
     event::Event,
     job::Outcome,
-    report::{Failed, Failure},
+    report::{FailedItem, Failure},
 };
 
 /// Number of times that the same cause is shown during a run.
@@ -18,15 +18,17 @@ const MOST: usize = 1000;
 /// The cause of a failure without the names of its own image, so that the same cause reads the same for all.
 pub(super) fn of(failure: &Failure) -> String {
     match &failure.what {
-        Failed::Image { source, target } => of_image(&failure.cause, source, target.as_ref()),
-        Failed::Listing { repository: Some(repository) } => of_repository(&failure.cause, repository),
-        Failed::Listing { repository: None } | Failed::Rule { .. } | Failed::Finish { .. } => failure.cause.clone(),
+        FailedItem::Image { source, target } => of_image(&failure.cause, source, target.as_ref()),
+        FailedItem::Listing { repository: Some(repository) } => of_repository(&failure.cause, repository),
+        FailedItem::Listing { repository: None } | FailedItem::Rule { .. } | FailedItem::Finish { .. } => {
+            failure.cause.clone()
+        }
     }
 }
 
 fn of_image(cause: &str, source: &ImageRef, target: Option<&ImageRef>) -> String {
     std::iter::once(source).chain(target).fold(cause.to_owned(), |cause, image| {
-        let (path, version) = (image.repository.path(), &image.version);
+        let (path, version) = (image.repository.path(), &image.reference);
         let cause = without(&without(&cause, &image.to_string()), &format!("{path}:{version}"));
         without(&of_repository(&cause, &image.repository), &version.to_string())
     })

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Message, Renderer, Snippet};
-use sealift_core::diagnostic::{Diagnostic, Place, Severity};
+use sealift_core::diagnostic::{Diagnostic, Location, Severity};
 use serde::Serialize;
 
 use super::words::{self, Paint, paint};
@@ -15,7 +15,7 @@ pub(crate) fn draw(diagnostics: &[Diagnostic], colour: bool, width: usize) -> St
 }
 
 fn draw_one(diagnostic: &Diagnostic, renderer: &Renderer, colour: bool) -> String {
-    match &diagnostic.place {
+    match &diagnostic.location {
         Some(place) if !place.text.trim().is_empty() => draw_picture(diagnostic, place, renderer),
         _ => draw_words(diagnostic, colour),
     }
@@ -28,7 +28,7 @@ fn draw_words(diagnostic: &Diagnostic, colour: bool) -> String {
         Severity::Warning => paint("warning", Paint::Odd, colour),
     };
     let mut text = format!("{level}: {}", paint(words::clean(&diagnostic.message), Paint::Strong, colour));
-    if let Some(place) = &diagnostic.place {
+    if let Some(place) = &diagnostic.location {
         let _ = write!(text, "\n --> {}:{}:{}", place.file, place.line, place.column);
     }
     for note in &diagnostic.notes {
@@ -40,7 +40,7 @@ fn draw_words(diagnostic: &Diagnostic, colour: bool) -> String {
     text
 }
 
-fn draw_picture(diagnostic: &Diagnostic, place: &Place, renderer: &Renderer) -> String {
+fn draw_picture(diagnostic: &Diagnostic, place: &Location, renderer: &Renderer) -> String {
     let message = words::clean(&diagnostic.message);
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
@@ -55,7 +55,7 @@ fn draw_picture(diagnostic: &Diagnostic, place: &Place, renderer: &Renderer) -> 
 }
 
 /// The line that it is about.
-fn snippet(place: &Place) -> Snippet<'_, Annotation<'_>> {
+fn snippet(place: &Location) -> Snippet<'_, Annotation<'_>> {
     let text = words::clean(&place.text); // letter for letter, so columns stay what they are
     let offset = |letters: usize| text.char_indices().nth(letters).map_or(text.len(), |(at, _)| at);
     let start = place.column.saturating_sub(1);
@@ -89,7 +89,7 @@ pub(crate) struct Json<'a> {
 
 /// The diagnostic as one object: `{"event":"diagnostic", …}`.
 pub(crate) fn as_json(diagnostic: &Diagnostic) -> Json<'_> {
-    let place = diagnostic.place.as_ref();
+    let place = diagnostic.location.as_ref();
     Json {
         event: "diagnostic",
         severity: if diagnostic.is_error() { "error" } else { "warning" },
@@ -110,7 +110,7 @@ mod tests {
 
     fn unknown_key() -> Diagnostic {
         Diagnostic::error("unknown field `kep`, expected `keep`")
-            .at(Place::of("mirror.toml", TEXT, 29..32))
+            .at(Location::of("mirror.toml", TEXT, 29..32))
             .note("in filter `platform`")
             .hint("run `sealift check` again")
     }
@@ -123,7 +123,8 @@ mod tests {
     #[test]
     fn what_has_no_place_and_what_is_only_a_warning_reads_well_too() {
         let missing = Diagnostic::error("cannot read `images.yaml`: no such file or directory").note("from `--images`");
-        let unset = Diagnostic::warning("the environment variable `PW` is not set").at(Place::at("x.toml", "", 1, 1));
+        let unset =
+            Diagnostic::warning("the environment variable `PW` is not set").at(Location::at("x.toml", "", 1, 1));
         insta::assert_snapshot!(draw(&[missing, unset], false, 100));
     }
 
@@ -131,7 +132,7 @@ mod tests {
     fn a_caret_stands_right_behind_letters_of_several_bytes() {
         let text = "name = \"größe\"; x = 1";
         let at = text.find('x').unwrap();
-        let drawn = draw(&[Diagnostic::error("no").at(Place::of("x.toml", text, at..at + 1))], false, 100);
+        let drawn = draw(&[Diagnostic::error("no").at(Location::of("x.toml", text, at..at + 1))], false, 100);
         insta::assert_snapshot!(drawn);
     }
 

@@ -3,8 +3,8 @@
 use std::{fmt::Write, time::Duration};
 
 use sealift_core::{
+    counters::CounterSet,
     report::{Report, Slowest},
-    tally::Tally,
 };
 
 use super::words::{bytes, grouped, number, time};
@@ -21,7 +21,8 @@ const WORTH_ASKING: Duration = Duration::from_secs(30);
 /// The lines about it. `all` tells every host, and what was slowest even if it was not slow.
 pub(super) fn told(report: &Report, all: bool) -> String {
     let mut text = String::new();
-    let hosts: Vec<&Tally> = report.tallies.values().flatten().filter(|tally| tally.get("requests") > 0).collect();
+    let hosts: Vec<&CounterSet> =
+        report.counters.values().flatten().filter(|tally| tally.get("requests") > 0).collect();
     if !hosts.is_empty() {
         let _ = write!(text, "\n  {}", requests(&hosts, all));
     }
@@ -35,13 +36,13 @@ pub(super) fn told(report: &Report, all: bool) -> String {
 }
 
 /// `1,234 requests: h.io 800, q.io 434`.
-fn requests(hosts: &[&Tally], all: bool) -> String {
-    let count = |tally: &Tally| tally.get("requests");
+fn requests(hosts: &[&CounterSet], all: bool) -> String {
+    let count = |tally: &CounterSet| tally.get("requests");
     let mut hosts = hosts.to_vec();
     hosts.sort_by_key(|tally| std::cmp::Reverse(count(tally)));
     let named = if all { hosts.len() } else { HOSTS };
     let mut names: Vec<_> =
-        hosts.iter().take(named).map(|tally| format!("{} {}", tally.of, grouped(count(tally)))).collect();
+        hosts.iter().take(named).map(|tally| format!("{} {}", tally.subject, grouped(count(tally)))).collect();
     if let Some(more @ 1..) = hosts.len().checked_sub(named) {
         names.push(format!("and {more} more hosts"));
     }
@@ -49,7 +50,7 @@ fn requests(hosts: &[&Tally], all: bool) -> String {
 }
 
 /// Describes retries, if there were any.
-fn repeats(report: &Report, hosts: &[&Tally]) -> Option<String> {
+fn repeats(report: &Report, hosts: &[&CounterSet]) -> Option<String> {
     let mut parts = Vec::new();
     let sum = |name: &str| hosts.iter().map(|tally| tally.get(name)).sum::<u64>();
     let (retries, throttled) = (sum("retries"), sum("throttled"));
@@ -57,14 +58,14 @@ fn repeats(report: &Report, hosts: &[&Tally]) -> Option<String> {
         parts.push(format!("{} sent again", number(retries, "request")));
     }
     if throttled > 0 {
-        let by = hosts.iter().filter(|tally| tally.get("throttled") > 0).map(|tally| tally.of.as_str());
+        let by = hosts.iter().filter(|tally| tally.get("throttled") > 0).map(|tally| tally.subject.as_str());
         parts.push(format!("told {} to slow down by {}", number(throttled, "time"), by.collect::<Vec<_>>().join(", ")));
     }
     if report.restarts > 0 {
         parts.push(format!("{} started again", number(report.restarts, "transfer")));
     }
-    if report.rounds > 0 {
-        parts.push(format!("{} over what failed", number(report.rounds.into(), "further round")));
+    if report.passes > 0 {
+        parts.push(format!("{} over what failed", number(report.passes.into(), "further round")));
     }
     (!parts.is_empty()).then(|| parts.join(", "))
 }
@@ -101,14 +102,14 @@ fn speed(count: u64, elapsed: Duration, failed: bool) -> String {
 mod tests {
     use super::*;
 
-    fn host(of: &str, requests: u64) -> Tally {
-        Tally::new(of, [("requests", requests)])
+    fn host(of: &str, requests: u64) -> CounterSet {
+        CounterSet::new(of, [("requests", requests)])
     }
 
     #[test]
     fn the_busiest_hosts_are_named_and_the_others_counted() {
         let hosts: Vec<_> = (1..=6).map(|at| host(&format!("{at}.io"), at * 1000)).collect();
-        let report = Report { tallies: [("registries".to_owned(), hosts)].into(), ..Report::default() };
+        let report = Report { counters: [("registries".to_owned(), hosts)].into(), ..Report::default() };
         let text = told(&report, false);
         assert_eq!(text, "\n  21,000 requests: 6.io 6,000, 5.io 5,000, 4.io 4,000, 3.io 3,000, and 2 more hosts");
         assert!(told(&report, true).contains("1.io 1,000"), "-v tells all");
@@ -116,7 +117,8 @@ mod tests {
 
     #[test]
     fn a_run_without_trouble_says_nothing_of_repeats() {
-        let report = Report { tallies: [("registries".to_owned(), vec![host("h.io", 7)])].into(), ..Report::default() };
+        let report =
+            Report { counters: [("registries".to_owned(), vec![host("h.io", 7)])].into(), ..Report::default() };
         assert_eq!(told(&report, false), "\n  7 requests: h.io 7");
         assert_eq!(told(&Report::default(), false), "");
     }

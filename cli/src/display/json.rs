@@ -8,7 +8,7 @@ use sealift_core::{
     content::{Digest, ImageRef, Repository},
     error::{Error, ErrorKind},
     event::{Event, PlannedImage},
-    job::{Moved, Outcome, Skip},
+    job::{CopyStats, Outcome, Skip},
     report::Report,
 };
 use serde::Serialize;
@@ -106,7 +106,7 @@ struct Dropped<'a> {
 #[derive(Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 enum OutcomeFields<'a> {
-    Copied(&'a Moved),
+    Copied(&'a CopyStats),
     Skipped(&'a Skip),
     Failed { error: ErrorFields<'a>, again: bool },
 }
@@ -121,7 +121,7 @@ struct ErrorFields<'a> {
 
 impl<'a> From<&'a Error> for ErrorFields<'a> {
     fn from(error: &'a Error) -> Self {
-        Self { kind: error.kind(), message: error.message(), hint: error.hint_text() }
+        Self { kind: error.kind(), message: error.message(), hint: error.hint() }
     }
 }
 
@@ -164,7 +164,7 @@ pub(super) fn line<'a>(event: &'a Event, passed: Option<&Arc<AtomicU64>>) -> Opt
             },
         },
         Event::JobFinished { job } => Fact::JobFinished { job: *job },
-        Event::RoundStarted { round, failed } => Fact::RoundStarted { round: *round, failed: *failed },
+        Event::PassStarted { round, failed } => Fact::RoundStarted { round: *round, failed: *failed },
         Event::Stopping => Fact::Stopping,
         Event::RunFinished { .. } => return None, // the report comes from the run itself, as the last line
     };

@@ -4,7 +4,7 @@ use sealift_core::{
     content::ImageRef,
     error::Error,
     event::Event,
-    job::{Moved, Outcome, Skip},
+    job::{CopyStats, Outcome, Skip},
 };
 
 use super::words::{self, Paint, bytes, number, paint};
@@ -78,7 +78,7 @@ pub(super) fn line(event: &Event, colour: bool) -> Option<(Weight, String)> {
                 format!("{} {}{end}", paint(format_args!("{verb:<10}"), tint, colour), way(source, target.as_ref())),
             ))
         }
-        Event::RoundStarted { round, failed } => {
+        Event::PassStarted { round, failed } => {
             let text = format!("round {round}: {} tried again", number(*failed as u64, "failure"));
             Some((Weight::Odd, format!("{}{text}", word("retrying", Paint::Odd))))
         }
@@ -104,7 +104,7 @@ fn cause(error: &Error) -> &str {
     error.message()
 }
 
-fn copied(moved: &Moved) -> String {
+fn copied(moved: &CopyStats) -> String {
     let mut parts = Vec::new();
     if moved.blobs > 0 {
         parts.push(format!("{} in {}", bytes(moved.bytes), number(moved.blobs, "blob")));

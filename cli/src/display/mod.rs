@@ -28,7 +28,7 @@ pub(crate) use console::Console;
 pub(crate) use out::Out;
 pub(crate) use show::{Show, ShowMode, ShowOptions};
 pub(crate) use summary::failures;
-pub(crate) use words::{bytes, number, of_io};
+pub(crate) use words::{bytes, io_message, number};
 
 /// The target of log lines about the run, where they go to a file.
 pub(crate) const RUN_LOG: &str = "sealift::run";

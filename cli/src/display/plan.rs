@@ -119,7 +119,7 @@ impl Plan {
                 "{what} copied only where the source has them: the urls in the manifests say where else"
             );
         }
-        text + &dropped::told(&report.filters, &self.dropped) + &quota::told(&self.manifests, &report.tallies)
+        text + &dropped::told(&report.filters, &self.dropped) + &quota::told(&self.manifests, &report.counters)
     }
 }
 

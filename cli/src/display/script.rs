@@ -10,11 +10,11 @@ use std::{
 
 use sealift_core::{
     content::{Descriptor, Digest, ImageRef, MediaType},
+    counters::CounterSet,
     error::{Error, ErrorKind},
     event::{Event, PlannedImage, PlannedTarget},
-    job::{Moved, Outcome, Skip},
-    report::{Failed, Failure, Filtered, Report, SlowBlob, SlowImage},
-    tally::Tally,
+    job::{CopyStats, Outcome, Skip},
+    report::{FailedItem, Failure, FilterStats, Report, SlowBlob, SlowImage},
 };
 
 pub(super) fn image(text: &str) -> ImageRef {
@@ -22,11 +22,11 @@ pub(super) fn image(text: &str) -> ImageRef {
 }
 
 pub(super) fn refused() -> Error {
-    Error::new(ErrorKind::Unavailable, "cannot reach `h.io`: connection refused").hint("is it running?")
+    Error::new(ErrorKind::Unavailable, "cannot reach `h.io`: connection refused").with_hint("is it running?")
 }
 
-pub(super) fn moved() -> Moved {
-    Moved { digest: Some(Digest::of(b"new")), blobs: 3, bytes: 12 << 20, present: 5 << 10, ..Moved::default() }
+pub(super) fn moved() -> CopyStats {
+    CopyStats { digest: Some(Digest::of(b"new")), blobs: 3, bytes: 12 << 20, present: 5 << 10, ..CopyStats::default() }
 }
 
 pub(super) fn ended(job: u64, tag: &str, outcome: Outcome, again: bool) -> Event {
@@ -79,7 +79,7 @@ pub(super) fn planned() -> PlannedImage {
                 skip: Some(Skip::Present { digest: Digest::of(b"smaller") }),
             },
         ],
-        foreign: vec![Descriptor::to(MediaType::default(), b"foreign")],
+        foreign: vec![Descriptor::of_bytes(MediaType::default(), b"foreign")],
     }
 }
 
@@ -88,7 +88,7 @@ pub(super) fn everything() -> Vec<Event> {
     let (started, _) = transfer(1, Some(1 << 20), 512);
     let filtered = Skip::Filtered { filter: "platform".into(), at: 0, reason: "no `linux/s390x` in it".into() };
     let repository = image("q.io/a/b:1").repository;
-    let rewritten = Moved { changed_from: Some(Digest::of(b"old")), foreign: 1, mounted: 2 << 20, ..moved() };
+    let rewritten = CopyStats { changed_from: Some(Digest::of(b"old")), foreign: 1, mounted: 2 << 20, ..moved() };
     vec![
         Event::RunStarted { name: "mirror".into() },
         Event::Listed {
@@ -108,13 +108,13 @@ pub(super) fn everything() -> Vec<Event> {
         Event::Planned { job: 1, image: planned() },
         ended(1, "1", Outcome::Copied(moved()), false),
         ended(2, "2", Outcome::Copied(rewritten), false),
-        ended(3, "3", Outcome::Copied(Moved { blobs: 0, bytes: 0, ..moved() }), false),
+        ended(3, "3", Outcome::Copied(CopyStats { blobs: 0, bytes: 0, ..moved() }), false),
         ended(4, "4", Outcome::Skipped(Skip::Present { digest: Digest::of(b"x") }), false),
         ended(5, "5", Outcome::Skipped(filtered), false),
         ended(6, "6", Outcome::Skipped(Skip::Duplicate), false),
         ended(7, "7", Outcome::Failed(refused()), true),
         Event::JobFinished { job: 1 },
-        Event::RoundStarted { round: 1, failed: 1 },
+        Event::PassStarted { round: 1, failed: 1 },
         ended(7, "7", Outcome::Failed(refused()), false),
         ended(8, "8", Outcome::Failed(Error::cancelled()), false),
         Event::Stopping,
@@ -125,19 +125,19 @@ pub(super) fn everything() -> Vec<Event> {
 /// A run in which many things failed for few reasons.
 pub(crate) fn bad_night() -> Report {
     let mut report =
-        Report { name: "mirror".into(), copied: 1234, skipped: 40_100, rewritten: 2, rounds: 2, ..Report::default() };
-    report.moved = Moved { mounted: 300 << 20, present: 2 << 30, foreign: 1, ..moved() };
+        Report { name: "mirror".into(), copied: 1234, skipped: 40_100, rewritten: 2, passes: 2, ..Report::default() };
+    report.moved = CopyStats { mounted: 300 << 20, present: 2 << 30, foreign: 1, ..moved() };
     report.moved.shared = 90 << 20;
     report.elapsed = Duration::from_secs(125);
     report.restarts = 3;
     report.filters = vec![
-        Filtered { filter: "tag".into(), keeps: "v1.*".into(), versions: 1200, ..Filtered::default() },
-        Filtered {
+        FilterStats { filter: "tag".into(), keeps: "v1.*".into(), versions: 1200, ..FilterStats::default() },
+        FilterStats {
             filter: "platform".into(),
             keeps: "linux/amd64".into(),
             images: 2,
             reasons: [("it is for `linux/arm64`, which is not wanted".to_owned(), 2)].into(),
-            ..Filtered::default()
+            ..FilterStats::default()
         },
     ];
     report.slowest.images = vec![SlowImage {
@@ -154,22 +154,22 @@ pub(crate) fn bad_night() -> Report {
         failed: true,
     }];
     let hosts = vec![
-        Tally::new("h.io", [("requests", 1300), ("retries", 12), ("throttled", 2), ("put", 1000), ("head", 300)]),
-        Tally::new("q.io", [("requests", 41_000), ("retries", 1), ("get", 1000), ("head", 40_000)]),
+        CounterSet::new("h.io", [("requests", 1300), ("retries", 12), ("throttled", 2), ("put", 1000), ("head", 300)]),
+        CounterSet::new("q.io", [("requests", 41_000), ("retries", 1), ("get", 1000), ("head", 40_000)]),
     ];
-    report.tallies = [("registries".to_owned(), hosts)].into();
+    report.counters = [("registries".to_owned(), hosts)].into();
     let mut fail = |what, error: &Error| report.failures.push(Failure::new(what, error));
     for tag in ["1", "2", "3", "4", "5"] {
         let (source, target) = (image(&format!("q.io/a/b:{tag}")), image(&format!("h.io/x/b:{tag}")));
         let error = Error::new(ErrorKind::Unavailable, format!("cannot push `{target}`: connection refused"));
-        fail(Failed::Image { source, target: Some(target) }, &error.hint("is `h.io` running?"));
+        fail(FailedItem::Image { source, target: Some(target) }, &error.with_hint("is `h.io` running?"));
     }
     let repository = image("q.io/secret/c:1").repository;
     let denied = Error::new(ErrorKind::Denied, format!("cannot list `{repository}`: wrong user name or password"));
-    fail(Failed::Listing { repository: Some(repository) }, &denied);
+    fail(FailedItem::Listing { repository: Some(repository) }, &denied);
     let gone = Error::new(ErrorKind::NotFound, "`q.io/a/d:9` does not exist");
-    fail(Failed::Image { source: image("q.io/a/d:9"), target: None }, &gone);
-    fail(Failed::Finish { push: "oci-dir".into() }, &Error::new(ErrorKind::Storage, "no space left on device"));
+    fail(FailedItem::Image { source: image("q.io/a/d:9"), target: None }, &gone);
+    fail(FailedItem::Finish { push: "oci-dir".into() }, &Error::new(ErrorKind::Storage, "no space left on device"));
     report.failed = report.failures.len() as u64;
     report
 }

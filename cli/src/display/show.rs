@@ -9,7 +9,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 use sealift_core::{
-    event::{Event, Observer},
+    event::{Event, EventListener},
     report::Report,
 };
 
@@ -169,7 +169,7 @@ impl Show {
     }
 }
 
-impl Observer for Show {
+impl EventListener for Show {
     fn on(&self, event: &Event) {
         self.shared.on(event);
     }

@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt::Write, time::Duration};
 
 use sealift_core::{
     error::ErrorKind,
-    report::{Failed, Failure, Report},
+    report::{FailedItem, Failure, Report},
 };
 
 use super::{
@@ -121,22 +121,22 @@ fn groups(failures: &[Failure]) -> Vec<Group<'_>> {
     groups
 }
 
-fn word(what: &Failed) -> &'static str {
+fn word(what: &FailedItem) -> &'static str {
     match what {
-        Failed::Image { .. } => "image",
-        Failed::Listing { .. } => "listing",
-        Failed::Rule { .. } => "rule",
-        Failed::Finish { .. } => "destination",
+        FailedItem::Image { .. } => "image",
+        FailedItem::Listing { .. } => "listing",
+        FailedItem::Rule { .. } => "rule",
+        FailedItem::Finish { .. } => "destination",
     }
 }
 
-fn name(what: &Failed) -> String {
+fn name(what: &FailedItem) -> String {
     match what {
-        Failed::Image { source, target } => way(source, target.as_ref()),
-        Failed::Listing { repository: Some(repository) } => format!("the tags of {repository}"),
-        Failed::Listing { repository: None } => "the list".to_owned(),
-        Failed::Rule { rule } => format!("the rule at {rule}"),
-        Failed::Finish { push } => format!("the end of destination `{push}`"),
+        FailedItem::Image { source, target } => way(source, target.as_ref()),
+        FailedItem::Listing { repository: Some(repository) } => format!("the tags of {repository}"),
+        FailedItem::Listing { repository: None } => "the list".to_owned(),
+        FailedItem::Rule { rule } => format!("the rule at {rule}"),
+        FailedItem::Finish { push } => format!("the end of destination `{push}`"),
     }
 }
 

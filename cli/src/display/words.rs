@@ -3,7 +3,7 @@
 use std::{borrow::Cow, fmt, time::Duration};
 
 use bytesize::ByteSize;
-pub(crate) use sealift_core::error::of_io;
+pub(crate) use sealift_core::error::io_message;
 
 /// Bytes for people: `12.3 MiB`.
 pub(crate) fn bytes(count: u64) -> String {
@@ -174,6 +174,6 @@ mod tests {
 
     #[test]
     fn the_system_speaks_as_we_do() {
-        assert_eq!(of_io(&std::io::Error::from_raw_os_error(2)), "no such file or directory");
+        assert_eq!(io_message(&std::io::Error::from_raw_os_error(2)), "no such file or directory");
     }
 }

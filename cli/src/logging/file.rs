@@ -12,7 +12,7 @@ use std::{
 
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::display::{Console, of_io};
+use crate::display::{Console, io_message};
 
 /// The file of `--log`. A line that cannot be written goes to stderr. Clones share the file.
 #[derive(Clone)]
@@ -82,7 +82,7 @@ impl OpenLogFile {
             let path = self.path.display();
             self.console.say(&format!(
                 "warning: cannot write to `{path}`: {}\nhint: the lines that it does not take follow here",
-                of_io(&error)
+                io_message(&error)
             ));
         }
         self.console.say(String::from_utf8_lossy(line).trim_end());

@@ -2,12 +2,12 @@ use std::thread;
 
 use super::*;
 
-fn book(root: &Path) -> Notes {
+fn book(root: &Path) -> Cache {
     open(Some(root))
 }
 
 /// The only file of a room.
-fn file_in(root: &Path, room: Room) -> PathBuf {
+fn file_in(root: &Path, room: Namespace) -> PathBuf {
     let folder = root.join(VERSION).join(room.name());
     let files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(files.len(), 1, "{files:?}");
@@ -18,15 +18,15 @@ fn file_in(root: &Path, room: Room) -> PathBuf {
 fn what_one_run_notes_another_one_reads() {
     let root = tempfile::tempdir().unwrap();
     let notes = book(root.path());
-    assert_eq!(notes.get(Room::Blobs, "a.io"), None);
-    notes.put(Room::Blobs, "a.io", b"first");
-    notes.put(Room::Blobs, "a.io", b"second");
-    notes.put(Room::Blobs, "../../b.io", b"\n\xff");
+    assert_eq!(notes.get(Namespace::Blobs, "a.io"), None);
+    notes.put(Namespace::Blobs, "a.io", b"first");
+    notes.put(Namespace::Blobs, "a.io", b"second");
+    notes.put(Namespace::Blobs, "../../b.io", b"\n\xff");
     drop(notes);
     let notes = book(root.path());
-    assert_eq!(notes.get(Room::Blobs, "a.io").unwrap(), "second");
-    assert_eq!(notes.get(Room::Blobs, "../../b.io").unwrap(), &b"\n\xff"[..]);
-    assert_eq!(notes.get(Room::Hosts, "a.io"), None);
+    assert_eq!(notes.get(Namespace::Blobs, "a.io").unwrap(), "second");
+    assert_eq!(notes.get(Namespace::Blobs, "../../b.io").unwrap(), &b"\n\xff"[..]);
+    assert_eq!(notes.get(Namespace::Hosts, "a.io"), None);
 }
 
 #[test]
@@ -34,13 +34,13 @@ fn a_broken_note_is_dropped_and_can_be_written_again() {
     let root = tempfile::tempdir().unwrap();
     for damage in [&b""[..], b"sha256:00\nfirst", b"no line at all", &[0xff; 100]] {
         let notes = book(root.path());
-        notes.put(Room::Blobs, "a.io", b"first");
-        let file = file_in(root.path(), Room::Blobs);
+        notes.put(Namespace::Blobs, "a.io", b"first");
+        let file = file_in(root.path(), Namespace::Blobs);
         fs::write(&file, damage).unwrap();
-        assert_eq!(notes.get(Room::Blobs, "a.io"), None);
+        assert_eq!(notes.get(Namespace::Blobs, "a.io"), None);
         assert!(!file.exists());
-        notes.put(Room::Blobs, "a.io", b"second");
-        assert_eq!(notes.get(Room::Blobs, "a.io").unwrap(), "second");
+        notes.put(Namespace::Blobs, "a.io", b"second");
+        assert_eq!(notes.get(Namespace::Blobs, "a.io").unwrap(), "second");
     }
 }
 
@@ -48,10 +48,10 @@ fn a_broken_note_is_dropped_and_can_be_written_again() {
 fn a_note_about_something_else_is_not_taken_for_this_one() {
     let root = tempfile::tempdir().unwrap();
     let notes = book(root.path());
-    notes.put(Room::Hosts, "a.io", b"blobs are found by HEAD");
-    let folder = root.path().join(VERSION).join(Room::Hosts.name());
-    fs::rename(file_in(root.path(), Room::Hosts), folder.join(Digest::of(b"b.io").hex())).unwrap();
-    assert_eq!(notes.get(Room::Hosts, "b.io"), None);
+    notes.put(Namespace::Hosts, "a.io", b"blobs are found by HEAD");
+    let folder = root.path().join(VERSION).join(Namespace::Hosts.name());
+    fs::rename(file_in(root.path(), Namespace::Hosts), folder.join(Digest::of(b"b.io").hex())).unwrap();
+    assert_eq!(notes.get(Namespace::Hosts, "b.io"), None);
 }
 
 #[test]
@@ -63,9 +63,9 @@ fn runs_at_the_same_time_do_not_disturb_each_other() {
             scope.spawn(move || {
                 let notes = book(root);
                 for _ in 0..100 {
-                    notes.put(Room::Blobs, "a.io", format!("of run {run}").repeat(1000).as_bytes());
+                    notes.put(Namespace::Blobs, "a.io", format!("of run {run}").repeat(1000).as_bytes());
                     // Somebody's note, whole; never two in one, never half of one.
-                    let note = notes.get(Room::Blobs, "a.io").expect("it is never broken");
+                    let note = notes.get(Namespace::Blobs, "a.io").expect("it is never broken");
                     let text = std::str::from_utf8(&note).unwrap();
                     assert_eq!(text, text[..8].repeat(1000));
                 }
@@ -81,28 +81,29 @@ fn what_nobody_used_for_long_goes_and_so_do_the_oldest_of_too_many() {
     let notes = book(root.path());
     let day = Duration::from_secs(24 * 3600);
     for (key, age) in [("new", 0), ("a week old", 7), ("two weeks old", 14), ("forgotten", 31)] {
-        notes.put(Room::Manifests, key, b"note");
+        notes.put(Namespace::Manifests, key, b"note");
         let name = Digest::of(key.as_bytes());
         let file = fs::File::options().append(true).open(root.path().join(VERSION).join("manifests").join(name.hex()));
         file.unwrap().set_modified(now - age * day).unwrap();
     }
     tidy(&root.path().join(VERSION), now, 2, u64::MAX);
-    let left = ["new", "a week old", "two weeks old", "forgotten"].map(|key| notes.get(Room::Manifests, key).is_some());
+    let left =
+        ["new", "a week old", "two weeks old", "forgotten"].map(|key| notes.get(Namespace::Manifests, key).is_some());
     assert_eq!(left, [true, true, false, false]);
     tidy(&root.path().join(VERSION), now, 2, 10);
-    assert_eq!(notes.get(Room::Manifests, "new"), None, "a single one that is too large goes as well");
+    assert_eq!(notes.get(Namespace::Manifests, "new"), None, "a single one that is too large goes as well");
 }
 
 #[test]
 fn a_note_that_is_used_stays() {
     let root = tempfile::tempdir().unwrap();
     let notes = book(root.path());
-    notes.put(Room::Blobs, "a.io", b"note");
-    let file = fs::File::options().append(true).open(file_in(root.path(), Room::Blobs)).unwrap();
+    notes.put(Namespace::Blobs, "a.io", b"note");
+    let file = fs::File::options().append(true).open(file_in(root.path(), Namespace::Blobs)).unwrap();
     file.set_modified(SystemTime::now() - UNUSED).unwrap();
-    notes.get(Room::Blobs, "a.io").unwrap();
+    notes.get(Namespace::Blobs, "a.io").unwrap();
     drop(notes);
-    assert!(book(root.path()).get(Room::Blobs, "a.io").is_some());
+    assert!(book(root.path()).get(Namespace::Blobs, "a.io").is_some());
 }
 
 #[cfg(unix)]
@@ -111,10 +112,10 @@ fn other_users_cannot_look() {
     use std::os::unix::fs::PermissionsExt;
     let root = tempfile::tempdir().unwrap();
     let notes = book(&root.path().join("caches"));
-    notes.put(Room::Blobs, "a.io", b"note");
+    notes.put(Namespace::Blobs, "a.io", b"note");
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o077;
     assert_eq!(mode(&root.path().join("caches")), 0);
-    assert_eq!(mode(&file_in(&root.path().join("caches"), Room::Blobs)), 0);
+    assert_eq!(mode(&file_in(&root.path().join("caches"), Namespace::Blobs)), 0);
 }
 
 #[test]
@@ -123,8 +124,8 @@ fn without_a_place_for_notes_nothing_is_noted_and_nothing_fails() {
     let blocked = root.path().join("a file");
     fs::write(&blocked, "").unwrap();
     let notes = book(&blocked);
-    notes.put(Room::Blobs, "a.io", b"note");
-    assert_eq!(notes.get(Room::Blobs, "a.io"), None);
+    notes.put(Namespace::Blobs, "a.io", b"note");
+    assert_eq!(notes.get(Namespace::Blobs, "a.io"), None);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A small pipeline around one table: what `explain` and the reference show, and `check` accepts.
 
-use sealift_core::plugin::{Plugin, Role, example, linked};
+use sealift_core::plugin::{Plugin, Role, example, plugins};
 
 use super::{Topic, topic::header};
 
@@ -39,11 +39,11 @@ fn list(kind: &str) -> Option<&'static Plugin> {
 }
 
 fn find(role: Role, kind: &str) -> Option<&'static Plugin> {
-    linked().into_iter().find(|plugin| plugin.role() == role && plugin.kind() == kind)
+    plugins().into_iter().find(|plugin| plugin.role() == role && plugin.kind() == kind)
 }
 
 fn any(role: Role) -> Option<&'static Plugin> {
-    linked().into_iter().find(|plugin| plugin.role() == role)
+    plugins().into_iter().find(|plugin| plugin.role() == role)
 }
 
 fn stage(plugin: &Plugin) -> String {

@@ -1,7 +1,7 @@
 //! The tables that a pipeline may have.
 
 use sealift_core::{
-    plugin::{Field, Plugin, Role, SectionPlugin, fields, linked, linked_sections},
+    plugin::{Field, Plugin, Role, SectionPlugin, fields, plugins, sections},
     schemars::{Schema, schema_for},
     spec::RunOptions,
 };
@@ -23,8 +23,8 @@ pub(crate) struct Topic {
 /// All of them: `run`, the stages by role and kind, the sections.
 pub(crate) fn topics() -> Vec<Topic> {
     let run = Topic { name: "run".into(), stage: None, defined_in: "sealift_core", schema: schema_for!(RunOptions) };
-    let stages = linked().into_iter().map(Topic::from);
-    let sections = linked_sections().into_iter().map(Topic::from);
+    let stages = plugins().into_iter().map(Topic::from);
+    let sections = sections().into_iter().map(Topic::from);
     std::iter::once(run).chain(stages).chain(sections).collect()
 }
 

@@ -1,7 +1,7 @@
 use sealift_core::{
     content::Digest,
     error::{Error, ErrorKind},
-    job::Moved,
+    job::CopyStats,
 };
 
 use super::*;
@@ -12,7 +12,7 @@ fn ended(job: u64, source: &str, target: &str, outcome: Outcome) -> Event {
 }
 
 fn copied(job: u64, source: &str, target: &str) -> Event {
-    ended(job, source, target, Outcome::Copied(Moved::default()))
+    ended(job, source, target, Outcome::Copied(CopyStats::default()))
 }
 
 fn written(format: SuccessListFormat, events: &[Event]) -> String {

@@ -139,5 +139,5 @@ pub(crate) fn laggard(options: TeeOptions) -> Error {
         ErrorKind::Unavailable,
         format!("took no bytes for {seconds} s while others waited for it, so it is served alone"),
     )
-    .retry(Retry::Soon)
+    .with_retry(Retry::Soon)
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::content::well_known;
 
 fn blob_of(content: &'static [u8], chunks: Vec<Result<Bytes>>) -> Blob {
-    Blob::new(Descriptor::to(well_known::OCI_LAYER_GZIP, content), stream::iter(chunks))
+    Blob::new(Descriptor::of_bytes(well_known::OCI_LAYER_GZIP, content), stream::iter(chunks))
 }
 
 fn chunk(bytes: &'static [u8]) -> Result<Bytes> {
@@ -54,7 +54,7 @@ async fn a_short_body_is_no_blob() {
 #[tokio::test]
 async fn of_an_unknown_length_any_chunk_may_be_the_last_one_and_is_kept_back() {
     let descriptor = |content: &[u8]| {
-        let known = Descriptor::to(well_known::OCI_LAYER_GZIP, content);
+        let known = Descriptor::of_bytes(well_known::OCI_LAYER_GZIP, content);
         Descriptor::new(known.media_type, known.digest, Descriptor::UNSIZED)
     };
     let chunks = || stream::iter(vec![chunk(b"hello"), chunk(b" "), chunk(b"world")]);
@@ -66,7 +66,7 @@ async fn of_an_unknown_length_any_chunk_may_be_the_last_one_and_is_kept_back() {
 #[tokio::test]
 async fn only_the_chunk_that_completes_it_waits_for_what_comes_after() {
     let (sender, receiver) = futures::channel::mpsc::unbounded();
-    let mut blob = Blob::new(Descriptor::to(well_known::OCI_LAYER_GZIP, b"hello world"), receiver);
+    let mut blob = Blob::new(Descriptor::of_bytes(well_known::OCI_LAYER_GZIP, b"hello world"), receiver);
     sender.unbounded_send(chunk(b"hello")).unwrap();
     assert_eq!(blob.next().await.unwrap().unwrap(), "hello", "it does not wait for the next one");
     sender.unbounded_send(chunk(b" world")).unwrap();
@@ -78,7 +78,7 @@ async fn only_the_chunk_that_completes_it_waits_for_what_comes_after() {
 #[tokio::test]
 async fn an_endless_body_is_left_at_the_first_byte_too_many() {
     let endless = stream::repeat_with(|| chunk(b"hello"));
-    let blob = Blob::new(Descriptor::to(well_known::OCI_LAYER_GZIP, b"hello"), endless);
+    let blob = Blob::new(Descriptor::of_bytes(well_known::OCI_LAYER_GZIP, b"hello"), endless);
     let (got, error) = drain(blob).await;
     assert_eq!(got, 0);
     assert!(error.unwrap().message().contains("more than the 5 bytes"));
@@ -174,7 +174,7 @@ async fn what_is_hashed_beside_another_blob_is_still_held_to_its_name() {
     let named = |fills: [u8; 3]| fills.map(|fill| part(fill).to_vec()).concat();
     let blob = |named: Vec<u8>, sent: [u8; 3]| {
         let chunks: Vec<_> = sent.map(|fill| Ok(part(fill))).into();
-        Blob::new(Descriptor::to(well_known::OCI_LAYER_GZIP, &named), stream::iter(chunks))
+        Blob::new(Descriptor::of_bytes(well_known::OCI_LAYER_GZIP, &named), stream::iter(chunks))
     };
     let (mut good, mut bad) = (blob(named([1, 2, 3]), [1, 2, 3]), blob(named([4, 5, 6]), [4, 9, 6]));
     for _ in 0..2 {

@@ -92,7 +92,7 @@ impl Descriptor {
     }
 
     /// A pointer to these bytes.
-    pub fn to(media_type: MediaType, bytes: &[u8]) -> Self {
+    pub fn of_bytes(media_type: MediaType, bytes: &[u8]) -> Self {
         Self::new(media_type, Digest::of(bytes), bytes.len() as u64)
     }
 
@@ -113,7 +113,7 @@ impl Descriptor {
     }
 
     /// The digest of the entry that this one describes, if it is an attestation as BuildKit writes them.
-    pub fn describes(&self) -> Option<Digest> {
+    pub fn attested_digest(&self) -> Option<Digest> {
         self.annotations.get("vnd.docker.reference.digest")?.parse().ok()
     }
 }

@@ -202,7 +202,7 @@ impl Manifest {
 
     /// A pointer to this manifest as lists of referrers have them: with its kind and annotations (distribution-spec
     /// v1.1, "Listing Referrers").
-    pub fn as_referrer(&self) -> Descriptor {
+    pub fn referrer_descriptor(&self) -> Descriptor {
         #[derive(Default, Deserialize)]
         struct Annotated {
             #[serde(default)]

@@ -14,29 +14,33 @@ pub mod well_known {
     use super::MediaType;
 
     /// OCI image index.
-    pub const OCI_INDEX: MediaType = MediaType::of("application/vnd.oci.image.index.v1+json");
+    pub const OCI_INDEX: MediaType = MediaType::from_static("application/vnd.oci.image.index.v1+json");
     /// OCI image manifest; artifacts use it too.
-    pub const OCI_MANIFEST: MediaType = MediaType::of("application/vnd.oci.image.manifest.v1+json");
+    pub const OCI_MANIFEST: MediaType = MediaType::from_static("application/vnd.oci.image.manifest.v1+json");
     /// OCI artifact manifest, a draft that was withdrawn but is still found.
-    pub const OCI_ARTIFACT: MediaType = MediaType::of("application/vnd.oci.artifact.manifest.v1+json");
+    pub const OCI_ARTIFACT: MediaType = MediaType::from_static("application/vnd.oci.artifact.manifest.v1+json");
     /// OCI image config.
-    pub const OCI_CONFIG: MediaType = MediaType::of("application/vnd.oci.image.config.v1+json");
+    pub const OCI_CONFIG: MediaType = MediaType::from_static("application/vnd.oci.image.config.v1+json");
     /// OCI layer, gzip.
-    pub const OCI_LAYER_GZIP: MediaType = MediaType::of("application/vnd.oci.image.layer.v1.tar+gzip");
+    pub const OCI_LAYER_GZIP: MediaType = MediaType::from_static("application/vnd.oci.image.layer.v1.tar+gzip");
     /// OCI empty descriptor.
-    pub const OCI_EMPTY: MediaType = MediaType::of("application/vnd.oci.empty.v1+json");
+    pub const OCI_EMPTY: MediaType = MediaType::from_static("application/vnd.oci.empty.v1+json");
     /// Docker manifest list.
-    pub const DOCKER_LIST: MediaType = MediaType::of("application/vnd.docker.distribution.manifest.list.v2+json");
+    pub const DOCKER_LIST: MediaType =
+        MediaType::from_static("application/vnd.docker.distribution.manifest.list.v2+json");
     /// Docker image manifest, version 2 schema 2.
-    pub const DOCKER_MANIFEST: MediaType = MediaType::of("application/vnd.docker.distribution.manifest.v2+json");
+    pub const DOCKER_MANIFEST: MediaType =
+        MediaType::from_static("application/vnd.docker.distribution.manifest.v2+json");
     /// Docker image config.
-    pub const DOCKER_CONFIG: MediaType = MediaType::of("application/vnd.docker.container.image.v1+json");
+    pub const DOCKER_CONFIG: MediaType = MediaType::from_static("application/vnd.docker.container.image.v1+json");
     /// Docker layer, gzip.
-    pub const DOCKER_LAYER_GZIP: MediaType = MediaType::of("application/vnd.docker.image.rootfs.diff.tar.gzip");
+    pub const DOCKER_LAYER_GZIP: MediaType =
+        MediaType::from_static("application/vnd.docker.image.rootfs.diff.tar.gzip");
     /// Docker image manifest, version 2 schema 1, unsigned.
-    pub const SCHEMA1: MediaType = MediaType::of("application/vnd.docker.distribution.manifest.v1+json");
+    pub const SCHEMA1: MediaType = MediaType::from_static("application/vnd.docker.distribution.manifest.v1+json");
     /// Docker image manifest, version 2 schema 1, signed.
-    pub const SCHEMA1_SIGNED: MediaType = MediaType::of("application/vnd.docker.distribution.manifest.v1+prettyjws");
+    pub const SCHEMA1_SIGNED: MediaType =
+        MediaType::from_static("application/vnd.docker.distribution.manifest.v1+prettyjws");
 
     /// Everything that may be asked for as a manifest, in the order of preference.
     pub const MANIFESTS: [MediaType; 7] =
@@ -45,7 +49,7 @@ pub mod well_known {
 
 impl MediaType {
     /// A media type that is known when the program is written.
-    pub const fn of(text: &'static str) -> Self {
+    pub const fn from_static(text: &'static str) -> Self {
         Self(Cow::Borrowed(text))
     }
 

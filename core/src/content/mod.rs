@@ -15,4 +15,4 @@ pub use digest::{Algorithm, Digest, DigestError, Hasher};
 pub use manifest::{Change, Links, Manifest, ManifestError};
 pub use media_type::{MediaType, well_known};
 pub use platform::{Platform, PlatformError};
-pub use reference::{ImageRef, Reference, ReferenceError, Repository, Suffix, Tag, Version};
+pub use reference::{FullReference, ImageRef, Reference, ReferenceError, ReferenceSuffix, Repository, Tag};

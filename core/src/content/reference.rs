@@ -27,7 +27,7 @@ pub struct Tag(Arc<str>);
 
 /// A version of a repository: a tag, which can move, or a digest, which cannot.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub enum Version {
+pub enum Reference {
     /// By tag.
     Tag(Tag),
     /// By digest.
@@ -40,12 +40,12 @@ pub struct ImageRef {
     /// The repository.
     pub repository: Repository,
     /// The tag or digest.
-    pub version: Version,
+    pub reference: Reference,
 }
 
 /// A reference as people write it: an image, and perhaps the tag that stands beside its digest.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Reference {
+pub struct FullReference {
     /// The image. A digest counts more than a tag.
     pub image: ImageRef,
     /// The tag that stands beside a digest, as in `app:v1@sha256:…`: what the image is called, not what is read.
@@ -111,13 +111,13 @@ impl Repository {
     }
 
     /// The image with this tag.
-    pub fn tagged(&self, tag: &Tag) -> ImageRef {
-        ImageRef { repository: self.clone(), version: Version::Tag(tag.clone()) }
+    pub fn with_tag(&self, tag: &Tag) -> ImageRef {
+        ImageRef { repository: self.clone(), reference: Reference::Tag(tag.clone()) }
     }
 
     /// The image with this digest.
-    pub fn at(&self, digest: &Digest) -> ImageRef {
-        ImageRef { repository: self.clone(), version: Version::Digest(digest.clone()) }
+    pub fn with_digest(&self, digest: &Digest) -> ImageRef {
+        ImageRef { repository: self.clone(), reference: Reference::Digest(digest.clone()) }
     }
 
     /// Splits a text into a repository and what follows it: nothing, `:…` or `@…`, both without the sign.
@@ -126,7 +126,7 @@ impl Repository {
     ///
     /// # Errors
     /// If the repository part is not valid.
-    pub fn split(text: &str) -> Result<(Self, Suffix<'_>), ReferenceError> {
+    pub fn parse_prefix(text: &str) -> Result<(Self, ReferenceSuffix<'_>), ReferenceError> {
         if text.is_empty() {
             return Err(ReferenceError::Empty);
         }
@@ -134,9 +134,9 @@ impl Repository {
         let (host, rest) = split_host(text);
         // The first `:` or `@` after the host ends the path: a path has neither.
         let (path, suffix) = match rest.find([':', '@']) {
-            Some(at) if rest.as_bytes()[at] == b':' => (&rest[..at], Suffix::Colon(&rest[at + 1..])),
-            Some(at) => (&rest[..at], Suffix::At(&rest[at + 1..])),
-            None => (rest, Suffix::None),
+            Some(at) if rest.as_bytes()[at] == b':' => (&rest[..at], ReferenceSuffix::Colon(&rest[at + 1..])),
+            Some(at) => (&rest[..at], ReferenceSuffix::At(&rest[at + 1..])),
+            None => (rest, ReferenceSuffix::None),
         };
         let repository = match host {
             Some(host) if !is_docker_hub(host) => Self::new(host, path)?,
@@ -152,7 +152,7 @@ impl Repository {
 
 /// The text after a repository name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Suffix<'a> {
+pub enum ReferenceSuffix<'a> {
     /// Nothing.
     None,
     /// The text after a colon.
@@ -169,13 +169,13 @@ impl Tag {
 
     /// The tag that lists the referrers of a digest where there is no API for that (distribution-spec v1.1, "Referrers
     /// tag schema"). None if the digest is longer than a tag may be, as that of sha512 is.
-    pub fn of_referrers(subject: &Digest) -> Option<Self> {
+    pub fn referrers_tag(subject: &Digest) -> Option<Self> {
         format!("{}-{}", subject.algorithm().name(), subject.hex()).parse().ok()
     }
 
     /// The digest that it is about, if its name says so: the fallback tag of referrers (`sha256-<hex>`,
     /// distribution-spec v1.1), or cosign's (`sha256-<hex>.sig`, `.att`, `.sbom`).
-    pub fn about(&self) -> Option<Digest> {
+    pub fn referenced_digest(&self) -> Option<Digest> {
         let (algorithm, rest) = self.0.split_once('-')?;
         let hex = rest.split_once('.').map_or(rest, |(hex, _)| hex);
         format!("{algorithm}:{hex}").parse().ok()
@@ -190,7 +190,7 @@ impl std::ops::Deref for Tag {
     }
 }
 
-impl Version {
+impl Reference {
     /// The tag, if it is one.
     pub fn tag(&self) -> Option<&Tag> {
         match self {
@@ -216,11 +216,11 @@ impl ImageRef {
     /// # Errors
     /// If it is not valid.
     pub fn parse_or_latest(text: &str) -> Result<Self, ReferenceError> {
-        Reference::parse_or_latest(text).map(|reference| reference.image)
+        FullReference::parse_or_latest(text).map(|reference| reference.image)
     }
 }
 
-impl Reference {
+impl FullReference {
     /// Reads a reference; without tag and digest it means `latest`.
     ///
     /// # Errors
@@ -327,8 +327,8 @@ impl FromStr for Repository {
     type Err = ReferenceError;
 
     fn from_str(text: &str) -> Result<Self, ReferenceError> {
-        match Self::split(text)? {
-            (repository, Suffix::None) => Ok(repository),
+        match Self::parse_prefix(text)? {
+            (repository, ReferenceSuffix::None) => Ok(repository),
             _ => Err(ReferenceError::Versioned(text.to_owned())),
         }
     }
@@ -338,24 +338,24 @@ impl FromStr for ImageRef {
     type Err = ReferenceError;
 
     fn from_str(text: &str) -> Result<Self, ReferenceError> {
-        text.parse().map(|Reference { image, .. }| image)
+        text.parse().map(|FullReference { image, .. }| image)
     }
 }
 
-impl FromStr for Reference {
+impl FromStr for FullReference {
     type Err = ReferenceError;
 
     fn from_str(text: &str) -> Result<Self, ReferenceError> {
-        let (repository, suffix) = Repository::split(text)?;
+        let (repository, suffix) = Repository::parse_prefix(text)?;
         let (version, beside) = match suffix {
-            Suffix::None => return Err(ReferenceError::Unversioned(text.to_owned())),
-            Suffix::At(digest) => (Version::Digest(digest.parse()?), None),
-            Suffix::Colon(rest) => match rest.split_once('@') {
-                Some((tag, digest)) => (Version::Digest(digest.parse()?), Some(tag.parse()?)),
-                None => (Version::Tag(rest.parse()?), None),
+            ReferenceSuffix::None => return Err(ReferenceError::Unversioned(text.to_owned())),
+            ReferenceSuffix::At(digest) => (Reference::Digest(digest.parse()?), None),
+            ReferenceSuffix::Colon(rest) => match rest.split_once('@') {
+                Some((tag, digest)) => (Reference::Digest(digest.parse()?), Some(tag.parse()?)),
+                None => (Reference::Tag(rest.parse()?), None),
             },
         };
-        Ok(Self { image: ImageRef { repository, version }, beside })
+        Ok(Self { image: ImageRef { repository, reference: version }, beside })
     }
 }
 
@@ -371,7 +371,7 @@ impl fmt::Display for Tag {
     }
 }
 
-impl fmt::Display for Version {
+impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tag(tag) => tag.fmt(f),
@@ -382,14 +382,14 @@ impl fmt::Display for Version {
 
 impl fmt::Display for ImageRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.version.tag().is_some() { ':' } else { '@' };
-        write!(f, "{}{sign}{}", self.repository, self.version)
+        let sign = if self.reference.tag().is_some() { ':' } else { '@' };
+        write!(f, "{}{sign}{}", self.repository, self.reference)
     }
 }
 
-impl fmt::Display for Reference {
+impl fmt::Display for FullReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ImageRef { repository, version } = &self.image;
+        let ImageRef { repository, reference: version } = &self.image;
         match &self.beside {
             Some(tag) => write!(f, "{repository}:{tag}@{version}"),
             None => self.image.fmt(f),
@@ -418,7 +418,7 @@ macro_rules! as_text {
     )+};
 }
 
-as_text!(Repository, Tag, ImageRef, Reference);
+as_text!(Repository, Tag, ImageRef, FullReference);
 
 #[cfg(test)]
 mod tests;

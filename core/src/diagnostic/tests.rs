@@ -3,7 +3,7 @@
 use super::*;
 
 fn place(text: &str, span: std::ops::Range<usize>) -> (usize, usize, usize, String) {
-    let place = Place::of("x", text, span);
+    let place = Location::of("x", text, span);
     (place.line, place.column, place.length, place.text)
 }
 
@@ -27,7 +27,7 @@ fn a_place_behind_the_end_or_inside_a_character_is_the_nearest_one() {
 #[test]
 fn a_line_is_quoted_without_its_end_and_without_what_moves_a_terminal() {
     assert_eq!(place("a\u{1b}[0m\tb\r\n", 0..1).3, "a\u{fffd}[0m\tb");
-    assert_eq!(Place::at("x", "one\r\ntwo\u{7}\r\n", 2, 1).text, "two\u{fffd}");
+    assert_eq!(Location::at("x", "one\r\ntwo\u{7}\r\n", 2, 1).text, "two\u{fffd}");
 }
 
 #[test]

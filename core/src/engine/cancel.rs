@@ -4,12 +4,12 @@ use tokio_util::sync::CancellationToken;
 
 /// Stops a run: first gently, then at once. Clones stop the same run.
 #[derive(Clone, Debug, Default)]
-pub struct Cancel {
+pub struct CancelHandle {
     gentle: CancellationToken,
     hard: CancellationToken,
 }
 
-impl Cancel {
+impl CancelHandle {
     /// Returns a handle for a run that is not stopped.
     pub fn new() -> Self {
         Self::default()

@@ -137,7 +137,7 @@ impl Copy<'_> {
             site.stage.root(self.job, target, root).await?;
         }
         if let Some(subject) = root.subject() {
-            site.stage.relate(&site.repository, &subject.digest, &[root]).await?;
+            site.stage.add_referrers(&site.repository, &subject.digest, &[root]).await?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use super::{outline::PresentParts, presence::JobGroup};
 use crate::{
     content::{Digest, ImageRef, Repository},
     error::{Error, ErrorKind},
-    job::{Job, Moved, Outcome},
+    job::{CopyStats, Job, Outcome},
     lock::lock,
     stage::{Push, StoreId},
 };
@@ -71,7 +71,7 @@ pub(super) struct Destination<'a> {
     /// True once the destination refuted `there`, which then counts as nothing.
     mistrusted: AtomicBool,
     failed: Mutex<Option<Error>>,
-    moved: Mutex<Moved>,
+    moved: Mutex<CopyStats>,
     deferred: AtomicBool,
 }
 
@@ -138,11 +138,11 @@ impl<'a> Destination<'a> {
         self.deferred.load(Ordering::Relaxed)
     }
 
-    pub(super) fn count(&self, add: impl FnOnce(&mut Moved)) {
+    pub(super) fn count(&self, add: impl FnOnce(&mut CopyStats)) {
         add(&mut lock(&self.moved));
     }
 
-    pub(super) fn moved(&self) -> Moved {
+    pub(super) fn moved(&self) -> CopyStats {
         lock(&self.moved).clone()
     }
 }

@@ -7,14 +7,14 @@ use std::{
 
 use super::stopwatch::Stopwatch;
 use crate::{
-    event::{Event, Observer},
+    event::{Event, EventListener},
     lock::lock,
     report::Slowest,
 };
 
 /// Hands events to the observer, one at a time. The first to see each of them is the stopwatch.
 pub(super) struct Events {
-    observer: Arc<dyn Observer>,
+    observer: Arc<dyn EventListener>,
     turn: Mutex<Stopwatch>,
     warnings: Mutex<Warnings>,
 }
@@ -40,7 +40,7 @@ impl Warnings {
 }
 
 impl Events {
-    pub(super) fn new(observer: &Arc<dyn Observer>) -> Self {
+    pub(super) fn new(observer: &Arc<dyn EventListener>) -> Self {
         Self { observer: Arc::clone(observer), turn: Mutex::default(), warnings: Mutex::default() }
     }
 

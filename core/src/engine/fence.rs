@@ -28,7 +28,7 @@ use crate::{
     job::{Job, Listing, Resolved},
     panic::panic_message,
     spec::{Named, OpenPipeline},
-    stage::{Fetch, Filter, Known, Lost, Offer, Push, Slot, StoreId, Verdict, Want},
+    stage::{Fetch, Filter, Lost, Push, RepositoryTags, ResolveMode, StoreId, Upload, UploadStart, Verdict},
 };
 
 /// Longer than everything that a stage may wait for: the commit of a blob at an object store, pauses that a registry
@@ -78,27 +78,27 @@ pub(super) async fn standing_still<D: Display>(passed: &AtomicU64, what: impl Fn
 /// Returns the error of an operation that made no progress within the time limit.
 pub(super) fn hung(what: impl Display) -> Error {
     Error::new(ErrorKind::Bug, format!("{what} for {} minutes", LIMIT.as_secs() / 60))
-        .hint("a plugin must answer or fail; its own limits should be shorter than this one")
+        .with_hint("a plugin must answer or fail; its own limits should be shorter than this one")
 }
 
 /// A slot that fails the blob when it breaks. How long it may stand still while it is filled is judged by the bytes
 /// that pass.
 struct FencedSlot {
     fence: Fence<dyn Push>,
-    inner: Box<dyn Slot>,
-    /// The error of `ready`, with which `fill` fails.
+    inner: Box<dyn Upload>,
+    /// The error of `ready`, with which `write` fails.
     broken: Option<Error>,
 }
 
 #[async_trait]
-impl Slot for FencedSlot {
-    async fn fill(self: Box<Self>, blob: Blob) -> Result<()> {
+impl Upload for FencedSlot {
+    async fn write(self: Box<Self>, blob: Blob) -> Result<()> {
         let Self { fence, inner, broken } = *self;
         if let Some(error) = broken {
             return Err(error);
         }
         // Reading is done within: the source may be the one that broke.
-        AssertUnwindSafe(inner.fill(blob)).catch_unwind().await.unwrap_or_else(|panic| {
+        AssertUnwindSafe(inner.write(blob)).catch_unwind().await.unwrap_or_else(|panic| {
             let (push, text) = (&fence.inner.kind, panic_message(&*panic));
             Err(Error::new(ErrorKind::Bug, format!("a stage broke while a blob went to the push `{push}`: {text}")))
         })
@@ -114,11 +114,11 @@ impl Slot for FencedSlot {
 }
 
 impl Fence<dyn Push> {
-    fn around_slot(&self, offer: Offer) -> Offer {
+    fn around_slot(&self, offer: UploadStart) -> UploadStart {
         match offer {
-            Offer::Want(inner) => {
+            UploadStart::Upload(inner) => {
                 let fence = Fence::new(self.role, self.inner.clone());
-                Offer::Want(Box::new(FencedSlot { fence, inner, broken: None }))
+                UploadStart::Upload(Box::new(FencedSlot { fence, inner, broken: None }))
             }
             other => other,
         }
@@ -171,24 +171,24 @@ impl<S: ?Sized> Fence<S> {
 
 #[async_trait]
 impl Filter for Fence<dyn Filter> {
-    fn versions(&self, listing: &mut Listing) {
-        self.or_pass_on("looked at names", || self.stage().versions(listing));
+    fn filter_tags(&self, listing: &mut Listing) {
+        self.or_pass_on("looked at names", || self.stage().filter_tags(listing));
     }
 
-    async fn choose(&self, listing: &mut Listing, from: &dyn Fetch) -> Result<()> {
-        self.call("chose versions", self.stage().choose(listing, from)).await
+    async fn select(&self, listing: &mut Listing, from: &dyn Fetch) -> Result<()> {
+        self.call("chose versions", self.stage().select(listing, from)).await
     }
 
-    fn entries(&self, entries: &mut Vec<Descriptor>) {
-        self.or_pass_on("looked at the entries of an index", || self.stage().entries(entries));
+    fn filter_entries(&self, entries: &mut Vec<Descriptor>) {
+        self.or_pass_on("looked at the entries of an index", || self.stage().filter_entries(entries));
     }
 
     fn drops_attestations(&self) -> bool {
         self.ask("said whether it drops attestations", || self.stage().drops_attestations()).unwrap_or_default()
     }
 
-    fn rewrites(&self) -> bool {
-        self.ask("said whether it rewrites", || self.stage().rewrites()).unwrap_or(true)
+    fn drops_entries(&self) -> bool {
+        self.ask("said whether it rewrites", || self.stage().drops_entries()).unwrap_or(true)
     }
 
     fn may_leave_nothing(&self) -> bool {
@@ -199,19 +199,19 @@ impl Filter for Fence<dyn Filter> {
         self.ask("said what it keeps", || self.stage().summary()).unwrap_or_default()
     }
 
-    async fn admit(&self, image: &Resolved, from: &dyn Fetch) -> Result<Verdict> {
-        self.call("judged an image", self.stage().admit(image, from)).await
+    async fn check(&self, image: &Resolved, from: &dyn Fetch) -> Result<Verdict> {
+        self.call("judged an image", self.stage().check(image, from)).await
     }
 }
 
 #[async_trait]
 impl Fetch for Fence<dyn Fetch> {
-    fn expect(&self, repository: &Repository) {
+    fn announce(&self, repository: &Repository) {
         // Nothing depends on it: what is broken breaks again when it is asked.
-        let _ = self.ask("heard what will be read", || self.stage().expect(repository));
+        let _ = self.ask("heard what will be read", || self.stage().announce(repository));
     }
 
-    async fn resolve(&self, image: &ImageRef, want: Want) -> Result<Resolved> {
+    async fn resolve(&self, image: &ImageRef, want: ResolveMode) -> Result<Resolved> {
         let resolved = self.call("resolved a name", self.stage().resolve(image, want)).await?;
         identity::resolved(&self.inner.kind, image, resolved)
     }
@@ -234,20 +234,20 @@ impl Fetch for Fence<dyn Fetch> {
         self.call("listed tags", self.stage().tags(repository)).await
     }
 
-    async fn tags_about(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Tag>> {
-        self.call("listed tags about an image", self.stage().tags_about(repository, subject)).await
+    async fn referrer_tags(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Tag>> {
+        self.call("listed tags about an image", self.stage().referrer_tags(repository, subject)).await
     }
 
-    async fn elsewhere(&self, item: &Descriptor) -> Vec<Repository> {
-        let answer = async { Ok(self.stage().elsewhere(item).await) };
+    async fn mount_hints(&self, item: &Descriptor) -> Vec<Repository> {
+        let answer = async { Ok(self.stage().mount_hints(item).await) };
         self.call("said where a blob is", answer).await.unwrap_or_default()
     }
 }
 
 #[async_trait]
 impl Push for Fence<dyn Push> {
-    fn place(&self, job: &Job) -> Result<Vec<ImageRef>> {
-        self.ask("named an image", || self.stage().place(job)).and_then(|places| places)
+    fn targets(&self, job: &Job) -> Result<Vec<ImageRef>> {
+        self.ask("named an image", || self.stage().targets(job)).and_then(|places| places)
     }
 
     fn keeps_apart(&self) -> bool {
@@ -258,24 +258,24 @@ impl Push for Fence<dyn Push> {
         self.or_pass_on("named its store", || self.stage().store(at))
     }
 
-    fn expect(&self, source: &Repository, targets: &[Repository]) {
-        let _ = self.ask("heard what will be written", || self.stage().expect(source, targets));
+    fn announce(&self, source: &Repository, targets: &[Repository]) {
+        let _ = self.ask("heard what will be written", || self.stage().announce(source, targets));
     }
 
-    async fn overview(&self, at: &Repository, wanted: usize) -> Result<Known> {
+    async fn overview(&self, at: &Repository, wanted: usize) -> Result<RepositoryTags> {
         self.call("looked a repository over", self.stage().overview(at, wanted)).await
     }
 
-    async fn survey(&self, at: &Repository) -> Result<Known> {
+    async fn survey(&self, at: &Repository) -> Result<RepositoryTags> {
         self.call("listed what a repository has", self.stage().survey(at)).await
     }
 
-    async fn current(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
-        self.call("looked a name up", self.stage().current(at)).await
+    async fn resolve(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
+        self.call("looked a name up", self.stage().resolve(at)).await
     }
 
-    async fn has(&self, at: &Repository, item: &Descriptor) -> Result<bool> {
-        self.call("looked for a blob", self.stage().has(at, item)).await
+    async fn blob_exists(&self, at: &Repository, item: &Descriptor) -> Result<bool> {
+        self.call("looked for a blob", self.stage().blob_exists(at, item)).await
     }
 
     fn keeps_children(&self, at: &Repository) -> bool {
@@ -290,16 +290,16 @@ impl Push for Fence<dyn Push> {
         self.call("prepared for an image", self.stage().prepare(at, replaces, blobs)).await
     }
 
-    async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer> {
+    async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<UploadStart> {
         let offer = self.call("was offered a blob", self.stage().offer(at, item, known_in)).await?;
         Ok(self.around_slot(offer))
     }
 
-    fn confirms(&self, at: &Repository) -> bool {
-        self.ask("said whether it confirms digests", || self.stage().confirms(at)).unwrap_or(false)
+    fn verifies_digest(&self, at: &Repository) -> bool {
+        self.ask("said whether it confirms digests", || self.stage().verifies_digest(at)).unwrap_or(false)
     }
 
-    async fn renew(&self, at: &Repository, item: &Descriptor) -> Result<Offer> {
+    async fn renew(&self, at: &Repository, item: &Descriptor) -> Result<UploadStart> {
         let offer = self.call("was offered a blob again", self.stage().renew(at, item)).await?;
         Ok(self.around_slot(offer))
     }
@@ -316,16 +316,16 @@ impl Push for Fence<dyn Push> {
         self.call("wrote a root", self.stage().root(job, at, manifest)).await
     }
 
-    async fn relate(&self, at: &Repository, subject: &Digest, referrers: &[&Manifest]) -> Result<()> {
-        self.call("listed what refers to an image", self.stage().relate(at, subject, referrers)).await
+    async fn add_referrers(&self, at: &Repository, subject: &Digest, referrers: &[&Manifest]) -> Result<()> {
+        self.call("listed what refers to an image", self.stage().add_referrers(at, subject, referrers)).await
     }
 
     async fn related(&self, at: &Repository, subject: &Digest, referrers: &[Descriptor]) -> Result<HashSet<Digest>> {
         self.call("looked for referrers", self.stage().related(at, subject, referrers)).await
     }
 
-    async fn finish(&self) -> Result<()> {
-        self.call("finished", self.stage().finish()).await
+    async fn close(&self) -> Result<()> {
+        self.call("finished", self.stage().close()).await
     }
 
     fn lost(&self) -> Vec<Lost> {

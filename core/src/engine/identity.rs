@@ -16,7 +16,7 @@ use crate::{
 /// and with the manifest that came along.
 pub(super) fn resolved(fetch: &str, image: &ImageRef, resolved: Resolved) -> Result<Resolved> {
     let found = &resolved.descriptor;
-    if let Some(asked) = image.version.digest().filter(|asked| **asked != found.digest) {
+    if let Some(asked) = image.reference.digest().filter(|asked| **asked != found.digest) {
         return Err(other(fetch, format_args!("image `{asked}`"), &found.digest));
     }
     if let Some(manifest) = &resolved.manifest {
@@ -58,11 +58,12 @@ fn same_manifest(fetch: &str, item: &Descriptor, manifest: &Manifest) -> Result<
 
 fn other(fetch: &str, asked: impl Display, found: impl Display) -> Error {
     let message = format!("the fetch `{fetch}` was asked for the {asked} and handed on `{found}`");
-    Error::new(ErrorKind::Bug, message).hint("this is a mistake in the plugin: the bytes of an image may not change")
+    Error::new(ErrorKind::Bug, message)
+        .with_hint("this is a mistake in the plugin: the bytes of an image may not change")
 }
 
 /// Programs that pull compare sizes, and would refuse content of another size than its descriptor says.
 fn other_size(what: impl Display, found: u64, asked: u64) -> Error {
     let message = format!("the {what} has {found} bytes, and its descriptor says {asked}");
-    Error::new(ErrorKind::Corrupt, message).retry(Retry::Never)
+    Error::new(ErrorKind::Corrupt, message).with_retry(Retry::Never)
 }

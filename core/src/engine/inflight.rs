@@ -15,10 +15,10 @@ use tokio::sync::Notify;
 
 use super::mount_candidates::MountCandidates;
 use crate::{
+    cache::Cache,
     content::{Digest, Repository},
     error::Error,
     lock::lock,
-    notes::Notes,
     stage::StoreId,
 };
 
@@ -114,7 +114,7 @@ impl Inflight {
             }
         }
         let seen_in = there.map(|there| known.firsts[there.first as usize].clone());
-        let hearsay = known.hearsay.get_or_insert_with(|| MountCandidates::read(&engine.pipeline.notes, store));
+        let hearsay = known.hearsay.get_or_insert_with(|| MountCandidates::read(&engine.pipeline.cache, store));
         let by_hearsay = seen_in.is_none();
         let known_in = seen_in.or_else(|| hearsay.of(digest, repository).cloned());
         let in_doubt = known.doubted.contains(digest);
@@ -136,7 +136,7 @@ impl Inflight {
     pub(super) fn has_heard_of(engine: &super::RunState, store: &StoreId, repository: &Repository) -> bool {
         let mut stores = lock(&engine.once.stores);
         let known = stores.entry(store.clone()).or_default();
-        let hearsay = known.hearsay.get_or_insert_with(|| MountCandidates::read(&engine.pipeline.notes, store));
+        let hearsay = known.hearsay.get_or_insert_with(|| MountCandidates::read(&engine.pipeline.cache, store));
         hearsay.names(repository) || known.firsts.contains(repository)
     }
 
@@ -161,7 +161,7 @@ impl Inflight {
     }
 
     /// Notes which repositories have which blobs, for later runs.
-    pub(super) fn write_down(&self, notes: &Notes) {
+    pub(super) fn write_down(&self, notes: &Cache) {
         for (id, store) in lock(&self.stores).iter() {
             let seen = store.there.iter().map(|(digest, there)| (&store.firsts[there.first as usize], digest));
             if let Some(hearsay) = &store.hearsay {

@@ -96,8 +96,8 @@ pub(super) async fn run(engine: &Arc<RunState>, work: &Work) -> Ended {
     }
     engine.events.tell(&Event::JobStarted { job: work.job.id, source: work.job.source.clone() });
     // Only a filter that may cut an index makes one worth looking at again.
-    let rewrites = engine.pipeline.filters.iter().any(|filter| filter.stage.rewrites());
-    let kept = Kept::new(&*engine.pipeline.fetch.stage, &engine.pipeline.notes);
+    let rewrites = engine.pipeline.filters.iter().any(|filter| filter.stage.drops_entries());
+    let kept = Kept::new(&*engine.pipeline.fetch.stage, &engine.pipeline.cache);
     let doing = JobRun { engine, work, rewrites, kept };
     doing.run(places, ended).await
 }
@@ -192,7 +192,7 @@ impl<'a> JobRun<'a> {
         self.kept.keep(&root);
         let resolved = Resolved { descriptor: root.descriptor(), manifest: Some(root.clone()), ..resolved };
         for (at, filter) in self.engine.pipeline.filters.iter().enumerate() {
-            if let Verdict::Drop(reason) = filter.stage.admit(&resolved, &self.kept).await? {
+            if let Verdict::Drop(reason) = filter.stage.check(&resolved, &self.kept).await? {
                 self.skip_filtered(&mut goals.open, at, &reason, ended);
                 return Ok(None);
             }
@@ -233,7 +233,7 @@ impl<'a> JobRun<'a> {
             let keeps = filter.stage.summary().map(|keeps| format!(" ({keeps})")).unwrap_or_default();
             let message = format!("`{source}` was named by {rule}, and the filter `{kind}`{keeps} drops it: {reason}");
             if !self.engine.options().allow_empty {
-                let error = Error::new(ErrorKind::Unsupported, message).hint(MAY_BE_EMPTY);
+                let error = Error::new(ErrorKind::Unsupported, message).with_hint(MAY_BE_EMPTY);
                 return open.drain(..).for_each(|goal| ended.end(goal.place, Outcome::Failed(error.clone())));
             }
             self.engine.events.warn(message);

@@ -12,12 +12,12 @@ use tokio::sync::OnceCell;
 
 use crate::{
     blob::Blob,
+    cache::Cache,
     content::{Descriptor, Digest, ImageRef, Manifest, Repository, Tag},
     error::Result,
     job::Resolved,
     lock::lock,
-    notes::Notes,
-    stage::{Fetch, Want},
+    stage::{Fetch, ResolveMode},
 };
 
 /// Blobs up to this many bytes are kept; configs are, layers are not.
@@ -27,14 +27,14 @@ const KEEP: u64 = 1 << 20;
 pub(super) struct Kept<'a> {
     fetch: &'a dyn Fetch,
     /// The notes that keep indexes: a rerun looks for the manifests that they list.
-    notes: &'a Notes,
+    notes: &'a Cache,
     /// In a cell, because two indexes of one image may ask for the same child at the same time.
     manifests: Mutex<HashMap<Digest, Arc<OnceCell<Manifest>>>>,
     blobs: Mutex<HashMap<Digest, Bytes>>,
 }
 
 impl<'a> Kept<'a> {
-    pub(super) fn new(fetch: &'a dyn Fetch, notes: &'a Notes) -> Self {
+    pub(super) fn new(fetch: &'a dyn Fetch, notes: &'a Cache) -> Self {
         Self { fetch, notes, manifests: Mutex::default(), blobs: Mutex::default() }
     }
 
@@ -77,11 +77,11 @@ impl<'a> Kept<'a> {
 
 #[async_trait]
 impl Fetch for Kept<'_> {
-    fn expect(&self, repository: &Repository) {
-        self.fetch.expect(repository);
+    fn announce(&self, repository: &Repository) {
+        self.fetch.announce(repository);
     }
 
-    async fn resolve(&self, image: &ImageRef, want: Want) -> Result<Resolved> {
+    async fn resolve(&self, image: &ImageRef, want: ResolveMode) -> Result<Resolved> {
         self.fetch.resolve(image, want).await
     }
 
@@ -118,11 +118,11 @@ impl Fetch for Kept<'_> {
         self.fetch.tags(repository).await
     }
 
-    async fn tags_about(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Tag>> {
-        self.fetch.tags_about(repository, subject).await
+    async fn referrer_tags(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Tag>> {
+        self.fetch.referrer_tags(repository, subject).await
     }
 
-    async fn elsewhere(&self, item: &Descriptor) -> Vec<Repository> {
-        self.fetch.elsewhere(item).await
+    async fn mount_hints(&self, item: &Descriptor) -> Vec<Repository> {
+        self.fetch.mount_hints(item).await
     }
 }

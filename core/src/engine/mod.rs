@@ -35,28 +35,28 @@ mod yields;
 
 use std::sync::Arc;
 
-pub use cancel::Cancel;
+pub use cancel::CancelHandle;
 
 use crate::{
     diagnostic::Diagnostic,
     error::{Error, ErrorKind},
-    event::{Event, Observer},
-    report::{Failed, Failure, Report},
+    event::{Event, EventListener},
+    report::{FailedItem, Failure, Report},
     spec::Pipeline,
 };
 use run_state::{RunMode, RunState};
 
 /// Runs a pipeline to its end, and tells `observer` everything that happens.
-pub async fn run(pipeline: &Pipeline, cancel: &Cancel, observer: &Arc<dyn Observer>) -> Report {
+pub async fn run(pipeline: &Pipeline, cancel: &CancelHandle, observer: &Arc<dyn EventListener>) -> Report {
     start(pipeline, cancel, observer, RunMode::Copy).await
 }
 
 /// Tells `observer` what a run would do, image by image. Reads only.
-pub async fn plan(pipeline: &Pipeline, cancel: &Cancel, observer: &Arc<dyn Observer>) -> Report {
+pub async fn plan(pipeline: &Pipeline, cancel: &CancelHandle, observer: &Arc<dyn EventListener>) -> Report {
     start(pipeline, cancel, observer, RunMode::Plan).await
 }
 
-async fn start(pipeline: &Pipeline, cancel: &Cancel, observer: &Arc<dyn Observer>, mode: RunMode) -> Report {
+async fn start(pipeline: &Pipeline, cancel: &CancelHandle, observer: &Arc<dyn EventListener>, mode: RunMode) -> Report {
     match pipeline.open() {
         Ok(stages) => passes::run(RunState::new(stages, cancel, observer, mode)).await,
         Err(diagnostics) => not_opened(&diagnostics, observer),
@@ -64,12 +64,12 @@ async fn start(pipeline: &Pipeline, cancel: &Cancel, observer: &Arc<dyn Observer
 }
 
 /// The report of a run whose stages could not be built.
-fn not_opened(diagnostics: &[Diagnostic], observer: &Arc<dyn Observer>) -> Report {
+fn not_opened(diagnostics: &[Diagnostic], observer: &Arc<dyn EventListener>) -> Report {
     let failures = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).map(|diagnostic| {
         let error = Error::new(ErrorKind::Unsupported, diagnostic.to_string());
-        let error = diagnostic.hint.clone().map_or(error.clone(), |hint| error.hint(hint));
+        let error = diagnostic.hint.clone().map_or(error.clone(), |hint| error.with_hint(hint));
         observer.on(&Event::ListingFailed { repository: None, error: error.clone() });
-        Failure::new(Failed::Listing { repository: None }, &error)
+        Failure::new(FailedItem::Listing { repository: None }, &error)
     });
     let failures: Vec<_> = failures.collect();
     let report = Report { failed: failures.len() as u64, failures, ..Report::default() };

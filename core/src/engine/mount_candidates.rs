@@ -9,8 +9,8 @@ use std::{
 };
 
 use crate::{
+    cache::{Cache, Namespace},
     content::{Digest, Repository},
-    notes::{Notes, Room},
     stage::StoreId,
 };
 
@@ -27,8 +27,8 @@ pub(super) struct MountCandidates {
 
 impl MountCandidates {
     /// Reads the notes of earlier runs. Lines that cannot be parsed are left out.
-    pub(super) fn read(notes: &Notes, store: &StoreId) -> Self {
-        let note = notes.get(Room::Blobs, &store.to_string()).unwrap_or_default();
+    pub(super) fn read(notes: &Cache, store: &StoreId) -> Self {
+        let note = notes.get(Namespace::Blobs, &store.to_string()).unwrap_or_default();
         let mut found = Self::default();
         for line in std::str::from_utf8(&note).unwrap_or_default().lines().take(2 * MOST) {
             if let Some(repository) = line.strip_prefix("in ") {
@@ -61,7 +61,7 @@ impl MountCandidates {
     /// Notes what this run saw, and what is still believed of earlier ones as far as there is room.
     pub(super) fn write<'a>(
         &'a self,
-        notes: &Notes,
+        notes: &Cache,
         store: &StoreId,
         seen: impl Iterator<Item = (&'a Repository, &'a Digest)>,
     ) {
@@ -82,7 +82,7 @@ impl MountCandidates {
             let _ = writeln!(text, "in {repository}"); // a text takes everything
             digests.iter().for_each(|digest| _ = writeln!(text, "{digest}"));
         }
-        notes.put(Room::Blobs, &store.to_string(), text.as_bytes());
+        notes.put(Namespace::Blobs, &store.to_string(), text.as_bytes());
     }
 }
 
@@ -91,17 +91,17 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
-    use crate::notes::Notebook;
+    use crate::cache::CacheStore;
 
     #[derive(Default)]
     struct Page(Mutex<Option<bytes::Bytes>>);
 
-    impl Notebook for Page {
-        fn get(&self, _: Room, _: &str) -> Option<bytes::Bytes> {
+    impl CacheStore for Page {
+        fn get(&self, _: Namespace, _: &str) -> Option<bytes::Bytes> {
             self.0.lock().unwrap().clone()
         }
 
-        fn put(&self, _: Room, _: &str, note: &[u8]) {
+        fn put(&self, _: Namespace, _: &str, note: &[u8]) {
             *self.0.lock().unwrap() = Some(bytes::Bytes::copy_from_slice(note));
         }
     }
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn what_was_seen_is_known_to_the_next_run_and_what_it_did_not_touch_stays_known() {
-        let (notes, store) = (Notes::in_book(Arc::new(Page::default())), StoreId::new("r.io"));
+        let (notes, store) = (Cache::new(Arc::new(Page::default())), StoreId::new("r.io"));
         let (a, b) = (repository("a"), repository("b"));
         MountCandidates::default().write(&notes, &store, [(&a, &digest(1)), (&a, &digest(2))].into_iter());
         MountCandidates::read(&notes, &store).write(&notes, &store, [(&b, &digest(2)), (&b, &digest(3))].into_iter());
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_repository_that_did_not_have_one_is_not_asked_for_others_nor_noted_again() {
-        let (notes, store) = (Notes::in_book(Arc::new(Page::default())), StoreId::new("r.io"));
+        let (notes, store) = (Cache::new(Arc::new(Page::default())), StoreId::new("r.io"));
         let (a, b) = (repository("a"), repository("b"));
         MountCandidates::default().write(&notes, &store, [(&a, &digest(1)), (&b, &digest(2))].into_iter());
         let mut known = MountCandidates::read(&notes, &store);
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn no_more_is_noted_than_there_is_room_for_and_news_go_first() {
-        let (notes, store) = (Notes::in_book(Arc::new(Page::default())), StoreId::new("r.io"));
+        let (notes, store) = (Cache::new(Arc::new(Page::default())), StoreId::new("r.io"));
         let (old, new) = (repository("old"), repository("new"));
         let digests: Vec<Digest> = (0..MOST + 50).map(digest).collect();
         MountCandidates::default().write(&notes, &store, digests[..MOST].iter().map(|digest| (&old, digest)));

@@ -21,7 +21,7 @@ use crate::{
     error::{Error, ErrorKind, Result, Retry},
     event::Event,
     job::{Listing, Outcome, Skip},
-    report::{Failed, Failure, Filtered, Report},
+    report::{FailedItem, Failure, FilterStats, Report},
     stage::Lost,
 };
 
@@ -101,10 +101,10 @@ struct Run {
 
 impl Run {
     fn new(engine: Arc<RunState>) -> Self {
-        let filters = engine.pipeline.filters.iter().map(|filter| Filtered {
+        let filters = engine.pipeline.filters.iter().map(|filter| FilterStats {
             filter: filter.kind.to_string(),
             keeps: filter.stage.summary().unwrap_or_default(),
-            ..Filtered::default()
+            ..FilterStats::default()
         });
         let report = Report { name: engine.pipeline.name.clone(), filters: filters.collect(), ..Report::default() };
         Self {
@@ -146,10 +146,10 @@ impl Run {
                 break;
             }
             self.round += 1;
-            self.report.rounds = self.round;
+            self.report.passes = self.round;
             self.engine.once.forgive();
             let count = failed.len() + listings.len();
-            self.engine.events.tell(&Event::RoundStarted { round: self.round, failed: count });
+            self.engine.events.tell(&Event::PassStarted { round: self.round, failed: count });
             for unlisted in listings {
                 match unlisted {
                     Unlisted::Found(repository) => self.list(Some(repository)).await,
@@ -304,7 +304,7 @@ impl Run {
         for TargetEnd { place, outcome } in ends {
             let repeat = match &outcome {
                 Outcome::Failed(error) if is_retryable(error) && self.has_rounds_left() => {
-                    if let Retry::After(after) = error.retry_advice() {
+                    if let Retry::After(after) = error.retry() {
                         wait = wait.max(after);
                     }
                     true
@@ -352,7 +352,7 @@ impl Run {
         match outcome {
             Outcome::Failed(error) if error.is_cancelled() => self.report.unfinished += 1,
             Outcome::Failed(error) => {
-                let what = Failed::Image { source: work.job.source.clone(), target };
+                let what = FailedItem::Image { source: work.job.source.clone(), target };
                 self.note_failure(work.job.id, what, error);
             }
             Outcome::Skipped(skip) => {
@@ -408,13 +408,13 @@ impl Run {
                 self.engine.events.warn(why);
                 continue;
             }
-            let error = Error::new(ErrorKind::NotFound, why).hint(MAY_BE_EMPTY);
+            let error = Error::new(ErrorKind::NotFound, why).with_hint(MAY_BE_EMPTY);
             self.engine.events.tell(&Event::ListingFailed { repository: repository.clone(), error: error.clone() });
-            self.note_failure(u64::MAX, Failed::Listing { repository }, &error);
+            self.note_failure(u64::MAX, FailedItem::Listing { repository }, &error);
         }
     }
 
-    fn note_failure(&mut self, job: u64, what: Failed, error: &Error) {
+    fn note_failure(&mut self, job: u64, what: FailedItem, error: &Error) {
         self.failures.push((job, Failure::new(what, error)));
     }
 
@@ -432,18 +432,18 @@ impl Run {
         if self.engine.mode == RunMode::Plan {
             return;
         }
-        self.engine.once.write_down(&self.engine.pipeline.notes);
+        self.engine.once.write_down(&self.engine.pipeline.cache);
         let pushes = self.engine.pipeline.pushes.clone();
         for push in &pushes {
             let result = tokio::select! {
-                result = push.stage.finish() => result,
+                result = push.stage.close() => result,
                 () = self.engine.cancel.stopped() => return,
             };
             for lost in push.stage.lost() {
                 self.take_back(&push.kind, lost);
             }
             if let Err(error) = result {
-                self.note_failure(u64::MAX, Failed::Finish { push: push.kind.to_string() }, &error);
+                self.note_failure(u64::MAX, FailedItem::Finish { push: push.kind.to_string() }, &error);
             }
         }
     }
@@ -460,7 +460,7 @@ impl Run {
             outcome: Outcome::Failed(error.clone()),
             again: false,
         });
-        self.note_failure(job, Failed::Image { source, target: Some(at) }, &error);
+        self.note_failure(job, FailedItem::Image { source, target: Some(at) }, &error);
     }
 
     fn into_report(mut self) -> Report {
@@ -469,7 +469,7 @@ impl Run {
         self.report.failures = self.failures.into_iter().map(|(_, failure)| failure).collect();
         self.report.interrupted = self.engine.cancel.is_stopping();
         (self.report.slowest, self.report.restarts) = self.engine.events.slowest();
-        self.report.tallies = self.engine.pipeline.tallies.read();
+        self.report.counters = self.engine.pipeline.counters.read();
         self.report.warnings = self.engine.events.warnings();
         self.report
     }

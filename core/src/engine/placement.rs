@@ -29,7 +29,7 @@ pub(super) struct Claimed {
 pub(super) fn claim(engine: &RunState, job: &Job, batch: &JobGroup, later_wins: bool, ended: &mut Ended) -> Claimed {
     let mut claimed = Claimed::default();
     for (push, stage) in engine.pipeline.pushes.iter().enumerate() {
-        let targets = match stage.stage.place(job) {
+        let targets = match stage.stage.targets(job) {
             Ok(targets) => targets,
             Err(error) => {
                 ended.ends.push(TargetEnd { place: None, outcome: Outcome::Failed(error) });
@@ -59,15 +59,15 @@ pub(super) fn claim(engine: &RunState, job: &Job, batch: &JobGroup, later_wins: 
 
 pub(super) fn taken(at: &ImageRef, first: &str, second: &str) -> Error {
     let message = format!("`{at}` was already given to another image: by {first}, and now by {second}");
-    Error::new(ErrorKind::Conflict, message).hint("let one of the two rules write another name")
+    Error::new(ErrorKind::Conflict, message).with_hint("let one of the two rules write another name")
 }
 
 /// Returns the failure of a job that has no target at any destination.
 pub(super) fn nowhere(job: &Job) -> TargetEnd {
     let message = format!("no destination has a place for `{}` ({})", job.source, job.rule);
     let error = match job.targets.is_empty() {
-        true => Error::new(ErrorKind::Bug, message).hint("the push of this pipeline names no place for it"),
-        false => Error::new(ErrorKind::Conflict, message).hint("let a [[push]] write where the rule sends it"),
+        true => Error::new(ErrorKind::Bug, message).with_hint("the push of this pipeline names no place for it"),
+        false => Error::new(ErrorKind::Conflict, message).with_hint("let a [[push]] write where the rule sends it"),
     };
     TargetEnd { place: None, outcome: Outcome::Failed(error) }
 }

@@ -18,10 +18,10 @@ use std::{
 use tokio::{sync::OnceCell, time::timeout};
 
 use crate::{
-    content::{Descriptor, Digest, ImageRef, MediaType, Repository, Version},
+    content::{Descriptor, Digest, ImageRef, MediaType, Reference, Repository},
     error::{Error, ErrorKind, Result},
     lock::lock,
-    stage::{Known, Push},
+    stage::{Push, RepositoryTags},
 };
 
 /// The presence of a target, as known before the source is asked.
@@ -40,7 +40,7 @@ pub(super) enum Presence {
 /// tag is fast.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-type Survey = OnceCell<Known>;
+type Survey = OnceCell<RepositoryTags>;
 
 /// A child manifest that was written, or is being written.
 type Written = Arc<OnceCell<()>>;
@@ -99,11 +99,11 @@ impl JobGroup {
             return Ok(true);
         }
         let cell = Arc::clone(lock(&self.found).entry(key).or_default().entry(item.digest.clone()).or_default());
-        cell.get_or_try_init(|| stage.has(at, item)).await.copied()
+        cell.get_or_try_init(|| stage.blob_exists(at, item)).await.copied()
     }
 
     /// Looks at what the survey of a repository told, if there was one.
-    pub(super) fn known<T>(&self, push: usize, at: &Repository, look: impl FnOnce(&Known) -> T) -> Option<T> {
+    pub(super) fn known<T>(&self, push: usize, at: &Repository, look: impl FnOnce(&RepositoryTags) -> T) -> Option<T> {
         let survey = lock(&self.surveys).get(&(push, at.clone())).cloned();
         survey.as_ref().and_then(|survey| survey.get()).map(look)
     }
@@ -153,21 +153,21 @@ pub(super) async fn presence(
     at: &ImageRef,
     batch: &JobGroup,
 ) -> Result<Presence> {
-    let Version::Tag(tag) = &at.version else { return Ok(Presence::Ask) };
+    let Reference::Tag(tag) = &at.reference else { return Ok(Presence::Ask) };
     let cell = batch.survey(surveys, push, &at.repository);
     let mut mine = None;
     let known = cell.get_or_try_init(|| async {
         if batch.size > 1 {
             match saving(at, stage.overview(&at.repository, batch.size)).await? {
-                Known::Ask => {}
+                RepositoryTags::Unknown => {}
                 known => return Ok(known),
             }
         }
-        let current = stage.current(at).await?;
+        let current = stage.resolve(at).await?;
         let there = current.is_some();
         mine = Some(current);
         match there || batch.size < 2 {
-            true => Ok(Known::Ask),
+            true => Ok(RepositoryTags::Unknown),
             false => saving(at, stage.survey(&at.repository)).await,
         }
     });
@@ -181,28 +181,28 @@ pub(super) async fn presence(
 
 /// The answer to a question that only saves others: without one, each tag is asked for. A verdict stays one: on the
 /// login, on a project that does not exist, on a broken plugin.
-async fn saving(at: &ImageRef, answer: impl Future<Output = Result<Known>>) -> Result<Known> {
+async fn saving(at: &ImageRef, answer: impl Future<Output = Result<RepositoryTags>>) -> Result<RepositoryTags> {
     use ErrorKind::{Bug, Cancelled, Denied, NotFound};
     let of_all = |error: &Error| matches!(error.kind(), Cancelled | Denied | NotFound | Bug);
     match timeout(PATIENCE, answer).await {
         Ok(Err(error)) if !of_all(&error) => {
             tracing::debug!(repository = %at.repository, %error, "what is there cannot be listed, so each tag is asked for");
-            Ok(Known::Ask)
+            Ok(RepositoryTags::Unknown)
         }
         Ok(answer) => answer,
         Err(_) => {
             tracing::debug!(repository = %at.repository, "listing what is there takes long, so each tag is asked for");
-            Ok(Known::Ask)
+            Ok(RepositoryTags::Unknown)
         }
     }
 }
 
-impl Known {
+impl RepositoryTags {
     /// Returns true if some tag points to this digest.
     pub(super) fn points_to(&self, digest: &Digest) -> bool {
         match self {
             Self::All(tags) | Self::Images(tags) => tags.values().any(|known| known == digest),
-            Self::Names(_) | Self::Nothing | Self::Ask => false,
+            Self::Names(_) | Self::Empty | Self::Unknown => false,
         }
     }
 
@@ -211,22 +211,22 @@ impl Known {
         match self {
             Self::All(tags) | Self::Images(tags) => Some(!tags.is_empty()),
             Self::Names(names) => Some(!names.is_empty()),
-            Self::Nothing => Some(false),
-            Self::Ask => None,
+            Self::Empty => Some(false),
+            Self::Unknown => None,
         }
     }
 
     /// Returns the presence of one tag according to this answer.
     fn of_tag(&self, tag: &crate::content::Tag) -> Presence {
         match self {
-            Self::Images(tags) if !tags.contains_key(tag) && tag.about().is_some() => Presence::Ask,
+            Self::Images(tags) if !tags.contains_key(tag) && tag.referenced_digest().is_some() => Presence::Ask,
             Self::All(tags) | Self::Images(tags) => {
                 let bare = |digest: &Digest| Descriptor::new(MediaType::default(), digest.clone(), Descriptor::UNSIZED);
                 tags.get(tag).map_or(Presence::Absent, |digest| Presence::Is(bare(digest)))
             }
             Self::Names(tags) if !tags.contains(tag) => Presence::Absent,
-            Self::Nothing => Presence::Absent,
-            Self::Names(_) | Self::Ask => Presence::Ask,
+            Self::Empty => Presence::Absent,
+            Self::Names(_) | Self::Unknown => Presence::Ask,
         }
     }
 }

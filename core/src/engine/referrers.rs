@@ -14,10 +14,10 @@ use super::{
     tree::{Tree, TreeReader},
 };
 use crate::{
-    content::{Descriptor, Digest, ImageRef, Manifest, Tag, Version},
+    content::{Descriptor, Digest, ImageRef, Manifest, Reference, Tag},
     error::{ErrorKind, Result},
     spec::IndexMode,
-    stage::{Fetch, Want},
+    stage::{Fetch, ResolveMode},
 };
 
 /// Manifests about one image that are copied. Referrers have referrers (a signature of an SBOM), so an image of a
@@ -77,7 +77,7 @@ async fn all(copy: &Copy<'_>, subjects: Vec<Digest>, sites: &[Destination<'_>]) 
 async fn ask(copy: &Copy<'_>, subject: Digest) -> Result<About> {
     let source = &copy.job.source.repository;
     let entries = copy.kept.referrers(source, &subject).await?;
-    let tags = copy.kept.tags_about(source, &subject).await?;
+    let tags = copy.kept.referrer_tags(source, &subject).await?;
     Ok(About { subject, entries, tags })
 }
 
@@ -134,7 +134,7 @@ async fn related(site: &Destination<'_>, subject: &Digest, entries: &[Descriptor
 async fn has_unrelated(site: &Destination<'_>, subject: &Digest, referrer: &Manifest) -> bool {
     let names_it = referrer.subject().is_some_and(|named| named.digest == *subject);
     let ask = !names_it && !site.is_over() && site.had_the_image;
-    ask && site.stage.has(&site.repository, &referrer.descriptor()).await.unwrap_or(false)
+    ask && site.stage.blob_exists(&site.repository, &referrer.descriptor()).await.unwrap_or(false)
 }
 
 /// Makes referrers findable where the destination does not do so by itself.
@@ -144,22 +144,22 @@ async fn relate(copy: &Copy<'_>, subject: &Digest, referrers: &[Manifest], site:
     }
     let referrers: Vec<&Manifest> = referrers.iter().collect();
     if !referrers.is_empty()
-        && let Err(error) = site.stage.relate(&site.repository, subject, &referrers).await
+        && let Err(error) = site.stage.add_referrers(&site.repository, subject, &referrers).await
     {
         return site.fail(error);
     }
     // The fallback tag of the source says no more than stands there now; it would take entries of others away.
-    let listed = Tag::of_referrers(subject).map(|tag| at(site, &tag));
+    let listed = Tag::referrers_tag(subject).map(|tag| at(site, &tag));
     listed.into_iter().for_each(|at| copy.batch.carry(site.push, at));
 }
 
 /// Copies a tag that is about a manifest by its name to the sites where it stands for something else.
 async fn tagged(copy: &Copy<'_>, tag: Tag, sites: &[Destination<'_>]) -> Result<()> {
-    let source = ImageRef { repository: copy.job.source.repository.clone(), version: Version::Tag(tag.clone()) };
+    let source = ImageRef { repository: copy.job.source.repository.clone(), reference: Reference::Tag(tag.clone()) };
     let open = || sites.iter().filter(|site| !site.is_over());
     let mut lacking: Vec<&Destination<'_>> = open().filter(|site| !site.had_the_image).collect();
     if open().any(|site| site.had_the_image) {
-        let Some(digest) = found(copy.kept.resolve(&source, Want::Digest).await)? else { return Ok(()) };
+        let Some(digest) = found(copy.kept.resolve(&source, ResolveMode::Descriptor).await)? else { return Ok(()) };
         let digest = digest.descriptor.digest;
         let had: Vec<&Destination<'_>> = open().filter(|site| site.had_the_image).collect();
         let currents = join_all(had.iter().map(|site| stands_for(site, &tag, &digest))).await;
@@ -173,7 +173,7 @@ async fn tagged(copy: &Copy<'_>, tag: Tag, sites: &[Destination<'_>]) -> Result<
     if lacking.is_empty() {
         return Ok(());
     }
-    let Some(resolved) = found(copy.kept.resolve(&source, Want::Manifest).await)? else { return Ok(()) };
+    let Some(resolved) = found(copy.kept.resolve(&source, ResolveMode::Manifest).await)? else { return Ok(()) };
     let manifest = match resolved.manifest {
         Some(manifest) => manifest,
         None => copy.kept.manifest(&source.repository, &resolved.descriptor).await?,
@@ -195,7 +195,7 @@ async fn tagged(copy: &Copy<'_>, tag: Tag, sites: &[Destination<'_>]) -> Result<
 
 /// Returns true if a tag of a site stands for this digest already.
 async fn stands_for(site: &Destination<'_>, tag: &Tag, digest: &Digest) -> bool {
-    let current = site.stage.current(&at(site, tag)).await;
+    let current = site.stage.resolve(&at(site, tag)).await;
     current.ok().flatten().is_some_and(|current| current.digest == *digest)
 }
 
@@ -208,7 +208,7 @@ fn found<T>(answer: Result<T>) -> Result<Option<T>> {
 }
 
 fn at(site: &Destination<'_>, tag: &Tag) -> ImageRef {
-    ImageRef { repository: site.repository.clone(), version: Version::Tag(tag.clone()) }
+    ImageRef { repository: site.repository.clone(), reference: Reference::Tag(tag.clone()) }
 }
 
 /// Reads all of it: filters choose images, not what is said about them.

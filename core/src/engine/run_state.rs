@@ -13,13 +13,13 @@ use std::{
 use tokio::sync::Semaphore;
 
 use super::{
-    Cancel, events::Events, inflight::Inflight, name_ownership::NameOwnership, presence::Surveys,
+    CancelHandle, events::Events, inflight::Inflight, name_ownership::NameOwnership, presence::Surveys,
     tag_suggestions::TagSuggestions,
 };
 use crate::{
     blob::TeeOptions,
     content::{Digest, ImageRef},
-    event::Observer,
+    event::EventListener,
     lock::lock,
     spec::{OpenPipeline, RunOptions},
     stage::StoreId,
@@ -59,7 +59,7 @@ impl Lane {
 pub(super) struct RunState {
     pub(super) pipeline: OpenPipeline,
     pub(super) mode: RunMode,
-    pub(super) cancel: Cancel,
+    pub(super) cancel: CancelHandle,
     pub(super) events: Events,
     pub(super) main: Lane,
     pub(super) slow: Lane,
@@ -77,8 +77,8 @@ pub(super) struct RunState {
 impl RunState {
     pub(super) fn new(
         pipeline: OpenPipeline,
-        cancel: &Cancel,
-        observer: &Arc<dyn Observer>,
+        cancel: &CancelHandle,
+        observer: &Arc<dyn EventListener>,
         mode: RunMode,
     ) -> Arc<Self> {
         let transfers = pipeline.run.transfers.map_or(TRANSFERS, NonZeroUsize::get);

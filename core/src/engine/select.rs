@@ -25,10 +25,10 @@ pub(super) fn select(entries: &[Descriptor], filters: &[Named<dyn Filter>]) -> R
     for (at, filter) in filters.iter().enumerate() {
         let before: Vec<Descriptor> = chosen(entries, &kept).cloned().collect();
         let mut after = before.clone();
-        filter.stage.entries(&mut after);
+        filter.stage.filter_entries(&mut after);
         kept = mark(entries, &kept, &after).ok_or_else(|| only_drop(&filter.kind))?;
         if filter.stage.drops_attestations() {
-            let dropped = |at: &usize| !kept[*at] && entries[*at].describes().is_some();
+            let dropped = |at: &usize| !kept[*at] && entries[*at].attested_digest().is_some();
             (0..entries.len()).filter(dropped).for_each(|at| unwanted[at] = true);
         }
         follow(entries, &mut kept);
@@ -56,7 +56,7 @@ fn mark(entries: &[Descriptor], kept: &[bool], after: &[Descriptor]) -> Option<V
 /// Lets entries that describe others follow them. One whose subject is not in the index stays as the filter left it.
 fn follow(entries: &[Descriptor], kept: &mut [bool]) {
     for at in 0..entries.len() {
-        let Some(subject) = entries[at].describes() else { continue };
+        let Some(subject) = entries[at].attested_digest() else { continue };
         let mut subjects = entries.iter().enumerate().filter(|(_, entry)| entry.digest == subject).peekable();
         if subjects.peek().is_some() {
             kept[at] = subjects.any(|(subject, _)| kept[subject]);
@@ -88,7 +88,7 @@ mod tests {
 
     struct Os(&'static str);
     impl Filter for Os {
-        fn entries(&self, entries: &mut Vec<Descriptor>) {
+        fn filter_entries(&self, entries: &mut Vec<Descriptor>) {
             entries.retain(|entry| entry.platform.as_ref().is_none_or(|platform| platform.os == self.0));
         }
     }
@@ -96,8 +96,8 @@ mod tests {
     /// The same, and attestations do not come back.
     struct OnlyOs(&'static str);
     impl Filter for OnlyOs {
-        fn entries(&self, entries: &mut Vec<Descriptor>) {
-            Os(self.0).entries(entries);
+        fn filter_entries(&self, entries: &mut Vec<Descriptor>) {
+            Os(self.0).filter_entries(entries);
         }
 
         fn drops_attestations(&self) -> bool {
@@ -107,7 +107,7 @@ mod tests {
 
     struct Reverse;
     impl Filter for Reverse {
-        fn entries(&self, entries: &mut Vec<Descriptor>) {
+        fn filter_entries(&self, entries: &mut Vec<Descriptor>) {
             entries.reverse();
         }
     }
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn blobs_beside_the_manifests_of_an_index_are_no_reason_to_keep_it() {
-        let blob = Descriptor::new(MediaType::of("application/vnd.example.data+json"), Digest::of(b"data"), 4);
+        let blob = Descriptor::new(MediaType::from_static("application/vnd.example.data+json"), Digest::of(b"data"), 4);
         let all = select(&[entry("linux"), blob.clone()], &filters(Os("linux"))).unwrap();
         assert_eq!((&all.kept[..], all.emptied_by), (&[true, true][..], None));
         let none = select(&[entry("windows"), blob.clone()], &filters(Os("linux"))).unwrap();

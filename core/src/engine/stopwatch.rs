@@ -103,7 +103,7 @@ fn keep<T>(slowest: &mut Vec<T>, one: T, time: impl Fn(&T) -> Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::{Moved, Skip};
+    use crate::job::{CopyStats, Skip};
 
     fn image(tag: u64) -> ImageRef {
         format!("q.io/a/b:{tag}").parse().unwrap()
@@ -119,7 +119,7 @@ mod tests {
         for job in 0..20 {
             let seconds = Duration::from_secs(job * 7 % 20);
             watch.take(&Event::JobStarted { job, source: image(job) }, start);
-            watch.take(&ended(job, Outcome::Copied(Moved { bytes: job, ..Moved::default() })), start);
+            watch.take(&ended(job, Outcome::Copied(CopyStats { bytes: job, ..CopyStats::default() })), start);
             watch.take(&Event::JobFinished { job }, start + seconds);
         }
         let (slowest, _) = watch.read();

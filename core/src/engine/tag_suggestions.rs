@@ -37,8 +37,8 @@ pub(super) struct TagSuggestions(Mutex<Vec<(Repository, Tags)>>);
 impl TagSuggestions {
     /// The error of an image that the source does not have, with a hint where one can be given.
     pub(super) async fn explain(&self, fetch: &dyn Fetch, image: &ImageRef, error: Error) -> Error {
-        let Some(tag) = image.version.tag() else { return error };
-        if error.kind() != ErrorKind::NotFound || error.hint_text().is_some() {
+        let Some(tag) = image.reference.tag() else { return error };
+        if error.kind() != ErrorKind::NotFound || error.hint().is_some() {
             return error;
         }
         let tags = self.of(&image.repository);
@@ -49,7 +49,7 @@ impl TagSuggestions {
             tags
         };
         match hint(tag, tags.get_or_init(|| ask).await) {
-            Some(hint) => error.hint(hint),
+            Some(hint) => error.with_hint(hint),
             None => error,
         }
     }

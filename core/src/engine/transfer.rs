@@ -24,7 +24,7 @@ use crate::{
     event::Event,
     job::Job,
     spec::Verify,
-    stage::{Fetch, Offer, Slot},
+    stage::{Fetch, Upload, UploadStart},
 };
 
 /// A blob of a job that is to be transferred.
@@ -117,7 +117,7 @@ impl BlobTransfer<'_> {
             let mut pause = Duration::ZERO;
             for (one, went) in moves.into_iter().zip(went) {
                 if let Some((one, error)) = self.settle(one, went, attempt) {
-                    pause = pause.max(pause_before(attempt + 1, error.retry_advice()));
+                    pause = pause.max(pause_before(attempt + 1, error.retry()));
                     again.push(one);
                 }
             }
@@ -193,16 +193,16 @@ impl BlobTransfer<'_> {
         let certain = |one: &Move<'_>| one.claim.known_in.is_some() && !one.claim.by_hearsay;
         let elsewhere = match moves.iter().all(certain) {
             true => Vec::new(),
-            false => self.kept.elsewhere(self.item).await,
+            false => self.kept.mount_hints(self.item).await,
         };
         let offers = moves.iter().map(|one| self.offer(one, &elsewhere));
         let mut went: Vec<Option<Went>> = Vec::with_capacity(moves.len());
         let (mut slots, mut takers) = (Vec::new(), Vec::new());
         for (offer, one) in join_all(offers).await.into_iter().zip(moves) {
             went.push(match offer {
-                Ok(Offer::Have) => Some(Went::Have),
-                Ok(Offer::Mounted) => Some(Went::Mounted),
-                Ok(Offer::Want(slot)) => {
+                Ok(UploadStart::Present) => Some(Went::Have),
+                Ok(UploadStart::Mounted) => Some(Went::Mounted),
+                Ok(UploadStart::Upload(slot)) => {
                     slots.push(slot);
                     takers.push(one);
                     None
@@ -215,20 +215,20 @@ impl BlobTransfer<'_> {
     }
 
     /// Offers the blob to one site, and names it repositories to take it from.
-    async fn offer(&self, Move { site, claim }: &Move<'_>, elsewhere: &[Repository]) -> Result<Offer> {
+    async fn offer(&self, Move { site, claim }: &Move<'_>, elsewhere: &[Repository]) -> Result<UploadStart> {
         if claim.in_doubt {
             return site.stage.renew(&site.repository, self.item).await;
         }
         // What was left out of the source can come from nowhere else, so each place is worth a question, this one first:
         // an offer that names another place need not say that the blob is here.
-        if !elsewhere.is_empty() && site.stage.has(&site.repository, self.item).await? {
-            return Ok(Offer::Have);
+        if !elsewhere.is_empty() && site.stage.blob_exists(&site.repository, self.item).await? {
+            return Ok(UploadStart::Present);
         }
         let in_this_store = |at: &&Repository| **at != site.repository && site.stage.store(at) == site.store;
         let mut places = claim.known_in.iter().chain(elsewhere.iter().filter(in_this_store));
         let mut offer = site.stage.offer(&site.repository, self.item, places.next()).await?;
         for place in places.take_while(|_| !elsewhere.is_empty()) {
-            if !matches!(offer, Offer::Want(_)) {
+            if !matches!(offer, UploadStart::Upload(_)) {
                 break;
             }
             offer = site.stage.offer(&site.repository, self.item, Some(place)).await?;
@@ -245,7 +245,7 @@ impl BlobTransfer<'_> {
         }
         let stage = |push: usize| Arc::clone(&self.engine.pipeline.pushes[push].stage);
         let takers: Vec<_> = takers.iter().map(|one| (stage(one.site.push), one.site.repository.clone())).collect();
-        let all_confirm = move || takers.iter().all(|(stage, at)| stage.confirms(at));
+        let all_confirm = move || takers.iter().all(|(stage, at)| stage.verifies_digest(at));
         if all_confirm() { blob.unhashed() } else { blob.hashed_until(all_confirm) }
     }
 
@@ -257,7 +257,7 @@ impl BlobTransfer<'_> {
         format!("blob `{blob}` from the fetch `{}` to {}", pipeline.fetch.kind, pushes.join(" and "))
     }
 
-    async fn fill(&self, mut slots: Vec<Box<dyn Slot>>, takers: &[&Move<'_>]) -> Vec<Went> {
+    async fn fill(&self, mut slots: Vec<Box<dyn Upload>>, takers: &[&Move<'_>]) -> Vec<Went> {
         for slot in &mut slots {
             slot.ready().await;
         }
@@ -305,17 +305,17 @@ impl BlobTransfer<'_> {
     }
 
     /// Fills all slots from one read; none stands for a slot that was too slow for the others.
-    async fn pour(&self, blob: Blob, mut slots: Vec<Box<dyn Slot>>) -> Vec<Option<Result<()>>> {
+    async fn pour(&self, blob: Blob, mut slots: Vec<Box<dyn Upload>>) -> Vec<Option<Result<()>>> {
         if let [_] = slots[..] {
             let only = slots.remove(0);
-            return vec![Some(only.fill(blob).await)];
+            return vec![Some(only.write(blob).await)];
         }
         let ends = blob.tee(slots.len(), self.engine.tee);
         join_all(slots.into_iter().zip(ends).map(|(slot, end)| async move {
             tokio::select! {
                 biased;
                 () = end.left.cancelled() => None,
-                result = slot.fill(end.blob) => Some(result),
+                result = slot.write(end.blob) => Some(result),
             }
         }))
         .await

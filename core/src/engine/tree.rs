@@ -90,7 +90,7 @@ impl<'a> TreeReader<'a> {
         // may be one.
         let plain = |entry: &&Descriptor| !entry.media_type.is_empty() && !entry.media_type.is_index();
         if !left.iter().all(plain) {
-            let may_lose = self.filters.iter().any(|filter| filter.stage.rewrites());
+            let may_lose = self.filters.iter().any(|filter| filter.stage.drops_entries());
             if may_lose {
                 return Ok(None);
             }
@@ -202,7 +202,9 @@ fn single(mut tree: Tree, source: Digest) -> Result<Tree> {
     let images = tree.children.iter().filter(|child| is_image(child)).count();
     if images != 1 {
         let message = format!("`index = \"single\"` needs exactly one image, the filters leave {images}");
-        return Err(Error::new(ErrorKind::Unsupported, message).hint("narrow the filters or use `index = \"rewrite\"`"));
+        return Err(
+            Error::new(ErrorKind::Unsupported, message).with_hint("narrow the filters or use `index = \"rewrite\"`")
+        );
     }
     let at = tree.children.iter().position(is_image).unwrap_or_default();
     let child = tree.children.swap_remove(at);

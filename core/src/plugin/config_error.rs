@@ -23,7 +23,7 @@ pub struct Problem {
 impl From<Error> for ConfigError {
     fn from(error: Error) -> Self {
         let problem = Self::new(error.message());
-        match error.hint_text() {
+        match error.hint() {
             Some(hint) => problem.hint(hint),
             None => problem,
         }

@@ -13,9 +13,9 @@ use parking::Lock;
 
 use super::{ConfigError, Problem, Section, Sections};
 use crate::{
+    cache::Cache,
     diagnostic::Diagnostic,
-    notes::Notes,
-    secret::{Secret, Value},
+    secret::{Secret, SecretValue},
 };
 
 /// Looks up an environment variable. Core itself reads none.
@@ -36,7 +36,7 @@ pub struct BuildContext<'a> {
     environment: Environment,
     base: PathBuf,
     purpose: Purpose,
-    notes: Notes,
+    notes: Cache,
     requests: Option<NonZeroUsize>,
     targets_claimed: AtomicBool,
     warnings: Lock<Vec<Problem>>,
@@ -50,7 +50,7 @@ impl<'a> BuildContext<'a> {
             environment,
             base: base.into(),
             purpose,
-            notes: Notes::default(),
+            notes: Cache::default(),
             requests: None,
             targets_claimed: AtomicBool::new(false),
             warnings: Lock::default(),
@@ -65,7 +65,7 @@ impl<'a> BuildContext<'a> {
 
     /// The same with what is remembered between runs.
     #[must_use]
-    pub fn with_notes(self, notes: Notes) -> Self {
+    pub fn with_cache(self, notes: Cache) -> Self {
         Self { notes, ..self }
     }
 
@@ -81,7 +81,7 @@ impl<'a> BuildContext<'a> {
     }
 
     /// Returns the notes of earlier runs.
-    pub fn notes(&self) -> &Notes {
+    pub fn cache(&self) -> &Cache {
         &self.notes
     }
 
@@ -121,7 +121,7 @@ impl<'a> BuildContext<'a> {
     ///
     /// # Errors
     /// When running: if the variable is not set.
-    pub fn reveal(&self, value: &Value, key: &str) -> Result<Secret, ConfigError> {
+    pub fn reveal(&self, value: &SecretValue, key: &str) -> Result<Secret, ConfigError> {
         value.reveal(|name| self.env(name)).or_else(|name| {
             let message = format!("the environment variable `{name}` of `{key}` is not set");
             let hint = format!("set `{name}` in the environment of the run");

@@ -1,14 +1,14 @@
 //! Two crates that register the same name: a pipeline could not tell them apart.
 
-use super::{Role, linked, linked_sections};
+use super::{Role, plugins, sections};
 use crate::diagnostic::Diagnostic;
 
 /// Returns the plugins linked twice; a program should not start then. [`crate::spec::load`] refuses to.
 pub fn duplicates() -> Vec<Diagnostic> {
     let stages =
-        linked().into_iter().map(|plugin| (format!("{} `{}`", plugin.role(), plugin.kind()), plugin.defined_in()));
+        plugins().into_iter().map(|plugin| (format!("{} `{}`", plugin.role(), plugin.kind()), plugin.defined_in()));
     let sections =
-        linked_sections().into_iter().map(|section| (format!("table `[{}]`", section.table()), section.defined_in()));
+        sections().into_iter().map(|section| (format!("table `[{}]`", section.table()), section.defined_in()));
     let taken = Role::ALL.map(Role::name).into_iter().chain(["name", "run"]);
     let own = taken.map(|name| (format!("table `[{name}]`"), env!("CARGO_CRATE_NAME")));
     duplicates_in(stages.chain(sections).chain(own))

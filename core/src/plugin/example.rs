@@ -90,7 +90,7 @@ mod tests {
         places: Vec<Inner>,
         #[schemars(range(min = 3))]
         count: u8,
-        password: crate::secret::Value,
+        password: crate::secret::SecretValue,
         words: Option<Vec<String>>,
         #[schemars(example = ["a", "b"])]
         shown: Option<Vec<String>>,

@@ -21,7 +21,7 @@
 //! }
 //!
 //! impl Filter for Suffix {
-//!     fn versions(&self, listing: &mut Listing) {
+//!     fn filter_tags(&self, listing: &mut Listing) {
 //!         listing.retain(|candidate| {
 //!             candidate.tag().is_some_and(|tag| self.keep.iter().any(|end| tag.ends_with(end)))
 //!         });
@@ -62,7 +62,7 @@ pub use example::example;
 pub use fields::{Field, fields};
 pub use key_path::KeyPath;
 pub(crate) use key_path::Step;
-pub use section::{Section, SectionPlugin, SectionReport, Sections, linked_sections};
+pub use section::{Section, SectionPlugin, SectionReport, Sections, sections};
 
 use crate::stage::{Fetch, Filter, List, Push};
 
@@ -236,7 +236,7 @@ impl Plugin {
 /// All plugins that are linked, sorted by role and kind.
 ///
 /// A crate that is named in `Cargo.toml` only is not linked: mention it with `use the_crate as _;`.
-pub fn linked() -> Vec<&'static Plugin> {
+pub fn plugins() -> Vec<&'static Plugin> {
     let mut all: Vec<_> = inventory::iter::<Plugin>.into_iter().collect();
     all.sort_by_key(|plugin| (plugin.role, plugin.kind));
     all

@@ -11,8 +11,8 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{BuildContext, ConfigError, Problem, Table};
 use crate::{
+    counters::{CounterSet, Counters, Counts},
     lock::lock,
-    tally::{Counts, Tallies, Tally},
 };
 
 /// Something that stages share and that a top-level table configures: credentials, connections, pacing.
@@ -31,14 +31,14 @@ pub trait Section: Any + Send + Sync + Sized {
 
     /// Returns the counters so far, for the report: one tally for each subject, such as a host. Default:
     /// nothing.
-    fn tallies(&self) -> Vec<Tally> {
+    fn counters(&self) -> Vec<CounterSet> {
         Vec::new()
     }
 }
 
 impl<S: Section> Counts for S {
-    fn tallies(&self) -> Vec<Tally> {
-        Section::tallies(self)
+    fn tallies(&self) -> Vec<CounterSet> {
+        Section::counters(self)
     }
 }
 
@@ -93,7 +93,7 @@ impl SectionPlugin {
 }
 
 /// All sections that are linked, sorted by table.
-pub fn linked_sections() -> Vec<&'static SectionPlugin> {
+pub fn sections() -> Vec<&'static SectionPlugin> {
     let mut all: Vec<_> = inventory::iter::<SectionPlugin>.into_iter().collect();
     all.sort_by_key(|section| section.table);
     all
@@ -144,9 +144,9 @@ impl Sections {
     }
 
     /// Those that stand, to be asked what they counted.
-    pub(crate) fn tallies(&self) -> Tallies {
+    pub(crate) fn tallies(&self) -> Counters {
         let states = lock(&self.states);
-        Tallies::new(states.iter().filter_map(|(table, state)| match state {
+        Counters::new(states.iter().filter_map(|(table, state)| match state {
             State::Built(section) => Some((*table, Arc::clone(section))),
             _ => None,
         }))

@@ -14,7 +14,7 @@ use toml::{
 };
 
 use super::{
-    Named, OpenPipeline, Parts, RunOptions, Settings,
+    LoadOptions, Named, OpenPipeline, Parts, RunOptions,
     findings::{Findings, Scope},
     locate,
     read::read,
@@ -22,11 +22,11 @@ use super::{
     written::{SpannedTable, Written, missing_list},
 };
 use crate::{
-    notes::Notes,
+    cache::Cache,
+    counters::Counters,
     panic::panic_message,
     plugin::{BuildContext, ConfigError, KeyPath, Problem, Role, SectionPlugin, SectionReport, Sections, Stage},
     stage::{Fetch, Filter, List, Push},
-    tally::Tallies,
 };
 
 /// The tables of the stages of a pipeline, read.
@@ -45,7 +45,7 @@ pub(super) struct Built {
     filters: Option<Vec<Named<dyn Filter>>>,
     fetch: Option<Named<dyn Fetch>>,
     pushes: Option<Vec<Named<dyn Push>>>,
-    tallies: Tallies,
+    tallies: Counters,
 }
 
 /// The treatment of stages that a file does not have.
@@ -61,7 +61,7 @@ pub(super) enum LeftOut {
 pub(super) fn assemble(
     root: DeTable<'_>,
     file: &str,
-    settings: &Settings,
+    settings: &LoadOptions,
     left_out: LeftOut,
     findings: &mut Findings,
 ) -> Built {
@@ -78,7 +78,7 @@ pub(super) fn assemble(
     let environment = Arc::clone(&settings.environment);
     let cx = BuildContext::new(environment, &settings.base, settings.purpose);
     let requests = run.as_ref().and_then(|run| run.requests);
-    let cx = cx.with_sections(&sections).with_notes(settings.notes.clone());
+    let cx = cx.with_sections(&sections).with_cache(settings.cache.clone());
     let cx = cx.with_requests(requests);
     build_sections(&tables, &sections, &cx, findings);
     let list = build(stages.list, Stage::list, &cx, findings);
@@ -93,11 +93,11 @@ pub(super) fn assemble(
 
 impl Built {
     /// The stages of a run, if nothing is missing.
-    pub(super) fn pipeline(self, notes: &Notes) -> Option<OpenPipeline> {
+    pub(super) fn pipeline(self, notes: &Cache) -> Option<OpenPipeline> {
         let Self { name, run, list, filters, fetch, pushes, tallies } = self;
         let (list, filters, fetch, pushes) = (list?, filters?, fetch?, pushes?);
-        let notes = notes.clone();
-        Some(OpenPipeline { name, run: run?, list, filters, fetch, pushes, tallies, notes })
+        let cache = notes.clone();
+        Some(OpenPipeline { name, run: run?, list, filters, fetch, pushes, counters: tallies, cache })
     }
 
     /// The stages that are there.

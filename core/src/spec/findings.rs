@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::{mask::Masks, source::Source};
 use crate::{
-    diagnostic::{Diagnostic, Place},
+    diagnostic::{Diagnostic, Location},
     plugin::KeyPath,
 };
 
@@ -105,9 +105,9 @@ impl Findings {
 
     /// Two tables may name one file, such as the old single file of image-syncer, and both find the same in it.
     fn tell_other_files_once(&mut self) {
-        let mut told: Vec<(Place, String)> = Vec::new();
+        let mut told: Vec<(Location, String)> = Vec::new();
         self.found.retain(|(_, diagnostic)| {
-            let Some(place) = &diagnostic.place else { return true };
+            let Some(place) = &diagnostic.location else { return true };
             let known = told.iter().any(|(at, message)| at == place && *message == diagnostic.message);
             if !known && told.len() < MAX_TOLD {
                 told.push((place.clone(), diagnostic.message.clone()));
@@ -120,13 +120,13 @@ impl Findings {
     pub(super) fn into_diagnostics(mut self, source: &Source<'_>) -> Vec<Diagnostic> {
         self.found.sort_by_key(|(span, _)| span.start);
         self.found.dedup_by(|(span, second), (first_span, first)| {
-            span == first_span && first.message == second.message && first.place == second.place
+            span == first_span && first.message == second.message && first.location == second.location
         });
         self.tell_other_files_once();
         let more = self.more + self.found.len().saturating_sub(MAX_TOLD);
         self.found.truncate(MAX_TOLD);
         let masks = Masks::new(self.secrets);
-        let told = self.found.into_iter().map(|(span, diagnostic)| match diagnostic.place {
+        let told = self.found.into_iter().map(|(span, diagnostic)| match diagnostic.location {
             Some(_) => diagnostic,
             None => diagnostic.at(source.place(&span, &masks)),
         });
@@ -143,12 +143,12 @@ mod tests {
     #[test]
     fn what_two_tables_find_in_one_file_is_told_once() {
         let mut findings = Findings::default();
-        let at = |line| Diagnostic::error("unknown key `pw`").at(Place::at("config.json", "", line, 1));
+        let at = |line| Diagnostic::error("unknown key `pw`").at(Location::at("config.json", "", line, 1));
         findings.add(0..1, at(1).note("in `[credentials]`"));
         findings.add(5..6, at(1).note("in list `registry`"));
         findings.add(5..6, at(2));
         let told = findings.into_diagnostics(&Source::new("x.toml", ""));
-        let lines: Vec<_> = told.iter().map(|one| one.place.as_ref().unwrap().line).collect();
+        let lines: Vec<_> = told.iter().map(|one| one.location.as_ref().unwrap().line).collect();
         assert_eq!(lines, [1, 2]);
     }
 }

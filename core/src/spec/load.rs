@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use toml::de::{DeTable, Error};
 
 use super::{
-    Loaded, OpenPipeline, Parts, Pipeline, Settings,
+    LoadOptions, Loaded, OpenPipeline, Parts, Pipeline,
     assemble::{Built, LeftOut, assemble},
     findings::Findings,
     mask,
@@ -24,7 +24,7 @@ const MAX_BYTES: usize = 4 << 20;
 ///
 /// # Errors
 /// Everything that is wrong with it, and the warnings, in the order of the text.
-pub fn load(text: &str, file: &str, settings: &Settings) -> Result<Loaded, Vec<Diagnostic>> {
+pub fn load(text: &str, file: &str, settings: &LoadOptions) -> Result<Loaded, Vec<Diagnostic>> {
     let document = Document { text: text.into(), file: file.into(), settings: settings.clone() };
     let (first, warnings) = document.open()?;
     let options = first.run.clone();
@@ -41,14 +41,14 @@ pub fn load(text: &str, file: &str, settings: &Settings) -> Result<Loaded, Vec<D
 struct Document {
     text: String,
     file: String,
-    settings: Settings,
+    settings: LoadOptions,
 }
 
 impl Document {
     /// Builds the stages of one run.
     fn open(&self) -> Result<(OpenPipeline, Vec<Diagnostic>), Vec<Diagnostic>> {
         let (built, diagnostics) = read(&self.text, &self.file, &self.settings, LeftOut::Default)?;
-        match built.pipeline(&self.settings.notes) {
+        match built.pipeline(&self.settings.cache) {
             Some(stages) if !diagnostics.iter().any(Diagnostic::is_error) => Ok((stages, diagnostics)),
             _ => Err(diagnostics),
         }
@@ -60,7 +60,7 @@ impl Document {
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_parts(text: &str, file: &str, settings: &Settings) -> Result<Parts, Vec<Diagnostic>> {
+pub fn load_parts(text: &str, file: &str, settings: &LoadOptions) -> Result<Parts, Vec<Diagnostic>> {
     let (built, warnings) = read(text, file, settings, LeftOut::Nothing)?;
     match warnings.iter().any(Diagnostic::is_error) {
         true => Err(warnings),
@@ -72,7 +72,7 @@ pub fn load_parts(text: &str, file: &str, settings: &Settings) -> Result<Parts, 
 fn read(
     text: &str,
     file: &str,
-    settings: &Settings,
+    settings: &LoadOptions,
     left_out: LeftOut,
 ) -> Result<(Built, Vec<Diagnostic>), Vec<Diagnostic>> {
     let twice = plugin::duplicates();

@@ -25,7 +25,7 @@ mod written;
 
 pub use load::{load, load_parts};
 pub use options::{Compare, IndexMode, Overlaps, RunOptions, Verify};
-pub use parts::{Loaded, Parts, Settings};
+pub use parts::{LoadOptions, Loaded, Parts};
 pub use pipeline::{Named, OpenPipeline, Pipeline};
 pub use schema::schema;
 

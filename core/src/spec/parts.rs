@@ -4,15 +4,15 @@ use std::path::PathBuf;
 
 use super::{Named, Pipeline};
 use crate::{
+    cache::Cache,
     diagnostic::Diagnostic,
-    notes::Notes,
     plugin::{Environment, Purpose},
     stage::{Fetch, Filter, List, Push},
 };
 
 /// Settings that are not in the file.
 #[derive(Clone)]
-pub struct Settings {
+pub struct LoadOptions {
     /// The directory that relative paths start from.
     pub base: PathBuf,
     /// The environment.
@@ -20,7 +20,7 @@ pub struct Settings {
     /// The purpose of building the pipeline.
     pub purpose: Purpose,
     /// The notes of earlier runs.
-    pub notes: Notes,
+    pub cache: Cache,
 }
 
 /// A pipeline, and what should be said about it all the same.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::RunOptions;
 use crate::{
+    cache::Cache,
+    counters::Counters,
     diagnostic::Diagnostic,
-    notes::Notes,
     stage::{Fetch, Filter, List, Push},
-    tally::Tallies,
 };
 
 /// A stage and the kind of plugin that it was made by.
@@ -47,9 +47,9 @@ pub struct OpenPipeline {
     /// Write images; several of them share each read.
     pub pushes: Vec<Named<dyn Push>>,
     /// The counters of its sections, for the report.
-    pub tallies: Tallies,
+    pub counters: Counters,
     /// The cache between runs.
-    pub notes: Notes,
+    pub cache: Cache,
 }
 
 type Open = dyn Fn() -> Result<OpenPipeline, Vec<Diagnostic>> + Send + Sync;

@@ -7,7 +7,7 @@ use schemars::Schema;
 use serde_json::{Map, Value as Json, json};
 
 use super::RunOptions;
-use crate::plugin::{Plugin, Role, linked, linked_sections};
+use crate::plugin::{Plugin, Role, plugins, sections};
 
 /// The schema of a pipeline file, draft 2020-12.
 ///
@@ -26,7 +26,7 @@ pub fn schema() -> Schema {
             if several { json!({ "type": "array", "items": stage, "description": about(role) }) } else { stage },
         );
     }
-    for section in linked_sections() {
+    for section in sections() {
         properties.insert(section.table().into(), table(section.table(), section.schema(), &mut defs));
     }
     let whole = json!({
@@ -53,7 +53,7 @@ const fn about(role: Role) -> &'static str {
 
 /// The kinds of a role, each in `$defs`, and what is one of them.
 fn stage(role: Role, defs: &mut Map<String, Json>) -> Json {
-    let plugins: Vec<_> = linked().into_iter().filter(|plugin| plugin.role() == role).collect();
+    let plugins: Vec<_> = plugins().into_iter().filter(|plugin| plugin.role() == role).collect();
     let kinds: Vec<_> = plugins.iter().map(|plugin| kind(plugin, defs)).collect();
     match kinds.is_empty() {
         true => json!({ "description": about(role), "not": {} }),

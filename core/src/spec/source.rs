@@ -3,7 +3,7 @@
 use std::{ops::Range, sync::Arc};
 
 use super::mask::Masks;
-use crate::diagnostic::{MAX_QUOTED, Place, printable};
+use crate::diagnostic::{Location, MAX_QUOTED, printable};
 
 /// The text of a file.
 pub(super) struct Source<'t> {
@@ -36,7 +36,7 @@ impl<'t> Source<'t> {
     }
 
     /// The place of some bytes, with what is secret in its line masked.
-    pub(super) fn place(&self, span: &Range<usize>, masks: &Masks) -> Place {
+    pub(super) fn place(&self, span: &Range<usize>, masks: &Masks) -> Location {
         let line = self.line_of(span.start.min(self.text.len()));
         let start = self.lines[line];
         let end = self.lines.get(line + 1).map_or(self.text.len(), |next| next - 1);
@@ -47,7 +47,7 @@ impl<'t> Source<'t> {
             }
             false => masks.apply(self.text, start..end, span),
         };
-        Place {
+        Location {
             file: Arc::clone(&self.file),
             line: line + 1,
             column: column + 1,

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     diagnostic::{Diagnostic, did_you_mean},
-    plugin::{Build, Plugin, Role, linked},
+    plugin::{Build, Plugin, Role, plugins},
 };
 
 /// The plugins of this program, with their schemas as far as they were asked for.
@@ -37,7 +37,7 @@ pub(super) struct Selected<'t> {
 impl Plugins {
     /// Those that are linked.
     pub(super) fn linked() -> Self {
-        Self { all: linked(), schemas: HashMap::new() }
+        Self { all: plugins(), schemas: HashMap::new() }
     }
 
     /// Reads the table of a stage. None if it names no plugin; the findings have it then.

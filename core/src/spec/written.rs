@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     diagnostic::{Diagnostic, did_you_mean},
-    plugin::{Role, SectionPlugin, linked, linked_sections},
+    plugin::{Role, SectionPlugin, plugins, sections},
 };
 
 pub(super) type SpannedTable<'t> = Spanned<DeTable<'t>>;
@@ -66,7 +66,7 @@ impl<'t> Written<'t> {
                 self.has_push = !matches!(value.get_ref(), DeValue::Array(items) if items.is_empty());
                 self.pushes = several("push", key.span(), value, findings);
             }
-            _ => match linked_sections().into_iter().find(|section| section.table() == name) {
+            _ => match sections().into_iter().find(|section| section.table() == name) {
                 Some(section) => {
                     let table = one(section.table(), value, findings);
                     self.sections.extend(table.map(|table| (section, table)));
@@ -144,14 +144,14 @@ fn several<'t>(name: &str, key: Range<usize>, value: Value<'t>, findings: &mut F
 /// A pipeline has to say what there is to copy.
 pub(super) fn missing_list() -> Diagnostic {
     let kinds =
-        words::kinds(linked().into_iter().filter(|plugin| plugin.role() == Role::List).map(|plugin| plugin.kind()));
+        words::kinds(plugins().into_iter().filter(|plugin| plugin.role() == Role::List).map(|plugin| plugin.kind()));
     Diagnostic::error("missing table `[list]`, which says what there is to copy")
         .note(format!("linked lists: {kinds}"))
         .hint("write `[list]` and under it `use = \"…\"`")
 }
 
 fn unknown(name: &str, is_table: bool) -> Diagnostic {
-    let sections = linked_sections();
+    let sections = sections();
     let mut tables: Vec<_> = ["run", "list", "filter", "fetch", "push"].to_vec();
     tables.extend(sections.iter().map(|section| section.table()));
     let header = |name: &str| match name {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use sealift_core::{
-    event::{Event, Observer},
+    event::{Event, EventListener},
     job::Outcome,
 };
 
@@ -21,7 +21,7 @@ impl AuditLog {
     }
 }
 
-impl Observer for AuditLog {
+impl EventListener for AuditLog {
     fn on(&self, event: &Event) {
         if let (
             Some(mut file),

@@ -30,7 +30,7 @@ impl Mirror {
     fn pipelines(&self) -> Result<Vec<PathBuf>> {
         let cannot = |error: std::io::Error| {
             let message = format!("cannot read `{}`: {error}", self.dir.display());
-            Error::new(ErrorKind::Storage, message).hint("`sealift new` begins a pipeline")
+            Error::new(ErrorKind::Storage, message).with_hint("`sealift new` begins a pipeline")
         };
         let entries =
             std::fs::read_dir(&self.dir).map_err(cannot)?.collect::<std::io::Result<Vec<_>>>().map_err(cannot)?;

@@ -12,7 +12,7 @@ use sealift_core::{
     blob::Blob,
     content::{Descriptor, Digest},
     error::{Error, ErrorKind, Result},
-    stage::Slot,
+    stage::Upload,
 };
 use tempfile::{NamedTempFile, TempDir};
 
@@ -45,7 +45,7 @@ impl Incoming {
     }
 
     /// A place for a blob.
-    pub(crate) fn slot(self: &Arc<Self>, item: &Descriptor) -> Box<dyn Slot> {
+    pub(crate) fn slot(self: &Arc<Self>, item: &Descriptor) -> Box<dyn Upload> {
         Box::new(IncomingSlot { incoming: Arc::clone(self), digest: item.digest.clone() })
     }
 
@@ -67,8 +67,8 @@ struct IncomingSlot {
 }
 
 #[async_trait]
-impl Slot for IncomingSlot {
-    async fn fill(self: Box<Self>, mut blob: Blob) -> Result<()> {
+impl Upload for IncomingSlot {
+    async fn write(self: Box<Self>, mut blob: Blob) -> Result<()> {
         let directory = self.incoming.0.path();
         let mut file = NamedTempFile::new_in(directory).map_err(|error| cannot("write to", directory, error))?;
         // The last chunk comes only if all of it was what the digest says, so `?` is the whole verification.
@@ -88,5 +88,5 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
 
 /// The error of a disk.
 pub(crate) fn cannot(doing: &str, path: &Path, error: io::Error) -> Error {
-    Error::new(ErrorKind::Storage, format!("cannot {doing} `{}`: {error}", path.display())).because(error)
+    Error::new(ErrorKind::Storage, format!("cannot {doing} `{}`: {error}", path.display())).with_source(error)
 }

@@ -4,10 +4,10 @@ use std::{path::PathBuf, sync::Arc};
 
 use sealift_core::{
     async_trait,
-    content::{Descriptor, ImageRef, Manifest, Repository, Version},
+    content::{Descriptor, ImageRef, Manifest, Reference, Repository},
     error::Result,
     job::Job,
-    stage::{Offer, Push, StoreId},
+    stage::{Push, StoreId, UploadStart},
 };
 use tokio::sync::OnceCell;
 
@@ -40,9 +40,9 @@ impl Archives {
     /// `localhost_5000`, which no host is called.
     fn file(&self, at: &ImageRef) -> PathBuf {
         let host = at.repository.registry().replace(':', "_");
-        let name = match &at.version {
-            Version::Tag(tag) => format!("{tag}.tar"),
-            Version::Digest(digest) => format!("@{}.tar", digest.to_string().replace(':', "-")),
+        let name = match &at.reference {
+            Reference::Tag(tag) => format!("{tag}.tar"),
+            Reference::Digest(digest) => format!("@{}.tar", digest.to_string().replace(':', "-")),
         };
         self.path.join(host).join(at.repository.path()).join(name)
     }
@@ -50,7 +50,7 @@ impl Archives {
 
 #[async_trait]
 impl Push for Archives {
-    fn place(&self, job: &Job) -> Result<Vec<ImageRef>> {
+    fn targets(&self, job: &Job) -> Result<Vec<ImageRef>> {
         Ok(vec![job.source.clone()])
     }
 
@@ -59,12 +59,12 @@ impl Push for Archives {
         StoreId::new(&format!("archive:{}", self.path.display()))
     }
 
-    async fn current(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
+    async fn resolve(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
         let file = self.file(at);
         blocking(move || archive::read(&file)).await
     }
 
-    async fn has(&self, _: &Repository, item: &Descriptor) -> Result<bool> {
+    async fn blob_exists(&self, _: &Repository, item: &Descriptor) -> Result<bool> {
         Ok(self.incoming.get().is_some_and(|incoming| incoming.has(&item.digest)))
     }
 
@@ -73,11 +73,11 @@ impl Push for Archives {
         true
     }
 
-    async fn offer(&self, _: &Repository, item: &Descriptor, _: Option<&Repository>) -> Result<Offer> {
+    async fn offer(&self, _: &Repository, item: &Descriptor, _: Option<&Repository>) -> Result<UploadStart> {
         let incoming = self.incoming().await?;
         Ok(match incoming.has(&item.digest) {
-            true => Offer::Have,
-            false => Offer::Want(incoming.slot(item)),
+            true => UploadStart::Present,
+            false => UploadStart::Upload(incoming.slot(item)),
         })
     }
 

@@ -31,11 +31,11 @@ impl Config {
 }
 
 impl Filter for Config {
-    fn versions(&self, listing: &mut Listing) {
+    fn filter_tags(&self, listing: &mut Listing) {
         listing.retain(|candidate| self.wants(candidate));
     }
 
-    fn rewrites(&self) -> bool {
+    fn drops_entries(&self) -> bool {
         false // it never looks at the entries of an index
     }
 }

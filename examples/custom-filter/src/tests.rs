@@ -1,5 +1,5 @@
 use sealift_core::{
-    content::Version,
+    content::Reference,
     job::{Candidate, Listing},
     stage::Filter,
 };
@@ -8,14 +8,14 @@ use super::Config;
 
 fn left(keep: &[&str], versions: &[&str]) -> Vec<String> {
     let version = |text: &&str| match text.parse() {
-        Ok(digest) => Version::Digest(digest),
-        Err(_) => Version::Tag(text.parse().unwrap()),
+        Ok(digest) => Reference::Digest(digest),
+        Err(_) => Reference::Tag(text.parse().unwrap()),
     };
     let candidates = versions.iter().map(version).map(Candidate::new).collect();
     let mut listing = Listing::new("quay.io/acme/app".parse().unwrap(), candidates, "test");
     let keep = keep.iter().map(ToString::to_string).collect();
-    Config { keep }.versions(&mut listing);
-    listing.candidates.iter().map(|candidate| candidate.version.to_string()).collect()
+    Config { keep }.filter_tags(&mut listing);
+    listing.candidates.iter().map(|candidate| candidate.reference.to_string()).collect()
 }
 
 #[test]

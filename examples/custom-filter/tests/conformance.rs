@@ -12,5 +12,5 @@ fn an_empty_ending_is_refused_where_it_stands() {
     let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].contains("every tag ends with an empty text"), "{said:?}");
-    assert_eq!(problems[0].place.as_ref().map(|place| (place.line, place.column)), Some((3, 20)));
+    assert_eq!(problems[0].location.as_ref().map(|place| (place.line, place.column)), Some((3, 20)));
 }

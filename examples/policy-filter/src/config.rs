@@ -5,7 +5,7 @@ use std::time::Duration;
 use sealift_core::{
     plugin::{BuildContext, ConfigError, Plugin, StageConfig},
     schemars::JsonSchema,
-    secret::{Secret, Value},
+    secret::{Secret, SecretValue},
     serde::Deserialize,
     stage::Filter,
 };
@@ -28,7 +28,7 @@ pub struct Policy {
 
     /// A bearer token for the service. Default: none.
     #[serde(default)]
-    pub token: Option<Value>,
+    pub token: Option<SecretValue>,
 
     /// How long an answer may take, in seconds. Default: 10.
     #[serde(default = "ten")]

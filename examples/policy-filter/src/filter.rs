@@ -45,7 +45,7 @@ impl Asking {
     /// Whether it works later is for the engine to find out: this kind of error is tried again in a later round.
     fn cannot_be_asked(&self, error: reqwest::Error) -> Error {
         let message = format!("`{}` does not answer", self.url);
-        Error::new(ErrorKind::Unavailable, message).hint("check that the policy service runs").because(error)
+        Error::new(ErrorKind::Unavailable, message).with_hint("check that the policy service runs").with_source(error)
     }
 }
 
@@ -62,13 +62,13 @@ fn refused(status: StatusCode) -> Error {
 
 #[async_trait]
 impl Filter for Asking {
-    fn rewrites(&self) -> bool {
+    fn drops_entries(&self) -> bool {
         false // an image goes on whole or not at all
     }
 
-    async fn admit(&self, image: &Resolved, from: &dyn Fetch) -> Result<Verdict> {
+    async fn check(&self, image: &Resolved, from: &dyn Fetch) -> Result<Verdict> {
         let question = question::about(image, from).await?;
         let answer = self.ask(&question).await.and_then(|answer| question::verdict(&answer));
-        answer.map_err(|error| error.context(format_args!("cannot tell whether `{}` is allowed", image.image)))
+        answer.map_err(|error| error.with_context(format_args!("cannot tell whether `{}` is allowed", image.image)))
     }
 }

@@ -4,7 +4,7 @@ use sealift_core::{
     content::Manifest,
     error::{Error, ErrorKind, Result},
     job::Resolved,
-    stage::{Fetch, Verdict, Want},
+    stage::{Fetch, ResolveMode, Verdict},
 };
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ pub(crate) async fn about(image: &Resolved, from: &dyn Fetch) -> Result<Value> {
         "image": name.to_string(),
         "registry": name.repository.registry(),
         "repository": name.repository.path(),
-        "tag": name.version.tag().map(|tag| tag.as_str()),
+        "tag": name.reference.tag().map(|tag| tag.as_str()),
         "digest": image.descriptor.digest.to_string(),
         "media_type": manifest.media_type().as_str(),
         "config": config(&manifest, image, from).await?,
@@ -30,7 +30,7 @@ async fn manifest(image: &Resolved, from: &dyn Fetch) -> Result<Manifest> {
     if let Some(manifest) = &image.manifest {
         return Ok(manifest.clone());
     }
-    match from.resolve(&image.image, Want::Manifest).await?.manifest {
+    match from.resolve(&image.image, ResolveMode::Manifest).await?.manifest {
         Some(manifest) => Ok(manifest),
         None => from.manifest(&image.image.repository, &image.descriptor).await,
     }
@@ -53,6 +53,6 @@ pub(crate) fn verdict(answer: &Value) -> Result<Verdict> {
         Some(true) => Ok(Verdict::Keep),
         Some(false) => Ok(Verdict::Drop(reason.to_owned())),
         None => Err(Error::new(ErrorKind::Unsupported, "the policy service says neither yes nor no")
-            .hint("it must answer `{\"result\": true}` or `{\"result\": {\"allow\": false, \"reason\": \"…\"}}`")),
+            .with_hint("it must answer `{\"result\": true}` or `{\"result\": {\"allow\": false, \"reason\": \"…\"}}`")),
     }
 }

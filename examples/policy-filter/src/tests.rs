@@ -19,6 +19,6 @@ fn what_is_neither_yes_nor_no_is_an_error() {
     for answer in [json!({}), json!({ "result": "yes" }), json!({ "result": {} }), json!([])] {
         let error = verdict(&answer).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
-        assert!(error.hint_text().is_some());
+        assert!(error.hint().is_some());
     }
 }

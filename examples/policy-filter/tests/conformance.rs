@@ -6,7 +6,7 @@ use axum::{Json, Router, extract::State, http::HeaderMap, http::StatusCode, rout
 use example_policy_filter as _;
 use sealift_core::{
     error::ErrorKind,
-    stage::{Fetch, Filter, Verdict, Want},
+    stage::{Fetch, Filter, ResolveMode, Verdict},
 };
 use sealift_testkit::{conformance::Given, images::image, memory::Memory};
 use serde_json::{Value, json};
@@ -81,8 +81,8 @@ fn filter(text: &str) -> Arc<dyn Filter> {
 async fn admitted(filter: &dyn Filter, tag: &str) -> sealift_core::error::Result<Verdict> {
     let registry = Memory::new("from.example");
     registry.add(&format!("acme/app:{tag}"), &image("linux/amd64", &["a layer"]));
-    let resolved = registry.resolve(&registry.name(&format!("acme/app:{tag}")), Want::Digest).await.unwrap();
-    filter.admit(&resolved, &registry).await
+    let resolved = registry.resolve(&registry.name(&format!("acme/app:{tag}")), ResolveMode::Descriptor).await.unwrap();
+    filter.check(&resolved, &registry).await
 }
 
 #[tokio::test]
@@ -119,6 +119,6 @@ fn what_is_no_url_is_refused_where_it_stands() {
     for url in ["policy", "ftp://policy/"] {
         let given = Given::new(format!("[[filter]]\nuse = \"policy\"\nurl = \"{url}\"\n"));
         let Err(problems) = given.loaded() else { panic!("`{url}` was taken") };
-        assert_eq!(problems[0].place.as_ref().map(|place| place.line), Some(3), "{problems:?}");
+        assert_eq!(problems[0].location.as_ref().map(|place| place.line), Some(3), "{problems:?}");
     }
 }

@@ -34,7 +34,7 @@ async fn push_blob(
     media_type: sealift_core::content::MediaType,
     content: &'static [u8],
 ) -> Result<Descriptor> {
-    let item = Descriptor::to(media_type, content);
+    let item = Descriptor::of_bytes(media_type, content);
     client.push_blob(at, Blob::from_bytes(item.clone(), Bytes::from_static(content))).await?;
     Ok(item)
 }

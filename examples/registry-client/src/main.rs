@@ -12,7 +12,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let repository: Repository = std::env::args().nth(1).ok_or("name a repository: HOST/PATH")?.parse()?;
     let client = Client::builder().build()?;
 
-    let image = repository.tagged(&"hello".parse()?);
+    let image = repository.with_tag(&"hello".parse()?);
     let manifest = push(&client, &image, b"hello").await?;
     println!("pushed {image}: {}", manifest.digest());
 
@@ -22,7 +22,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let layers = pull(&client, &image).await?;
     println!("pulled {} bytes", layers.iter().map(bytes::Bytes::len).sum::<usize>());
 
-    client.delete_manifest(&repository.at(manifest.digest())).await?;
+    client.delete_manifest(&repository.with_digest(manifest.digest())).await?;
     println!("deleted {}", manifest.digest());
     Ok(())
 }

@@ -13,7 +13,7 @@ async fn an_image_is_pushed_listed_pulled_and_deleted() {
     let server = Server::start(ServeOptions::new(dir.path()).writable()).await.unwrap();
     let client = Client::builder().without_environment().build().unwrap();
     let repository: Repository = format!("{}/demo/hello", server.host()).parse().unwrap();
-    let image = repository.tagged(&"v1".parse().unwrap());
+    let image = repository.with_tag(&"v1".parse().unwrap());
 
     let manifest = push(&client, &image, b"hello").await.unwrap();
     assert_eq!(client.resolve(&image).await.unwrap().digest, *manifest.digest());
@@ -21,7 +21,7 @@ async fn an_image_is_pushed_listed_pulled_and_deleted() {
     assert_eq!(pull(&client, &image).await.unwrap(), [&b"hello"[..]]);
     assert!(client.referrers(&repository, manifest.digest()).await.unwrap().is_empty());
 
-    client.delete_manifest(&repository.at(manifest.digest())).await.unwrap();
+    client.delete_manifest(&repository.with_digest(manifest.digest())).await.unwrap();
     assert_eq!(client.manifest(&image).await.unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(client.delete_manifest(&image).await.unwrap_err().kind(), ErrorKind::Unsupported, "a tag");
     server.shutdown().await.unwrap();

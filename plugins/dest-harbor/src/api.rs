@@ -295,7 +295,7 @@ impl Api<'_> {
     fn read<T: DeserializeOwned>(&self, answer: &ApiResponse) -> Result<T> {
         serde_json::from_slice(&answer.body).map_err(|error| {
             let what = format!("the API of `{}` answers something else than Harbor does: {error}", self.at.registry());
-            Error::new(ErrorKind::Unsupported, what).hint("is it a Harbor? use `use = \"registry\"` for others")
+            Error::new(ErrorKind::Unsupported, what).with_hint("is it a Harbor? use `use = \"registry\"` for others")
         })
     }
 

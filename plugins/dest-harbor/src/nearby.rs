@@ -60,7 +60,7 @@ impl NearbyBlobs {
             }
             let mut left = Vec::new();
             for item in missing {
-                match push.has(&other, item).await {
+                match push.blob_exists(&other, item).await {
                     Ok(true) => {
                         let key = (project_of(api.at).to_owned(), item.digest.clone());
                         self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(key, other.clone());

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sealift_core::{
     content::{Digest, Tag},
     error::Result,
-    stage::Known,
+    stage::RepositoryTags,
 };
 
 use crate::api::{Api, ArtifactInfo, Lookup, PAGE};
@@ -13,7 +13,7 @@ use crate::api::{Api, ArtifactInfo, Lookup, PAGE};
 /// The result of listing a repository.
 pub(crate) enum Overview {
     /// The tags of the repository, or that each must be asked for.
-    Known(Known),
+    Known(RepositoryTags),
     /// There is no such repository, perhaps no such project.
     Missing,
     /// The login may not list artifacts, or not here.
@@ -33,12 +33,12 @@ pub(crate) async fn read(api: Api<'_>, wanted: usize) -> Result<Overview> {
         let page = match api.artifacts(number).await? {
             Lookup::Is(page) => page,
             // It was deleted while it was read.
-            Lookup::Missing if number > 1 => return Ok(Overview::Known(Known::Ask)),
+            Lookup::Missing if number > 1 => return Ok(Overview::Known(RepositoryTags::Unknown)),
             Lookup::Missing => return Ok(Overview::Missing),
             Lookup::Closed => return Ok(Overview::Closed),
         };
         if page.total.is_some_and(|total| total.div_ceil(PAGE) > pages_worth(wanted)) {
-            return Ok(Overview::Known(Known::Ask));
+            return Ok(Overview::Known(RepositoryTags::Unknown));
         }
         seen += page.artifacts.len();
         page.artifacts.iter().for_each(|artifact| take(artifact, &mut tags));
@@ -47,10 +47,10 @@ pub(crate) async fn read(api: Api<'_>, wanted: usize) -> Result<Overview> {
         let total = page.total.unwrap_or_default();
         let more = page.has_next || seen < total;
         if !more || (page.artifacts.is_empty() && number * PAGE >= total) {
-            return Ok(Overview::Known(if seen == 0 { Known::Nothing } else { Known::Images(tags) }));
+            return Ok(Overview::Known(if seen == 0 { RepositoryTags::Empty } else { RepositoryTags::Images(tags) }));
         }
     }
-    Ok(Overview::Known(Known::Ask))
+    Ok(Overview::Known(RepositoryTags::Unknown))
 }
 
 fn take(artifact: &ArtifactInfo, tags: &mut HashMap<Tag, Digest>) {

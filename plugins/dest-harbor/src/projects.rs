@@ -239,8 +239,8 @@ impl Projects {
     pub(crate) fn heed(&self, at: &Repository, error: Error) -> Error {
         self.of(at).heed(at, &error);
         match Reason::of(&error) {
-            Some(Reason::NoProject) if self.create.is_some() => error.hint(refusals::MAY_NOT_CREATE),
-            Some(Reason::NoProject) => error.hint(refusals::CREATE),
+            Some(Reason::NoProject) if self.create.is_some() => error.with_hint(refusals::MAY_NOT_CREATE),
+            Some(Reason::NoProject) => error.with_hint(refusals::CREATE),
             _ => error,
         }
     }

@@ -9,7 +9,7 @@ use sealift_core::{
     content::{Descriptor, Digest, ImageRef, Manifest, Repository},
     error::{Error, ErrorKind, Result},
     job::Job,
-    stage::{Known, Offer, Push, Slot, StoreId},
+    stage::{Push, RepositoryTags, StoreId, Upload, UploadStart},
 };
 use sealift_registry_client::{Client, Reason, RegistryPush};
 
@@ -39,7 +39,7 @@ impl HarborPush {
 
     /// Returns those of the blobs that a repository lacks.
     async fn missing<'d>(&self, at: &Repository, blobs: &'d [Descriptor]) -> Result<Vec<&'d Descriptor>> {
-        let answers = try_join_all(blobs.iter().map(|item| self.push.has(at, item))).await?;
+        let answers = try_join_all(blobs.iter().map(|item| self.push.blob_exists(at, item))).await?;
         Ok(blobs.iter().zip(answers).filter(|(_, there)| !there).map(|(item, _)| item).collect())
     }
 
@@ -65,15 +65,15 @@ impl HarborPush {
     }
 
     /// The same offer, with an eye on the quota and an ear for what is refused later.
-    fn watched(&self, at: &Repository, item: &Descriptor, counted: bool, offer: Offer) -> Offer {
+    fn watched(&self, at: &Repository, item: &Descriptor, counted: bool, offer: UploadStart) -> UploadStart {
         match offer {
-            Offer::Want(slot) => {
+            UploadStart::Upload(slot) => {
                 let (projects, at, item) = (Arc::clone(&self.projects), at.clone(), item.clone());
-                Offer::Want(Box::new(HarborSlot { slot, projects, at, item, counted }))
+                UploadStart::Upload(Box::new(HarborSlot { slot, projects, at, item, counted }))
             }
-            Offer::Mounted if !counted => {
+            UploadStart::Mounted if !counted => {
                 let _ = self.projects.take_room(at, item); // it is there already, whether it fits or not
-                Offer::Mounted
+                UploadStart::Mounted
             }
             offer => {
                 self.projects.has(at, item);
@@ -85,8 +85,8 @@ impl HarborPush {
 
 #[async_trait]
 impl Push for HarborPush {
-    fn place(&self, job: &Job) -> Result<Vec<ImageRef>> {
-        let places = self.push.place(job)?;
+    fn targets(&self, job: &Job) -> Result<Vec<ImageRef>> {
+        let places = self.push.targets(job)?;
         places.iter().try_for_each(check_name)?;
         Ok(places)
     }
@@ -99,35 +99,35 @@ impl Push for HarborPush {
         self.push.store(at)
     }
 
-    fn expect(&self, source: &Repository, targets: &[Repository]) {
-        self.push.expect(source, targets);
+    fn announce(&self, source: &Repository, targets: &[Repository]) {
+        self.push.announce(source, targets);
     }
 
-    async fn overview(&self, at: &Repository, wanted: usize) -> Result<Known> {
+    async fn overview(&self, at: &Repository, wanted: usize) -> Result<RepositoryTags> {
         let api = self.api(at);
         Ok(match overview::read(api, wanted).await? {
             Overview::Known(known) => known,
             Overview::Missing => {
                 self.projects.expect(api).await?;
-                Known::Nothing
+                RepositoryTags::Empty
             }
             Overview::Closed => {
                 self.projects.refuse_wrong_login(api).await?;
                 match self.projects.expect(api).await? {
-                    ProjectState::Missing => Known::Nothing,
-                    ProjectState::There { .. } | ProjectState::Hidden => Known::Ask,
+                    ProjectState::Missing => RepositoryTags::Empty,
+                    ProjectState::There { .. } | ProjectState::Hidden => RepositoryTags::Unknown,
                 }
             }
         })
     }
 
-    async fn survey(&self, at: &Repository) -> Result<Known> {
+    async fn survey(&self, at: &Repository) -> Result<RepositoryTags> {
         self.push.survey(at).await
     }
 
-    async fn current(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
+    async fn resolve(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
         let api = self.api(&at.repository);
-        match self.push.current(at).await {
+        match self.push.resolve(at).await {
             Ok(None) => self.projects.expect(api).await.map(|_| None),
             Err(error) if Reason::of(&error) == Some(Reason::NoRight) => {
                 self.projects.refuse_wrong_login(api).await?;
@@ -137,8 +137,8 @@ impl Push for HarborPush {
         }
     }
 
-    async fn has(&self, at: &Repository, item: &Descriptor) -> Result<bool> {
-        self.push.has(at, item).await
+    async fn blob_exists(&self, at: &Repository, item: &Descriptor) -> Result<bool> {
+        self.push.blob_exists(at, item).await
     }
 
     fn keeps_children(&self, at: &Repository) -> bool {
@@ -157,18 +157,18 @@ impl Push for HarborPush {
         let api = self.api(&at.repository);
         self.projects.ready(api).await?;
         self.check_room(at, blobs).await?;
-        let Some((tag, old)) = at.version.tag().zip(replaces) else { return Ok(()) };
+        let Some((tag, old)) = at.reference.tag().zip(replaces) else { return Ok(()) };
         if self.projects.is_immutable(api, tag).await? {
             let project = project_of(&at.repository);
             let what =
                 format!("cannot push `{at}`: the tag is immutable in the project `{project}` and stands for `{old}`");
             let reason = Reason::Immutable;
-            return Err(Error::new(reason.kind(), what).hint(reason.remedy()).because(reason));
+            return Err(Error::new(reason.kind(), what).with_hint(reason.remedy()).with_source(reason));
         }
         Ok(())
     }
 
-    async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer> {
+    async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<UploadStart> {
         let nearby = self.nearby.of(at, item);
         let known_in = known_in.or(nearby.as_ref());
         let offer = self.write(at, self.push.offer(at, item, known_in)).await?;
@@ -177,11 +177,11 @@ impl Push for HarborPush {
         Ok(self.watched(at, item, counted, offer))
     }
 
-    fn confirms(&self, at: &Repository) -> bool {
-        self.push.confirms(at)
+    fn verifies_digest(&self, at: &Repository) -> bool {
+        self.push.verifies_digest(at)
     }
 
-    async fn renew(&self, at: &Repository, item: &Descriptor) -> Result<Offer> {
+    async fn renew(&self, at: &Repository, item: &Descriptor) -> Result<UploadStart> {
         let offer = self.write(at, self.push.renew(at, item)).await?;
         Ok(self.watched(at, item, true, offer))
     }
@@ -194,18 +194,18 @@ impl Push for HarborPush {
         self.write(&at.repository, self.push.tag(at, manifest)).await
     }
 
-    async fn relate(&self, at: &Repository, subject: &Digest, referrers: &[&Manifest]) -> Result<()> {
-        self.write(at, self.push.relate(at, subject, referrers)).await
+    async fn add_referrers(&self, at: &Repository, subject: &Digest, referrers: &[&Manifest]) -> Result<()> {
+        self.write(at, self.push.add_referrers(at, subject, referrers)).await
     }
 
-    async fn finish(&self) -> Result<()> {
-        self.push.finish().await
+    async fn close(&self) -> Result<()> {
+        self.push.close().await
     }
 }
 
 /// A slot for what fits into the quota. What is refused all the same is remembered: Harbor looks when the bytes came.
 struct HarborSlot {
-    slot: Box<dyn Slot>,
+    slot: Box<dyn Upload>,
     projects: Arc<Projects>,
     at: Repository,
     item: Descriptor,
@@ -214,13 +214,13 @@ struct HarborSlot {
 }
 
 #[async_trait]
-impl Slot for HarborSlot {
-    async fn fill(self: Box<Self>, blob: Blob) -> Result<()> {
+impl Upload for HarborSlot {
+    async fn write(self: Box<Self>, blob: Blob) -> Result<()> {
         let Self { slot, projects, at, item, counted } = *self;
         if !counted {
             projects.take_room(&at, &item)?;
         }
-        let filled = slot.fill(blob).await;
+        let filled = slot.write(blob).await;
         if !counted && filled.is_err() {
             projects.give_room_back(&at, &item);
         }
@@ -243,7 +243,7 @@ const LONGEST: usize = 255;
 fn check_name(at: &ImageRef) -> Result<()> {
     let path = at.repository.path();
     let wrong = |why: String, hint: &'static str| {
-        Err(Error::new(ErrorKind::Unsupported, format!("cannot push `{at}` to Harbor: {why}")).hint(hint))
+        Err(Error::new(ErrorKind::Unsupported, format!("cannot push `{at}` to Harbor: {why}")).with_hint(hint))
     };
     if !path.contains('/') {
         let why = format!("`{path}` names no project");

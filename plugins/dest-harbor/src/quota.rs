@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     fn blob(name: &str, size: u64) -> Descriptor {
-        Descriptor { size, ..Descriptor::to(well_known::OCI_LAYER_GZIP, name.as_bytes()) }
+        Descriptor { size, ..Descriptor::of_bytes(well_known::OCI_LAYER_GZIP, name.as_bytes()) }
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub(crate) const MAY_NOT_CREATE: &str =
 pub(crate) fn refusal(at: &Repository, reason: Reason) -> Error {
     let (host, project) = (at.registry(), project_of(at));
     let what = format!("nothing can be pushed to the project `{project}` of `{host}`: {reason}");
-    Error::new(reason.kind(), what).hint(reason.remedy()).because(reason)
+    Error::new(reason.kind(), what).with_hint(reason.remedy()).with_source(reason)
 }
 
 /// Returns the error of a blob that would exceed the quota of a project. Smaller ones may still fit.
@@ -39,22 +39,22 @@ fn does_not_fit(at: &Repository, what: &str, why: NoRoom) -> Error {
         "{what} not fit into the project `{project}` of `{host}`: {left} bytes of its quota are left ({used} of {limit} \
          were used, and this run takes {taken})"
     );
-    Error::new(Reason::Quota.kind(), what).hint(Reason::Quota.remedy()).because(Reason::Quota)
+    Error::new(Reason::Quota.kind(), what).with_hint(Reason::Quota.remedy()).with_source(Reason::Quota)
 }
 
 pub(crate) fn missing(at: &Repository) -> Error {
     let (host, project) = (at.registry(), project_of(at));
     Error::new(ErrorKind::NotFound, format!("the project `{project}` does not exist at `{host}`"))
-        .hint(CREATE)
-        .because(Reason::NoProject)
+        .with_hint(CREATE)
+        .with_source(Reason::NoProject)
 }
 
 pub(crate) fn may_not_create(at: &Repository, said: &str) -> Error {
-    not_created(at, ErrorKind::Denied, said).hint(MAY_NOT_CREATE).because(Reason::NoProject)
+    not_created(at, ErrorKind::Denied, said).with_hint(MAY_NOT_CREATE).with_source(Reason::NoProject)
 }
 
 pub(crate) fn bad_name(at: &Repository, said: &str) -> Error {
-    not_created(at, ErrorKind::Unsupported, said).hint("set another `prefix` in [[push]]")
+    not_created(at, ErrorKind::Unsupported, said).with_hint("set another `prefix` in [[push]]")
 }
 
 fn not_created(at: &Repository, kind: ErrorKind, said: &str) -> Error {
@@ -68,5 +68,5 @@ pub(crate) fn no_login(at: &Repository) -> Error {
         "log in with `docker login {host}`, name an auth file, or put `username` and `password` into \
          [registries.\"{host}\"]"
     );
-    Error::new(ErrorKind::Denied, format!("`{host}` takes no pushes without a login")).hint(hint)
+    Error::new(ErrorKind::Denied, format!("`{host}` takes no pushes without a login")).with_hint(hint)
 }

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use schemars::JsonSchema;
 use sealift_core::{
-    content::Reference,
+    content::FullReference,
     plugin::{BuildContext, ConfigError, Purpose, StageConfig},
     stage::Push,
 };
@@ -105,8 +105,8 @@ impl Config {
         let Some(name) = &self.name else { return Ok(NameRule::AsSource) };
         let full = name.contains(['/', ':', '@']);
         let called = match full {
-            true => match Reference::parse_or_latest(name) {
-                Ok(Reference { image, beside: None }) => Ok(NameRule::Full(image)),
+            true => match FullReference::parse_or_latest(name) {
+                Ok(FullReference { image, beside: None }) => Ok(NameRule::Full(image)),
                 Ok(_) => Err(format!("`{name}` has a tag and a digest, and an image in a directory has one of them")),
                 Err(error) => Err(error.to_string()),
             },

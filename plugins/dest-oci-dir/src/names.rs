@@ -6,7 +6,7 @@ use std::{
 };
 
 use sealift_core::{
-    content::{Descriptor, ImageRef, Repository, Tag, Version},
+    content::{Descriptor, ImageRef, Reference, Repository, Tag},
     error::{Error, ErrorKind, Result},
     job::Job,
     stage::Lost,
@@ -73,14 +73,14 @@ impl EntryNames {
     pub(crate) fn give(&self, job: &Job) -> Result<ImageRef> {
         let at = match &self.called {
             NameRule::AsSource => job.called(),
-            NameRule::Tag(tag) => job.source.repository.tagged(tag),
+            NameRule::Tag(tag) => job.source.repository.with_tag(tag),
             NameRule::Full(name) => name.clone(),
         };
         let mut wanted = self.wanted();
-        if let (RefStyle::Tag, Version::Tag(tag)) = (self.style, &at.version) {
+        if let (RefStyle::Tag, Reference::Tag(tag)) = (self.style, &at.reference) {
             let owner = wanted.tags.entry(tag.clone()).or_insert_with(|| at.repository.clone());
             if *owner != at.repository {
-                return Err(same_tag(&owner.tagged(tag).to_string(), &at, tag));
+                return Err(same_tag(&owner.with_tag(tag).to_string(), &at, tag));
             }
         }
         let notes = EntryNotes { source: job.source.clone(), called: job.called(), targets: Vec::new(), written: None };
@@ -89,7 +89,7 @@ impl EntryNames {
         if notes.source != job.source && self.called != NameRule::AsSource {
             let (first, second) = (&notes.source, &job.source);
             let message = format!("`{first}` and `{second}` would both be called `{at}`");
-            return Err(Error::new(ErrorKind::Conflict, message).hint("`name` goes for one image: leave it out"));
+            return Err(Error::new(ErrorKind::Conflict, message).with_hint("`name` goes for one image: leave it out"));
         }
         for target in &job.targets {
             if !notes.targets.contains(target) {
@@ -101,7 +101,7 @@ impl EntryNames {
 
     /// Refuses a tag that another image has in the directory.
     pub(crate) fn check(&self, layout: &Layout, at: &ImageRef) -> Result<()> {
-        let (RefStyle::Tag, Version::Tag(tag)) = (self.style, &at.version) else { return Ok(()) };
+        let (RefStyle::Tag, Reference::Tag(tag)) = (self.style, &at.reference) else { return Ok(()) };
         match layout.find_other_by_ref_name(tag.as_str(), &at.to_string()) {
             Some(other) => Err(same_tag(sealift_oci_layout::entry_name(&other).unwrap_or(tag.as_str()), at, tag)),
             None => Ok(()),
@@ -110,7 +110,7 @@ impl EntryNames {
 
     /// The entry of something without notes.
     pub(crate) fn entry(&self, at: &ImageRef, manifest: Descriptor) -> NamedEntry {
-        NamedEntry::new(manifest, &at.repository.to_string(), &at.version, self.style)
+        NamedEntry::new(manifest, &at.repository.to_string(), &at.reference, self.style)
     }
 
     /// The entry of a job's image. `asked` is its name, `at` the one that it gets.
@@ -165,5 +165,5 @@ impl EntryNames {
 
 fn same_tag(first: &str, second: &ImageRef, tag: &Tag) -> Error {
     let message = format!("`{first}` and `{second}` would both be called `{tag}`");
-    Error::new(ErrorKind::Conflict, message).hint("use `ref_style = \"full\"`, or a directory for each repository")
+    Error::new(ErrorKind::Conflict, message).with_hint("use `ref_style = \"full\"`, or a directory for each repository")
 }

@@ -5,10 +5,10 @@ use std::{collections::HashSet, path::PathBuf};
 use async_trait::async_trait;
 use sealift_core::{
     blob::Blob,
-    content::{Descriptor, Digest, ImageRef, Manifest, Repository, Version},
+    content::{Descriptor, Digest, ImageRef, Manifest, Reference, Repository},
     error::{Error, Result},
     job::Job,
-    stage::{Lost, Offer, Push, Slot, StoreId},
+    stage::{Lost, Push, StoreId, Upload, UploadStart},
 };
 use sealift_oci_layout::{Layout, NamedEntry, Writer, WriterOptions};
 use tokio::sync::{Mutex, OnceCell};
@@ -24,7 +24,7 @@ pub(crate) struct OciDirPush {
     writer: OnceCell<Writer>,
     /// Opened by the first question before that.
     reader: Mutex<Option<Layout>>,
-    /// The error of `finish`.
+    /// The error of `close`.
     end: Mutex<Option<Error>>,
 }
 
@@ -65,7 +65,7 @@ impl OciDirPush {
 
 #[async_trait]
 impl Push for OciDirPush {
-    fn place(&self, job: &Job) -> Result<Vec<ImageRef>> {
+    fn targets(&self, job: &Job) -> Result<Vec<ImageRef>> {
         self.names.give(job).map(|at| vec![at])
     }
 
@@ -77,7 +77,7 @@ impl Push for OciDirPush {
         StoreId::new(&format!("oci-dir:{}", self.path.display()))
     }
 
-    async fn current(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
+    async fn resolve(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
         let base = self.omitted.base().await?;
         let Some(layout) = self.layout().await? else { return Ok(None) };
         self.names.check(&layout, at)?;
@@ -86,7 +86,7 @@ impl Push for OciDirPush {
         Ok(layout.has_image_except(&entry, base).await?.then_some(entry))
     }
 
-    async fn has(&self, _: &Repository, item: &Descriptor) -> Result<bool> {
+    async fn blob_exists(&self, _: &Repository, item: &Descriptor) -> Result<bool> {
         match self.layout().await? {
             // Others write and clean up in this directory, so a manifest is no promise of its blobs.
             Some(layout) if item.media_type.is_manifest() => {
@@ -99,7 +99,7 @@ impl Push for OciDirPush {
     }
 
     fn keeps_children(&self, _: &Repository) -> bool {
-        true // `current` and `has` look at everything below
+        true // `resolve` and `blob_exists` look at everything below
     }
 
     /// Returns the referrers that have an entry: nothing else points to them.
@@ -119,19 +119,19 @@ impl Push for OciDirPush {
         self.names.check(self.writer().await?, at)
     }
 
-    async fn offer(&self, _: &Repository, item: &Descriptor, _: Option<&Repository>) -> Result<Offer> {
+    async fn offer(&self, _: &Repository, item: &Descriptor, _: Option<&Repository>) -> Result<UploadStart> {
         let writer = self.writer().await?;
         if writer.has(item).await? || self.omitted.has(item).await? {
-            return Ok(Offer::Have);
+            return Ok(UploadStart::Present);
         }
         writer.check_room(item).await?;
-        Ok(Offer::Want(Box::new(DirSlot(writer.clone()))))
+        Ok(UploadStart::Upload(Box::new(DirSlot(writer.clone()))))
     }
 
     async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()> {
         if manifest.subject().is_some() {
             // Nothing points to a signature: without an entry a tool that cleans up would take it away.
-            let entry = self.names.entry(&at.at(manifest.digest()), manifest.descriptor());
+            let entry = self.names.entry(&at.with_digest(manifest.digest()), manifest.descriptor());
             return self.list(manifest, entry).await;
         }
         self.writer().await?.put_bytes(&manifest.descriptor(), manifest.bytes().clone()).await
@@ -142,16 +142,16 @@ impl Push for OciDirPush {
     }
 
     async fn root(&self, job: &Job, asked: &ImageRef, manifest: &Manifest) -> Result<()> {
-        let at = match &asked.version {
-            Version::Tag(_) => asked.clone(),
-            Version::Digest(_) => asked.repository.at(manifest.digest()),
+        let at = match &asked.reference {
+            Reference::Tag(_) => asked.clone(),
+            Reference::Digest(_) => asked.repository.with_digest(manifest.digest()),
         };
         self.list(manifest, self.names.noted(job, asked, &at, manifest.descriptor())).await?;
         self.names.wrote(job, asked, &at);
         Ok(())
     }
 
-    async fn finish(&self) -> Result<()> {
+    async fn close(&self) -> Result<()> {
         let layout = match self.writer.get() {
             Some(writer) => writer.layout().clone(),
             // Nothing was written; if nothing can be read either, every image heard of that.
@@ -186,8 +186,8 @@ impl Push for OciDirPush {
 struct DirSlot(Writer);
 
 #[async_trait]
-impl Slot for DirSlot {
-    async fn fill(self: Box<Self>, blob: Blob) -> Result<()> {
+impl Upload for DirSlot {
+    async fn write(self: Box<Self>, blob: Blob) -> Result<()> {
         self.0.put_blob(blob).await
     }
 }

@@ -16,17 +16,17 @@ use std::{
 use async_trait::async_trait;
 use sealift_core::{
     blob::Blob,
-    content::{Descriptor, ImageRef, Manifest, Repository, Version, well_known},
-    engine::{self, Cancel},
+    cache::Cache,
+    content::{Descriptor, ImageRef, Manifest, Reference, Repository, well_known},
+    counters::Counters,
+    engine::{self, CancelHandle},
     error::Result,
-    event::{Event, Observer},
+    event::{Event, EventListener},
     job::{Candidate, Listing, Resolved},
-    notes::Notes,
     outlet::Outlet,
     plugin::{BuildContext, Purpose, StageConfig},
     spec::{Named, OpenPipeline, RunOptions},
-    stage::{Fetch, List, Push, Want},
-    tally::Tallies,
+    stage::{Fetch, List, Push, ResolveMode},
 };
 use sealift_dest_oci_dir::Config;
 use serde_json::json;
@@ -64,12 +64,12 @@ struct Endless {
 
 impl Endless {
     fn new(images: usize) -> Self {
-        let layer = |at| Descriptor::to(well_known::OCI_LAYER_GZIP, layer(at).as_bytes());
+        let layer = |at| Descriptor::of_bytes(well_known::OCI_LAYER_GZIP, layer(at).as_bytes());
         Self { images, layers: (0..SHARED).map(layer).collect() }
     }
 
     fn manifest_of(&self, number: &str) -> Manifest {
-        let config = Descriptor::to(well_known::OCI_CONFIG, config(number).as_bytes());
+        let config = Descriptor::of_bytes(well_known::OCI_CONFIG, config(number).as_bytes());
         let text = json!({ "schemaVersion": 2, "config": config, "layers": self.layers }).to_string();
         Manifest::parse(text, &well_known::OCI_MANIFEST).unwrap()
     }
@@ -93,7 +93,7 @@ impl List for Endless {
     async fn list(&self, out: &Outlet) -> Result<()> {
         for number in 0..self.images {
             let repository = Repository::new("from.io", &format!("team/app-{number}"))?;
-            let candidates = vec![Candidate::new(Version::Tag("v1".parse()?))];
+            let candidates = vec![Candidate::new(Reference::Tag("v1".parse()?))];
             out.send(Listing { exclusive: true, ..Listing::new(repository, candidates, "rule") }).await?;
         }
         Ok(())
@@ -102,7 +102,7 @@ impl List for Endless {
 
 #[async_trait]
 impl Fetch for Endless {
-    async fn resolve(&self, image: &ImageRef, _: Want) -> Result<Resolved> {
+    async fn resolve(&self, image: &ImageRef, _: ResolveMode) -> Result<Resolved> {
         let manifest = self.manifest_of(number(&image.repository));
         Ok(Resolved { image: image.clone(), descriptor: manifest.descriptor(), manifest: Some(manifest) })
     }
@@ -145,8 +145,8 @@ async fn staged(images: usize, dir: &Path) -> (usize, usize, u64) {
         filters: Vec::new(),
         fetch: Named::new("endless", endless as Arc<dyn Fetch>),
         pushes: vec![Named::new("oci-dir", Arc::from(push))],
-        tallies: Tallies::default(),
-        notes: Notes::default(),
+        counters: Counters::default(),
+        cache: Cache::default(),
     };
     let (index, seen) = (dir.join("index.json"), Arc::new(Mutex::new(HashSet::new())));
     let watch = Arc::clone(&seen);
@@ -158,7 +158,8 @@ async fn staged(images: usize, dir: &Path) -> (usize, usize, u64) {
     let before = NOW.load(Ordering::Relaxed);
     PEAK.store(before, Ordering::Relaxed);
     let started = Instant::now();
-    let report = engine::run(&pipeline.into(), &Cancel::new(), &(Arc::new(observer) as Arc<dyn Observer>)).await;
+    let report =
+        engine::run(&pipeline.into(), &CancelHandle::new(), &(Arc::new(observer) as Arc<dyn EventListener>)).await;
     assert_eq!((report.copied, report.failed), (images as u64, 0), "{:?}", report.failures);
     let seen = seen.lock().unwrap().len();
     (PEAK.load(Ordering::Relaxed) - before, seen, started.elapsed().as_secs())

@@ -16,7 +16,7 @@ fn push(cx: &BuildContext<'_>, prefix: Option<&str>) -> Result<Box<dyn Push>, St
 fn placed(push: &dyn Push) -> String {
     let targets = vec!["h.io/rule/nginx:1".parse().unwrap()];
     let job = Job { targets, ..Job::new("nginx:1".parse().unwrap()) };
-    push.place(&job).unwrap()[0].to_string()
+    push.targets(&job).unwrap()[0].to_string()
 }
 
 #[test]
@@ -36,6 +36,6 @@ fn a_bad_prefix_is_named() {
 
 #[test]
 fn it_is_linked_under_its_name() {
-    let found = sealift_core::plugin::linked().into_iter().find(|plugin| plugin.kind() == "registry").unwrap();
+    let found = sealift_core::plugin::plugins().into_iter().find(|plugin| plugin.kind() == "registry").unwrap();
     assert_eq!(found.summary(), "Pushes images to a registry.");
 }

@@ -58,7 +58,7 @@ impl Filter for Platforms {
         Some(self.wanted.to_string())
     }
 
-    fn entries(&self, entries: &mut Vec<Descriptor>) {
+    fn filter_entries(&self, entries: &mut Vec<Descriptor>) {
         let is_image = |entry: &Descriptor| entry.platform.as_ref().is_some_and(|platform| !platform.is_unknown());
         let had_images = entries.iter().any(is_image);
         entries.retain(|entry| entry.platform.as_ref().is_none_or(|platform| self.keeps_entry(platform)));
@@ -72,7 +72,7 @@ impl Filter for Platforms {
         self.attestations == Attestations::Drop
     }
 
-    async fn admit(&self, image: &Resolved, from: &dyn Fetch) -> Result<Verdict> {
+    async fn check(&self, image: &Resolved, from: &dyn Fetch) -> Result<Verdict> {
         let media_type = &image.descriptor.media_type;
         let is_kept_anyway = self.oci_images == OciImages::All && *media_type == well_known::OCI_MANIFEST;
         if media_type.is_index() || is_kept_anyway {

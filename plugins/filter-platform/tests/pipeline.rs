@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use sealift_core::{
-    engine::{self, Cancel},
-    event::{Event, Observer},
-    notes::Notes,
+    cache::Cache,
+    counters::Counters,
+    engine::{self, CancelHandle},
+    event::{Event, EventListener},
     plugin::{BuildContext, Purpose, StageConfig},
     report::Report,
     spec::{Named, OpenPipeline, RunOptions},
     stage::{Fetch, Filter, List, Push},
-    tally::Tallies,
 };
 use sealift_filter_platform::Config;
 use sealift_testkit::{
@@ -20,7 +20,7 @@ use sealift_testkit::{
 
 struct Deaf;
 
-impl Observer for Deaf {
+impl EventListener for Deaf {
     fn on(&self, _: &Event) {}
 }
 
@@ -35,10 +35,10 @@ async fn copy(source: &Memory, target: &Memory, keep: &[&str]) -> Report {
         filters: vec![Named::new("platform", Arc::<dyn Filter>::from(filter))],
         fetch: Named::new("memory", Arc::new(source.clone()) as Arc<dyn Fetch>),
         pushes: vec![Named::new("memory", Arc::new(target.clone()) as Arc<dyn Push>)],
-        tallies: Tallies::default(),
-        notes: Notes::default(),
+        counters: Counters::default(),
+        cache: Cache::default(),
     };
-    engine::run(&pipeline.into(), &Cancel::new(), &(Arc::new(Deaf) as Arc<dyn Observer>)).await
+    engine::run(&pipeline.into(), &CancelHandle::new(), &(Arc::new(Deaf) as Arc<dyn EventListener>)).await
 }
 
 fn registries() -> (Memory, Memory) {

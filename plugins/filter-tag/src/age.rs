@@ -9,7 +9,7 @@ use sealift_core::{
     error::Result,
     job::Resolved,
     plugin::{BuildContext, ConfigError, Plugin, StageConfig},
-    stage::{Fetch, Filter, Verdict, Want},
+    stage::{Fetch, Filter, ResolveMode, Verdict},
 };
 use serde::Deserialize;
 
@@ -93,10 +93,10 @@ impl Ages {
 
 #[async_trait]
 impl Filter for Ages {
-    async fn admit(&self, image: &Resolved, from: &dyn Fetch) -> Result<Verdict> {
+    async fn check(&self, image: &Resolved, from: &dyn Fetch) -> Result<Verdict> {
         let manifest = match &image.manifest {
             Some(manifest) => manifest.clone(),
-            None => match from.resolve(&image.image, Want::Manifest).await?.manifest {
+            None => match from.resolve(&image.image, ResolveMode::Manifest).await?.manifest {
                 Some(manifest) => manifest,
                 None => from.manifest(&image.image.repository, &image.descriptor).await?,
             },
@@ -115,7 +115,7 @@ impl Filter for Ages {
         Some(least.into_iter().chain(most).collect::<Vec<_>>().join(" and "))
     }
 
-    fn rewrites(&self) -> bool {
+    fn drops_entries(&self) -> bool {
         false
     }
 }

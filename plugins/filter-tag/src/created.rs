@@ -41,13 +41,13 @@ pub(crate) async fn created(manifest: &Manifest, at: &Repository, from: &dyn Fet
 
 /// Puts what was being done in front of an error.
 pub(crate) fn cannot_tell(image: impl std::fmt::Display) -> impl FnOnce(Error) -> Error {
-    move |error| error.context(format_args!("cannot tell when `{image}` was created"))
+    move |error| error.with_context(format_args!("cannot tell when `{image}` was created"))
 }
 
 fn first_image(manifest: &Manifest) -> Option<&Descriptor> {
     let is_image = |entry: &&Descriptor| {
         let unknown = entry.platform.as_ref().is_some_and(|platform| platform.is_unknown());
-        !unknown && entry.describes().is_none()
+        !unknown && entry.attested_digest().is_none()
     };
     manifest.children().find(is_image)
 }

@@ -11,7 +11,7 @@ use sealift_core::{
     error::Result,
     job::Listing,
     plugin::{BuildContext, ConfigError, Plugin, StageConfig},
-    stage::{Fetch, Filter, Want},
+    stage::{Fetch, Filter, ResolveMode},
 };
 use serde::Deserialize;
 
@@ -99,7 +99,7 @@ impl Newest {
 
 #[async_trait]
 impl Filter for Newest {
-    fn versions(&self, listing: &mut Listing) {
+    fn filter_tags(&self, listing: &mut Listing) {
         if self.by != By::Version {
             return;
         }
@@ -111,14 +111,14 @@ impl Filter for Newest {
         self.keep_best(listing, ranks);
     }
 
-    async fn choose(&self, listing: &mut Listing, from: &dyn Fetch) -> Result<()> {
+    async fn select(&self, listing: &mut Listing, from: &dyn Fetch) -> Result<()> {
         let tags: Vec<Tag> = listing.candidates.iter().filter_map(|candidate| candidate.tag().cloned()).collect();
         // What is kept whole anyway need not be read.
         if self.by != By::Time || tags.len() <= self.keep.get() {
             return Ok(());
         }
         let images: Vec<(Tag, ImageRef)> =
-            tags.into_iter().map(|tag| (tag.clone(), listing.repository.tagged(&tag))).collect();
+            tags.into_iter().map(|tag| (tag.clone(), listing.repository.with_tag(&tag))).collect();
         let ranks = stream::iter(images)
             .map(|(tag, image)| async move {
                 let created = date_of(&image, from).await.map_err(cannot_tell(&image))?;
@@ -137,13 +137,13 @@ impl Filter for Newest {
         Some(format!("the newest {} by {by}{of}", self.keep))
     }
 
-    fn rewrites(&self) -> bool {
+    fn drops_entries(&self) -> bool {
         false
     }
 }
 
 async fn date_of(image: &ImageRef, from: &dyn Fetch) -> Result<Option<Timestamp>> {
-    let resolved = from.resolve(image, Want::Manifest).await?;
+    let resolved = from.resolve(image, ResolveMode::Manifest).await?;
     let manifest = match resolved.manifest {
         Some(manifest) => manifest,
         None => from.manifest(&image.repository, &resolved.descriptor).await?,

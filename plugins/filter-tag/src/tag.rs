@@ -110,7 +110,7 @@ impl CompiledTags {
 }
 
 impl Filter for CompiledTags {
-    fn versions(&self, listing: &mut Listing) {
+    fn filter_tags(&self, listing: &mut Listing) {
         listing.retain(|candidate| candidate.tag().is_none_or(|tag| self.wants(tag)));
     }
 
@@ -122,7 +122,7 @@ impl Filter for CompiledTags {
         Some(self.summary.clone())
     }
 
-    fn rewrites(&self) -> bool {
+    fn drops_entries(&self) -> bool {
         false
     }
 }

@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(said[3], "config.json:1:83: `auth` stands here twice");
         assert_eq!(said.len(), 4);
         assert!(!format!("{errors:?}").contains("hunter2"));
-        assert!(errors[2].place.as_ref().unwrap().text.contains("\"a:v1,\":"), "{errors:?}");
+        assert!(errors[2].location.as_ref().unwrap().text.contains("\"a:v1,\":"), "{errors:?}");
     }
 
     /// In the dialect of image-syncer: what it holds, and what is said.

@@ -9,7 +9,7 @@ mod yaml;
 
 use std::ops::Range;
 
-use sealift_core::diagnostic::{Diagnostic, Place};
+use sealift_core::diagnostic::{Diagnostic, Location};
 
 use crate::{
     dialect::Dialect,
@@ -106,7 +106,7 @@ impl<'t> Document<'t> {
     }
 
     /// Returns the place of a node for diagnostics.
-    pub(crate) fn place(&self, node: &DocumentNode) -> Place {
+    pub(crate) fn place(&self, node: &DocumentNode) -> Location {
         self.text.place(self.span(node))
     }
 

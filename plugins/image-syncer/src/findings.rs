@@ -71,7 +71,7 @@ impl FileFindings {
 
     /// `value` and the warnings if there is no error, else the errors and then the warnings.
     pub(crate) fn or_ok<T>(mut self, value: T) -> Result<(T, Vec<Diagnostic>), Vec<Diagnostic>> {
-        let place = |diagnostic: &Diagnostic| diagnostic.place.as_ref().map(|place| (place.line, place.column));
+        let place = |diagnostic: &Diagnostic| diagnostic.location.as_ref().map(|place| (place.line, place.column));
         self.errors.sort_by_key(place);
         self.warnings.sort_by_key(place);
         if self.errors.is_empty() {

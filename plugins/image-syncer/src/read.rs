@@ -2,7 +2,7 @@
 
 use std::{fs::File, io::Read, path::Path};
 
-use sealift_core::{diagnostic::Diagnostic, error::of_io};
+use sealift_core::{diagnostic::Diagnostic, error::io_message};
 
 use crate::text::MAX_BYTES;
 
@@ -12,10 +12,10 @@ use crate::text::MAX_BYTES;
 /// If it cannot be read, is no UTF-8, or is larger than 16 MiB.
 pub fn read(path: &Path, shown: &str) -> Result<String, Vec<Diagnostic>> {
     let fail = |why: String| vec![Diagnostic::error(format!("cannot read `{shown}`: {why}"))];
-    let file = File::open(path).map_err(|error| fail(of_io(&error)))?;
+    let file = File::open(path).map_err(|error| fail(io_message(&error)))?;
     let mut bytes = Vec::new();
     // One byte more than allowed tells "just fits" from "too large", also where the size is not known beforehand.
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| fail(of_io(&error)))?;
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| fail(io_message(&error)))?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(fail(format!("it is larger than the {} MiB that are accepted", MAX_BYTES >> 20)));
     }

@@ -9,8 +9,8 @@ mod target;
 use std::{collections::HashMap, fmt, sync::Arc};
 
 use sealift_core::{
-    content::{Digest, ImageRef, Repository, Tag, Version},
-    diagnostic::Place,
+    content::{Digest, ImageRef, Reference, Repository, Tag},
+    diagnostic::Location,
     job::{Candidate, Listing},
 };
 
@@ -33,7 +33,7 @@ pub struct Rule {
     /// The position of the rule in words, such as `images.yaml:7`.
     pub label: Arc<str>,
     /// The place of the rule in a file, if it has one.
-    pub place: Option<Place>,
+    pub place: Option<Location>,
 }
 
 /// The selection of versions by a rule.
@@ -42,7 +42,7 @@ pub enum Select {
     /// Every tag.
     All,
     /// These tags, in this order. In image-syncer's dialect all but the first may be digests.
-    Named(Vec<Version>),
+    Named(Vec<Reference>),
     /// The version with this digest.
     Digest(Digest),
     /// Every tag in which the expression matches anywhere.
@@ -65,7 +65,7 @@ pub enum TargetVersion {
     Same,
     /// Other tags: as many as the source has, or one for a digest. In image-syncer's dialect all but the first may be
     /// digests.
-    Named(Vec<Version>),
+    Named(Vec<Reference>),
     /// As at the source, if the expression matches everything that the source has. Only in image-syncer's dialect.
     Matching(Expression),
     /// By digest only, which must be that of what is pushed.
@@ -92,13 +92,13 @@ impl Rule {
         if targets.is_empty() && !self.targets.is_empty() {
             return Listing::new(self.source.clone(), candidates, Arc::clone(&self.label));
         }
-        let mut known: HashMap<Version, usize> = HashMap::with_capacity(versions.len());
+        let mut known: HashMap<Reference, usize> = HashMap::with_capacity(versions.len());
         for (at, version) in versions.into_iter().enumerate() {
             let index = *known.entry(version.clone()).or_insert_with(|| {
                 candidates.push(Candidate { named, beside: self.beside.clone(), ..Candidate::new(version.clone()) });
                 candidates.len() - 1
             });
-            let called = self.beside.clone().map_or(version, Version::Tag);
+            let called = self.beside.clone().map_or(version, Reference::Tag);
             for image in targets.iter().flat_map(|target| target.images(at, &called)) {
                 if !candidates[index].targets.contains(&image) {
                     candidates[index].targets.push(image);
@@ -108,14 +108,14 @@ impl Rule {
         Listing::new(self.source.clone(), candidates, Arc::clone(&self.label))
     }
 
-    fn versions(&self, tags: &[Tag]) -> Vec<Version> {
+    fn versions(&self, tags: &[Tag]) -> Vec<Reference> {
         match &self.select {
-            Select::All => tags.iter().cloned().map(Version::Tag).collect(),
+            Select::All => tags.iter().cloned().map(Reference::Tag).collect(),
             Select::Matching(expression) => {
-                tags.iter().filter(|tag| expression.is_match(tag)).cloned().map(Version::Tag).collect()
+                tags.iter().filter(|tag| expression.is_match(tag)).cloned().map(Reference::Tag).collect()
             }
             Select::Named(named) => named.clone(),
-            Select::Digest(digest) => vec![Version::Digest(digest.clone())],
+            Select::Digest(digest) => vec![Reference::Digest(digest.clone())],
         }
     }
 
@@ -139,21 +139,24 @@ impl Rule {
     }
 }
 
-fn joined(versions: &[Version]) -> String {
-    versions.iter().map(Version::to_string).collect::<Vec<_>>().join(",")
+fn joined(versions: &[Reference]) -> String {
+    versions.iter().map(Reference::to_string).collect::<Vec<_>>().join(",")
 }
 
 impl TargetRule {
     /// Returns the names of the version with index `at` of the source.
-    fn images(&self, at: usize, source: &Version) -> Vec<ImageRef> {
+    fn images(&self, at: usize, source: &Reference) -> Vec<ImageRef> {
         let versions = match &self.version {
             TargetVersion::Same | TargetVersion::Matching(_) => vec![source.clone()],
             // A target that has another number is left out before.
             TargetVersion::Named(named) => vec![named[at].clone()],
-            TargetVersion::Digest(digest) => vec![Version::Digest(digest.clone())],
-            TargetVersion::Pinned(tag, digest) => vec![Version::Tag(tag.clone()), Version::Digest(digest.clone())],
+            TargetVersion::Digest(digest) => vec![Reference::Digest(digest.clone())],
+            TargetVersion::Pinned(tag, digest) => vec![Reference::Tag(tag.clone()), Reference::Digest(digest.clone())],
         };
-        versions.into_iter().map(|version| ImageRef { repository: self.repository.clone(), version }).collect()
+        versions
+            .into_iter()
+            .map(|version| ImageRef { repository: self.repository.clone(), reference: version })
+            .collect()
     }
 }
 

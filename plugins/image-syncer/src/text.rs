@@ -2,7 +2,7 @@
 
 use std::{ops::Range, sync::Arc};
 
-use sealift_core::diagnostic::{Diagnostic, Place, printable};
+use sealift_core::diagnostic::{Diagnostic, Location, printable};
 
 /// Generated files with tens of thousands of rules are some megabytes large; this bounds what parsing can cost.
 pub(crate) const MAX_BYTES: u64 = 16 << 20;
@@ -57,13 +57,13 @@ impl<'t> SourceText<'t> {
     }
 
     /// The place of `span`; one over several lines ends with its first line.
-    pub(crate) fn place(&self, span: Range<usize>) -> Place {
+    pub(crate) fn place(&self, span: Range<usize>) -> Location {
         let line = self.line(span.start);
         let start = self.lines[line - 1];
         let end = self.lines.get(line).map_or(self.content.len(), |next| next - 1);
         let text = self.content[start..end].trim_end_matches('\r');
         let inside = &self.content[span.start..span.end.min(start + text.len()).max(span.start)];
-        Place {
+        Location {
             file: Arc::clone(&self.file),
             line,
             column: self.content[start..span.start].chars().count() + 1,

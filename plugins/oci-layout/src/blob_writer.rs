@@ -181,7 +181,8 @@ impl PartialFile {
         if right {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Corrupt, format!("the bytes do not have the digest `{digest}`")).retry(Retry::Soon))
+        Err(Error::new(ErrorKind::Corrupt, format!("the bytes do not have the digest `{digest}`"))
+            .with_retry(Retry::Soon))
     }
 
     fn cannot_write(&self, error: std::io::Error) -> Error {

@@ -53,8 +53,8 @@ pub struct CatalogImage {
 impl CatalogImage {
     /// The digest that its tag is about, if it is one of cosign's: `sha256-….sig`, `.att`, `.sbom`.
     pub fn is_about(&self) -> Option<Digest> {
-        let tag = self.source.version.tag()?;
-        tag.about().filter(|_| tag.contains('.'))
+        let tag = self.source.reference.tag()?;
+        tag.referenced_digest().filter(|_| tag.contains('.'))
     }
 }
 
@@ -90,7 +90,7 @@ impl ImageCatalog {
 
     /// The index under the fallback tag for `subject` (distribution-spec, "Referrers Tag Schema"), if there is one.
     pub fn fallback(&self, repository: &Repository, subject: &Digest) -> Option<&Descriptor> {
-        self.find(&repository.tagged(&Tag::of_referrers(subject)?))
+        self.find(&repository.with_tag(&Tag::referrers_tag(subject)?))
     }
 
     /// The entries that only refer to others, with their subjects: manifests without a tag, indexes under fallback

@@ -277,7 +277,7 @@ impl Dir {
             return Ok(());
         }
         to.remove(new_name);
-        Err(broken(&path, "was exchanged for something else while it was written").hint(ALONE))
+        Err(broken(&path, "was exchanged for something else while it was written").with_hint(ALONE))
     }
 
     /// Waits until the names in this directory are on the disk.

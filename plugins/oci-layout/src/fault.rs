@@ -2,7 +2,7 @@
 
 use std::{io, path::Path};
 
-use sealift_core::error::{Error, ErrorKind, of_io};
+use sealift_core::error::{Error, ErrorKind, io_message};
 
 /// An error of a disk. `doing` is what could not be done, such as `open`.
 pub(crate) fn fault(doing: &str, path: &Path, error: impl Into<io::Error>) -> Error {
@@ -21,13 +21,13 @@ pub(crate) fn fault_writing(path: &Path, error: impl Into<io::Error>, need: Opti
 }
 
 fn build(doing: &str, path: &Path, error: io::Error, note: &str) -> Error {
-    let message = format!("cannot {doing} `{}`: {}{note}", path.display(), of_io(&error));
+    let message = format!("cannot {doing} `{}`: {}{note}", path.display(), io_message(&error));
     let fault = Error::new(ErrorKind::Storage, message);
     match hint(error.kind()) {
-        Some(hint) => fault.hint(hint),
+        Some(hint) => fault.with_hint(hint),
         None => fault,
     }
-    .because(error)
+    .with_source(error)
 }
 
 /// A layout that is not as the specification wants it.

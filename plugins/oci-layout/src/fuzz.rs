@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use sealift_core::content::{Descriptor, Version, well_known};
+use sealift_core::content::{Descriptor, Reference, well_known};
 
 use crate::{
     EntryName, Receipt, RefStyle,
@@ -22,8 +22,8 @@ pub fn index(bytes: &[u8]) {
         let _ = EntryName::of(entry);
     }
     let broken: Vec<_> = index.broken().cloned().collect();
-    let version = Version::Tag("v1".parse().expect("it is a tag"));
-    let manifest = Descriptor::to(well_known::OCI_MANIFEST, b"{}");
+    let version = Reference::Tag("v1".parse().expect("it is a tag"));
+    let manifest = Descriptor::of_bytes(well_known::OCI_MANIFEST, b"{}");
     let NamedEntry(entry) = NamedEntry::new(manifest, "q.io/a", &version, RefStyle::Full);
     let name = entry_name(&entry).expect("it is named").to_owned();
     let others = index.entries().filter(|entry| entry_name(entry) != Some(&name)).count();
@@ -58,7 +58,7 @@ pub fn receipt(bytes: &[u8]) {
 pub fn name(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let Some(name) = EntryName::parse(text) else { return };
-    if let Version::Tag(tag) = &name.version {
+    if let Reference::Tag(tag) = &name.version {
         let written = if name.repository.is_empty() { tag.to_string() } else { format!("{}:{tag}", name.repository) };
         assert_eq!(EntryName::parse(&written).as_ref(), Some(&name), "{text:?}");
     }

@@ -130,7 +130,7 @@ impl Index {
     pub(crate) fn read(root: &Dir) -> Result<(Self, Stamp)> {
         let path = root.file_path(FILE);
         let Some((bytes, stamp)) = root.read(FILE, MAX_BYTES)? else {
-            return Err(broken(&path, "is missing").hint("restore it from a copy, or use another directory"));
+            return Err(broken(&path, "is missing").with_hint("restore it from a copy, or use another directory"));
         };
         Ok((Self::parse(&bytes, &path)?, stamp))
     }
@@ -139,7 +139,7 @@ impl Index {
     pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
         let bad = |what: &dyn std::fmt::Display| {
             broken(path, format_args!("is no image index: {what}"))
-                .hint("it is left as it is: restore it from a copy, or use another directory")
+                .with_hint("it is left as it is: restore it from a copy, or use another directory")
         };
         let text = std::str::from_utf8(bytes).map_err(|error| bad(&error))?;
         let top: Top<'_> = serde_json::from_str(text).map_err(|error| bad(&error))?;

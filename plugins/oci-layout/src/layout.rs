@@ -255,7 +255,7 @@ impl Layout {
         let (bytes, _) = read.ok_or_else(|| self.missing(&item.digest))?;
         Manifest::parse_expecting(bytes, &item.media_type, &item.digest).map_err(|error| {
             let path = self.0.blob_path(&item.digest);
-            Error::from(error).context(format_args!("`{}`", path.display())).retry(Retry::Never)
+            Error::from(error).with_context(format_args!("`{}`", path.display())).with_retry(Retry::Never)
         })
     }
 
@@ -277,16 +277,17 @@ impl Layout {
         });
         let path = self.0.root.file_path(index::FILE);
         Ok(match blobs.await? {
-            0 => Error::new(ErrorKind::NotFound, format!("`{}` lists no image", path.display()))
-                .hint("nothing was staged into it, or what was is somewhere else: see whether this is the directory"),
+            0 => Error::new(ErrorKind::NotFound, format!("`{}` lists no image", path.display())).with_hint(
+                "nothing was staged into it, or what was is somewhere else: see whether this is the directory",
+            ),
             blobs => {
                 let blobs = if blobs == 1 { "is 1 blob".to_owned() } else { format!("are {blobs} blobs") };
                 let message = format!("`{}` lists no image, and there {blobs}", path.display());
                 Error::new(ErrorKind::Corrupt, message)
-                    .hint("bring `index.json` again from where the directory was written")
+                    .with_hint("bring `index.json` again from where the directory was written")
             }
         }
-        .retry(Retry::Never))
+        .with_retry(Retry::Never))
     }
 
     /// Returns the receipts by which blobs were left out of this layout. They are read once.

@@ -103,8 +103,8 @@ impl Receipt {
                 }
                 // It goes where what it is about goes.
                 (RootKind::Referrer(_), Some(image)) => {
-                    let targets = image.targets.iter().map(|target| target.repository.at(digest)).collect();
-                    builder.add(image.source.repository.at(digest), digest.clone(), targets, blobs);
+                    let targets = image.targets.iter().map(|target| target.repository.with_digest(digest)).collect();
+                    builder.add(image.source.repository.with_digest(digest), digest.clone(), targets, blobs);
                 }
                 (_, None) => {} // what it is about is not in this layout
             }

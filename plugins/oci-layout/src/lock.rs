@@ -40,7 +40,9 @@ impl WriterLock {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(taken(dir, &mut file)),
                 Err(TryLockError::Error(error)) => {
-                    return Err(fault("lock", &path, error).hint("put the layout on a file system that has file locks"));
+                    return Err(
+                        fault("lock", &path, error).with_hint("put the layout on a file system that has file locks")
+                    );
                 }
             }
             if !dir.is_named(&file, NAME) {
@@ -52,7 +54,7 @@ impl WriterLock {
             noted.map_err(|error| fault("write", &path, error))?;
             return Ok(Self { _file: file });
         }
-        Err(broken(&path, "is replaced again and again").hint(ALONE))
+        Err(broken(&path, "is replaced again and again").with_hint(ALONE))
     }
 }
 
@@ -81,5 +83,5 @@ fn taken(dir: &Dir, file: &mut File) -> Error {
     };
     let root = dir.path().parent().unwrap_or(dir.path());
     Error::new(ErrorKind::Conflict, format!("{holder} is writing to `{}`", root.display()))
-        .hint("wait until it is done, or use another directory")
+        .with_hint("wait until it is done, or use another directory")
 }

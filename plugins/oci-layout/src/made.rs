@@ -25,7 +25,7 @@ impl Made {
 
     pub(crate) async fn put(&self, media_type: MediaType, document: Value) -> Descriptor {
         let bytes = Bytes::from(document.to_string());
-        let item = Descriptor::to(media_type, &bytes);
+        let item = Descriptor::of_bytes(media_type, &bytes);
         self.writer.put_bytes(&item, bytes).await.unwrap();
         item
     }
@@ -35,7 +35,7 @@ impl Made {
     }
 
     pub(crate) async fn manifest(&self, members: Value) -> Descriptor {
-        let config = Descriptor::to(well_known::OCI_CONFIG, b"{}");
+        let config = Descriptor::of_bytes(well_known::OCI_CONFIG, b"{}");
         let mut document = json!({ "schemaVersion": 2, "config": config, "layers": [] });
         document.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
         self.put(well_known::OCI_MANIFEST, document).await
@@ -63,7 +63,7 @@ impl Made {
     }
 
     pub(crate) async fn layer(&self, content: &str) -> Descriptor {
-        let item = Descriptor::to(well_known::OCI_LAYER_GZIP, content.as_bytes());
+        let item = Descriptor::of_bytes(well_known::OCI_LAYER_GZIP, content.as_bytes());
         self.writer.put_bytes(&item, Bytes::from(content.to_owned())).await.unwrap();
         item
     }

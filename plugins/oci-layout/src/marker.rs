@@ -45,7 +45,7 @@ pub(crate) fn check_kind(root: &Dir) -> Result<()> {
     }
     if root.has("blobs") || root.has(index::FILE) {
         return Err(broken(root.path(), "has parts of an OCI image layout, but no file `oci-layout`")
-            .hint("if it is one, write `{\"imageLayoutVersion\":\"1.0.0\"}` into `oci-layout` there"));
+            .with_hint("if it is one, write `{\"imageLayoutVersion\":\"1.0.0\"}` into `oci-layout` there"));
     }
     Ok(())
 }

@@ -7,7 +7,7 @@
 //! Tags that Docker allows and the grammar of `ref.name` does not (`a__b`, `x-`) stand in the second annotation as they
 //! are, and the first one names the digest instead: skopeo and umoci refuse other texts there.
 
-use sealift_core::content::{Descriptor, Digest, ImageRef, Tag, Version};
+use sealift_core::content::{Descriptor, Digest, ImageRef, Reference, Tag};
 
 /// The annotation that most tools read.
 pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -40,15 +40,15 @@ pub struct NamedEntry(pub(crate) Descriptor);
 
 impl NamedEntry {
     /// Gives a root manifest its names. `repository` is the part before the tag, with or without a registry.
-    pub fn new(manifest: Descriptor, repository: &str, version: &Version, style: RefStyle) -> Self {
+    pub fn new(manifest: Descriptor, repository: &str, version: &Reference, style: RefStyle) -> Self {
         let mut entry = manifest;
         let by_digest = || format!("{repository}@{}", entry.digest);
         let full = match version {
-            Version::Tag(tag) => format!("{repository}:{tag}"),
-            Version::Digest(digest) => format!("{repository}@{digest}"),
+            Reference::Tag(tag) => format!("{repository}:{tag}"),
+            Reference::Digest(digest) => format!("{repository}@{digest}"),
         };
         let wanted = match (style, version) {
-            (RefStyle::Tag, Version::Tag(tag)) => tag.to_string(),
+            (RefStyle::Tag, Reference::Tag(tag)) => tag.to_string(),
             _ => full.clone(),
         };
         let ref_name = if is_ref_name(&wanted) { wanted } else { by_digest() };
@@ -102,7 +102,7 @@ pub struct EntryName {
     /// The part before the tag or digest, such as `docker.io/library/nginx`; empty if there is only a tag.
     pub repository: String,
     /// The version; `latest` if the name has none.
-    pub version: Version,
+    pub version: Reference,
 }
 
 impl EntryName {
@@ -116,7 +116,7 @@ impl EntryName {
         if let Some((before, digest)) = text.rsplit_once('@') {
             let digest: Digest = digest.parse().ok()?;
             let before = before.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).map_or(before, |(path, _)| path);
-            return Some(Self { repository: before.to_owned(), version: Version::Digest(digest) });
+            return Some(Self { repository: before.to_owned(), version: Reference::Digest(digest) });
         }
         // The last colon is that of the tag, unless a `/` follows: then it is that of a port.
         let (repository, tag) = match text.rsplit_once(':') {
@@ -125,7 +125,7 @@ impl EntryName {
             _ => ("", text),
         };
         let tag: Tag = tag.parse().ok()?;
-        Some(Self { repository: repository.to_owned(), version: Version::Tag(tag) })
+        Some(Self { repository: repository.to_owned(), version: Reference::Tag(tag) })
     }
 }
 

@@ -116,7 +116,7 @@ impl Receipt {
     pub fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
         let bad = |what: &dyn std::fmt::Display| {
             broken(path, format_args!("is no receipt: {what}"))
-                .hint("a receipt is what `sealift receipt` prints; another layout is given as its directory")
+                .with_hint("a receipt is what `sealift receipt` prints; another layout is given as its directory")
         };
         let head: FormatHeader = serde_json::from_slice(bytes).map_err(|error| bad(&error))?;
         if head.format != FORMAT {
@@ -125,7 +125,9 @@ impl Receipt {
         if head.version != VERSION {
             let message =
                 format!("`{}` is a receipt of version {}, only {VERSION} is known", path.display(), head.version);
-            return Err(Error::new(ErrorKind::Unsupported, message).hint("use the version of sealift that wrote it"));
+            return Err(
+                Error::new(ErrorKind::Unsupported, message).with_hint("use the version of sealift that wrote it")
+            );
         }
         let ReceiptFile { of, blobs, images } = serde_json::from_slice(bytes).map_err(|error| bad(&error))?;
         let places = images.iter().flat_map(|image| &image.blobs);

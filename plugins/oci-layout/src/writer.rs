@@ -203,7 +203,7 @@ impl Writer {
     fn too_long(&self) -> Error {
         let path = self.layout.0.root.file_path(index::FILE);
         let message = format!("`{}` would be longer than {} bytes", path.display(), index::MAX_BYTES);
-        Error::new(ErrorKind::Unsupported, message).hint("spread the images over several directories")
+        Error::new(ErrorKind::Unsupported, message).with_hint("spread the images over several directories")
     }
 
     /// Defends what is written into the index for so long only: when another program writes back an `index.json` that
@@ -346,7 +346,7 @@ impl Writer {
                     let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
                     let path = inner.root.file_path(index::FILE);
                     let message = format!("another program changed `{first}`{more} in `{}` meanwhile", path.display());
-                    Err(Error::new(ErrorKind::Conflict, message).hint(ALONE))
+                    Err(Error::new(ErrorKind::Conflict, message).with_hint(ALONE))
                 }
             };
         }
@@ -356,7 +356,7 @@ impl Writer {
     fn restless(&self) -> Error {
         let path = self.layout.0.root.file_path(index::FILE);
         Error::new(ErrorKind::Conflict, format!("another program writes `{}` again and again", path.display()))
-            .hint(ALONE)
+            .with_hint(ALONE)
     }
 
     /// Checks that the directory still is where it was, and still is a layout; otherwise nothing that was written is
@@ -365,11 +365,11 @@ impl Writer {
         let root = &self.layout.0.root;
         if !root.is_at_its_path() || !self.layout.0.has_blobs_at_their_path() {
             let what = "was moved or removed while it was written";
-            return Err(broken(root.path(), what).hint("put it back, and run again"));
+            return Err(broken(root.path(), what).with_hint("put it back, and run again"));
         }
         if !root.has(MARKER) {
             return Err(broken(&root.file_path(MARKER), "was removed while the layout was written")
-                .hint(format!("write `{}` into it again, and run again", MARKER_TEXT.escape_ascii())));
+                .with_hint(format!("write `{}` into it again, and run again", MARKER_TEXT.escape_ascii())));
         }
         Ok(())
     }

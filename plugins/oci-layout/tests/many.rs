@@ -14,7 +14,7 @@ const IMAGES: usize = 5000;
 const SHARED: usize = 50;
 
 fn put(dir: &Path, media_type: MediaType, bytes: &[u8]) -> Descriptor {
-    let item = Descriptor::to(media_type, bytes);
+    let item = Descriptor::of_bytes(media_type, bytes);
     std::fs::write(dir.join("blobs/sha256").join(item.digest.hex()), bytes).unwrap();
     item
 }
@@ -70,7 +70,7 @@ async fn five_thousand_images_are_verified_counted_and_listed_in_little_memory()
         assert!(after - before < 96, "{before} MiB before, {after} MiB at most");
     }
 
-    let layer = Descriptor::to(well_known::OCI_LAYER_GZIP, b"shared layer 0");
+    let layer = Descriptor::of_bytes(well_known::OCI_LAYER_GZIP, b"shared layer 0");
     std::fs::remove_file(dir.path().join("blobs/sha256").join(layer.digest.hex())).unwrap();
     let found = verify(dir.path(), Arc::new(Progress::default())).await.unwrap();
     assert_eq!((found.damages.len(), found.damages[0].images.len(), found.broken.len()), (1, IMAGES, IMAGES));

@@ -13,8 +13,8 @@ use std::{
 pub use builder::{ClientBuilder, HostConfig};
 use sealift_core::{
     content::Repository,
+    counters::CounterSet,
     error::{Error, Result},
-    tally::Tally,
 };
 use tokio_util::task::AbortOnDropHandle;
 
@@ -152,7 +152,7 @@ impl Client {
         self.common.network.counts.snapshot()
     }
 
-    pub(crate) fn tallies(&self) -> Vec<Tally> {
+    pub(crate) fn tallies(&self) -> Vec<CounterSet> {
         self.common.network.counts.tallies()
     }
 }

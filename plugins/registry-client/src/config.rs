@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use sealift_core::{
     content::{ReferenceError, Repository},
-    secret::Value,
+    secret::SecretValue,
 };
 use serde::Deserialize;
 
@@ -28,10 +28,10 @@ pub struct Config {
 pub struct RegistryConfig {
     /// User name; goes before every other login for this host. Needs `password`. With the user name `<token>` the
     /// password is an identity token. Default: none.
-    pub username: Option<Value>,
+    pub username: Option<SecretValue>,
 
     /// Password or access token, in place or as `{ env = "NAME" }`. Needs `username`. Default: none.
-    pub password: Option<Value>,
+    pub password: Option<SecretValue>,
 
     /// Do not verify the certificate of this registry, and speak plain http with it where it speaks no TLS. Gives up
     /// the protection of the password and of tags against attackers on the line. Default: false.

@@ -12,7 +12,7 @@ use sealift_core::{
     content::{Descriptor, Digest, ImageRef, Manifest, Repository, Tag},
     error::Result,
     job::Resolved,
-    stage::{Fetch, Want},
+    stage::{Fetch, ResolveMode},
 };
 
 use crate::{
@@ -70,12 +70,12 @@ impl RegistryFetch {
         }
         let last = failed.pop().expect("there is at least one place");
         let others: Vec<String> = failed.iter().map(|error| error.message().to_owned()).collect();
-        Err(last.context(format!("its mirrors fail, too ({})", others.join("; "))))
+        Err(last.with_context(format!("its mirrors fail, too ({})", others.join("; "))))
     }
 
-    async fn resolve_at(&self, image: ImageRef, want: Want) -> Result<(Descriptor, Option<Manifest>)> {
+    async fn resolve_at(&self, image: ImageRef, want: ResolveMode) -> Result<(Descriptor, Option<Manifest>)> {
         let registry = self.client.registry(&image.repository);
-        if want == Want::Manifest {
+        if want == ResolveMode::Manifest {
             let manifest = read(&registry, &image).await?;
             return Ok((manifest.descriptor(), Some(manifest)));
         }
@@ -85,16 +85,16 @@ impl RegistryFetch {
 
 #[async_trait]
 impl Fetch for RegistryFetch {
-    fn expect(&self, repository: &Repository) {
+    fn announce(&self, repository: &Repository) {
         for place in self.client.sources(repository, false) {
             self.client.announce(&place, RepositoryAccess::Pull);
         }
     }
 
-    async fn resolve(&self, image: &ImageRef, want: Want) -> Result<Resolved> {
-        let by_digest = image.version.digest().is_some();
+    async fn resolve(&self, image: &ImageRef, want: ResolveMode) -> Result<Resolved> {
+        let by_digest = image.reference.digest().is_some();
         let ask = |repository| -> Reading<'_, _> {
-            Box::pin(self.resolve_at(ImageRef { repository, version: image.version.clone() }, want))
+            Box::pin(self.resolve_at(ImageRef { repository, reference: image.reference.clone() }, want))
         };
         let (descriptor, manifest) = self.at_first(&image.repository, by_digest, ask).await?;
         Ok(Resolved { image: image.clone(), descriptor, manifest })
@@ -102,7 +102,7 @@ impl Fetch for RegistryFetch {
 
     async fn manifest(&self, repository: &Repository, item: &Descriptor) -> Result<Manifest> {
         let ask = |at: Repository| -> Reading<'_, _> {
-            let image = at.at(&item.digest);
+            let image = at.with_digest(&item.digest);
             Box::pin(async move { read(&self.client.registry(&image.repository), &image).await })
         };
         self.at_first(repository, true, ask).await
@@ -131,7 +131,7 @@ impl Fetch for RegistryFetch {
         failed.map_or(Ok(Vec::new()), Err)
     }
 
-    async fn tags_about(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Tag>> {
+    async fn referrer_tags(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Tag>> {
         let at = self.client.sources(repository, false).pop().unwrap_or_else(|| repository.clone());
         self.client.referrer_tags().of_cosign(&self.client.registry(&at), &at, subject).await
     }

@@ -4,10 +4,10 @@ use std::{collections::HashSet, sync::Arc};
 
 use sealift_core::{
     async_trait,
-    content::{Descriptor, Digest, ImageRef, Manifest, MediaType, Repository, Version},
+    content::{Descriptor, Digest, ImageRef, Manifest, MediaType, Reference, Repository},
     error::{ErrorKind, Result},
     job::Job,
-    stage::{Known, Offer, Push, StoreId},
+    stage::{Push, RepositoryTags, StoreId, UploadStart},
 };
 
 mod naming;
@@ -57,7 +57,7 @@ impl RegistryPush {
 
 #[async_trait]
 impl Push for RegistryPush {
-    fn place(&self, job: &Job) -> Result<Vec<ImageRef>> {
+    fn targets(&self, job: &Job) -> Result<Vec<ImageRef>> {
         self.naming.of(job)
     }
 
@@ -69,39 +69,39 @@ impl Push for RegistryPush {
         StoreId::new(at.registry())
     }
 
-    fn expect(&self, source: &Repository, targets: &[Repository]) {
+    fn announce(&self, source: &Repository, targets: &[Repository]) {
         for at in self.naming.repositories(source, targets) {
             self.client.announce(&at, RepositoryAccess::Push);
         }
     }
 
-    async fn survey(&self, at: &Repository) -> Result<Known> {
+    async fn survey(&self, at: &Repository) -> Result<RepositoryTags> {
         match tags::list(&self.registry(at), at, Scopes::push(at)).await {
-            Ok(found) => Ok(Known::Names(found.tags.into_iter().collect())),
+            Ok(found) => Ok(RepositoryTags::Names(found.tags.into_iter().collect())),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 self.registry(at).observed.note_new(at);
-                Ok(Known::Nothing)
+                Ok(RepositoryTags::Empty)
             }
             // Who may push need not be allowed to list, and not every registry can. One that could not this time fails
             // the questions for the single tags, too, or answers them.
             Err(error) if error.is_cancelled() => Err(error),
-            Err(_) => Ok(Known::Ask),
+            Err(_) => Ok(RepositoryTags::Unknown),
         }
     }
 
-    async fn current(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
+    async fn resolve(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
         let registry = self.registry(&at.repository);
         let scopes = Scopes::push(&at.repository);
         match manifests::head(&registry, at, Operation::CheckManifest(at), scopes.clone()).await? {
             ManifestHead::Found(found) => Ok(Some(*found)),
             ManifestHead::Missing => Ok(None),
-            ManifestHead::Barred => match &at.version {
+            ManifestHead::Barred => match &at.reference {
                 // It is there under this very digest.
-                Version::Digest(digest) => {
+                Reference::Digest(digest) => {
                     Ok(Some(Descriptor::new(MediaType::default(), digest.clone(), Descriptor::UNSIZED)))
                 }
                 // Where the login may not ask, the tag counts as missing: writing what stands there changes nothing.
-                Version::Tag(_) => harbor::artifact(&registry, at).await,
+                Reference::Tag(_) => harbor::artifact(&registry, at).await,
             },
             ManifestHead::Inconclusive => {
                 match manifests::get(&registry, at, Operation::CheckManifest(at), scopes).await {
@@ -113,9 +113,9 @@ impl Push for RegistryPush {
         }
     }
 
-    async fn has(&self, at: &Repository, item: &Descriptor) -> Result<bool> {
+    async fn blob_exists(&self, at: &Repository, item: &Descriptor) -> Result<bool> {
         if item.media_type.is_manifest() {
-            return Ok(self.current(&at.at(&item.digest)).await?.is_some());
+            return Ok(self.resolve(&at.with_digest(&item.digest)).await?.is_some());
         }
         blob_existence::exists(&self.registry(at), at, item).await
     }
@@ -133,27 +133,27 @@ impl Push for RegistryPush {
         }
     }
 
-    async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer> {
+    async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<UploadStart> {
         uploads::offer(&self.registry(at), at, item, known_in).await
     }
 
-    fn confirms(&self, at: &Repository) -> bool {
+    fn verifies_digest(&self, at: &Repository) -> bool {
         self.registry(at).observed.confirms()
     }
 
-    async fn renew(&self, at: &Repository, item: &Descriptor) -> Result<Offer> {
+    async fn renew(&self, at: &Repository, item: &Descriptor) -> Result<UploadStart> {
         uploads::begin(&self.registry(at), at, item).await
     }
 
     async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()> {
-        put_manifest::put(&self.registry(at), &at.at(manifest.digest()), manifest).await
+        put_manifest::put(&self.registry(at), &at.with_digest(manifest.digest()), manifest).await
     }
 
     async fn tag(&self, at: &ImageRef, manifest: &Manifest) -> Result<()> {
         put_manifest::put(&self.registry(&at.repository), at, manifest).await
     }
 
-    async fn relate(&self, at: &Repository, subject: &Digest, referrers: &[&Manifest]) -> Result<()> {
+    async fn add_referrers(&self, at: &Repository, subject: &Digest, referrers: &[&Manifest]) -> Result<()> {
         self.referrers_tags.add(&self.registry(at), at, subject, referrers).await
     }
 

@@ -11,7 +11,7 @@ use std::{
 };
 
 use sealift_core::{
-    content::{Digest, ImageRef, Repository, Tag, Version},
+    content::{Digest, ImageRef, Reference, Repository, Tag},
     error::Result,
 };
 use tokio::{sync::OnceCell, time::timeout};
@@ -75,7 +75,7 @@ impl ReferrerTags {
         repository: &Repository,
         subject: &Digest,
     ) -> Result<Vec<Tag>> {
-        let Some(stem) = Tag::of_referrers(subject) else { return Ok(Vec::new()) };
+        let Some(stem) = Tag::referrers_tag(subject) else { return Ok(Vec::new()) };
         let mut tags: Vec<Tag> = COSIGN.iter().filter_map(|kind| format!("{stem}.{kind}").parse().ok()).collect();
         if let Some(known) = self.list(registry, repository).await {
             tags.retain(|tag| known.contains(tag));
@@ -83,7 +83,7 @@ impl ReferrerTags {
         }
         let mut found = Vec::new();
         for tag in tags {
-            let image = ImageRef { repository: repository.clone(), version: Version::Tag(tag.clone()) };
+            let image = ImageRef { repository: repository.clone(), reference: Reference::Tag(tag.clone()) };
             let operation = Operation::ReadManifest(&image);
             let head = manifests::head(registry, &image, operation, Scopes::pull(repository)).await?;
             if matches!(head, ManifestHead::Found(_) | ManifestHead::Barred) {
@@ -103,5 +103,5 @@ impl ReferrerTags {
 }
 
 fn about_digests(tags: &[Tag]) -> Arc<HashSet<Tag>> {
-    Arc::new(tags.iter().filter(|tag| tag.about().is_some()).cloned().collect())
+    Arc::new(tags.iter().filter(|tag| tag.referenced_digest().is_some()).cloned().collect())
 }

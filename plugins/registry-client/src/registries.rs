@@ -8,11 +8,11 @@ use std::{
 };
 
 use sealift_core::{
+    counters::CounterSet,
     diagnostic::Diagnostic,
-    error::of_io,
+    error::io_message,
     login::LoginProvider,
     plugin::{BuildContext, ConfigError, Section, SectionPlugin},
-    tally::Tally,
 };
 
 use crate::{
@@ -48,7 +48,7 @@ impl Section for Registries {
         Self::with(config.unwrap_or_default(), cx, Timing::default(), certs_d)
     }
 
-    fn tallies(&self) -> Vec<Tally> {
+    fn counters(&self) -> Vec<CounterSet> {
         self.client.tallies()
     }
 }
@@ -105,7 +105,7 @@ impl Registries {
                 Arc::new(DockerFiles::new(cx.environment(), timing.helper)),
             ],
             containers,
-            notes: cx.notes().clone(),
+            notes: cx.cache().clone(),
             requests: cx.requests(),
         };
         problems.or_ok(Self { client: Arc::new(Client::new(settings, auth_file, common)) })
@@ -184,7 +184,7 @@ fn read_trust(
 ) -> Result<Trust, ConfigError> {
     let read = |path: &str, field: &str| {
         std::fs::read(cx.path(path))
-            .map_err(|error| ConfigError::new(format!("cannot read `{path}`: {}", of_io(&error))).at(key(field)))
+            .map_err(|error| ConfigError::new(format!("cannot read `{path}`: {}", io_message(&error))).at(key(field)))
     };
     let mut trust = Trust::default();
     if let Some(path) = &entry.ca_file {

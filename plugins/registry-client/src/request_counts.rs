@@ -6,7 +6,7 @@ use std::{
 };
 
 use http::Method;
-use sealift_core::tally::Tally;
+use sealift_core::counters::CounterSet;
 use url::Url;
 
 use crate::{quota::Quota, redact::authority};
@@ -55,7 +55,7 @@ impl RequestCounters {
     }
 
     /// One tally for each host.
-    pub(crate) fn tallies(&self) -> Vec<Tally> {
+    pub(crate) fn tallies(&self) -> Vec<CounterSet> {
         self.hosts().iter().map(|(host, counts)| counts.tally(host)).collect()
     }
 
@@ -65,7 +65,7 @@ impl RequestCounters {
 }
 
 impl HostCounts {
-    fn tally(&self, host: &str) -> Tally {
+    fn tally(&self, host: &str) -> CounterSet {
         let methods: Vec<_> = self.requests.iter().map(|(method, count)| (method.to_lowercase(), *count)).collect();
         let of_methods = methods.iter().map(|(method, count)| (method.as_str(), *count));
         let sums =
@@ -73,7 +73,7 @@ impl HostCounts {
         let limit = self.quota.and_then(|quota| quota.limit);
         let used = self.quota.zip(limit).map(|(quota, limit)| limit.saturating_sub(quota.left));
         let quota = [("quota_limit", limit.unwrap_or_default()), ("quota_used", used.unwrap_or_default())];
-        let mut tally = Tally::new(host, sums.into_iter().chain(quota).chain(of_methods));
+        let mut tally = CounterSet::new(host, sums.into_iter().chain(quota).chain(of_methods));
         if let Some(quota) = self.quota {
             // RequestCounters that are 0 are left out, and that nothing is left must be told.
             tally.counts.insert("quota_left".to_owned(), quota.left);

@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use sealift_core::{
     async_trait,
-    content::{Repository, Version},
+    content::{Reference, Repository},
     error::{Error, ErrorKind, Result},
     job::{Candidate, Listing},
     outlet::Outlet,
@@ -51,7 +51,7 @@ impl CatalogList {
             let mut wanted = page.repositories;
             wanted.retain(|found| self.wanted.wants(found.path()) && seen.insert(found.clone()));
             for found in &wanted {
-                out.coming(found, Vec::new()).await?;
+                out.announce(found, Vec::new()).await?;
             }
             Ok(Some((stream::iter(wanted.into_iter().map(Ok)), (catalog, seen))))
         });
@@ -65,7 +65,7 @@ impl CatalogList {
         if tags.tags.is_empty() {
             return Ok(false);
         }
-        let candidates = tags.tags.into_iter().map(|tag| Candidate::new(Version::Tag(tag))).collect();
+        let candidates = tags.tags.into_iter().map(|tag| Candidate::new(Reference::Tag(tag))).collect();
         let listing = Listing::new(repository.clone(), candidates, Arc::clone(&self.rule));
         // Paths are unique in a registry, and there is no other list.
         out.send(Listing { exclusive: true, ..listing }).await?;
@@ -106,7 +106,7 @@ impl List for CatalogList {
         Ok(())
     }
 
-    async fn list_again(&self, repository: &Repository, out: &Outlet) -> Result<()> {
+    async fn list_repository(&self, repository: &Repository, out: &Outlet) -> Result<()> {
         let tags = self.client.tags(repository).await?;
         self.hand_out(repository, tags, out).await.map(drop)
     }

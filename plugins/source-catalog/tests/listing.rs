@@ -31,9 +31,9 @@ async fn listed(config: Config) -> Vec<String> {
     while let Some(found) = found.recv().await {
         lines.push(match found {
             Found::Nothing { why, .. } => format!("nothing: {why}"),
-            Found::Coming(..) => continue,
+            Found::Announced(..) => continue,
             Found::Listing(listing) => {
-                let tags: Vec<_> = listing.candidates.iter().map(|one| one.version.to_string()).collect();
+                let tags: Vec<_> = listing.candidates.iter().map(|one| one.reference.to_string()).collect();
                 format!("{}: {}", listing.repository.path(), tags.join(" "))
             }
             Found::Warning(message) => format!("warning: {message}"),

@@ -4,8 +4,8 @@ use std::{collections::HashMap, sync::Arc};
 
 use sealift_core::{
     async_trait,
-    content::{ImageRef, Reference, ReferenceError, Repository, Suffix},
-    diagnostic::{Diagnostic, Place},
+    content::{FullReference, ImageRef, ReferenceError, ReferenceSuffix, Repository},
+    diagnostic::{Diagnostic, Location},
     error::{Error, ErrorKind, Result},
     job::{Candidate, Listing},
     outlet::Outlet,
@@ -16,10 +16,10 @@ use sealift_core::{
 /// An image that a file names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mention {
-    pub(crate) image: Reference,
+    pub(crate) image: FullReference,
     /// True if it has neither tag nor digest.
     pub(crate) is_bare: bool,
-    pub(crate) place: Place,
+    pub(crate) place: Location,
 }
 
 impl Mention {
@@ -27,9 +27,9 @@ impl Mention {
     ///
     /// # Errors
     /// If it names no image.
-    pub(crate) fn parse(text: &str, place: impl FnOnce() -> Place) -> Result<Self, ReferenceError> {
-        let image = Reference::parse_or_latest(text)?;
-        let is_bare = matches!(Repository::split(text), Ok((_, Suffix::None)));
+    pub(crate) fn parse(text: &str, place: impl FnOnce() -> Location) -> Result<Self, ReferenceError> {
+        let image = FullReference::parse_or_latest(text)?;
+        let is_bare = matches!(Repository::parse_prefix(text), Ok((_, ReferenceSuffix::None)));
         Ok(Self { image, is_bare, place: place() })
     }
 }
@@ -46,8 +46,8 @@ impl Images {
     pub(crate) fn new(mentions: Vec<Mention>, cx: &BuildContext<'_>) -> Self {
         let mut listings: Vec<Listing> = Vec::new();
         let mut at: HashMap<Repository, usize> = HashMap::new();
-        let mut seen: HashMap<Reference, Vec<Place>> = HashMap::new();
-        let mut repeated: Vec<Reference> = Vec::new();
+        let mut seen: HashMap<FullReference, Vec<Location>> = HashMap::new();
+        let mut repeated: Vec<FullReference> = Vec::new();
         let mut bare = Vec::new();
         for Mention { image, is_bare, place } in mentions {
             let label = label(&place);
@@ -62,7 +62,7 @@ impl Images {
             if is_bare {
                 bare.push((image.image.clone(), place));
             }
-            let Reference { image: ImageRef { repository, version }, beside } = image;
+            let FullReference { image: ImageRef { repository, reference: version }, beside } = image;
             let index = *at.entry(repository.clone()).or_insert_with(|| {
                 // A filter by name chooses among the images of a file; it is a mistake only if it leaves nothing at all.
                 listings.push(Listing { must_yield: false, ..Listing::new(repository, Vec::new(), label) });
@@ -81,14 +81,14 @@ impl Images {
     }
 }
 
-fn label(place: &Place) -> Arc<str> {
+fn label(place: &Location) -> Arc<str> {
     format!("{}:{}", place.file, place.line).into()
 }
 
 /// Names at most this many of something.
 const NAMED: usize = 3;
 
-fn tell_bare(bare: &[(ImageRef, Place)], cx: &BuildContext<'_>) {
+fn tell_bare(bare: &[(ImageRef, Location)], cx: &BuildContext<'_>) {
     let Some((first, place)) = bare.first() else { return };
     let message = match bare.len() {
         1 => format!("`{}` has no tag, so `latest` is copied", first.repository),
@@ -101,7 +101,7 @@ fn tell_bare(bare: &[(ImageRef, Place)], cx: &BuildContext<'_>) {
     cx.warn(and_more(warning, bare.len().saturating_sub(1 + NAMED)));
 }
 
-fn tell_repeated(repeated: &[Reference], seen: &HashMap<Reference, Vec<Place>>, cx: &BuildContext<'_>) {
+fn tell_repeated(repeated: &[FullReference], seen: &HashMap<FullReference, Vec<Location>>, cx: &BuildContext<'_>) {
     let Some(first) = repeated.first() else { return };
     let message = match repeated.len() {
         1 => format!("`{first}` is named {} times and copied once", seen[first].len()),
@@ -129,7 +129,7 @@ impl List for Images {
         out.send_all(&self.listings).await
     }
 
-    async fn list_again(&self, repository: &Repository, out: &Outlet) -> Result<()> {
+    async fn list_repository(&self, repository: &Repository, out: &Outlet) -> Result<()> {
         let listing = self.listings.iter().find(|listing| listing.repository == *repository);
         let unknown = || Error::new(ErrorKind::Bug, format!("`{repository}` is in none of the files"));
         out.send(listing.ok_or_else(unknown)?.clone()).await

@@ -9,7 +9,7 @@ use std::{
 
 use sealift_core::{
     diagnostic::Diagnostic,
-    error::of_io,
+    error::io_message,
     plugin::{BuildContext, ConfigError, Purpose},
 };
 
@@ -119,7 +119,7 @@ fn text_of(from: impl Read) -> io::Result<String> {
 fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::InvalidData => "it is not text in UTF-8".to_owned(),
-        _ => of_io(error),
+        _ => io_message(error),
     }
 }
 

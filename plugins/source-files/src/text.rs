@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use sealift_core::{
-    diagnostic::{Diagnostic, Place},
+    diagnostic::{Diagnostic, Location},
     plugin::{BuildContext, ConfigError, Plugin, Purpose, StageConfig},
     stage::List,
 };
@@ -59,7 +59,7 @@ fn read(input: &Input, mentions: &mut Vec<Mention>, errors: &mut Vec<Diagnostic>
         if name.is_empty() {
             continue;
         }
-        let place = || Place {
+        let place = || Location {
             file: input.name.clone(),
             line: index + 1,
             column: written[..written.len() - written.trim_start().len()].chars().count() + 1,

@@ -6,7 +6,7 @@
 use std::{collections::HashMap, rc::Rc, sync::Arc};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
-use sealift_core::diagnostic::{Diagnostic, Place};
+use sealift_core::diagnostic::{Diagnostic, Location};
 
 use crate::input::Input;
 
@@ -118,7 +118,7 @@ impl<'i> Documents<'i> {
         // The end of a text is said as a line that is not there.
         let line = line.min(self.lines.len()).max(1);
         let text = self.lines.get(line - 1).copied().unwrap_or_default();
-        let place = Place { file: self.file(), line, column: column + 1, length: 1, text: text.to_owned() };
+        let place = Location { file: self.file(), line, column: column + 1, length: 1, text: text.to_owned() };
         let error = Diagnostic::error(format!("this cannot be read as YAML: {message}")).at(place);
         if self.input.text.contains("{{") { error.hint(RENDER) } else { error }
     }
@@ -129,12 +129,12 @@ impl<'i> Documents<'i> {
     }
 
     /// The place of a node.
-    pub(crate) fn place(&self, node: &YamlNode) -> Place {
+    pub(crate) fn place(&self, node: &YamlNode) -> Location {
         let (line, start) = (node.span.start.line(), node.span.start.col());
         let text = self.lines.get(line - 1).copied().unwrap_or_default();
         let rest: String = text.chars().skip(start).collect();
         let (skipped, length) = extent(&rest, &node.value);
-        Place { file: self.file(), line, column: start + skipped + 1, length: length.max(1), text: text.to_owned() }
+        Location { file: self.file(), line, column: start + skipped + 1, length: length.max(1), text: text.to_owned() }
     }
 }
 

@@ -34,7 +34,7 @@ async fn in_a_process_of_its_own() {
         let list = Text { files: files() }.build(&cx).ok().unwrap();
         let (out, mut found) = Outlet::new(2);
         list.list(&out).await.unwrap();
-        assert!(matches!(found.recv().await, Some(Found::Coming(..))));
+        assert!(matches!(found.recv().await, Some(Found::Announced(..))));
         let Some(Found::Listing(listing)) = found.recv().await else { panic!("a listing was expected") };
         assert_eq!((listing.repository.to_string().as_str(), &*listing.rule), ("quay.io/a/b", "-:1"));
     }

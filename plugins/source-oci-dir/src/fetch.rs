@@ -6,12 +6,12 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use sealift_core::{
     blob::Blob,
-    content::{Descriptor, Digest, ImageRef, Manifest, MediaType, Repository, Tag, Version},
+    content::{Descriptor, Digest, ImageRef, Manifest, MediaType, Reference, Repository, Tag},
     diagnostic::did_you_mean,
     error::{Error, ErrorKind, Result, Retry},
     job::Resolved,
     plugin::{BuildContext, ConfigError, StageConfig},
-    stage::{self, Want},
+    stage::{self, ResolveMode},
 };
 use sealift_oci_layout::{Naming, ReceiptImage};
 use serde::Deserialize;
@@ -80,15 +80,17 @@ impl OciDirFetch {
 
 #[async_trait]
 impl stage::Fetch for OciDirFetch {
-    async fn resolve(&self, image: &ImageRef, want: Want) -> Result<Resolved> {
+    async fn resolve(&self, image: &ImageRef, want: ResolveMode) -> Result<Resolved> {
         let bundle = self.lazy.get().await?;
-        let descriptor = match (bundle.catalog.find(image), &image.version) {
+        let descriptor = match (bundle.catalog.find(image), &image.reference) {
             (Some(entry), _) => pointer(entry),
-            (None, Version::Digest(digest)) => unnamed(bundle, digest).await?.ok_or_else(|| unknown(bundle, image))?,
-            (None, Version::Tag(_)) => return Err(unknown(bundle, image)),
+            (None, Reference::Digest(digest)) => {
+                unnamed(bundle, digest).await?.ok_or_else(|| unknown(bundle, image))?
+            }
+            (None, Reference::Tag(_)) => return Err(unknown(bundle, image)),
         };
         let manifest = match want {
-            Want::Digest if !descriptor.media_type.is_empty() => None,
+            ResolveMode::Descriptor if !descriptor.media_type.is_empty() => None,
             _ => Some(self.manifest(&image.repository, &descriptor).await?),
         };
         let descriptor = manifest.as_ref().map_or(descriptor, Manifest::descriptor);
@@ -118,7 +120,7 @@ impl stage::Fetch for OciDirFetch {
         let file = bundle.layout.blob_path(&item.digest);
         let blob = bundle.layout.blob(item).await?;
         Ok(blob.explained(move |error| match error.kind() {
-            ErrorKind::Corrupt => damaged(path.clone(), error.context(format_args!("`{}`", file.display()))),
+            ErrorKind::Corrupt => damaged(path.clone(), error.with_context(format_args!("`{}`", file.display()))),
             _ => error,
         }))
     }
@@ -137,13 +139,13 @@ impl stage::Fetch for OciDirFetch {
         Ok(found)
     }
 
-    async fn tags_about(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Tag>> {
+    async fn referrer_tags(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Tag>> {
         let bundle = self.lazy.get().await?;
         let about = bundle.catalog.tags_about(repository, subject);
-        Ok(about.filter_map(|image| image.source.version.tag().cloned()).collect())
+        Ok(about.filter_map(|image| image.source.reference.tag().cloned()).collect())
     }
 
-    async fn elsewhere(&self, item: &Descriptor) -> Vec<Repository> {
+    async fn mount_hints(&self, item: &Descriptor) -> Vec<Repository> {
         let Ok(bundle) = self.lazy.get().await else { return Vec::new() };
         let Ok(bases) = bundle.layout.baselines().await else { return Vec::new() };
         if bases.is_empty() || bundle.layout.open_blob(&item.digest).await.is_ok_and(|file| file.is_some()) {
@@ -193,15 +195,15 @@ fn unknown(bundle: &Bundle, image: &ImageRef) -> Error {
     let error = Error::new(ErrorKind::NotFound, format!("`{image}` is not in `{path}`"));
     let names = bundle.catalog.images().iter().map(|image| image.name.as_str());
     match did_you_mean(&image.to_string(), names) {
-        Some(close) => error.hint(format!("did you mean `{close}`?")),
-        None => error.hint(format!("`sealift ls {path}` tells what is there")),
+        Some(close) => error.with_hint(format!("did you mean `{close}`?")),
+        None => error.with_hint(format!("`sealift ls {path}` tells what is there")),
     }
 }
 
 /// Reading the same disk again gives the same bytes.
 fn damaged(layout: PathBuf, error: Error) -> Error {
     let layout = layout.display();
-    error.retry(Retry::Never).hint(format!(
+    error.with_retry(Retry::Never).with_hint(format!(
         "`sealift verify {layout}` tells everything that is damaged; bring those files again, or stage again"
     ))
 }

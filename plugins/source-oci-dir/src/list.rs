@@ -81,7 +81,7 @@ impl StageConfig<dyn stage::List> for Config {
             let both = ConfigError::new("`images` says which images go where, so `include` and `to` have no meaning");
             problems = problems.and(both.at("images").hint("leave `images` out, or the other two"));
         }
-        let placeholder = sealift_core::content::Version::Digest(sealift_core::content::Digest::of(b""));
+        let placeholder = sealift_core::content::Reference::Digest(sealift_core::content::Digest::of(b""));
         for (at, pick) in self.images.iter().enumerate() {
             for (target, text) in pick.to.iter().enumerate() {
                 if let Err(problem) = crate::targets::one(text, &placeholder) {
@@ -117,7 +117,7 @@ impl OciDirList {
     async fn agenda(&self) -> Result<LoadPlan> {
         let path: &Path = self.lazy.path();
         let context =
-            |error: sealift_core::error::Error| error.context(format_args!("cannot load `{}`", path.display()));
+            |error: sealift_core::error::Error| error.with_context(format_args!("cannot load `{}`", path.display()));
         let bundle = self.lazy.get().await?;
         if bundle.catalog.is_empty() {
             return Err(context(bundle.layout.without_images().await?));
@@ -144,7 +144,7 @@ impl stage::List for OciDirList {
         out.send_all(&agenda.listings).await
     }
 
-    async fn list_again(&self, repository: &Repository, out: &Outlet) -> Result<()> {
+    async fn list_repository(&self, repository: &Repository, out: &Outlet) -> Result<()> {
         for listing in self.agenda().await?.listings {
             if listing.repository == *repository {
                 out.send(listing).await?;

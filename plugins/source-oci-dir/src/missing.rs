@@ -43,8 +43,9 @@ impl MissingContent {
         };
         let Some(base) = bases.with(digest) else {
             let message = format!("`{digest}`{size} is not in `{path}`{needed}");
-            return Error::new(ErrorKind::NotFound, message)
-                .hint(format!("`sealift verify {path}` tells everything that is missing; bring it, or stage again"));
+            return Error::new(ErrorKind::NotFound, message).with_hint(format!(
+                "`sealift verify {path}` tells everything that is missing; bring it, or stage again"
+            ));
         };
         let had = base.images_with(digest).next().map(|image| format!(" with `{}`", image.name)).unwrap_or_default();
         let message = format!(
@@ -53,7 +54,7 @@ impl MissingContent {
             base.label()
         );
         Error::new(ErrorKind::NotFound, message)
-            .hint("make a new receipt of this destination, and stage with it, or without `base`")
+            .with_hint("make a new receipt of this destination, and stage with it, or without `base`")
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use sealift_core::{
-    content::{ImageRef, Repository, Version},
+    content::{ImageRef, Reference, Repository},
     error::{Error, ErrorKind, Result, Retry},
     job::{Candidate, Listing},
 };
@@ -74,7 +74,8 @@ impl LoadPlan {
         follow_subjects(&mut chosen);
         let exclusive = claim(&mut chosen)?;
         for one in &chosen {
-            if one.image.naming == Naming::Nothing && !one.targets.iter().any(|target| target.version.tag().is_some()) {
+            if one.image.naming == Naming::Nothing && !one.targets.iter().any(|target| target.reference.tag().is_some())
+            {
                 warnings.push(format!("`{}` has no name in the layout, so it will have no tag either", one.image.name));
             }
         }
@@ -85,7 +86,7 @@ impl LoadPlan {
 /// The error of an image that is asked for by name and of which the entry is damaged.
 fn damaged(catalog: &ImageCatalog, name: Option<&str>) -> Option<Error> {
     let broken = catalog.broken().iter().find(|broken| name.is_some() && broken.name.as_deref() == name)?;
-    Some(Error::new(ErrorKind::Corrupt, broken.to_string()).hint("bring `index.json` again, or stage again"))
+    Some(Error::new(ErrorKind::Corrupt, broken.to_string()).with_hint("bring `index.json` again, or stage again"))
 }
 
 /// Damaged entries that are wanted, or may be; those that are not are warned of. An index that lists nothing although
@@ -111,7 +112,7 @@ fn unusable(
     for broken in catalog.broken() {
         match is_wanted(broken) {
             true => {
-                let error = Error::new(ErrorKind::Corrupt, broken.to_string()).retry(Retry::Never).hint(format!(
+                let error = Error::new(ErrorKind::Corrupt, broken.to_string()).with_retry(Retry::Never).with_hint(format!(
                     "`sealift verify {}` tells everything that is damaged; bring `index.json` again, or stage again",
                     path.display()
                 ));
@@ -169,13 +170,14 @@ fn picked<'a>(catalog: &'a ImageCatalog, picks: &[Pick]) -> Result<Vec<SelectedI
         };
         let mut targets = if pick.to.is_empty() { image.targets.clone() } else { Vec::new() };
         for text in &pick.to {
-            match targets::one(text, &image.source.version) {
+            match targets::one(text, &image.source.reference) {
                 Ok(names) => targets.extend(names),
                 Err(problem) => problems.add(problem),
             }
         }
         let is_first = catalog.find(&image.source).is_none_or(|first| first.digest == image.entry.digest);
-        let source = if is_first { image.source.clone() } else { image.source.repository.at(&image.entry.digest) };
+        let source =
+            if is_first { image.source.clone() } else { image.source.repository.with_digest(&image.entry.digest) };
         match chosen.iter_mut().find(|other| other.source == source) {
             Some(other) => other.targets.extend(targets),
             None => chosen.push(SelectedImage { image, source, targets }),
@@ -196,8 +198,8 @@ fn follow_subjects(chosen: &mut [SelectedImage<'_>]) {
         }
     }
     for one in chosen.iter_mut().filter(|one| one.targets.is_empty() && one.image.is_about().is_some()) {
-        if let (Some(places), Version::Tag(tag)) = (places.get(&one.source.repository), &one.source.version) {
-            one.targets = places.iter().map(|place| place.tagged(tag)).collect();
+        if let (Some(places), Reference::Tag(tag)) = (places.get(&one.source.repository), &one.source.reference) {
+            one.targets = places.iter().map(|place| place.with_tag(tag)).collect();
         }
     }
 }
@@ -237,7 +239,7 @@ fn last_parts_differ<'a>(mut names: impl Iterator<Item = (&'a ImageRef, &'a Cata
     let mut seen = HashMap::new();
     names.all(|(name, image)| {
         let digest = &image.entry.digest;
-        *seen.entry((name.repository.path().rsplit('/').next(), &name.version)).or_insert(digest) == digest
+        *seen.entry((name.repository.path().rsplit('/').next(), &name.reference)).or_insert(digest) == digest
     })
 }
 
@@ -248,11 +250,11 @@ fn listings(chosen: Vec<SelectedImage<'_>>, exclusive: bool, named: bool, path: 
         by_repository.entry(one.source.repository.clone()).or_default().push(one);
     }
     let listing = |(repository, mut all): (Repository, Vec<SelectedImage<'_>>)| {
-        all.sort_by_cached_key(|one| (one.image.is_about().is_some(), one.source.version.clone()));
+        all.sort_by_cached_key(|one| (one.image.is_about().is_some(), one.source.reference.clone()));
         let rule = format!("`{repository}` in `{}`", path.display());
         let candidates = all
             .into_iter()
-            .map(|one| Candidate { targets: one.targets, named, ..Candidate::new(one.source.version) })
+            .map(|one| Candidate { targets: one.targets, named, ..Candidate::new(one.source.reference) })
             .collect();
         Listing { exclusive, must_yield: false, ..Listing::new(repository, candidates, rule) }
     };
@@ -282,6 +284,6 @@ impl Problems {
         if self.more > 0 {
             message.push_str(&format!("; and {} more like this", self.more));
         }
-        Err(Error::new(ErrorKind::Conflict, message).hint(hint))
+        Err(Error::new(ErrorKind::Conflict, message).with_hint(hint))
     }
 }

@@ -2,7 +2,7 @@
 
 use globset::{GlobBuilder, GlobMatcher};
 use sealift_core::{
-    content::Reference,
+    content::FullReference,
     diagnostic::did_you_mean,
     error::{Error, ErrorKind, Result},
 };
@@ -74,8 +74,8 @@ pub(crate) fn one<'a>(catalog: &'a ImageCatalog, name: Option<&str>) -> Result<&
     }
     let error = Error::new(ErrorKind::NotFound, format!("there is no image `{name}` in the layout"));
     Err(match did_you_mean(name, images.iter().map(|image| image.name.as_str())) {
-        Some(close) => error.hint(format!("did you mean `{close}`?")),
-        None => error.hint(format!("it has {}", some(images.iter()))),
+        Some(close) => error.with_hint(format!("did you mean `{close}`?")),
+        None => error.with_hint(format!("it has {}", some(images.iter()))),
     })
 }
 
@@ -83,16 +83,16 @@ fn is_called(image: &CatalogImage, name: &str) -> bool {
     let digest = name.strip_prefix('@').unwrap_or(name).parse().ok();
     image.name == name
         || ref_name(image) == Some(name)
-        || Reference::parse_or_latest(name).is_ok_and(|parsed| is_reference_to(image, &parsed))
+        || FullReference::parse_or_latest(name).is_ok_and(|parsed| is_reference_to(image, &parsed))
         || digest.is_some_and(|digest: sealift_core::content::Digest| digest == image.entry.digest)
 }
 
 /// A name with tag and digest means the image of that tag, or one without a tag, that has that digest.
-fn is_reference_to(image: &CatalogImage, name: &Reference) -> bool {
+fn is_reference_to(image: &CatalogImage, name: &FullReference) -> bool {
     let source = &image.source;
-    match (&name.beside, name.image.version.digest()) {
+    match (&name.beside, name.image.reference.digest()) {
         (Some(tag), Some(digest)) => {
-            let is_called = source.version.tag().is_none_or(|called| called == tag);
+            let is_called = source.reference.tag().is_none_or(|called| called == tag);
             source.repository == name.image.repository && is_called && image.entry.digest == *digest
         }
         _ => name.image == *source,
@@ -101,12 +101,12 @@ fn is_reference_to(image: &CatalogImage, name: &Reference) -> bool {
 
 /// A tag alone where the layout has full names, as regctl reads it.
 fn is_short_for(image: &CatalogImage, name: &str) -> bool {
-    image.source.version.tag().is_some_and(|tag| tag.as_str() == name)
+    image.source.reference.tag().is_some_and(|tag| tag.as_str() == name)
 }
 
 fn ambiguous<'a>(what: &str, images: impl Iterator<Item = &'a CatalogImage>) -> Error {
     Error::new(ErrorKind::Conflict, format!("{what}: the layout has {}", some(images)))
-        .hint("give the full name, or `@` and the digest")
+        .with_hint("give the full name, or `@` and the digest")
 }
 
 /// The first names, for a message.

@@ -1,6 +1,6 @@
 //! Targets of the images of a layout.
 
-use sealift_core::content::{ImageRef, Reference, ReferenceError, Repository, Suffix, Version};
+use sealift_core::content::{FullReference, ImageRef, Reference, ReferenceError, ReferenceSuffix, Repository};
 use sealift_oci_layout::{CatalogImage, Naming};
 
 /// The rule by which all images get their targets.
@@ -27,8 +27,8 @@ impl LoadTarget {
         let (registry, prefix) = text.split_once('/').unwrap_or((text, ""));
         // A path makes a registry of a word with a dot or port only, as everywhere.
         let probe = if prefix.is_empty() { format!("{registry}/x") } else { format!("{registry}/{prefix}/x") };
-        let (probe, rest) = Repository::split(&probe).map_err(|error| error.to_string())?;
-        if rest != Suffix::None {
+        let (probe, rest) = Repository::parse_prefix(&probe).map_err(|error| error.to_string())?;
+        if rest != ReferenceSuffix::None {
             return Err(format!("`{text}` has a tag or digest, expected a registry and perhaps a path there"));
         }
         let is_hub = ["docker.io", "index.docker.io", "registry-1.docker.io"].contains(&registry);
@@ -52,12 +52,12 @@ impl LoadTarget {
         name: &str,
     ) -> Result<Vec<ImageRef>, String> {
         let Self::Under { registry, prefix } = self else { return Ok(recorded.to_vec()) };
-        if recorded.is_empty() && matches!(naming, Naming::Version | Naming::Nothing) {
+        if recorded.is_empty() && matches!(naming, Naming::Reference | Naming::Nothing) {
             if prefix.is_empty() {
                 return Err(format!("the layout names no repository for `{name}`, and neither does `to`"));
             }
             let repository = Repository::new(registry, prefix).map_err(|error| error.to_string())?;
-            return Ok(vec![ImageRef { repository, version: source.version.clone() }]);
+            return Ok(vec![ImageRef { repository, reference: source.reference.clone() }]);
         }
         let own = std::slice::from_ref(source);
         let names = if recorded.is_empty() { own } else { recorded };
@@ -66,7 +66,7 @@ impl LoadTarget {
             let path = name.repository.path();
             let path = if prefix.is_empty() { path.to_owned() } else { format!("{prefix}/{path}") };
             let repository = Repository::new(registry, &path).map_err(|error| error.to_string())?;
-            let target = ImageRef { repository, version: name.version.clone() };
+            let target = ImageRef { repository, reference: name.reference.clone() };
             if !targets.contains(&target) {
                 targets.push(target);
             }
@@ -77,13 +77,13 @@ impl LoadTarget {
 
 /// Reads a target of one image; without tag or digest it keeps that of the image. With both it has two names, the
 /// second of which demands the digest.
-pub(crate) fn one(text: &str, version: &Version) -> Result<Vec<ImageRef>, String> {
-    let (repository, suffix) = Repository::split(text).map_err(|error| error.to_string())?;
-    if suffix == Suffix::None {
-        return Ok(vec![ImageRef { repository, version: version.clone() }]);
+pub(crate) fn one(text: &str, version: &Reference) -> Result<Vec<ImageRef>, String> {
+    let (repository, suffix) = Repository::parse_prefix(text).map_err(|error| error.to_string())?;
+    if suffix == ReferenceSuffix::None {
+        return Ok(vec![ImageRef { repository, reference: version.clone() }]);
     }
-    let Reference { image, beside } = text.parse().map_err(|error: ReferenceError| error.to_string())?;
-    Ok(beside.map(|tag| repository.tagged(&tag)).into_iter().chain([image]).collect())
+    let FullReference { image, beside } = text.parse().map_err(|error: ReferenceError| error.to_string())?;
+    Ok(beside.map(|tag| repository.with_tag(&tag)).into_iter().chain([image]).collect())
 }
 
 #[cfg(test)]

@@ -104,7 +104,7 @@ async fn listed(config: Value, path: &Path) -> Result<Listed> {
     let mut all = Listed { exclusive: true, ..Listed::default() };
     while let Some(found) = inbox.recv().await {
         match found {
-            Found::Coming(..) => {}
+            Found::Announced(..) => {}
             Found::Warning(warning) => all.warnings.push(warning),
             Found::Nothing { why, .. } => all.nothing.push(why),
             Found::Failed(repository, error) => panic!("{repository}: {error}"),
@@ -115,7 +115,7 @@ async fn listed(config: Value, path: &Path) -> Result<Listed> {
             Found::Listing(listing) => {
                 all.exclusive &= listing.exclusive;
                 for candidate in listing.candidates {
-                    let source = ImageRef { repository: listing.repository.clone(), version: candidate.version };
+                    let source = ImageRef { repository: listing.repository.clone(), reference: candidate.reference };
                     let targets: Vec<String> = candidate.targets.iter().map(ToString::to_string).collect();
                     all.lines.push(format!("{source} -> {}", targets.join(" ")));
                 }

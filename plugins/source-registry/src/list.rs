@@ -60,7 +60,7 @@ impl RegistryList {
         for misfit in misfits {
             let error = Error::new(ErrorKind::Unsupported, misfit);
             let hint = "without a tag the destination keeps those of the source";
-            out.refused(Arc::clone(&rule.label), error.hint(hint)).await?;
+            out.refused(Arc::clone(&rule.label), error.with_hint(hint)).await?;
         }
         if !fits {
             return Ok(());
@@ -129,7 +129,7 @@ impl List for RegistryList {
         Ok(())
     }
 
-    async fn list_again(&self, repository: &Repository, out: &Outlet) -> Result<()> {
+    async fn list_repository(&self, repository: &Repository, out: &Outlet) -> Result<()> {
         let found = self.tags(repository).await?;
         let its_own = |(rule, _): &&(Rule, bool)| rule.needs_tags() && rule.source == *repository;
         for rule in self.rules.iter().filter(its_own) {
@@ -143,7 +143,7 @@ impl RegistryList {
     async fn announce(&self, out: &Outlet) -> Result<()> {
         for (rule, _) in &self.rules {
             let targets = rule.targets.iter().map(|target| target.repository.clone()).collect();
-            out.coming(&rule.source, targets).await?;
+            out.announce(&rule.source, targets).await?;
         }
         Ok(())
     }

@@ -77,9 +77,9 @@ fn from_file(file: &str, config: &ListConfig, cx: &BuildContext<'_>) -> Result<R
 
 /// A rule that is left out, as a failure of the run.
 fn refused(file: &str, error: Diagnostic) -> (Arc<str>, Error) {
-    let place = error.place.map_or_else(|| file.to_owned(), |place| format!("{}:{}", place.file, place.line));
+    let place = error.location.map_or_else(|| file.to_owned(), |place| format!("{}:{}", place.file, place.line));
     let failure = Error::new(ErrorKind::Unsupported, error.message);
-    (place.into(), error.hint.into_iter().fold(failure, |failure, hint| failure.hint(hint)))
+    (place.into(), error.hint.into_iter().fold(failure, |failure, hint| failure.with_hint(hint)))
 }
 
 fn in_place(images: &[RuleConfig], cx: &BuildContext<'_>) -> Result<Vec<Rule>, ConfigError> {
@@ -186,6 +186,6 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("images.yaml"), "nginx:1: h.io/a\nquay.io/A: h.io/b\n").unwrap();
         let problems = from_file("images.yaml", &ListConfig::default(), &cx(dir.path())).unwrap_err().into_problems();
-        assert_eq!(problems[0].diagnostic.place.as_ref().unwrap().line, 2);
+        assert_eq!(problems[0].diagnostic.location.as_ref().unwrap().line, 2);
     }
 }

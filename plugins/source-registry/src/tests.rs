@@ -49,7 +49,7 @@ async fn collect(run: impl AsyncFnOnce(&Outlet) -> sealift_core::error::Result<(
     let mut all = Vec::new();
     while let Some(one) = found.recv().await {
         all.push(match one {
-            Found::Coming(..) => continue,
+            Found::Announced(..) => continue,
             Found::Listing(listing) => shown(&listing),
             Found::Refused(rule, error) => format!("refused: {rule}: {error}"),
             Found::Warning(text) => format!("warning: {text}"),
@@ -65,7 +65,7 @@ async fn collect(run: impl AsyncFnOnce(&Outlet) -> sealift_core::error::Result<(
 }
 
 fn shown(listing: &Listing) -> String {
-    let versions: Vec<_> = listing.candidates.iter().map(|candidate| candidate.version.to_string()).collect();
+    let versions: Vec<_> = listing.candidates.iter().map(|candidate| candidate.reference.to_string()).collect();
     format!("{}: {}", listing.rule, versions.join(" "))
 }
 
@@ -105,9 +105,9 @@ async fn a_repository_that_fails_is_told_once_and_can_be_listed_again() {
     assert_eq!(found, ["failed: late", "images[1]: v1", "images[3]: named"]);
     let repository = format!("{}/late", registry.host()).parse().unwrap();
     let (outlet, _found) = Outlet::new(10);
-    assert_eq!(list.list_again(&repository, &outlet).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(list.list_repository(&repository, &outlet).await.unwrap_err().kind(), ErrorKind::NotFound);
     fill(&registry, &["late:v1", "late:x"]).await;
-    let again = collect(async |out| list.list_again(&repository, out).await).await;
+    let again = collect(async |out| list.list_repository(&repository, out).await).await;
     assert_eq!(again, ["images[0]: v1", "images[2]: v1 x"], "named versions did not fail");
     assert_eq!(registry.requests().count("GET", RequestKind::Tags), 1);
 }
@@ -185,7 +185,7 @@ async fn nobody_wants_more_ends_the_listing() {
 #[test]
 fn both_kinds_are_linked() {
     let kinds: Vec<_> =
-        sealift_core::plugin::linked().iter().map(|plugin| (plugin.role().name(), plugin.summary())).collect();
+        sealift_core::plugin::plugins().iter().map(|plugin| (plugin.role().name(), plugin.summary())).collect();
     assert!(kinds.contains(&("list", "Lists what image-syncer rules name in registries.".to_owned())), "{kinds:?}");
     assert!(kinds.iter().any(|(role, _)| *role == "fetch"), "{kinds:?}");
 }

@@ -8,7 +8,7 @@ use axum::{
     response::Response,
 };
 use rustix::io::Errno;
-use sealift_core::error::{Error, ErrorKind, of_io};
+use sealift_core::error::{Error, ErrorKind, io_message};
 use serde_json::{Value, json};
 
 use crate::store::{ChangeError, Objection};
@@ -94,10 +94,10 @@ impl From<Error> for ErrorResponse {
         tracing::error!(%error, "a request failed");
         let io = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<io::Error>());
         match (error.kind(), io) {
-            (_, Some(io)) if is_shortage(io) => Code::Unavailable.because(of_io(io)),
+            (_, Some(io)) if is_shortage(io) => Code::Unavailable.because(io_message(io)),
             (ErrorKind::Unavailable, _) => Code::Unavailable.because(error.message()),
             (ErrorKind::Cancelled, _) => Code::Unavailable.because("the registry is being stopped"),
-            (_, Some(io)) => Code::Unknown.because(format!("the directory cannot be used: {}", of_io(io))),
+            (_, Some(io)) => Code::Unknown.because(format!("the directory cannot be used: {}", io_message(io))),
             (ErrorKind::Corrupt | ErrorKind::Unsupported, _) => {
                 Code::Unknown.because("a file of the directory is damaged, or not what it is called there")
             }

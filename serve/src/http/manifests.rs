@@ -8,7 +8,7 @@ use axum::{
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use sealift_core::{
-    content::{Manifest, ManifestError, MediaType, Version, well_known},
+    content::{Manifest, ManifestError, MediaType, Reference, well_known},
     error::ErrorKind,
 };
 use serde::Deserialize;
@@ -20,7 +20,7 @@ use super::{
 };
 
 /// `GET` or `HEAD /v2/<name>/manifests/<reference>` (distribution-spec, "Pulling manifests").
-pub(crate) async fn get(app: &App, name: &str, at: &Version, head: &Parts) -> Result<Response, ErrorResponse> {
+pub(crate) async fn get(app: &App, name: &str, at: &Reference, head: &Parts) -> Result<Response, ErrorResponse> {
     let repository = app.store.repository(name).ok_or(Code::ManifestUnknown)?;
     let item = repository.resolve(&app.store, at).await?.ok_or(Code::ManifestUnknown)?;
     let manifest = app.store.manifest(&item).await.map_err(|error| match error.kind() {
@@ -45,7 +45,7 @@ pub(crate) async fn get(app: &App, name: &str, at: &Version, head: &Parts) -> Re
 pub(crate) async fn put(
     app: &App,
     name: &str,
-    at: &Version,
+    at: &Reference,
     head: &Parts,
     body: Body,
 ) -> Result<Response, ErrorResponse> {
@@ -60,8 +60,8 @@ pub(crate) async fn put(
     }
     let body = read(body).await?;
     let manifest = match at {
-        Version::Digest(digest) => Manifest::parse_expecting(body, &media_type, digest),
-        Version::Tag(_) => Manifest::parse(body, &media_type),
+        Reference::Digest(digest) => Manifest::parse_expecting(body, &media_type, digest),
+        Reference::Tag(_) => Manifest::parse(body, &media_type),
     };
     let manifest = manifest.map_err(|error| match error {
         ManifestError::WrongDigest { .. } => Code::DigestInvalid.because(error.to_string()),
@@ -78,7 +78,7 @@ pub(crate) async fn put(
 }
 
 /// `DELETE /v2/<name>/manifests/<reference>` (distribution-spec, "Deleting tags", "Deleting Manifests").
-pub(crate) async fn delete(app: &App, name: &str, at: &Version) -> Result<Response, ErrorResponse> {
+pub(crate) async fn delete(app: &App, name: &str, at: &Reference) -> Result<Response, ErrorResponse> {
     if app.store.delete_manifest(name, at).await? {
         Ok(empty(StatusCode::ACCEPTED))
     } else {

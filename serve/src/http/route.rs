@@ -1,7 +1,7 @@
 //! Paths of the protocol.
 
 use axum::http::{Method, Uri};
-use sealift_core::content::{Digest, Repository, Tag, Version};
+use sealift_core::content::{Digest, Reference, Repository, Tag};
 
 use super::answer::{Code, ErrorResponse};
 
@@ -12,7 +12,7 @@ pub(crate) enum Route {
     Catalog,
     Tags(String),
     Referrers(String, Digest),
-    Manifest(String, Version),
+    Manifest(String, Reference),
     Blob(String, Digest),
     Uploads(String),
     Upload(String, String),
@@ -79,12 +79,12 @@ pub(crate) fn digest(text: &str) -> Result<Digest, ErrorResponse> {
     text.parse().map_err(|error| Code::DigestInvalid.because(format!("{error}")))
 }
 
-fn version(text: &str) -> Result<Version, ErrorResponse> {
+fn version(text: &str) -> Result<Reference, ErrorResponse> {
     if text.contains(':') {
-        return digest(text).map(Version::Digest);
+        return digest(text).map(Reference::Digest);
     }
     let tag = text.parse::<Tag>();
-    tag.map(Version::Tag).map_err(|error| Code::TagInvalid.because(error.to_string()))
+    tag.map(Reference::Tag).map_err(|error| Code::TagInvalid.because(error.to_string()))
 }
 
 #[cfg(test)]

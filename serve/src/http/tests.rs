@@ -11,7 +11,7 @@ use std::{
 };
 
 use axum::http::StatusCode;
-use sealift_core::content::{Digest, Version};
+use sealift_core::content::{Digest, Reference};
 use sealift_oci_layout::{Layout, Writer, WriterOptions};
 
 use super::*;
@@ -75,8 +75,8 @@ fn image(name: &str) -> Image {
     Image::single(ImageFormat::Oci, &"linux/amd64".parse().unwrap(), &[layer(name, 100)])
 }
 
-fn tag(text: &str) -> Version {
-    Version::Tag(text.parse().unwrap())
+fn tag(text: &str) -> Reference {
+    Reference::Tag(text.parse().unwrap())
 }
 
 /// An index of two images, an image, and something about it.
@@ -95,7 +95,7 @@ impl Sample {
         this.both.write(&writer, "a", &tag("both")).await.unwrap();
         this.one.write(&writer, "a", &tag("v1")).await.unwrap();
         let digest = this.about.root().digest().clone();
-        this.about.write(&writer, "a", &Version::Digest(digest)).await.unwrap();
+        this.about.write(&writer, "a", &Reference::Digest(digest)).await.unwrap();
         writer.commit().await.unwrap();
         this
     }

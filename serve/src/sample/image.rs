@@ -71,14 +71,14 @@ impl Image {
 
     /// An artifact that is no image: a config of any type and one file.
     pub fn artifact(config_type: &'static str, config: &Value, file_type: &'static str, file: Bytes) -> Self {
-        let config = (MediaType::of(config_type), config.to_string().into());
-        Self::of(well_known::OCI_MANIFEST, config, vec![(MediaType::of(file_type), file)], json!({}))
+        let config = (MediaType::from_static(config_type), config.to_string().into());
+        Self::of(well_known::OCI_MANIFEST, config, vec![(MediaType::from_static(file_type), file)], json!({}))
     }
 
     /// An attestation as BuildKit makes them: it stands in the index beside the image that it describes.
     pub fn attestation(&self) -> Self {
         let statement = json!({ "_type": "https://in-toto.io/Statement/v0.1", "subject": [self.root.digest()] });
-        let statement = (MediaType::of("application/vnd.in-toto+json"), Bytes::from(statement.to_string()));
+        let statement = (MediaType::from_static("application/vnd.in-toto+json"), Bytes::from(statement.to_string()));
         let config = json!({ "architecture": "unknown", "os": "unknown", "config": {}, "rootfs": {
             "type": "layers", "diff_ids": [Digest::of(&statement.1)],
         } });
@@ -100,12 +100,12 @@ impl Image {
             "subject": self.root.descriptor(),
             "annotations": { "org.opencontainers.image.description": "about another image" },
         });
-        let file = (MediaType::of("application/octet-stream"), file);
+        let file = (MediaType::from_static("application/octet-stream"), file);
         Self::of(well_known::OCI_MANIFEST, (well_known::OCI_EMPTY, Bytes::from_static(b"{}")), vec![file], more)
     }
 
     fn of(media_type: MediaType, config: (MediaType, Bytes), layers: Vec<(MediaType, Bytes)>, more: Value) -> Self {
-        let blob = |(media_type, bytes): (MediaType, Bytes)| (Descriptor::to(media_type, &bytes), bytes);
+        let blob = |(media_type, bytes): (MediaType, Bytes)| (Descriptor::of_bytes(media_type, &bytes), bytes);
         let config = blob(config);
         let layers: Vec<_> = layers.into_iter().map(blob).collect();
         let mut document = json!({

@@ -2,9 +2,9 @@
 
 use sealift_core::{
     blob::Blob,
-    content::{ImageRef, Repository, Version},
+    content::{ImageRef, Reference, Repository},
     error::Result,
-    stage::{Offer, Push},
+    stage::{Push, UploadStart},
 };
 use sealift_oci_layout::{NamedEntry, RefStyle, Writer};
 
@@ -17,16 +17,16 @@ impl Image {
     /// If the destination does not take something.
     pub async fn push(&self, to: &dyn Push, at: &ImageRef) -> Result<()> {
         for (item, bytes) in self.blobs() {
-            if let Offer::Want(slot) = to.offer(&at.repository, item, None).await? {
-                slot.fill(Blob::from_bytes(item.clone(), bytes.clone())).await?;
+            if let UploadStart::Upload(slot) = to.offer(&at.repository, item, None).await? {
+                slot.write(Blob::from_bytes(item.clone(), bytes.clone())).await?;
             }
         }
         for child in self.children() {
             to.put_manifest(&at.repository, child).await?;
         }
-        match at.version {
-            Version::Tag(_) => to.tag(at, self.root()).await,
-            Version::Digest(_) => to.put_manifest(&at.repository, self.root()).await,
+        match at.reference {
+            Reference::Tag(_) => to.tag(at, self.root()).await,
+            Reference::Digest(_) => to.put_manifest(&at.repository, self.root()).await,
         }
     }
 
@@ -34,7 +34,7 @@ impl Image {
     ///
     /// # Errors
     /// If the disk fails.
-    pub async fn write(&self, to: &Writer, repository: &str, version: &Version) -> Result<()> {
+    pub async fn write(&self, to: &Writer, repository: &str, version: &Reference) -> Result<()> {
         for (item, bytes) in self.blobs() {
             to.put_bytes(item, bytes.clone()).await?;
         }
@@ -53,7 +53,7 @@ impl Sample {
     pub async fn push(&self, to: &dyn Push, registry: &str) -> Result<()> {
         let repository = Repository::new(registry, &self.repository)?;
         for version in self.versions() {
-            self.image.push(to, &ImageRef { repository: repository.clone(), version }).await?;
+            self.image.push(to, &ImageRef { repository: repository.clone(), reference: version }).await?;
         }
         Ok(())
     }
@@ -69,10 +69,10 @@ impl Sample {
         Ok(())
     }
 
-    fn versions(&self) -> Vec<Version> {
+    fn versions(&self) -> Vec<Reference> {
         if self.tags.is_empty() {
-            return vec![Version::Digest(self.image.root().digest().clone())];
+            return vec![Reference::Digest(self.image.root().digest().clone())];
         }
-        self.tags.iter().cloned().map(Version::Tag).collect()
+        self.tags.iter().cloned().map(Reference::Tag).collect()
     }
 }

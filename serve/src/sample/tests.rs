@@ -76,7 +76,7 @@ fn the_assortment_is_small_and_has_one_of_each_kind() {
     assert!(roots.iter().any(|root| root.subject().is_some()));
     assert!(roots.iter().any(|root| root.media_type().as_str().contains("manifest.list")));
     assert!(roots.iter().any(|root| root.children().any(|child| child.media_type.is_index())));
-    assert!(roots.iter().any(|root| root.children().any(|child| child.describes().is_some())));
+    assert!(roots.iter().any(|root| root.children().any(|child| child.attested_digest().is_some())));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::{
 };
 
 use sealift_core::{
-    content::{Manifest, Tag, Version},
+    content::{Manifest, Reference, Tag},
     error::{Error, ErrorKind, Result},
 };
 use sealift_oci_layout::{EntryChange, Writer};
@@ -46,7 +46,7 @@ pub(super) struct Order {
 
 enum Wish {
     Put { manifest: Box<Manifest>, tag: Option<Tag> },
-    Delete(Version),
+    Delete(Reference),
 }
 
 /// An order and what came of it: whether there was something to change.
@@ -60,7 +60,7 @@ impl RepositoryStore {
     pub(crate) async fn put_manifest(
         self: &Arc<Self>,
         path: &str,
-        at: &Version,
+        at: &Reference,
         manifest: &Manifest,
     ) -> Result<(), ChangeError> {
         let Some(writer) = &self.writer else { return Ok(()) };
@@ -83,7 +83,7 @@ impl RepositoryStore {
     ///
     /// # Errors
     /// If it is refused or cannot be written; then nothing has changed.
-    pub(crate) async fn delete_manifest(self: &Arc<Self>, path: &str, at: &Version) -> Result<bool, ChangeError> {
+    pub(crate) async fn delete_manifest(self: &Arc<Self>, path: &str, at: &Reference) -> Result<bool, ChangeError> {
         if self.writer.is_none() || self.repository(path).is_none() {
             return Ok(false);
         }
@@ -194,8 +194,8 @@ impl RepositoryStore {
                 self.objection_to(&order.path, content, manifest)?;
                 Ok(Some(content.put(manifest, tag.as_ref())))
             }
-            Wish::Delete(Version::Tag(tag)) => Ok(content.remove_tag(tag)),
-            Wish::Delete(Version::Digest(digest)) => match content.objection_to_removing(digest) {
+            Wish::Delete(Reference::Tag(tag)) => Ok(content.remove_tag(tag)),
+            Wish::Delete(Reference::Digest(digest)) => match content.objection_to_removing(digest) {
                 Some(objection) => Err(ChangeError::Objection(objection)),
                 None => Ok(content.remove(digest)),
             },

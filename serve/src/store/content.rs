@@ -13,7 +13,7 @@ use std::{
     sync::Arc,
 };
 
-use sealift_core::content::{Descriptor, Digest, Manifest, Tag, Version};
+use sealift_core::content::{Descriptor, Digest, Manifest, Reference, Tag};
 use sealift_oci_layout::{EntryChange, NamedEntry, RefStyle};
 
 use listed::ListedEntry;
@@ -36,7 +36,7 @@ pub(crate) struct Content {
     parents: HashMap<Digest, usize>,
     referrers: HashMap<Digest, BTreeSet<Digest>>,
     /// The entries of the index, by what they mean. The first one of a tag counts.
-    listed: HashMap<Version, Vec<ListedEntry>>,
+    listed: HashMap<Reference, Vec<ListedEntry>>,
 }
 
 /// The links of a manifest.
@@ -54,13 +54,13 @@ impl Content {
     }
 
     /// Takes up an entry of the index as it was found.
-    pub(super) fn list(&mut self, version: Version, item: &Descriptor) {
+    pub(super) fn list(&mut self, version: Reference, item: &Descriptor) {
         // A name may claim another digest than the one that the entry points to.
         let version = match version {
-            Version::Digest(_) => Version::Digest(item.digest.clone()),
-            tag @ Version::Tag(_) => tag,
+            Reference::Digest(_) => Reference::Digest(item.digest.clone()),
+            tag @ Reference::Tag(_) => tag,
         };
-        if let Version::Tag(tag) = &version
+        if let Reference::Tag(tag) = &version
             && !self.tags.contains_key(tag)
         {
             self.tags.insert(tag.clone(), item.digest.clone());
@@ -143,7 +143,7 @@ impl Content {
         if let Some(subject) = &subject {
             self.referrers.entry(subject.clone()).or_default().insert(digest.clone());
         }
-        let held = ManifestLinks { descriptor: manifest.as_referrer(), children, blobs, subject };
+        let held = ManifestLinks { descriptor: manifest.referrer_descriptor(), children, blobs, subject };
         self.manifests.insert(digest.clone(), Arc::new(held));
     }
 
@@ -155,7 +155,7 @@ impl Content {
         touched.extend(manifest.children().map(|child| child.digest.clone()));
         if let Some(tag) = tag {
             touched.extend(self.move_tag(tag, digest));
-            touched.extend(self.set(manifest.descriptor(), Version::Tag(tag.clone()), &mut changes));
+            touched.extend(self.set(manifest.descriptor(), Reference::Tag(tag.clone()), &mut changes));
         }
         self.relist(touched, &mut changes);
         changes
@@ -166,7 +166,7 @@ impl Content {
         let digest = self.tags.remove(tag)?;
         decrease(&mut self.tagged, &digest);
         let mut changes = Vec::new();
-        let mut touched = self.unlist(&Version::Tag(tag.clone()), &mut changes);
+        let mut touched = self.unlist(&Reference::Tag(tag.clone()), &mut changes);
         touched.push(digest);
         self.relist(touched, &mut changes);
         Some(changes)
@@ -184,10 +184,10 @@ impl Content {
         let tags: Vec<Tag> = self.tags.iter().filter(|(_, at)| *at == digest).map(|(tag, _)| tag.clone()).collect();
         for tag in tags {
             self.tags.remove(&tag);
-            touched.extend(self.unlist(&Version::Tag(tag), &mut changes));
+            touched.extend(self.unlist(&Reference::Tag(tag), &mut changes));
         }
         self.tagged.remove(digest);
-        touched.extend(self.unlist(&Version::Digest(digest.clone()), &mut changes));
+        touched.extend(self.unlist(&Reference::Digest(digest.clone()), &mut changes));
         self.unlist_others(digest, &mut changes);
         if let Some(held) = held {
             self.let_go(digest, &held);
@@ -220,7 +220,7 @@ impl Content {
     fn relist(&mut self, touched: Vec<Digest>, changes: &mut Vec<EntryChange>) {
         for digest in touched {
             let is_reached = self.tagged.contains_key(&digest) || self.parents.contains_key(&digest);
-            let version = Version::Digest(digest.clone());
+            let version = Reference::Digest(digest.clone());
             match (self.manifests.get(&digest), self.listed.contains_key(&version)) {
                 (Some(held), false) if !is_reached => {
                     let item = Descriptor::new(held.descriptor.media_type.clone(), digest, held.descriptor.size);
@@ -237,7 +237,7 @@ impl Content {
     /// Writes an entry in the place of those that mean the same; what those pointed to comes back.
     ///
     /// The first one keeps its text, which may be another way to write the path.
-    fn set(&mut self, item: Descriptor, version: Version, changes: &mut Vec<EntryChange>) -> Vec<Digest> {
+    fn set(&mut self, item: Descriptor, version: Reference, changes: &mut Vec<EntryChange>) -> Vec<Digest> {
         let before = self.listed.remove(&version).unwrap_or_default();
         let kept = before.iter().find_map(|entry| entry.moved(item.clone(), &version));
         let entry = kept.unwrap_or_else(|| NamedEntry::new(item, &self.path, &version, RefStyle::Full));
@@ -249,7 +249,7 @@ impl Content {
     }
 
     /// Removes all entries that mean a version; what they pointed to comes back.
-    fn unlist(&mut self, version: &Version, changes: &mut Vec<EntryChange>) -> Vec<Digest> {
+    fn unlist(&mut self, version: &Reference, changes: &mut Vec<EntryChange>) -> Vec<Digest> {
         let entries = self.listed.remove(version).unwrap_or_default();
         changes.extend(entries.iter().map(ListedEntry::removal));
         entries.into_iter().map(|entry| entry.digest).collect()

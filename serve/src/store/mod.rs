@@ -18,7 +18,7 @@ use std::{
 };
 
 use sealift_core::{
-    content::{Descriptor, Digest, Manifest, Version},
+    content::{Descriptor, Digest, Manifest, Reference},
     error::{Error, ErrorKind, Result},
 };
 use sealift_oci_layout::{EntryName, Layout, Writer, WriterOptions};
@@ -74,7 +74,7 @@ impl RepositoryStore {
             Some(name) => {
                 let message = format!("`{name}` cannot be the name of a repository");
                 return Err(
-                    Error::new(ErrorKind::Unsupported, message).hint("small letters and digits, as in `team/app`")
+                    Error::new(ErrorKind::Unsupported, message).with_hint("small letters and digits, as in `team/app`")
                 );
             }
             None => path::unnamed(&options.dir),
@@ -258,8 +258,10 @@ fn read(layout: &Layout, unnamed: &str) -> RepositoryNames {
         tracing::warn!("{broken}; it is not served");
     }
     for entry in layout.entries() {
-        let name = EntryName::of(&entry)
-            .unwrap_or_else(|| EntryName { repository: String::new(), version: Version::Digest(entry.digest.clone()) });
+        let name = EntryName::of(&entry).unwrap_or_else(|| EntryName {
+            repository: String::new(),
+            version: Reference::Digest(entry.digest.clone()),
+        });
         let written = if name.repository.is_empty() { unnamed } else { &name.repository };
         match path::served(written) {
             Some(path) => names.make(written, &path).list(name.version, &entry),

@@ -6,7 +6,7 @@ use std::{
 };
 
 use sealift_core::{
-    content::{Descriptor, Digest, Tag, Version},
+    content::{Descriptor, Digest, Reference, Tag},
     error::{Error, Result},
 };
 use tokio::time::Instant;
@@ -73,7 +73,7 @@ impl ServedRepository {
     }
 
     /// Takes up an entry of the index.
-    pub(super) fn list(&self, version: Version, entry: &Descriptor) {
+    pub(super) fn list(&self, version: Reference, entry: &Descriptor) {
         Arc::make_mut(&mut lock(&self.state).content).list(version, entry);
     }
 
@@ -179,15 +179,15 @@ impl ServedRepository {
     pub(crate) async fn resolve(
         self: &Arc<Self>,
         store: &Arc<RepositoryStore>,
-        version: &Version,
+        version: &Reference,
     ) -> Result<Option<Descriptor>> {
         let content = self.content();
         let digest = match version {
-            Version::Tag(tag) => match content.tags.get(tag) {
+            Reference::Tag(tag) => match content.tags.get(tag) {
                 Some(digest) => digest,
                 None => return Ok(None),
             },
-            Version::Digest(digest) => digest,
+            Reference::Digest(digest) => digest,
         };
         // A manifest that is listed needs no other one to be read.
         if let Some(item) = content.descriptor(digest) {
@@ -202,7 +202,7 @@ impl ServedRepository {
         }
         let before = lock(&self.before).clone();
         if let Some(before) = before
-            && let Some(item) = Box::pin(before.resolve(store, &Version::Digest(digest.clone()))).await?
+            && let Some(item) = Box::pin(before.resolve(store, &Reference::Digest(digest.clone()))).await?
         {
             return Ok(Some(item));
         }

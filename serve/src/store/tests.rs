@@ -46,7 +46,7 @@ async fn found(seed: u64) -> (TempDir, Vec<Image>) {
     images.push(image("a").referrer("x/sig", bytes::Bytes::from_static(b"s")));
     let writer = Writer::create(dir.path(), WriterOptions { sync: false }).await.unwrap();
     for image in &images {
-        image.write(&writer, "none", &Version::Tag("v1".parse().unwrap())).await.unwrap();
+        image.write(&writer, "none", &Reference::Tag("v1".parse().unwrap())).await.unwrap();
     }
     drop(writer);
     let mut random = Random(seed);
@@ -102,17 +102,17 @@ async fn after_every_change_the_disk_says_what_is_served() {
             let image = &images[random.below(images.len())];
             let tag: Tag = ["v1", "v2", "latest"][random.below(3)].parse().unwrap();
             let at = match random.below(2) {
-                0 => Version::Tag(tag),
-                _ => Version::Digest(image.root().digest().clone()),
+                0 => Reference::Tag(tag),
+                _ => Reference::Digest(image.root().digest().clone()),
             };
             let what = format!("seed {seed}, step {step}: {path} {at}");
             if random.below(2) == 0 {
                 for (blob, _) in image.blobs() {
                     store.add_blob(path, &blob.digest);
                 }
-                let untagged = Version::Digest(image.root().digest().clone());
+                let untagged = Reference::Digest(image.root().digest().clone());
                 for child in image.children() {
-                    let by_digest = Version::Digest(child.digest().clone());
+                    let by_digest = Reference::Digest(child.digest().clone());
                     store.put_manifest(path, &by_digest, child).await.unwrap();
                 }
                 let at = if random.below(3) == 0 { &untagged } else { &at };
@@ -135,7 +135,7 @@ async fn a_size_that_is_not_that_of_the_content_is_refused() {
         store.writer().unwrap().put_bytes(blob, bytes.clone()).await.unwrap();
         store.add_blob("a", &blob.digest);
     }
-    let v1 = Version::Tag("v1".parse().unwrap());
+    let v1 = Reference::Tag("v1".parse().unwrap());
     let refused = async |change: &dyn Fn(&mut Value)| {
         let mut document: Value = serde_json::from_slice(image.root().bytes()).unwrap();
         change(&mut document);
@@ -167,7 +167,7 @@ async fn a_blob_whose_file_is_gone_is_missing() {
     for (blob, _) in image.blobs() {
         store.add_blob("a", &blob.digest);
     }
-    let refused = store.put_manifest("a", &Version::Tag("v1".parse().unwrap()), image.root()).await;
+    let refused = store.put_manifest("a", &Reference::Tag("v1".parse().unwrap()), image.root()).await;
     assert!(matches!(refused, Err(ChangeError::Objection(Objection::Missing(_)))), "{refused:?}");
 }
 
@@ -176,7 +176,7 @@ async fn a_blob_whose_file_is_gone_is_missing() {
 async fn only_a_manifest_changes_what_a_short_name_means() {
     let dir = tempfile::tempdir().unwrap();
     let (nginx, other) = (image("a"), image("b"));
-    let v1 = Version::Tag("v1".parse().unwrap());
+    let v1 = Reference::Tag("v1".parse().unwrap());
     let writer = Writer::create(dir.path(), WriterOptions { sync: false }).await.unwrap();
     nginx.write(&writer, "docker.io/library/nginx", &v1).await.unwrap();
     writer.commit().await.unwrap();
@@ -196,6 +196,6 @@ async fn only_a_manifest_changes_what_a_short_name_means() {
     }
     store.put_manifest("evil.io/library/nginx", &v1, other.root()).await.unwrap();
     assert!(meant().is_err(), "now there are two");
-    store.delete_manifest("evil.io/library/nginx", &Version::Digest(other.root().digest().clone())).await.unwrap();
+    store.delete_manifest("evil.io/library/nginx", &Reference::Digest(other.root().digest().clone())).await.unwrap();
     assert_eq!(meant().unwrap(), "docker.io/library/nginx");
 }

@@ -42,7 +42,7 @@ pub(super) fn unknown_keys_are_refused(role: Role, given: &Given) -> Result<(), 
         return Err(format!("the key `{UNKNOWN}` is accepted; is there a `#[serde(deny_unknown_fields)]`?"));
     };
     let about = diagnostics.iter().filter(|diagnostic| diagnostic.message.contains(UNKNOWN));
-    let lines: Vec<_> = about.map(|diagnostic| diagnostic.place.as_ref().map(|place| place.line)).collect();
+    let lines: Vec<_> = about.map(|diagnostic| diagnostic.location.as_ref().map(|place| place.line)).collect();
     match lines.contains(&Some(line)) {
         true => Ok(()),
         false => Err(format!("the key `{UNKNOWN}` in line {line} is not what the errors point to: {diagnostics:?}")),

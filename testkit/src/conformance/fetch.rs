@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use sealift_core::{
-    content::{Descriptor, Digest, ImageRef, Version, well_known},
+    content::{Descriptor, Digest, ImageRef, Reference, well_known},
     error::{Error, ErrorKind},
     plugin::Role,
-    stage::{Fetch, Want},
+    stage::{Fetch, ResolveMode},
 };
 
 use super::{
@@ -17,7 +17,7 @@ use crate::images::Image;
 
 rules!(
     Role::Fetch;
-    tag_and_digest_lead_to_the_same: "resolve tags and digests alike, for `Want::Digest` and for `Want::Manifest`",
+    tag_and_digest_lead_to_the_same: "resolve tags and digests alike, for `ResolveMode::Descriptor` and for `ResolveMode::Manifest`",
     bytes_are_verbatim: "hand on manifests and blobs as they were read, and parse only to look",
     reads_an_empty_blob: "a blob without bytes is one: give a stream that ends at once",
     two_tags_share_a_manifest: "let any number of tags point to one digest",
@@ -49,7 +49,7 @@ impl Bench {
                 for (name, image) in samples() {
                     images.push((name, put(&*push, name, &image).await?, image));
                 }
-                push.finish().await.map_err(told("finish"))?;
+                push.close().await.map_err(told("close"))?;
             }
         }
         Ok(Self { fetch: given.fetch()?, images })
@@ -60,7 +60,7 @@ impl Bench {
         found.map(|(_, at, image)| (at, image)).expect("it is one of the samples")
     }
 
-    async fn digest(&self, at: &ImageRef, want: Want) -> Result<Digest, Violation> {
+    async fn digest(&self, at: &ImageRef, want: ResolveMode) -> Result<Digest, Violation> {
         let resolved =
             self.fetch.resolve(at, want).await.map_err(|error| format!("`{at}` cannot be resolved: {error}"))?;
         let read = resolved.manifest.as_ref().map(|manifest| manifest.digest());
@@ -77,8 +77,8 @@ async fn tag_and_digest_lead_to_the_same(given: Arc<Given>) -> Result<(), Violat
     for name in ["kit/app:v1", "kit/app:v2"] {
         let (at, image) = bench.named(name);
         let expected = image.manifest.digest();
-        for at in [at.clone(), at.repository.at(expected)] {
-            for want in [Want::Digest, Want::Manifest] {
+        for at in [at.clone(), at.repository.with_digest(expected)] {
+            for want in [ResolveMode::Descriptor, ResolveMode::Manifest] {
                 let found = bench.digest(&at, want).await?;
                 if found != *expected {
                     return Err(format!("`{at}` is `{found}` for {want:?}, expected `{expected}`"));
@@ -136,7 +136,8 @@ async fn reads_an_empty_blob(given: Arc<Given>) -> Result<(), Violation> {
 async fn two_tags_share_a_manifest(given: Arc<Given>) -> Result<(), Violation> {
     let bench = Bench::new(&given).await?;
     let (one, other) = (bench.named("kit/app:v1").0, bench.named("kit/app:same").0);
-    let (one, other) = (bench.digest(one, Want::Digest).await?, bench.digest(other, Want::Digest).await?);
+    let (one, other) =
+        (bench.digest(one, ResolveMode::Descriptor).await?, bench.digest(other, ResolveMode::Descriptor).await?);
     if one == other { Ok(()) } else { Err(format!("they are `{one}` and `{other}`")) }
 }
 
@@ -144,12 +145,12 @@ async fn two_tags_share_a_manifest(given: Arc<Given>) -> Result<(), Violation> {
 async fn what_is_not_there_is_not_found(given: Arc<Given>) -> Result<(), Violation> {
     let bench = Bench::new(&given).await?;
     let (at, _) = bench.named("kit/app:v1");
-    let nothing = Descriptor::to(well_known::OCI_MANIFEST, b"nothing has these bytes");
-    let tag = Version::Tag("not-there".parse().expect("a valid tag"));
-    let no_tag = ImageRef { version: tag, ..at.clone() };
-    let no_digest = at.repository.at(&nothing.digest);
+    let nothing = Descriptor::of_bytes(well_known::OCI_MANIFEST, b"nothing has these bytes");
+    let tag = Reference::Tag("not-there".parse().expect("a valid tag"));
+    let no_tag = ImageRef { reference: tag, ..at.clone() };
+    let no_digest = at.repository.with_digest(&nothing.digest);
     for image in [no_tag, no_digest] {
-        for want in [Want::Digest, Want::Manifest] {
+        for want in [ResolveMode::Descriptor, ResolveMode::Manifest] {
             let resolved = bench.fetch.resolve(&image, want).await.map(|resolved| resolved.descriptor.digest);
             not_found(&format!("`resolve` of `{image}` for {want:?}"), resolved)?;
         }

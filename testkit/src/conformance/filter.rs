@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use sealift_core::{
-    content::{Descriptor, Digest, Version, well_known},
+    content::{Descriptor, Digest, Reference, well_known},
     job::{Candidate, Listing, Resolved},
     plugin::Role,
-    stage::{Fetch, Filter, Want},
+    stage::{Fetch, Filter, ResolveMode},
 };
 use serde_json::json;
 
@@ -21,7 +21,7 @@ rules!(
     only_drops: "take away, and change nothing of what stays: no version, target or entry is new",
     keeps_the_order: "use `retain`, and sort nothing but a copy",
     twice_is_once: "decide by what a version or an image is, not by what was asked before",
-    says_whether_it_rewrites: "let `rewrites` say yes if `entries` ever drops one",
+    says_whether_it_rewrites: "let `drops_entries` say yes if `filter_entries` ever drops one",
 );
 
 /// Tags of every kind that is seen, in an order that no sorting gives.
@@ -63,9 +63,9 @@ impl Bench {
             let image = if number % 3 == 0 { both.clone() } else { dated(number) };
             registry.add(&format!("app:{tag}"), &image);
             let targets = vec![format!("to.example/app:{tag}").parse().expect("a valid name")];
-            candidates.push(Candidate { targets, ..Candidate::new(Version::Tag(tag.parse().expect("a valid tag"))) });
+            candidates.push(Candidate { targets, ..Candidate::new(Reference::Tag(tag.parse().expect("a valid tag"))) });
         }
-        candidates.insert(5, Candidate::new(Version::Digest(both.manifest.digest().clone())));
+        candidates.insert(5, Candidate::new(Reference::Digest(both.manifest.digest().clone())));
         let repository = "kit.example/app".parse().expect("a valid name");
         Self { registry, listing: Listing::new(repository, candidates, "conformance"), entries: entries() }
     }
@@ -73,9 +73,9 @@ impl Bench {
     /// Returns the versions that the filter keeps.
     async fn versions(&self, filter: &dyn Filter, listing: &Listing) -> Result<Listing, Violation> {
         let mut listing = listing.clone();
-        filter.versions(&mut listing);
-        let chosen = filter.choose(&mut listing, &self.registry).await;
-        chosen.map_err(|error| format!("`choose` failed: {error}"))?;
+        filter.filter_tags(&mut listing);
+        let chosen = filter.select(&mut listing, &self.registry).await;
+        chosen.map_err(|error| format!("`select` failed: {error}"))?;
         Ok(listing)
     }
 
@@ -85,9 +85,9 @@ impl Bench {
         for tag in TAGS {
             let image = self.registry.name(&format!("app:{tag}"));
             let resolved: Resolved =
-                self.registry.resolve(&image, Want::Manifest).await.expect("the registry has the image");
-            let verdict = filter.admit(&resolved, &self.registry).await;
-            verdicts.push(format!("{:?}", verdict.map_err(|error| format!("`admit` failed: {error}"))?));
+                self.registry.resolve(&image, ResolveMode::Manifest).await.expect("the registry has the image");
+            let verdict = filter.check(&resolved, &self.registry).await;
+            verdicts.push(format!("{:?}", verdict.map_err(|error| format!("`check` failed: {error}"))?));
         }
         Ok(verdicts)
     }
@@ -119,12 +119,12 @@ fn entries() -> Vec<Descriptor> {
 
 fn left_of(filter: &dyn Filter, entries: &[Descriptor]) -> Vec<Descriptor> {
     let mut left = entries.to_vec();
-    filter.entries(&mut left);
+    filter.filter_entries(&mut left);
     left
 }
 
 fn shown(candidate: &Candidate) -> String {
-    format!("{} to {:?}", candidate.version, candidate.targets)
+    format!("{} to {:?}", candidate.reference, candidate.targets)
 }
 
 fn texts(listing: &Listing) -> Vec<String> {
@@ -184,7 +184,7 @@ async fn twice_is_once(given: Arc<Given>) -> Result<(), Violation> {
     }
     match bench.verdicts(&*filter).await? == bench.verdicts(&*filter).await? {
         true => Ok(()),
-        false => Err("`admit` says something else of an image when it is asked again".to_owned()),
+        false => Err("`check` says something else of an image when it is asked again".to_owned()),
     }
 }
 
@@ -192,8 +192,8 @@ async fn twice_is_once(given: Arc<Given>) -> Result<(), Violation> {
 async fn says_whether_it_rewrites(given: Arc<Given>) -> Result<(), Violation> {
     let (filter, entries) = (given.filter()?, entries());
     let dropped = entries.len() - left_of(&*filter, &entries).len().min(entries.len());
-    match filter.rewrites() || dropped == 0 {
+    match filter.drops_entries() || dropped == 0 {
         true => Ok(()),
-        false => Err(format!("`rewrites` says no, and it drops {dropped} entries of an index")),
+        false => Err(format!("`drops_entries` says no, and it drops {dropped} entries of an index")),
     }
 }

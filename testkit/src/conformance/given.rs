@@ -3,10 +3,10 @@
 use std::{any::Any, collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use sealift_core::{
+    cache::Cache,
     diagnostic::Diagnostic,
-    notes::Notes,
-    plugin::{Plugin, Purpose, Role, linked},
-    spec::{Named, Parts, Settings, load_parts},
+    plugin::{Plugin, Purpose, Role, plugins},
+    spec::{LoadOptions, Named, Parts, load_parts},
     stage::{Fetch, Filter, List, Push},
 };
 use tempfile::TempDir;
@@ -96,7 +96,7 @@ impl Given {
             let written = put(&*push, name, &image("linux/amd64", name)).await;
             written.unwrap_or_else(|problem| panic!("{problem}"));
         }
-        push.finish().await.expect("what was written can be finished");
+        push.close().await.expect("what was written can be finished");
         self
     }
 
@@ -124,11 +124,11 @@ impl Given {
     /// Loads a text of TOML with the directory and the environment of this suite.
     pub(super) fn load(&self, text: &str) -> Result<Parts, Vec<Diagnostic>> {
         let environment = Arc::clone(&self.environment);
-        let settings = Settings {
+        let settings = LoadOptions {
             base: self.directory.path().to_owned(),
             environment: Arc::new(move |name| environment.get(name).cloned()),
             purpose: Purpose::Run,
-            notes: Notes::default(),
+            cache: Cache::default(),
         };
         load_parts(text, "conformance.toml", &settings)
     }
@@ -180,7 +180,7 @@ impl Given {
             Role::Push => pushes.into_iter().next().map(|stage| stage.kind),
         };
         let kind = kind.ok_or_else(|| missing(&header(role)))?;
-        let found = linked().into_iter().find(|plugin| plugin.role() == role && plugin.kind() == &*kind);
+        let found = plugins().into_iter().find(|plugin| plugin.role() == role && plugin.kind() == &*kind);
         found.ok_or_else(|| format!("there is no {role} `{kind}`"))
     }
 }

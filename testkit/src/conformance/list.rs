@@ -18,7 +18,7 @@ rules!(
     stops_when_nobody_wants_more: "return the error of the outlet, with `?`, and send nothing more",
     waits_while_nobody_takes: "await each `send`, and start no task that sends for you",
     can_be_asked_twice: "keep nothing from one call of `list` to the next that changes what is found",
-    lists_one_repository_again: "let `list_again` find that repository and no other, or leave the method out",
+    lists_one_repository_again: "let `list_repository` find that repository and no other, or leave the method out",
 );
 
 /// The time within which a list must end.
@@ -72,7 +72,7 @@ async fn drained(mut found: Receiver<Found>) -> Result<Vec<Listing>, Violation> 
 fn texts(listings: &[Listing]) -> Vec<String> {
     let text = |listing: &Listing| {
         let candidates: Vec<_> =
-            listing.candidates.iter().map(|one| format!("{} {:?}", one.version, one.targets)).collect();
+            listing.candidates.iter().map(|one| format!("{} {:?}", one.reference, one.targets)).collect();
         format!("{}: {}", listing.repository, candidates.join(", "))
     };
     let mut texts: Vec<String> = listings.iter().map(text).collect();
@@ -138,12 +138,12 @@ async fn lists_one_repository_again(given: Arc<Given>) -> Result<(), Violation> 
     let (out, found) = Outlet::new(1);
     let again = {
         let (list, repository) = (Arc::clone(&list), repository.clone());
-        tokio::spawn(async move { list.list_again(&repository, &out).await })
+        tokio::spawn(async move { list.list_repository(&repository, &out).await })
     };
     let found = drained(found).await?;
     match ended(again).await? {
         Err(error) if error.kind() == ErrorKind::Unsupported && found.is_empty() => return Ok(()),
-        Err(error) => return Err(format!("`list_again` failed: {error}")),
+        Err(error) => return Err(format!("`list_repository` failed: {error}")),
         Ok(()) => {}
     }
     let expected: Vec<Listing> = listings.into_iter().filter(|listing| listing.repository == repository).collect();

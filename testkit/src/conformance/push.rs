@@ -9,7 +9,7 @@ use sealift_core::{
     content::{Descriptor, Digest, ImageRef, well_known},
     error::{Error, ErrorKind},
     plugin::Role,
-    stage::{Known, Offer, Push, Slot},
+    stage::{Push, RepositoryTags, Upload, UploadStart},
 };
 
 use super::{
@@ -19,33 +19,35 @@ use super::{
 
 rules!(
     Role::Push;
-    place_is_pure: "let `place` look at the job and the config alone, and remember nothing",
+    place_is_pure: "let `targets` look at the job and the config alone, and remember nothing",
     a_blob_is_there_whole_or_not_at_all: "write beside, rename after the last chunk, and return every error of the blob",
     ten_may_write_one_blob: "give each writer a temporary file of its own, and let the last one win",
     takes_an_empty_blob: "a blob without bytes is one: write it like every other",
     bytes_are_verbatim: "write manifests and blobs as they come, and parse only to look",
     two_tags_share_a_manifest: "let any number of tags point to one digest",
-    a_tag_can_move: "replace what a tag points to, and answer `current` from what stands there now",
+    a_tag_can_move: "replace what a tag points to, and answer `resolve` from what stands there now",
     twice_is_once: "take an image that is there already once more, without an error and without a change",
-    an_index_is_there_the_next_time: "let `has` tell manifests that were written before, or say that it `keeps_children`",
-    knows_what_it_has: "let `current`, `has`, `offer` and `survey` tell what was written; nothing there is no error",
+    an_index_is_there_the_next_time: "let `blob_exists` tell manifests that were written before, or say that it `keeps_children`",
+    knows_what_it_has: "let `resolve`, `blob_exists`, `offer` and `survey` tell what was written; nothing there is no error",
 );
 
 /// A layer that is larger than a few chunks.
 fn layer(name: &str) -> (Descriptor, Bytes) {
     let bytes = Bytes::from(format!("layer {name} ").repeat(30_000));
-    (Descriptor::to(well_known::OCI_LAYER_GZIP, &bytes), bytes)
+    (Descriptor::of_bytes(well_known::OCI_LAYER_GZIP, &bytes), bytes)
 }
 
 async fn has(push: &dyn Push, at: &ImageRef, item: &Descriptor) -> Result<bool, Violation> {
-    push.has(&at.repository, item).await.map_err(told("has"))
+    push.blob_exists(&at.repository, item).await.map_err(told("blob_exists"))
 }
 
 /// Takes a slot for a blob that cannot be there yet.
-async fn slot(push: &dyn Push, at: &ImageRef, item: &Descriptor) -> Result<Box<dyn Slot>, Violation> {
+async fn slot(push: &dyn Push, at: &ImageRef, item: &Descriptor) -> Result<Box<dyn Upload>, Violation> {
     match push.offer(&at.repository, item, None).await.map_err(told("offer"))? {
-        Offer::Want(slot) => Ok(slot),
-        Offer::Have | Offer::Mounted => Err("`offer` says that a blob is there that was never whole".to_owned()),
+        UploadStart::Upload(slot) => Ok(slot),
+        UploadStart::Present | UploadStart::Mounted => {
+            Err("`offer` says that a blob is there that was never whole".to_owned())
+        }
     }
 }
 
@@ -62,7 +64,7 @@ async fn reads_back(given: &Given, at: &ImageRef, item: &Descriptor, bytes: &Byt
 /// The same job has the same places, regardless of the calls in between.
 async fn place_is_pure(given: Arc<Given>) -> Result<(), Violation> {
     let push = given.push()?;
-    let ask = |name: &str| push.place(&job(name)).map(|at| format!("{at:?}")).map_err(told("place"));
+    let ask = |name: &str| push.targets(&job(name)).map(|at| format!("{at:?}")).map_err(told("targets"));
     let names = ["kit/app:v1", "kit/app:v2", "kit/other:v1"];
     let first: Vec<String> = names.iter().map(|name| ask(name)).collect::<Result<_, _>>()?;
     put(&*push, names[0], &image("linux/amd64", "pure")).await?;
@@ -91,20 +93,20 @@ async fn a_blob_is_there_whole_or_not_at_all(given: Arc<Given>) -> Result<(), Vi
         ("is not what its digest says", Blob::new(item.clone(), chunks(&wrong).map(Ok))),
     ];
     for (what, broken) in cases {
-        if slot(&*push, &at, &item).await?.fill(broken).await.is_ok() {
-            return Err(format!("`fill` says that all is well with a blob that {what}"));
+        if slot(&*push, &at, &item).await?.write(broken).await.is_ok() {
+            return Err(format!("`write` says that all is well with a blob that {what}"));
         }
         is_not_there(&given, &*push, &at, &item, what).await?;
     }
     let never_ends = Blob::new(item.clone(), chunks(&half).map(Ok).chain(stream::pending()));
-    let writing = slot(&*push, &at, &item).await?.fill(never_ends);
+    let writing = slot(&*push, &at, &item).await?.write(never_ends);
     if tokio::time::timeout(Duration::from_millis(200), writing).await.is_ok() {
-        return Err("`fill` ended before its blob did".to_owned());
+        return Err("`write` ended before its blob did".to_owned());
     }
     is_not_there(&given, &*push, &at, &item, "was stopped half way").await?;
-    slot(&*push, &at, &item).await?.fill(blob(&item, &bytes)).await.map_err(told("fill"))?;
+    slot(&*push, &at, &item).await?.write(blob(&item, &bytes)).await.map_err(told("write"))?;
     if !has(&*push, &at, &item).await? {
-        return Err("after that the whole blob was written, and `has` says no".to_owned());
+        return Err("after that the whole blob was written, and `blob_exists` says no".to_owned());
     }
     reads_back(&given, &at, &item, &bytes).await
 }
@@ -117,7 +119,7 @@ async fn is_not_there(
     what: &str,
 ) -> Result<(), Violation> {
     if has(push, at, item).await? {
-        return Err(format!("`has` says yes of a blob that {what}"));
+        return Err(format!("`blob_exists` says yes of a blob that {what}"));
     }
     match given.reader()? {
         Some(reader) if fetch::read(&*reader, at, item).await.is_ok() => {
@@ -138,7 +140,7 @@ async fn ten_may_write_one_blob(given: Arc<Given>) -> Result<(), Violation> {
         return Err(format!("one of ten writers failed: {error}"));
     }
     if !has(&*push, &at, &item).await? {
-        return Err("ten have written it, and `has` says no".to_owned());
+        return Err("ten have written it, and `blob_exists` says no".to_owned());
     }
     reads_back(&given, &at, &item, &bytes).await
 }
@@ -147,11 +149,11 @@ async fn ten_may_write_one_blob(given: Arc<Given>) -> Result<(), Violation> {
 async fn takes_an_empty_blob(given: Arc<Given>) -> Result<(), Violation> {
     let push = given.push()?;
     let at = place(&*push, "kit/app:v1")?;
-    let (item, bytes) = (Descriptor::to(well_known::OCI_LAYER_GZIP, b""), Bytes::new());
+    let (item, bytes) = (Descriptor::of_bytes(well_known::OCI_LAYER_GZIP, b""), Bytes::new());
     push.prepare(&at, None, std::slice::from_ref(&item)).await.map_err(told("prepare"))?;
     put_blob(&*push, &at.repository, &item, &bytes).await.map_err(|error| format!("it is not taken: {error}"))?;
     if !has(&*push, &at, &item).await? {
-        return Err("it was written, and `has` says no".to_owned());
+        return Err("it was written, and `blob_exists` says no".to_owned());
     }
     reads_back(&given, &at, &item, &bytes).await
 }
@@ -163,7 +165,7 @@ async fn bytes_are_verbatim(given: Arc<Given>) -> Result<(), Violation> {
     for (name, image) in samples().into_iter().filter(|(name, _)| name.starts_with("kit/app:v")) {
         written.push((put(&*push, name, &image).await?, image));
     }
-    push.finish().await.map_err(told("finish"))?;
+    push.close().await.map_err(told("close"))?;
     let Some(reader) = given.reader()? else { return Ok(()) };
     for (at, image) in written {
         fetch::same_bytes(&*reader, &at, &image).await?;
@@ -172,7 +174,7 @@ async fn bytes_are_verbatim(given: Arc<Given>) -> Result<(), Violation> {
 }
 
 async fn points_to(push: &dyn Push, at: &ImageRef) -> Result<Option<Digest>, Violation> {
-    Ok(push.current(at).await.map_err(told("current"))?.map(|descriptor| descriptor.digest))
+    Ok(push.resolve(at).await.map_err(told("resolve"))?.map(|descriptor| descriptor.digest))
 }
 
 async fn expect(push: &dyn Push, at: &ImageRef, expected: &Digest) -> Result<(), Violation> {
@@ -187,7 +189,7 @@ async fn two_tags_share_a_manifest(given: Arc<Given>) -> Result<(), Violation> {
     let (push, image) = (given.push()?, image("linux/amd64", "shared"));
     let one = put(&*push, "kit/app:v1", &image).await?;
     let other = put(&*push, "kit/app:same", &image).await?;
-    push.finish().await.map_err(told("finish"))?;
+    push.close().await.map_err(told("close"))?;
     expect(&*push, &one, image.manifest.digest()).await?;
     expect(&*push, &other, image.manifest.digest()).await
 }
@@ -201,7 +203,7 @@ async fn a_tag_can_move(given: Arc<Given>) -> Result<(), Violation> {
         put_at(&*push, "kit/app:v1", &at, image).await?;
         expect(&*push, &at, image.manifest.digest()).await?;
     }
-    push.finish().await.map_err(told("finish"))?;
+    push.close().await.map_err(told("close"))?;
     expect(&*push, &at, new.manifest.digest()).await
 }
 
@@ -212,7 +214,7 @@ async fn twice_is_once(given: Arc<Given>) -> Result<(), Violation> {
         let at = put(&*push, "kit/app:v1", &image).await?;
         expect(&*push, &at, image.manifest.digest()).await?;
     }
-    push.finish().await.map_err(told("finish"))
+    push.close().await.map_err(told("close"))
 }
 
 /// An index that was written is there for another run, with everything below it: else it is written again each time.
@@ -223,7 +225,7 @@ async fn an_index_is_there_the_next_time(given: Arc<Given>) -> Result<(), Violat
     };
     // Whether it is taken at all is for other rules to say.
     let Ok(at) = put(&*push, name, &index).await else { return Ok(()) };
-    push.finish().await.map_err(told("finish"))?;
+    push.close().await.map_err(told("close"))?;
     let next = given.push()?;
     if points_to(&*next, &at).await?.as_ref() != Some(index.manifest.digest()) || next.keeps_children(&at.repository) {
         return Ok(());
@@ -231,7 +233,7 @@ async fn an_index_is_there_the_next_time(given: Arc<Given>) -> Result<(), Violat
     for child in index.manifest.children() {
         if !has(&*next, &at, child).await? {
             return Err(format!(
-                "`current` finds the index `{at}`, and `has` does not find its manifest `{}`",
+                "`resolve` finds the index `{at}`, and `blob_exists` does not find its manifest `{}`",
                 child.digest
             ));
         }
@@ -244,30 +246,30 @@ async fn knows_what_it_has(given: Arc<Given>) -> Result<(), Violation> {
     let (push, image) = (given.push()?, image("linux/amd64", "known"));
     let at = place(&*push, "kit/app:v1")?;
     if points_to(&*push, &at).await?.is_some() {
-        return Err(format!("`current` finds `{at}` before anything was written; the suite needs an empty place"));
+        return Err(format!("`resolve` finds `{at}` before anything was written; the suite needs an empty place"));
     }
     let (item, _) = &image.blobs[0];
     if has(&*push, &at, item).await? {
-        return Err("`has` says yes before anything was written".to_owned());
+        return Err("`blob_exists` says yes before anything was written".to_owned());
     }
     put_at(&*push, "kit/app:v1", &at, &image).await?;
     let digest = image.manifest.digest();
     expect(&*push, &at, digest).await?;
     if !has(&*push, &at, item).await? {
-        return Err("`has` says no of a blob of the image".to_owned());
+        return Err("`blob_exists` says no of a blob of the image".to_owned());
     }
-    if !matches!(push.offer(&at.repository, item, None).await.map_err(told("offer"))?, Offer::Have) {
+    if !matches!(push.offer(&at.repository, item, None).await.map_err(told("offer"))?, UploadStart::Present) {
         return Err("`offer` wants a blob that is there".to_owned());
     }
-    let tag = at.version.tag().ok_or("`place` gave the tag away")?;
+    let tag = at.reference.tag().ok_or("`targets` gave the tag away")?;
     let known = push.survey(&at.repository).await.map_err(told("survey"))?;
     let overview = push.overview(&at.repository, 1).await.map_err(told("overview"))?;
     for (doing, known) in [("survey", known), ("overview", overview)] {
         let is_right = match &known {
-            Known::All(tags) | Known::Images(tags) => tags.get(tag) == Some(digest),
-            Known::Names(names) => names.contains(tag),
-            Known::Nothing => false,
-            Known::Ask => true,
+            RepositoryTags::All(tags) | RepositoryTags::Images(tags) => tags.get(tag) == Some(digest),
+            RepositoryTags::Names(names) => names.contains(tag),
+            RepositoryTags::Empty => false,
+            RepositoryTags::Unknown => true,
         };
         if !is_right {
             return Err(format!("`{doing}` does not know `{at}`: {known:?}"));

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use futures::{StreamExt, stream};
 use sealift_core::{
     blob::Blob,
-    content::{Descriptor, ImageRef, Repository, Version, well_known},
+    content::{Descriptor, ImageRef, Reference, Repository, well_known},
     error::{Error, Result},
     job::Job,
-    stage::{Offer, Push},
+    stage::{Push, UploadStart},
 };
 use serde_json::json;
 
@@ -73,8 +73,8 @@ pub(super) fn job(name: &str) -> Job {
 
 /// Returns the place of an image of this name in a push.
 pub(super) fn place(push: &dyn Push, name: &str) -> std::result::Result<ImageRef, Violation> {
-    let placed = push.place(&job(name)).map_err(told("place"))?;
-    placed.into_iter().next().ok_or_else(|| format!("`place` has no place for `source.example/{name}`"))
+    let placed = push.targets(&job(name)).map_err(told("targets"))?;
+    placed.into_iter().next().ok_or_else(|| format!("`targets` has no place for `source.example/{name}`"))
 }
 
 /// Says what was being done when an error came.
@@ -85,8 +85,8 @@ pub(super) fn told(doing: &str) -> impl Fn(Error) -> Violation + '_ {
 /// Offers a blob, and fills the slot with it if it is wanted.
 pub(super) async fn put_blob(push: &dyn Push, at: &Repository, item: &Descriptor, bytes: &Bytes) -> Result<()> {
     match push.offer(at, item, None).await? {
-        Offer::Have | Offer::Mounted => Ok(()),
-        Offer::Want(slot) => slot.fill(blob(item, bytes)).await,
+        UploadStart::Present | UploadStart::Mounted => Ok(()),
+        UploadStart::Upload(slot) => slot.write(blob(item, bytes)).await,
     }
 }
 
@@ -106,9 +106,9 @@ async fn put_below(push: &dyn Push, at: &Repository, image: &Image) -> Result<()
 pub(super) async fn put(push: &dyn Push, name: &str, image: &Image) -> std::result::Result<ImageRef, Violation> {
     let at = place(push, name)?;
     put_at(push, name, &at, image).await?;
-    match at.version {
-        Version::Tag(_) => Ok(at),
-        Version::Digest(_) => Err(format!("`place` gave the tag of `{name}` away: `{at}`")),
+    match at.reference {
+        Reference::Tag(_) => Ok(at),
+        Reference::Digest(_) => Err(format!("`targets` gave the tag of `{name}` away: `{at}`")),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bytes::Bytes;
 use sealift_core::{
-    content::{Digest, ImageRef, Manifest, Repository, Tag, Version},
+    content::{Digest, ImageRef, Manifest, Reference, Repository, Tag},
     error::{Error, ErrorKind, Result},
 };
 
@@ -23,7 +23,7 @@ pub(super) struct State {
     pub(super) confirming: Confirming,
     /// For each fill whether its blob was hashed on the way.
     pub(super) hashed: Vec<bool>,
-    /// The calls of `expect`, as [`Memory::expected`] returns them.
+    /// The calls of `announce`, as [`Memory::expected`] returns them.
     pub(super) expected: Vec<String>,
     pub(super) repositories: BTreeMap<String, Members>,
     pub(super) blobs: HashMap<Digest, Bytes>,
@@ -52,9 +52,9 @@ impl Memory {
     }
 
     pub(super) fn lookup(&self, image: &ImageRef) -> Option<Manifest> {
-        let digest = match &image.version {
-            Version::Digest(digest) => digest.clone(),
-            Version::Tag(tag) => self.state().repositories.get(image.repository.path())?.tags.get(tag)?.clone(),
+        let digest = match &image.reference {
+            Reference::Digest(digest) => digest.clone(),
+            Reference::Tag(tag) => self.state().repositories.get(image.repository.path())?.tags.get(tag)?.clone(),
         };
         self.find(&image.repository, &digest)
     }

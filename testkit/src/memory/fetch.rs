@@ -7,23 +7,23 @@ use sealift_core::{
     content::{Descriptor, Digest, ImageRef, Manifest, Repository, Tag},
     error::{Error, ErrorKind, Result},
     job::Resolved,
-    stage::{Fetch, Want},
+    stage::{Fetch, ResolveMode},
 };
 
 use super::{Fault, Memory, Op};
 
 #[async_trait]
 impl Fetch for Memory {
-    fn expect(&self, repository: &Repository) {
+    fn announce(&self, repository: &Repository) {
         self.state().expected.push(repository.path().to_owned());
     }
 
-    async fn resolve(&self, image: &ImageRef, want: Want) -> Result<Resolved> {
-        let op = if want == Want::Digest { Op::ResolveDigest } else { Op::ResolveManifest };
-        self.call(op, &image.repository, &image.version).await?;
+    async fn resolve(&self, image: &ImageRef, want: ResolveMode) -> Result<Resolved> {
+        let op = if want == ResolveMode::Descriptor { Op::ResolveDigest } else { Op::ResolveManifest };
+        self.call(op, &image.repository, &image.reference).await?;
         let manifest = self.lookup(image).ok_or_else(|| not_found(image))?;
         let descriptor = manifest.descriptor();
-        Ok(Resolved { image: image.clone(), descriptor, manifest: (want == Want::Manifest).then_some(manifest) })
+        Ok(Resolved { image: image.clone(), descriptor, manifest: (want == ResolveMode::Manifest).then_some(manifest) })
     }
 
     async fn manifest(&self, repository: &Repository, item: &Descriptor) -> Result<Manifest> {
@@ -50,11 +50,11 @@ impl Fetch for Memory {
         Ok(members.map(|members| members.tags.keys().cloned().collect()).unwrap_or_default())
     }
 
-    async fn tags_about(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Tag>> {
+    async fn referrer_tags(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Tag>> {
         self.call(Op::TagsAbout, repository, subject).await?;
         let state = self.state();
         let members = state.repositories.get(repository.path());
-        let about = |tag: &&Tag| tag.about().as_ref() == Some(subject) && tag.contains('.');
+        let about = |tag: &&Tag| tag.referenced_digest().as_ref() == Some(subject) && tag.contains('.');
         Ok(members.into_iter().flat_map(|members| members.tags.keys()).filter(about).cloned().collect())
     }
 

@@ -9,7 +9,7 @@ use sealift_core::{
     content::{Descriptor, Digest, ImageRef, Manifest, Repository},
     error::{Error, ErrorKind, Result, Retry},
     job::Job,
-    stage::{Known, Offer, Push, Slot, StoreId},
+    stage::{Push, RepositoryTags, StoreId, Upload, UploadStart},
 };
 
 use super::{
@@ -19,13 +19,13 @@ use super::{
 
 #[async_trait]
 impl Push for Memory {
-    fn place(&self, job: &Job) -> Result<Vec<ImageRef>> {
+    fn targets(&self, job: &Job) -> Result<Vec<ImageRef>> {
         let mine: Vec<_> = job.targets.iter().filter(|at| at.repository.registry() == self.0.host).cloned().collect();
         if !mine.is_empty() || !job.targets.is_empty() {
             return Ok(mine);
         }
         let repository = Repository::new(&self.0.host, job.source.repository.path())?;
-        Ok(vec![ImageRef { repository, version: job.called().version }])
+        Ok(vec![ImageRef { repository, reference: job.called().reference }])
     }
 
     fn keeps_apart(&self) -> bool {
@@ -36,34 +36,34 @@ impl Push for Memory {
         StoreId::new(&self.0.host)
     }
 
-    fn expect(&self, source: &Repository, targets: &[Repository]) {
+    fn announce(&self, source: &Repository, targets: &[Repository]) {
         let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
         self.state().expected.push(format!("{}: {}", source.path(), targets.join(" ")));
     }
 
-    async fn overview(&self, at: &Repository, _: usize) -> Result<Known> {
+    async fn overview(&self, at: &Repository, _: usize) -> Result<RepositoryTags> {
         if !self.state().overviews {
-            return Ok(Known::Ask);
+            return Ok(RepositoryTags::Unknown);
         }
         self.call(Op::Overview, at, "").await?;
         let state = self.state();
         let tags = state.repositories.get(at.path()).into_iter().flat_map(|members| members.tags.clone());
-        Ok(Known::Images(tags.filter(|(tag, _)| tag.about().is_none()).collect()))
+        Ok(RepositoryTags::Images(tags.filter(|(tag, _)| tag.referenced_digest().is_none()).collect()))
     }
 
-    async fn survey(&self, at: &Repository) -> Result<Known> {
+    async fn survey(&self, at: &Repository) -> Result<RepositoryTags> {
         self.call(Op::Survey, at, "").await?;
         let state = self.state();
         let tags = state.repositories.get(at.path()).map(|members| members.tags.keys().cloned().collect());
-        Ok(tags.map_or(Known::Nothing, Known::Names))
+        Ok(tags.map_or(RepositoryTags::Empty, RepositoryTags::Names))
     }
 
-    async fn current(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
-        self.call(Op::Current, &at.repository, &at.version).await?;
+    async fn resolve(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
+        self.call(Op::Current, &at.repository, &at.reference).await?;
         Ok(self.lookup(at).map(|manifest| manifest.descriptor()))
     }
 
-    async fn has(&self, at: &Repository, item: &Descriptor) -> Result<bool> {
+    async fn blob_exists(&self, at: &Repository, item: &Descriptor) -> Result<bool> {
         self.call(Op::Has, at, &item.digest).await?;
         let state = self.state();
         let has = |members: &Members| match item.media_type.is_manifest() {
@@ -74,15 +74,16 @@ impl Push for Memory {
     }
 
     async fn prepare(&self, at: &ImageRef, replaces: Option<&Digest>, _: &[Descriptor]) -> Result<()> {
-        let what = replaces.map_or_else(|| at.version.to_string(), |old| format!("{} instead of {old}", at.version));
+        let what =
+            replaces.map_or_else(|| at.reference.to_string(), |old| format!("{} instead of {old}", at.reference));
         self.call(Op::Prepare, &at.repository, what).await.map(drop)
     }
 
-    fn confirms(&self, _: &Repository) -> bool {
+    fn verifies_digest(&self, _: &Repository) -> bool {
         self.state().confirming == Confirming::Seen
     }
 
-    async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer> {
+    async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<UploadStart> {
         self.call(Op::Offer, at, &item.digest).await?;
         let mut state = self.state();
         state.named_sources += usize::from(known_in.is_some());
@@ -90,23 +91,23 @@ impl Push for Memory {
             state.repositories.get(path).is_some_and(|members| members.blobs.contains(&item.digest))
         };
         if there(&state, at.path()) {
-            return Ok(Offer::Have);
+            return Ok(UploadStart::Present);
         }
         if !state.never_mounts && known_in.is_some_and(|other| there(&state, other.path())) {
             state.repositories.entry(at.path().to_owned()).or_default().blobs.insert(item.digest.clone());
-            return Ok(Offer::Mounted);
+            return Ok(UploadStart::Mounted);
         }
         drop(state);
-        Ok(Offer::Want(Box::new(MemorySlot { registry: self.clone(), at: at.clone(), item: item.clone() })))
+        Ok(UploadStart::Upload(Box::new(MemorySlot { registry: self.clone(), at: at.clone(), item: item.clone() })))
     }
 
-    async fn renew(&self, at: &Repository, item: &Descriptor) -> Result<Offer> {
+    async fn renew(&self, at: &Repository, item: &Descriptor) -> Result<UploadStart> {
         self.call(Op::Renew, at, &item.digest).await?;
-        Ok(Offer::Want(Box::new(MemorySlot { registry: self.clone(), at: at.clone(), item: item.clone() })))
+        Ok(UploadStart::Upload(Box::new(MemorySlot { registry: self.clone(), at: at.clone(), item: item.clone() })))
     }
 
     async fn read_back(&self, at: &ImageRef) -> Result<Option<Manifest>> {
-        self.call(Op::ReadBack, &at.repository, &at.version).await?;
+        self.call(Op::ReadBack, &at.repository, &at.reference).await?;
         Ok(self.lookup(at))
     }
 
@@ -128,16 +129,16 @@ impl Push for Memory {
     }
 
     async fn tag(&self, at: &ImageRef, manifest: &Manifest) -> Result<()> {
-        self.call(Op::Tag, &at.repository, &at.version).await?;
+        self.call(Op::Tag, &at.repository, &at.reference).await?;
         self.put(&at.repository, manifest)?;
-        let tag = at.version.tag().ok_or_else(|| Error::new(ErrorKind::Bug, "a tag was expected"))?;
+        let tag = at.reference.tag().ok_or_else(|| Error::new(ErrorKind::Bug, "a tag was expected"))?;
         let mut state = self.state();
         let members = state.repositories.entry(at.repository.path().to_owned()).or_default();
         members.tags.insert(tag.clone(), manifest.digest().clone());
         Ok(())
     }
 
-    async fn finish(&self) -> Result<()> {
+    async fn close(&self) -> Result<()> {
         let anywhere = Repository::new(&self.0.host, "all").expect("a valid name");
         self.call(Op::Finish, &anywhere, "").await.map(drop)
     }
@@ -150,8 +151,8 @@ struct MemorySlot {
 }
 
 #[async_trait]
-impl Slot for MemorySlot {
-    async fn fill(self: Box<Self>, mut blob: Blob) -> Result<()> {
+impl Upload for MemorySlot {
+    async fn write(self: Box<Self>, mut blob: Blob) -> Result<()> {
         let fault = self.registry.call(Op::Fill, &self.at, &self.item.digest).await?;
         let hashing = blob.hashing();
         let mut bytes = Vec::new();
@@ -165,7 +166,7 @@ impl Slot for MemorySlot {
         let mut state = self.registry.state();
         state.hashed.push(hashed);
         let confirms = state.confirming != Confirming::Never && !matches!(fault, Some(Fault::Unconfirmed));
-        let corrupt = |what: &str| Err(Error::new(ErrorKind::Corrupt, what).retry(Retry::Soon));
+        let corrupt = |what: &str| Err(Error::new(ErrorKind::Corrupt, what).with_retry(Retry::Soon));
         if confirms && !self.item.digest.matches(&bytes) {
             return corrupt("the registry refuses bytes with another digest");
         }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use sealift_core::{
-    content::{Reference, Repository},
+    content::{FullReference, Repository},
     error::{Error, Result},
     job::{Candidate, Listing},
     outlet::Outlet,
@@ -28,9 +28,9 @@ impl Wanted {
     /// `source` (`host/repo:tag`) goes to these targets; the destination names it if there are none.
     #[must_use]
     pub fn image(mut self, source: &str, targets: &[&str]) -> Self {
-        let Reference { image: source, beside } = source.parse().expect("a valid source");
+        let FullReference { image: source, beside } = source.parse().expect("a valid source");
         let targets = targets.iter().map(|target| target.parse().expect("a valid target")).collect();
-        let candidate = Candidate { targets, beside, named: self.named, ..Candidate::new(source.version) };
+        let candidate = Candidate { targets, beside, named: self.named, ..Candidate::new(source.reference) };
         match self.listings.last_mut().filter(|last| last.repository == source.repository) {
             Some(listing) => listing.candidates.push(candidate),
             None => {
@@ -79,7 +79,7 @@ impl List for Wanted {
         Ok(())
     }
 
-    async fn list_again(&self, repository: &Repository, out: &Outlet) -> Result<()> {
+    async fn list_repository(&self, repository: &Repository, out: &Outlet) -> Result<()> {
         for listing in self.listings.iter().filter(|listing| listing.repository == *repository) {
             out.send(listing.clone()).await?;
         }

@@ -5,7 +5,7 @@ use sealift_core::{
     diagnostic::Diagnostic,
     inventory,
     plugin::{BuildContext, ConfigError, Plugin, StageConfig},
-    secret::Value,
+    secret::SecretValue,
     stage::Filter,
 };
 use sealift_testkit::conformance::{Given, filter::RULES};
@@ -59,7 +59,7 @@ impl StageConfig<dyn Filter> for Lenient {
 #[serde(deny_unknown_fields)]
 struct Loud {
     /// A secret.
-    token: Value,
+    token: SecretValue,
 }
 
 impl StageConfig<dyn Filter> for Loud {
@@ -90,7 +90,7 @@ impl StageConfig<dyn Filter> for Plain {
 #[serde(deny_unknown_fields)]
 struct Discreet {
     /// A secret.
-    token: Value,
+    token: SecretValue,
 }
 
 impl StageConfig<dyn Filter> for Discreet {

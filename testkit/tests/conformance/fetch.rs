@@ -4,12 +4,12 @@ use schemars::JsonSchema;
 use sealift_core::{
     async_trait,
     blob::Blob,
-    content::{Descriptor, ImageRef, Manifest, Repository, Version},
+    content::{Descriptor, ImageRef, Manifest, Reference, Repository},
     error::{Error, ErrorKind, Result},
     inventory,
     job::Resolved,
     plugin::{BuildContext, ConfigError, Plugin, StageConfig},
-    stage::{Fetch, Want},
+    stage::{Fetch, ResolveMode},
 };
 use sealift_testkit::{
     conformance::{Given, fetch::RULES, samples},
@@ -74,12 +74,12 @@ fn not_found() -> Error {
 
 #[async_trait]
 impl Fetch for Stage {
-    async fn resolve(&self, image: &ImageRef, want: Want) -> Result<Resolved> {
-        match (self.1, &image.version) {
-            (Some(How::NoDigests), Version::Digest(_)) => return Err(not_found()),
-            (Some(How::OneTag), Version::Tag(tag)) if &**tag == "same" => return Err(not_found()),
-            (Some(How::ManifestOfAnother), Version::Tag(tag)) if want == Want::Manifest && &**tag == "v2" => {
-                let other = ImageRef { version: Version::Tag("v1".parse().unwrap()), ..image.clone() };
+    async fn resolve(&self, image: &ImageRef, want: ResolveMode) -> Result<Resolved> {
+        match (self.1, &image.reference) {
+            (Some(How::NoDigests), Reference::Digest(_)) => return Err(not_found()),
+            (Some(How::OneTag), Reference::Tag(tag)) if &**tag == "same" => return Err(not_found()),
+            (Some(How::ManifestOfAnother), Reference::Tag(tag)) if want == ResolveMode::Manifest && &**tag == "v2" => {
+                let other = ImageRef { reference: Reference::Tag("v1".parse().unwrap()), ..image.clone() };
                 let resolved = self.0.resolve(&other, want).await?;
                 return Ok(Resolved { image: image.clone(), ..resolved });
             }

@@ -63,15 +63,15 @@ impl StageConfig<dyn Filter> for Odd {
 
 #[async_trait]
 impl Filter for Stage {
-    fn versions(&self, listing: &mut Listing) {
+    fn filter_tags(&self, listing: &mut Listing) {
         let candidates = &mut listing.candidates;
         match self.0 {
             How::AddsVersion if candidates.iter().all(|one| one.tag().is_none_or(|tag| &**tag != "new")) => {
                 let tag = "new".parse().unwrap();
-                candidates.push(Candidate::new(sealift_core::content::Version::Tag(tag)));
+                candidates.push(Candidate::new(sealift_core::content::Reference::Tag(tag)));
             }
             How::ChangesTarget => candidates.iter_mut().for_each(|one| one.targets.clear()),
-            How::SortsVersions => candidates.sort_by_key(|one| one.version.to_string()),
+            How::SortsVersions => candidates.sort_by_key(|one| one.reference.to_string()),
             How::DropsOneMore => drop(candidates.pop()),
             How::Panics => panic!("told to"),
             How::Well => listing.retain(|one| one.tag().is_none_or(|tag| tag.starts_with('v'))),
@@ -79,7 +79,7 @@ impl Filter for Stage {
         }
     }
 
-    fn entries(&self, entries: &mut Vec<Descriptor>) {
+    fn filter_entries(&self, entries: &mut Vec<Descriptor>) {
         match self.0 {
             How::AddsEntry => {
                 let new = Descriptor { digest: sealift_core::content::Digest::of(b"new"), ..entries[0].clone() };
@@ -96,7 +96,7 @@ impl Filter for Stage {
         }
     }
 
-    async fn admit(&self, _: &Resolved, _: &dyn Fetch) -> Result<Verdict> {
+    async fn check(&self, _: &Resolved, _: &dyn Fetch) -> Result<Verdict> {
         match self.0 {
             How::ChangesItsMind if self.1.fetch_add(1, Ordering::Relaxed).is_multiple_of(7) => {
                 Ok(Verdict::Drop("no".to_owned()))
@@ -105,7 +105,7 @@ impl Filter for Stage {
         }
     }
 
-    fn rewrites(&self) -> bool {
+    fn drops_entries(&self) -> bool {
         self.0 != How::RewritesInSecret
     }
 }

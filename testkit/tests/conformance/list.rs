@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use schemars::JsonSchema;
 use sealift_core::{
     async_trait,
-    content::{Repository, Version},
+    content::{Reference, Repository},
     error::{Error, Result},
     inventory,
     job::{Candidate, Listing},
@@ -64,7 +64,7 @@ struct Stage {
 impl StageConfig<dyn List> for Odd {
     fn build(self, _: &BuildContext<'_>) -> std::result::Result<Box<dyn List>, ConfigError> {
         let listing = |number: usize| {
-            let candidates = ["v1", "v2"].map(|tag| Candidate::new(Version::Tag(tag.parse().unwrap())));
+            let candidates = ["v1", "v2"].map(|tag| Candidate::new(Reference::Tag(tag.parse().unwrap())));
             Listing::new(format!("a.io/app{number}").parse().unwrap(), candidates.to_vec(), "odd")
         };
         let listings = (0..self.finds).map(listing).collect();
@@ -94,7 +94,7 @@ impl List for Stage {
         Ok(())
     }
 
-    async fn list_again(&self, repository: &Repository, out: &Outlet) -> Result<()> {
+    async fn list_repository(&self, repository: &Repository, out: &Outlet) -> Result<()> {
         for listing in &self.listings {
             let is_it = listing.repository == *repository;
             match self.how {

@@ -13,12 +13,12 @@ use schemars::JsonSchema;
 use sealift_core::{
     async_trait,
     blob::Blob,
-    content::{Descriptor, Digest, ImageRef, Manifest, Repository, Version, well_known},
+    content::{Descriptor, Digest, ImageRef, Manifest, Reference, Repository, well_known},
     error::{Error, ErrorKind, Result},
     inventory,
     job::Job,
     plugin::{BuildContext, ConfigError, Plugin, StageConfig},
-    stage::{Known, Offer, Push, Slot, StoreId},
+    stage::{Push, RepositoryTags, StoreId, Upload, UploadStart},
 };
 use sealift_testkit::{
     conformance::{Given, push::RULES},
@@ -105,7 +105,7 @@ struct OddSlot {
     memory: Memory,
     at: Repository,
     item: Descriptor,
-    real: Box<dyn Slot>,
+    real: Box<dyn Upload>,
     _busy: Busy,
 }
 
@@ -119,8 +119,8 @@ impl Drop for Busy {
 }
 
 #[async_trait]
-impl Slot for OddSlot {
-    async fn fill(self: Box<Self>, mut blob: Blob) -> Result<()> {
+impl Upload for OddSlot {
+    async fn write(self: Box<Self>, mut blob: Blob) -> Result<()> {
         let Self { how, memory, at, item, real, _busy } = *self;
         if how == Some(How::NoEmptyBlobs) && item.size == 0 {
             return Err(Error::new(ErrorKind::Unsupported, "there is nothing to write"));
@@ -146,19 +146,19 @@ impl Slot for OddSlot {
             force(&memory, &at, &item, all);
             return result;
         }
-        let result = real.fill(blob).await;
+        let result = real.write(blob).await;
         if how == Some(How::SwallowsErrors) { Ok(()) } else { result }
     }
 }
 
 #[async_trait]
 impl Push for Stage {
-    fn place(&self, job: &Job) -> Result<Vec<ImageRef>> {
-        let mut places = self.memory.place(job)?;
+    fn targets(&self, job: &Job) -> Result<Vec<ImageRef>> {
+        let mut places = self.memory.targets(job)?;
         if self.how == Some(How::Counts) {
             let number = self.placed.fetch_add(1, Ordering::Relaxed);
             for place in &mut places {
-                place.version = Version::Tag(format!("{}-{number}", place.version).parse()?);
+                place.reference = Reference::Tag(format!("{}-{number}", place.reference).parse()?);
             }
         }
         Ok(places)
@@ -168,42 +168,42 @@ impl Push for Stage {
         self.memory.store(at)
     }
 
-    async fn survey(&self, at: &Repository) -> Result<Known> {
+    async fn survey(&self, at: &Repository) -> Result<RepositoryTags> {
         match self.how {
-            Some(How::DeniesAll) => Ok(Known::Nothing),
-            Some(How::Reformats | How::OneTag | How::FirstWins) => Ok(Known::Ask),
+            Some(How::DeniesAll) => Ok(RepositoryTags::Empty),
+            Some(How::Reformats | How::OneTag | How::FirstWins) => Ok(RepositoryTags::Unknown),
             _ => self.memory.survey(at).await,
         }
     }
 
-    async fn current(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
+    async fn resolve(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
         match self.how {
             Some(How::Reformats | How::OneTag | How::FirstWins) => Ok(self.tags.lock().unwrap().get(at).cloned()),
             Some(How::MissesTags) => {
-                let found = self.memory.current(at).await?;
+                let found = self.memory.resolve(at).await?;
                 found.map(Some).ok_or_else(|| Error::new(ErrorKind::NotFound, "no such tag"))
             }
-            _ => self.memory.current(at).await,
+            _ => self.memory.resolve(at).await,
         }
     }
 
-    async fn has(&self, at: &Repository, item: &Descriptor) -> Result<bool> {
+    async fn blob_exists(&self, at: &Repository, item: &Descriptor) -> Result<bool> {
         let forgets = self.how == Some(How::ForgetsManifests) && item.media_type.is_manifest();
-        Ok(!forgets && self.memory.has(at, item).await?)
+        Ok(!forgets && self.memory.blob_exists(at, item).await?)
     }
 
-    async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer> {
+    async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<UploadStart> {
         if self.how == Some(How::OneWriter) && !self.busy.lock().unwrap().insert(item.digest.clone()) {
             return Err(Error::new(ErrorKind::Conflict, "somebody else is writing it"));
         }
         let busy = Busy(Arc::clone(&self.busy), item.digest.clone());
         let real = match self.memory.offer(at, item, known_in).await? {
-            Offer::Want(real) => real,
-            Offer::Have if self.how == Some(How::WantsAgain) => Box::new(Again),
+            UploadStart::Upload(real) => real,
+            UploadStart::Present if self.how == Some(How::WantsAgain) => Box::new(Again),
             other => return Ok(other),
         };
         let memory = self.memory.clone();
-        Ok(Offer::Want(Box::new(OddSlot {
+        Ok(UploadStart::Upload(Box::new(OddSlot {
             how: self.how,
             memory,
             at: at.clone(),
@@ -239,8 +239,8 @@ impl Push for Stage {
 struct Again;
 
 #[async_trait]
-impl Slot for Again {
-    async fn fill(self: Box<Self>, mut blob: Blob) -> Result<()> {
+impl Upload for Again {
+    async fn write(self: Box<Self>, mut blob: Blob) -> Result<()> {
         while let Some(chunk) = blob.next().await {
             chunk?;
         }

@@ -10,7 +10,7 @@ use sealift_core::{
     error::{Error, ErrorKind, Result, Retry},
     job::{Candidate, Listing, Resolved},
     outlet::Outlet,
-    report::{Failed, Failure, Report},
+    report::{FailedItem, Failure, Report},
     spec::{Compare, Named, Verify},
     stage::{Fetch, Filter, List, Push, Verdict},
 };
@@ -118,31 +118,31 @@ const FETCH: [(&str, &[How]); 6] = [
     ("manifest", &WAYS),
     ("blob", &WAYS),
     ("referrers", &WAYS),
-    ("tags_about", &WAYS),
+    ("referrer_tags", &WAYS),
 ];
 const PUSH: [(&str, &[How]); 15] = [
-    ("place", &[How::Panics]),
+    ("targets", &[How::Panics]),
     ("store", &[How::Panics]),
     ("overview", &[How::Panics]),
     ("survey", &[How::Panics]),
-    ("current", &WAYS),
-    ("has", &WAYS),
+    ("resolve a target", &WAYS),
+    ("blob_exists", &WAYS),
     ("prepare", &WAYS),
     ("offer", &WAYS),
     ("renew", &WAYS),
     ("put_manifest", &WAYS),
     ("tag", &WAYS),
     ("root", &WAYS),
-    ("relate", &WAYS),
+    ("add_referrers", &WAYS),
     ("ready", &WAYS),
-    ("fill", &WAYS),
+    ("write", &WAYS),
 ];
 /// What only helps: an image arrives without it.
 const HELP: [(&str, &[How]); 10] = [
-    ("expect", &[How::Panics]),
+    ("announce", &[How::Panics]),
     ("tags", &WAYS),
-    ("elsewhere", &WAYS),
-    ("confirms", &[How::Panics]),
+    ("mount_hints", &WAYS),
+    ("verifies_digest", &[How::Panics]),
     ("overview", &[How::Hangs]),
     ("survey", &[How::Hangs]),
     ("keeps_children", &[How::Panics]),
@@ -177,7 +177,7 @@ async fn takes_down_its_image_only(role: &str, methods: &[(&'static str, &[How])
         assert_eq!(report.copied + report.failed, 7, "{method}, {how:?}");
         assert_eq!(report.exit_code(), 1);
         for failure in broken {
-            let Failed::Image { source, .. } = &failure.what else { panic!("{method}: {:?}", failure.what) };
+            let FailedItem::Image { source, .. } = &failure.what else { panic!("{method}: {:?}", failure.what) };
             assert_ne!(source.repository.path(), "other");
             assert_names(failure, &format!("the {role} `fragile`"), how);
         }
@@ -206,10 +206,10 @@ async fn what_only_helps_may_break_and_the_image_arrives_without_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_push_that_breaks_at_the_end_is_a_failure_of_the_run_and_no_end_of_it() {
-    each(&[("finish", &WAYS)], async |_, how, report, _| {
+    each(&[("close", &WAYS)], async |_, how, report, _| {
         assert_eq!((report.copied, report.failed), (6, 2));
         let broken = broken(&report);
-        assert!(matches!(broken[0].what, Failed::Finish { .. }));
+        assert!(matches!(broken[0].what, FailedItem::Finish { .. }));
         assert_names(broken[0], "the push `fragile`", how);
     })
     .await;
@@ -223,12 +223,13 @@ async fn nothing_that_a_stage_is_asked_is_left_out() {
     assert_eq!((report.copied, report.failed, broken(&report).len()), (6, 1, 0), "{:?}", report.failures);
     to.assert_whole();
     let mut asked: BTreeSet<_> = FETCH.iter().chain(&PUSH).chain(&HELP).map(|(method, _)| *method).collect();
-    asked.extend(["finish", "lost"]);
+    asked.extend(["close", "lost"]);
     assert_eq!(trap.asked(), asked, "what is asked in that run, and what breaks");
 
     asked.remove("resolve a digest");
+    asked.remove("resolve a target");
     let stages = include_str!("../../../core/src/stage.rs");
-    let able = ["Fetch", "Push", "Slot"].into_iter().flat_map(|role| methods(stages, role)).collect();
+    let able = ["Fetch", "Push", "Upload"].into_iter().flat_map(|role| methods(stages, role)).collect();
     assert_eq!(asked, able, "what breaks, and what the traits have");
 }
 
@@ -249,22 +250,22 @@ struct Fragile {
 
 #[async_trait]
 impl Filter for Fragile {
-    fn versions(&self, listing: &mut Listing) {
-        assert!(self.moment != "versions" || listing.repository.path() != "app", "told to");
+    fn filter_tags(&self, listing: &mut Listing) {
+        assert!(self.moment != "filter_tags" || listing.repository.path() != "app", "told to");
     }
 
-    async fn choose(&self, listing: &mut Listing, _: &dyn Fetch) -> Result<()> {
-        if self.moment == "choose" && listing.repository.path() == "app" {
+    async fn select(&self, listing: &mut Listing, _: &dyn Fetch) -> Result<()> {
+        if self.moment == "select" && listing.repository.path() == "app" {
             self.how.happen().await;
         }
         Ok(())
     }
 
-    fn entries(&self, entries: &mut Vec<Descriptor>) {
-        assert!(self.moment != "entries" || entries.is_empty(), "told to");
+    fn filter_entries(&self, entries: &mut Vec<Descriptor>) {
+        assert!(self.moment != "filter_entries" || entries.is_empty(), "told to");
     }
 
-    fn rewrites(&self) -> bool {
+    fn drops_entries(&self) -> bool {
         assert!(self.moment != "rewrites", "told to");
         true
     }
@@ -274,8 +275,8 @@ impl Filter for Fragile {
         None
     }
 
-    async fn admit(&self, image: &Resolved, _: &dyn Fetch) -> Result<Verdict> {
-        if self.moment == "admit" && image.image.repository.path() == "app" {
+    async fn check(&self, image: &Resolved, _: &dyn Fetch) -> Result<Verdict> {
+        if self.moment == "check" && image.image.repository.path() == "app" {
             self.how.happen().await;
         }
         Ok(Verdict::Keep)
@@ -284,8 +285,8 @@ impl Filter for Fragile {
 
 #[tokio::test(start_paused = true)]
 async fn a_filter_that_breaks_at_any_moment_takes_down_what_it_was_asked_about() {
-    let cases = [("versions", How::Panics), ("choose", How::Panics), ("choose", How::Hangs)];
-    for (moment, how) in cases.into_iter().chain([("admit", How::Panics), ("admit", How::Hangs)]) {
+    let cases = [("filter_tags", How::Panics), ("select", How::Panics), ("select", How::Hangs)];
+    for (moment, how) in cases.into_iter().chain([("check", How::Panics), ("check", How::Hangs)]) {
         let (from, to, wanted) = two_images();
         let report = Bench::new(wanted, &from, &[&to]).filter("fragile", Fragile { moment, how }).run().await;
         assert_one_failed(&report, "the filter `fragile`", how, &to);
@@ -298,7 +299,7 @@ async fn a_filter_that_breaks_over_an_index_takes_down_that_image() {
     let index =
         index(&[("linux/amd64", &image("linux/amd64", &["a"])), ("linux/arm64", &image("linux/arm64", &["b"]))]);
     from.add("app:v1", &index);
-    let fragile = Fragile { moment: "entries", how: How::Panics };
+    let fragile = Fragile { moment: "filter_entries", how: How::Panics };
     let report = Bench::new(wanted, &from, &[&to]).filter("fragile", fragile).run().await;
     assert_one_failed(&report, "the filter `fragile`", How::Panics, &to);
 }
@@ -324,14 +325,14 @@ impl List for Breaking {
     async fn list(&self, out: &Outlet) -> Result<()> {
         out.send(listing("from.io/other", 1)).await?;
         if self.again {
-            let away = Error::new(ErrorKind::Unavailable, "away").retry(Retry::Soon);
+            let away = Error::new(ErrorKind::Unavailable, "away").with_retry(Retry::Soon);
             return out.failed(&"from.io/app".parse().unwrap(), away).await;
         }
         self.how.happen().await;
         Ok(())
     }
 
-    async fn list_again(&self, _: &Repository, _: &Outlet) -> Result<()> {
+    async fn list_repository(&self, _: &Repository, _: &Outlet) -> Result<()> {
         self.how.happen().await;
         Ok(())
     }
@@ -339,7 +340,7 @@ impl List for Breaking {
 
 fn listing(repository: &str, tags: usize) -> Listing {
     let repository: Repository = repository.parse().unwrap();
-    let version = |n| sealift_core::content::Version::Tag(format!("v{}", n + 1).parse().unwrap());
+    let version = |n| sealift_core::content::Reference::Tag(format!("v{}", n + 1).parse().unwrap());
     let candidates = (0..tags).map(|n| Candidate::new(version(n))).collect();
     Listing { exclusive: true, ..Listing::new(repository, candidates, "a rule") }
 }
@@ -352,7 +353,7 @@ async fn a_list_that_breaks_is_named_and_what_it_found_is_copied() {
         bench.pipeline.list = Named::new("breaking", Arc::new(Breaking { again, how }) as Arc<dyn List>);
         let report = bench.run().await;
         assert_one_failed(&report, "the list `breaking`", how, &to);
-        assert_eq!(report.rounds, u32::from(again));
+        assert_eq!(report.passes, u32::from(again));
     }
 }
 

@@ -9,7 +9,7 @@ use sealift_core::{
     job::Listing,
     outlet::Outlet,
     spec::Named,
-    stage::{Fetch, Filter, List, Want},
+    stage::{Fetch, Filter, List, ResolveMode},
 };
 use sealift_testkit::{
     images::image,
@@ -23,18 +23,18 @@ struct Longer(u64);
 
 #[async_trait]
 impl Filter for Longer {
-    async fn choose(&self, listing: &mut Listing, from: &dyn Fetch) -> Result<()> {
+    async fn select(&self, listing: &mut Listing, from: &dyn Fetch) -> Result<()> {
         let mut keep = Vec::new();
         for candidate in &listing.candidates {
-            let image = listing.repository.tagged(candidate.tag().expect("only tags are wanted here"));
-            keep.push(from.resolve(&image, Want::Manifest).await?.descriptor.size > self.0);
+            let image = listing.repository.with_tag(candidate.tag().expect("only tags are wanted here"));
+            keep.push(from.resolve(&image, ResolveMode::Manifest).await?.descriptor.size > self.0);
         }
         let mut keep = keep.into_iter();
         listing.retain(|_| keep.next().unwrap_or_default());
         Ok(())
     }
 
-    fn rewrites(&self) -> bool {
+    fn drops_entries(&self) -> bool {
         false
     }
 }
@@ -79,7 +79,7 @@ async fn a_choice_that_cannot_be_made_is_tried_again_in_the_next_round() {
         once.then(|| Fault::Fail(Error::new(ErrorKind::Unavailable, "the registry does not answer")))
     });
     let report = Bench::new(wanted, &from, &[&to]).filter("longer", longer).run().await;
-    assert_eq!((report.copied, report.failed, report.rounds), (1, 0, 1));
+    assert_eq!((report.copied, report.failed, report.passes), (1, 0, 1));
 }
 
 /// A list that cannot list one repository again.

@@ -71,7 +71,7 @@ async fn children_that_tags_share_are_written_once_also_when_the_first_attempt_f
         let left = AtomicUsize::new(failing);
         to.script(move |call| match call.op {
             Op::PutManifest if left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok() => {
-                Some(Fault::Fail(Error::new(ErrorKind::Unavailable, "gone").retry(Retry::Soon)))
+                Some(Fault::Fail(Error::new(ErrorKind::Unavailable, "gone").with_retry(Retry::Soon)))
             }
             // A moment in which others come to the same child.
             Op::PutManifest => Some(Fault::Slow(Duration::from_secs(1))),

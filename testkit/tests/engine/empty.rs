@@ -6,7 +6,7 @@ use sealift_core::{
     error::Result,
     event::Event,
     job::{Listing, Resolved},
-    report::{Failed, Report},
+    report::{FailedItem, Report},
     stage::{Fetch, Filter, Verdict},
 };
 use sealift_testkit::{
@@ -33,20 +33,20 @@ struct Filtering {
 
 #[async_trait::async_trait]
 impl Filter for Filtering {
-    fn versions(&self, listing: &mut Listing) {
+    fn filter_tags(&self, listing: &mut Listing) {
         if self.drops == Drops::Names {
             listing.retain(|candidate| self.only_old && candidate.tag().is_none_or(|tag| tag.as_str() != "old"));
         }
     }
 
-    fn entries(&self, entries: &mut Vec<Descriptor>) {
+    fn filter_entries(&self, entries: &mut Vec<Descriptor>) {
         if self.drops == Drops::Entries {
             entries.clear();
         }
     }
 
-    async fn admit(&self, image: &Resolved, _: &dyn Fetch) -> Result<Verdict> {
-        let is_old = image.image.version.tag().is_some_and(|tag| tag.as_str() == "old");
+    async fn check(&self, image: &Resolved, _: &dyn Fetch) -> Result<Verdict> {
+        let is_old = image.image.reference.tag().is_some_and(|tag| tag.as_str() == "old");
         let drop = self.drops == Drops::Images && (is_old || !self.only_old);
         Ok(if drop { Verdict::Drop("it is not wanted".to_owned()) } else { Verdict::Keep })
     }
@@ -94,7 +94,7 @@ async fn a_list_that_finds_nothing_is_a_failure_and_a_warning_where_it_may_be_em
         let strict = bench(Wanted::new());
         let report = if plan { strict.plan().await } else { strict.run().await };
         assert_eq!((report.exit_code(), causes(&report)), (1, vec!["the list `wanted` finds no image"]));
-        assert!(matches!(report.failures[0].what, Failed::Listing { repository: None }));
+        assert!(matches!(report.failures[0].what, FailedItem::Listing { repository: None }));
         let lenient = bench(Wanted::new()).options(|run| run.allow_empty = true);
         let report = if plan { lenient.plan().await } else { lenient.run().await };
         assert_eq!(
@@ -137,7 +137,7 @@ async fn an_image_that_was_named_and_that_a_filter_drops_for_what_it_is_is_a_fai
     let report = bench(named()).filter("strict", Filtering { only_old: true, ..filter(Drops::Images) }).run().await;
     assert_eq!((report.exit_code(), report.copied, report.failed), (1, 1, 1), "{:?}", causes(&report));
     assert!(
-        matches!(&report.failures[0].what, Failed::Image { source, .. } if source.to_string() == "from.io/app:old")
+        matches!(&report.failures[0].what, FailedItem::Image { source, .. } if source.to_string() == "from.io/app:old")
     );
     let report = bench(named()).filter("platform", filter(Drops::Entries)).run().await;
     assert_eq!((report.exit_code(), report.failed), (1, 2));

@@ -28,7 +28,7 @@ async fn a_transfer_that_broke_is_started_again() {
     let (from, to, wanted) = one_image();
     to.script(|call| if call.op == Op::Fill && call.before < 2 { away() } else { None });
     let report = Bench::new(wanted, &from, &[&to]).run().await;
-    assert_eq!((report.copied, report.failed, report.rounds), (1, 0, 0));
+    assert_eq!((report.copied, report.failed, report.passes), (1, 0, 0));
     to.assert_whole();
 }
 
@@ -104,8 +104,8 @@ async fn a_further_round_takes_up_what_failed() {
     to.script(|call| if call.op == Op::Tag && call.before < 2 { away() } else { None });
     let bench = Bench::new(wanted, &from, &[&to]);
     let report = bench.run().await;
-    assert_eq!((report.copied, report.failed, report.rounds), (1, 0, 2));
-    let rounds = bench.told().iter().filter(|event| matches!(event, Event::RoundStarted { .. })).count();
+    assert_eq!((report.copied, report.failed, report.passes), (1, 0, 2));
+    let rounds = bench.told().iter().filter(|event| matches!(event, Event::PassStarted { .. })).count();
     assert_eq!(rounds, 2);
     assert_eq!(to.count(Op::Fill), 2, "what arrived is not sent again");
 }
@@ -122,10 +122,10 @@ async fn what_a_destination_lost_meanwhile_is_sent_again() {
         }
         registry.lose_blob("the layer");
         let lost = Error::new(ErrorKind::NotFound, "something that the manifest points to is not there");
-        Some(Fault::Fail(lost.retry(Retry::Soon)))
+        Some(Fault::Fail(lost.with_retry(Retry::Soon)))
     });
     let report = Bench::new(wanted, &from, &[&to]).run().await;
-    assert_eq!((report.copied, report.failed, report.rounds), (1, 0, 1));
+    assert_eq!((report.copied, report.failed, report.passes), (1, 0, 1));
     to.assert_whole();
 }
 
@@ -134,7 +134,7 @@ async fn rounds_come_to_an_end_and_the_failure_is_reported_once() {
     let (from, to, wanted) = one_image();
     to.script(|call| if call.op == Op::Tag { away() } else { None });
     let report = Bench::new(wanted, &from, &[&to]).options(|run| run.retries = Some(3)).run().await;
-    assert_eq!((report.failed, report.failures.len(), report.rounds), (1, 1, 3));
+    assert_eq!((report.failed, report.failures.len(), report.passes), (1, 1, 3));
     assert_eq!(report.exit_code(), 1);
 }
 
@@ -144,7 +144,7 @@ async fn what_cannot_work_is_not_tried_again() {
     let wanted = wanted.image("from.io/gone:v1", &[]);
     let bench = Bench::new(wanted, &from, &[&to]);
     let report = bench.run().await;
-    assert_eq!((report.copied, report.failed, report.rounds), (1, 1, 0));
+    assert_eq!((report.copied, report.failed, report.passes), (1, 1, 0));
     let asked = from.calls().into_iter().filter(|call| call.repository == "gone" && call.op != Op::Tags);
     assert_eq!(asked.count(), 1);
 }
@@ -152,11 +152,11 @@ async fn what_cannot_work_is_not_tried_again() {
 #[tokio::test(start_paused = true)]
 async fn a_round_waits_as_long_as_the_other_side_said() {
     let (from, to, wanted) = one_image();
-    let busy = Error::new(ErrorKind::Throttled, "too many requests").retry(Retry::After(Duration::from_secs(90)));
+    let busy = Error::new(ErrorKind::Throttled, "too many requests").with_retry(Retry::After(Duration::from_secs(90)));
     to.script(move |call| (call.op == Op::Tag && call.before == 0).then(|| Fault::Fail(busy.clone())));
     let started = tokio::time::Instant::now();
     let report = Bench::new(wanted, &from, &[&to]).run().await;
-    assert_eq!((report.copied, report.rounds), (1, 1));
+    assert_eq!((report.copied, report.passes), (1, 1));
     assert!(started.elapsed() >= Duration::from_secs(90));
 }
 
@@ -168,7 +168,7 @@ async fn a_listing_that_failed_is_listed_again() {
         .image("from.io/other:v1", &[])
         .failing_once("from.io/other", Error::new(ErrorKind::Unavailable, "the other side is away"));
     let report = Bench::new(wanted, &from, &[&to]).run().await;
-    assert_eq!((report.copied, report.failed, report.rounds), (2, 0, 1));
+    assert_eq!((report.copied, report.failed, report.passes), (2, 0, 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -178,7 +178,7 @@ async fn a_listing_that_is_denied_is_a_failure_and_the_rest_goes_on() {
         .image("from.io/other:v1", &[])
         .failing_once("from.io/other", Error::new(ErrorKind::Denied, "wrong password"));
     let report = Bench::new(wanted, &from, &[&to]).run().await;
-    assert_eq!((report.copied, report.failed, report.rounds), (1, 1, 0));
+    assert_eq!((report.copied, report.failed, report.passes), (1, 1, 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,11 +21,11 @@ pub(crate) struct Only(pub(crate) &'static str);
 
 #[async_trait]
 impl Filter for Only {
-    fn entries(&self, entries: &mut Vec<Descriptor>) {
+    fn filter_entries(&self, entries: &mut Vec<Descriptor>) {
         entries.retain(|entry| entry.platform.as_ref().is_none_or(|platform| platform.architecture == self.0));
     }
 
-    async fn admit(&self, image: &Resolved, from: &dyn Fetch) -> Result<Verdict> {
+    async fn check(&self, image: &Resolved, from: &dyn Fetch) -> Result<Verdict> {
         let Some(config) = image.manifest.as_ref().and_then(|manifest| manifest.config()) else {
             return Ok(Verdict::Keep);
         };
@@ -117,11 +117,11 @@ async fn what_a_filter_read_is_not_read_again() {
 
 struct NoVersions;
 impl Filter for NoVersions {
-    fn versions(&self, listing: &mut Listing) {
+    fn filter_tags(&self, listing: &mut Listing) {
         listing.retain(|candidate| candidate.tag().is_some_and(|tag| !tag.starts_with('v')));
     }
 
-    fn rewrites(&self) -> bool {
+    fn drops_entries(&self) -> bool {
         false
     }
 }

@@ -11,7 +11,7 @@ use sealift_core::{
     error::Result,
     job::Resolved,
     spec::Named,
-    stage::{Fetch, Want},
+    stage::{Fetch, ResolveMode},
 };
 use sealift_testkit::{
     images::{artifact, image, index},
@@ -50,7 +50,7 @@ impl Faulty {
 
 #[async_trait]
 impl Fetch for Faulty {
-    async fn resolve(&self, name: &ImageRef, want: Want) -> Result<Resolved> {
+    async fn resolve(&self, name: &ImageRef, want: ResolveMode) -> Result<Resolved> {
         let mut resolved = self.0.resolve(name, want).await?;
         match self.1 {
             Fault::ManifestBytes => resolved.manifest = resolved.manifest.as_ref().map(Self::longer),
@@ -74,7 +74,7 @@ impl Fetch for Faulty {
         let other = Bytes::from(vec![b'x'; usize::try_from(item.size).unwrap()]);
         Ok(match self.1 {
             Fault::BlobDescriptor => {
-                let other = Descriptor::to(well_known::OCI_LAYER_GZIP, b"other");
+                let other = Descriptor::of_bytes(well_known::OCI_LAYER_GZIP, b"other");
                 Blob::new(other, stream::iter([Ok(Bytes::from_static(b"other"))]))
             }
             Fault::BlobSize => {
@@ -163,7 +163,7 @@ struct OnlyReferrers(Memory);
 
 #[async_trait]
 impl Fetch for OnlyReferrers {
-    async fn resolve(&self, name: &ImageRef, want: Want) -> Result<Resolved> {
+    async fn resolve(&self, name: &ImageRef, want: ResolveMode) -> Result<Resolved> {
         self.0.resolve(name, want).await
     }
 

@@ -18,20 +18,20 @@ mod verifying;
 use std::sync::{Arc, Mutex};
 
 use sealift_core::{
-    engine::{self, Cancel},
-    event::{Event, Observer},
-    notes::Notes,
+    cache::Cache,
+    counters::Counters,
+    engine::{self, CancelHandle},
+    event::{Event, EventListener},
     report::Report,
     spec::{Named, OpenPipeline, RunOptions},
     stage::{Fetch, Filter, List, Push},
-    tally::Tallies,
 };
 use sealift_testkit::memory::{Memory, Wanted};
 
 /// A pipeline over registries in memory, and everything that it told.
 struct Bench {
     pipeline: OpenPipeline,
-    cancel: Cancel,
+    cancel: CancelHandle,
     events: Arc<Mutex<Vec<Event>>>,
 }
 
@@ -44,10 +44,10 @@ impl Bench {
             filters: Vec::new(),
             fetch: Named::new("memory", Arc::new(from.clone()) as Arc<dyn Fetch>),
             pushes: to.iter().map(|to| Named::new("memory", Arc::new((*to).clone()) as Arc<dyn Push>)).collect(),
-            tallies: Tallies::default(),
-            notes: Notes::default(),
+            counters: Counters::default(),
+            cache: Cache::default(),
         };
-        Self { pipeline, cancel: Cancel::new(), events: Arc::default() }
+        Self { pipeline, cancel: CancelHandle::new(), events: Arc::default() }
     }
 
     fn filter(mut self, kind: &str, filter: impl Filter + 'static) -> Self {
@@ -55,8 +55,8 @@ impl Bench {
         self
     }
 
-    fn notes(mut self, notes: Notes) -> Self {
-        self.pipeline.notes = notes;
+    fn notes(mut self, notes: Cache) -> Self {
+        self.pipeline.cache = notes;
         self
     }
 
@@ -65,7 +65,7 @@ impl Bench {
         self
     }
 
-    fn observer(&self) -> Arc<dyn Observer> {
+    fn observer(&self) -> Arc<dyn EventListener> {
         let events = Arc::clone(&self.events);
         Arc::new(move |event: &Event| events.lock().unwrap().push(event.clone()))
     }

@@ -9,7 +9,7 @@ use sealift_core::{
     job::Job,
     report::Report,
     spec::{Named, Overlaps},
-    stage::{Offer, Push, StoreId},
+    stage::{Push, StoreId, UploadStart},
 };
 use sealift_testkit::{
     images::image,
@@ -27,25 +27,25 @@ struct Flat(Memory);
 
 #[async_trait]
 impl Push for Flat {
-    fn place(&self, job: &Job) -> Result<Vec<ImageRef>> {
-        let ImageRef { repository, version } = job.called();
+    fn targets(&self, job: &Job) -> Result<Vec<ImageRef>> {
+        let ImageRef { repository, reference: version } = job.called();
         let last = repository.path().rsplit('/').next().unwrap().to_owned();
-        Ok(vec![ImageRef { repository: Repository::new("to.io", &last).unwrap(), version }])
+        Ok(vec![ImageRef { repository: Repository::new("to.io", &last).unwrap(), reference: version }])
     }
 
     fn store(&self, at: &Repository) -> StoreId {
         self.0.store(at)
     }
 
-    async fn current(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
-        self.0.current(at).await
+    async fn resolve(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
+        self.0.resolve(at).await
     }
 
-    async fn has(&self, at: &Repository, item: &Descriptor) -> Result<bool> {
-        self.0.has(at, item).await
+    async fn blob_exists(&self, at: &Repository, item: &Descriptor) -> Result<bool> {
+        self.0.blob_exists(at, item).await
     }
 
-    async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer> {
+    async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<UploadStart> {
         self.0.offer(at, item, known_in).await
     }
 
@@ -177,10 +177,10 @@ async fn what_the_run_itself_brings_is_tried_again() {
     };
     let bench = Bench::new(chain(), &everywhere, &[&everywhere]);
     let report = bench.run().await;
-    assert_eq!((report.copied, report.failed, report.rounds), (3, 1, 2), "{:?}", causes(&report));
+    assert_eq!((report.copied, report.failed, report.passes), (3, 1, 2), "{:?}", causes(&report));
     let source = &report.failures[0].what;
     assert!(
-        matches!(source, sealift_core::report::Failed::Image { source, .. } if source.repository.path() == "missing/app")
+        matches!(source, sealift_core::report::FailedItem::Image { source, .. } if source.repository.path() == "missing/app")
     );
     let asked = everywhere.calls().iter().filter(|call| call.repository == "missing/app").count();
     assert_eq!(asked, 2, "it is asked for once, and what there is instead once");

@@ -121,7 +121,7 @@ async fn a_tag_that_moves_while_it_is_copied_arrives_as_one_of_both() {
 #[tokio::test]
 async fn artifacts_of_any_type_are_copied_byte_by_byte() {
     let members = [("artifactType", "application/x".into()), ("x-own", serde_json::json!({ "b": 1, "a": [1.50] }))];
-    let app = artifact(MediaType::of("application/vnd.oci.empty.v1+json"), "{}", &["anything"], &members);
+    let app = artifact(MediaType::from_static("application/vnd.oci.empty.v1+json"), "{}", &["anything"], &members);
     assert_eq!(*app.manifest.media_type(), well_known::OCI_MANIFEST);
     let (from, to, wanted) = one(&app);
     let report = Bench::new(wanted, &from, &[&to]).run().await;
@@ -134,7 +134,7 @@ async fn artifacts_of_any_type_are_copied_byte_by_byte() {
 async fn an_entry_of_an_index_that_is_no_manifest_is_copied_as_a_blob() {
     let images =
         index(&[("linux/amd64", &image("linux/amd64", &["a"])), ("linux/arm64", &image("linux/arm64", &["b"]))]);
-    let app = with_blob_entry(&images, MediaType::of("application/vnd.example.data+json"), "some data");
+    let app = with_blob_entry(&images, MediaType::from_static("application/vnd.example.data+json"), "some data");
     let nested = index(&[("", &app)]);
     for app in [app, nested] {
         let (from, to, wanted) = one(&app);

@@ -1,6 +1,6 @@
 //! What one run notes and another one uses; and that a wrong note costs a request and nothing else.
 
-use sealift_core::{notes::Room, report::Report, spec::IndexMode};
+use sealift_core::{cache::Namespace, report::Report, spec::IndexMode};
 use sealift_testkit::{
     book::Book,
     images::image,
@@ -53,7 +53,7 @@ async fn a_spoiled_index_is_read_again_and_changes_nothing() {
         from.add("app:v1", &two_platforms());
         filtered(&book, &from, &to, IndexMode::Rewrite).await;
         let right = to.digest_of("app:v1");
-        assert_eq!(book.spoil(Room::Manifests, poison), 1);
+        assert_eq!(book.spoil(Namespace::Manifests, poison), 1);
         assert_eq!(filtered(&book, &from, &to, IndexMode::Rewrite).await.skipped, 1);
         assert_eq!((from.count(Op::Manifest), to.digest_of("app:v1")), (1, right), "one request more");
     }
@@ -113,7 +113,7 @@ async fn blobs_that_are_not_where_they_are_said_to_be_are_sent() {
         let (book, from, to) = (Book::new(), Memory::new("from.io"), Memory::new("to.io"));
         from.add("app:v1", &image("linux/amd64", &["base", "own"]));
         copied(&book, &from, &to, "to.io/a/app:v1").await;
-        assert_eq!(book.spoil(Room::Blobs, poison), 1);
+        assert_eq!(book.spoil(Namespace::Blobs, poison), 1);
         let report = copied(&book, &from, &to, "to.io/b/app:v1").await;
         assert_eq!((report.copied, report.failed, to.count(Op::Offer)), (1, 0, 3));
         to.assert_whole();

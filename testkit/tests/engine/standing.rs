@@ -58,7 +58,7 @@ async fn what_is_about_an_image_travels_when_it_comes_after_the_image() {
     for referrer in [&sbom, &of_sbom, &of_child] {
         from.add(&format!("app@{}", referrer.manifest.digest()), referrer);
     }
-    let stem = Tag::of_referrers(app.children[0].manifest.digest()).unwrap();
+    let stem = Tag::referrers_tag(app.children[0].manifest.digest()).unwrap();
     from.add(&format!("app:{stem}.sig"), &image("linux/amd64", &["cosign"]));
 
     let report = run_with_referrers(&tags(1), &from, &to).await;

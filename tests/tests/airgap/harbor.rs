@@ -18,9 +18,9 @@ use crate::{
 /// A signature as cosign makes it, and the tag under which cosign puts it.
 fn cosign(image: &Image) -> (String, Image) {
     let payload = format!("signature of {}", image.manifest.digest());
-    let kind = MediaType::of("application/vnd.dev.cosign.simplesigning.v1+json");
-    let layers = json!([Descriptor::to(kind, payload.as_bytes())]);
-    let tag = Tag::of_referrers(image.manifest.digest()).unwrap();
+    let kind = MediaType::from_static("application/vnd.dev.cosign.simplesigning.v1+json");
+    let layers = json!([Descriptor::of_bytes(kind, payload.as_bytes())]);
+    let tag = Tag::referrers_tag(image.manifest.digest()).unwrap();
     (format!("{tag}.sig"), artifact(well_known::OCI_CONFIG, "{}", &[&payload], &[("layers", layers)]))
 }
 

@@ -19,7 +19,7 @@ fn about(subject: &Manifest, kind: &str) -> Image {
 
 /// The tag that lists what is about a manifest.
 fn listing(subject: &Manifest) -> Tag {
-    Tag::of_referrers(subject.digest()).unwrap()
+    Tag::referrers_tag(subject.digest()).unwrap()
 }
 
 /// An image with an SBOM and a signature of it (found by the fallback tag), and a cosign signature of one platform.

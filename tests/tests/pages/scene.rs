@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sealift_core::content::{Tag, Version};
+use sealift_core::content::{Reference, Tag};
 use sealift_e2e::program::Folder;
 use sealift_oci_layout::{Writer, WriterOptions};
 use sealift_serve::sample::{Image, ImageFormat, layer};
@@ -120,7 +120,7 @@ impl Stage {
             for name in names {
                 let (repository, tag) = name.rsplit_once(':').expect("an image has a tag");
                 let tag: Tag = tag.parse().unwrap();
-                image(repository, tag.as_str()).write(&writer, repository, &Version::Tag(tag)).await.unwrap();
+                image(repository, tag.as_str()).write(&writer, repository, &Reference::Tag(tag)).await.unwrap();
             }
             writer.commit().await.unwrap();
         }

@@ -22,7 +22,7 @@ async fn put(at: &Subject, tag: &str, media_type: &MediaType, text: &str) -> req
 }
 
 fn manifest_text(more: serde_json::Value) -> String {
-    let config = sealift_core::content::Descriptor::to(well_known::OCI_CONFIG, b"{}");
+    let config = sealift_core::content::Descriptor::of_bytes(well_known::OCI_CONFIG, b"{}");
     let mut text = json!({ "schemaVersion": 2, "config": config, "layers": [descriptor(b"layer")] });
     text.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     text.to_string()
@@ -101,7 +101,7 @@ async fn what_can_be_read_in_two_ways_is_refused() {
             (well_known::OCI_INDEX, manifest_text(json!({ "manifests": [] }))),
             (well_known::OCI_MANIFEST, manifest_text(json!({ "mediaType": well_known::DOCKER_MANIFEST }))),
             (well_known::OCI_MANIFEST, "{".to_owned()),
-            (MediaType::of("text/html"), manifest_text(json!({}))),
+            (MediaType::from_static("text/html"), manifest_text(json!({}))),
         ] {
             assert_eq!(put(at, "v1", &media_type, &text).await.status(), 400, "{media_type} {text}");
         }
@@ -180,7 +180,7 @@ async fn a_tag_moves_and_the_old_manifest_stays() {
 async fn a_layer_that_is_had_elsewhere() {
     both(async |at| {
         let mut foreign = descriptor(b"not here");
-        foreign.media_type = MediaType::of("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip");
+        foreign.media_type = MediaType::from_static("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip");
         foreign.urls = vec!["https://example.com/layer".to_owned()];
         let text = manifest_text(json!({ "mediaType": well_known::DOCKER_MANIFEST, "layers": [foreign] }));
         let answer = put(at, "v1", &well_known::DOCKER_MANIFEST, &text).await;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use reqwest::{Method, header};
-use sealift_core::content::{Digest, Version};
+use sealift_core::content::{Digest, Reference};
 use sealift_oci_layout::{Layout, Writer, WriterOptions};
 use sealift_serve::{
     ServeOptions, Server,
@@ -21,8 +21,8 @@ fn image(name: &str) -> Image {
     Image::single(ImageFormat::Oci, &"linux/amd64".parse().unwrap(), &[layer(name, 100)])
 }
 
-fn tag(text: &str) -> Version {
-    Version::Tag(text.parse().unwrap())
+fn tag(text: &str) -> Reference {
+    Reference::Tag(text.parse().unwrap())
 }
 
 async fn writable(dir: &Path) -> (Server, Subject) {

@@ -149,5 +149,5 @@ pub(crate) fn created(response: &Response, digest: &Digest) {
 
 /// The descriptor of a blob as a manifest points to it.
 pub(crate) fn layer(bytes: &[u8]) -> Descriptor {
-    Descriptor::to(well_known::OCI_LAYER_GZIP, bytes)
+    Descriptor::of_bytes(well_known::OCI_LAYER_GZIP, bytes)
 }

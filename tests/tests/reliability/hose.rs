@@ -46,7 +46,7 @@ impl Hose {
         let mut hasher = Algorithm::Sha256.hasher();
         (0..blocks).for_each(|n| hasher.update(&block(n)));
         let layer = Descriptor::new(well_known::OCI_LAYER_GZIP, hasher.finish(), blocks * BLOCK as u64);
-        let config = Descriptor::to(well_known::OCI_CONFIG, CONFIG);
+        let config = Descriptor::of_bytes(well_known::OCI_CONFIG, CONFIG);
         let manifest = serde_json::json!({
             "schemaVersion": 2, "mediaType": well_known::OCI_MANIFEST, "config": config, "layers": [layer],
         });

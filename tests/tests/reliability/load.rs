@@ -9,11 +9,11 @@ use std::{
 };
 
 use sealift_core::{
-    engine::{self, Cancel},
-    event::{Event, Observer},
+    engine::{self, CancelHandle},
+    event::{Event, EventListener},
     plugin::Purpose,
     report::Report,
-    spec::{self, Settings},
+    spec::{self, LoadOptions},
 };
 use sealift_e2e::program::Ran;
 use sealift_plugins as _;
@@ -166,15 +166,15 @@ fn storm(from: &FaultRegistry, to: &FaultRegistry, turn: u64) {
 }
 
 async fn run(text: &str) -> Report {
-    let settings = Settings {
+    let settings = LoadOptions {
         base: "/nowhere".into(),
         environment: Arc::new(|_| None),
         purpose: Purpose::Run,
-        notes: Default::default(),
+        cache: Default::default(),
     };
     let loaded = spec::load(text, "soak.toml", &settings).unwrap_or_else(|errors| panic!("{errors:?}"));
-    let observer: Arc<dyn Observer> = Arc::new(|_: &Event| {});
-    engine::run(&loaded.pipeline, &Cancel::new(), &observer).await
+    let observer: Arc<dyn EventListener> = Arc::new(|_: &Event| {});
+    engine::run(&loaded.pipeline, &CancelHandle::new(), &observer).await
 }
 
 const IMAGES: usize = 40;

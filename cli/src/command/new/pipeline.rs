@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use sealift_core::{
     diagnostic::{Diagnostic, did_you_mean},
-    plugin::{Field, Plugin, Role, example, fields, linked, linked_sections},
+    plugin::{Field, Plugin, Role, example, fields, plugins, sections},
     schemars::{Schema, schema_for},
     spec::RunOptions,
 };
@@ -69,7 +69,7 @@ impl Stages {
 
 /// The plugin that is meant; none if there is no such, which `wrong` has then.
 fn find(role: Role, kind: &str, wrong: &mut Vec<Diagnostic>) -> Option<&'static Plugin> {
-    let plugins: Vec<_> = linked().into_iter().filter(|plugin| plugin.role() == role).collect();
+    let plugins: Vec<_> = plugins().into_iter().filter(|plugin| plugin.role() == role).collect();
     let found = plugins.iter().find(|plugin| plugin.kind() == kind).copied();
     if found.is_none() {
         let kinds = || plugins.iter().map(|plugin| plugin.kind());
@@ -91,7 +91,7 @@ fn text(stages: &Stages) -> String {
         stage(&mut text, plugin);
     }
     optional(&mut text, "run", &schema_for!(RunOptions));
-    for section in linked_sections() {
+    for section in sections() {
         // A schema without fields has nothing to set.
         if !fields(&section.schema()).is_empty() {
             optional(&mut text, section.table(), &section.schema());

@@ -11,7 +11,7 @@ use std::{
 
 use sealift_core::{diagnostic::Diagnostic, plugin::Role};
 
-use crate::{context::Context, display::of_io, usage_error::UsageError};
+use crate::{context::Context, display::io_message, usage_error::UsageError};
 use crates::Crates;
 use name::PluginName;
 
@@ -50,7 +50,8 @@ pub(super) fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> 
         None => Crates::published(),
     };
     let files = template::files(args.role, &name, &crates);
-    write(folder, &files).map_err(|error| Diagnostic::error(format!("cannot write `{name}`: {}", of_io(&error))))?;
+    write(folder, &files)
+        .map_err(|error| Diagnostic::error(format!("cannot write `{name}`: {}", io_message(&error))))?;
     context.out.text(&told(args.role, &name, &files));
     Ok(0)
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use sealift_core::{content::Repository, report::Filtered};
+use sealift_core::{content::Repository, report::FilterStats};
 
 use crate::display::words::{grouped, number};
 
@@ -19,7 +19,7 @@ pub(super) fn listing(repository: &Repository, kept: usize, dropped: &[(String, 
 }
 
 /// A line for each filter that dropped something. `platforms` are entries of indexes.
-pub(super) fn told(filters: &[Filtered], platforms: &BTreeMap<String, u64>) -> String {
+pub(super) fn told(filters: &[FilterStats], platforms: &BTreeMap<String, u64>) -> String {
     let mut text = String::new();
     for filter in filters.iter().filter(|filter| filter.versions > 0 || filter.images > 0) {
         let mut parts = Vec::new();

@@ -2,18 +2,18 @@
 
 use std::{collections::BTreeMap, fmt::Write, time::Duration};
 
-use sealift_core::tally::Tally;
+use sealift_core::counters::CounterSet;
 
 use crate::display::words::{number, time};
 
 /// A line for each source that said how many pulls are left. `manifests` are those that a run reads, by registry.
-pub(super) fn told(manifests: &BTreeMap<String, u64>, tallies: &BTreeMap<String, Vec<Tally>>) -> String {
+pub(super) fn told(manifests: &BTreeMap<String, u64>, tallies: &BTreeMap<String, Vec<CounterSet>>) -> String {
     let mut text = String::new();
     for (registry, needed) in manifests {
         let said = tallies
             .values()
             .flatten()
-            .find(|tally| tally.counts.contains_key("quota_left") && is_of(&tally.of, registry));
+            .find(|tally| tally.counts.contains_key("quota_left") && is_of(&tally.subject, registry));
         let Some(tally) = said else { continue };
         let left = tally.get("quota_left");
         let window = match tally.get("quota_window_s") {
@@ -44,9 +44,9 @@ mod tests {
     use super::*;
 
     fn plan(needed: u64, left: u64) -> String {
-        let mut tally = Tally::new("registry-1.docker.io", [("quota_limit", 100), ("quota_window_s", 21_600)]);
+        let mut tally = CounterSet::new("registry-1.docker.io", [("quota_limit", 100), ("quota_window_s", 21_600)]);
         tally.counts.insert("quota_left".to_owned(), left);
-        let others = Tally::new("auth.docker.io", [("requests", 3)]);
+        let others = CounterSet::new("auth.docker.io", [("requests", 3)]);
         let manifests = [("docker.io".to_owned(), needed), ("quay.io".to_owned(), 500)].into();
         told(&manifests, &[("registries".to_owned(), vec![others, tally])].into())
     }

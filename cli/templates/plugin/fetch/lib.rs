@@ -22,7 +22,7 @@ use sealift_core::{
     plugin::{BuildContext, ConfigError, Plugin, StageConfig},
     schemars::JsonSchema,
     serde::Deserialize,
-    stage::{Fetch, Want},
+    stage::{Fetch, ResolveMode},
 };
 use tokio::{
     fs::{self, File},
@@ -66,11 +66,11 @@ impl Store {
     /// apart from the repository `a/b`.
     fn pointer(&self, image: &ImageRef) -> PathBuf {
         let repository = image.repository.to_string().replace(':', "_");
-        let version = image.version.to_string().replace(':', "@");
+        let reference = image.reference.to_string().replace(':', "@");
         self.path
             .join("names")
             .join(repository)
-            .join(format!("@{version}"))
+            .join(format!("@{reference}"))
     }
 
     async fn read(&self, digest: &Digest, media_type: &MediaType) -> Result<Manifest> {
@@ -85,15 +85,15 @@ impl Store {
 
 #[async_trait]
 impl Fetch for Store {
-    async fn resolve(&self, image: &ImageRef, want: Want) -> Result<Resolved> {
+    async fn resolve(&self, image: &ImageRef, want: ResolveMode) -> Result<Resolved> {
         let path = self.pointer(image);
         let text = fs::read_to_string(&path)
             .await
             .map_err(|error| cannot_read(&path, error))?;
         let (digest, media_type) = pointed(&text).ok_or_else(|| wrong(&path))?;
         let manifest = match want {
-            Want::Manifest => Some(self.read(&digest, &media_type).await?),
-            Want::Digest => None,
+            ResolveMode::Manifest => Some(self.read(&digest, &media_type).await?),
+            ResolveMode::Descriptor => None,
         };
         let content = self.content(&digest);
         let there = fs::metadata(&content)
@@ -142,7 +142,7 @@ fn cannot_read(path: &Path, error: io::Error) -> Error {
         io::ErrorKind::NotFound => ErrorKind::NotFound,
         _ => ErrorKind::Storage,
     };
-    Error::new(kind, format!("cannot read `{}`: {error}", path.display())).because(error)
+    Error::new(kind, format!("cannot read `{}`: {error}", path.display())).with_source(error)
 }
 
 fn wrong(path: &Path) -> Error {

@@ -54,10 +54,10 @@ impl Inventory {
         &mut self,
         ImageRef {
             repository,
-            version,
+            reference,
         }: ImageRef,
     ) {
-        let candidate = Candidate::new(version);
+        let candidate = Candidate::new(reference);
         match self
             .0
             .iter_mut()
@@ -80,7 +80,7 @@ impl List for Inventory {
         out.send_all(&self.0).await
     }
 
-    async fn list_again(&self, repository: &Repository, out: &Outlet) -> Result<()> {
+    async fn list_repository(&self, repository: &Repository, out: &Outlet) -> Result<()> {
         match self
             .0
             .iter()

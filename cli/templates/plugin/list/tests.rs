@@ -9,7 +9,7 @@ fn inventory(images: &[&str]) -> Vec<(String, Vec<String>)> {
         listing
             .candidates
             .iter()
-            .map(|candidate| candidate.version.to_string())
+            .map(|candidate| candidate.reference.to_string())
             .collect()
     };
     let listings = inventory.0.iter();

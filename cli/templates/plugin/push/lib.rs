@@ -21,7 +21,7 @@ use sealift_core::{
     plugin::{BuildContext, ConfigError, Plugin, StageConfig},
     schemars::JsonSchema,
     serde::Deserialize,
-    stage::{Offer, Push, Slot, StoreId},
+    stage::{Push, StoreId, Upload, UploadStart},
 };
 use tempfile::NamedTempFile;
 use tokio::{
@@ -67,11 +67,11 @@ impl Store {
     /// apart from the repository `a/b`.
     fn pointer(&self, image: &ImageRef) -> PathBuf {
         let repository = image.repository.to_string().replace(':', "_");
-        let version = image.version.to_string().replace(':', "@");
+        let reference = image.reference.to_string().replace(':', "@");
         self.path
             .join("names")
             .join(repository)
-            .join(format!("@{version}"))
+            .join(format!("@{reference}"))
     }
 
     async fn point(&self, image: &ImageRef, to: &Manifest) -> Result<()> {
@@ -88,7 +88,7 @@ impl Store {
 #[async_trait]
 impl Push for Store {
     /// Images keep the path that they have at the source. This must be the same whenever it is asked.
-    fn place(&self, job: &Job) -> Result<Vec<ImageRef>> {
+    fn targets(&self, job: &Job) -> Result<Vec<ImageRef>> {
         Ok(vec![job.source.clone()])
     }
 
@@ -97,7 +97,7 @@ impl Push for Store {
         StoreId::new(&format!("my-plugin:{}", self.path.display()))
     }
 
-    async fn current(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
+    async fn resolve(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
         let path = self.pointer(at);
         match fs::read_to_string(&path).await {
             Ok(text) => {
@@ -114,7 +114,7 @@ impl Push for Store {
         }
     }
 
-    async fn has(&self, _: &Repository, item: &Descriptor) -> Result<bool> {
+    async fn blob_exists(&self, _: &Repository, item: &Descriptor) -> Result<bool> {
         let path = self.content(&item.digest);
         fs::try_exists(&path)
             .await
@@ -126,10 +126,10 @@ impl Push for Store {
         at: &Repository,
         item: &Descriptor,
         _: Option<&Repository>,
-    ) -> Result<Offer> {
-        Ok(match self.has(at, item).await? {
-            true => Offer::Have,
-            false => Offer::Want(Box::new(Place(self.content(&item.digest)))),
+    ) -> Result<UploadStart> {
+        Ok(match self.blob_exists(at, item).await? {
+            true => UploadStart::Present,
+            false => UploadStart::Upload(Box::new(Place(self.content(&item.digest)))),
         })
     }
 
@@ -141,7 +141,8 @@ impl Push for Store {
             .await?
             .keep()
             .await?;
-        self.point(&at.at(manifest.digest()), manifest).await
+        self.point(&at.with_digest(manifest.digest()), manifest)
+            .await
     }
 
     /// The tag comes last, when everything below it is there.
@@ -155,8 +156,8 @@ impl Push for Store {
 struct Place(PathBuf);
 
 #[async_trait]
-impl Slot for Place {
-    async fn fill(self: Box<Self>, mut blob: Blob) -> Result<()> {
+impl Upload for Place {
+    async fn write(self: Box<Self>, mut blob: Blob) -> Result<()> {
         let mut incoming = Incoming::beside(self.0).await?;
         // The last chunk comes only if all of it was what the digest says, so `?` is all there is to verify.
         while let Some(chunk) = blob.chunk().await? {
@@ -217,7 +218,7 @@ fn pointed(text: &str) -> Option<(Digest, MediaType)> {
 
 fn cannot(doing: &str, path: &Path, error: io::Error) -> Error {
     let message = format!("cannot {doing} `{}`: {error}", path.display());
-    Error::new(ErrorKind::Storage, message).because(error)
+    Error::new(ErrorKind::Storage, message).with_source(error)
 }
 
 fn wrong(path: &Path) -> Error {
@@ -225,7 +226,7 @@ fn wrong(path: &Path) -> Error {
         ErrorKind::Corrupt,
         format!("`{}` says no digest and media type", path.display()),
     )
-    .hint("remove the file; the next run writes it anew")
+    .with_hint("remove the file; the next run writes it anew")
 }
 
 sealift_core::inventory::submit! { Plugin::push::<Config>("my-plugin") }

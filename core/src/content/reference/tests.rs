@@ -76,7 +76,7 @@ fn a_url_is_named_as_one_wherever_a_name_is_expected() {
 #[test]
 fn some_tags_are_about_a_digest() {
     let digest = Digest::of(b"x");
-    let about = |tag: &str| tag.parse::<Tag>().unwrap().about();
+    let about = |tag: &str| tag.parse::<Tag>().unwrap().referenced_digest();
     for suffix in ["", ".sig", ".att", ".sbom"] {
         assert_eq!(about(&format!("sha256-{}{suffix}", digest.hex())), Some(digest.clone()), "{suffix}");
     }

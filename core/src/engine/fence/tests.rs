@@ -9,7 +9,7 @@ fn a_fence_passes_on_whatever_a_stage_can_do() {
         ("Filter", "Filter for Fence<dyn Filter>"),
         ("Fetch", "Fetch for Fence<dyn Fetch>"),
         ("Push", "Push for Fence<dyn Push>"),
-        ("Slot", "Slot for FencedSlot"),
+        ("Upload", "Upload for FencedSlot"),
     ] {
         let (able, passed_on) =
             (methods(stage, &format!("pub trait {role}")), methods(fence, &format!("impl {fenced}")));

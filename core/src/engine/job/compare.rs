@@ -21,7 +21,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     job::{Outcome, Resolved},
     spec::Compare,
-    stage::{Fetch, Known, Want},
+    stage::{Fetch, RepositoryTags, ResolveMode},
 };
 
 /// Manifests of one image that are looked for at the same time.
@@ -36,7 +36,7 @@ impl JobRun<'_> {
                 None if self.engine.options().force => Ok(Presence::Absent),
                 None => presence(&self.engine.surveys, place.push, stage, &place.at, &self.work.batch).await,
                 // Another job of this run wrote it, so nothing that was known before counts.
-                Some(_) => stage.current(&place.at).await.map(|current| match current {
+                Some(_) => stage.resolve(&place.at).await.map(|current| match current {
                     Some(descriptor) => Presence::Is(descriptor),
                     None => Presence::Absent,
                 }),
@@ -59,11 +59,11 @@ impl JobRun<'_> {
         let fetch = &self.engine.pipeline.fetch.stage;
         let source = &self.work.job.source;
         if goals.open.iter().all(|goal| goal.presence == Presence::Absent) {
-            return fetch.resolve(source, Want::Manifest).await.map(Some);
+            return fetch.resolve(source, ResolveMode::Manifest).await.map(Some);
         }
         // A digest is its own answer; only a filter needs to know whether it is that of an index.
-        let pinned = source.version.digest().filter(|_| !self.rewrites);
-        let ask_source = OptionFuture::from(pinned.is_none().then(|| fetch.resolve(source, Want::Digest)));
+        let pinned = source.reference.digest().filter(|_| !self.rewrites);
+        let ask_source = OptionFuture::from(pinned.is_none().then(|| fetch.resolve(source, ResolveMode::Descriptor)));
         let (resolved, ()) = join(ask_source, self.ask_targets(goals, ended)).await;
         let resolved = resolved.transpose()?;
         let found = match (&resolved, pinned) {
@@ -80,7 +80,7 @@ impl JobRun<'_> {
         }
         match resolved {
             Some(resolved) => Ok(Some(resolved)),
-            None => fetch.resolve(source, Want::Manifest).await.map(Some),
+            None => fetch.resolve(source, ResolveMode::Manifest).await.map(Some),
         }
     }
 
@@ -88,7 +88,7 @@ impl JobRun<'_> {
     async fn ask_targets(&self, goals: &mut Goals, ended: &mut Ended) {
         let currents = join_all(goals.open.iter().map(|goal| async {
             match goal.presence {
-                Presence::Ask => self.stage(goal.place.push).current(&goal.place.at).await.map(Some),
+                Presence::Ask => self.stage(goal.place.push).resolve(&goal.place.at).await.map(Some),
                 _ => ready(Ok(None)).await,
             }
         }));
@@ -154,7 +154,8 @@ impl JobRun<'_> {
 
     /// Takes out targets that demand another digest.
     fn refuse_other_digests(&self, digest: &Digest, goals: &mut Goals, ended: &mut Ended) {
-        let demands_another = |goal: &&Goal| goal.place.at.version.digest().is_some_and(|demanded| demanded != digest);
+        let demands_another =
+            |goal: &&Goal| goal.place.at.reference.digest().is_some_and(|demanded| demanded != digest);
         let demanding = goals.open.iter().filter(demands_another);
         let demanding: HashMap<_, ImageRef> = demanding.map(|goal| (goal.site(), goal.place.at.clone())).collect();
         // A target with tag and digest is two goals, and the tag must not be written for another digest.
@@ -249,7 +250,7 @@ impl JobRun<'_> {
         if matches!(goal.presence, Presence::Is(_)) {
             return true;
         }
-        let told = self.work.batch.known(*push, &at.repository, Known::has_tags).flatten();
+        let told = self.work.batch.known(*push, &at.repository, RepositoryTags::has_tags).flatten();
         told.unwrap_or_else(|| {
             let store = self.stage(*push).store(&at.repository);
             Inflight::has_heard_of(self.engine, &store, &at.repository)

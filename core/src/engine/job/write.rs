@@ -9,7 +9,7 @@ use crate::{
         referrers,
         run_state::{Lane, RunState},
     },
-    job::{Moved, Outcome, Skip},
+    job::{CopyStats, Outcome, Skip},
 };
 
 impl<'a> JobRun<'a> {
@@ -28,10 +28,10 @@ impl<'a> JobRun<'a> {
         if self.wants_referrers() {
             referrers::copy(&copy, outline.digests(), &sites).await;
         }
-        let digests = Moved {
+        let digests = CopyStats {
             digest: Some(outline.root.digest.clone()),
             changed_from: todo.as_ref().and_then(Todo::changed_from),
-            ..Moved::default()
+            ..CopyStats::default()
         };
         for site in sites {
             conclude(self.engine, &digests, site, ended);
@@ -74,7 +74,7 @@ impl<'a> JobRun<'a> {
 }
 
 /// Says how the copy to one site ended, for each of its names. What was moved counts for the first name only.
-fn conclude(engine: &RunState, digests: &Moved, site: Destination<'_>, ended: &mut Ended) {
+fn conclude(engine: &RunState, digests: &CopyStats, site: Destination<'_>, ended: &mut Ended) {
     if site.is_deferred() {
         if engine.mark_laggard(&site.store) {
             let store = &site.store;
@@ -88,7 +88,7 @@ fn conclude(engine: &RunState, digests: &Moved, site: Destination<'_>, ended: &m
     }
     let error = site.error();
     let mut moved =
-        Some(Moved { digest: digests.digest.clone(), changed_from: digests.changed_from.clone(), ..site.moved() });
+        Some(CopyStats { digest: digests.digest.clone(), changed_from: digests.changed_from.clone(), ..site.moved() });
     for at in site.targets {
         let outcome = match &error {
             Some(error) => Outcome::Failed(error.clone()),
@@ -100,7 +100,7 @@ fn conclude(engine: &RunState, digests: &Moved, site: Destination<'_>, ended: &m
         let brought = moved.take().filter(|moved| moved.referrers > 0);
         let outcome = match (&error, brought) {
             (Some(error), _) => Outcome::Failed(error.clone()),
-            (None, Some(moved)) => Outcome::Copied(Moved { digest: Some(digest), changed_from: None, ..moved }),
+            (None, Some(moved)) => Outcome::Copied(CopyStats { digest: Some(digest), changed_from: None, ..moved }),
             (None, None) => Outcome::Skipped(Skip::Present { digest }),
         };
         ended.end(Target { push: site.push, at }, outcome);

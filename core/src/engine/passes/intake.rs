@@ -24,7 +24,7 @@ use crate::{
     event::Event,
     job::{Candidate, Job, Listing, Outcome, Skip},
     outlet::{Found, Outlet},
-    report::Failed,
+    report::FailedItem,
     spec::{Named, Overlaps},
     stage::Filter,
 };
@@ -40,7 +40,7 @@ impl Run {
         let again = only.clone();
         let lister = tokio::spawn(async move {
             match again {
-                Some(repository) => list.list_again(&repository, &outlet).await,
+                Some(repository) => list.list_repository(&repository, &outlet).await,
                 None => list.list(&outlet).await,
             }
         });
@@ -56,7 +56,7 @@ impl Run {
             match found {
                 Found::Listing(listing) if self.is_held_back(&listing) => self.held_back.push(listing),
                 Found::Listing(listing) => self.take_listing(listing).await,
-                Found::Coming(repository, targets) => self.expect(&repository, &targets),
+                Found::Announced(repository, targets) => self.expect(&repository, &targets),
                 Found::Warning(message) => self.engine.events.warn(message),
                 Found::Nothing { rule, repository, why } => {
                     self.yields.nothing(&rule, Nothing { repository, why, must_yield: true });
@@ -125,8 +125,8 @@ impl Run {
 
     /// Tells the stages what they will be asked for, as far as the list knows it before the first version.
     fn expect(&self, repository: &Repository, targets: &[Repository]) {
-        self.engine.pipeline.fetch.stage.expect(repository);
-        self.engine.pipeline.pushes.iter().for_each(|push| push.stage.expect(repository, targets));
+        self.engine.pipeline.fetch.stage.announce(repository);
+        self.engine.pipeline.pushes.iter().for_each(|push| push.stage.announce(repository, targets));
     }
 
     fn listing_failed(&mut self, repository: Option<Repository>, error: Error) {
@@ -141,7 +141,7 @@ impl Run {
         self.engine.events.tell(&Event::ListingFailed { repository: repository.clone(), error: error.clone() });
         match repository {
             Some(repository) if again => self.unlisted.push(Unlisted::Found(repository)),
-            repository => self.note_failure(u64::MAX, Failed::Listing { repository }, &error),
+            repository => self.note_failure(u64::MAX, FailedItem::Listing { repository }, &error),
         }
     }
 
@@ -149,7 +149,7 @@ impl Run {
     fn rule_refused(&mut self, rule: &str, error: &Error) {
         let rule = rule.to_owned();
         self.engine.events.tell(&Event::RuleRefused { rule: rule.clone(), error: error.clone() });
-        self.note_failure(u64::MAX, Failed::Rule { rule }, error);
+        self.note_failure(u64::MAX, FailedItem::Rule { rule }, error);
     }
 
     /// Something is listed that cannot be copied.
@@ -157,8 +157,8 @@ impl Run {
         let repository = image.as_ref().map(|image| image.repository.clone());
         self.engine.events.tell(&Event::ListingFailed { repository: repository.clone(), error: error.clone() });
         let what = match image {
-            Some(source) => Failed::Image { source, target: None },
-            None => Failed::Listing { repository },
+            Some(source) => FailedItem::Image { source, target: None },
+            None => FailedItem::Listing { repository },
         };
         self.note_failure(u64::MAX, what, error);
     }
@@ -193,18 +193,20 @@ impl Run {
         self.engine.events.tell(&Event::Listed { repository: repository.clone(), kept, dropped });
         let batch = JobGroup::of(kept, exclusive, must_yield);
         // What is about an image by its name comes after the image: Harbor makes an accessory of it only then.
-        let is_about = |candidate: &Candidate| candidate.tag().is_some_and(|tag| tag.about().is_some());
+        let is_about = |candidate: &Candidate| candidate.tag().is_some_and(|tag| tag.referenced_digest().is_some());
         let (about, images): (Vec<_>, Vec<_>) = candidates.into_iter().partition(is_about);
         let (last, mut images) = (images.len(), images);
         if self.later_wins {
             images.reverse();
         }
-        for (number, Candidate { version, targets, beside, named }) in images.into_iter().chain(about).enumerate() {
+        for (number, Candidate { reference: version, targets, beside, named }) in
+            images.into_iter().chain(about).enumerate()
+        {
             if number == last {
                 self.settle(&batch).await;
             }
             let Some(place) = self.place_for_a_job().await else { return };
-            let source = ImageRef { repository: repository.clone(), version };
+            let source = ImageRef { repository: repository.clone(), reference: version };
             let job = Job { id: self.next_job, source, targets, beside, named, rule: Arc::clone(&rule) };
             self.next_job += 1;
             self.begin(job, &batch, place);
@@ -303,7 +305,7 @@ impl Run {
         let mut dropped = Vec::new();
         for (at, filter) in self.engine.pipeline.filters.clone().into_iter().enumerate() {
             let before = listing.candidates.len();
-            catch_unwind(AssertUnwindSafe(|| filter.stage.versions(listing)))
+            catch_unwind(AssertUnwindSafe(|| filter.stage.filter_tags(listing)))
                 .map_err(|panic| fence::error_of(&*panic))?;
             self.choose(&*filter.stage, listing).await?;
             let fewer = before.saturating_sub(listing.candidates.len());
@@ -317,7 +319,7 @@ impl Run {
     /// Lets a filter read what it must, and takes in what ends meanwhile.
     async fn choose(&mut self, filter: &dyn Filter, listing: &mut Listing) -> Result<()> {
         let engine = Arc::clone(&self.engine);
-        let mut choice = std::pin::pin!(filter.choose(listing, &*engine.pipeline.fetch.stage));
+        let mut choice = std::pin::pin!(filter.select(listing, &*engine.pipeline.fetch.stage));
         loop {
             tokio::select! {
                 biased;

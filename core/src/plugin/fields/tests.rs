@@ -6,7 +6,7 @@ use schemars::{JsonSchema, schema_for};
 use serde::{Deserialize, Serialize};
 
 use super::{Field, fields};
-use crate::{secret::Value, spec::RunOptions};
+use crate::{secret::SecretValue, spec::RunOptions};
 
 /// A table with every kind of field.
 #[derive(Deserialize, JsonSchema)]
@@ -30,7 +30,7 @@ struct Everything {
     inner: Option<Inner>,
     inners: Vec<Inner>,
     by_name: BTreeMap<String, Inner>,
-    password: Option<Value>,
+    password: Option<SecretValue>,
     itself: Option<Box<Itself>>,
 }
 

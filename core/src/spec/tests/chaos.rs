@@ -66,7 +66,7 @@ impl Dice {
 }
 
 fn assert_place_exists(text: &str, found: &Diagnostic) {
-    let Some(place) = found.place.as_ref().filter(|place| place.file.as_ref() == "mirror.toml") else { return };
+    let Some(place) = found.location.as_ref().filter(|place| place.file.as_ref() == "mirror.toml") else { return };
     let lines = text.split('\n').count();
     assert!((1..=lines).contains(&place.line), "{found}\nin\n{text}");
     let width = place.text.chars().count();

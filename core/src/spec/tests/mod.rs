@@ -9,19 +9,19 @@ mod valid;
 
 use std::{fmt::Write as _, sync::Arc};
 
-use super::{Loaded, Settings, load};
+use super::{LoadOptions, Loaded, load};
 use crate::{
     diagnostic::{Diagnostic, Severity},
     plugin::Purpose,
 };
 
 /// Settings with one variable, `SET`.
-fn settings(purpose: Purpose) -> Settings {
-    Settings {
+fn settings(purpose: Purpose) -> LoadOptions {
+    LoadOptions {
         base: "/base".into(),
         environment: Arc::new(|name| (name == "SET").then(|| "value".to_owned())),
         purpose,
-        notes: crate::notes::Notes::default(),
+        cache: crate::cache::Cache::default(),
     }
 }
 
@@ -56,7 +56,7 @@ fn rendered(diagnostics: &[Diagnostic]) -> String {
             Severity::Warning => "warning",
         };
         writeln!(out, "{severity}: {}", diagnostic.message).unwrap();
-        if let Some(place) = &diagnostic.place {
+        if let Some(place) = &diagnostic.location {
             writeln!(out, "  --> {}:{}:{}", place.file, place.line, place.column).unwrap();
             writeln!(out, "   | {}", place.text).unwrap();
             writeln!(out, "   | {}{}", " ".repeat(place.column - 1), "^".repeat(place.length)).unwrap();

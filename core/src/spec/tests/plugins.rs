@@ -9,13 +9,13 @@ use serde::Deserialize;
 use crate::{
     blob::Blob,
     content::{Descriptor, ImageRef, Manifest, Repository},
-    diagnostic::{Diagnostic, Place},
+    diagnostic::{Diagnostic, Location},
     error::Result,
     job::{Job, Listing, Resolved},
     outlet::Outlet,
     plugin::{BuildContext, ConfigError, KeyPath, Plugin, Section, SectionPlugin, StageConfig},
-    secret::Value,
-    stage::{Fetch, Filter, List, Offer, Push, StoreId, Want},
+    secret::SecretValue,
+    stage::{Fetch, Filter, List, Push, ResolveMode, StoreId, UploadStart},
 };
 
 /// A stage that does nothing.
@@ -30,7 +30,7 @@ impl List for Idle {
 
 #[async_trait]
 impl Fetch for Idle {
-    async fn resolve(&self, _: &ImageRef, _: Want) -> Result<Resolved> {
+    async fn resolve(&self, _: &ImageRef, _: ResolveMode) -> Result<Resolved> {
         unimplemented!()
     }
     async fn manifest(&self, _: &Repository, _: &Descriptor) -> Result<Manifest> {
@@ -43,19 +43,19 @@ impl Fetch for Idle {
 
 #[async_trait]
 impl Push for Idle {
-    fn place(&self, _: &Job) -> Result<Vec<ImageRef>> {
+    fn targets(&self, _: &Job) -> Result<Vec<ImageRef>> {
         unimplemented!()
     }
     fn store(&self, _: &Repository) -> StoreId {
         unimplemented!()
     }
-    async fn current(&self, _: &ImageRef) -> Result<Option<Descriptor>> {
+    async fn resolve(&self, _: &ImageRef) -> Result<Option<Descriptor>> {
         unimplemented!()
     }
-    async fn has(&self, _: &Repository, _: &Descriptor) -> Result<bool> {
+    async fn blob_exists(&self, _: &Repository, _: &Descriptor) -> Result<bool> {
         unimplemented!()
     }
-    async fn offer(&self, _: &Repository, _: &Descriptor, _: Option<&Repository>) -> Result<Offer> {
+    async fn offer(&self, _: &Repository, _: &Descriptor, _: Option<&Repository>) -> Result<UploadStart> {
         unimplemented!()
     }
     async fn put_manifest(&self, _: &Repository, _: &Manifest) -> Result<()> {
@@ -100,7 +100,7 @@ impl StageConfig<dyn List> for RegistryList {
             }
         }
         if self.rules.as_deref() == Some("broken.yaml") {
-            let place = Place::of("broken.yaml", "a: 1\nb: [\n", 8..9);
+            let place = Location::of("broken.yaml", "a: 1\nb: [\n", 8..9);
             errors = errors.and(vec![Diagnostic::error("a list is not closed").at(place)].into());
         }
         errors.or_ok(Box::new(Idle) as _)
@@ -207,7 +207,7 @@ impl<'de> Deserialize<'de> for Since {
 struct Limited(u8);
 
 impl Filter for Limited {
-    fn versions(&self, listing: &mut Listing) {
+    fn filter_tags(&self, listing: &mut Listing) {
         listing.candidates.truncate(self.0.into());
     }
 }
@@ -234,7 +234,7 @@ struct RegistryPush {
     prefix: Option<String>,
     /// A value that is secret by its schema only.
     #[serde(default)]
-    pin: Option<Value>,
+    pin: Option<SecretValue>,
 }
 
 impl StageConfig<dyn Push> for RegistryPush {
@@ -256,8 +256,8 @@ struct Hosts(BTreeMap<String, Host>);
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Host {
-    username: Option<Value>,
-    password: Option<Value>,
+    username: Option<SecretValue>,
+    password: Option<SecretValue>,
     #[serde(default)]
     insecure: bool,
     port: Option<u16>,

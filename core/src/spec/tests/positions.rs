@@ -6,7 +6,7 @@ use super::{run, told};
 fn places(text: &str) -> Vec<(usize, usize, String)> {
     let found = run(text).err().unwrap_or_default();
     let place = |diagnostic: &crate::diagnostic::Diagnostic| {
-        let place = diagnostic.place.clone().expect("every error of these files has a place");
+        let place = diagnostic.location.clone().expect("every error of these files has a place");
         let pointed = place.text.chars().skip(place.column - 1).take(place.length).collect();
         (place.line, place.column, pointed)
     };
@@ -88,14 +88,14 @@ fn tables_of_names_that_users_choose_are_told_with_their_names() {
 fn a_long_line_is_not_quoted_and_still_has_a_place() {
     let text = format!("{LIST}rules = [\"{}\", 5]\n", "x".repeat(5000));
     let found = run(&text).err().expect("rules is no list");
-    let place = found[0].place.clone().expect("a place");
+    let place = found[0].location.clone().expect("a place");
     assert_eq!((place.line, place.column, place.text.as_str()), (3, 9, ""));
 }
 
 #[test]
 fn control_characters_never_reach_a_terminal() {
     let found = run(&format!("{LIST}\"\\u001b[31m\" = 1\nx = \u{1b}[31m\n")).err().expect("it is broken");
-    let all: String = found.iter().map(|one| format!("{one} {}", one.place.clone().unwrap().text)).collect();
+    let all: String = found.iter().map(|one| format!("{one} {}", one.location.clone().unwrap().text)).collect();
     assert!(!all.contains('\u{1b}'), "{all:?}");
     let found = run(&format!("{LIST}\"\\u001b[31m\" = 1\n\"use\\u0007\" = 2")).err().expect("keys are unknown");
     let all: String = found.iter().map(ToString::to_string).collect();

@@ -2,7 +2,7 @@
 
 use super::{checked, rendered, right, run, settings};
 use crate::{
-    content::Version,
+    content::Reference,
     job::{Candidate, Listing},
     plugin::Purpose,
     spec::{IndexMode, load_parts},
@@ -69,13 +69,13 @@ password = { env = "SET" }
 fn filters_keep_the_order_of_the_file() {
     let filter = |limit| format!("[[filter]]\nuse = \"platform\"\nkeep = [\"linux/amd64\"]\nlimit = {limit}\n");
     let pipeline = right(&format!("{LEAST}{}{}{}", filter(3), filter(1), filter(2))).pipeline.open().unwrap();
-    let candidate = |n: usize| Candidate::new(Version::Tag(format!("v{n}").parse().unwrap()));
+    let candidate = |n: usize| Candidate::new(Reference::Tag(format!("v{n}").parse().unwrap()));
     let limits: Vec<_> = pipeline
         .filters
         .iter()
         .map(|filter| {
             let mut listing = Listing::new("quay.io/etcd".parse().unwrap(), (0..9).map(candidate).collect(), "");
-            filter.stage.versions(&mut listing);
+            filter.stage.filter_tags(&mut listing);
             listing.candidates.len()
         })
         .collect();
@@ -117,5 +117,5 @@ fn a_piece_of_a_pipeline_has_only_what_is_written() {
     assert_eq!(parts.filters.iter().map(|filter| &*filter.kind).collect::<Vec<_>>(), ["platform"]);
     assert!(parts.list.is_none() && parts.fetch.is_none() && parts.pushes.is_empty() && parts.warnings.is_empty());
     let wrong = load("[[filter]]\nuse = \"platform\"\nkep = []\n").err().unwrap();
-    assert_eq!(wrong[0].place.as_ref().map(|place| place.line), Some(3));
+    assert_eq!(wrong[0].location.as_ref().map(|place| place.line), Some(3));
 }

@@ -16,7 +16,7 @@ fn place(config: Config, source: &str, targets: &[&str]) -> Result<String, Strin
     let push = config.build(&cx()).map_err(|error| error.into_problems()[0].diagnostic.message.clone())?;
     let targets = targets.iter().map(|target| target.parse().unwrap()).collect();
     let job = Job { targets, ..Job::new(source.parse().unwrap()) };
-    push.place(&job).map(|places| places[0].to_string()).map_err(|error| error.message().to_owned())
+    push.targets(&job).map(|places| places[0].to_string()).map_err(|error| error.message().to_owned())
 }
 
 fn keys(config: Config) -> Vec<String> {

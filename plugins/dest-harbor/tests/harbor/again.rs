@@ -1,7 +1,7 @@
 //! One pipeline that runs more than once.
 
 use sealift_core::{
-    engine::{self, Cancel},
+    engine::{self, CancelHandle},
     report::Report,
     spec::Pipeline,
 };
@@ -13,7 +13,7 @@ use sealift_testkit::{
 use crate::{Bench, first, silent};
 
 async fn run(pipeline: &Pipeline) -> Report {
-    engine::run(pipeline, &Cancel::new(), &silent()).await
+    engine::run(pipeline, &CancelHandle::new(), &silent()).await
 }
 
 fn counts(report: &Report) -> (u64, u64, u64, u64, u64) {
@@ -29,7 +29,7 @@ async fn runs_that_follow_each_other_end_alike() {
     let (second, third) = (run(&pipeline).await, run(&pipeline).await);
     assert_eq!((second.copied, second.failed), (1, 0), "{:?}", second.failures);
     assert_eq!(counts(&second), counts(&third));
-    assert_eq!(second.tallies, third.tallies, "each run counts its own requests");
+    assert_eq!(second.counters, third.counters, "each run counts its own requests");
 }
 
 #[tokio::test]

@@ -29,14 +29,14 @@ use std::{
 };
 
 use sealift_core::{
-    engine::{self, Cancel},
-    event::{Event, Observer},
-    notes::Notes,
+    cache::Cache,
+    engine::{self, CancelHandle},
+    event::{Event, EventListener},
     plugin::{BuildContext, ConfigError, Plugin, Purpose, StageConfig},
     report::Report,
     schemars::JsonSchema,
     serde::Deserialize,
-    spec::{self, Named, Pipeline, Settings},
+    spec::{self, LoadOptions, Named, Pipeline},
     stage::{Fetch, List},
 };
 use sealift_dest_harbor as _;
@@ -137,7 +137,7 @@ impl<'a> Bench<'a> {
         );
         let environment = Arc::new(|name: &str| (name == "HOME").then(|| "/nonexistent".to_owned()));
         let settings =
-            Settings { base: PathBuf::from("."), environment, purpose: Purpose::Run, notes: Notes::default() };
+            LoadOptions { base: PathBuf::from("."), environment, purpose: Purpose::Run, cache: Cache::default() };
         let pipeline = match spec::load(&text, "test.toml", &settings) {
             Ok(loaded) => loaded.pipeline,
             Err(found) => panic!("{found:?}"),
@@ -148,15 +148,15 @@ impl<'a> Bench<'a> {
     }
 
     async fn run(&self) -> Report {
-        engine::run(&self.pipeline(), &Cancel::new(), &silent()).await
+        engine::run(&self.pipeline(), &CancelHandle::new(), &silent()).await
     }
 
     async fn plan(&self) -> Report {
-        engine::plan(&self.pipeline(), &Cancel::new(), &silent()).await
+        engine::plan(&self.pipeline(), &CancelHandle::new(), &silent()).await
     }
 }
 
-fn silent() -> Arc<dyn Observer> {
+fn silent() -> Arc<dyn EventListener> {
     let told = Mutex::new(0_usize);
     Arc::new(move |_: &Event| *told.lock().unwrap() += 1)
 }

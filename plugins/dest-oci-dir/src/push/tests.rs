@@ -1,16 +1,16 @@
 use std::{path::Path, sync::Arc};
 
 use sealift_core::{
+    cache::Cache,
     content::well_known,
-    engine::{self, Cancel},
+    counters::Counters,
+    engine::{self, CancelHandle},
     error::ErrorKind,
-    event::Observer,
-    notes::Notes,
+    event::EventListener,
     plugin::{BuildContext, Purpose, StageConfig},
-    report::{Failed, Report},
+    report::{FailedItem, Report},
     spec::{Named as Kind, OpenPipeline, RunOptions},
     stage::{Fetch, List},
-    tally::Tallies,
 };
 use sealift_oci_layout::{CONTAINERD_NAME, REF_NAME, Receipt, RefStyle, SOURCE, TARGETS};
 use sealift_testkit::{
@@ -24,7 +24,7 @@ use crate::{Config, Style, names::NameRule};
 
 /// Runs `wanted` from a registry in memory into a directory.
 async fn run(from: &Memory, wanted: &Wanted, dir: &Path) -> Report {
-    engine::run(&pipeline(from, wanted, dir).into(), &Cancel::new(), &observer()).await
+    engine::run(&pipeline(from, wanted, dir).into(), &CancelHandle::new(), &observer()).await
 }
 
 /// The same, with more in `[[push]]` than the path.
@@ -32,7 +32,7 @@ async fn run_with(from: &Memory, wanted: &Wanted, config: Config) -> Report {
     let push = stage(config).unwrap_or_else(|error| panic!("{error:?}"));
     let mut pipeline = pipeline(from, wanted, Path::new("/nowhere"));
     pipeline.pushes = vec![Kind::new("oci-dir", Arc::from(push))];
-    engine::run(&pipeline.into(), &Cancel::new(), &observer()).await
+    engine::run(&pipeline.into(), &CancelHandle::new(), &observer()).await
 }
 
 fn stage(config: Config) -> Result<Box<dyn Push>, sealift_core::plugin::ConfigError> {
@@ -56,12 +56,12 @@ fn pipeline(from: &Memory, wanted: &Wanted, dir: &Path) -> OpenPipeline {
         filters: Vec::new(),
         fetch: Kind::new("memory", Arc::new(from.clone()) as Arc<dyn Fetch>),
         pushes: vec![Kind::new("oci-dir", Arc::new(plain(dir)) as Arc<dyn Push>)],
-        tallies: Tallies::default(),
-        notes: Notes::default(),
+        counters: Counters::default(),
+        cache: Cache::default(),
     }
 }
 
-fn observer() -> Arc<dyn Observer> {
+fn observer() -> Arc<dyn EventListener> {
     Arc::new(())
 }
 
@@ -149,8 +149,8 @@ async fn a_signature_has_an_entry_because_nothing_points_to_it() {
     let signature = image.referrer("application/x.signature", "signed".into());
     let at: ImageRef = "q.io/web:v1".parse().unwrap();
     image.push(&push, &at).await.unwrap();
-    signature.push(&push, &at.repository.at(signature.root().digest())).await.unwrap();
-    push.finish().await.unwrap();
+    signature.push(&push, &at.repository.with_digest(signature.root().digest())).await.unwrap();
+    push.close().await.unwrap();
     let entry = opened(&dir).await.find(&format!("q.io/web@{}", signature.root().digest())).unwrap();
     assert_eq!(entry.digest, *signature.root().digest());
 }
@@ -159,7 +159,7 @@ async fn a_signature_has_an_entry_because_nothing_points_to_it() {
 async fn a_plan_makes_no_directory() {
     let dir = tempfile::tempdir().unwrap();
     let inside = dir.path().join("bundle");
-    let report = engine::plan(&pipeline(&source(), &wanted(), &inside).into(), &Cancel::new(), &observer()).await;
+    let report = engine::plan(&pipeline(&source(), &wanted(), &inside).into(), &CancelHandle::new(), &observer()).await;
     assert_eq!(report.failed, 0);
     assert!(!inside.exists());
 }
@@ -318,7 +318,7 @@ async fn what_verify_found_damaged_is_mended_by_the_next_run() {
     let web = layout.find("q.io/web:v1").unwrap();
     let child = layout.manifest(&web).await.unwrap().children().next().unwrap().clone();
     let config = layout.manifest(&child).await.unwrap().config().unwrap().clone();
-    let layer = Descriptor::to(sealift_core::content::well_known::OCI_LAYER_GZIP, b"base");
+    let layer = Descriptor::of_bytes(sealift_core::content::well_known::OCI_LAYER_GZIP, b"base");
     for item in [&layer, &config, &child, &web] {
         let file = layout.blob_path(&item.digest);
         let right = std::fs::read(&file).unwrap();
@@ -380,7 +380,7 @@ async fn images_whose_names_cannot_be_written_are_failures_one_by_one() {
     let dir = tempfile::tempdir().unwrap();
     let (from, inside) = (source(), dir.path().join("bundle"));
     let moved = dir.path().join("moved");
-    let observer: Arc<dyn Observer> = Arc::new({
+    let observer: Arc<dyn EventListener> = Arc::new({
         let (inside, moved) = (inside.clone(), moved.clone());
         move |event: &sealift_core::event::Event| {
             if matches!(event, sealift_core::event::Event::JobFinished { .. }) && inside.exists() {
@@ -388,9 +388,9 @@ async fn images_whose_names_cannot_be_written_are_failures_one_by_one() {
             }
         }
     });
-    let report = engine::run(&pipeline(&from, &wanted(), &inside).into(), &Cancel::new(), &observer).await;
+    let report = engine::run(&pipeline(&from, &wanted(), &inside).into(), &CancelHandle::new(), &observer).await;
     assert_eq!((report.exit_code(), report.copied), (1, 0), "{report:?}");
-    let images = report.failures.iter().filter(|failure| matches!(failure.what, Failed::Image { .. }));
+    let images = report.failures.iter().filter(|failure| matches!(failure.what, FailedItem::Image { .. }));
     assert_eq!(images.count(), 2, "{:?}", report.failures);
     assert!(report.failures[0].cause.contains("was moved or removed while it was written"), "{:?}", report.failures);
 }
@@ -434,5 +434,5 @@ async fn a_rerun_reads_the_index_once_and_notices_what_others_change() {
     let again = push.layout().await.unwrap().unwrap();
     assert!(first.is_same(&again));
     std::fs::write(dir.path().join("index.json"), r#"{"schemaVersion":2,"manifests":[]}"#).unwrap();
-    assert_eq!(push.current(&"q.io/web:v1".parse().unwrap()).await.unwrap(), None);
+    assert_eq!(push.resolve(&"q.io/web:v1".parse().unwrap()).await.unwrap(), None);
 }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use sealift_core::plugin::{Purpose, Role, linked};
+use sealift_core::plugin::{Purpose, Role, plugins};
 
 use super::*;
 
@@ -72,7 +72,7 @@ fn it_must_be_said_what_is_kept() {
 
 #[test]
 fn the_filter_is_linked_and_every_key_has_a_text() {
-    let plugin = linked().into_iter().find(|plugin| (plugin.role(), plugin.kind()) == (Role::Filter, "platform"));
+    let plugin = plugins().into_iter().find(|plugin| (plugin.role(), plugin.kind()) == (Role::Filter, "platform"));
     let plugin = plugin.expect("the plugin is linked");
     assert_eq!(plugin.summary(), "Keeps the platforms that are wanted.");
     assert_eq!(plugin.defined_in(), "sealift_filter_platform");

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use sealift_core::{
     content::{Digest, MediaType},
     plugin::{BuildContext, Purpose, StageConfig},
-    stage::Want,
+    stage::ResolveMode,
 };
 use sealift_testkit::{
     images::{self, Image},
@@ -28,7 +28,7 @@ fn entry(platform: Option<&str>) -> Descriptor {
 fn left<'a>(keep: &[&str], entries: &[Option<&'a str>]) -> Vec<Option<&'a str>> {
     let before: Vec<_> = entries.iter().map(|platform| entry(*platform)).collect();
     let mut after = before.clone();
-    filter(keep).entries(&mut after);
+    filter(keep).filter_entries(&mut after);
     before.iter().zip(entries).filter(|(entry, _)| after.contains(entry)).map(|(_, platform)| *platform).collect()
 }
 
@@ -36,11 +36,11 @@ fn left<'a>(keep: &[&str], entries: &[Option<&'a str>]) -> Vec<Option<&'a str>> 
 async fn verdict(keep: &[&str], image: &Image) -> Verdict {
     let source = Memory::new("quay.io");
     source.add("a/b:v1", image);
-    let mut resolved = source.resolve(&source.name("a/b:v1"), Want::Manifest).await.unwrap();
+    let mut resolved = source.resolve(&source.name("a/b:v1"), ResolveMode::Manifest).await.unwrap();
     let filter = filter(keep);
-    let told = filter.admit(&resolved, &source).await.unwrap();
+    let told = filter.check(&resolved, &source).await.unwrap();
     resolved.manifest = None;
-    assert_eq!(filter.admit(&resolved, &source).await.unwrap(), told, "it does not matter who reads the manifest");
+    assert_eq!(filter.check(&resolved, &source).await.unwrap(), told, "it does not matter who reads the manifest");
     told
 }
 
@@ -91,7 +91,7 @@ async fn a_single_image_is_judged_by_its_config() {
 #[tokio::test]
 async fn what_has_no_platform_is_kept() {
     for (config_type, config) in [
-        (MediaType::of("application/vnd.cncf.helm.config.v1+json"), r#"{"os": "plan9"}"#),
+        (MediaType::from_static("application/vnd.cncf.helm.config.v1+json"), r#"{"os": "plan9"}"#),
         (well_known::OCI_EMPTY, "{}"),
         (well_known::OCI_CONFIG, "{}"),
         (well_known::OCI_CONFIG, r#"{"os": null, "architecture": ""}"#),
@@ -139,7 +139,7 @@ fn as_image_syncer(arch: &str) -> Box<dyn Filter> {
 fn attestations_are_dropped_on_demand() {
     let filter = as_image_syncer("amd64");
     let mut entries = [Some("linux/amd64"), Some("unknown/unknown"), Some("linux/arm64"), None].map(entry).to_vec();
-    filter.entries(&mut entries);
+    filter.filter_entries(&mut entries);
     assert_eq!(entries, [entry(Some("linux/amd64")), entry(None)]);
     assert!(filter.drops_attestations() && !self::filter(&["linux/amd64"]).drops_attestations());
 }
@@ -148,7 +148,7 @@ fn attestations_are_dropped_on_demand() {
 async fn single_oci_images_are_kept_on_demand() {
     let source = Memory::new("quay.io");
     source.add("a/oci:1", &images::image("linux/arm64", &["x"]));
-    let resolved = source.resolve(&source.name("a/oci:1"), Want::Manifest).await.unwrap();
-    assert_eq!(as_image_syncer("amd64").admit(&resolved, &source).await.unwrap(), Verdict::Keep);
-    assert_ne!(filter(&["linux/amd64"]).admit(&resolved, &source).await.unwrap(), Verdict::Keep);
+    let resolved = source.resolve(&source.name("a/oci:1"), ResolveMode::Manifest).await.unwrap();
+    assert_eq!(as_image_syncer("amd64").check(&resolved, &source).await.unwrap(), Verdict::Keep);
+    assert_ne!(filter(&["linux/amd64"]).check(&resolved, &source).await.unwrap(), Verdict::Keep);
 }

@@ -24,8 +24,8 @@ async fn verdict(config: Age, hours: Option<i64>) -> Verdict {
     let image = artifact(well_known::OCI_CONFIG, &json!({ "created": created }).to_string(), &[], &[]);
     let memory = Memory::new("from.io");
     memory.add("app:v1", &image);
-    let resolved = memory.resolve(&memory.name("app:v1"), Want::Digest).await.unwrap();
-    build(config).ok().unwrap().admit(&resolved, &memory).await.unwrap()
+    let resolved = memory.resolve(&memory.name("app:v1"), ResolveMode::Descriptor).await.unwrap();
+    build(config).ok().unwrap().check(&resolved, &memory).await.unwrap()
 }
 
 fn dropped(reason: &str) -> Verdict {

@@ -59,7 +59,7 @@ async fn dates_that_reproducible_builds_put_in_are_none() {
 
 #[tokio::test]
 async fn configs_of_other_artifacts_are_not_read() {
-    let helm = MediaType::of("application/vnd.cncf.helm.config.v1+json");
+    let helm = MediaType::from_static("application/vnd.cncf.helm.config.v1+json");
     let (time, memory) = date_of(&artifact(helm, r#"{"created": "2024-01-01T00:00:00Z"}"#, &[], &[])).await;
     assert_eq!((time, memory.count(Op::Blob)), (None, 0));
     let (time, _) = date_of(&index(&[])).await;

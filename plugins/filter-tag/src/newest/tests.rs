@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use sealift_core::{
-    content::{Digest, Version as ImageVersion, well_known},
+    content::{Digest, Reference as ImageVersion, well_known},
     error::{Error, ErrorKind},
     job::Candidate,
     plugin::Purpose,
@@ -24,12 +24,12 @@ fn listing(tags: &[&str]) -> Listing {
 }
 
 fn tags(listing: &Listing) -> Vec<String> {
-    listing.candidates.iter().map(|candidate| candidate.version.to_string()).collect()
+    listing.candidates.iter().map(|candidate| candidate.reference.to_string()).collect()
 }
 
 fn kept(filter: &Newest, candidates: &[&str]) -> Vec<String> {
     let mut listing = listing(candidates);
-    filter.versions(&mut listing);
+    filter.filter_tags(&mut listing);
     tags(&listing)
 }
 
@@ -58,7 +58,7 @@ fn each_variant_may_be_counted_on_its_own() {
 fn images_by_digest_are_kept_and_do_not_count() {
     let mut listing = listing(&["1.0", "1.1"]);
     listing.candidates.insert(0, Candidate::new(ImageVersion::Digest(Digest::of(b"x"))));
-    newest(1).versions(&mut listing);
+    newest(1).filter_tags(&mut listing);
     assert_eq!(tags(&listing)[1..], ["1.1"]);
     assert_eq!(listing.candidates.len(), 2);
 }
@@ -98,12 +98,12 @@ async fn by_time_the_date_of_the_image_counts_and_none_comes_last() {
     let memory = dated(&IMAGES);
     let filter = Newest { by: By::Time, ..newest(2) };
     let mut found = listing(&["odd", "1.9", "1.8", "latest"]);
-    filter.versions(&mut found);
+    filter.filter_tags(&mut found);
     assert_eq!(found.candidates.len(), 4, "names say nothing about time");
-    filter.choose(&mut found, &memory).await.unwrap();
+    filter.select(&mut found, &memory).await.unwrap();
     assert_eq!(tags(&found), ["1.8", "latest"]);
     let mut found = listing(&["odd", "1.9", "1.8", "latest"]);
-    Newest { by: By::Time, ..newest(3) }.choose(&mut found, &memory).await.unwrap();
+    Newest { by: By::Time, ..newest(3) }.select(&mut found, &memory).await.unwrap();
     assert_eq!(tags(&found), ["1.9", "1.8", "latest"]);
 }
 
@@ -111,8 +111,8 @@ async fn by_time_the_date_of_the_image_counts_and_none_comes_last() {
 async fn nothing_is_read_where_nothing_can_be_dropped() {
     let memory = dated(&IMAGES);
     let mut found = listing(&["odd", "1.9"]);
-    Newest { by: By::Time, ..newest(2) }.choose(&mut found, &memory).await.unwrap();
-    newest(1).choose(&mut found, &memory).await.unwrap();
+    Newest { by: By::Time, ..newest(2) }.select(&mut found, &memory).await.unwrap();
+    newest(1).select(&mut found, &memory).await.unwrap();
     assert_eq!((found.candidates.len(), memory.calls().len()), (2, 0));
 }
 
@@ -124,7 +124,7 @@ async fn an_image_that_cannot_be_read_fails_the_choice_and_is_named() {
         broken.then(|| Fault::Fail(Error::new(ErrorKind::Unavailable, "the registry does not answer")))
     });
     let mut found = listing(&["odd", "1.9", "1.8", "latest"]);
-    let error = Newest { by: By::Time, ..newest(2) }.choose(&mut found, &memory).await.unwrap_err();
+    let error = Newest { by: By::Time, ..newest(2) }.select(&mut found, &memory).await.unwrap_err();
     let expected = "cannot tell when `from.io/app:1.8` was created: the registry does not answer";
     assert_eq!((error.kind(), error.message()), (ErrorKind::Unavailable, expected));
 }

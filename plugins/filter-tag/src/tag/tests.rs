@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use sealift_core::{
-    content::{Digest, Version as ImageVersion},
+    content::{Digest, Reference as ImageVersion},
     job::Candidate,
     plugin::Purpose,
 };
@@ -28,8 +28,8 @@ fn listing(tags: &[&str]) -> Listing {
 
 fn kept(config: TagFilter, tags: &[&str]) -> Vec<String> {
     let mut listing = listing(tags);
-    build(config).ok().unwrap().versions(&mut listing);
-    listing.candidates.iter().map(|candidate| candidate.version.to_string()).collect()
+    build(config).ok().unwrap().filter_tags(&mut listing);
+    listing.candidates.iter().map(|candidate| candidate.reference.to_string()).collect()
 }
 
 const TAGS: [&str; 7] = ["latest", "1.26.9", "1.27.0-rc1", "1.27.0", "1.27.0-alpine", "v1.28", "2.0"];
@@ -65,7 +65,7 @@ fn images_by_digest_are_kept() {
     let mut listing = listing(&["1.0"]);
     listing.candidates.push(Candidate::new(ImageVersion::Digest(Digest::of(b"x"))));
     let filter = build(TagFilter { include: texts(&["none"]), ..TagFilter::default() }).ok().unwrap();
-    filter.versions(&mut listing);
+    filter.filter_tags(&mut listing);
     assert_eq!(listing.candidates.len(), 1);
     assert!(listing.candidates[0].tag().is_none());
 }
@@ -109,7 +109,7 @@ proptest! {
     fn no_config_makes_it_panic(include in ".{0,12}", exclude in "[/^*?{}\\[\\]a-z0-9.\\\\-]{0,12}", semver in "[<>=~^*0-9., |a-z-]{0,12}", tag in "[A-Za-z0-9_][A-Za-z0-9_.-]{0,12}") {
         let config = TagFilter { include: vec![include], exclude: vec![exclude], semver: Some(semver), prereleases: true };
         if let Ok(filter) = build(config) {
-            filter.versions(&mut listing(&[&tag]));
+            filter.filter_tags(&mut listing(&[&tag]));
         }
     }
 }

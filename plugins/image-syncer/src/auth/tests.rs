@@ -197,7 +197,7 @@ fn no_complaint_shows_a_password() {
 #[test]
 fn keys_stay_readable_around_what_is_hidden() {
     let errors = read("quay.io: {password: hunter2, insecure: 3}\n", "auth.yaml").unwrap_err();
-    let place = errors[0].place.as_ref().unwrap();
+    let place = errors[0].location.as_ref().unwrap();
     assert_eq!(place.text, "quay.io: *password: ******** insecure: 3*");
     assert_eq!((place.column, place.length), (40, 1));
 }

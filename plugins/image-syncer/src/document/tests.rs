@@ -287,7 +287,7 @@ mod any_text {
             for file in ["f.yaml", "f.json"] {
                 match parse(&text, file) {
                     Ok(document) => looks_right(&document, &document.root),
-                    Err(errors) => prop_assert!(errors[0].place.is_some()),
+                    Err(errors) => prop_assert!(errors[0].location.is_some()),
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Checks that the names of a destination fit the versions of the source.
 
-use sealift_core::content::{Tag, Version};
+use sealift_core::content::{Reference, Tag};
 
 use super::{Rule, RuleError, RuleErrorKind as Kind, RulePart, Select, TargetRule, TargetVersion};
 
@@ -19,7 +19,7 @@ impl Rule {
 
 impl TargetRule {
     /// Returns the reason why these versions do not fit; none if they do.
-    pub(super) fn misfit(&self, versions: &[Version]) -> Option<String> {
+    pub(super) fn misfit(&self, versions: &[Reference]) -> Option<String> {
         let has = |count: usize| {
             format!("the destination has {count} names and the source {}: they must be as many", versions.len())
         };

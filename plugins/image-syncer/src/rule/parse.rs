@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use sealift_core::content::{ReferenceError, Suffix, Tag};
+use sealift_core::content::{ReferenceError, ReferenceSuffix, Tag};
 
 use super::{
     Rule, RuleError, RuleErrorKind as Kind, RulePart, RuleWarning, Select,
@@ -118,9 +118,9 @@ impl Rule {
 }
 
 /// The tag that stands beside a digest.
-fn beside(select: &Select, suffix: Suffix<'_>) -> Option<Tag> {
+fn beside(select: &Select, suffix: ReferenceSuffix<'_>) -> Option<Tag> {
     match (select, suffix) {
-        (Select::Digest(_), Suffix::Colon(rest)) => rest.split('@').next()?.parse().ok(),
+        (Select::Digest(_), ReferenceSuffix::Colon(rest)) => rest.split('@').next()?.parse().ok(),
         _ => None,
     }
 }
@@ -143,21 +143,21 @@ fn named_for_the_source<'d>(destination: &'d str, rule: Option<&Rule>, variables
     }
 }
 
-fn parse_select(source: &str, suffix: Suffix<'_>, dialect: Dialect) -> Result<Select, RuleError> {
+fn parse_select(source: &str, suffix: ReferenceSuffix<'_>, dialect: Dialect) -> Result<Select, RuleError> {
     let bad = |error: ReferenceError| bad(RulePart::Source, source, &error);
     match suffix {
-        Suffix::None => Ok(Select::All),
-        Suffix::At(digest) => parse_digest(source, RulePart::Source, digest).map(Select::Digest),
-        Suffix::Colon(expression) if expression.starts_with('/') => {
+        ReferenceSuffix::None => Ok(Select::All),
+        ReferenceSuffix::At(digest) => parse_digest(source, RulePart::Source, digest).map(Select::Digest),
+        ReferenceSuffix::Colon(expression) if expression.starts_with('/') => {
             parse_expression(source, RulePart::Source, &expression[1..]).map(Select::Matching)
         }
-        Suffix::Colon(tags) if tags.contains(",/") => Err(RuleError::new(
+        ReferenceSuffix::Colon(tags) if tags.contains(",/") => Err(RuleError::new(
             Kind::BadReference,
             RulePart::Source,
             format!("the source `{source}` has tags and an expression, which cannot be combined"),
         )
         .hint("write two rules, or name the tags in the expression: `/^(v1|v2)$/`")),
-        Suffix::Colon(tags) => match tags.split_once('@').filter(|(tag, _)| !tag.contains(',')) {
+        ReferenceSuffix::Colon(tags) => match tags.split_once('@').filter(|(tag, _)| !tag.contains(',')) {
             Some((tag, digest)) => {
                 tag.parse::<Tag>().map_err(bad)?;
                 parse_digest(source, RulePart::Source, digest).map(Select::Digest)

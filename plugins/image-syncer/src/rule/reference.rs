@@ -1,17 +1,17 @@
 //! Parses the references on both sides of a rule: names, tags, digests, expressions.
 
-use sealift_core::content::{Digest, ReferenceError, Repository, Suffix, Version};
+use sealift_core::content::{Digest, Reference, ReferenceError, ReferenceSuffix, Repository};
 
 use super::{RuleError, RuleErrorKind as Kind, RulePart};
 use crate::{dialect::Dialect, expression::Expression};
 
-pub(super) fn split(text: &str, part: RulePart) -> Result<(Repository, Suffix<'_>), RuleError> {
+pub(super) fn split(text: &str, part: RulePart) -> Result<(Repository, ReferenceSuffix<'_>), RuleError> {
     // Else `https` is a repository, and what follows looks like an expression.
     if ["http://", "https://", "docker://"].iter().any(|scheme| text.starts_with(scheme)) {
         let message = format!("the {} `{text}` has a scheme", side(part));
         return Err(RuleError::new(Kind::BadReference, part, message).hint("write it without: `quay.io/team/app`"));
     }
-    Repository::split(text).map_err(|error| bad(part, text, &error))
+    Repository::parse_prefix(text).map_err(|error| bad(part, text, &error))
 }
 
 pub(super) fn bad(part: RulePart, text: &str, error: &ReferenceError) -> RuleError {
@@ -31,10 +31,10 @@ pub(super) fn parse_names(
     part: RulePart,
     names: &str,
     dialect: Dialect,
-) -> Result<Vec<Version>, RuleError> {
+) -> Result<Vec<Reference>, RuleError> {
     let version = |(at, name): (usize, &str)| match name.parse::<Digest>() {
-        Ok(digest) if at > 0 && dialect == Dialect::ImageSyncer => Ok(Version::Digest(digest)),
-        _ => name.parse().map(Version::Tag).map_err(|error| bad(part, text, &error)),
+        Ok(digest) if at > 0 && dialect == Dialect::ImageSyncer => Ok(Reference::Digest(digest)),
+        _ => name.parse().map(Reference::Tag).map_err(|error| bad(part, text, &error)),
     };
     names.split(',').enumerate().map(version).collect()
 }

@@ -1,6 +1,6 @@
 //! The right side of a rule.
 
-use sealift_core::content::{ReferenceError, Suffix, Tag};
+use sealift_core::content::{ReferenceError, ReferenceSuffix, Tag};
 
 use super::{
     RuleError, RuleErrorKind as Kind, RulePart, RuleWarning, TargetRule, TargetVersion,
@@ -53,16 +53,16 @@ pub(super) fn parse_target(text: &str, part: RulePart, dialect: Dialect) -> Resu
     }
     let (repository, suffix) = split(text, part)?;
     let version = match suffix {
-        Suffix::None => TargetVersion::Same,
-        Suffix::At(digest) => TargetVersion::Digest(parse_digest(text, part, digest)?),
-        Suffix::Colon(expression) if expression.starts_with('/') && dialect == Dialect::ImageSyncer => {
+        ReferenceSuffix::None => TargetVersion::Same,
+        ReferenceSuffix::At(digest) => TargetVersion::Digest(parse_digest(text, part, digest)?),
+        ReferenceSuffix::Colon(expression) if expression.starts_with('/') && dialect == Dialect::ImageSyncer => {
             TargetVersion::Matching(parse_expression(text, part, &expression[1..])?)
         }
-        Suffix::Colon(expression) if expression.starts_with('/') => {
+        ReferenceSuffix::Colon(expression) if expression.starts_with('/') => {
             let message = format!("the destination `{text}` has an expression, only a source can have one");
             return Err(RuleError::new(Kind::BadReference, part, message));
         }
-        Suffix::Colon(names) => match names.split_once('@').filter(|(tag, _)| !tag.contains(',')) {
+        ReferenceSuffix::Colon(names) => match names.split_once('@').filter(|(tag, _)| !tag.contains(',')) {
             Some((tag, digest)) => {
                 let tag: Tag = tag.parse().map_err(|error: ReferenceError| bad(part, text, &error))?;
                 let digest = parse_digest(text, part, digest)?;

@@ -19,7 +19,7 @@ fn listed(rule: &Rule, names: &[&str]) -> Vec<String> {
     let listing = rule.listing(&tags(names));
     assert_eq!(&*listing.rule, "images.yaml:7");
     let words = |candidate: &Candidate| candidate.targets.iter().map(|target| format!(" {target}")).collect::<String>();
-    listing.candidates.iter().map(|candidate| format!("{}:{}", candidate.version, words(candidate))).collect()
+    listing.candidates.iter().map(|candidate| format!("{}:{}", candidate.reference, words(candidate))).collect()
 }
 
 const DIGEST: &str = "sha256:14b267eb38aa85fd12d0e168fffa2d8a6187ac53a14a0212b0d4fce8d729598c";

@@ -54,9 +54,9 @@ mod cases {
         let mut pairs = Vec::new();
         if let Some(rule) = rule.filter(|_| errors.is_empty() || variables.forgives()) {
             let listing = rule.listing(&case.tags);
-            let image = |version| ImageRef { repository: listing.repository.clone(), version };
+            let image = |version| ImageRef { repository: listing.repository.clone(), reference: version };
             for candidate in &listing.candidates {
-                let source = image(candidate.version.clone());
+                let source = image(candidate.reference.clone());
                 pairs.extend(candidate.targets.iter().map(|target| format!("{source} -> {target}")));
             }
             errors.extend(rule.misfits(&case.tags).iter().map(|_| RuleErrorKind::TagCount.name().to_owned()));
@@ -142,8 +142,8 @@ https://quay.io/g/h:
         ]
     );
     assert_eq!(errors[1].notes, ["in the rule `quay.io/a/b:v1,v2`"]);
-    assert_eq!(errors[1].place.as_ref().unwrap().text, "  - \"h.io/A/b\"");
-    assert_eq!(errors[1].place.as_ref().unwrap().length, 10);
+    assert_eq!(errors[1].location.as_ref().unwrap().text, "  - \"h.io/A/b\"");
+    assert_eq!(errors[1].location.as_ref().unwrap().length, 10);
     assert_eq!(errors[11].hint.as_deref(), Some("write it without: `quay.io/team/app`"));
 }
 
@@ -263,7 +263,7 @@ q.io/d:v1: ''
 ";
     let (rules, found) = lenient(text, "images.yaml");
     assert_eq!(rules.iter().map(Rule::from).collect::<Vec<_>>(), ["q.io/b:v1"]);
-    let lines: Vec<_> = found.iter().map(|error| (error.is_error(), error.place.as_ref().unwrap().line)).collect();
+    let lines: Vec<_> = found.iter().map(|error| (error.is_error(), error.location.as_ref().unwrap().line)).collect();
     assert_eq!(lines, [1, 2, 3, 5, 6].map(|line| (true, line)), "{found:#?}");
     let checking = variables(Purpose::Check).in_dialect(Dialect::ImageSyncer);
     assert_eq!(rules_file(text, "images.yaml", &checking).unwrap_err().len(), 5);
@@ -297,7 +297,7 @@ fn in_the_dialect_of_image_syncer_unknown_tags_are_passed_over() {
     let (rules, found) = lenient(text, "i.yaml");
     let all: Vec<_> = rules.iter().map(|rule| rule.to().join(" ")).collect();
     assert_eq!(all, ["h.io/b", "h.io/c h.io/d"]);
-    assert_eq!(found[0].place.as_ref().unwrap().line, 3, "places stay right: {found:?}");
+    assert_eq!(found[0].location.as_ref().unwrap().line, 3, "places stay right: {found:?}");
     assert!(rules_file(text, "i.yaml", &variables(Purpose::Run)).is_err());
 }
 

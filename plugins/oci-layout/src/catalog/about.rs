@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use sealift_core::content::{Digest, ImageRef, Repository, Version};
+use sealift_core::content::{Digest, ImageRef, Reference, Repository};
 
 use super::{ImageCatalog, reachable::below};
 use crate::layout::Layout;
@@ -84,9 +84,9 @@ impl ImageCatalog {
         if only_if_unsent && !self.images[tag].targets.is_empty() {
             return;
         }
-        let Version::Tag(name) = self.images[tag].source.version.clone() else { return };
+        let Reference::Tag(name) = self.images[tag].source.reference.clone() else { return };
         let places = images.iter().flat_map(|at| &self.images[*at].targets);
-        let targets: Vec<ImageRef> = places.map(|target| target.repository.tagged(&name)).collect();
+        let targets: Vec<ImageRef> = places.map(|target| target.repository.with_tag(&name)).collect();
         for target in targets {
             if !self.images[tag].targets.contains(&target) {
                 self.images[tag].targets.push(target);

@@ -1,6 +1,6 @@
 //! From what an entry is called to a reference with a registry.
 
-use sealift_core::content::{Descriptor, ImageRef, Repository, Suffix, Version};
+use sealift_core::content::{Descriptor, ImageRef, Reference, ReferenceSuffix, Repository};
 
 use crate::name::{EntryName, entry_name};
 
@@ -12,7 +12,7 @@ pub enum Naming {
     /// Path and version: `team/app:1`.
     Path,
     /// Only the version: `v1`.
-    Version,
+    Reference,
     /// Nothing, or something that is no reference: it goes by its digest.
     Nothing,
 }
@@ -47,15 +47,15 @@ impl Namer {
         let known = EntryName::of(entry).and_then(|name| self.reference(&name));
         match (text, known) {
             (Some(text), Some((mut source, naming))) => {
-                if matches!(source.version, Version::Digest(_)) {
+                if matches!(source.reference, Reference::Digest(_)) {
                     // A filter may have changed the image since it got its name.
-                    source.version = Version::Digest(entry.digest.clone());
+                    source.reference = Reference::Digest(entry.digest.clone());
                 }
                 ResolvedName { name: text.to_owned(), source, naming, unusable: None }
             }
             (text, _) => {
                 let unusable = text.map(|text| text.escape_debug().to_string());
-                let source = self.own.at(&entry.digest);
+                let source = self.own.with_digest(&entry.digest);
                 ResolvedName { name: format!("@{}", entry.digest), source, naming: Naming::Nothing, unusable }
             }
         }
@@ -64,19 +64,19 @@ impl Namer {
     fn reference(&self, name: &EntryName) -> Option<(ImageRef, Naming)> {
         let version = name.version.clone();
         if name.repository.is_empty() {
-            return Some((ImageRef { repository: self.own.clone(), version }, Naming::Version));
+            return Some((ImageRef { repository: self.own.clone(), reference: version }, Naming::Reference));
         }
         let (repository, naming) = match full(&name.repository) {
             Some(repository) => (repository, Naming::Full),
             None => (Repository::new(LOCAL, &name.repository).ok()?, Naming::Path),
         };
-        Some((ImageRef { repository, version }, naming))
+        Some((ImageRef { repository, reference: version }, naming))
     }
 }
 
 /// A repository, if the text begins with a registry.
 fn full(text: &str) -> Option<Repository> {
-    let (repository, Suffix::None) = Repository::split(text).ok()? else { return None };
+    let (repository, ReferenceSuffix::None) = Repository::parse_prefix(text).ok()? else { return None };
     let hub = ["docker.io/", "index.docker.io/", "registry-1.docker.io/"].iter().any(|host| text.starts_with(host));
     (hub || repository.registry() != "docker.io").then_some(repository)
 }

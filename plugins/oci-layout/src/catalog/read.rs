@@ -124,7 +124,7 @@ impl CatalogReader<'_> {
             self.nameless += 1;
         }
         // Signatures may have a digest as their name, unless that digest was requested as a source.
-        let by_digest = called.source.version.digest().is_some() && !entry.annotations.contains_key(SOURCE);
+        let by_digest = called.source.reference.digest().is_some() && !entry.annotations.contains_key(SOURCE);
         if by_digest
             && let Ok(manifest) = self.layout.manifest(&entry).await
             && self.note_referrer(&entry, &manifest)
@@ -139,7 +139,7 @@ impl CatalogReader<'_> {
         let Some(subject) = manifest.subject() else { return false };
         let referrers = self.catalog.referrers.entry(subject.digest.clone()).or_default();
         if referrers.iter().all(|known| known.digest != entry.digest) {
-            referrers.push(manifest.as_referrer());
+            referrers.push(manifest.referrer_descriptor());
         }
         true
     }
@@ -169,8 +169,8 @@ impl CatalogReader<'_> {
             return; // the same once more
         }
         self.catalog.by_source.entry(source.clone()).or_insert_with(|| entry.clone());
-        let fallback = source.version.tag().filter(|tag| !tag.contains('.'));
-        match fallback.and_then(Tag::about) {
+        let fallback = source.reference.tag().filter(|tag| !tag.contains('.'));
+        match fallback.and_then(Tag::referenced_digest) {
             Some(subject) => self.catalog.fallbacks.push((subject, entry)),
             _ => {
                 let targets = self.targets(&entry);

@@ -110,7 +110,7 @@ async fn who_asks_for_a_signature_gets_it_as_an_image() {
 #[tokio::test]
 async fn what_cannot_be_read_is_listed_so_that_it_fails_where_it_is_asked_for() {
     let mut made = Made::new().await;
-    let gone = Descriptor::to(well_known::OCI_MANIFEST, b"gone");
+    let gone = Descriptor::of_bytes(well_known::OCI_MANIFEST, b"gone");
     made.entry(&gone, &[]);
     assert_eq!(names(&made.catalog().await), [format!("@{}", gone.digest)]);
 }
@@ -119,7 +119,7 @@ async fn what_cannot_be_read_is_listed_so_that_it_fails_where_it_is_asked_for() 
 async fn what_is_no_image_is_said() {
     let mut made = Made::new().await;
     let image = made.image("1").await;
-    let readme = made.put(MediaType::of("text/plain"), json!("read me")).await;
+    let readme = made.put(MediaType::from_static("text/plain"), json!("read me")).await;
     made.entry(&readme, &[(REF_NAME, "readme")]);
     made.entry(&image, &[(REF_NAME, "Not/A/Name:v1")]);
     made.entry(&image, &[(REF_NAME, "q.io/a:v1"), (TARGETS, "h.io/p/a:v1")]);
@@ -137,7 +137,7 @@ async fn what_is_no_image_is_said() {
 #[tokio::test]
 async fn a_damaged_entry_is_told_with_the_name_that_is_left_of_it() {
     let mut made = Made::new().await;
-    let (image, gone) = (made.image("1").await, Descriptor::to(MediaType::of("text/plain"), b"gone"));
+    let (image, gone) = (made.image("1").await, Descriptor::of_bytes(MediaType::from_static("text/plain"), b"gone"));
     let named = |change: &dyn Fn(&mut serde_json::Value)| {
         let names = [(REF_NAME, "q.io/a:v1"), (CONTAINERD_NAME, "q.io/a:v1"), (SOURCE, "q.io/a:v1")];
         let mut entry = annotated(&image, &names);

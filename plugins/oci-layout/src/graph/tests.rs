@@ -32,10 +32,12 @@ async fn everything_is_there_once_and_each_walk_sees_all_of_its_own() {
 #[tokio::test]
 async fn what_is_wrong_is_known_without_reading_blobs() {
     let mut made = Made::new().await;
-    let gone = Descriptor::to(well_known::OCI_LAYER_GZIP, b"gone");
-    let foreign = MediaType::of("application/vnd.oci.image.layer.nondistributable.v1.tar");
-    let foreign =
-        Descriptor { urls: vec!["https://example.com/layer".to_owned()], ..Descriptor::to(foreign, b"somewhere else") };
+    let gone = Descriptor::of_bytes(well_known::OCI_LAYER_GZIP, b"gone");
+    let foreign = MediaType::from_static("application/vnd.oci.image.layer.nondistributable.v1.tar");
+    let foreign = Descriptor {
+        urls: vec!["https://example.com/layer".to_owned()],
+        ..Descriptor::of_bytes(foreign, b"somewhere else")
+    };
     let short = made.layer("short").await;
     let longer = Descriptor { size: 6, ..short.clone() };
     let root = made.with_layers("amd64", &[&gone, &foreign, &longer]).await;

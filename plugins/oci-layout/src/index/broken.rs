@@ -36,7 +36,7 @@ impl BrokenEntry {
     /// Returns the name, if it is the reference of an image.
     pub fn image(&self) -> Option<ImageRef> {
         let name = EntryName::parse(self.name.as_deref()?)?;
-        name.repository.parse().ok().map(|repository| ImageRef { repository, version: name.version })
+        name.repository.parse().ok().map(|repository| ImageRef { repository, reference: name.version })
     }
 }
 

@@ -1,4 +1,4 @@
-use sealift_core::content::{Version, well_known};
+use sealift_core::content::{Reference, well_known};
 
 use super::*;
 use crate::name::{NamedEntry, RefStyle};
@@ -8,8 +8,9 @@ fn parse(text: &str) -> Result<Index> {
 }
 
 fn entry(content: &[u8], tag: &str) -> Descriptor {
-    let descriptor = Descriptor::to(well_known::OCI_MANIFEST, content);
-    let NamedEntry(entry) = NamedEntry::new(descriptor, "q.io/a", &Version::Tag(tag.parse().unwrap()), RefStyle::Full);
+    let descriptor = Descriptor::of_bytes(well_known::OCI_MANIFEST, content);
+    let NamedEntry(entry) =
+        NamedEntry::new(descriptor, "q.io/a", &Reference::Tag(tag.parse().unwrap()), RefStyle::Full);
     entry
 }
 

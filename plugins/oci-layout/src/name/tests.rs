@@ -16,9 +16,9 @@ fn what_skopeo_takes_is_a_ref_name_and_what_it_refuses_is_none() {
 
 #[test]
 fn a_name_is_read_back_as_it_was_given() {
-    let manifest = Descriptor::to(well_known::OCI_MANIFEST, b"{}");
+    let manifest = Descriptor::of_bytes(well_known::OCI_MANIFEST, b"{}");
     for (repository, tag) in [("docker.io/library/nginx", "1.27"), ("localhost:5000/a/b", "a__b"), ("a", "x-")] {
-        let version = Version::Tag(tag.parse().unwrap());
+        let version = Reference::Tag(tag.parse().unwrap());
         let NamedEntry(entry) = NamedEntry::new(manifest.clone(), repository, &version, RefStyle::Full);
         assert_eq!(EntryName::of(&entry), Some(EntryName { repository: repository.to_owned(), version }));
         assert!(is_ref_name(&entry.annotations[REF_NAME]));
@@ -27,9 +27,10 @@ fn a_name_is_read_back_as_it_was_given() {
 
 #[test]
 fn a_tag_that_the_grammar_refuses_is_found_by_digest() {
-    let manifest = Descriptor::to(well_known::OCI_MANIFEST, b"{}");
+    let manifest = Descriptor::of_bytes(well_known::OCI_MANIFEST, b"{}");
     let digest = manifest.digest.clone();
-    let NamedEntry(entry) = NamedEntry::new(manifest, "q.io/a", &Version::Tag("a__b".parse().unwrap()), RefStyle::Tag);
+    let NamedEntry(entry) =
+        NamedEntry::new(manifest, "q.io/a", &Reference::Tag("a__b".parse().unwrap()), RefStyle::Tag);
     assert_eq!(entry.annotations[REF_NAME], format!("q.io/a@{digest}"));
     assert_eq!(entry.annotations[CONTAINERD_NAME], "q.io/a:a__b");
 }
@@ -38,12 +39,12 @@ fn a_tag_that_the_grammar_refuses_is_found_by_digest() {
 fn names_of_others_are_read() {
     let digest = Digest::of(b"x");
     for (text, repository, version) in [
-        ("v1", "", Version::Tag("v1".parse().unwrap())),
-        ("a/b", "a/b", Version::Tag("latest".parse().unwrap())),
-        ("nginx:1", "nginx", Version::Tag("1".parse().unwrap())),
-        ("h:5000/a/b", "h:5000/a/b", Version::Tag("latest".parse().unwrap())),
-        (&format!("h:5000/a@{digest}"), "h:5000/a", Version::Digest(digest.clone())),
-        (&format!("h:5000/a:v1@{digest}"), "h:5000/a", Version::Digest(digest.clone())),
+        ("v1", "", Reference::Tag("v1".parse().unwrap())),
+        ("a/b", "a/b", Reference::Tag("latest".parse().unwrap())),
+        ("nginx:1", "nginx", Reference::Tag("1".parse().unwrap())),
+        ("h:5000/a/b", "h:5000/a/b", Reference::Tag("latest".parse().unwrap())),
+        (&format!("h:5000/a@{digest}"), "h:5000/a", Reference::Digest(digest.clone())),
+        (&format!("h:5000/a:v1@{digest}"), "h:5000/a", Reference::Digest(digest.clone())),
     ] {
         let name = EntryName::parse(text).unwrap();
         assert_eq!((name.repository.as_str(), name.version), (repository, version), "{text}");

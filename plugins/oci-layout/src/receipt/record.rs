@@ -10,7 +10,7 @@ use sealift_core::{
     content::{Descriptor, Digest, ImageRef, Manifest, Repository},
     error::Result,
     job::Job,
-    stage::{Known, Offer, Push, StoreId},
+    stage::{Push, RepositoryTags, StoreId, UploadStart},
 };
 
 use super::{Receipt, ReceiptBuilder};
@@ -47,7 +47,7 @@ impl ReceiptRecorder {
         }
         // Signatures and the like: they belong to no image, and their blobs are there all the same.
         for (repository, digest) in seen.others.iter().filter(|other| !in_images.contains(*other)) {
-            builder.add(repository.at(digest), digest.clone(), Vec::new(), seen.below(digest).blobs);
+            builder.add(repository.with_digest(digest), digest.clone(), Vec::new(), seen.below(digest).blobs);
         }
         builder.finish()
     }
@@ -94,7 +94,7 @@ impl RecordedManifests {
 
 #[async_trait]
 impl Push for ReceiptRecorder {
-    fn place(&self, job: &Job) -> Result<Vec<ImageRef>> {
+    fn targets(&self, job: &Job) -> Result<Vec<ImageRef>> {
         Ok(vec![job.source.clone()])
     }
 
@@ -102,20 +102,20 @@ impl Push for ReceiptRecorder {
         StoreId::new("receipt")
     }
 
-    async fn survey(&self, _: &Repository) -> Result<Known> {
-        Ok(Known::Nothing)
+    async fn survey(&self, _: &Repository) -> Result<RepositoryTags> {
+        Ok(RepositoryTags::Empty)
     }
 
-    async fn current(&self, _: &ImageRef) -> Result<Option<Descriptor>> {
+    async fn resolve(&self, _: &ImageRef) -> Result<Option<Descriptor>> {
         Ok(None)
     }
 
-    async fn has(&self, _: &Repository, _: &Descriptor) -> Result<bool> {
+    async fn blob_exists(&self, _: &Repository, _: &Descriptor) -> Result<bool> {
         Ok(true)
     }
 
-    async fn offer(&self, _: &Repository, _: &Descriptor, _: Option<&Repository>) -> Result<Offer> {
-        Ok(Offer::Have)
+    async fn offer(&self, _: &Repository, _: &Descriptor, _: Option<&Repository>) -> Result<UploadStart> {
+        Ok(UploadStart::Present)
     }
 
     async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()> {

@@ -96,14 +96,14 @@ async fn a_damaged_manifest_damages_its_image_and_its_blobs_belong_to_nobody() {
 #[tokio::test]
 async fn a_child_that_is_not_there_is_missing() {
     let mut made = Made::new().await;
-    let gone = Descriptor::to(well_known::OCI_MANIFEST, b"gone");
+    let gone = Descriptor::of_bytes(well_known::OCI_MANIFEST, b"gone");
     let there = made.image("there").await;
     let index = made.index(&[annotated(&gone, &[]), annotated(&there, &[])]).await;
     made.named(&index, "q.io/a:v1");
     made.layout().await;
     let found = check(&made).await;
     // The config of `there` is `{}`, which nobody wrote.
-    let config = Descriptor::to(well_known::OCI_CONFIG, b"{}");
+    let config = Descriptor::of_bytes(well_known::OCI_CONFIG, b"{}");
     let mut expected = [&gone, &config].map(|item| format!("Missing {}: q.io/a:v1", short(item)));
     expected.sort();
     assert_eq!(lines(&found), expected);
@@ -157,15 +157,15 @@ async fn files_that_nobody_needs_and_half_written_ones_are_no_damage() {
 #[tokio::test]
 async fn foreign_layers_need_not_be_there() {
     let mut made = Made::new().await;
-    let foreign = MediaType::of("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip");
-    let layer = Descriptor::to(foreign, b"at its vendor");
+    let foreign = MediaType::from_static("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip");
+    let layer = Descriptor::of_bytes(foreign, b"at its vendor");
     let with_urls = Descriptor { urls: vec!["https://example.com/layer".to_owned()], ..layer.clone() };
     let image = made.with_layers("amd64", &[&with_urls]).await;
     made.named(&image, "q.io/a:v1");
     made.layout().await;
     assert!(check(&made).await.is_whole());
     // Without `urls` it can be had nowhere else.
-    let layer = Descriptor::to(layer.media_type, b"of nobody else");
+    let layer = Descriptor::of_bytes(layer.media_type, b"of nobody else");
     let image = made.with_layers("arm64", &[&layer]).await;
     made.named(&image, "q.io/a:v2");
     made.layout().await;
@@ -178,7 +178,7 @@ async fn entries_of_an_index_that_are_no_manifests_are_looked_for_among_the_blob
     let layer = made.layer("layer").await;
     let image = made.with_layers("amd64", &[&layer]).await;
     let data = made.layer("some data").await;
-    let entry = Descriptor { media_type: MediaType::of("application/vnd.example.data+json"), ..data.clone() };
+    let entry = Descriptor { media_type: MediaType::from_static("application/vnd.example.data+json"), ..data.clone() };
     let index = made.index(&[annotated(&image, &[]), annotated(&entry, &[])]).await;
     made.named(&index, "q.io/a:v1");
     made.layout().await;

@@ -1,7 +1,7 @@
 use std::os::unix::fs::{MetadataExt, symlink};
 
 use futures::stream;
-use sealift_core::content::{Digest, Version, well_known};
+use sealift_core::content::{Digest, Reference, well_known};
 use tempfile::TempDir;
 
 use super::*;
@@ -17,12 +17,12 @@ async fn writer(dir: &TempDir) -> Writer {
 }
 
 fn layer(content: &[u8]) -> Descriptor {
-    Descriptor::to(well_known::OCI_LAYER_GZIP, content)
+    Descriptor::of_bytes(well_known::OCI_LAYER_GZIP, content)
 }
 
 fn entry(content: &[u8], tag: &str) -> NamedEntry {
-    let manifest = Descriptor::to(well_known::OCI_MANIFEST, content);
-    NamedEntry::new(manifest, "q.io/a", &Version::Tag(tag.parse().unwrap()), RefStyle::Full)
+    let manifest = Descriptor::of_bytes(well_known::OCI_MANIFEST, content);
+    NamedEntry::new(manifest, "q.io/a", &Reference::Tag(tag.parse().unwrap()), RefStyle::Full)
 }
 
 /// All files of a layout, by their path in it; what is ours is left out.
@@ -537,7 +537,7 @@ async fn a_reader_sees_what_was_committed_since() {
 }
 
 fn unnamed(content: &[u8]) -> Descriptor {
-    Descriptor::to(well_known::OCI_MANIFEST, content)
+    Descriptor::of_bytes(well_known::OCI_MANIFEST, content)
 }
 
 #[tokio::test]

@@ -122,7 +122,7 @@ impl BlobReader {
                 Err(error) => error,
             };
             self.open = None;
-            self.rest(failed.context(self.operation())).await?;
+            self.rest(failed.with_context(self.operation())).await?;
         }
     }
 
@@ -166,8 +166,8 @@ impl BlobReader {
             RangeMatch::Unfit => {
                 self.whole_only = true;
                 let what = "the registry sent another part of the blob than it was asked for";
-                let error = Error::new(ErrorKind::Unavailable, what).retry(Retry::Soon);
-                return Err(error.context(self.operation()));
+                let error = Error::new(ErrorKind::Unavailable, what).with_retry(Retry::Soon);
+                return Err(error.with_context(self.operation()));
             }
             RangeMatch::Refused => return Err(self.registry.refused(self.operation(), response).await),
         };
@@ -195,7 +195,7 @@ impl BlobReader {
             return Ok(());
         }
         let what = format!("`{}` sends {length} bytes, expected {expected}", response.host());
-        let error = Error::new(ErrorKind::Corrupt, what).context(self.operation());
-        Err(error.hint("it is broken at the source, or something on the way cuts it: push the image there again"))
+        let error = Error::new(ErrorKind::Corrupt, what).with_context(self.operation());
+        Err(error.with_hint("it is broken at the source, or something on the way cuts it: push the image there again"))
     }
 }

@@ -79,14 +79,15 @@ impl Catalog {
         }
         if matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) {
             response.discard().await;
-            return Err(fail("it has no catalog".to_owned()).hint(OTHERWISE));
+            return Err(fail("it has no catalog".to_owned()).with_hint(OTHERWISE));
         }
         if !response.status().is_success() {
             let error = self.registry.refused(operation, response).await;
-            return Err(if error.kind() == ErrorKind::Denied { error.hint(MAY_NOT) } else { error });
+            return Err(if error.kind() == ErrorKind::Denied { error.with_hint(MAY_NOT) } else { error });
         }
         let (url, next) = (response.url.clone(), link::next(response.headers()).map_err(fail)?);
-        let bytes = response.bytes(MAX_PAGE_BYTES, timing.idle_read).await.map_err(|error| error.context(operation))?;
+        let bytes =
+            response.bytes(MAX_PAGE_BYTES, timing.idle_read).await.map_err(|error| error.with_context(operation))?;
         let names: CatalogBody = serde_json::from_slice(&bytes).map_err(|error| {
             fail(format!("the answer is no catalog (line {}, column {})", error.line(), error.column()))
         })?;
@@ -95,7 +96,7 @@ impl Catalog {
             let next = resolver
                 .policy()
                 .check(UrlPurpose::Page, &url, &next)
-                .map_err(|why| refused(why).context(operation))?;
+                .map_err(|why| refused(why).with_context(operation))?;
             if self.seen.len() >= MAX_PAGES || !self.seen.insert(next.as_str().to_owned()) {
                 return Err(fail("the pages of the catalog go in a circle".to_owned()));
             }

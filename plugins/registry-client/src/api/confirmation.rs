@@ -6,7 +6,7 @@
 
 use http::{HeaderName, StatusCode};
 use sealift_core::{
-    content::{Descriptor, Digest, ImageRef, Manifest, Repository, Version},
+    content::{Descriptor, Digest, ImageRef, Manifest, Reference, Repository},
     error::{Error, ErrorKind, Result, Retry},
 };
 
@@ -72,7 +72,7 @@ impl WriteConfirmation {
             self.status.as_u16()
         );
         let retry = if self.page { Retry::Never } else { Retry::Soon };
-        Error::new(ErrorKind::Unavailable, what).retry(retry).hint(NO_REGISTRY)
+        Error::new(ErrorKind::Unavailable, what).with_retry(retry).with_hint(NO_REGISTRY)
     }
 }
 
@@ -96,7 +96,7 @@ pub(crate) async fn verify_manifest(
         }
         if !same && said.algorithm() == manifest.digest().algorithm() && !manifest.media_type().is_schema1() {
             let what = format!("{operation}: the registry stored `{said}` instead of `{}`", manifest.digest());
-            return Err(Error::new(ErrorKind::Corrupt, what).retry(Retry::Soon).hint(CHANGED));
+            return Err(Error::new(ErrorKind::Corrupt, what).with_retry(Retry::Soon).with_hint(CHANGED));
         }
     }
     match standing(registry, at).await? {
@@ -104,7 +104,7 @@ pub(crate) async fn verify_manifest(
         Some(found) if found.matches(manifest.bytes()) => Ok(()),
         Some(found) => {
             let what = format!("{operation}: `{found}` stands there instead of `{}`", manifest.digest());
-            Err(Error::new(ErrorKind::Corrupt, what).retry(Retry::Soon).hint(CHANGED))
+            Err(Error::new(ErrorKind::Corrupt, what).with_retry(Retry::Soon).with_hint(CHANGED))
         }
         None => Err(confirmation.in_vain(operation)),
     }
@@ -116,9 +116,9 @@ async fn standing(registry: &Registry, at: &ImageRef) -> Result<Option<Digest>> 
     match manifests::head(registry, at, operation, scopes.clone()).await? {
         ManifestHead::Found(found) => return Ok(Some(found.digest)),
         // A policy forbids reading it; the API of the product may tell.
-        ManifestHead::Barred => match &at.version {
-            Version::Digest(digest) => return Ok(Some(digest.clone())),
-            Version::Tag(_) => {
+        ManifestHead::Barred => match &at.reference {
+            Reference::Digest(digest) => return Ok(Some(digest.clone())),
+            Reference::Tag(_) => {
                 if let Some(found) = harbor::artifact(registry, at).await? {
                     return Ok(Some(found.digest));
                 }

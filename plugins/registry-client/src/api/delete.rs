@@ -13,7 +13,7 @@ use crate::{
 /// Deletes a manifest by its digest.
 pub(crate) async fn manifest(registry: &Registry, at: &ImageRef) -> Result<()> {
     let operation = Operation::DeleteManifest(at);
-    let target = RequestTarget::Path(format!("{}/manifests/{}", at.repository.path(), at.version));
+    let target = RequestTarget::Path(format!("{}/manifests/{}", at.repository.path(), at.reference));
     let scopes = Scopes::delete(&at.repository);
     let request = Request::new(operation, Method::DELETE, target, scopes, registry.timing());
     let response = registry.execute(&request).await?;

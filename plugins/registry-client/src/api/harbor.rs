@@ -2,7 +2,7 @@
 
 use http::Method;
 use sealift_core::{
-    content::{Descriptor, Digest, ImageRef, MediaType, Version},
+    content::{Descriptor, Digest, ImageRef, MediaType, Reference},
     error::Result,
 };
 use serde::Deserialize;
@@ -19,7 +19,7 @@ struct HarborArtifact {
 
 /// The manifest that a name stands for, which is there. None if this login may not ask.
 pub(crate) async fn artifact(registry: &Registry, image: &ImageRef) -> Result<Option<Descriptor>> {
-    let Version::Tag(tag) = &image.version else { return Ok(None) };
+    let Reference::Tag(tag) = &image.reference else { return Ok(None) };
     let (project, repository) = image.repository.path().split_once('/').unwrap_or((image.repository.path(), ""));
     // Harbor unescapes twice, so a slash is escaped twice.
     let repository = repository.replace('/', "%252F");

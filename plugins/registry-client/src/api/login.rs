@@ -34,7 +34,7 @@ pub(crate) async fn check(registry: &Registry, at: &Repository) -> Result<()> {
 pub(crate) async fn grant(registry: &Registry, at: &Repository) -> Result<Grant> {
     let operation = Operation::ProductApi(at);
     let (auth, scopes) = (&registry.auth, Scopes::push(at));
-    let endpoint = registry.transport.endpoint().await.map_err(|error| error.context(operation))?;
+    let endpoint = registry.transport.endpoint().await.map_err(|error| error.with_context(operation))?;
     let mut authorization = auth.authorize(endpoint, at, &scopes, &AuthProgress::default()).await?;
     if authorization.is_unknown() {
         let progress = AuthProgress::with_scheme(auth.ping(endpoint, operation).await);

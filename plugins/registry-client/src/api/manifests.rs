@@ -2,7 +2,7 @@
 
 use http::{HeaderValue, Method, StatusCode, header};
 use sealift_core::{
-    content::{Descriptor, Digest, ImageRef, Manifest, MediaType, Version, well_known},
+    content::{Descriptor, Digest, ImageRef, Manifest, MediaType, Reference, well_known},
     error::{Error, ErrorKind, Result},
 };
 
@@ -77,12 +77,12 @@ pub(crate) async fn get(
     if let Some(encoding) = text("content-encoding").filter(|encoding| *encoding != "identity") {
         let what = format!("{operation}: the manifest came compressed with `{encoding}`, although it must not be");
         return Err(Error::new(ErrorKind::Unsupported, what)
-            .hint("a proxy in front of the registry compresses JSON; switch that off for it"));
+            .with_hint("a proxy in front of the registry compresses JSON; switch that off for it"));
     }
     let served_as = text("content-type").map(MediaType::from_header).unwrap_or_default();
-    let parsed = match &image.version {
-        Version::Digest(digest) => Manifest::parse_expecting(whole.body, &served_as, digest),
-        Version::Tag(_) => Manifest::parse(whole.body, &served_as),
+    let parsed = match &image.reference {
+        Reference::Digest(digest) => Manifest::parse_expecting(whole.body, &served_as, digest),
+        Reference::Tag(_) => Manifest::parse(whole.body, &served_as),
     };
     let manifest = parsed.map_err(|error| {
         let hint = match &served_as {
@@ -91,7 +91,7 @@ pub(crate) async fn get(
             other if !other.is_manifest() => "this is no kind of image: leave it out",
             _ => "it is broken at the source, or something on the way changes it: push it there again",
         };
-        Error::from(error).context(operation).hint(hint)
+        Error::from(error).with_context(operation).with_hint(hint)
     })?;
     // Many registries get the header wrong for what they convert, so our own digest counts.
     if let Some(said) = text(DIGEST).and_then(|text| text.parse::<Digest>().ok())
@@ -111,7 +111,7 @@ fn request<'a>(
     scopes: Scopes,
     method: Method,
 ) -> Request<'a> {
-    let target = RequestTarget::Path(format!("{}/manifests/{}", image.repository.path(), image.version));
+    let target = RequestTarget::Path(format!("{}/manifests/{}", image.repository.path(), image.reference));
     Request::new(operation, method, target, scopes, registry.timing()).header(header::ACCEPT, accept())
 }
 
@@ -126,10 +126,10 @@ fn accept() -> HeaderValue {
 fn described(image: &ImageRef, response: &Response) -> Option<Descriptor> {
     let media_type = MediaType::from_header(response.header(header::CONTENT_TYPE)?);
     let said = response.header(http::HeaderName::from_static(DIGEST)).and_then(|text| text.parse::<Digest>().ok());
-    let digest = match &image.version {
+    let digest = match &image.reference {
         // What was asked for by digest and is there has that digest.
-        Version::Digest(digest) => digest.clone(),
-        Version::Tag(_) => said?,
+        Reference::Digest(digest) => digest.clone(),
+        Reference::Tag(_) => said?,
     };
     // A login page is served with 200, too.
     media_type.is_manifest().then(|| {

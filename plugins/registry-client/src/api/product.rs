@@ -93,7 +93,7 @@ pub(crate) async fn send(registry: &Registry, request: &ApiRequest<'_>) -> Resul
 
 async fn send_once(registry: &Registry, api_request: &ApiRequest<'_>) -> Result<ApiResponse> {
     let operation = Operation::ProductApi(api_request.repository);
-    let context = |error: Error| error.context(operation);
+    let context = |error: Error| error.with_context(operation);
     registry.wait_for_pause().await.map_err(context)?;
     let at = registry.transport.endpoint().await.map_err(context)?;
     let mut url = at.root.clone();
@@ -138,7 +138,7 @@ async fn read(registry: &Registry, operation: Operation<'_>, response: Response)
     }
     let (headers, secrets) = (response.headers().clone(), response.secrets.clone());
     let body = response.bytes(MAX_BYTES, registry.timing().idle_read).await;
-    let body = body.map_err(|error| error.context(operation))?;
+    let body = body.map_err(|error| error.with_context(operation))?;
     registry.went_well();
     Ok(ApiResponse { status: status.as_u16(), body, headers, secrets })
 }

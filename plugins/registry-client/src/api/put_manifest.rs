@@ -25,7 +25,7 @@ pub(crate) async fn put(registry: &Registry, at: &ImageRef, manifest: &Manifest)
     let operation = Operation::PushManifest(at);
     let content_type = HeaderValue::from_str(manifest.media_type().as_str())
         .map_err(|_| Error::new(ErrorKind::Unsupported, format!("{operation}: its media type is no header value")))?;
-    let target = RequestTarget::Path(format!("{}/manifests/{}", at.repository.path(), at.version));
+    let target = RequestTarget::Path(format!("{}/manifests/{}", at.repository.path(), at.reference));
     let mut request = Request::new(operation, Method::PUT, target, Scopes::push(&at.repository), registry.timing())
         .body(content_type, manifest.bytes().clone())
         .limit(registry.timing().slow_response);
@@ -88,7 +88,7 @@ async fn send(registry: &Registry, request: &Request<'_>) -> Result<Response> {
         if refusals >= most {
             let (operation, reason) = (request.operation, Reason::Unreadable);
             let what = format!("{operation}: {reason}, it answers 500 each time and other requests as always");
-            return Err(Error::new(reason.kind(), what).hint(reason.remedy()).because(reason));
+            return Err(Error::new(reason.kind(), what).with_hint(reason.remedy()).with_source(reason));
         }
         let Some(pause) = attempts.pause(&registry.retry, &refused) else { return Err(refused) };
         registry.transport.counts().retry(registry.transport.api_host());

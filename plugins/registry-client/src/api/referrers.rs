@@ -5,7 +5,7 @@
 
 use http::{HeaderValue, Method, StatusCode, header};
 use sealift_core::{
-    content::{Descriptor, Digest, ImageRef, Links, Manifest, MediaType, Repository, Tag, Version, well_known},
+    content::{Descriptor, Digest, ImageRef, Links, Manifest, MediaType, Reference, Repository, Tag, well_known},
     error::{Error, ErrorKind, Result},
 };
 
@@ -72,12 +72,15 @@ async fn pages(
             return Err(registry.refused(operation, response).await);
         }
         let bytes = response.bytes(Manifest::MAX_BYTES, registry.timing().idle_read).await;
-        let index = Manifest::parse(bytes.map_err(|error| error.context(operation))?, &well_known::OCI_INDEX);
-        found.extend(entries(&index.map_err(|error| Error::from(error).context(operation))?));
+        let index = Manifest::parse(bytes.map_err(|error| error.with_context(operation))?, &well_known::OCI_INDEX);
+        found.extend(entries(&index.map_err(|error| Error::from(error).with_context(operation))?));
         let Some(next) = next.map_err(|why| fail(&why))? else { return Ok(Some(found)) };
         let resolver = registry.transport.endpoint().await?.clients.resolver().clone();
         target = RequestTarget::Url(
-            resolver.policy().check(UrlPurpose::Page, &url, &next).map_err(|why| refused(why).context(operation))?,
+            resolver
+                .policy()
+                .check(UrlPurpose::Page, &url, &next)
+                .map_err(|why| refused(why).with_context(operation))?,
         );
     }
     Err(fail("the pages of the list do not end"))
@@ -89,8 +92,8 @@ pub(crate) async fn list_by_tag(
     subject: &Digest,
     scopes: Scopes,
 ) -> Result<Vec<Descriptor>> {
-    let Some(tag) = Tag::of_referrers(subject) else { return Ok(Vec::new()) };
-    let image = ImageRef { repository: repository.clone(), version: Version::Tag(tag) };
+    let Some(tag) = Tag::referrers_tag(subject) else { return Ok(Vec::new()) };
+    let image = ImageRef { repository: repository.clone(), reference: Reference::Tag(tag) };
     match manifests::get(registry, &image, Operation::ReadManifest(&image), scopes).await {
         // Something else than an index may have that name, and lists nothing.
         Ok(manifest) => Ok(entries(&manifest)),

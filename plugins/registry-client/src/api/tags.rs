@@ -73,7 +73,7 @@ pub(crate) async fn list(registry: &Registry, repository: &Repository, scopes: S
         }
         let page: TagPage = serde_json::from_slice(&whole.body).map_err(|error| {
             let place = format!("line {}, column {}", error.line(), error.column());
-            fail(format!("the answer is no list of tags ({place})")).hint(NO_REGISTRY)
+            fail(format!("the answer is no list of tags ({place})")).with_hint(NO_REGISTRY)
         })?;
         let before = tags.len();
         for entry in page.tags.unwrap_or_default() {
@@ -91,7 +91,7 @@ pub(crate) async fn list(registry: &Registry, repository: &Repository, scopes: S
         let next = resolver
             .policy()
             .check(UrlPurpose::Page, &whole.url, &next)
-            .map_err(|why| refused(why).context(operation))?;
+            .map_err(|why| refused(why).with_context(operation))?;
         if tags.len() > MAX_TAGS {
             return Err(fail(format!("there are more than {MAX_TAGS} tags")));
         }

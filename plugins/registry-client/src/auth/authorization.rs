@@ -294,7 +294,7 @@ impl Auth {
         let origin = login.map(|login| login.origin.as_str()).unwrap_or_default();
         let name = self.transport.name();
         let error = Error::new(ErrorKind::Denied, format!("`{name}` does not accept the login from {origin} (401)"));
-        error.hint(match self.profile.facts().projects {
+        error.with_hint(match self.profile.facts().projects {
             true => "check user name and password there, and whether a robot expired",
             false => "check user name and password there",
         })

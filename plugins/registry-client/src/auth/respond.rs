@@ -136,11 +136,11 @@ impl Auth {
         let Some(CurrentLogin { tracked, login }) = login else { return Err(error) };
         if tracked.has_worked() {
             tracked.renew(repository, login).await;
-            return Err(error.retry(Retry::Soon));
+            return Err(error.with_retry(Retry::Soon));
         }
         match tracked.enter().await? {
             Some(_trial) => Err(tracked.reject(login, error, self.suspension())),
-            None => Err(error.retry(Retry::Soon)), // it was accepted meanwhile
+            None => Err(error.with_retry(Retry::Soon)), // it was accepted meanwhile
         }
     }
 

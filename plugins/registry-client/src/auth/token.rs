@@ -121,7 +121,7 @@ impl Auth {
             let bytes = answer.bytes(MAX_BYTES, limit).await.map_err(TokenFailure::Other)?;
             return read(&bytes).map_err(|why| {
                 let what = format!("the token service `{}` {why}", side.0);
-                TokenFailure::Other(Error::new(ErrorKind::Unsupported, what).hint(NO_SERVICE))
+                TokenFailure::Other(Error::new(ErrorKind::Unsupported, what).with_hint(NO_SERVICE))
             });
         }
         Err(self.no_token(answer, login).await)
@@ -144,31 +144,31 @@ impl Auth {
                         login.origin,
                         self.transport.name()
                     ))
-                    .hint("check user name and password there"),
+                    .with_hint("check user name and password there"),
                 )
             }
             _ if status == StatusCode::TOO_MANY_REQUESTS => TokenFailure::Other(
                 Error::new(ErrorKind::Throttled, format!("the token service `{host}` asks for fewer requests"))
-                    .hint("run again later; a lower `transfers` in [run] asks for less at once")
-                    .retry(wait.map_or(Retry::Soon, Retry::After)),
+                    .with_hint("run again later; a lower `transfers` in [run] asks for less at once")
+                    .with_retry(wait.map_or(Retry::Soon, Retry::After)),
             ),
             _ if is_transient(status) => TokenFailure::Other(
                 Error::new(ErrorKind::Unavailable, format!("the token service `{host}` fails ({code}{quoted})"))
-                    .hint("run again later; its log may say what is wrong")
-                    .retry(wait.map_or(Retry::Soon, Retry::After)),
+                    .with_hint("run again later; its log may say what is wrong")
+                    .with_retry(wait.map_or(Retry::Soon, Retry::After)),
             ),
             _ if status.is_redirection() => {
                 let what = format!("the token service `{host}` redirects, which is not followed");
-                TokenFailure::Other(denied(what).hint(NO_SERVICE))
+                TokenFailure::Other(denied(what).with_hint(NO_SERVICE))
             }
             Some(_) => {
                 let error = denied(format!("the token service `{host}` gives no token"))
-                    .hint("the login may lack the right, or its account is locked: its operator can tell");
+                    .with_hint("the login may lack the right, or its account is locked: its operator can tell");
                 if code == 403 { TokenFailure::Forbidden(error) } else { TokenFailure::Other(error) }
             }
             None => TokenFailure::Other(
                 denied(format!("the token service `{host}` gives no token without a login"))
-                    .hint(format!("log in with `docker login {}`, or name an auth file", self.transport.name())),
+                    .with_hint(format!("log in with `docker login {}`, or name an auth file", self.transport.name())),
             ),
         }
     }

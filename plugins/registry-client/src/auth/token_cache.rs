@@ -185,7 +185,7 @@ mod tests {
                 let ask = async {
                     asked.fetch_add(1, Ordering::Relaxed);
                     tokio::time::sleep(Duration::from_secs(1)).await;
-                    Err(Error::new(ErrorKind::Denied, "no").retry(retry))
+                    Err(Error::new(ErrorKind::Denied, "no").with_retry(retry))
                 };
                 tokens.get(&key("x"), ask).await.unwrap_err();
             }

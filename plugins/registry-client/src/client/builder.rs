@@ -3,9 +3,9 @@
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use sealift_core::{
+    cache::Cache,
     error::{Error, ErrorKind, Result},
     login::LoginProvider,
-    notes::Notes,
     secret::Secret,
 };
 
@@ -134,7 +134,7 @@ impl ClientBuilder {
             }),
             logins,
             containers: Arc::default(),
-            notes: Notes::default(),
+            notes: Cache::default(),
             requests: None,
         };
         Ok(Client::new(settings, Arc::default(), common))

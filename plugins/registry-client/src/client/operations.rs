@@ -4,7 +4,7 @@ use sealift_core::{
     blob::Blob,
     content::{Descriptor, Digest, ImageRef, Manifest, Repository, Tag},
     error::{Error, ErrorKind, Result},
-    stage::Offer,
+    stage::UploadStart,
 };
 
 use super::{Client, ClientBuilder};
@@ -54,7 +54,7 @@ impl Client {
         if let Some(found) = referrers::list(&registry, repository, subject, &scopes).await? {
             return Ok(found);
         }
-        let Some(tag) = Tag::of_referrers(subject) else { return Ok(Vec::new()) };
+        let Some(tag) = Tag::referrers_tag(subject) else { return Ok(Vec::new()) };
         match self.referrer_tags().list(&registry, repository).await {
             Some(tags) if !tags.contains(&tag) => Ok(Vec::new()),
             _ => referrers::list_by_tag(&registry, repository, subject, scopes).await,
@@ -69,8 +69,8 @@ impl Client {
     pub async fn push_blob(&self, at: &Repository, blob: Blob) -> Result<bool> {
         let item = blob.descriptor().clone();
         match uploads::offer(&self.registry(at), at, &item, None).await? {
-            Offer::Have | Offer::Mounted => Ok(false),
-            Offer::Want(upload) => upload.fill(blob).await.map(|()| true),
+            UploadStart::Present | UploadStart::Mounted => Ok(false),
+            UploadStart::Upload(upload) => upload.write(blob).await.map(|()| true),
         }
     }
 
@@ -89,7 +89,7 @@ impl Client {
     /// [`ErrorKind::NotFound`] if there is none, [`ErrorKind::Unsupported`] if the registry does not delete or `at` has
     /// no digest.
     pub async fn delete_manifest(&self, at: &ImageRef) -> Result<()> {
-        if at.version.digest().is_none() {
+        if at.reference.digest().is_none() {
             let what = format!("{}: it has no digest", Operation::DeleteManifest(at));
             return Err(Error::new(ErrorKind::Unsupported, what));
         }

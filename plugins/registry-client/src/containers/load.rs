@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sealift_core::{error::of_io, plugin::BuildContext};
+use sealift_core::{error::io_message, plugin::BuildContext};
 use serde::Deserialize;
 
 use super::conf::{Mirror, MirroredPulls, RegistriesConf, RegistryRule};
@@ -86,7 +86,7 @@ fn drop_ins(directory: &Path) -> Result<Vec<PathBuf>, String> {
     let entries = match std::fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if is_nothing(&error) => return Ok(Vec::new()),
-        Err(error) => return Err(format!("cannot read `{}`: {}", directory.display(), of_io(&error))),
+        Err(error) => return Err(format!("cannot read `{}`: {}", directory.display(), io_message(&error))),
     };
     let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "conf") && file.is_file());
@@ -105,7 +105,7 @@ pub(super) fn read_all(files: &[PathBuf]) -> Result<RegistriesConf, String> {
         let text = match std::fs::read_to_string(file) {
             Ok(text) => text,
             Err(error) if is_nothing(&error) => continue,
-            Err(error) => return Err(format!("cannot read `{}`: {}", file.display(), of_io(&error))),
+            Err(error) => return Err(format!("cannot read `{}`: {}", file.display(), io_message(&error))),
         };
         let written: ConfFile = toml::from_str(&text)
             .map_err(|error| format!("`{}` cannot be read: {}", file.display(), error.message()))?;

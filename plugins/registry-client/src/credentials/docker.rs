@@ -17,7 +17,7 @@ use std::{
 use sealift_core::{
     async_trait,
     content::Repository,
-    error::{Error, ErrorKind, Result, of_io},
+    error::{Error, ErrorKind, Result, io_message},
     login::{Login, LoginProvider},
     plugin::Environment,
 };
@@ -109,7 +109,7 @@ impl DockerFiles {
         let origin = format!("`{}`, entry `{key}`", path.display());
         entry.login(origin.clone()).map_err(|why| {
             Error::new(ErrorKind::Denied, format!("{origin} {why}"))
-                .hint(format!("log in again with `docker login {key}`"))
+                .with_hint(format!("log in again with `docker login {key}`"))
         })
     }
 
@@ -140,7 +140,7 @@ impl DockerFiles {
                 Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                     continue;
                 }
-                Err(error) => Err(unusable(&path, &of_io(&error))),
+                Err(error) => Err(unusable(&path, &io_message(&error))),
             };
             files.push((path, file));
         }
@@ -154,7 +154,7 @@ impl DockerFiles {
 
 fn unusable(path: &Path, why: &str) -> Error {
     Error::new(ErrorKind::Denied, format!("cannot read the credentials in `{}`: {why}", path.display()))
-        .hint("mend the file, or move it away and log in again with `docker login`")
+        .with_hint("mend the file, or move it away and log in again with `docker login`")
 }
 
 /// A path at which a credential file may be.

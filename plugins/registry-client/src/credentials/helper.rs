@@ -5,7 +5,7 @@
 use std::{process::Stdio, time::Duration};
 
 use sealift_core::{
-    error::{Error, ErrorKind, Result, of_io},
+    error::{Error, ErrorKind, Result, io_message},
     secret::Secret,
 };
 use serde::Deserialize;
@@ -32,7 +32,7 @@ pub(super) async fn ask(
     let program = format!("docker-credential-{name}");
     let fail = |why: &str| {
         Error::new(ErrorKind::Denied, format!("the credential helper `{program}` {why}"))
-            .hint(format!("try it yourself: echo {server} | {program} get"))
+            .with_hint(format!("try it yourself: echo {server} | {program} get"))
     };
     if name.is_empty() || !name.chars().all(|char| char.is_ascii_alphanumeric() || "-_.".contains(char)) {
         return Err(fail("has no proper name"));
@@ -45,7 +45,7 @@ pub(super) async fn ask(
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .map_err(|error| fail(&format!("cannot be started: {}", of_io(&error))))?;
+        .map_err(|error| fail(&format!("cannot be started: {}", io_message(&error))))?;
     let dialogue = async {
         if let Some(mut stdin) = child.stdin.take() {
             // A helper that does not read its input may still answer.

@@ -194,7 +194,9 @@ mod tests {
     #[test]
     fn mistakes_are_passed_on_with_their_places() {
         let problems = build("auth.yaml", "quay.io: {user: a}\n").err().unwrap().into_problems();
-        assert!(problems.iter().any(|problem| problem.diagnostic.place.as_ref().is_some_and(|place| place.line == 1)));
+        assert!(
+            problems.iter().any(|problem| problem.diagnostic.location.as_ref().is_some_and(|place| place.line == 1))
+        );
         let missing = BuildContext::new(Arc::new(|_| None), "/nonexistent", Purpose::Run);
         let config = Config { file: Some("auth.yaml".to_owned()), ..Config::default() };
         let problems = Credentials::build(Some(config), &missing).err().unwrap().into_problems();

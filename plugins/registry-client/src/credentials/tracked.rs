@@ -138,7 +138,7 @@ impl TrackedLogin {
             Standing::Untested => Ok(false),
             Standing::Accepted(at) => Ok(confirmed_for.is_none_or(|limit| at.elapsed() < limit)),
             Standing::Suspended { until, error } if *until > Instant::now() => {
-                Err(error.clone().retry(Retry::After(*until - Instant::now())))
+                Err(error.clone().with_retry(Retry::After(*until - Instant::now())))
             }
             Standing::Suspended { .. } => Ok(false),
             Standing::Rejected(error) => Err(error.clone()),
@@ -163,7 +163,7 @@ impl TrackedLogin {
             state.standing = Standing::Rejected(error.clone());
             return error;
         }
-        let error = error.retry(Retry::After(pause));
+        let error = error.with_retry(Retry::After(pause));
         if Arc::ptr_eq(&state.login, login) {
             state.standing = Standing::Suspended { until: Instant::now() + pause, error: error.clone() };
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use sealift_core::{
-    content::{Algorithm, ImageRef, Version},
+    content::{Algorithm, ImageRef, Reference},
     error::{Error, ErrorKind, Retry},
 };
 
@@ -57,13 +57,13 @@ pub(crate) fn refusal(refusal: &Refusal<'_>, meaning: Meaning) -> Error {
     }
     let mut error = Error::new(meaning.kind, sentence);
     if let Some(retry) = meaning.retry {
-        error = error.retry(retry);
+        error = error.with_retry(retry);
     }
     if let Some(why) = meaning.why {
-        error = error.because(why);
+        error = error.with_source(why);
     }
     match meaning.hint {
-        Some(hint) => error.hint(hint),
+        Some(hint) => error.with_hint(hint),
         None => error,
     }
 }
@@ -209,7 +209,7 @@ fn bad_request(refusal: &Refusal<'_>) -> Meaning {
 
 /// Every registry knows sha256, not every one knows more.
 fn has_other_digest(image: &ImageRef) -> bool {
-    matches!(&image.version, Version::Digest(digest) if digest.algorithm() != Algorithm::Sha256)
+    matches!(&image.reference, Reference::Digest(digest) if digest.algorithm() != Algorithm::Sha256)
 }
 
 fn unauthorized(refusal: &Refusal<'_>) -> Meaning {

@@ -30,13 +30,13 @@ impl Peer<'_> {
         if NO_SUCH_NAME.iter().any(|known| text.contains(known)) {
             return self
                 .unreachable("there is no host of that name")
-                .retry(Retry::Never)
-                .hint("look at how it is written, and whether the DNS of this network knows it");
+                .with_retry(Retry::Never)
+                .with_hint("look at how it is written, and whether the DNS of this network knows it");
         }
         match error.kind() {
             io::ErrorKind::ConnectionRefused => self
                 .unreachable("connection refused")
-                .hint("nothing listens there: look at the port, and whether the registry is up"),
+                .with_hint("nothing listens there: look at the port, and whether the registry is up"),
             io::ErrorKind::TimedOut => self.no_connection_in_time(),
             _ => self.unreachable(&text),
         }
@@ -44,7 +44,7 @@ impl Peer<'_> {
 
     fn no_connection_in_time(self) -> Error {
         self.unreachable("no connection in time")
-            .hint("a firewall may drop what is sent there; a proxy is named in `HTTPS_PROXY`")
+            .with_hint("a firewall may drop what is sent there; a proxy is named in `HTTPS_PROXY`")
     }
 
     /// No connection could be made.
@@ -58,7 +58,7 @@ pub(crate) fn transport(error: reqwest::Error, side: Peer<'_>) -> Error {
     let error = error.without_url();
     let host = side.0;
     if let Some(refused) = find::<RefusedUrl>(&error) {
-        return Error::new(ErrorKind::Denied, refused.to_string()).hint(refused.remedy());
+        return Error::new(ErrorKind::Denied, refused.to_string()).with_hint(refused.remedy());
     }
     if let Some(tls) = find_tls(&error) {
         return untrusted(tls, side);
@@ -68,12 +68,12 @@ pub(crate) fn transport(error: reqwest::Error, side: Peer<'_>) -> Error {
     let told = match io.map(io::Error::kind) {
         Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted) => {
             Error::new(ErrorKind::Unavailable, format!("`{host}` broke the connection"))
-                .hint("its log may say why; a proxy or firewall on the way may have done it, too")
+                .with_hint("its log may say why; a proxy or firewall on the way may have done it, too")
         }
         _ if error.is_connect() && error.is_timeout() => side.no_connection_in_time(),
         _ if error.is_connect() && cause.contains("proxy authorization required") => {
             Error::new(ErrorKind::Denied, format!("the proxy on the way to `{host}` wants a login"))
-                .hint("put it into the proxy variable: http://NAME:PASSWORD@PROXY:PORT")
+                .with_hint("put it into the proxy variable: http://NAME:PASSWORD@PROXY:PORT")
         }
         _ if error.is_connect() && is_tunnel(&error) => {
             let why = io.map_or(cause.as_str(), |io| match io.kind() {
@@ -81,12 +81,12 @@ pub(crate) fn transport(error: reqwest::Error, side: Peer<'_>) -> Error {
                 _ => cause.as_str(),
             });
             Error::new(ErrorKind::Unavailable, format!("cannot reach the proxy on the way to `{host}`: {why}"))
-                .hint("look at `HTTPS_PROXY`; hosts that `NO_PROXY` names are reached without it")
+                .with_hint("look at `HTTPS_PROXY`; hosts that `NO_PROXY` names are reached without it")
         }
         _ if error.is_connect() => io.map_or_else(|| side.unreachable(&cause), |io| side.no_connection(io)),
         _ => Error::new(ErrorKind::Unavailable, format!("the exchange with `{host}` broke off: {cause}")),
     };
-    told.because(error)
+    told.with_source(error)
 }
 
 fn untrusted(tls: &rustls::Error, side: Peer<'_>) -> Error {
@@ -94,25 +94,25 @@ fn untrusted(tls: &rustls::Error, side: Peer<'_>) -> Error {
     if let rustls::Error::InvalidCertificate(why) = tls {
         let why_not = distrust(why);
         return Error::new(ErrorKind::Unavailable, format!("the certificate of `{host}` is not trusted: {why_not}"))
-            .retry(Retry::Never)
-            .hint(remedy(why, host));
+            .with_retry(Retry::Never)
+            .with_hint(remedy(why, host));
     }
-    let fail = |what: String| Error::new(ErrorKind::Unavailable, what).retry(Retry::Never);
+    let fail = |what: String| Error::new(ErrorKind::Unavailable, what).with_retry(Retry::Never);
     match tls {
         rustls::Error::InvalidMessage(_) => fail(format!("`{host}` does not speak TLS"))
-            .hint(format!("if it speaks plain http only, set `insecure = true` in [registries.\"{host}\"]")),
+            .with_hint(format!("if it speaks plain http only, set `insecure = true` in [registries.\"{host}\"]")),
         rustls::Error::AlertReceived(alert) => {
             fail(format!("`{host}` ended the TLS handshake: {}", words(&format!("{alert:?}"))))
-                .hint("it may want a client certificate: `client_cert` and `client_key` in [registries]")
+                .with_hint("it may want a client certificate: `client_cert` and `client_key` in [registries]")
         }
         rustls::Error::PeerIncompatible(_) => {
             fail(format!("`{host}` and this program have no version or cipher of TLS in common"))
-                .hint("its operator must allow TLS 1.2 with ECDHE and AES-GCM, or TLS 1.3")
+                .with_hint("its operator must allow TLS 1.2 with ECDHE and AES-GCM, or TLS 1.3")
         }
         // Broken on the way, perhaps.
         rustls::Error::PeerMisbehaved(_) | rustls::Error::DecryptError | rustls::Error::PeerSentOversizedRecord => {
             Error::new(ErrorKind::Unavailable, format!("`{host}` breaks the rules of TLS"))
-                .hint("a proxy or firewall on the way may do it")
+                .with_hint("a proxy or firewall on the way may do it")
         }
         other => Error::new(ErrorKind::Unavailable, format!("TLS with `{host}` failed: {}", plain(&other.to_string()))),
     }

@@ -41,8 +41,8 @@ impl RegistryProfile for Harbor {
 pub(crate) fn may_not_push(operation: Operation<'_>, origin: &str) -> Error {
     let (project, reason) = (project_of(operation.repository()), Reason::NoRight);
     Error::new(reason.kind(), format!("{operation}: the login from {origin} may not push to the project `{project}`"))
-        .hint(reason.remedy())
-        .because(reason)
+        .with_hint(reason.remedy())
+        .with_source(reason)
 }
 
 /// Returns true if the body of a 401 says that there is no such project.

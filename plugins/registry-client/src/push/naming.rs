@@ -52,12 +52,12 @@ impl TargetNaming {
             Self::Targets if job.targets.is_empty() => {
                 let what = format!("the rule `{}` does not say where `{}` goes", job.rule, job.source);
                 Err(Error::new(ErrorKind::Unsupported, what)
-                    .hint("give the rule a destination, or set `prefix` in [[push]]"))
+                    .with_hint("give the rule a destination, or set `prefix` in [[push]]"))
             }
             Self::Targets => Ok(job.targets.clone()),
             Self::Prefix(prefix) => {
-                let ImageRef { repository, version } = job.called();
-                Ok(vec![ImageRef { repository: prefix.before(&repository)?, version }])
+                let ImageRef { repository, reference: version } = job.called();
+                Ok(vec![ImageRef { repository: prefix.before(&repository)?, reference: version }])
             }
         }
     }

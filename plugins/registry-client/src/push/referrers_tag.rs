@@ -11,7 +11,7 @@ use std::{
 };
 
 use sealift_core::{
-    content::{Digest, ImageRef, Links, Manifest, Repository, Tag, Version, well_known},
+    content::{Digest, ImageRef, Links, Manifest, Reference, Repository, Tag, well_known},
     error::{Error, ErrorKind, Result},
 };
 use serde_json::{Value, json};
@@ -49,8 +49,8 @@ impl ReferrersTagLocks {
         if !ObservedBehavior::is_set(&registry.observed.no_subjects) || referrers.is_empty() {
             return Ok(());
         }
-        let Some(tag) = Tag::of_referrers(subject) else { return Ok(()) };
-        let image = ImageRef { repository: at.clone(), version: Version::Tag(tag) };
+        let Some(tag) = Tag::referrers_tag(subject) else { return Ok(()) };
+        let image = ImageRef { repository: at.clone(), reference: Reference::Tag(tag) };
         let turn = self.turn(&image);
         let _mine = turn.lock().await;
         let current = match manifests::get(registry, &image, Operation::CheckManifest(&image), Scopes::push(at)).await {
@@ -64,7 +64,7 @@ impl ReferrersTagLocks {
             Err(why) => {
                 let what = format!("`{image}` should list what is about `{subject}`, and {why}");
                 let hint = "remove that tag at the destination, or leave signatures behind with `referrers = false`";
-                Err(Error::new(ErrorKind::Conflict, what).hint(hint))
+                Err(Error::new(ErrorKind::Conflict, what).with_hint(hint))
             }
         }
     }
@@ -86,7 +86,7 @@ fn extended(current: Option<&Manifest>, referrers: &[&Manifest]) -> Result<Optio
     let mut added = false;
     for manifest in referrers {
         if known.iter().all(|entry| entry.digest != *manifest.digest()) {
-            entries.push(serde_json::to_value(manifest.as_referrer()).map_err(|_| "cannot be written")?);
+            entries.push(serde_json::to_value(manifest.referrer_descriptor()).map_err(|_| "cannot be written")?);
             added = true;
         }
     }

@@ -46,11 +46,11 @@ impl Registry {
 
     /// Sends a request once. Returns none if the same request is to be sent again, now that more is known.
     async fn attempt(&self, request: &Request<'_>, progress: &mut AuthProgress) -> Result<Option<Response>> {
-        let context = |error: Error| error.context(request.operation);
+        let context = |error: Error| error.with_context(request.operation);
         let repository = request.operation.repository();
         if let Some(file) = self.common.containers.conf.blocked_by(repository) {
             let what = format!("{}: `{file}` blocks it", request.operation);
-            return Err(Error::new(ErrorKind::Denied, what).hint("`blocked` of its entry there says so"));
+            return Err(Error::new(ErrorKind::Denied, what).with_hint("`blocked` of its entry there says so"));
         }
         let at = self.transport.endpoint().await.map_err(context)?;
         // A blob that is read holds a permit of its own.

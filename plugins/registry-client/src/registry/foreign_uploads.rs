@@ -41,7 +41,7 @@ impl ForeignUploads {
         let quoted = if said.text.is_empty() { String::new() } else { format!(": {}", said.text) };
         let what =
             format!("`{registry}` sends uploads on to `{other}`, which refuses them ({}{quoted})", status.as_u16());
-        let error = Error::new(ErrorKind::Denied, what).hint(format!(
+        let error = Error::new(ErrorKind::Denied, what).with_hint(format!(
             "if `{other}` is that registry itself, it is told a wrong address: look at its external URL (`external_url` of \
              Harbor, `http.host` of distribution), and whether the proxy in front of it passes on `Host`"
         ));
@@ -49,10 +49,10 @@ impl ForeignUploads {
         // Nothing that could be sent there would be a login.
         let hopeless = status == StatusCode::UNAUTHORIZED || refusals >= REFUSALS;
         if hopeless && !self.taken.load(Ordering::Relaxed) {
-            let error = error.retry(Retry::Never);
+            let error = error.with_retry(Retry::Never);
             *self.turned_away.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
             return error;
         }
-        error.retry(Retry::Soon)
+        error.with_retry(Retry::Soon)
     }
 }

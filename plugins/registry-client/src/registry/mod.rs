@@ -16,7 +16,7 @@ mod whole;
 
 use std::{num::NonZeroUsize, sync::Arc};
 
-use sealift_core::{content::Repository, login::LoginProvider, notes::Notes, secret::Secret};
+use sealift_core::{cache::Cache, content::Repository, login::LoginProvider, secret::Secret};
 
 pub(crate) use observed::{BlobCheck, ObservedBehavior};
 
@@ -38,7 +38,7 @@ pub(crate) struct Common {
     pub(crate) logins: Vec<Arc<dyn LoginProvider>>,
     /// The registries.conf of other tools, as far as it counts.
     pub(crate) containers: Arc<Containers>,
-    pub(crate) notes: Notes,
+    pub(crate) notes: Cache,
     /// Requests of one kind at once at one registry, at most.
     pub(crate) requests: Option<NonZeroUsize>,
 }

@@ -9,8 +9,8 @@ use std::{
 };
 
 use sealift_core::{
+    cache::{Cache, Namespace},
     content::{Descriptor, Digest, Repository},
-    notes::{Notes, Room},
 };
 
 use super::foreign_uploads::ForeignUploads;
@@ -20,7 +20,7 @@ use crate::operation::project_of;
 pub(crate) struct ObservedBehavior {
     /// The registry, as the key of notes.
     name: Arc<str>,
-    notes: Notes,
+    notes: Cache,
     /// HEAD of a manifest does not tell what GET does.
     pub(crate) head_is_useless: AtomicBool,
     /// It refuses lists of tags that are asked for in pages of a certain size.
@@ -68,7 +68,7 @@ pub(crate) enum BlobCheck {
 
 impl ObservedBehavior {
     /// Returns the behavior of the registry `name`, of which nothing was observed yet in this run.
-    pub(crate) fn new(name: &str, notes: Notes) -> Self {
+    pub(crate) fn new(name: &str, notes: Cache) -> Self {
         Self {
             name: name.into(),
             notes,
@@ -94,7 +94,7 @@ impl ObservedBehavior {
     /// Returns how to find out whether a repository has a blob: as learned in this run, else as noted by an earlier
     /// one. A wrong note costs requests.
     pub(crate) fn blob_check(&self) -> BlobCheck {
-        let noted = self.noted_presence.get_or_init(|| match self.notes.get(Room::Hosts, &self.name).as_deref() {
+        let noted = self.noted_presence.get_or_init(|| match self.notes.get(Namespace::Hosts, &self.name).as_deref() {
             Some(BY_MOUNT) => BlobCheck::Mount,
             Some(BY_HEAD) => BlobCheck::Head,
             _ => BlobCheck::Unknown,
@@ -123,7 +123,7 @@ impl ObservedBehavior {
             BlobCheck::Head => (2, BY_HEAD),
         };
         if self.presence.fetch_max(value, Ordering::Relaxed) < value && self.noted_presence.get() != Some(&check) {
-            self.notes.put(Room::Hosts, &self.name, note);
+            self.notes.put(Namespace::Hosts, &self.name, note);
         }
     }
 

@@ -33,7 +33,7 @@ impl Registry {
     pub(crate) fn no_room(&self, at: &Repository) -> Error {
         let (project, reason) = (project_of(at), Reason::Quota);
         let what = format!("nothing more is sent to the project `{project}` of `{}`: {reason}", self.name());
-        Error::new(reason.kind(), what).hint(reason.remedy()).because(reason)
+        Error::new(reason.kind(), what).with_hint(reason.remedy()).with_source(reason)
     }
 
     /// Returns true if a 401 has an empty challenge: the project could not be looked up.
@@ -57,8 +57,11 @@ impl Registry {
         let operation = request.operation;
         if request.method == Method::HEAD {
             let probe = self.probe(operation, request.scopes.clone());
-            let mut probed =
-                self.transport.exchange(at, &probe, authorization).await.map_err(|error| error.context(operation))?;
+            let mut probed = self
+                .transport
+                .exchange(at, &probe, authorization)
+                .await
+                .map_err(|error| error.with_context(operation))?;
             let as_before = probed.status() == StatusCode::UNAUTHORIZED && self.is_unchallenged(&probed);
             response.set_error_body(if as_before { probed.peek().await.clone() } else { ErrorBody::default() });
             probed.discard().await;

@@ -90,7 +90,7 @@ impl Registry {
             if let Some(quota) = self.pace.quota().filter(|quota| quota.left == 0) {
                 what += &format!(": of its quota {}", quota.words());
             }
-            Error::new(ErrorKind::Throttled, what).retry(Retry::After(left))
+            Error::new(ErrorKind::Throttled, what).with_retry(Retry::After(left))
         })
     }
 }

@@ -65,12 +65,12 @@ impl Attempts {
             true => Some(host.outage_pause()),
             false => asked.filter(|_| !exhausted).and_then(|_| self.own_pause()).filter(|_| host.spend()),
         };
-        own.map(|own| if matches!(failed.retry_advice(), Retry::After(_)) { Duration::ZERO } else { own })
+        own.map(|own| if matches!(failed.retry(), Retry::After(_)) { Duration::ZERO } else { own })
     }
 
     /// Returns the pause that the host asked for; none if trying again is of no use.
     fn asked(&self, failed: &Error) -> Option<Duration> {
-        match failed.retry_advice() {
+        match failed.retry() {
             Retry::Never => None,
             Retry::Soon => Some(Duration::ZERO),
             Retry::After(wait) => Some(wait).filter(|wait| *wait <= self.patience),

@@ -1,7 +1,7 @@
 //! One token for several repositories, and hosts that do not take one.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use sealift_core::stage::{Offer, Push};
+use sealift_core::stage::{Push, UploadStart};
 use sealift_testkit::{
     registry::Registry,
     token_service::{ISSUER, SERVICE, TokenService},
@@ -37,7 +37,7 @@ async fn a_mount_between_two_of_a_batch_needs_no_further_token() {
     [&a, &b].iter().for_each(|at| client.announce(at, RepositoryAccess::Push));
     let push = push_of(&client);
     send(&push, &a, &noise(100)).await.unwrap();
-    assert!(matches!(push.offer(&b, &layer(&noise(100)), Some(&a)).await.unwrap(), Offer::Mounted));
+    assert!(matches!(push.offer(&b, &layer(&noise(100)), Some(&a)).await.unwrap(), UploadStart::Mounted));
     assert_eq!(service.asked().len(), 1);
 }
 

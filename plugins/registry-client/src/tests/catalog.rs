@@ -55,7 +55,7 @@ async fn a_registry_without_a_catalog_says_so() {
     for status in [404, 405] {
         let error = error_of(status, "{}").await;
         assert_eq!(error.kind(), ErrorKind::Unsupported);
-        assert!(error.message().ends_with("it has no catalog") && error.hint_text().is_some(), "{error}");
+        assert!(error.message().ends_with("it has no catalog") && error.hint().is_some(), "{error}");
     }
 }
 
@@ -63,7 +63,7 @@ async fn a_registry_without_a_catalog_says_so() {
 async fn one_that_shows_it_to_others_only_is_explained() {
     let error = error_of(403, r#"{"errors":[{"code":"DENIED"}]}"#).await;
     assert_eq!(error.kind(), ErrorKind::Denied);
-    assert!(error.hint_text().unwrap().contains("administrators"));
+    assert!(error.hint().unwrap().contains("administrators"));
 }
 
 #[tokio::test]

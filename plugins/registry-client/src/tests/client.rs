@@ -34,7 +34,7 @@ async fn an_image_goes_there_and_back_and_is_deleted() {
     assert_eq!(client.manifest(&at).await.unwrap().bytes(), image.manifest.bytes());
     let (item, bytes) = &image.blobs[0];
     assert_eq!(client.blob(&at.repository, item).await.unwrap().read_to_end(1 << 20).await.unwrap(), *bytes);
-    client.delete_manifest(&at.repository.at(image.manifest.digest())).await.unwrap();
+    client.delete_manifest(&at.repository.with_digest(image.manifest.digest())).await.unwrap();
     assert_eq!(client.resolve(&at).await.unwrap_err().kind(), ErrorKind::NotFound);
 }
 
@@ -42,7 +42,7 @@ async fn an_image_goes_there_and_back_and_is_deleted() {
 async fn a_registry_that_does_not_delete_says_so() {
     let double = Double::start(|_| reply(405)).await;
     let client = built(&double.host(), HostConfig::default());
-    let at = repository(&double.host(), "a/b").at(&digest_of(b"x"));
+    let at = repository(&double.host(), "a/b").with_digest(&digest_of(b"x"));
     let error = client.delete_manifest(&at).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.message().starts_with(&format!("cannot delete `{at}`: ")), "{error}");
@@ -67,7 +67,7 @@ async fn a_registry_that_is_named_as_harbor_is_treated_as_one_from_the_first_req
     for (config, asked_first) in [(HostConfig::default(), "POST"), (HostConfig::default().kind("harbor"), "HEAD")] {
         let double = Double::start(|_| reply(404)).await;
         let client = built(&double.host(), config);
-        let item = Descriptor::to(well_known::OCI_LAYER_GZIP, b"x");
+        let item = Descriptor::of_bytes(well_known::OCI_LAYER_GZIP, b"x");
         let blob = Blob::from_bytes(item, "x".into());
         client.push_blob(&repository(&double.host(), "a/b"), blob).await.unwrap_err();
         assert_eq!(double.asked()[0].method, asked_first);

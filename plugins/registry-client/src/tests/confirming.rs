@@ -2,16 +2,16 @@
 
 use sealift_core::{
     error::ErrorKind,
-    stage::{Offer, Push, Slot},
+    stage::{Push, Upload, UploadStart},
 };
 use sealift_testkit::registry::Registry;
 
 use super::{double::*, setting::*};
 use bytes::Bytes;
 
-async fn slot(push: &dyn Push, host: &str, content: &Bytes) -> Box<dyn Slot> {
+async fn slot(push: &dyn Push, host: &str, content: &Bytes) -> Box<dyn Upload> {
     match push.offer(&repository(host, "a/b"), &layer(content), None).await.unwrap() {
-        Offer::Want(slot) => slot,
+        UploadStart::Upload(slot) => slot,
         _ => panic!("it is new"),
     }
 }
@@ -41,11 +41,11 @@ async fn a_real_registry_confirms_what_it_stored() {
     let (first, second) = (noise(100), noise(200));
     let slot_of_first = slot(&push, &registry.host(), &first).await;
     let at = repository(&registry.host(), "a/b");
-    assert!(!push.confirms(&at), "nobody knows yet");
-    slot_of_first.fill(blob(&first)).await.unwrap();
+    assert!(!push.verifies_digest(&at), "nobody knows yet");
+    slot_of_first.write(blob(&first)).await.unwrap();
     let slot_of_second = slot(&push, &registry.host(), &second).await;
-    assert!(push.confirms(&at));
-    slot_of_second.fill(blob(&second).unhashed()).await.unwrap();
+    assert!(push.verifies_digest(&at));
+    slot_of_second.write(blob(&second).unhashed()).await.unwrap();
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn a_real_registry_refuses_bytes_that_nobody_hashed() {
     let push = push_of(&client());
     let (promised, sent) = (noise(100), Bytes::from(vec![0; 100]));
     let rotten = sealift_core::blob::Blob::from_bytes(layer(&promised), sent).unhashed();
-    let error = slot(&push, &registry.host(), &promised).await.fill(rotten).await.unwrap_err();
+    let error = slot(&push, &registry.host(), &promised).await.write(rotten).await.unwrap_err();
     assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Corrupt, true), "{error}");
 }
 
@@ -67,16 +67,16 @@ async fn one_confirmation_that_is_missing_counts_for_the_rest_of_the_run() {
         let double = odd_at(2, odd).await;
         let (push, at) = (push_of(&client()), repository(&double.host(), "a/b"));
         let contents = [noise(10), noise(20), noise(30)];
-        slot(&push, &double.host(), &contents[0]).await.fill(blob(&contents[0])).await.unwrap();
+        slot(&push, &double.host(), &contents[0]).await.write(blob(&contents[0])).await.unwrap();
         let second = slot(&push, &double.host(), &contents[1]).await;
-        assert!(push.confirms(&at));
-        let error = second.fill(blob(&contents[1]).unhashed()).await.unwrap_err();
+        assert!(push.verifies_digest(&at));
+        let error = second.write(blob(&contents[1]).unhashed()).await.unwrap_err();
         assert!(error.message().contains(what) && error.is_retryable(), "{error}");
         // The third confirms again, and is not believed any more.
         let third = slot(&push, &double.host(), &contents[2]).await;
-        assert!(!push.confirms(&at));
-        third.fill(blob(&contents[2])).await.unwrap();
-        assert!(!push.confirms(&at));
+        assert!(!push.verifies_digest(&at));
+        third.write(blob(&contents[2])).await.unwrap();
+        assert!(!push.verifies_digest(&at));
     }
 }
 
@@ -91,11 +91,11 @@ async fn that_a_blob_stands_there_is_no_confirmation_if_the_answer_got_lost() {
     let push = push_of(&client());
     let at = repository(&double.host(), "a/b");
     let unhashed = match push.renew(&at, &layer(&noise(10))).await.unwrap() {
-        Offer::Want(slot) => slot.fill(blob(&noise(10)).unhashed()).await,
+        UploadStart::Upload(slot) => slot.write(blob(&noise(10)).unhashed()).await,
         _ => panic!("it is sent whatever stands there"),
     };
     assert!(unhashed.unwrap_err().is_retryable());
     assert_eq!(double.count("HEAD", ""), 0);
-    let Offer::Want(slot) = push.renew(&at, &layer(&noise(10))).await.unwrap() else { panic!() };
-    slot.fill(blob(&noise(10))).await.unwrap();
+    let UploadStart::Upload(slot) = push.renew(&at, &layer(&noise(10))).await.unwrap() else { panic!() };
+    slot.write(blob(&noise(10))).await.unwrap();
 }

@@ -12,7 +12,7 @@ use std::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sealift_core::{
     error::{ErrorKind, Retry},
-    stage::{Fetch, Want},
+    stage::{Fetch, ResolveMode},
 };
 
 use super::{double::*, setting::*};
@@ -46,7 +46,7 @@ async fn resolve_all(double: &Double, images: usize) -> Vec<sealift_core::error:
     let mut results = Vec::new();
     for number in 0..images {
         let image = image_at(&double.host(), &format!("a/b{number}:v1"));
-        results.push(fetch.resolve(&image, Want::Manifest).await.map(|_| ()));
+        results.push(fetch.resolve(&image, ResolveMode::Manifest).await.map(|_| ()));
     }
     results
 }
@@ -67,7 +67,7 @@ async fn a_login_that_becomes_wrong_is_tried_a_few_times_only() {
     let results = resolve_all(&double, 200).await;
     let first = results[2].as_ref().unwrap_err();
     assert_eq!(first.kind(), ErrorKind::Denied);
-    assert!(matches!(first.retry_advice(), Retry::After(_)), "it is worth another pass: {first:?}");
+    assert!(matches!(first.retry(), Retry::After(_)), "it is worth another pass: {first:?}");
     assert!(results[2..].iter().all(Result::is_err));
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(double.count("GET", "/token") <= 2 + 6, "{}", double.count("GET", "/token"));
@@ -104,7 +104,7 @@ async fn a_file_whose_login_ends_is_read_again() {
     for round in 0..3 {
         write(round);
         for _ in 0..2 {
-            fetch.resolve(&image, Want::Manifest).await.unwrap();
+            fetch.resolve(&image, ResolveMode::Manifest).await.unwrap();
         }
         // A file that was just read is not read again.
         tokio::time::sleep(Duration::from_millis(1100)).await;
@@ -122,7 +122,7 @@ async fn a_password_that_may_not_read_one_repository_is_good_for_the_others() {
     let fetch = fetch_of(&client_with(&[(&double.host(), login("bot", "secret"))], hasty()));
     for (name, is_ok) in [("a/b", true), ("x/secret", false), ("a/c", true)] {
         let image = image_at(&double.host(), &format!("{name}:v1"));
-        assert_eq!(fetch.resolve(&image, Want::Manifest).await.is_ok(), is_ok, "{name}");
+        assert_eq!(fetch.resolve(&image, ResolveMode::Manifest).await.is_ok(), is_ok, "{name}");
     }
 }
 
@@ -142,7 +142,7 @@ async fn no_helper_is_asked_for_a_registry_that_wants_no_login() {
         async move {
             let client = client_in(&[], hasty(), Path::new("/nonexistent"), env);
             let image = image_at(&double.host(), "a/b:v1");
-            assert!(fetch_of(&client).resolve(&image, Want::Manifest).await.is_err());
+            assert!(fetch_of(&client).resolve(&image, ResolveMode::Manifest).await.is_err());
             home.path().join("asked").exists()
         }
     };
@@ -180,10 +180,10 @@ async fn many_requests_with_a_login_that_ended_renew_it_once() {
     let env = [("REGISTRY_AUTH_FILE", file.to_str().unwrap())];
     let fetch = fetch_of(&client_in(&[], hasty(), Path::new("/nonexistent"), &env));
     let image = image_at(&double.host(), "a/b:v1");
-    fetch.resolve(&image, Want::Manifest).await.unwrap();
+    fetch.resolve(&image, ResolveMode::Manifest).await.unwrap();
     write("new");
     tokio::time::sleep(Duration::from_millis(1100)).await;
-    let all = (0..10).map(|_| fetch.resolve(&image, Want::Manifest));
+    let all = (0..10).map(|_| fetch.resolve(&image, ResolveMode::Manifest));
     let all = futures::future::join_all(all).await;
     assert!(all.iter().all(Result::is_ok), "{all:?}");
 }

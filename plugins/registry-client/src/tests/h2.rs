@@ -9,7 +9,7 @@ use rustls::{
 };
 use sealift_core::{
     error::ErrorKind,
-    stage::{Fetch, Push, Want},
+    stage::{Fetch, Push, ResolveMode},
 };
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -100,7 +100,8 @@ async fn a_stream_that_is_refused_or_lost_with_its_connection_is_asked_again() {
         let (ca, dir) = (Authority::new(), tempfile::tempdir().unwrap());
         let server = Server::start(&ca, move |n| if n == 1 { goes() } else { Gives::Answer(200) }).await;
         let client = client_with(&[(&server.host(), entry(&ca, &dir))], hasty());
-        let found = fetch_of(&client).resolve(&image_at(&server.host(), "a/b:v1"), Want::Manifest).await.unwrap();
+        let found =
+            fetch_of(&client).resolve(&image_at(&server.host(), "a/b:v1"), ResolveMode::Manifest).await.unwrap();
         assert_eq!(found.descriptor.digest, *empty_index().digest());
         assert_eq!(server.asked(), ["GET", "GET"]);
     }
@@ -122,7 +123,8 @@ async fn a_server_that_refuses_every_stream_is_left() {
     let (ca, dir) = (Authority::new(), tempfile::tempdir().unwrap());
     let server = Server::start(&ca, |_| Gives::Refused).await;
     let client = client_with(&[(&server.host(), entry(&ca, &dir))], hasty());
-    let error = fetch_of(&client).resolve(&image_at(&server.host(), "a/b:v1"), Want::Manifest).await.unwrap_err();
+    let error =
+        fetch_of(&client).resolve(&image_at(&server.host(), "a/b:v1"), ResolveMode::Manifest).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     assert_eq!(server.asked().len(), 5);
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use sealift_core::{
     content::{Descriptor, Digest, Repository},
     error::{ErrorKind, Retry},
-    stage::{Fetch, Offer, Push, Want},
+    stage::{Fetch, Push, ResolveMode, UploadStart},
 };
 use sealift_serve::access::RequestKind;
 use sealift_testkit::{
@@ -31,7 +31,7 @@ async fn a_blob_that_garbage_collection_marked_is_not_believed_to_be_there() {
     harbor.mark_for_gc(&digest_of(&content).to_string());
     // Not even by the very first request, which learns on its way whom it is talking to.
     assert_eq!(send(&push(&harbor), &at, &content).await.unwrap(), "sent");
-    let there = push(&harbor).has(&at, &layer(&content)).await.unwrap();
+    let there = push(&harbor).blob_exists(&at, &layer(&content)).await.unwrap();
     assert!(there, "sending it took the mark off");
 }
 
@@ -48,12 +48,12 @@ async fn a_blob_is_looked_for_where_it_shall_be_mounted_from() {
     let content = noise(1000);
     send(&push(&harbor), &from, &content).await.unwrap();
     let push = push(&harbor);
-    assert!(push.current(&image_at(&harbor.host(), "team/to:v1")).await.unwrap().is_none());
+    assert!(push.resolve(&image_at(&harbor.host(), "team/to:v1")).await.unwrap().is_none());
     // Garbage collection wants it, and takes it unless a HEAD touches it: the mount does not.
     let digest = digest_of(&content).to_string();
     harbor.set_gc(&digest, Gc::Delete);
     harbor.reset();
-    assert!(matches!(push.offer(&to, &layer(&content), Some(&from)).await.unwrap(), Offer::Mounted));
+    assert!(matches!(push.offer(&to, &layer(&content), Some(&from)).await.unwrap(), UploadStart::Mounted));
     let journal = harbor.requests();
     assert_eq!(
         (journal.count("HEAD", RequestKind::Blob), journal.count("POST", RequestKind::Upload)),
@@ -61,11 +61,11 @@ async fn a_blob_is_looked_for_where_it_shall_be_mounted_from() {
         "{journal}"
     );
     harbor.sweep();
-    assert!(push.has(&to, &layer(&content)).await.unwrap(), "it was kept");
+    assert!(push.blob_exists(&to, &layer(&content)).await.unwrap(), "it was kept");
     // What this run saw there is not looked for again.
     let third = repository(&harbor.host(), "team/third");
     harbor.reset();
-    assert!(matches!(push.offer(&third, &layer(&content), Some(&to)).await.unwrap(), Offer::Mounted));
+    assert!(matches!(push.offer(&third, &layer(&content), Some(&to)).await.unwrap(), UploadStart::Mounted));
     assert_eq!(harbor.requests().count("HEAD", RequestKind::Blob), 1, "{}", harbor.requests());
 }
 
@@ -78,8 +78,8 @@ async fn a_blob_that_is_being_swept_is_not_mounted() {
     send(&push(&harbor), &from, &content).await.unwrap();
     harbor.set_gc(&digest_of(&content).to_string(), Gc::DeleteFailed);
     let offer = push(&harbor).offer(&to, &layer(&content), Some(&from)).await.unwrap();
-    let Offer::Want(slot) = offer else { panic!("the mount was believed") };
-    slot.fill(blob(&content)).await.unwrap();
+    let UploadStart::Upload(slot) = offer else { panic!("the mount was believed") };
+    slot.write(blob(&content)).await.unwrap();
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn a_missing_project_is_told_from_a_missing_right() {
     let at = repository(&harbor.host(), "nope/app");
     let error = push(&harbor).put_manifest(&at, &empty_index()).await.unwrap_err();
     assert_eq!(Reason::of(&error), Some(Reason::NoProject), "{error}");
-    assert!(push(&harbor).current(&image_at(&harbor.host(), "nope/app:v1")).await.unwrap().is_none());
+    assert!(push(&harbor).resolve(&image_at(&harbor.host(), "nope/app:v1")).await.unwrap().is_none());
 }
 
 /// The same with patience for a host that is not well.
@@ -124,7 +124,7 @@ async fn a_database_that_is_away_for_a_moment_is_waited_for() {
     // From the start: no project is known, no login, and a token is for nobody.
     harbor.database_away(true);
     soon_back(&harbor);
-    assert_eq!(patient(&harbor, ROBOT).current(&name).await.unwrap(), None);
+    assert_eq!(patient(&harbor, ROBOT).resolve(&name).await.unwrap(), None);
     let push = patient(&harbor, ROBOT);
     send_image(&push, &name, &app).await;
     // Each kind of request meets it once: HEAD of a blob, POST, PUT of a manifest.
@@ -169,18 +169,18 @@ async fn a_database_that_stays_away_is_no_missing_project_and_no_wrong_login() {
     let client = client_with(&[(&harbor.host(), login(ROBOT.0, ROBOT.1))], hasty());
     let push = push_of(&client);
     for error in [
-        push.current(&name).await.unwrap_err(),
-        push.has(&name.repository, &layer(&noise(10))).await.unwrap_err(),
+        push.resolve(&name).await.unwrap_err(),
+        push.blob_exists(&name.repository, &layer(&noise(10))).await.unwrap_err(),
         client.check_login(&name.repository).await.unwrap_err(),
         client.grant(&name.repository).await.unwrap_err(),
     ] {
         assert_eq!(Reason::of(&error), Some(Reason::Unwell), "{error}");
-        assert_eq!((error.kind(), error.retry_advice()), (ErrorKind::Unavailable, Retry::Soon), "{error}");
+        assert_eq!((error.kind(), error.retry()), (ErrorKind::Unavailable, Retry::Soon), "{error}");
     }
-    let text = push.current(&name).await.unwrap_err().to_string();
+    let text = push.resolve(&name).await.unwrap_err().to_string();
     assert!(text.contains("cannot look up the project `team` at the moment (401: failed to connect"), "{text}");
     harbor.database_away(false);
-    assert_eq!(push.current(&name).await.unwrap(), None, "the token that was for nobody was not kept");
+    assert_eq!(push.resolve(&name).await.unwrap(), None, "the token that was for nobody was not kept");
 }
 
 #[tokio::test]
@@ -190,7 +190,7 @@ async fn a_project_that_took_something_is_not_missing() {
     let push = push(&harbor);
     send(&push, &at, &noise(100)).await.unwrap();
     harbor.remove_project("team");
-    let error = push.has(&at, &layer(&noise(200))).await.unwrap_err();
+    let error = push.blob_exists(&at, &layer(&noise(200))).await.unwrap_err();
     assert_eq!((Reason::of(&error), error.is_retryable()), (Some(Reason::Unwell), true), "{error}");
 }
 
@@ -201,12 +201,12 @@ async fn a_login_that_is_not_taken_is_asked_for_twice_and_called_wrong() {
         harbor.reset();
         let at = repository(&harbor.host(), &format!("{project}/app"));
         let push = push_of(&client_with(&[(&harbor.host(), login(who.0, who.1))], hasty()));
-        let error = push.has(&at, &layer(&noise(10))).await.unwrap_err();
+        let error = push.blob_exists(&at, &layer(&noise(10))).await.unwrap_err();
         assert!(error.to_string().contains("does not accept the login from"), "{error}");
         let tokens = || harbor.requests().iter().filter(|request| request.path.starts_with("/service/token")).count();
         assert_eq!(tokens(), 2, "{}", harbor.requests());
         // It is known then.
-        assert!(push.has(&at, &layer(&noise(20))).await.is_err());
+        assert!(push.blob_exists(&at, &layer(&noise(20))).await.is_err());
         assert_eq!(tokens(), 2, "{}", harbor.requests());
     }
 }
@@ -257,7 +257,7 @@ async fn a_full_project_gets_no_bytes_and_keeps_what_it_has() {
     };
     // On each way that Harbor asks for room: mounts, uploads, uploads at all where there is too much already.
     let mount = push(&harbor);
-    assert!(mount.current(&name).await.unwrap().is_some());
+    assert!(mount.resolve(&name).await.unwrap().is_some());
     quota(&mount.offer(&to, &layer(&big), Some(&large)).await.err().unwrap());
     let upload = push(&harbor);
     quota(&send(&upload, &to, &big).await.unwrap_err());
@@ -273,8 +273,8 @@ async fn a_full_project_gets_no_bytes_and_keeps_what_it_has() {
         (0, 0),
         "{journal}"
     );
-    assert!(matches!(upload.offer(&from, &layer(&small), None).await.unwrap(), Offer::Have));
-    assert!(matches!(upload.offer(&to, &layer(&small), Some(&from)).await.unwrap(), Offer::Mounted));
+    assert!(matches!(upload.offer(&from, &layer(&small), None).await.unwrap(), UploadStart::Present));
+    assert!(matches!(upload.offer(&to, &layer(&small), Some(&from)).await.unwrap(), UploadStart::Mounted));
     upload.tag(&image_at(&harbor.host(), "team/from:v2"), &app.manifest).await.unwrap();
 }
 
@@ -289,8 +289,10 @@ async fn a_project_that_refused_a_layer_gets_what_is_smaller_and_manifests() {
     let push = push(&harbor);
     let bring =
         async |(item, bytes): &(Descriptor, bytes::Bytes)| match push.offer(&name.repository, item, None).await? {
-            Offer::Want(slot) => slot.fill(sealift_core::blob::Blob::from_bytes(item.clone(), bytes.clone())).await,
-            Offer::Have | Offer::Mounted => Ok(()),
+            UploadStart::Upload(slot) => {
+                slot.write(sealift_core::blob::Blob::from_bytes(item.clone(), bytes.clone())).await
+            }
+            UploadStart::Present | UploadStart::Mounted => Ok(()),
         };
     for layer in layers {
         bring(layer).await.unwrap();
@@ -322,12 +324,12 @@ async fn a_missing_project_to_read_from_is_not_to_be_created() {
     let Some(harbor) = harbor_with_team().await else { return };
     let client = client_with(&[(&harbor.host(), login(ADMIN.0, ADMIN.1))], hasty());
     let name = image_at(&harbor.host(), "nope/app:v1");
-    let error = fetch_of(&client).resolve(&name, Want::Manifest).await.err().unwrap();
+    let error = fetch_of(&client).resolve(&name, ResolveMode::Manifest).await.err().unwrap();
     assert_eq!(Reason::of(&error), Some(Reason::NoProject), "{error}");
-    let hint = error.hint_text().unwrap_or_default();
+    let hint = error.hint().unwrap_or_default();
     assert!(hint.contains("check the name of the project") && !hint.contains("push"), "{hint}");
     let error = push_of(&client).put_manifest(&name.repository, &empty_index()).await.unwrap_err();
-    assert!(error.hint_text().unwrap_or_default().contains("create it in Harbor"), "{error}");
+    assert!(error.hint().unwrap_or_default().contains("create it in Harbor"), "{error}");
 }
 
 #[tokio::test]
@@ -340,14 +342,14 @@ async fn what_a_policy_bars_is_there_and_the_api_says_what_it_is() {
     let name = image_at(&harbor.host(), "team/deep/app:v1");
     send_image(&push(&harbor), &name, &app).await;
     let at = |who: (&str, &str)| push_of(&client_with(&[(&harbor.host(), login(who.0, who.1))], hasty()));
-    let found = at(("dev", "s3cret")).current(&name).await.unwrap().unwrap();
+    let found = at(("dev", "s3cret")).resolve(&name).await.unwrap().unwrap();
     assert_eq!(found.digest, *app.manifest.digest());
     // A robot that may only push is not told, and may write again.
     let robot = at(ROBOT);
-    assert_eq!(robot.current(&name).await.unwrap(), None);
-    let by_digest = name.repository.at(app.manifest.digest());
-    assert_eq!(robot.current(&by_digest).await.unwrap().unwrap().digest, *app.manifest.digest());
-    assert_eq!(robot.current(&image_at(&harbor.host(), "team/deep/app:none")).await.unwrap(), None);
+    assert_eq!(robot.resolve(&name).await.unwrap(), None);
+    let by_digest = name.repository.with_digest(app.manifest.digest());
+    assert_eq!(robot.resolve(&by_digest).await.unwrap().unwrap().digest, *app.manifest.digest());
+    assert_eq!(robot.resolve(&image_at(&harbor.host(), "team/deep/app:none")).await.unwrap(), None);
     robot.tag(&image_at(&harbor.host(), "team/deep/app:latest"), &app.manifest).await.unwrap();
     robot.tag(&image_at(&harbor.host(), "team/deep/app:latest"), &app.manifest).await.unwrap();
     // An immutable tag that stands for it already is no failure where that can be known.
@@ -361,8 +363,8 @@ async fn what_a_policy_bars_is_there_and_the_api_says_what_it_is() {
 /// Puts the blobs of an image, then its manifest by its digest.
 async fn put(push: &crate::RegistryPush, at: &Repository, image: &Image) -> sealift_core::error::Result<()> {
     for (item, bytes) in &image.blobs {
-        if let Offer::Want(slot) = push.offer(at, item, None).await? {
-            slot.fill(sealift_core::blob::Blob::from_bytes(item.clone(), bytes.clone())).await?;
+        if let UploadStart::Upload(slot) = push.offer(at, item, None).await? {
+            slot.write(sealift_core::blob::Blob::from_bytes(item.clone(), bytes.clone())).await?;
         }
     }
     push.put_manifest(at, &image.manifest).await
@@ -380,7 +382,7 @@ async fn a_manifest_that_harbor_stumbles_over_is_sent_again_and_one_that_it_cann
     let odd = artifact(sealift_core::content::well_known::OCI_CONFIG, "no json", &["layer"], &[]);
     let error = put(&push, &at, &odd).await.unwrap_err();
     assert_eq!((Reason::of(&error), error.is_retryable()), (Some(Reason::Unreadable), false), "{error}");
-    assert!(error.hint_text().unwrap().contains("its config"), "{error:?}");
+    assert!(error.hint().unwrap().contains("its config"), "{error:?}");
     assert_eq!(harbor.requests().count("PUT", RequestKind::Manifest), 3, "{}", harbor.requests());
 }
 
@@ -402,8 +404,8 @@ async fn what_does_not_say_that_it_is_about_an_image_gets_into_no_index_of_those
         put(&push, &at, manifest).await.unwrap();
     }
     let both = [&says_so.manifest, &listed_only.manifest];
-    push.relate(&at, app.manifest.digest(), &both).await.unwrap();
-    let tag = sealift_core::content::Tag::of_referrers(app.manifest.digest()).unwrap();
+    push.add_referrers(&at, app.manifest.digest(), &both).await.unwrap();
+    let tag = sealift_core::content::Tag::referrers_tag(app.manifest.digest()).unwrap();
     let client = client_with(&[(&harbor.host(), login(ADMIN.0, ADMIN.1))], hasty());
     let index = read_index(&client, &at, &tag.to_string()).await;
     assert_eq!(index, [says_so.manifest.digest().clone()]);
@@ -411,6 +413,6 @@ async fn what_does_not_say_that_it_is_about_an_image_gets_into_no_index_of_those
 
 async fn read_index(client: &Arc<crate::Client>, at: &Repository, tag: &str) -> Vec<Digest> {
     let name = image_at(at.registry(), &format!("{}:{tag}", at.path()));
-    let resolved = fetch_of(client).resolve(&name, Want::Manifest).await.unwrap();
+    let resolved = fetch_of(client).resolve(&name, ResolveMode::Manifest).await.unwrap();
     resolved.manifest.unwrap().children().map(|child| child.digest.clone()).collect()
 }

@@ -11,7 +11,7 @@ use std::{
 use futures::future::join_all;
 use sealift_core::{
     error::{ErrorKind, Retry},
-    stage::{Fetch, Offer, Push, Want},
+    stage::{Fetch, Push, ResolveMode, UploadStart},
 };
 use sealift_testkit::{
     registry::{Registry, TokenAuth, login as htpasswd_line},
@@ -39,8 +39,8 @@ async fn a_registry_behind_tokens_takes_and_gives() {
     let at = repository(&registry.host(), "a/b");
     let content = noise(1000);
     assert_eq!(send(&push, &at, &content).await.unwrap(), "sent");
-    push.tag(&at.tagged(&"v1".parse().unwrap()), &empty_index()).await.unwrap();
-    assert!(push.current(&at.tagged(&"v1".parse().unwrap())).await.unwrap().is_some());
+    push.tag(&at.with_tag(&"v1".parse().unwrap()), &empty_index()).await.unwrap();
+    assert!(push.resolve(&at.with_tag(&"v1".parse().unwrap())).await.unwrap().is_some());
     assert_eq!(service.asked().len(), 1, "one token for all that is pushed: {:?}", service.asked());
     read(&fetch_of(&client), &at, &layer(&content)).await.unwrap();
     assert_eq!(service.asked().len(), 2, "and one to pull");
@@ -52,7 +52,7 @@ async fn a_hundred_requests_at_once_ask_for_one_token() {
     let client = client_with(&[(&registry.host(), login("bot", "secret"))], hasty());
     let fetch = fetch_of(&client);
     let image = image_at(&registry.host(), "a/b:v1");
-    let all = join_all((0..100).map(|_| fetch.resolve(&image, Want::Manifest))).await;
+    let all = join_all((0..100).map(|_| fetch.resolve(&image, ResolveMode::Manifest))).await;
     assert!(all.iter().all(|one| one.as_ref().unwrap_err().kind() == ErrorKind::NotFound));
     assert_eq!(service.asked().len(), 1);
     let bare = registry.requests().iter().filter(|request| request.status == 401).count();
@@ -67,13 +67,13 @@ async fn mounting_needs_a_token_for_both_repositories() {
     let (from, to) = (repository(&registry.host(), "a/from"), repository(&registry.host(), "b/to"));
     let content = noise(1000);
     send(&push, &from, &content).await.unwrap();
-    assert!(matches!(push.offer(&to, &layer(&content), Some(&from)).await.unwrap(), Offer::Mounted));
+    assert!(matches!(push.offer(&to, &layer(&content), Some(&from)).await.unwrap(), UploadStart::Mounted));
     // Where the source may not be read, it is sent.
     service.rights(|_, repository, _| repository != "a/from");
     let client = client_with(&[(&registry.host(), login("bot", "secret"))], hasty());
     let other = repository(&registry.host(), "c/to");
     let offer = push_of(&client).offer(&other, &layer(&content), Some(&from)).await.unwrap();
-    assert!(matches!(offer, Offer::Want(_)));
+    assert!(matches!(offer, UploadStart::Upload(_)));
 }
 
 #[tokio::test]
@@ -82,12 +82,12 @@ async fn a_wrong_password_is_tried_once() {
     let client = client_with(&[(&registry.host(), login("bot", "CANARY"))], hasty());
     let fetch = fetch_of(&client);
     let images: Vec<_> = (0..50).map(|at| image_at(&registry.host(), &format!("a/b{at}:v1"))).collect();
-    let all = join_all(images.iter().map(|image| fetch.resolve(image, Want::Digest))).await;
+    let all = join_all(images.iter().map(|image| fetch.resolve(image, ResolveMode::Descriptor))).await;
     for one in all {
         let error = one.unwrap_err();
         assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Denied, false));
         assert!(error.message().contains("does not accept the login from [registries."), "{error}");
-        assert!(!format!("{error} {error:?} {:?}", error.hint_text()).contains("CANARY"));
+        assert!(!format!("{error} {error:?} {:?}", error.hint()).contains("CANARY"));
     }
     assert_eq!(service.asked().len(), 1);
 }
@@ -104,7 +104,7 @@ async fn one_forbidden_repository_does_not_spoil_the_others() {
     let failed: Vec<_> = all.iter().enumerate().filter(|(_, one)| one.is_err()).map(|(at, _)| at).collect();
     assert_eq!(failed, [7]);
     let error = all[7].as_ref().unwrap_err();
-    assert!(error.hint_text().unwrap().contains("the right to push"), "{error} {:?}", error.hint_text());
+    assert!(error.hint().unwrap().contains("the right to push"), "{error} {:?}", error.hint());
     assert_eq!(service.asked().len(), 20, "nothing is asked twice");
 }
 
@@ -112,7 +112,8 @@ async fn one_forbidden_repository_does_not_spoil_the_others() {
 async fn nobody_in_particular_gets_a_token_too() {
     let Some((registry, service)) = behind_tokens(&[("bot", "secret")]).await else { return };
     service.rights(|_, _, action| action == "pull");
-    let error = fetch_of(&client()).resolve(&image_at(&registry.host(), "a/b:v1"), Want::Digest).await.unwrap_err();
+    let error =
+        fetch_of(&client()).resolve(&image_at(&registry.host(), "a/b:v1"), ResolveMode::Descriptor).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert_eq!(service.asked()[0].user, None);
     let error = push_of(&client()).tag(&image_at(&registry.host(), "a/b:v1"), &empty_index()).await.unwrap_err();
@@ -132,7 +133,9 @@ async fn a_registry_with_passwords_takes_the_right_one() {
     assert_eq!(read(&fetch_of(&client), &at, &layer(&content)).await.unwrap(), content);
     let refused = registry.requests().iter().filter(|request| request.status == 401).count();
     assert_eq!(refused, 1, "the first request finds out what is wanted");
-    let nobody = fetch_of(&super::setting::client()).resolve(&image_at(&registry.host(), "a/b:v1"), Want::Digest).await;
+    let nobody = fetch_of(&super::setting::client())
+        .resolve(&image_at(&registry.host(), "a/b:v1"), ResolveMode::Descriptor)
+        .await;
     assert!(nobody.unwrap_err().message().contains("wants a login"));
 }
 
@@ -142,7 +145,7 @@ async fn a_wrong_password_is_shown_to_a_registry_once() {
     let client = client_with(&[(&double.host(), login("bot", "CANARY"))], hasty());
     let fetch = fetch_of(&client);
     let images: Vec<_> = (0..50).map(|at| image_at(&double.host(), &format!("a/b{at}:v1"))).collect();
-    let all = join_all(images.iter().map(|image| fetch.resolve(image, Want::Manifest))).await;
+    let all = join_all(images.iter().map(|image| fetch.resolve(image, ResolveMode::Manifest))).await;
     assert!(all.iter().all(|one| one.as_ref().unwrap_err().kind() == ErrorKind::Denied));
     assert_eq!(double.asked().iter().filter(|asked| asked.authorized()).count(), 1);
 }
@@ -183,10 +186,10 @@ async fn a_token_that_ran_out_early_is_renewed_once() {
     let fetch = fetch_of(&client());
     let image = image_at(&double.host(), "a/b:v1");
     // The first token is refused although it is fresh: asking again would bring the same.
-    assert_eq!(fetch.resolve(&image, Want::Manifest).await.unwrap_err().kind(), ErrorKind::Denied);
+    assert_eq!(fetch.resolve(&image, ResolveMode::Manifest).await.unwrap_err().kind(), ErrorKind::Denied);
     assert_eq!(double.count("GET", "/token"), 1);
     // Later it is an old one, and worth renewing.
-    assert_eq!(fetch.resolve(&image, Want::Manifest).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(fetch.resolve(&image, ResolveMode::Manifest).await.unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(double.count("GET", "/token"), 2);
 }
 
@@ -199,9 +202,9 @@ async fn harbor_answers_an_old_token_with_a_basic_challenge() {
     let client = client_with(&[(&double.host(), login("robot$x", "CANARY"))], hasty());
     let fetch = fetch_of(&client);
     let image = image_at(&double.host(), "a/b:v1");
-    assert_eq!(fetch.resolve(&image, Want::Manifest).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(fetch.resolve(&image, ResolveMode::Manifest).await.unwrap_err().kind(), ErrorKind::NotFound);
     taken.store(2, Ordering::Relaxed);
-    assert_eq!(fetch.resolve(&image, Want::Manifest).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(fetch.resolve(&image, ResolveMode::Manifest).await.unwrap_err().kind(), ErrorKind::NotFound);
     let to_registry = double.asked().into_iter().filter(|asked| !asked.path.starts_with("/token"));
     let basic =
         to_registry.filter(|asked| asked.header("authorization").is_some_and(|value| value.starts_with("Basic")));
@@ -214,7 +217,7 @@ async fn a_wider_scope_is_asked_for_when_it_is_demanded() {
     let demanded = r#",scope="repository:a/b:pull repository:proxy/a/b:pull",error="insufficient_scope""#;
     let double = own_tokens(|token, _| token == "t2", move |host, _| challenge(host, demanded)).await;
     let image = image_at(&double.host(), "a/b:v1");
-    let error = fetch_of(&client()).resolve(&image, Want::Manifest).await.unwrap_err();
+    let error = fetch_of(&client()).resolve(&image, ResolveMode::Manifest).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     let scopes: Vec<_> = double.asked().into_iter().filter(|asked| asked.path.starts_with("/token")).collect();
     assert_eq!(scopes.len(), 2);
@@ -246,7 +249,7 @@ async fn an_identity_token_is_exchanged_by_post_and_stays_out_of_urls() {
     .await;
     let client = client_with(&[(&double.host(), login("<token>", "CANARY"))], hasty());
     let image = image_at(&double.host(), "a/b:v1");
-    let error = fetch_of(&client).resolve(&image, Want::Manifest).await.unwrap_err();
+    let error = fetch_of(&client).resolve(&image, ResolveMode::Manifest).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     let asked = double.asked().into_iter().find(|asked| asked.path == "/token").unwrap();
     let form = String::from_utf8(asked.body).unwrap();
@@ -271,7 +274,8 @@ async fn odd_answers_of_a_token_service_are_readable_errors() {
         })
         .await;
         let client = client_with(&[(&double.host(), login("bot", "CANARY"))], hasty());
-        let error = fetch_of(&client).resolve(&image_at(&double.host(), "a/b:v1"), Want::Digest).await.unwrap_err();
+        let error =
+            fetch_of(&client).resolve(&image_at(&double.host(), "a/b:v1"), ResolveMode::Descriptor).await.unwrap_err();
         assert!(error.message().contains(said), "{error}");
         assert!(!error.message().contains("CANARY"));
     }
@@ -291,7 +295,8 @@ async fn a_token_service_that_stumbles_is_asked_again() {
         }
     })
     .await;
-    let error = fetch_of(&client()).resolve(&image_at(&double.host(), "a/b:v1"), Want::Manifest).await.unwrap_err();
+    let error =
+        fetch_of(&client()).resolve(&image_at(&double.host(), "a/b:v1"), ResolveMode::Manifest).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert_eq!(double.count("GET", "/token"), 3);
 }
@@ -304,8 +309,8 @@ async fn a_token_service_that_is_down_is_asked_four_times_and_not_four_times_fiv
     })
     .await;
     let fetch = fetch_of(&client());
-    let error = fetch.resolve(&image_at(&double.host(), "a/b:v1"), Want::Manifest).await.unwrap_err();
-    assert_eq!((error.kind(), error.retry_advice()), (ErrorKind::Unavailable, Retry::Soon), "{error}");
+    let error = fetch.resolve(&image_at(&double.host(), "a/b:v1"), ResolveMode::Manifest).await.unwrap_err();
+    assert_eq!((error.kind(), error.retry()), (ErrorKind::Unavailable, Retry::Soon), "{error}");
     assert_eq!(double.count("GET", "/token"), 4);
 }
 
@@ -320,7 +325,7 @@ async fn a_real_token_that_runs_out_is_renewed_before_it_does() {
     push.tag(&image, &empty_index()).await.unwrap();
     // distribution allows a minute of leeway only for `nbf`; `exp` is exact.
     tokio::time::sleep(Duration::from_millis(2100)).await;
-    assert!(push.current(&image).await.unwrap().is_some());
+    assert!(push.resolve(&image).await.unwrap().is_some());
     assert!((1..=2).contains(&service.asked().len()), "{:?}", service.asked());
 }
 
@@ -341,7 +346,7 @@ async fn a_registry_that_hides_from_strangers_is_asked_what_it_wants() {
         let client = client_with(&[(&double.host(), login("bot", "secret"))], hasty());
         let fetch = fetch_of(&client);
         for name in ["a/b:v1", "c/d:v1"] {
-            fetch.resolve(&image_at(&double.host(), name), Want::Manifest).await.unwrap();
+            fetch.resolve(&image_at(&double.host(), name), ResolveMode::Manifest).await.unwrap();
         }
         let asked: Vec<_> = double.asked().into_iter().map(|asked| asked.path).collect();
         let (first, second) = ("/v2/a/b/manifests/v1", "/v2/c/d/manifests/v1");
@@ -352,10 +357,12 @@ async fn a_registry_that_hides_from_strangers_is_asked_what_it_wants() {
 #[tokio::test]
 async fn who_has_no_login_is_not_introduced() {
     let double = shy(404).await;
-    let error = fetch_of(&client()).resolve(&image_at(&double.host(), "a/b:v1"), Want::Manifest).await.unwrap_err();
+    let error =
+        fetch_of(&client()).resolve(&image_at(&double.host(), "a/b:v1"), ResolveMode::Manifest).await.unwrap_err();
     assert_eq!((error.kind(), double.asked().len()), (ErrorKind::NotFound, 1));
     // A 401 that does not say what it wants is asked about, but there is nothing to show.
     let double = shy(401).await;
-    let error = fetch_of(&client()).resolve(&image_at(&double.host(), "a/b:v1"), Want::Manifest).await.unwrap_err();
+    let error =
+        fetch_of(&client()).resolve(&image_at(&double.host(), "a/b:v1"), ResolveMode::Manifest).await.unwrap_err();
     assert_eq!((error.kind(), double.asked().len()), (ErrorKind::Denied, 2));
 }

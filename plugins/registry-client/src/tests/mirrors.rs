@@ -2,7 +2,7 @@
 
 use sealift_core::{
     error::ErrorKind,
-    stage::{Fetch, Push, Want},
+    stage::{Fetch, Push, ResolveMode},
 };
 
 use super::{double::*, setting::*};
@@ -31,7 +31,7 @@ async fn mirrors_are_asked_in_order_and_the_place_itself_last() {
     let conf = mirrored(&own.host(), &[&empty.host(), &format!("{}/hub", full.host())]);
     let fetch = fetch_of(&client_following(&conf));
     let image = image_at(&own.host(), "a/b:v1");
-    let found = fetch.resolve(&image, Want::Manifest).await.unwrap();
+    let found = fetch.resolve(&image, ResolveMode::Manifest).await.unwrap();
     assert_eq!((found.image, found.descriptor.digest), (image.clone(), empty_index().digest().clone()));
     assert_eq!(read(&fetch, &image.repository, &layer(&noise(10))).await.unwrap(), noise(10));
     assert_eq!((empty.asked().len(), full.asked().len(), own.asked().len()), (1, 2, 0), "the one that answered stays");
@@ -41,8 +41,8 @@ async fn mirrors_are_asked_in_order_and_the_place_itself_last() {
 async fn where_no_mirror_has_it_the_place_itself_is_asked_and_all_are_told() {
     let (empty, own) = (having("/none").await, having("/v2/a/b").await);
     let fetch = fetch_of(&client_following(&mirrored(&own.host(), &[&empty.host()])));
-    fetch.resolve(&image_at(&own.host(), "a/b:v1"), Want::Manifest).await.unwrap();
-    let error = fetch.resolve(&image_at(&own.host(), "c/d:v1"), Want::Manifest).await.unwrap_err();
+    fetch.resolve(&image_at(&own.host(), "a/b:v1"), ResolveMode::Manifest).await.unwrap();
+    let error = fetch.resolve(&image_at(&own.host(), "c/d:v1"), ResolveMode::Manifest).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.message().contains(&own.host()) && error.message().contains(&empty.host()), "{error}");
 }
@@ -53,10 +53,10 @@ async fn names_lead_to_their_location_for_reading_and_listing_but_not_for_writin
     let conf = format!("[[registry]]\nprefix = \"localhost:1/q\"\nlocation = \"{}/quay\"\n", place.host());
     let client = client_following(&conf);
     let image = image_at("localhost:1", "q/a/b:v1");
-    fetch_of(&client).resolve(&image, Want::Digest).await.unwrap();
+    fetch_of(&client).resolve(&image, ResolveMode::Descriptor).await.unwrap();
     assert_eq!(client.tags(&image.repository).await.unwrap().tags.len(), 1);
     let asked = place.asked().len();
-    push_of(&client).current(&image).await.unwrap_err();
+    push_of(&client).resolve(&image).await.unwrap_err();
     assert_eq!(place.asked().len(), asked);
 }
 
@@ -67,14 +67,14 @@ async fn what_is_blocked_is_neither_read_nor_written_and_its_mirrors_are_read() 
     let client = client_following(&blocked);
     let image = image_at(&own.host(), "a/b:v1");
     for error in [
-        fetch_of(&client).resolve(&image, Want::Manifest).await.unwrap_err(),
-        push_of(&client).current(&image).await.unwrap_err(),
+        fetch_of(&client).resolve(&image, ResolveMode::Manifest).await.unwrap_err(),
+        push_of(&client).resolve(&image).await.unwrap_err(),
         client.tags(&image.repository).await.unwrap_err(),
     ] {
         assert!(error.message().contains("blocks it") && !error.is_retryable(), "{error}");
     }
     let client = client_following(&format!("{blocked}[[registry.mirror]]\nlocation = \"{}\"\n", mirror.host()));
-    fetch_of(&client).resolve(&image, Want::Manifest).await.unwrap();
+    fetch_of(&client).resolve(&image, ResolveMode::Manifest).await.unwrap();
     client.tags(&image.repository).await.unwrap();
     assert!(own.asked().is_empty());
 }

@@ -3,7 +3,7 @@
 use sealift_core::{
     content::{Manifest, Tag, well_known},
     error::ErrorKind,
-    stage::{Fetch, Push, Want},
+    stage::{Fetch, Push, ResolveMode},
 };
 use sealift_serve::access::RequestKind;
 use sealift_testkit::registry::Registry;
@@ -101,7 +101,7 @@ async fn where_head_does_not_tell_get_does() {
         let fetch = fetch_of(&client());
         let image = image_at(&double.host(), "a/b:v1");
         for _ in 0..2 {
-            assert_eq!(fetch.resolve(&image, Want::Digest).await.unwrap().descriptor.digest, digest);
+            assert_eq!(fetch.resolve(&image, ResolveMode::Descriptor).await.unwrap().descriptor.digest, digest);
         }
         assert_eq!(double.count("HEAD", ""), 1, "it is not asked by HEAD again");
     }
@@ -111,7 +111,7 @@ async fn where_head_does_not_tell_get_does() {
 async fn a_destination_that_head_does_not_tell_about_is_not_taken_for_empty() {
     let digest = empty_index().digest().clone();
     let double = Double::start(move |asked| if asked.method == "HEAD" { reply(405) } else { index() }).await;
-    let found = push_of(&client()).current(&image_at(&double.host(), "a/b:v1")).await.unwrap();
+    let found = push_of(&client()).resolve(&image_at(&double.host(), "a/b:v1")).await.unwrap();
     assert_eq!(found.unwrap().digest, digest);
 }
 
@@ -146,7 +146,7 @@ async fn odd_manifests_are_refused_with_their_reason() {
     ] {
         let double = Double::start(move |_| answer.clone()).await;
         let image = image_at(&double.host(), "a/b:v1");
-        let error = fetch_of(&client()).resolve(&image, Want::Manifest).await.unwrap_err();
+        let error = fetch_of(&client()).resolve(&image, ResolveMode::Manifest).await.unwrap_err();
         assert!(error.message().contains(said), "{error}");
         assert!(!error.is_retryable());
     }
@@ -166,7 +166,7 @@ fn chunked(body: &[u8]) -> Vec<u8> {
 #[tokio::test]
 async fn every_type_of_manifest_is_accepted_in_one_line() {
     let double = Double::start(|_| index()).await;
-    fetch_of(&client()).resolve(&image_at(&double.host(), "a/b:v1"), Want::Manifest).await.unwrap();
+    fetch_of(&client()).resolve(&image_at(&double.host(), "a/b:v1"), ResolveMode::Manifest).await.unwrap();
     let asked = &double.asked()[0];
     let accept = asked.header("accept").unwrap();
     assert!(well_known::MANIFESTS.iter().all(|media_type| accept.contains(media_type.as_str())), "{accept}");
@@ -182,7 +182,7 @@ async fn a_path_may_stand_before_the_api() {
             .await;
     let entry = crate::RegistryConfig { path_prefix: Some("/repository/docker/".to_owned()), ..Default::default() };
     let client = client_with(&[(&double.host(), entry)], hasty());
-    fetch_of(&client).resolve(&image_at(&double.host(), "a/b:v1"), Want::Manifest).await.unwrap();
+    fetch_of(&client).resolve(&image_at(&double.host(), "a/b:v1"), ResolveMode::Manifest).await.unwrap();
 }
 
 #[tokio::test]
@@ -198,7 +198,7 @@ async fn requests_are_counted_by_host_and_method() {
     assert_eq!(registry.requests().of_kind(RequestKind::Ping), 0, "nobody is asked beforehand");
     let tallies = client.tallies();
     let [tally] = &tallies[..] else { panic!("{tallies:?}") };
-    assert_eq!((tally.of.as_str(), tally.get("put"), tally.get("requests")), (host.as_str(), 1, stats.total()));
+    assert_eq!((tally.subject.as_str(), tally.get("put"), tally.get("requests")), (host.as_str(), 1, stats.total()));
 }
 
 /// distribution 3 with `maxtags` below what is asked for, and a gateway that knows no parameters.

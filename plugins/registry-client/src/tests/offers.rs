@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use sealift_core::{
+    cache::Namespace,
     error::ErrorKind,
-    notes::Room,
-    stage::{Known, Offer, Push},
+    stage::{Push, RepositoryTags, UploadStart},
 };
 use sealift_testkit::book::Book;
 
@@ -43,7 +43,7 @@ async fn a_large_blob_that_could_not_be_mounted_from_elsewhere_is_looked_for() {
     let double = never_mounting(LARGE).await;
     let (at, from) = (repository(&double.host(), "a/b"), repository(&double.host(), "c/d"));
     let offer = push_of(&client()).offer(&at, &layer(&noise(LARGE)), Some(&from)).await.unwrap();
-    assert!(matches!(offer, Offer::Have));
+    assert!(matches!(offer, UploadStart::Present));
 }
 
 #[tokio::test]
@@ -51,7 +51,7 @@ async fn nothing_is_looked_for_in_a_repository_that_does_not_exist_yet() {
     let double = never_mounting(1).await;
     let push = push_of(&client());
     let at = repository(&double.host(), "a/b");
-    assert!(matches!(push.survey(&at).await.unwrap(), Known::Nothing));
+    assert!(matches!(push.survey(&at).await.unwrap(), RepositoryTags::Empty));
     assert_eq!(send(&push, &at, &noise(LARGE)).await.unwrap(), "sent");
     assert_eq!(double.count("HEAD", ""), 0);
 }
@@ -71,14 +71,14 @@ async fn how_a_host_is_asked_is_known_to_the_next_run() {
 async fn a_wrong_note_costs_a_request_and_no_bytes() {
     for (note, has) in [("blobs are found by mounting", LARGE), ("nonsense", LARGE), ("", LARGE)] {
         let (book, double) = (Book::new(), never_mounting(has).await);
-        book.notes().put(Room::Hosts, &double.host(), note.as_bytes());
+        book.notes().put(Namespace::Hosts, &double.host(), note.as_bytes());
         let push = push_of(&client_noting(&[], book.notes()));
         assert_eq!(send(&push, &repository(&double.host(), "a/b"), &noise(has)).await.unwrap(), "have", "{note}");
         assert_eq!(double.asked().len(), 2, "{note}");
     }
     // A host that was said to tell by HEAD, and does.
     let (book, double) = (Book::new(), never_mounting(10).await);
-    book.notes().put(Room::Hosts, &double.host(), b"blobs are found by HEAD");
+    book.notes().put(Namespace::Hosts, &double.host(), b"blobs are found by HEAD");
     let push = push_of(&client_noting(&[], book.notes()));
     assert_eq!(send(&push, &repository(&double.host(), "a/b"), &noise(20)).await.unwrap(), "sent");
     assert_eq!(double.count("HEAD", ""), 1);
@@ -99,7 +99,7 @@ async fn a_mount_that_is_refused_by_rights_is_not_asked_for_again() {
         let (at, from) = (repository(&double.host(), "a/b"), repository(&double.host(), "c/d"));
         for length in 1..5 {
             let offer = push.offer(&at, &layer(&noise(length)), Some(&from)).await.unwrap();
-            assert!(matches!(offer, Offer::Want(_)), "{status}");
+            assert!(matches!(offer, UploadStart::Upload(_)), "{status}");
         }
         assert_eq!(double.count("POST", "from=c"), 1, "{status}");
     }
@@ -121,7 +121,7 @@ async fn uploads_that_another_host_refuses_are_not_tried_without_end() {
         for blob in 0..20_u8 {
             let error = send(&push, &at, &Bytes::from(vec![blob; 10])).await.unwrap_err();
             assert!(error.message().contains(&format!("`{}` sends uploads on to `{}`", double.host(), other.host())));
-            assert!(error.hint_text().unwrap().contains("external URL"), "{error}");
+            assert!(error.hint().unwrap().contains("external URL"), "{error}");
             assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Denied, usize::from(blob) + 1 < least));
         }
         assert_eq!(other.asked().len(), least, "{status}");

@@ -7,7 +7,7 @@ use std::{
 
 use sealift_core::{
     error::{ErrorKind, Retry},
-    stage::{Fetch, Push, Want},
+    stage::{Fetch, Push, ResolveMode},
 };
 
 use super::{double::*, setting::*};
@@ -31,7 +31,8 @@ fn index() -> Reply {
 async fn a_server_that_stumbles_is_asked_again() {
     for status in [408, 425, 500, 502, 503, 504, 522] {
         let double = reluctant(2, move || reply(status)).await;
-        let found = fetch_of(&client()).resolve(&image_at(&double.host(), "a/b:v1"), Want::Manifest).await.unwrap();
+        let found =
+            fetch_of(&client()).resolve(&image_at(&double.host(), "a/b:v1"), ResolveMode::Manifest).await.unwrap();
         assert_eq!(found.descriptor.digest, *empty_index().digest(), "{status}");
         assert_eq!(double.asked().len(), 3, "{status}");
     }
@@ -40,9 +41,9 @@ async fn a_server_that_stumbles_is_asked_again() {
 #[tokio::test]
 async fn a_connection_that_breaks_is_made_again() {
     let double = reluctant(2, hang_up).await;
-    fetch_of(&client()).resolve(&image_at(&double.host(), "a/b:v1"), Want::Digest).await.unwrap();
+    fetch_of(&client()).resolve(&image_at(&double.host(), "a/b:v1"), ResolveMode::Descriptor).await.unwrap();
     let double = reluctant(1, || index().cut(10)).await;
-    fetch_of(&client()).resolve(&image_at(&double.host(), "a/b:v1"), Want::Manifest).await.unwrap();
+    fetch_of(&client()).resolve(&image_at(&double.host(), "a/b:v1"), ResolveMode::Manifest).await.unwrap();
     assert_eq!(double.asked().len(), 2);
 }
 
@@ -50,17 +51,23 @@ async fn a_connection_that_breaks_is_made_again() {
 async fn an_answer_that_does_not_come_is_not_awaited_for_ever() {
     let double = reluctant(1, || index().late(Duration::from_secs(3600))).await;
     let timing = Timing { response: Duration::from_millis(200), ..hasty() };
-    fetch_of(&client_with(&[], timing)).resolve(&image_at(&double.host(), "a/b:v1"), Want::Manifest).await.unwrap();
+    fetch_of(&client_with(&[], timing))
+        .resolve(&image_at(&double.host(), "a/b:v1"), ResolveMode::Manifest)
+        .await
+        .unwrap();
     let double = reluctant(1, || index().stall(10)).await;
     let timing = Timing { idle_read: Duration::from_millis(200), ..hasty() };
-    fetch_of(&client_with(&[], timing)).resolve(&image_at(&double.host(), "a/b:v1"), Want::Manifest).await.unwrap();
+    fetch_of(&client_with(&[], timing))
+        .resolve(&image_at(&double.host(), "a/b:v1"), ResolveMode::Manifest)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
 async fn final_answers_are_final() {
     for status in [400, 403, 404, 405, 409, 413, 501] {
         let double = reluctant(100, move || reply(status)).await;
-        let resolved = fetch_of(&client()).resolve(&image_at(&double.host(), "a/b:v1"), Want::Manifest).await;
+        let resolved = fetch_of(&client()).resolve(&image_at(&double.host(), "a/b:v1"), ResolveMode::Manifest).await;
         assert!(!resolved.unwrap_err().is_retryable());
         assert_eq!(double.asked().len(), 1, "{status}");
     }
@@ -71,12 +78,12 @@ async fn a_host_that_is_down_is_left_alone_after_a_while_and_others_are_not() {
     let (down, up) = (reluctant(usize::MAX, || reply(503)).await, reluctant(0, hang_up).await);
     let fetch = fetch_of(&client());
     for _ in 0..20 {
-        let error = fetch.resolve(&image_at(&down.host(), "a/b:v1"), Want::Manifest).await.unwrap_err();
-        assert_eq!((error.kind(), error.retry_advice()), (ErrorKind::Unavailable, Retry::Soon), "{error}");
+        let error = fetch.resolve(&image_at(&down.host(), "a/b:v1"), ResolveMode::Manifest).await.unwrap_err();
+        assert_eq!((error.kind(), error.retry()), (ErrorKind::Unavailable, Retry::Soon), "{error}");
     }
     let asked = down.asked().len();
     assert!((20..=55).contains(&asked), "20 requests and 30 repeats on credit, not 100: {asked}");
-    fetch.resolve(&image_at(&up.host(), "a/b:v1"), Want::Manifest).await.unwrap();
+    fetch.resolve(&image_at(&up.host(), "a/b:v1"), ResolveMode::Manifest).await.unwrap();
 }
 
 #[tokio::test]
@@ -88,7 +95,7 @@ async fn a_throttling_host_gets_its_pause_from_everybody() {
     .await;
     let fetch = fetch_of(&client());
     let image = image_at(&double.host(), "a/b:v1");
-    let all = futures::future::join_all((0..10).map(|_| fetch.resolve(&image, Want::Manifest))).await;
+    let all = futures::future::join_all((0..10).map(|_| fetch.resolve(&image, ResolveMode::Manifest))).await;
     assert!(all.into_iter().all(|one| one.is_ok()));
     assert!(start.elapsed() >= Duration::from_secs(1));
     assert_eq!(double.asked().len(), 1 + 10, "one is told, and nobody else asks before the pause is over");
@@ -99,10 +106,10 @@ async fn a_pause_that_is_too_long_is_told_at_once() {
     let double = reluctant(usize::MAX, || reply(429).header("retry-after", 9999).body("<html>calm down</html>")).await;
     let fetch = fetch_of(&client());
     let image = image_at(&double.host(), "a/b:v1");
-    let error = fetch.resolve(&image, Want::Manifest).await.unwrap_err();
+    let error = fetch.resolve(&image, ResolveMode::Manifest).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Throttled);
-    assert_eq!(error.retry_advice(), Retry::After(Duration::from_secs(3600)), "clamped: nobody is believed for longer");
-    let error = fetch.resolve(&image, Want::Manifest).await.unwrap_err();
+    assert_eq!(error.retry(), Retry::After(Duration::from_secs(3600)), "clamped: nobody is believed for longer");
+    let error = fetch.resolve(&image, ResolveMode::Manifest).await.unwrap_err();
     assert!(error.message().contains("asked us to wait for"), "{error}");
     assert_eq!(double.asked().len(), 1, "the gate is closed for everybody");
 }
@@ -147,10 +154,10 @@ async fn a_quota_that_is_used_up_is_not_asked_for_more() {
     .await;
     let fetch = fetch_of(&client());
     let image = image_at(&double.host(), "a/b:v1");
-    fetch.resolve(&image, Want::Manifest).await.unwrap();
-    let error = fetch.resolve(&image, Want::Manifest).await.unwrap_err();
+    fetch.resolve(&image, ResolveMode::Manifest).await.unwrap();
+    let error = fetch.resolve(&image, ResolveMode::Manifest).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Throttled);
-    assert!(matches!(error.retry_advice(), Retry::After(wait) if wait > Duration::from_secs(990)), "{error:?}");
+    assert!(matches!(error.retry(), Retry::After(wait) if wait > Duration::from_secs(990)), "{error:?}");
     assert!(error.message().contains(&double.host()), "{error}");
     assert!(error.message().contains("of its quota 0 of 100 in 6 h are left, more in 17 min"), "{error}");
     assert_eq!(double.asked().len(), 1, "what would be refused is not asked for");
@@ -164,11 +171,12 @@ async fn a_quota_without_an_end_is_named_when_it_bites() {
         told(reply(429).header("retry-after", 600).body("<html>slow down</html>"))
     })
     .await;
-    let error = fetch_of(&client()).resolve(&image_at(&double.host(), "a/b:v1"), Want::Manifest).await.unwrap_err();
+    let error =
+        fetch_of(&client()).resolve(&image_at(&double.host(), "a/b:v1"), ResolveMode::Manifest).await.unwrap_err();
     let said = error.message();
     assert!(said.contains("127.0.0.1") && said.contains("asks for fewer requests"), "{said}");
     assert!(said.contains("of its quota 0 of 100 in 6 h are left, it opens again in 10 min"), "{said}");
-    assert!(error.hint_text().unwrap().contains("log in"), "{error:?}");
+    assert!(error.hint().unwrap().contains("log in"), "{error:?}");
 }
 
 #[tokio::test]
@@ -179,10 +187,10 @@ async fn a_host_that_is_away_for_a_while_is_waited_for_by_all_who_ask() {
     let timing = patient(Duration::from_millis(50), Duration::from_secs(20));
     let fetch = fetch_of(&client_with(&[], timing));
     let image = image_at(&double.host(), "a/b:v1");
-    fetch.resolve(&image, Want::Manifest).await.unwrap();
+    fetch.resolve(&image, ResolveMode::Manifest).await.unwrap();
     tokio::time::sleep_until((start + Duration::from_millis(200)).into()).await;
     // Many more repeats than one request or the budget of a dead host would allow.
-    let all = futures::future::join_all((0..50).map(|_| fetch.resolve(&image, Want::Manifest))).await;
+    let all = futures::future::join_all((0..50).map(|_| fetch.resolve(&image, ResolveMode::Manifest))).await;
     assert!(all.iter().all(Result::is_ok), "{:?}", all.iter().find(|one| one.is_err()));
     assert!(double.asked().len() > 150, "{}", double.asked().len());
 }

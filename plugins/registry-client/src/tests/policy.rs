@@ -2,7 +2,7 @@
 
 use sealift_core::{
     error::ErrorKind,
-    stage::{Fetch, Push, Want},
+    stage::{Fetch, Push, ResolveMode},
 };
 
 use super::{double::*, setting::*};
@@ -51,7 +51,8 @@ async fn a_redirect_within_the_registry_keeps_them() {
 #[tokio::test]
 async fn redirects_end() {
     let registry = Double::start(|_| reply(302).header("location", "/again")).await;
-    let error = fetch_of(&client()).resolve(&image_at(&registry.host(), "a/b:v1"), Want::Manifest).await.unwrap_err();
+    let error =
+        fetch_of(&client()).resolve(&image_at(&registry.host(), "a/b:v1"), ResolveMode::Manifest).await.unwrap_err();
     assert!(error.message().contains("redirects more than 10 times"), "{error}");
     assert_eq!(registry.asked().len(), 11);
 }
@@ -61,8 +62,10 @@ async fn bad_redirects_are_refused_and_named() {
     for location in ["file:///etc/passwd", "http://169.254.169.254/latest", "http://u:CANARY@127.0.0.1/", "gopher://x"]
     {
         let registry = Double::start(move |_| reply(307).header("location", location)).await;
-        let error =
-            fetch_of(&client()).resolve(&image_at(&registry.host(), "a/b:v1"), Want::Manifest).await.unwrap_err();
+        let error = fetch_of(&client())
+            .resolve(&image_at(&registry.host(), "a/b:v1"), ResolveMode::Manifest)
+            .await
+            .unwrap_err();
         assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Denied, false), "{location}: {error}");
         assert!(error.message().contains("which is refused") && !error.message().contains("CANARY"), "{error}");
         assert_eq!(registry.asked().len(), 1, "what is refused is not asked for again");
@@ -144,7 +147,7 @@ async fn a_realm_where_it_must_not_be_gets_no_password() {
         })
         .await;
         let image = image_at(&registry.host(), "a/b:v1");
-        let error = fetch_of(&logged_in(&registry)).resolve(&image, Want::Digest).await.unwrap_err();
+        let error = fetch_of(&logged_in(&registry)).resolve(&image, ResolveMode::Descriptor).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Denied, "{realm}: {error}");
         assert!(error.message().contains("asks for credentials to be sent to"), "{error}");
         assert!(registry.asked().iter().all(|asked| !asked.authorized()));
@@ -198,7 +201,7 @@ async fn nothing_secret_is_shown_anywhere() {
     let mut shown = format!("{client:?} {:?} {:?}", push_of(&client), fetch_of(&client));
     let mut errors = vec![
         send(&push_of(&client), &at, &noise(10)).await.unwrap_err(),
-        fetch_of(&client).resolve(&image_at(&registry.host(), "a/b:v1"), Want::Manifest).await.unwrap_err(),
+        fetch_of(&client).resolve(&image_at(&registry.host(), "a/b:v1"), ResolveMode::Manifest).await.unwrap_err(),
         push_of(&client).tag(&image_at(&registry.host(), "a/b:v1"), &empty_index()).await.unwrap_err(),
     ];
     drop(store);
@@ -209,7 +212,7 @@ async fn nothing_secret_is_shown_anywhere() {
             shown += &format!("{error} {error:?} ");
             next = error.source();
         }
-        shown += error.hint_text().unwrap_or_default();
+        shown += error.hint().unwrap_or_default();
     }
     assert!(!shown.contains("CANARY"), "{shown}");
     assert!(!shown.contains(&base64_of("bot:CANARY")), "{shown}");

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use sealift_core::{
     content::{Descriptor, Tag, well_known},
     error::ErrorKind,
-    stage::{Fetch, Known, Offer, Push, Want},
+    stage::{Fetch, Push, RepositoryTags, ResolveMode, UploadStart},
 };
 use sealift_serve::access::RequestKind;
 use sealift_testkit::{
@@ -21,13 +21,13 @@ async fn an_image_comes_back_as_it_was_sent() {
     let (arm, amd) = (image("linux/arm64", &["a", "shared"]), image("linux/amd64", &["b", "shared"]));
     let whole = index(&[("linux/arm64", &arm), ("linux/amd64", &amd)]);
     let at = image_at(&registry.host(), "team/app:v1");
-    assert!(push.current(&at).await.unwrap().is_none());
+    assert!(push.resolve(&at).await.unwrap().is_none());
     send_image(&push, &at, &whole).await;
 
-    let by_head = fetch.resolve(&at, Want::Digest).await.unwrap();
+    let by_head = fetch.resolve(&at, ResolveMode::Descriptor).await.unwrap();
     assert!(by_head.manifest.is_none());
     assert_eq!(by_head.descriptor, whole.manifest.descriptor());
-    let by_get = fetch.resolve(&at, Want::Manifest).await.unwrap();
+    let by_get = fetch.resolve(&at, ResolveMode::Manifest).await.unwrap();
     assert_eq!(by_get.manifest.unwrap().bytes(), whole.manifest.bytes());
     for part in [&arm, &amd] {
         let read_back = fetch.manifest(&at.repository, &part.manifest.descriptor()).await.unwrap();
@@ -36,7 +36,7 @@ async fn an_image_comes_back_as_it_was_sent() {
             assert_eq!(read(&fetch, &at.repository, item).await.unwrap(), *bytes);
         }
     }
-    assert_eq!(push.current(&at).await.unwrap().unwrap().digest, *whole.manifest.digest());
+    assert_eq!(push.resolve(&at).await.unwrap().unwrap().digest, *whole.manifest.digest());
 }
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn a_blob_costs_one_post_and_one_put_and_one_get() {
     let client = client();
     let (push, fetch) = (push_of(&client), fetch_of(&client));
     let at = repository(&registry.host(), "a/b");
-    assert!(matches!(push.survey(&at).await.unwrap(), Known::Nothing));
+    assert!(matches!(push.survey(&at).await.unwrap(), RepositoryTags::Empty));
     // The first blob of a run also finds out how the registry answers.
     send(&push, &at, &noise(10)).await.unwrap();
     let content = noise(300_000);
@@ -79,14 +79,14 @@ async fn what_another_repository_has_is_mounted() {
     let (from, to) = (repository(&registry.host(), "a/from"), repository(&registry.host(), "b/to"));
     let content = noise(1000);
     send(&push, &from, &content).await.unwrap();
-    assert!(!push.has(&to, &layer(&content)).await.unwrap());
+    assert!(!push.blob_exists(&to, &layer(&content)).await.unwrap());
     let offer = push.offer(&to, &layer(&content), Some(&from)).await.unwrap();
-    assert!(matches!(offer, Offer::Mounted));
-    assert!(push.has(&to, &layer(&content)).await.unwrap());
+    assert!(matches!(offer, UploadStart::Mounted));
+    assert!(push.blob_exists(&to, &layer(&content)).await.unwrap());
     let elsewhere = noise(1001);
     let offer = push.offer(&to, &layer(&elsewhere), Some(&from)).await.unwrap();
-    let Offer::Want(slot) = offer else { panic!("nobody has it") };
-    slot.fill(blob(&elsewhere)).await.unwrap();
+    let UploadStart::Upload(slot) = offer else { panic!("nobody has it") };
+    slot.write(blob(&elsewhere)).await.unwrap();
     assert_eq!(read(&fetch_of(&client), &to, &layer(&elsewhere)).await.unwrap(), elsewhere);
 }
 
@@ -110,11 +110,11 @@ async fn a_blob_that_turns_out_wrong_leaves_nothing() {
     *wrong.last_mut().unwrap() ^= 1;
     let pieces = vec![Ok(Bytes::from(wrong))];
     let lying = sealift_core::blob::Blob::new(layer(&content), futures::stream::iter(pieces));
-    let Offer::Want(slot) = push.offer(&at, &layer(&content), None).await.unwrap() else { panic!("it is new") };
-    let error = slot.fill(lying).await.unwrap_err();
+    let UploadStart::Upload(slot) = push.offer(&at, &layer(&content), None).await.unwrap() else { panic!("it is new") };
+    let error = slot.write(lying).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
     assert!(error.is_retryable());
-    assert!(!push.has(&at, &layer(&content)).await.unwrap());
+    assert!(!push.blob_exists(&at, &layer(&content)).await.unwrap());
 }
 
 #[tokio::test]
@@ -125,11 +125,11 @@ async fn tags_are_listed_sorted() {
     let at = repository(&registry.host(), "a/b");
     let empty = empty_index();
     for tag in ["v2", "v10", "a__b", "V1"] {
-        push.tag(&at.tagged(&tag.parse().unwrap()), &empty).await.unwrap();
+        push.tag(&at.with_tag(&tag.parse().unwrap()), &empty).await.unwrap();
     }
     let found = client.tags(&at).await.unwrap();
     assert_eq!(found.tags.iter().map(Tag::as_str).collect::<Vec<_>>(), ["V1", "a__b", "v10", "v2"]);
-    assert!(matches!(push.survey(&at).await.unwrap(), Known::Names(names) if names.len() == 4));
+    assert!(matches!(push.survey(&at).await.unwrap(), RepositoryTags::Names(names) if names.len() == 4));
     let missing = client.tags(&repository(&registry.host(), "no/such")).await.unwrap_err();
     assert_eq!(missing.kind(), ErrorKind::NotFound);
     assert!(missing.message().ends_with("/no/such`: the repository does not exist"), "{missing}");
@@ -140,12 +140,12 @@ async fn what_is_missing_is_said_in_one_line() {
     let Some(registry) = Registry::start() else { return };
     let client = client();
     let at = image_at(&registry.host(), "no/such:v1");
-    for want in [Want::Digest, Want::Manifest] {
+    for want in [ResolveMode::Descriptor, ResolveMode::Manifest] {
         let error = fetch_of(&client).resolve(&at, want).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert_eq!(error.message(), format!("cannot read `{at}`: it does not exist"));
     }
-    let blob = Descriptor::to(well_known::OCI_LAYER_GZIP, b"x");
+    let blob = Descriptor::of_bytes(well_known::OCI_LAYER_GZIP, b"x");
     let error = fetch_of(&client).blob(&at.repository, &blob).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }
@@ -170,7 +170,7 @@ async fn a_registry_without_referrers_is_asked_once() {
     let signature = image("linux/amd64", &["signature"]);
     let list = index(&[("", &signature)]);
     let tag = format!("sha256-{}", subject.hex()).parse().unwrap();
-    send_image(&push_of(&client), &at.tagged(&tag), &list).await;
+    send_image(&push_of(&client), &at.with_tag(&tag), &list).await;
     let fetch = fetch_of(&client);
     for found in futures::future::join_all((0..8).map(|_| fetch.referrers(&at, &subject))).await {
         let found = found.unwrap();
@@ -187,10 +187,10 @@ async fn an_upload_that_the_registry_forgot_is_worth_another_start() {
     let push = push_of(&client());
     let at = repository(&registry.host(), "a/b");
     let content = noise(100_000);
-    let Offer::Want(slot) = push.offer(&at, &layer(&content), None).await.unwrap() else { panic!("it is new") };
+    let UploadStart::Upload(slot) = push.offer(&at, &layer(&content), None).await.unwrap() else { panic!("it is new") };
     std::fs::remove_dir_all(registry.storage()).unwrap();
     std::fs::create_dir_all(registry.storage()).unwrap();
-    let error = slot.fill(blob(&content)).await.unwrap_err();
+    let error = slot.write(blob(&content)).await.unwrap_err();
     assert!(error.is_retryable(), "{error:?}");
     assert_eq!(send(&push, &at, &content).await.unwrap(), "sent");
 }
@@ -200,10 +200,10 @@ async fn nobody_there_is_said_soon_and_in_one_line() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let host = listener.local_addr().unwrap().to_string();
     drop(listener);
-    let error = fetch_of(&client()).resolve(&image_at(&host, "a/b:v1"), Want::Digest).await.unwrap_err();
+    let error = fetch_of(&client()).resolve(&image_at(&host, "a/b:v1"), ResolveMode::Descriptor).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.message().contains(&format!("cannot connect to `{host}`: connection refused")), "{error}");
     let image = image_at("no-such-host.invalid", "a/b:v1");
-    let error = fetch_of(&client()).resolve(&image, Want::Digest).await.unwrap_err();
+    let error = fetch_of(&client()).resolve(&image, ResolveMode::Descriptor).await.unwrap_err();
     assert!(error.message().contains("cannot connect to `no-such-host.invalid`"), "{error}");
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use sealift_core::{
-    content::{Digest, ImageRef, Repository, Version},
+    content::{Digest, ImageRef, Reference, Repository},
     error::{Error, ErrorKind, Retry},
 };
 
@@ -70,7 +70,7 @@ fn every_answer_is_sorted_by_what_can_be_done() {
     let scene = Scene::new();
     let read = Operation::ReadManifest(&scene.image);
     let sha512 = format!("sha512:{}", "a".repeat(128)).parse().unwrap();
-    let sha512 = ImageRef { version: Version::Digest(sha512), ..scene.image.clone() };
+    let sha512 = ImageRef { reference: Reference::Digest(sha512), ..scene.image.clone() };
     for (operation, status, body, kind, retry) in [
         (read, 404, code("MANIFEST_UNKNOWN", "x"), NotFound, Retry::Never),
         (read, 404, code("NOT_FOUND", "artifact not found"), NotFound, Retry::Never),
@@ -107,7 +107,7 @@ fn every_answer_is_sorted_by_what_can_be_done() {
         (scene.blob(), 416, String::new(), Unavailable, Retry::Soon),
     ] {
         let error = refusal(&answer(operation, status, &body));
-        assert_eq!((error.kind(), error.retry_advice()), (kind, retry), "{status} {body}: {error}");
+        assert_eq!((error.kind(), error.retry()), (kind, retry), "{status} {body}: {error}");
     }
 }
 
@@ -128,7 +128,7 @@ fn harbor_is_missing_a_project_only_if_it_says_so() {
     for away in [wrote, unchallenged(&lost), unchallenged("")] {
         let error = at_harbor(&away);
         assert_eq!(Reason::of(&error), Some(Reason::Unwell), "{error}");
-        assert_eq!((error.kind(), error.retry_advice()), (ErrorKind::Unavailable, Retry::Soon));
+        assert_eq!((error.kind(), error.retry()), (ErrorKind::Unavailable, Retry::Soon));
     }
     assert!(refusal(&missing).message().contains("the login from `auth.yaml` is not enough"));
 }
@@ -168,7 +168,7 @@ fn what_harbor_means_is_said_with_what_helps() {
     ] {
         let error = at_harbor(&answer(operation, status, &body));
         let message = error.message().split_once(": ").unwrap().1;
-        told += &format!("{message}\n  hint: {}\n", error.hint_text().unwrap());
+        told += &format!("{message}\n  hint: {}\n", error.hint().unwrap());
     }
     insta::assert_snapshot!(told);
 }
@@ -180,7 +180,7 @@ fn nobody_logged_in_is_told_how() {
     anonymous.login = None;
     let error = refusal(&anonymous);
     assert_eq!(error.message(), "cannot push `harbor.corp/library/nginx:1.27`: `harbor.corp` wants a login (401)");
-    assert!(error.hint_text().unwrap().contains("docker login harbor.corp"));
+    assert!(error.hint().unwrap().contains("docker login harbor.corp"));
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn a_wait_that_was_asked_for_is_passed_on() {
     let scene = Scene::new();
     let mut throttled = answer(scene.push(), 429, "");
     throttled.wait = Some(Duration::from_secs(7));
-    assert_eq!(refusal(&throttled).retry_advice(), Retry::After(Duration::from_secs(7)));
+    assert_eq!(refusal(&throttled).retry(), Retry::After(Duration::from_secs(7)));
 }
 
 #[test]
@@ -196,5 +196,5 @@ fn an_expired_signed_url_is_worth_another_try_at_the_registry() {
     let scene = Scene::new();
     let mut expired = answer(Operation::ReadBlob(&scene.repository, &scene.digest), 403, "<Error>AccessDenied</Error>");
     expired.foreign = true;
-    assert_eq!(refusal(&expired).retry_advice(), Retry::Soon);
+    assert_eq!(refusal(&expired).retry(), Retry::Soon);
 }

@@ -5,10 +5,10 @@ use std::{path::Path, sync::Arc, time::Duration};
 use bytes::Bytes;
 use sealift_core::{
     blob::Blob,
+    cache::Cache,
     content::{Descriptor, Digest, ImageRef, Manifest, Repository, well_known},
-    notes::Notes,
     plugin::{BuildContext, Purpose},
-    stage::{Fetch, Offer, Push},
+    stage::{Fetch, Push, UploadStart},
 };
 use sealift_testkit::images::Image;
 
@@ -62,8 +62,8 @@ pub(super) fn client_in(
 }
 
 /// The same with notes of earlier runs.
-pub(super) fn client_noting(entries: &[(&str, RegistryConfig)], notes: Notes) -> Arc<Client> {
-    let cx = BuildContext::new(Arc::new(|_: &str| None), ".", Purpose::Run).with_notes(notes);
+pub(super) fn client_noting(entries: &[(&str, RegistryConfig)], notes: Cache) -> Arc<Client> {
+    let cx = BuildContext::new(Arc::new(|_: &str| None), ".", Purpose::Run).with_cache(notes);
     build(entries, hasty(), Path::new("/nonexistent"), &cx)
 }
 
@@ -99,8 +99,8 @@ pub(super) fn client() -> Arc<Client> {
 
 /// An entry with a login.
 pub(super) fn login(username: &str, password: &str) -> RegistryConfig {
-    use sealift_core::secret::{Secret, Value};
-    let value = |text: &str| Some(Value::Literal(Secret::new(text)));
+    use sealift_core::secret::{Secret, SecretValue};
+    let value = |text: &str| Some(SecretValue::Literal(Secret::new(text)));
     RegistryConfig { username: value(username), password: value(password), ..RegistryConfig::default() }
 }
 
@@ -121,7 +121,7 @@ pub(super) fn image_at(host: &str, name: &str) -> ImageRef {
 }
 
 pub(super) fn layer(content: &Bytes) -> Descriptor {
-    Descriptor::to(well_known::OCI_LAYER_GZIP, content)
+    Descriptor::of_bytes(well_known::OCI_LAYER_GZIP, content)
 }
 
 /// Bytes that no compression or zero-filling could fake.
@@ -147,9 +147,9 @@ pub(super) async fn send(
     content: &Bytes,
 ) -> sealift_core::error::Result<&'static str> {
     match push.offer(at, &layer(content), None).await? {
-        Offer::Have => Ok("have"),
-        Offer::Mounted => Ok("mounted"),
-        Offer::Want(slot) => slot.fill(blob(content)).await.map(|()| "sent"),
+        UploadStart::Present => Ok("have"),
+        UploadStart::Mounted => Ok("mounted"),
+        UploadStart::Upload(slot) => slot.write(blob(content)).await.map(|()| "sent"),
     }
 }
 
@@ -163,8 +163,8 @@ pub(super) async fn send_image(push: &dyn Push, at: &ImageRef, image: &Image) {
     let repository = &at.repository;
     for part in image.children.iter().chain([image]) {
         for (item, bytes) in &part.blobs {
-            if let Offer::Want(slot) = push.offer(repository, item, None).await.unwrap() {
-                slot.fill(Blob::from_bytes(item.clone(), bytes.clone())).await.unwrap();
+            if let UploadStart::Upload(slot) = push.offer(repository, item, None).await.unwrap() {
+                slot.write(Blob::from_bytes(item.clone(), bytes.clone())).await.unwrap();
             }
         }
         if part.manifest.digest() != image.manifest.digest() {

@@ -8,7 +8,7 @@ use std::sync::{
 use sealift_core::{
     content::Manifest,
     error::ErrorKind,
-    stage::{Offer, Push},
+    stage::{Push, UploadStart},
 };
 
 use super::{double::*, setting::*};
@@ -128,9 +128,9 @@ async fn a_page_instead_of_a_blob_or_a_mount_is_no_blob() {
     .await;
     let push = push_of(&client());
     let (at, from) = (repository(&double.host(), "a/b"), repository(&double.host(), "c/d"));
-    assert!(!push.has(&at, &layer(&noise(10))).await.unwrap());
-    assert!(matches!(push.offer(&at, &layer(&noise(10)), Some(&from)).await.unwrap(), Offer::Want(_)));
-    assert!(matches!(push.offer(&at, &layer(&noise(10)), None).await.unwrap(), Offer::Want(_)));
+    assert!(!push.blob_exists(&at, &layer(&noise(10))).await.unwrap());
+    assert!(matches!(push.offer(&at, &layer(&noise(10)), Some(&from)).await.unwrap(), UploadStart::Upload(_)));
+    assert!(matches!(push.offer(&at, &layer(&noise(10)), None).await.unwrap(), UploadStart::Upload(_)));
 }
 
 #[tokio::test]
@@ -144,7 +144,10 @@ async fn a_mount_that_names_another_digest_is_no_mount() {
     })
     .await;
     let (at, from) = (repository(&double.host(), "a/b"), repository(&double.host(), "c/d"));
-    assert!(matches!(push_of(&client()).offer(&at, &layer(&noise(10)), Some(&from)).await.unwrap(), Offer::Want(_)));
+    assert!(matches!(
+        push_of(&client()).offer(&at, &layer(&noise(10)), Some(&from)).await.unwrap(),
+        UploadStart::Upload(_)
+    ));
 }
 
 /// Harbor hands on the redirect of a registry on an object store, which need not be reachable from here.
@@ -157,7 +160,7 @@ async fn a_redirect_to_the_store_of_a_blob_says_that_it_is_there() {
         })
         .await;
         let push = push_of(&client());
-        assert!(push.has(&repository(&double.host(), "a/b"), &layer(&noise(10))).await.unwrap(), "{status}");
+        assert!(push.blob_exists(&repository(&double.host(), "a/b"), &layer(&noise(10))).await.unwrap(), "{status}");
         assert_eq!(double.asked().len(), 1, "nothing is followed");
     }
 }
@@ -170,7 +173,7 @@ async fn a_redirect_to_the_same_path_is_followed() {
         true => reply(404),
     })
     .await;
-    assert!(!push_of(&client()).has(&repository(&double.host(), "a/b"), &layer(&noise(10))).await.unwrap());
+    assert!(!push_of(&client()).blob_exists(&repository(&double.host(), "a/b"), &layer(&noise(10))).await.unwrap());
 }
 
 /// One that leads to another server has looked: the store may keep blobs under the paths of the registry, and need not be
@@ -185,7 +188,7 @@ async fn a_redirect_to_the_same_path_of_another_server_says_that_it_is_there() {
         })
         .await;
         let push = push_of(&client());
-        assert!(push.has(&repository(&double.host(), "a/b"), &layer(&noise(10))).await.unwrap());
+        assert!(push.blob_exists(&repository(&double.host(), "a/b"), &layer(&noise(10))).await.unwrap());
         assert_eq!((double.asked().len(), other.asked().len()), (1, 0), "nothing is followed");
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use sealift_core::{
     content::Digest,
     error::ErrorKind,
-    stage::{Fetch, Push, Want},
+    stage::{Fetch, Push, ResolveMode},
 };
 
 use super::{double::*, setting::*};
@@ -39,9 +39,9 @@ async fn a_referrers_404_of_an_open_repository_brings_no_login_into_play() {
     let fetch = fetch_of(&client_with(&[(&double.host(), login("bot", "secret"))], hasty()));
     for name in ["a/b", "c/d"] {
         let image = image_at(&double.host(), &format!("{name}:v1"));
-        fetch.resolve(&image, Want::Manifest).await.unwrap();
+        fetch.resolve(&image, ResolveMode::Manifest).await.unwrap();
         fetch.referrers(&image.repository, &Digest::of(b"subject")).await.unwrap();
-        fetch.resolve(&image, Want::Manifest).await.unwrap();
+        fetch.resolve(&image, ResolveMode::Manifest).await.unwrap();
     }
     let asked = double.asked();
     assert!(asked.iter().all(|asked| !asked.authorized()), "{asked:?}");
@@ -54,7 +54,7 @@ async fn the_login_of_a_closed_repository_is_not_shown_to_its_open_neighbours() 
     let double = Double::start(open_with_a_closed_root).await;
     let fetch = fetch_of(&client_with(&[(&double.host(), login("bot", "secret"))], hasty()));
     for name in ["a/b:v1", "x/secret/y:v1", "a/b:v1", "c/d:v1", "x/secret/y:v1"] {
-        fetch.resolve(&image_at(&double.host(), name), Want::Manifest).await.unwrap();
+        fetch.resolve(&image_at(&double.host(), name), ResolveMode::Manifest).await.unwrap();
     }
     let shown: Vec<_> = double.asked().into_iter().filter(Asked::authorized).map(|asked| asked.path).collect();
     assert_eq!(shown, ["/v2/x/secret/y/manifests/v1"; 2]);
@@ -66,7 +66,7 @@ async fn a_repository_that_is_open_to_readers_gets_the_login_of_writers_once_it_
     let double = Double::start(open_with_a_closed_root).await;
     let push = push_of(&client_with(&[(&double.host(), login("bot", "secret"))], hasty()));
     let image = image_at(&double.host(), "a/b:v1");
-    push.current(&image).await.unwrap();
+    push.resolve(&image).await.unwrap();
     for byte in 0..3 {
         push.renew(&image.repository, &layer(&vec![byte].into())).await.unwrap();
     }
@@ -84,9 +84,9 @@ async fn a_tag_that_is_missing_for_everybody_does_not_make_the_login_go_along() 
     })
     .await;
     let fetch = fetch_of(&client_with(&[(&double.host(), login("bot", "secret"))], hasty()));
-    let missing = fetch.resolve(&image_at(&double.host(), "a/b:missing"), Want::Manifest).await.unwrap_err();
+    let missing = fetch.resolve(&image_at(&double.host(), "a/b:missing"), ResolveMode::Manifest).await.unwrap_err();
     assert_eq!(missing.kind(), ErrorKind::NotFound);
-    fetch.resolve(&image_at(&double.host(), "a/b:v1"), Want::Manifest).await.unwrap();
+    fetch.resolve(&image_at(&double.host(), "a/b:v1"), ResolveMode::Manifest).await.unwrap();
     let shown: Vec<_> = double.asked().into_iter().filter(Asked::authorized).map(|asked| asked.path).collect();
     assert_eq!(shown, ["/v2/a/b/manifests/missing"]);
 }
@@ -102,7 +102,7 @@ async fn a_registry_that_says_400_to_strangers_is_asked_what_it_wants() {
     .await;
     let fetch = fetch_of(&client_with(&[(&double.host(), login("bot", "secret"))], hasty()));
     for name in ["a/b:v1", "c/d:v1"] {
-        fetch.resolve(&image_at(&double.host(), name), Want::Manifest).await.unwrap();
+        fetch.resolve(&image_at(&double.host(), name), ResolveMode::Manifest).await.unwrap();
     }
     assert_eq!(double.asked().len(), 4);
 }
@@ -120,7 +120,8 @@ async fn a_helper_that_cannot_be_started_fails_nothing_that_needs_no_login() {
     for status in [403, 404] {
         let (home, double) = (tempfile::tempdir().unwrap(), Double::start(move |_| reply(status)).await);
         let client = without_helper(&home);
-        let error = fetch_of(&client).resolve(&image_at(&double.host(), "a/b:v1"), Want::Manifest).await.unwrap_err();
+        let error =
+            fetch_of(&client).resolve(&image_at(&double.host(), "a/b:v1"), ResolveMode::Manifest).await.unwrap_err();
         assert!(!error.message().contains("helper"), "{status}: {error}");
     }
     let (home, double) = (
@@ -132,7 +133,7 @@ async fn a_helper_that_cannot_be_started_fails_nothing_that_needs_no_login() {
     );
     let push = push_of(&without_helper(&home));
     let image = image_at(&double.host(), "a/b:v1");
-    assert!(push.current(&image).await.unwrap().is_none());
+    assert!(push.resolve(&image).await.unwrap().is_none());
     push.offer(&image.repository, &layer(&noise(10)), None).await.unwrap();
 }
 
@@ -151,7 +152,7 @@ async fn a_helper_that_cannot_be_started_is_no_obstacle_where_strangers_get_a_to
     })
     .await;
     let home = tempfile::tempdir().unwrap();
-    fetch_of(&without_helper(&home)).resolve(&image_at(&double.host(), "a/b:v1"), Want::Manifest).await.unwrap();
+    fetch_of(&without_helper(&home)).resolve(&image_at(&double.host(), "a/b:v1"), ResolveMode::Manifest).await.unwrap();
 }
 
 #[tokio::test]
@@ -175,7 +176,8 @@ async fn a_helper_that_cannot_be_started_is_named_where_a_login_is_needed() {
     ] {
         let home = tempfile::tempdir().unwrap();
         let client = without_helper(&home);
-        let error = fetch_of(&client).resolve(&image_at(&double.host(), "a/b:v1"), Want::Manifest).await.unwrap_err();
+        let error =
+            fetch_of(&client).resolve(&image_at(&double.host(), "a/b:v1"), ResolveMode::Manifest).await.unwrap_err();
         assert!(error.message().contains("`docker-credential-sealift-no-such` cannot be started"), "{error}");
         assert_eq!(error.kind(), ErrorKind::Denied);
     }

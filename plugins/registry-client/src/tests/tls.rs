@@ -10,7 +10,7 @@ use rustls::{
 };
 use sealift_core::{
     error::ErrorKind,
-    stage::{Fetch, Want},
+    stage::{Fetch, ResolveMode},
 };
 use sealift_testkit::registry::Registry as Real;
 
@@ -56,7 +56,7 @@ pub(super) fn file(dir: &Path, name: &str, text: &str) -> String {
 }
 
 async fn resolve(client: &Arc<crate::Client>, host: &str) -> sealift_core::error::Error {
-    fetch_of(client).resolve(&image_at(host, "a/b:v1"), Want::Digest).await.unwrap_err()
+    fetch_of(client).resolve(&image_at(host, "a/b:v1"), ResolveMode::Descriptor).await.unwrap_err()
 }
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn who_is_not_trusted_gets_nothing_and_is_not_asked_again() {
     let client = client_with(&[(&registry.host(), login("bot", "CANARY"))], hasty());
     let error = resolve(&client, &registry.host()).await;
     assert!(error.message().contains(&format!("the certificate of `{}` is not trusted", registry.host())), "{error}");
-    let hint = error.hint_text().unwrap();
+    let hint = error.hint().unwrap();
     assert!(hint.contains(&format!("ca_file` in [registries.\"{}\"]", registry.host())), "{hint}");
     assert!(hint.contains(&format!("/etc/containers/certs.d/{}/ca.crt", registry.host())), "{hint}");
     assert!(!error.is_retryable());
@@ -107,7 +107,7 @@ async fn a_certificate_for_another_name_is_not_trusted() {
     let error = resolve(&client_with(&[(&registry.host(), entry)], hasty()), &registry.host()).await;
     assert!(error.message().contains("is not trusted"), "{error}");
     // The CA is known already, so this is no matter of `ca_file`.
-    assert_eq!(error.hint_text(), Some("use a name of the registry that is in its certificate"));
+    assert_eq!(error.hint(), Some("use a name of the registry that is in its certificate"));
 }
 
 #[tokio::test]
@@ -282,7 +282,7 @@ async fn a_certificate_that_ran_out_is_not_trusted() {
     let entry = RegistryConfig { ca_file: Some(file(dir.path(), "ca.pem", &ca.pem())), ..RegistryConfig::default() };
     let error = resolve(&client_with(&[(&host, entry)], hasty()), &host).await;
     assert!(error.message().contains("is not trusted: it ran out"), "{error}");
-    assert_eq!(error.hint_text(), Some("its operator must renew it, unless the clock here is wrong"));
+    assert_eq!(error.hint(), Some("its operator must renew it, unless the clock here is wrong"));
     assert!(!error.is_retryable());
 }
 

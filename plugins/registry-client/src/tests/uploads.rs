@@ -14,7 +14,7 @@ use sealift_core::{
     blob::Blob,
     content::{Descriptor, well_known},
     error::ErrorKind,
-    stage::{Offer, Push},
+    stage::{Push, UploadStart},
 };
 use sealift_testkit::registry::Registry;
 
@@ -48,11 +48,11 @@ async fn an_upload_may_last_longer_than_every_limit_because_the_source_is_slow()
         tokio::time::sleep(Duration::from_millis(150)).await;
         Ok(piece)
     });
-    let Offer::Want(slot) = push.offer(&at, &layer(&content), None).await.unwrap() else { panic!("it is new") };
+    let UploadStart::Upload(slot) = push.offer(&at, &layer(&content), None).await.unwrap() else { panic!("it is new") };
     let start = Instant::now();
-    slot.fill(Blob::new(layer(&content), slow)).await.unwrap();
+    slot.write(Blob::new(layer(&content), slow)).await.unwrap();
     assert!(start.elapsed() > 2 * Duration::from_secs(1));
-    assert!(push.has(&at, &layer(&content)).await.unwrap());
+    assert!(push.blob_exists(&at, &layer(&content)).await.unwrap());
 }
 
 #[tokio::test]
@@ -151,8 +151,8 @@ async fn mounting_may_be_refused_in_any_way() {
         let push = push_of(&client());
         let (at, from) = (repository(&double.host(), "a/b"), repository(&double.host(), "c/d"));
         let offer = push.offer(&at, &layer(&noise(10)), Some(&from)).await.unwrap();
-        let Offer::Want(slot) = offer else { panic!("{status}") };
-        slot.fill(blob(&noise(10))).await.unwrap();
+        let UploadStart::Upload(slot) = offer else { panic!("{status}") };
+        slot.write(blob(&noise(10))).await.unwrap();
         // The mount, the ordinary way, and one question how the registry answers.
         // A 401 that does not say what it wants is asked about, once.
         let asked = double.asked().iter().filter(|asked| asked.path != "/v2/").count();
@@ -172,8 +172,8 @@ async fn the_upload_that_a_failed_mount_opens_is_used() {
     .await;
     let push = push_of(&client());
     let (at, from) = (repository(&double.host(), "a/b"), repository(&double.host(), "c/d"));
-    let Offer::Want(slot) = push.offer(&at, &layer(&noise(10)), Some(&from)).await.unwrap() else { panic!() };
-    slot.fill(blob(&noise(10))).await.unwrap();
+    let UploadStart::Upload(slot) = push.offer(&at, &layer(&noise(10)), Some(&from)).await.unwrap() else { panic!() };
+    slot.write(blob(&noise(10))).await.unwrap();
     assert_eq!((double.count("POST", "from=c/d"), double.count("PUT", "of-the-mount")), (1, 1));
     assert_eq!(double.count("POST", ""), 2, "the mount, and one question how the registry answers");
 }
@@ -213,13 +213,13 @@ async fn harbor_is_asked_by_head_and_mounts_only_what_this_run_saw() {
     let push = push_of(&client());
     let (a, b) = (repository(&double.host(), "p/a"), repository(&double.host(), "p/b"));
     let item = layer(&noise(10));
-    push.current(&image_at(&double.host(), "p/a:v1")).await.unwrap();
+    push.resolve(&image_at(&double.host(), "p/a:v1")).await.unwrap();
     // Somebody says that `p/a` has it, but this run never saw it there.
-    let Offer::Want(slot) = push.offer(&b, &item, Some(&a)).await.unwrap() else { panic!("it must be sent") };
+    let UploadStart::Upload(slot) = push.offer(&b, &item, Some(&a)).await.unwrap() else { panic!("it must be sent") };
     assert_eq!((double.count("HEAD", "/p/b/blobs/"), double.count("POST", "mount=")), (1, 0));
-    slot.fill(blob(&noise(10))).await.unwrap();
+    slot.write(blob(&noise(10))).await.unwrap();
     // Now `p/b` has it for certain.
-    assert!(matches!(push.offer(&a, &item, Some(&b)).await.unwrap(), Offer::Mounted));
+    assert!(matches!(push.offer(&a, &item, Some(&b)).await.unwrap(), UploadStart::Mounted));
 }
 
 #[tokio::test]
@@ -238,10 +238,10 @@ async fn a_blob_of_unknown_length_is_refused_with_words() {
     let content = noise(10);
     let item = Descriptor::new(well_known::DOCKER_LAYER_GZIP, digest_of(&content), Descriptor::UNSIZED);
     let push = push_of(&client());
-    let Offer::Want(slot) = push.offer(&repository(&double.host(), "a/b"), &item, None).await.unwrap() else {
+    let UploadStart::Upload(slot) = push.offer(&repository(&double.host(), "a/b"), &item, None).await.unwrap() else {
         panic!()
     };
-    let error = slot.fill(Blob::from_bytes(item, content)).await.unwrap_err();
+    let error = slot.write(Blob::from_bytes(item, content)).await.unwrap_err();
     assert!(error.message().contains("its length is not known"), "{error}");
 }
 
@@ -259,8 +259,8 @@ async fn what_the_source_says_is_what_is_reported() {
         [Ok(content.slice(..100_000)), Err(sealift_core::error::Error::new(ErrorKind::NotFound, "the source is gone"))];
     let push = push_of(&client());
     let at = repository(&double.host(), "a/b");
-    let Offer::Want(slot) = push.offer(&at, &layer(&content), None).await.unwrap() else { panic!() };
-    let error = slot.fill(Blob::new(layer(&content), stream::iter(pieces))).await.unwrap_err();
+    let UploadStart::Upload(slot) = push.offer(&at, &layer(&content), None).await.unwrap() else { panic!() };
+    let error = slot.write(Blob::new(layer(&content), stream::iter(pieces))).await.unwrap_err();
     assert_eq!((error.kind(), error.message()), (ErrorKind::NotFound, "the source is gone"));
     assert_eq!(count.load(Ordering::Relaxed), 0, "the body never came to its end");
 }
@@ -275,6 +275,6 @@ async fn a_pause_that_is_asked_for_at_a_mount_is_kept_within_the_offer() {
     .await;
     let push = push_of(&client());
     let (at, from) = (repository(&double.host(), "a/b"), repository(&double.host(), "c/d"));
-    assert!(matches!(push.offer(&at, &layer(&noise(10)), Some(&from)).await.unwrap(), Offer::Want(_)));
+    assert!(matches!(push.offer(&at, &layer(&noise(10)), Some(&from)).await.unwrap(), UploadStart::Upload(_)));
     assert_eq!(double.count("POST", "mount="), 2);
 }

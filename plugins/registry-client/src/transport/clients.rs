@@ -67,7 +67,7 @@ impl Clients {
         if let Some(why) = self.resolver.proxies().trouble(url) {
             let host = url.host_str().unwrap_or_default();
             let what = format!("cannot reach the proxy on the way to `{host}`: the environment variable {why}");
-            return Err(Error::new(ErrorKind::Unavailable, what).retry(Retry::Never).hint(PROXY));
+            return Err(Error::new(ErrorKind::Unavailable, what).with_retry(Retry::Never).with_hint(PROXY));
         }
         if url.scheme() == "http" {
             return self.plain.get_or_try_init(|| async { self.build(Guard::NoTls, lane) }).await;
@@ -117,8 +117,8 @@ impl Clients {
 
 fn no_tls(cause: &str) -> Error {
     Error::new(ErrorKind::Unavailable, format!("TLS cannot be set up: {cause}"))
-        .retry(Retry::Never)
-        .hint("install the CA certificates of your system (package `ca-certificates`), set SSL_CERT_FILE, or name a `ca_file` in [registries]")
+        .with_retry(Retry::Never)
+        .with_hint("install the CA certificates of your system (package `ca-certificates`), set SSL_CERT_FILE, or name a `ca_file` in [registries]")
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

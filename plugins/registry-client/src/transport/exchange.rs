@@ -46,7 +46,7 @@ impl Transport {
             }
         }
         Err(Error::new(ErrorKind::Unsupported, format!("`{}` redirects more than {HOPS} times", self.name()))
-            .hint("its operator, or who runs the proxy in front of it, must look where that leads"))
+            .with_hint("its operator, or who runs the proxy in front of it, must look where that leads"))
     }
 
     async fn hop(
@@ -115,5 +115,5 @@ fn reads(method: &Method) -> bool {
 
 /// Returns the error for a URL that the policy refuses; it is final.
 pub(crate) fn refused(refused: RefusedUrl) -> Error {
-    Error::new(ErrorKind::Denied, refused.to_string()).hint(refused.remedy())
+    Error::new(ErrorKind::Denied, refused.to_string()).with_hint(refused.remedy())
 }

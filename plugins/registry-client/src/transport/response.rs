@@ -77,7 +77,7 @@ impl Response {
         let too_long = |url: &Url| {
             let what = format!("the answer of `{}` is longer than {cap} bytes", Redacted(url));
             Err(Error::new(ErrorKind::Unsupported, what)
-                .hint("nothing real is that long: what answers there may be no registry, or is broken"))
+                .with_hint("nothing real is that long: what answers there may be no registry, or is broken"))
         };
         if self.length().is_some_and(|length| length > cap) {
             return too_long(&self.url);

@@ -3,8 +3,8 @@
 use std::{fs, path::Path};
 
 use sealift_core::{
-    diagnostic::{Diagnostic, Place},
-    error::of_io,
+    diagnostic::{Diagnostic, Location},
+    error::io_message,
 };
 
 use super::{
@@ -20,7 +20,7 @@ use super::{
 pub(super) fn read(path: &Path, name: &str, environment: LookUp<'_>) -> Result<Variables, Vec<Diagnostic>> {
     match fs::read_to_string(path) {
         Ok(text) => parse(&text, name, environment),
-        Err(error) => Err(vec![Diagnostic::error(format!("cannot read `{name}`: {}", of_io(&error)))]),
+        Err(error) => Err(vec![Diagnostic::error(format!("cannot read `{name}`: {}", io_message(&error)))]),
     }
 }
 
@@ -33,7 +33,7 @@ fn parse(text: &str, file: &str, environment: LookUp<'_>) -> Result<Variables, V
             continue;
         }
         let mut complain = |message: String| {
-            let place = Place { file: file.into(), line: index + 1, column: 1, length: 1, text: hidden(line) };
+            let place = Location { file: file.into(), line: index + 1, column: 1, length: 1, text: hidden(line) };
             errors.push(Diagnostic::error(message).at(place));
         };
         let Some((name, value)) = assignment(trimmed) else {

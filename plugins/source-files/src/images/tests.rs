@@ -5,7 +5,7 @@ use sealift_core::{outlet::Found, plugin::Purpose};
 use super::*;
 
 fn mention(text: &str, file: &str, line: usize) -> Mention {
-    let place = Place { file: file.into(), line, column: 1, length: 1, text: text.to_owned() };
+    let place = Location { file: file.into(), line, column: 1, length: 1, text: text.to_owned() };
     Mention::parse(text, || place).unwrap()
 }
 
@@ -17,7 +17,7 @@ fn images(mentions: Vec<Mention>) -> (Images, Vec<Diagnostic>) {
 
 fn listed(images: &Images) -> Vec<String> {
     let line = |listing: &Listing| {
-        let versions: Vec<_> = listing.candidates.iter().map(|candidate| candidate.version.to_string()).collect();
+        let versions: Vec<_> = listing.candidates.iter().map(|candidate| candidate.reference.to_string()).collect();
         format!("{} {} ({})", listing.repository, versions.join(" "), listing.rule)
     };
     images.listings.iter().map(line).collect()
@@ -70,8 +70,8 @@ fn many_notes_are_one_note() {
 async fn a_repository_can_be_listed_again() {
     let (images, _) = images(vec![mention("a.io/x:1", "a.txt", 1), mention("a.io/y:1", "a.txt", 2)]);
     let (out, mut found) = Outlet::new(4);
-    images.list_again(&"a.io/y".parse().unwrap(), &out).await.unwrap();
-    assert!(images.list_again(&"a.io/z".parse().unwrap(), &out).await.is_err());
+    images.list_repository(&"a.io/y".parse().unwrap(), &out).await.unwrap();
+    assert!(images.list_repository(&"a.io/z".parse().unwrap(), &out).await.is_err());
     drop(out);
     let Some(Found::Listing(listing)) = found.recv().await else { panic!("a listing was expected") };
     assert_eq!(listing.repository.to_string(), "a.io/y");

@@ -187,6 +187,6 @@ fn a_directory_is_read_in_order_and_further_down() {
     write("k/d.yaml", "BAD:1");
     let problems = Kubernetes { files: vec!["k".to_owned()] }.build(&cx).err().unwrap().into_problems();
     let files: Vec<_> =
-        problems.iter().map(|problem| problem.diagnostic.place.as_ref().unwrap().file.to_string()).collect();
+        problems.iter().map(|problem| problem.diagnostic.location.as_ref().unwrap().file.to_string()).collect();
     assert_eq!(files, ["k/a/bad.yaml", "k/d.yaml"], "all files are read, whatever is wrong with one");
 }

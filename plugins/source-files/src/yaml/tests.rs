@@ -58,7 +58,7 @@ fn documents_before_an_error_count_and_the_error_says_where() {
     let (documents, error) = Documents::parse(&input);
     assert_eq!(documents.roots.len(), 2);
     let error = error.unwrap();
-    let place = error.place.as_ref().unwrap();
+    let place = error.location.as_ref().unwrap();
     assert_eq!((place.line, place.text.as_str()), (5, "c: [1,"), "{error}");
     assert_eq!(error.hint, None);
 }

@@ -7,7 +7,7 @@ fn image(name: &str, source: &str, naming: Naming, targets: &[&str]) -> CatalogI
         name: name.to_owned(),
         source: source.parse().unwrap(),
         naming,
-        entry: Descriptor::to(well_known::OCI_MANIFEST, b"{}"),
+        entry: Descriptor::of_bytes(well_known::OCI_MANIFEST, b"{}"),
         targets: targets.iter().map(|target| target.parse().unwrap()).collect(),
         belongs_to: Vec::new(),
     }
@@ -42,7 +42,7 @@ fn a_prefix_goes_before_the_path() {
 
 #[test]
 fn where_the_layout_names_no_repository_the_user_does() {
-    let tag = image("v1", "localhost/bundle:v1", Naming::Version, &[]);
+    let tag = image("v1", "localhost/bundle:v1", Naming::Reference, &[]);
     assert_eq!(named("h.io/team/app", &tag), ["h.io/team/app:v1"]);
     let error = LoadTarget::parse("h.io").unwrap().targets(&tag).unwrap_err();
     assert_eq!(error, "the layout names no repository for `v1`, and neither does `to`");
@@ -70,7 +70,7 @@ fn a_registry_is_told_from_a_path() {
 
 #[test]
 fn a_target_without_tag_keeps_the_version() {
-    let version = Version::Tag("v1".parse().unwrap());
+    let version = Reference::Tag("v1".parse().unwrap());
     let digest = Digest::of(b"{}");
     let names = |text: &str| one(text, &version).unwrap().iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(names("h.io/a/b"), ["h.io/a/b:v1"]);

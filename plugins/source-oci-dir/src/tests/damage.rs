@@ -1,9 +1,9 @@
 //! Layouts that lost something on their way.
 
 use sealift_core::{
-    content::{Digest, Manifest, Version},
+    content::{Digest, Manifest, Reference},
     error::{ErrorKind, Retry},
-    stage::Want,
+    stage::ResolveMode,
 };
 use sealift_testkit::images::image;
 use serde_json::json;
@@ -45,7 +45,7 @@ async fn a_missing_blob_is_named_with_all_who_need_it() {
             path.display()
         )
     );
-    assert!(error.hint_text().unwrap().contains("sealift verify"), "{error}");
+    assert!(error.hint().unwrap().contains("sealift verify"), "{error}");
     let error = read(&made, &Descriptor { digest: Digest::of(b"never heard of"), ..item }).await.unwrap_err();
     assert!(error.message().ends_with(&format!("is not in `{}`", path.display())), "{error}");
 }
@@ -55,7 +55,7 @@ async fn a_missing_manifest_is_named_with_its_image() {
     let (made, one, _) = damaged("shared").await;
     std::fs::remove_file(made.file(&one.manifest.descriptor())).unwrap();
     let (_, fetch) = stages(json!({}), &made.path()).unwrap();
-    let error = fetch.resolve(&"q.io/one:v1".parse().unwrap(), Want::Manifest).await.unwrap_err();
+    let error = fetch.resolve(&"q.io/one:v1".parse().unwrap(), ResolveMode::Manifest).await.unwrap_err();
     assert!(error.message().contains(&one.manifest.digest().to_string()), "{error}");
     assert!(error.message().ends_with("needed by `q.io/one:v1`"), "{error}");
 }
@@ -72,7 +72,7 @@ async fn a_corrupt_blob_is_told_with_its_file_and_not_read_again() {
         std::fs::write(made.file(&item), content).unwrap();
         let error = read(&made, &item).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{content}");
-        assert_eq!(error.retry_advice(), Retry::Never);
+        assert_eq!(error.retry(), Retry::Never);
         assert!(error.message().starts_with(&format!("`{}`", made.file(&item).display())), "{error}");
         assert!(error.message().contains(says), "{error}");
     }
@@ -112,11 +112,12 @@ async fn what_is_not_listed_but_there_can_be_had_by_digest() {
     made.ours(&all, "q.io/a:v1", "").await;
     let (_, fetch) = stages(json!({}), &made.path()).unwrap();
     let repository: sealift_core::content::Repository = "q.io/a".parse().unwrap();
-    let resolved = fetch.resolve(&repository.at(child.manifest.digest()), Want::Digest).await.unwrap();
+    let resolved =
+        fetch.resolve(&repository.with_digest(child.manifest.digest()), ResolveMode::Descriptor).await.unwrap();
     assert_eq!(resolved.descriptor, child.manifest.descriptor());
     assert_eq!(resolved.manifest.as_ref().map(Manifest::digest), Some(child.manifest.digest()));
-    let error = fetch.resolve(&"q.io/a:v2".parse().unwrap(), Want::Digest).await.unwrap_err();
-    assert_eq!((error.kind(), error.hint_text()), (ErrorKind::NotFound, Some("did you mean `q.io/a:v1`?")));
-    let unknown = ImageRef { repository, version: Version::Digest(Digest::of(b"nothing")) };
-    assert_eq!(fetch.resolve(&unknown, Want::Digest).await.unwrap_err().kind(), ErrorKind::NotFound);
+    let error = fetch.resolve(&"q.io/a:v2".parse().unwrap(), ResolveMode::Descriptor).await.unwrap_err();
+    assert_eq!((error.kind(), error.hint()), (ErrorKind::NotFound, Some("did you mean `q.io/a:v1`?")));
+    let unknown = ImageRef { repository, reference: Reference::Digest(Digest::of(b"nothing")) };
+    assert_eq!(fetch.resolve(&unknown, ResolveMode::Descriptor).await.unwrap_err().kind(), ErrorKind::NotFound);
 }

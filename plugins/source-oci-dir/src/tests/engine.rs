@@ -1,14 +1,14 @@
 //! Whole runs: from a layout into a registry in memory.
 
 use sealift_core::{
+    cache::Cache,
     content::well_known,
-    engine::{self, Cancel},
-    event::{Event, Observer},
-    notes::Notes,
+    counters::Counters,
+    engine::{self, CancelHandle},
+    event::{Event, EventListener},
     report::Report,
     spec::{Named, OpenPipeline, RunOptions},
     stage::Push,
-    tally::Tallies,
 };
 use sealift_testkit::{
     images::{artifact, image, index},
@@ -27,11 +27,11 @@ pub(super) async fn load(config: Value, path: &Path, into: &Memory) -> Report {
         filters: Vec::new(),
         fetch: Named::new("oci-dir", fetch.into()),
         pushes: vec![Named::new("memory", Arc::new(into.clone()) as Arc<dyn Push>)],
-        tallies: Tallies::default(),
-        notes: Notes::default(),
+        counters: Counters::default(),
+        cache: Cache::default(),
     };
-    let observer: Arc<dyn Observer> = Arc::new(|_: &Event| {});
-    engine::run(&pipeline.into(), &Cancel::new(), &observer).await
+    let observer: Arc<dyn EventListener> = Arc::new(|_: &Event| {});
+    engine::run(&pipeline.into(), &CancelHandle::new(), &observer).await
 }
 
 #[tokio::test]

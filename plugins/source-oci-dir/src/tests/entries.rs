@@ -1,6 +1,6 @@
 //! Damaged entries of `index.json`, and one that lists nothing.
 
-use sealift_core::{error::ErrorKind, report::Failed};
+use sealift_core::{error::ErrorKind, report::FailedItem};
 use sealift_testkit::{images::image, memory::Memory};
 use serde_json::json;
 
@@ -37,12 +37,12 @@ async fn a_damaged_entry_is_a_failure_and_the_others_are_loaded() {
         assert!(registry.digest_of("one:v1").is_some());
         let failure = &report.failures[0];
         match (&failure.what, has_name) {
-            (Failed::Image { source, .. }, true) => assert_eq!(source.to_string(), "q.io/two:v1"),
-            (Failed::Listing { repository: None }, false) => {}
+            (FailedItem::Image { source, .. }, true) => assert_eq!(source.to_string(), "q.io/two:v1"),
+            (FailedItem::Listing { repository: None }, false) => {}
             (other, _) => panic!("{what}: {other:?}"),
         }
         assert!(failure.cause.contains("of `index.json`"), "{}", failure.cause);
-        assert_eq!(report.rounds, 0, "it is the same in every round");
+        assert_eq!(report.passes, 0, "it is the same in every round");
     }
 }
 

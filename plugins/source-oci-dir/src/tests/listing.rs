@@ -114,9 +114,9 @@ async fn who_asks_for_an_image_that_is_not_there_is_told_what_is() {
     let ask = |from: &str| json!({ "images": [{ "from": from, "to": ["h.io/x"] }] });
     let error = refused(ask("q.io/nginx:1.72"), &made.path()).await;
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    assert_eq!(error.hint_text(), Some("did you mean `q.io/nginx:1.27`?"));
+    assert_eq!(error.hint(), Some("did you mean `q.io/nginx:1.27`?"));
     let error = refused(ask("something"), &made.path()).await;
-    assert_eq!(error.hint_text(), Some("it has `q.io/nginx:1.27`, `q.io/other:1`"));
+    assert_eq!(error.hint(), Some("it has `q.io/nginx:1.27`, `q.io/other:1`"));
     let error = refused(json!({ "images": [{ "to": ["h.io/x:1"] }] }), &made.path()).await;
     assert!(error.message().contains("which image is meant: the layout has `q.io/nginx:1.27`, "), "{error}");
 }

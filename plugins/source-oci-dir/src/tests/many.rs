@@ -18,7 +18,7 @@ async fn five_thousand_images_are_listed_in_a_moment() {
         made.entries.push(json!(entry));
     }
     // One without a name makes it look at what belongs to what.
-    made.entries.push(json!(Descriptor::to(well_known::OCI_MANIFEST, b"missing")));
+    made.entries.push(json!(Descriptor::of_bytes(well_known::OCI_MANIFEST, b"missing")));
     let text = json!({ "schemaVersion": 2, "manifests": made.entries }).to_string();
     std::fs::write(made.path().join("index.json"), text).unwrap();
     let started = std::time::Instant::now();

@@ -4,7 +4,7 @@
 //! `v1` alone, crane nothing at all. An entry that is changed keeps its text, and one that is removed is removed under
 //! the text that it has.
 
-use sealift_core::content::{Descriptor, Digest, Version};
+use sealift_core::content::{Descriptor, Digest, Reference};
 use sealift_oci_layout::{EntryChange, EntryName, NamedEntry, REF_NAME, RefStyle, entry_name};
 
 /// An entry of the index.
@@ -43,11 +43,11 @@ impl ListedEntry {
     }
 
     /// The entry that takes the place of this one when the version moves.
-    pub(super) fn moved(&self, item: Descriptor, version: &Version) -> Option<NamedEntry> {
+    pub(super) fn moved(&self, item: Descriptor, version: &Reference) -> Option<NamedEntry> {
         let Spelling::Named { kind, .. } = &self.spelling else { return None };
         match (kind, version) {
             (SpellingKind::Full { repository, style }, _) => Some(NamedEntry::new(item, repository, version, *style)),
-            (SpellingKind::Tag, Version::Tag(tag)) => Some(NamedEntry::tagged(item, tag)),
+            (SpellingKind::Tag, Reference::Tag(tag)) => Some(NamedEntry::tagged(item, tag)),
             _ => None,
         }
     }

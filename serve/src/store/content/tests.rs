@@ -135,7 +135,7 @@ fn with_entries(entries: &[(&Image, Option<&str>)]) -> (Content, Index) {
     let (mut content, mut index) = (Content::new("localhost_5000/a"), Index::default());
     for (image, name) in entries {
         let digest = image.root().digest();
-        let version = name.map_or_else(|| Version::Digest(digest.clone()), |_| Version::Tag(tag("v1")));
+        let version = name.map_or_else(|| Reference::Digest(digest.clone()), |_| Reference::Tag(tag("v1")));
         content.list(version, &found(image, *name));
         index.0.insert(name.map_or_else(|| format!("unnamed {digest}"), str::to_owned));
     }
@@ -243,7 +243,7 @@ fn the_same_bytes_are_not_two_kinds_of_manifest() {
 
 #[test]
 fn an_entry_of_an_index_that_is_no_manifest_is_a_blob() {
-    let data = Descriptor::to(MediaType::of("application/vnd.example.data+json"), b"{}");
+    let data = Descriptor::of_bytes(MediaType::from_static("application/vnd.example.data+json"), b"{}");
     let index = index_of(serde_json::to_value(&data).unwrap());
     let mut content = Content::new("a");
     assert_eq!(missing(&content, &index, &HashSet::new()), 1);

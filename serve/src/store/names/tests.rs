@@ -1,12 +1,12 @@
-use sealift_core::content::{Descriptor, Version, well_known};
+use sealift_core::content::{Descriptor, Reference, well_known};
 
 use super::*;
 
 fn names(all: &[&str]) -> RepositoryNames {
     let mut names = RepositoryNames::default();
     for name in all {
-        let item = Descriptor::to(well_known::OCI_MANIFEST, b"{}");
-        names.make(name, &path::served(name).unwrap()).list(Version::Tag("v1".parse().unwrap()), &item);
+        let item = Descriptor::of_bytes(well_known::OCI_MANIFEST, b"{}");
+        names.make(name, &path::served(name).unwrap()).list(Reference::Tag("v1".parse().unwrap()), &item);
     }
     names
 }

@@ -92,7 +92,7 @@ async fn a_config_that_is_none_is_an_error_without_a_word() {
     harbor.add_project("team");
     let admin = Asker::admin(&harbor);
     let push = async |config: &'static str, bytes: &str| {
-        let image = artifact(MediaType::of(config), bytes, &["layer"], &[]);
+        let image = artifact(MediaType::from_static(config), bytes, &["layer"], &[]);
         admin.push("team/app", "v1", &image).await
     };
     let image = "application/vnd.oci.image.config.v1+json";

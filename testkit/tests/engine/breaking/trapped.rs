@@ -8,10 +8,10 @@ use std::{
 use async_trait::async_trait;
 use sealift_core::{
     blob::Blob,
-    content::{Descriptor, Digest, ImageRef, Manifest, Repository, Tag, Version},
+    content::{Descriptor, Digest, ImageRef, Manifest, Reference, Repository, Tag},
     error::Result,
     job::{Job, Resolved},
-    stage::{Fetch, Known, Lost, Offer, Push, Slot, StoreId, Want},
+    stage::{Fetch, Lost, Push, RepositoryTags, ResolveMode, StoreId, Upload, UploadStart},
 };
 use sealift_testkit::memory::Memory;
 
@@ -76,9 +76,11 @@ impl Trapped {
         &self.memory
     }
 
-    fn slot(&self, at: &Repository, offer: Offer) -> Offer {
+    fn slot(&self, at: &Repository, offer: UploadStart) -> UploadStart {
         match offer {
-            Offer::Want(slot) => Offer::Want(Box::new(TrappedSlot { slot, trap: self.trap.clone(), at: at.clone() })),
+            UploadStart::Upload(slot) => {
+                UploadStart::Upload(Box::new(TrappedSlot { slot, trap: self.trap.clone(), at: at.clone() }))
+            }
             other => other,
         }
     }
@@ -86,12 +88,12 @@ impl Trapped {
 
 #[async_trait]
 impl Fetch for Trapped {
-    fn expect(&self, repository: &Repository) {
-        self.trap.step_at_once("expect", repository);
+    fn announce(&self, repository: &Repository) {
+        self.trap.step_at_once("announce", repository);
     }
 
-    async fn resolve(&self, image: &ImageRef, want: Want) -> Result<Resolved> {
-        let method = if want == Want::Digest { "resolve a digest" } else { "resolve" };
+    async fn resolve(&self, image: &ImageRef, want: ResolveMode) -> Result<Resolved> {
+        let method = if want == ResolveMode::Descriptor { "resolve a digest" } else { "resolve" };
         self.trap.step(method, &image.repository).await;
         self.fetch().resolve(image, want).await
     }
@@ -111,9 +113,9 @@ impl Fetch for Trapped {
         self.fetch().referrers(repository, subject).await
     }
 
-    async fn tags_about(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Tag>> {
-        self.trap.step("tags_about", repository).await;
-        self.fetch().tags_about(repository, subject).await
+    async fn referrer_tags(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Tag>> {
+        self.trap.step("referrer_tags", repository).await;
+        self.fetch().referrer_tags(repository, subject).await
     }
 
     async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>> {
@@ -121,17 +123,17 @@ impl Fetch for Trapped {
         self.fetch().tags(repository).await
     }
 
-    async fn elsewhere(&self, _: &Descriptor) -> Vec<Repository> {
-        self.trap.step("elsewhere", &self.all).await;
+    async fn mount_hints(&self, _: &Descriptor) -> Vec<Repository> {
+        self.trap.step("mount_hints", &self.all).await;
         vec![format!("to.io/{SPARED}").parse().unwrap()]
     }
 }
 
 #[async_trait]
 impl Push for Trapped {
-    fn place(&self, job: &Job) -> Result<Vec<ImageRef>> {
-        self.trap.step_at_once("place", &job.source.repository);
-        self.push().place(job)
+    fn targets(&self, job: &Job) -> Result<Vec<ImageRef>> {
+        self.trap.step_at_once("targets", &job.source.repository);
+        self.push().targets(job)
     }
 
     fn store(&self, at: &Repository) -> StoreId {
@@ -139,28 +141,28 @@ impl Push for Trapped {
         self.push().store(at)
     }
 
-    fn expect(&self, source: &Repository, _: &[Repository]) {
-        self.trap.step_at_once("expect", source);
+    fn announce(&self, source: &Repository, _: &[Repository]) {
+        self.trap.step_at_once("announce", source);
     }
 
-    async fn overview(&self, at: &Repository, wanted: usize) -> Result<Known> {
+    async fn overview(&self, at: &Repository, wanted: usize) -> Result<RepositoryTags> {
         self.trap.step("overview", at).await;
         self.push().overview(at, wanted).await
     }
 
-    async fn survey(&self, at: &Repository) -> Result<Known> {
+    async fn survey(&self, at: &Repository) -> Result<RepositoryTags> {
         self.trap.step("survey", at).await;
         self.push().survey(at).await
     }
 
-    async fn current(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
-        self.trap.step("current", &at.repository).await;
-        self.push().current(at).await
+    async fn resolve(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
+        self.trap.step("resolve a target", &at.repository).await;
+        self.push().resolve(at).await
     }
 
-    async fn has(&self, at: &Repository, item: &Descriptor) -> Result<bool> {
-        self.trap.step("has", at).await;
-        self.push().has(at, item).await
+    async fn blob_exists(&self, at: &Repository, item: &Descriptor) -> Result<bool> {
+        self.trap.step("blob_exists", at).await;
+        self.push().blob_exists(at, item).await
     }
 
     fn keeps_children(&self, at: &Repository) -> bool {
@@ -183,12 +185,12 @@ impl Push for Trapped {
         self.push().prepare(at, replaces, blobs).await
     }
 
-    async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<Offer> {
+    async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<UploadStart> {
         self.trap.step("offer", at).await;
         Ok(self.slot(at, self.push().offer(at, item, known_in).await?))
     }
 
-    async fn renew(&self, at: &Repository, item: &Descriptor) -> Result<Offer> {
+    async fn renew(&self, at: &Repository, item: &Descriptor) -> Result<UploadStart> {
         self.trap.step("renew", at).await;
         Ok(self.slot(at, self.push().renew(at, item).await?))
     }
@@ -205,9 +207,9 @@ impl Push for Trapped {
 
     async fn root(&self, _: &Job, at: &ImageRef, manifest: &Manifest) -> Result<()> {
         self.trap.step("root", &at.repository).await;
-        match &at.version {
-            Version::Tag(_) => self.tag(at, manifest).await,
-            Version::Digest(_) => self.put_manifest(&at.repository, manifest).await,
+        match &at.reference {
+            Reference::Tag(_) => self.tag(at, manifest).await,
+            Reference::Digest(_) => self.put_manifest(&at.repository, manifest).await,
         }
     }
 
@@ -216,19 +218,19 @@ impl Push for Trapped {
         self.push().keeps_apart()
     }
 
-    fn confirms(&self, at: &Repository) -> bool {
-        self.trap.step_at_once("confirms", at);
-        self.push().confirms(at)
+    fn verifies_digest(&self, at: &Repository) -> bool {
+        self.trap.step_at_once("verifies_digest", at);
+        self.push().verifies_digest(at)
     }
 
-    async fn relate(&self, at: &Repository, subject: &Digest, referrers: &[&Manifest]) -> Result<()> {
-        self.trap.step("relate", at).await;
-        self.push().relate(at, subject, referrers).await
+    async fn add_referrers(&self, at: &Repository, subject: &Digest, referrers: &[&Manifest]) -> Result<()> {
+        self.trap.step("add_referrers", at).await;
+        self.push().add_referrers(at, subject, referrers).await
     }
 
-    async fn finish(&self) -> Result<()> {
-        self.trap.step("finish", &self.all).await;
-        self.push().finish().await
+    async fn close(&self) -> Result<()> {
+        self.trap.step("close", &self.all).await;
+        self.push().close().await
     }
 
     fn lost(&self) -> Vec<Lost> {
@@ -238,16 +240,16 @@ impl Push for Trapped {
 }
 
 struct TrappedSlot {
-    slot: Box<dyn Slot>,
+    slot: Box<dyn Upload>,
     trap: Trap,
     at: Repository,
 }
 
 #[async_trait]
-impl Slot for TrappedSlot {
-    async fn fill(self: Box<Self>, blob: Blob) -> Result<()> {
-        self.trap.step("fill", &self.at).await;
-        self.slot.fill(blob).await
+impl Upload for TrappedSlot {
+    async fn write(self: Box<Self>, blob: Blob) -> Result<()> {
+        self.trap.step("write", &self.at).await;
+        self.slot.write(blob).await
     }
 
     async fn ready(&mut self) {

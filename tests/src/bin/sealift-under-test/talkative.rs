@@ -4,7 +4,7 @@ use sealift_core::{
     job::Listing,
     plugin::{BuildContext, ConfigError, Plugin, StageConfig},
     schemars::JsonSchema,
-    secret::{Secret, Value},
+    secret::{Secret, SecretValue},
     serde::Deserialize,
     stage::Filter,
 };
@@ -16,9 +16,9 @@ use sealift_core::{
 struct Config {
     /// A secret in the file.
     #[expect(dead_code, reason = "it is there to be printed")]
-    password: Value,
+    password: SecretValue,
     /// A secret in a variable.
-    other: Value,
+    other: SecretValue,
 }
 
 #[derive(Debug)]
@@ -29,11 +29,11 @@ struct Talkative {
 }
 
 impl Filter for Talkative {
-    fn versions(&self, _: &mut Listing) {
+    fn filter_tags(&self, _: &mut Listing) {
         panic!("I know too much: {self:?}");
     }
 
-    fn rewrites(&self) -> bool {
+    fn drops_entries(&self) -> bool {
         false
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use sealift_core::{
     diagnostic::Diagnostic,
-    plugin::{Role, linked},
+    plugin::{Role, plugins},
 };
 
 use crate::usage_error::UsageError;
@@ -80,7 +80,7 @@ impl PluginName {
     pub(super) fn parse(role: Role, text: &str) -> Result<Self, UsageError> {
         let as_crate = text.replace('_', "-");
         let is_one_of = |names: &[&str]| names.contains(&as_crate.as_str());
-        let namesake = linked().into_iter().find(|plugin| plugin.role() == role && plugin.kind() == text);
+        let namesake = plugins().into_iter().find(|plugin| plugin.role() == role && plugin.kind() == text);
         let (why, hint) = if !is_well_formed(text) {
             let why =
                 "a name begins with a small letter, and has small letters, digits, and single `-` or `_` between them";

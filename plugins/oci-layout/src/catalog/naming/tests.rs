@@ -4,7 +4,7 @@ use super::*;
 use crate::name::{CONTAINERD_NAME, REF_NAME};
 
 fn called(ref_name: &str) -> (String, Naming) {
-    let mut entry = Descriptor::to(well_known::OCI_MANIFEST, b"{}");
+    let mut entry = Descriptor::of_bytes(well_known::OCI_MANIFEST, b"{}");
     entry.annotations.insert(REF_NAME.to_owned(), ref_name.to_owned());
     let called = Namer::new("My Bundle_2").call(&entry);
     (called.source.to_string(), called.naming)
@@ -19,8 +19,8 @@ fn every_way_to_name_an_image_gives_a_reference() {
         ("q.io/a", "q.io/a:latest", Naming::Full),
         ("nginx:1.27", "localhost/nginx:1.27", Naming::Path),
         ("library/nginx:1.27", "localhost/library/nginx:1.27", Naming::Path),
-        ("v1", "localhost/my-bundle-2:v1", Naming::Version),
-        ("latest", "localhost/my-bundle-2:latest", Naming::Version),
+        ("v1", "localhost/my-bundle-2:v1", Naming::Reference),
+        ("latest", "localhost/my-bundle-2:latest", Naming::Reference),
         ("a/B:v1", &format!("localhost/my-bundle-2@{digest}"), Naming::Nothing),
         ("a b", &format!("localhost/my-bundle-2@{digest}"), Naming::Nothing),
         ("", &format!("localhost/my-bundle-2@{digest}"), Naming::Nothing),
@@ -31,7 +31,7 @@ fn every_way_to_name_an_image_gives_a_reference() {
 
 #[test]
 fn what_containerd_calls_an_image_goes_before_its_tag() {
-    let mut entry = Descriptor::to(well_known::OCI_MANIFEST, b"{}");
+    let mut entry = Descriptor::of_bytes(well_known::OCI_MANIFEST, b"{}");
     entry.annotations.insert(REF_NAME.to_owned(), "1.27".to_owned());
     entry.annotations.insert(CONTAINERD_NAME.to_owned(), "docker.io/library/nginx:1.27".to_owned());
     assert_eq!(Namer::new("x").call(&entry).source.to_string(), "docker.io/library/nginx:1.27");
@@ -40,7 +40,7 @@ fn what_containerd_calls_an_image_goes_before_its_tag() {
 #[test]
 fn a_name_by_digest_says_what_stands_there_now() {
     let entry = |name: String| {
-        let mut entry = Descriptor::to(well_known::OCI_MANIFEST, b"filtered");
+        let mut entry = Descriptor::of_bytes(well_known::OCI_MANIFEST, b"filtered");
         entry.annotations.insert(CONTAINERD_NAME.to_owned(), name);
         entry
     };

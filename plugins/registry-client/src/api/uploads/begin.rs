@@ -13,7 +13,7 @@ use http::{Method, StatusCode};
 use sealift_core::{
     content::{Descriptor, Repository},
     error::{Error, ErrorKind, Result},
-    stage::Offer,
+    stage::UploadStart,
 };
 
 use super::{
@@ -43,13 +43,13 @@ pub(crate) async fn offer(
     at: &Repository,
     item: &Descriptor,
     known_in: Option<&Repository>,
-) -> Result<Offer> {
+) -> Result<UploadStart> {
     if let Some(error) = registry.observed.uploads.turned_away() {
         return Err(error);
     }
     let check = blob_check(registry);
     if check == BlobCheck::Head && blob_existence::exists(registry, at, item).await? {
-        return Ok(Offer::Have);
+        return Ok(UploadStart::Present);
     }
     let from = match known_in.filter(|from| *from != at && !registry.observed.is_barred(at, from)) {
         Some(from) if may_mount(registry, at, item, from).await? => Some(from),
@@ -73,14 +73,14 @@ pub(crate) async fn offer(
             registry.observed.note_write(at);
             if asks_itself {
                 registry.observed.learn_blob_check(BlobCheck::Mount);
-                return Ok(Offer::Have);
+                return Ok(UploadStart::Present);
             }
-            Ok(Offer::Mounted)
+            Ok(UploadStart::Mounted)
         }
         Some(response) if stands_unseen(registry, at, item, check, asks_itself).await => {
             // The upload that was opened is left to expire: cancelling needs a right that few logins have.
             response.discard().await;
-            Ok(Offer::Have)
+            Ok(UploadStart::Present)
         }
         Some(response) => open(registry, at, item, response).await,
         None => {
@@ -89,7 +89,7 @@ pub(crate) async fn offer(
                 false => registry.observed.note_barred(at, from),
             }
             match stands_unseen(registry, at, item, check, asks_itself).await {
-                true => Ok(Offer::Have),
+                true => Ok(UploadStart::Present),
                 false => begin(registry, at, item).await,
             }
         }
@@ -119,7 +119,7 @@ async fn stands_unseen(
 }
 
 /// Starts an upload without asking for anything else.
-pub(crate) async fn begin(registry: &Arc<Registry>, at: &Repository, item: &Descriptor) -> Result<Offer> {
+pub(crate) async fn begin(registry: &Arc<Registry>, at: &Repository, item: &Descriptor) -> Result<UploadStart> {
     // Without the slash at the end distribution redirects, and a redirected POST may become a GET.
     let target = RequestTarget::Path(format!("{}/blobs/uploads/", at.path()));
     let operation = Operation::PushBlob(at, &item.digest);
@@ -135,15 +135,15 @@ pub(crate) async fn begin(registry: &Arc<Registry>, at: &Repository, item: &Desc
         }
         status if status.is_success() => {
             let what = format!("{operation}: the registry answers {} where an upload begins with 202", status.as_u16());
-            Err(Error::new(ErrorKind::Unsupported, what).hint(NO_REGISTRY))
+            Err(Error::new(ErrorKind::Unsupported, what).with_hint(NO_REGISTRY))
         }
         // A project that opens no upload holds more than it may: nothing fits, however small.
         _ => Err(registry.refused_bytes(operation, 0, response).await),
     }
 }
 
-async fn open(registry: &Arc<Registry>, at: &Repository, item: &Descriptor, response: Response) -> Result<Offer> {
+async fn open(registry: &Arc<Registry>, at: &Repository, item: &Descriptor, response: Response) -> Result<UploadStart> {
     let slot = RegistryUpload::open(registry, at, item, &response).await?;
     response.discard().await;
-    Ok(Offer::Want(Box::new(slot)))
+    Ok(UploadStart::Upload(Box::new(slot)))
 }

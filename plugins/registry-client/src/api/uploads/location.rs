@@ -18,7 +18,7 @@ use crate::{
 pub(super) async fn upload_url(registry: &Registry, response: &Response) -> Result<Url> {
     let location = response.header(header::LOCATION).ok_or_else(|| {
         Error::new(ErrorKind::Unsupported, format!("`{}` does not say where the upload goes on", registry.name()))
-            .hint(NO_REGISTRY)
+            .with_hint(NO_REGISTRY)
     })?;
     let at = registry.transport.endpoint().await?;
     at.clients.resolver().policy().check(UrlPurpose::Upload, &response.url, location).map_err(refused)

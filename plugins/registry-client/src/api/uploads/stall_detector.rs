@@ -145,7 +145,7 @@ mod tests {
             tokio::time::sleep(pause).await;
             Ok(Bytes::from_static(&[7]))
         });
-        (Blob::new(Descriptor::to(well_known::OCI_LAYER_GZIP, &content), pieces), chunks as u64)
+        (Blob::new(Descriptor::of_bytes(well_known::OCI_LAYER_GZIP, &content), pieces), chunks as u64)
     }
 
     #[tokio::test(start_paused = true)]
@@ -186,7 +186,7 @@ mod tests {
     async fn what_the_source_said_is_kept() {
         let failing = stream::iter([Err(Error::new(ErrorKind::NotFound, "gone"))]);
         let detector = StallDetector::new(1);
-        let mut upload = detector.over(Blob::new(Descriptor::to(well_known::OCI_LAYER_GZIP, b"x"), failing));
+        let mut upload = detector.over(Blob::new(Descriptor::of_bytes(well_known::OCI_LAYER_GZIP, b"x"), failing));
         assert!(upload.next().await.unwrap().is_err());
         assert_eq!(detector.source_failed().unwrap().kind(), ErrorKind::NotFound);
         assert!(!detector.all_sent());

@@ -12,7 +12,7 @@ use sealift_core::{
     blob::Blob,
     content::{Descriptor, Digest, Repository},
     error::{Error, ErrorKind, Result, Retry},
-    stage::Slot,
+    stage::Upload,
 };
 use tokio::time::timeout;
 use url::Url;
@@ -61,7 +61,7 @@ impl RegistryUpload {
         response: &Response,
     ) -> Result<Self> {
         let operation = Operation::PushBlob(at, &item.digest);
-        let location = upload_url(registry, response).await.map_err(|error| error.context(operation))?;
+        let location = upload_url(registry, response).await.map_err(|error| error.with_context(operation))?;
         Ok(Self { registry: Arc::clone(registry), at: at.clone(), item: item.clone(), location, place: None })
     }
 
@@ -131,7 +131,7 @@ impl RegistryUpload {
                     .respond(reached, self.operation(), &mut authorization, response.headers(), &mut progress)
                     .await?;
                 let refused = self.registry.refused(self.operation(), response).await;
-                Err(if again { refused.retry(Retry::Soon) } else { refused })
+                Err(if again { refused.with_retry(Retry::Soon) } else { refused })
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND if foreign => {
                 let (status, other) = (response.status(), response.host().to_owned());
@@ -154,13 +154,13 @@ impl RegistryUpload {
         match stored {
             Some(stored) if stored.algorithm() == self.item.digest.algorithm() && !confirmed => {
                 let what = format!("{}: the registry stored `{stored}` instead", self.operation());
-                Err(Error::new(ErrorKind::Corrupt, what).retry(Retry::Soon).hint(CHANGED))
+                Err(Error::new(ErrorKind::Corrupt, what).with_retry(Retry::Soon).with_hint(CHANGED))
             }
             _ if confirmed || hashed => Ok(()),
             _ => {
                 let what =
                     format!("{}: the registry did not confirm its digest, so it is sent again", self.operation());
-                Err(Error::new(ErrorKind::Corrupt, what).retry(Retry::Soon))
+                Err(Error::new(ErrorKind::Corrupt, what).with_retry(Retry::Soon))
             }
         }
     }
@@ -174,8 +174,8 @@ impl RegistryUpload {
 }
 
 #[async_trait]
-impl Slot for RegistryUpload {
-    async fn fill(self: Box<Self>, blob: Blob) -> Result<()> {
+impl Upload for RegistryUpload {
+    async fn write(self: Box<Self>, blob: Blob) -> Result<()> {
         let size = blob.descriptor().known_size().ok_or_else(|| {
             let what = format!("{}: its length is not known, and uploads must announce it", self.operation());
             Error::new(ErrorKind::Unsupported, what)
@@ -198,7 +198,7 @@ impl Slot for RegistryUpload {
         }
         // Errors of the exchange do not say yet what they are about.
         let operation = self.operation().to_string();
-        Err(if failed.message().starts_with(&operation) { failed } else { failed.context(operation) })
+        Err(if failed.message().starts_with(&operation) { failed } else { failed.with_context(operation) })
     }
 
     async fn ready(&mut self) {

@@ -68,7 +68,7 @@ fn start_registry() -> String {
 }
 
 async fn outcome(host_name: &str, sent: &str, asked: &str, tried_all: bool) -> String {
-    let secret = |text: &str| Some(sealift_core::secret::Value::Literal(sealift_core::secret::Secret::new(text)));
+    let secret = |text: &str| Some(sealift_core::secret::SecretValue::Literal(sealift_core::secret::Secret::new(text)));
     let entry = RegistryConfig { username: secret("bot"), password: secret("CANARY"), ..RegistryConfig::default() };
     let hosts = [(host_name.to_owned(), entry)].into_iter().collect();
     let cx = BuildContext::new(Arc::new(|_: &str| None), ".", Purpose::Run);

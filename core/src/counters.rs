@@ -10,18 +10,20 @@ use serde::Serialize;
 
 /// What was counted for one thing, such as one host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Tally {
+#[schemars(rename = "Tally")]
+pub struct CounterSet {
     /// What it was counted for.
-    pub of: String,
+    #[serde(rename = "of")]
+    pub subject: String,
     /// The counters by name, such as `requests` and `retries`. More names may be added.
     pub counts: BTreeMap<String, u64>,
 }
 
-impl Tally {
+impl CounterSet {
     /// Counters of one thing; those that are 0 are left out.
     pub fn new<'a>(of: impl Into<String>, counts: impl IntoIterator<Item = (&'a str, u64)>) -> Self {
         let counts = counts.into_iter().filter(|(_, count)| *count > 0);
-        Self { of: of.into(), counts: counts.map(|(name, count)| (name.to_owned(), count)).collect() }
+        Self { subject: of.into(), counts: counts.map(|(name, count)| (name.to_owned(), count)).collect() }
     }
 
     /// A counter; 0 if it is not there.
@@ -33,14 +35,14 @@ impl Tally {
 /// Something that counts.
 pub(crate) trait Counts: Any + Send + Sync {
     /// Returns the counters so far.
-    fn tallies(&self) -> Vec<Tally>;
+    fn tallies(&self) -> Vec<CounterSet>;
 }
 
 /// All sections of a pipeline that count, by the name of their table.
 #[derive(Clone, Default)]
-pub struct Tallies(Vec<(&'static str, Arc<dyn Counts>)>);
+pub struct Counters(Vec<(&'static str, Arc<dyn Counts>)>);
 
-impl Tallies {
+impl Counters {
     pub(crate) fn new(counts: impl IntoIterator<Item = (&'static str, Arc<dyn Counts>)>) -> Self {
         let mut all: Vec<_> = counts.into_iter().collect();
         all.sort_by_key(|(table, _)| *table);
@@ -48,7 +50,7 @@ impl Tallies {
     }
 
     /// Returns the counters so far, without sections that counted nothing.
-    pub fn read(&self) -> BTreeMap<String, Vec<Tally>> {
+    pub fn read(&self) -> BTreeMap<String, Vec<CounterSet>> {
         let told = self.0.iter().map(|(table, counts)| ((*table).to_owned(), counts.tallies()));
         told.filter(|(_, tallies)| !tallies.is_empty()).collect()
     }

@@ -1,6 +1,6 @@
 //! Facts remembered between runs, so that the next one needs fewer requests.
 //!
-//! Core does no disk I/O: the caller stores the notes in a [`Notebook`]. A note is a hint. It may be old, wrong or
+//! Core does no disk I/O: the caller stores the notes in a [`CacheStore`]. A note is a hint. It may be old, wrong or
 //! gone, so it is used only where being wrong costs a request and nothing else: a manifest is found by its digest and
 //! checked against it, a repository that is said to have a blob is only asked whether it can be mounted from. Nothing
 //! secret is noted.
@@ -12,17 +12,17 @@ use bytes::Bytes;
 use crate::content::{Digest, Manifest, MediaType};
 
 /// Keeps notes between runs.
-pub trait Notebook: Send + Sync {
+pub trait CacheStore: Send + Sync {
     /// Returns the note under a key; none if there is none or it cannot be read.
-    fn get(&self, room: Room, key: &str) -> Option<Bytes>;
+    fn get(&self, room: Namespace, key: &str) -> Option<Bytes>;
 
     /// Notes something, in place of what was noted before. It may be forgotten at any time.
-    fn put(&self, room: Room, key: &str, note: &[u8]);
+    fn put(&self, room: Namespace, key: &str, note: &[u8]);
 }
 
 /// The subject of a note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Room {
+pub enum Namespace {
     /// Indexes at sources, by digest: what filters would make of one that is known needs no request.
     Manifests,
     /// The blobs known in the repositories of a store, by store.
@@ -31,7 +31,7 @@ pub enum Room {
     Hosts,
 }
 
-impl Room {
+impl Namespace {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Manifests, Self::Blobs, Self::Hosts];
 
@@ -47,21 +47,21 @@ impl Room {
 
 /// A notebook, or none: then nothing is remembered.
 #[derive(Clone, Default)]
-pub struct Notes(Option<Arc<dyn Notebook>>);
+pub struct Cache(Option<Arc<dyn CacheStore>>);
 
-impl Notes {
+impl Cache {
     /// Notes in this book.
-    pub fn in_book(book: Arc<dyn Notebook>) -> Self {
+    pub fn new(book: Arc<dyn CacheStore>) -> Self {
         Self(Some(book))
     }
 
     /// Returns the note under a key.
-    pub fn get(&self, room: Room, key: &str) -> Option<Bytes> {
+    pub fn get(&self, room: Namespace, key: &str) -> Option<Bytes> {
         self.0.as_ref()?.get(room, key)
     }
 
     /// Notes something.
-    pub fn put(&self, room: Room, key: &str, note: &[u8]) {
+    pub fn put(&self, room: Namespace, key: &str, note: &[u8]) {
         if let Some(book) = &self.0 {
             book.put(room, key, note);
         }
@@ -69,7 +69,7 @@ impl Notes {
 
     /// A manifest that was noted, if it is what its digest says.
     pub(crate) fn manifest(&self, digest: &Digest) -> Option<Manifest> {
-        let note = self.get(Room::Manifests, &digest.to_string())?;
+        let note = self.get(Namespace::Manifests, &digest.to_string())?;
         let at = note.iter().position(|byte| *byte == b'\n')?;
         let served_as = MediaType::from_header(std::str::from_utf8(&note[..at]).ok()?);
         Manifest::parse_expecting(note.slice(at + 1..), &served_as, digest).ok()
@@ -80,12 +80,12 @@ impl Notes {
         if self.0.is_some() {
             let served_as = manifest.media_type().as_str().as_bytes();
             let note = [served_as, b"\n", manifest.bytes()].concat();
-            self.put(Room::Manifests, &manifest.digest().to_string(), &note);
+            self.put(Namespace::Manifests, &manifest.digest().to_string(), &note);
         }
     }
 }
 
-impl fmt::Debug for Notes {
+impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Notes({})", if self.0.is_some() { "kept" } else { "none" })
     }

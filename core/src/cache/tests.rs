@@ -7,14 +7,14 @@ use super::*;
 use crate::content::well_known;
 
 #[derive(Default)]
-struct Book(Mutex<HashMap<(Room, String), Bytes>>);
+struct Book(Mutex<HashMap<(Namespace, String), Bytes>>);
 
-impl Notebook for Book {
-    fn get(&self, room: Room, key: &str) -> Option<Bytes> {
+impl CacheStore for Book {
+    fn get(&self, room: Namespace, key: &str) -> Option<Bytes> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&(room, key.to_owned())).cloned()
     }
 
-    fn put(&self, room: Room, key: &str, note: &[u8]) {
+    fn put(&self, room: Namespace, key: &str, note: &[u8]) {
         let note = Bytes::copy_from_slice(note);
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((room, key.to_owned()), note);
     }
@@ -27,7 +27,7 @@ fn index() -> Manifest {
 
 #[test]
 fn a_manifest_comes_back_as_it_was() {
-    let notes = Notes::in_book(Arc::new(Book::default()));
+    let notes = Cache::new(Arc::new(Book::default()));
     notes.put_manifest(&index());
     let found = notes.manifest(index().digest()).unwrap();
     assert_eq!((found.bytes(), found.media_type()), (index().bytes(), index().media_type()));
@@ -35,17 +35,17 @@ fn a_manifest_comes_back_as_it_was() {
 
 #[test]
 fn a_note_that_is_not_what_its_digest_says_is_none() {
-    let notes = Notes::in_book(Arc::new(Book::default()));
+    let notes = Cache::new(Arc::new(Book::default()));
     let digest = index().digest().clone();
     for wrong in [&b""[..], b"application/vnd.oci.image.index.v1+json\n{}", b"\xff\n{}", b"no line"] {
-        notes.put(Room::Manifests, &digest.to_string(), wrong);
+        notes.put(Namespace::Manifests, &digest.to_string(), wrong);
         assert!(notes.manifest(&digest).is_none());
     }
 }
 
 #[test]
 fn without_a_book_nothing_is_noted() {
-    let notes = Notes::default();
+    let notes = Cache::default();
     notes.put_manifest(&index());
     assert!(notes.manifest(index().digest()).is_none());
 }
