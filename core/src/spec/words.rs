@@ -182,13 +182,3 @@ pub(super) fn kinds<'k>(kinds: impl Iterator<Item = &'k str>) -> String {
     let all = kinds.map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", ");
     if all.is_empty() { "none".into() } else { all }
 }
-
-/// Several of a role.
-pub(super) fn plural(role: Role) -> &'static str {
-    match role {
-        Role::List => "lists",
-        Role::Filter => "filters",
-        Role::Fetch => "fetches",
-        Role::Push => "pushes",
-    }
-}

@@ -179,7 +179,7 @@ impl Given {
             Role::Fetch => fetch.map(|stage| stage.kind),
             Role::Push => pushes.into_iter().next().map(|stage| stage.kind),
         };
-        let kind = kind.ok_or_else(|| missing(&header(role)))?;
+        let kind = kind.ok_or_else(|| missing(role.header()))?;
         let found = plugins().into_iter().find(|plugin| plugin.role() == role && plugin.kind() == &*kind);
         found.ok_or_else(|| format!("there is no {role} `{kind}`"))
     }
@@ -191,12 +191,4 @@ fn first<S: ?Sized>(stages: Vec<Named<S>>, header: &str) -> Result<Arc<S>, Viola
 
 fn missing(header: &str) -> Violation {
     format!("there is no `{header}` in the TOML that the suite was given")
-}
-
-/// Returns the TOML table header of a role.
-pub(super) fn header(role: Role) -> String {
-    match role {
-        Role::List | Role::Fetch => format!("[{role}]"),
-        Role::Filter | Role::Push => format!("[[{role}]]"),
-    }
 }
