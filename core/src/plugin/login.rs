@@ -80,7 +80,11 @@ struct HostPattern(String);
 
 impl HostPattern {
     fn parse(text: &str) -> std::result::Result<Self, String> {
-        let sample = Repository::new(&text.replace('*', "1x"), "x").map_err(|error| match text.contains('*') {
+        let sample = match text.split_once(':') {
+            Some((name, port)) => format!("{}:{}", name.replace('*', "x"), port.replace('*', "1")),
+            None => text.replace('*', "x"),
+        };
+        let sample = Repository::new(&sample, "x").map_err(|error| match text.contains('*') {
             true => format!("`{text}` is no pattern of hosts"),
             false => error.to_string(),
         })?;

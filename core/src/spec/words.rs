@@ -7,7 +7,7 @@ use toml::de::{DeInteger, DeValue};
 use crate::{
     diagnostic::{did_you_mean, printable},
     plugin::{
-        KeyPath, Role,
+        KeyPath,
         shape::{Shape, one_of},
     },
 };
