@@ -3,13 +3,7 @@
 //! Each call of a plugin goes through [`Isolated::call`]. A call that panics, or that takes longer
 //! than its limit, becomes an error that names the plugin and the operation. A thread that a plugin blocks is not freed.
 
-use std::{
-    any::Any,
-    fmt::Display,
-    panic::AssertUnwindSafe,
-    sync::Arc,
-    time::Duration,
-};
+use std::{any::Any, fmt::Display, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::FutureExt;
 
@@ -44,7 +38,9 @@ impl<S: ?Sized> Isolated<S> {
         match tokio::time::timeout(limit, AssertUnwindSafe(called).catch_unwind()).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(panic)) => Err(self.broken(operation, &*panic)),
-            Err(_) => Err(hung(format_args!("the {} `{}` {operation}, without an answer,", self.role, self.kind), limit)),
+            Err(_) => {
+                Err(hung(format_args!("the {} `{}` {operation}, without an answer,", self.role, self.kind), limit))
+            }
         }
     }
 

@@ -63,8 +63,7 @@ async fn a_login_with_hosts_of_its_own_needs_no_table() {
 async fn a_login_that_breaks_or_hangs_is_named() {
     let providers = providers("[[login]]\nuse = \"cloud\"\naccount = \"a\"\nhosts = [\"quay.io\"]\n");
     let error = accounts(&providers, "quay.io/broken").await.unwrap_err();
-    let expected =
-        "cannot get a login from `cloud`: the login `cloud` broke while it looked up a login: told to";
+    let expected = "cannot get a login from `cloud`: the login `cloud` broke while it looked up a login: told to";
     assert_eq!(error.to_string(), expected);
     let error = accounts(&providers, "quay.io/pending").await.unwrap_err();
     assert!(error.to_string().contains("the login `cloud` looked up a login, without an answer"), "{error}");
