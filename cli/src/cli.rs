@@ -6,10 +6,11 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, builder::StyledSt
 use sealift_core::event::EventListener;
 
 use crate::{
-    arenas, clap_error,
+    clap_error,
     command::Verb,
     context::Context,
     options::GlobalOptions,
+    process,
     program::{DEFAULT_NAME, Program, with_name},
     subcommand::{CustomSubcommand, Subcommand},
     usage_error::UsageError,
@@ -86,7 +87,7 @@ impl Cli {
     ///
     /// Exit codes: 0 all there, 1 some images failed, 2 the command or a file is wrong (before any traffic), 130 stopped.
     pub fn run(mut self) -> ExitCode {
-        arenas::share();
+        process::set_up();
         let arguments: Vec<_> = std::env::args_os().collect();
         self.program = self.program.called_as(&arguments);
         match self.parse(arguments) {

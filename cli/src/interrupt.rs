@@ -1,9 +1,11 @@
-//! Ctrl-C and SIGTERM: the first one stops the run after its transfers, the second one at once.
+//! Ctrl-C, SIGTERM and SIGHUP: the first one stops the run after its transfers, the second one at once.
 
 use sealift_core::engine::CancelHandle;
 use tokio::{signal, task::JoinHandle};
 
 use crate::display::Console;
+#[cfg(unix)]
+use crate::process;
 
 /// Stops the run on signals. Abort the task once the run is over.
 pub(crate) fn watch(cancel: CancelHandle, console: Console, grace_s: u64) -> JoinHandle<()> {
@@ -34,12 +36,15 @@ pub(crate) async fn asked() {
     }
 }
 
-/// The signals that end the process: Ctrl-C and SIGTERM.
+/// The signals that end the process: Ctrl-C, SIGTERM, and SIGHUP of a closed session.
 pub(crate) struct Signals {
     #[cfg(unix)]
     interrupt: signal::unix::Signal,
     #[cfg(unix)]
     terminate: signal::unix::Signal,
+    /// None where it is ignored, as `nohup` asks for.
+    #[cfg(unix)]
+    hangup: Option<signal::unix::Signal>,
 }
 
 #[cfg(unix)]
@@ -47,7 +52,8 @@ impl Signals {
     /// Starts to watch for signals.
     pub(crate) fn new() -> std::io::Result<Self> {
         use signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        let hangup = if process::ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())?, hangup })
     }
 
     /// Waits for the next signal.
@@ -55,7 +61,17 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            () = received(&mut self.hangup) => {}
         }
+    }
+}
+
+/// Waits for a signal that may not be watched.
+#[cfg(unix)]
+async fn received(signal: &mut Option<signal::unix::Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
     }
 }
 

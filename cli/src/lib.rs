@@ -24,7 +24,6 @@
 //!
 //! stdout carries data, stderr carries progress and logs.
 
-mod arenas;
 mod clap_error;
 mod cli;
 mod command;
@@ -35,6 +34,7 @@ mod logging;
 mod notebook;
 mod options;
 mod pflags;
+mod process;
 mod program;
 mod reference;
 mod report_file;

@@ -84,7 +84,7 @@ impl CacheStore for Directory {
     fn get(&self, room: Namespace, key: &str) -> Option<Bytes> {
         let path = self.file(room, key);
         let mut whole = Vec::new();
-        let read = fs::File::open(&path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut whole));
+        let read = open_file(&path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut whole));
         if let Err(error) = read {
             if error.kind() != io::ErrorKind::NotFound {
                 tracing::warn!(file = %path.display(), %error, "a note of an earlier run cannot be read");
@@ -130,6 +130,18 @@ fn opened(key: &str, whole: Vec<u8>) -> Option<Bytes> {
     let end = whole.iter().position(|byte| *byte == b'\n')? + 1;
     let note = whole.slice(end..);
     (whole[..end] == *seal(key, &note).as_bytes()).then_some(note)
+}
+
+/// Opens the file of a note. A pipe in its place would wait for its other end.
+fn open_file(path: &Path) -> io::Result<fs::File> {
+    let mut options = fs::File::options();
+    #[cfg(unix)]
+    {
+        let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).expect("flags of open are numbers of C");
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags);
+    }
+    let file = options.read(true).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not a regular file")) }
 }
 
 /// Says that a note was used.

@@ -18,7 +18,7 @@ use sealift_core::{
 use serde::Serialize;
 
 use crate::{
-    display::{ShowMode, io_message},
+    display::{ShowMode, clean_json, io_message},
     program::{Program, with_name},
     usage_error::UsageError,
 };
@@ -124,7 +124,7 @@ impl ReportFile {
 }
 
 fn text(document: &impl Serialize) -> String {
-    serde_json::to_string_pretty(document).expect("a report can be written as JSON") + "\n"
+    clean_json(serde_json::to_string_pretty(document).expect("a report can be written as JSON")) + "\n"
 }
 
 #[cfg(test)]

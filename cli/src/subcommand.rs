@@ -37,7 +37,7 @@ pub struct SubcommandContext<'a> {
 impl SubcommandContext<'_> {
     /// Prints data on stdout; the text ends its own lines.
     pub fn print(&self, text: &str) {
-        self.context.out.text(text);
+        self.context.out.document(text);
     }
 
     /// Prints a message for people on stderr, unless `--quiet` was given.

@@ -250,3 +250,87 @@ fn who_reads_objects_reads_what_is_typed_wrong_as_one() {
     }
     assert_eq!(outcome(&["copy", "a/b", "--", "--json"]).1, "", "what stands behind `--` is no flag");
 }
+
+/// An address with a login, as it is written by mistake.
+const WITH_LOGIN: [&str; 3] =
+    ["bob:CANARYpw@h.example/a:v1", "https://bob:CAN/ARYpw@h.example:5000/a", "bob:CAN@ARYpw@localhost/a/b:v1"];
+
+/// Runs the program in a directory without a network, and returns everything that it said and wrote.
+fn all_said(dir: &std::path::Path, words: &[&str]) -> String {
+    let mut command = sealift(words);
+    command.current_dir(dir).env("HOME", dir).env("HTTPS_PROXY", "http://127.0.0.1:9");
+    command.timeout(std::time::Duration::from_secs(60));
+    let output = command.output().unwrap();
+    let mut said = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+    for name in ["report.json", "log"] {
+        said += &std::fs::read_to_string(dir.join(name)).unwrap_or_default();
+    }
+    said
+}
+
+#[test]
+fn a_login_in_an_address_is_refused_and_not_repeated() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: String| std::fs::write(dir.path().join(name), text).unwrap();
+    let push = "[[push]]\nuse = \"registry\"\n";
+    for address in WITH_LOGIN {
+        let host = address.rsplit_once("/a").unwrap().0;
+        write("rules.yaml", format!("{address:?}: d.example/a\n"));
+        write("to.yaml", format!("d.example/a: [{address:?}]\n"));
+        write("auth.yaml", format!("{host:?}: {{username: u, password: p}}\n"));
+        write("fine.yaml", "127.0.0.1:1/a: 127.0.0.1:1/b\n".to_owned());
+        write("list.txt", format!("{address}\n"));
+        write("k.yaml", format!("kind: Pod\nspec: {{containers: [{{image: {address:?}}}]}}\n"));
+        write("compose.yaml", format!("services: {{a: {{image: {address:?}}}}}\n"));
+        let list = "[list]\nuse = \"registry\"\nimages = [{ from = ";
+        write("from.toml", format!("{list}{address:?} }}]\n[[push]]\nuse = \"oci-dir\"\npath = \"x\"\n"));
+        write("to.toml", format!("{list}\"a/b:v\", to = [{address:?}] }}]\n"));
+        write("prefix.toml", format!("{list}\"a/b:v\" }}]\n{push}prefix = {host:?}\n"));
+        write("host.toml", format!("{list}\"a/b:v\" }}]\n[registries.{host:?}]\ninsecure = true\n"));
+        write("catalog.toml", format!("[list]\nuse = \"catalog\"\nregistry = {host:?}\n{push}prefix = \"h.io/x\"\n"));
+        write("k.toml", format!("[list]\nuse = \"kubernetes\"\nfiles = [\"k.yaml\"]\n{push}prefix = \"h.io/x\"\n"));
+        write("compose.toml", format!("[list]\nuse = \"compose\"\nfiles = [\"compose.yaml\"]\n{push}"));
+        let commands: [&[&str]; 20] = [
+            &["copy", address, "d.example/a:v1"],
+            &["copy", "127.0.0.1:1/a:v1", address],
+            &["copy", "127.0.0.1:1/a:v1", address, "--print-pipeline"],
+            &["stage", address, "--to", "d"],
+            &["stage", "--file", "list.txt", "--to", "d"],
+            &["load", ".", "--to", address],
+            &["load", ".", "--to", host, "--print-pipeline"],
+            &["receipt", address],
+            &["receipt", host],
+            &["sync", "--images", "rules.yaml"],
+            &["sync", "--images", "to.yaml"],
+            &["sync", "--images", "fine.yaml", "--auth", "auth.yaml", "--retries", "0"],
+            &["convert", "--images", "to.yaml"],
+            &["check", "from.toml"],
+            &["check", "to.toml"],
+            &["plan", "prefix.toml"],
+            &["run", "host.toml"],
+            &["check", "catalog.toml"],
+            &["check", "k.toml"],
+            &["check", "compose.toml"],
+        ];
+        for words in commands {
+            for extra in [&[][..], &["--json"], &["-vvv", "--log", "log"]] {
+                let said = all_said(dir.path(), &[words, extra].concat());
+                assert!(!["CAN", "ARYpw"].iter().any(|part| said.contains(part)), "{words:?} {extra:?}: {said}");
+            }
+        }
+        let report = all_said(dir.path(), &["sync", "--images", "rules.yaml", "--report", "report.json"]);
+        assert!(!report.contains("ARYpw"), "{report}");
+        let refused = all_said(dir.path(), &["copy", "a:v1", address]);
+        assert!(refused.contains("there is a login in the address"), "{refused}");
+        all_said(dir.path(), &[address]).contains("ARYpw").then(|| panic!("a verb is repeated"));
+    }
+}
+
+// It is set for another program, and made this one panic.
+#[test]
+fn the_number_of_threads_of_other_programs_is_overlooked() {
+    for value in ["0", "x", "-1", ""] {
+        let output = sealift(&["verify", "no-such-directory"]).env("TOKIO_WORKER_THREADS", value).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{value}: {output:?}");
+    }
+}

@@ -2,6 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
+use crate::text;
+
 /// Something to say about a file, a flag or a pipeline.
 ///
 /// The command line draws it with a caret picture; [`fmt::Display`] is the one-line form.
@@ -76,13 +78,7 @@ impl Location {
 impl Diagnostic {
     /// Something that stops the run.
     pub fn error(message: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Error,
-            message: shown(message.into()),
-            location: None,
-            notes: Vec::new(),
-            hint: None,
-        }
+        Self { severity: Severity::Error, message: text::message(&message.into()).into_owned(), location: None, notes: Vec::new(), hint: None }
     }
 
     /// Something that the user should know.
@@ -99,14 +95,14 @@ impl Diagnostic {
     /// Says what it belongs to.
     #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> Self {
-        self.notes.push(shown(note.into()));
+        self.notes.push(text::message(&note.into()).into_owned());
         self
     }
 
     /// Says what to do.
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: Some(shown(hint.into())), ..self }
+        Self { hint: Some(text::message(&hint.into()).into_owned()), ..self }
     }
 
     /// Returns true if the diagnostic stops the run.
@@ -128,17 +124,7 @@ impl fmt::Display for Diagnostic {
 pub(crate) const MAX_QUOTED: usize = 4096;
 
 fn quoted(line: &str) -> String {
-    if line.len() > MAX_QUOTED { String::new() } else { printable(line) }
-}
-
-/// Replaces all control characters. Messages may quote a file and are one line, so tabs are replaced, too.
-fn shown(text: String) -> String {
-    if text.chars().any(char::is_control) { text.replace(char::is_control, "\u{fffd}") } else { text }
-}
-
-/// A text from a file that may go to a terminal: control characters but tabs become `\u{fffd}`, one for one.
-pub fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+    if line.len() > MAX_QUOTED { String::new() } else { text::quoted(line) }
 }
 
 /// The closest of some names, if it is close enough to be meant: one that begins like this, or one that is spelt alike.

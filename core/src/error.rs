@@ -8,7 +8,10 @@ use std::{borrow::Cow, fmt, io, sync::Arc, time::Duration};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::content::{DigestError, ManifestError, ReferenceError};
+use crate::{
+    content::{DigestError, ManifestError, ReferenceError},
+    text,
+};
 
 /// The result of what stages do.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -75,7 +78,7 @@ impl Error {
             ErrorKind::Throttled | ErrorKind::Unavailable => Retry::Soon,
             _ => Retry::Never,
         };
-        Self(Arc::new(Inner { kind, message: message.into(), hint: None, retry, source: None }))
+        Self(Arc::new(Inner { kind, message: text::message(&message.into()).into_owned(), hint: None, retry, source: None }))
     }
 
     /// The run was stopped.
@@ -86,7 +89,11 @@ impl Error {
     /// Adds what the reader can do.
     #[must_use]
     pub fn with_hint(self, hint: impl Into<Cow<'static, str>>) -> Self {
-        self.change(|inner| inner.hint = Some(hint.into()))
+        let shown = match hint.into() {
+            Cow::Owned(hint) => Cow::Owned(text::message(&hint).into_owned()),
+            Cow::Borrowed(hint) => Cow::Borrowed(hint),
+        };
+        self.change(|inner| inner.hint = Some(shown))
     }
 
     /// Says whether trying again can help.
@@ -98,13 +105,24 @@ impl Error {
     /// Puts what was being done in front: `doing: message`.
     #[must_use]
     pub fn with_context(self, doing: impl fmt::Display) -> Self {
-        self.change(|inner| inner.message = format!("{doing}: {}", inner.message))
+        self.change(|inner| {
+            inner.message = text::message(&format!("{doing}: {}", inner.message)).into_owned();
+        })
     }
 
     /// Keeps the error of a library for those who debug; it is not part of the message.
     #[must_use]
     pub fn with_source(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         self.change(|inner| inner.source = Some(Arc::new(source)))
+    }
+
+    /// Replaces parts of the message and the hint, such as secrets.
+    #[must_use]
+    pub fn with_replaced(self, replace: impl Fn(String) -> String) -> Self {
+        self.change(|inner| {
+            inner.message = replace(std::mem::take(&mut inner.message));
+            inner.hint = inner.hint.take().map(|hint| Cow::Owned(replace(hint.into_owned())));
+        })
     }
 
     fn change(self, change: impl FnOnce(&mut Inner)) -> Self {

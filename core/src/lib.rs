@@ -14,7 +14,8 @@
 //! * [`engine`]: run and plan; [`event`], [`report`] and [`counters`]: what happened
 //! * [`cache`]: facts remembered between runs, in a store that the caller provides
 //! * [`login`]: logins for registries, and the trait of their providers
-//! * [`error`], [`diagnostic`], [`secret`]: what goes wrong, in files and in runs, and what must not be shown
+//! * [`error`], [`diagnostic`], [`secret`]: what goes wrong, in files and in runs, and what must not be shown;
+//!   [`text`]: texts as they may be shown
 //!
 //! Nothing in here knows of HTTP, disks, terminals or the environment.
 
@@ -29,7 +30,6 @@ pub mod event;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzz;
-mod isolate;
 pub mod job;
 mod lock;
 pub mod login;
@@ -40,6 +40,7 @@ pub mod report;
 pub mod secret;
 pub mod spec;
 pub mod stage;
+pub mod text;
 
 pub use async_trait::async_trait;
 pub use bytes::Bytes;

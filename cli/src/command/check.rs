@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use sealift_core::{cache::Cache, diagnostic::Diagnostic, plugin::Purpose, spec::Pipeline};
+use sealift_core::{cache::Cache, diagnostic::Diagnostic, plugin::Purpose, spec::Pipeline, text::message};
 use serde::Serialize;
 
 use super::pipeline_file;
@@ -39,6 +39,7 @@ pub(super) fn execute(args: &Args, context: &Context) -> u8 {
             worst = 2;
         }
         let file = path.to_string_lossy();
+        let file = message(&file);
         if context.global.json {
             context.out.json(&CheckResult { event: "checked", file: &file, errors, warnings });
         } else if errors > 0 {

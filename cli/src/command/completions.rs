@@ -17,6 +17,6 @@ pub(crate) struct Args {
 pub(super) fn execute(args: &Args, context: &Context) -> u8 {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut context.command.clone(), context.program.name, &mut script);
-    context.out.text(&String::from_utf8_lossy(&script));
+    context.out.document(&String::from_utf8_lossy(&script));
     0
 }

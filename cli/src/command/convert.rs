@@ -61,7 +61,7 @@ pub(super) fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> 
     let logins = logins.as_ref().or(args.config.is_some().then_some(&rules));
     let (text, notices) = text::pipeline(&rules, logins);
     context.show(&notices);
-    context.out.text(&text);
+    context.out.document(&text);
     Ok(0)
 }
 

@@ -23,7 +23,7 @@ pub(super) fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> 
         None => {
             let mut page = Vec::new();
             Man::new(command).render(&mut page).expect("memory takes everything");
-            context.out.text(&String::from_utf8_lossy(&page));
+            context.out.document(&String::from_utf8_lossy(&page));
         }
     }
     Ok(0)

@@ -4,10 +4,13 @@ use std::{path::PathBuf, sync::Arc};
 
 use sealift_core::{
     cache::Cache,
+    content::ReferenceError,
+    diagnostic::Diagnostic,
     engine::{self, CancelHandle},
     event::{Event, EventListener},
     plugin::Purpose,
     spec::{Loaded, Pipeline},
+    text::has_login,
 };
 
 use crate::{
@@ -79,7 +82,11 @@ pub(super) async fn translated(
     context: &Context,
 ) -> Result<u8, UsageError> {
     if output.print_pipeline {
-        context.out.text(translation.text());
+        // Otherwise the stages refuse it.
+        if has_login(translation.text()) {
+            return Err(Diagnostic::error(ReferenceError::Login.to_string()).into());
+        }
+        context.out.document(translation.text());
         return Ok(0);
     }
     let loaded = load_translated(translation, notebook::of(&output.savings.cache), context)?;

@@ -87,7 +87,7 @@ pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageE
             return Ok(code);
         }
     }
-    context.out.text(&receipt.render());
+    context.out.document(&receipt.render());
     if !context.global.quiet {
         let size = receipt.blobs().iter().filter_map(|blob| blob.size).sum();
         let (images, blobs) = (receipt.images().len() as u64, receipt.blobs().len() as u64);

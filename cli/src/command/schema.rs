@@ -13,7 +13,7 @@ pub(crate) struct Args {}
 pub(super) fn execute(_: &Args, context: &Context) -> u8 {
     match context.global.json {
         true => context.out.json(&spec::schema()),
-        false => context.out.text(&pretty()),
+        false => context.out.document(&pretty()),
     }
     0
 }

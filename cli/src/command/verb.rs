@@ -7,7 +7,7 @@ use super::{
     check, completions, convert, copy, demo, docs, explain, load, ls, man, new, plan, plugins, receipt, run, schema,
     serve, stage, sync, verify,
 };
-use crate::{context::Context, usage_error::UsageError};
+use crate::{context::Context, display::io_message, process, usage_error::UsageError};
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
@@ -70,10 +70,10 @@ impl Verb {
 /// # Errors
 /// If the runtime cannot be started, or if the future fails.
 pub(crate) fn block_on(work: impl Future<Output = Result<u8, UsageError>>) -> Result<u8, UsageError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Diagnostic::error(format!("cannot start: {error}")))?;
+    let runtime = process::runtime().map_err(|error| {
+        Diagnostic::error(format!("cannot start the threads that are needed: {}", io_message(&error)))
+            .hint("allow more processes and threads: `ulimit -u`, or the limit of pids of the container")
+    })?;
     let code = runtime.block_on(work);
     // A thread that still blocks (a credential helper that hangs) does not delay the exit.
     runtime.shutdown_background();

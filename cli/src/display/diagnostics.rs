@@ -1,9 +1,12 @@
 //! Draws diagnostics, with a caret under the place in the file.
 
-use std::fmt::Write;
+use std::{borrow::Cow, fmt::Write};
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Message, Renderer, Snippet};
-use sealift_core::diagnostic::{Diagnostic, Location, Severity};
+use sealift_core::{
+    diagnostic::{Diagnostic, Location, Severity},
+    text::message,
+};
 use serde::Serialize;
 
 use super::words::{self, Paint, paint};
@@ -41,12 +44,12 @@ fn draw_words(diagnostic: &Diagnostic, colour: bool) -> String {
 }
 
 fn draw_picture(diagnostic: &Diagnostic, place: &Location, renderer: &Renderer) -> String {
-    let message = words::clean(&diagnostic.message);
+    let title = words::clean(&diagnostic.message);
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let picture = level.primary_title(message.as_ref()).element(snippet(place)).elements(notes(diagnostic));
+    let picture = level.primary_title(title.as_ref()).element(snippet(place)).elements(notes(diagnostic));
     let mut groups = vec![picture];
     if let Some(hint) = &diagnostic.hint {
         groups.push(Group::with_title(Level::HELP.with_name("hint").secondary_title(words::clean(hint).into_owned())));
@@ -75,16 +78,16 @@ fn notes(diagnostic: &Diagnostic) -> impl Iterator<Item = Message<'_>> {
 pub(crate) struct Json<'a> {
     event: &'static str,
     severity: &'static str,
-    message: &'a str,
+    message: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<&'a str>,
+    file: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     column: Option<usize>,
-    notes: &'a [String],
+    notes: Vec<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<&'a str>,
+    hint: Option<Cow<'a, str>>,
 }
 
 /// The diagnostic as one object: `{"event":"diagnostic", …}`.
@@ -93,12 +96,12 @@ pub(crate) fn as_json(diagnostic: &Diagnostic) -> Json<'_> {
     Json {
         event: "diagnostic",
         severity: if diagnostic.is_error() { "error" } else { "warning" },
-        message: &diagnostic.message,
-        file: place.map(|place| &*place.file),
+        message: message(&diagnostic.message),
+        file: place.map(|place| message(&place.file)),
         line: place.map(|place| place.line),
         column: place.map(|place| place.column),
-        notes: &diagnostic.notes,
-        hint: diagnostic.hint.as_deref(),
+        notes: diagnostic.notes.iter().map(|note| message(note)).collect(),
+        hint: diagnostic.hint.as_deref().map(message),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use sealift_core::text::message;
 use sealift_oci_layout::{Inventory, InventoryImage};
 use serde::Serialize;
 
@@ -45,7 +46,7 @@ pub(crate) fn text(inventory: &Inventory, all: bool) -> String {
         let _ = writeln!(text, "{}", line.trim_end());
         if all && at > 0 {
             for target in &images[at - 1].targets {
-                let _ = writeln!(text, "  → {target}");
+                let _ = writeln!(text, "  → {}", message(target));
             }
         }
     }
@@ -68,7 +69,7 @@ fn row(image: &InventoryImage) -> [String; 6] {
     }
     let (name, digest) = match image.name.starts_with('@') {
         true => ("(no name)".to_owned(), image.digest.to_string()), // that is how to ask for it
-        false => (image.name.clone(), format!("{}:{}", image.digest.algorithm().name(), image.digest.short())),
+        false => (message(&image.name).into_owned(), format!("{}:{}", image.digest.algorithm().name(), image.digest.short())),
     };
     [name, platforms, bytes(image.size), bytes(image.own), digest, notes.join(", ")]
 }

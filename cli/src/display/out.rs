@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use sealift_core::text::printable;
 use serde::Serialize;
 
 use super::{Console, words};
@@ -23,11 +24,20 @@ impl Out {
         Self { console, failure: Arc::default(), terminal: io::stdout().is_terminal() }
     }
 
-    /// Writes a text that ends its own lines.
+    /// Writes a text for people that ends its own lines.
     pub(crate) fn text(&self, text: &str) {
         let text = self.console.with_name(text);
+        self.whole(&words::clean(&text));
+    }
+
+    /// Writes a document for programs, such as a pipeline or a receipt, as it is.
+    pub(crate) fn document(&self, text: &str) {
+        let text = self.console.with_name(text);
+        self.whole(&if self.terminal { printable(&text) } else { text.as_ref().into() });
+    }
+
+    fn whole(&self, text: &str) {
         if self.terminal {
-            let text = words::clean(&text);
             self.console.undisturbed(|| self.write(text.as_bytes()));
         } else {
             self.write(text.as_bytes());
@@ -41,13 +51,8 @@ impl Out {
 
     /// Writes one JSON object as a line.
     pub(crate) fn json(&self, value: &impl Serialize) {
-        let line = serde_json::to_string(value).expect("what is shown can be written as JSON") + "\n";
-        let line = self.console.with_name(&line);
-        if self.terminal {
-            self.console.undisturbed(|| self.write(line.as_bytes()))
-        } else {
-            self.write(line.as_bytes())
-        }
+        let line = words::clean_json(serde_json::to_string(value).expect("what is shown can be written as JSON")) + "\n";
+        self.whole(&self.console.with_name(&line));
     }
 
     fn write(&self, bytes: &[u8]) {

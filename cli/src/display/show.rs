@@ -125,9 +125,9 @@ impl Show {
         });
         let ticker = matches!(voice, Voice::Lines | Voice::LogFile).then(|| {
             let shared = Arc::clone(&shared);
-            std::thread::spawn(move || shared.tick_until_over())
+            std::thread::Builder::new().spawn(move || shared.tick_until_over()).ok()
         });
-        Arc::new(Self { shared, ticker: Mutex::new(ticker) })
+        Arc::new(Self { shared, ticker: Mutex::new(ticker.flatten()) })
     }
 
     /// Removes the live lines and shows the result of the run.

@@ -8,6 +8,7 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
+use sealift_core::text::message;
 use sealift_oci_layout::{Damage, DamageKind, ExtraFiles, Progress, Verification};
 use serde::Serialize;
 
@@ -58,7 +59,7 @@ pub(crate) fn text(found: &Verification, quiet: bool, all: bool) -> String {
         let images = number(found.images as u64, "image");
         let _ = writeln!(text, "not whole, of {images}:");
         for name in &found.broken {
-            let _ = writeln!(text, "  {name}");
+            let _ = writeln!(text, "  {}", message(name));
         }
         text.push('\n');
     }
@@ -72,13 +73,14 @@ pub(crate) fn text(found: &Verification, quiet: bool, all: bool) -> String {
 }
 
 fn damage(one: &Damage, has_index: bool) -> String {
-    let file = one.file.display();
+    let file = one.file.to_string_lossy();
+    let (file, what) = (message(&file), message(&one.what));
     let size = one.size.map(|size| format!(" ({})", bytes(size))).unwrap_or_default();
     let mut text = match one.kind {
         DamageKind::Missing => format!("missing: {file}{size}\n"),
-        kind => format!("{}: {file}{size}\n  {}\n", word(kind), one.what),
+        kind => format!("{}: {file}{size}\n  {what}\n", word(kind)),
     };
-    let names: Vec<&str> = one.images.iter().take(NAMES).map(|name| &**name).collect();
+    let names: Vec<_> = one.images.iter().take(NAMES).map(|name| message(name)).collect();
     let more = match one.images.len() - names.len() {
         0 => String::new(),
         more => format!(" and {} more", grouped(more as u64)),
@@ -117,7 +119,7 @@ fn extras(found: &Verification, all: bool) -> String {
         let _ = writeln!(text, "{} ({}) {what}", number(extra.files.len() as u64, "file"), bytes(extra.bytes));
         let shown = if all { extra.files.len() } else { NAMES };
         for file in extra.files.iter().take(shown) {
-            let _ = writeln!(text, "  {}", file.display());
+            let _ = writeln!(text, "  {}", message(&file.to_string_lossy()));
         }
         if let Some(more @ 1..) = extra.files.len().checked_sub(shown) {
             let _ = writeln!(text, "  and {} more (-v tells all)", grouped(more as u64));
@@ -134,13 +136,14 @@ fn extras(found: &Verification, all: bool) -> String {
         let _ = writeln!(text, "{blobs} ({size}) left out on purpose: the receipt says that the other side has them");
     }
     for note in &found.notes {
-        let _ = writeln!(text, "note: {note}");
+        let _ = writeln!(text, "note: {}", message(note));
     }
     text
 }
 
 fn verdict(found: &Verification) -> String {
-    let path = found.path.display();
+    let path = found.path.to_string_lossy();
+    let path = message(&path);
     let read = format!("{}, {}", number(found.files, "file"), bytes(found.bytes));
     let images = number(found.images as u64, "image");
     if found.is_whole() {
@@ -197,7 +200,7 @@ impl Watch {
     pub(crate) fn start(console: &Console, progress: &Arc<Progress>) -> Self {
         let (stop, stopped) = mpsc::channel();
         let (console, progress) = (console.clone(), Arc::clone(progress));
-        let thread = std::thread::spawn(move || {
+        let thread = std::thread::Builder::new().spawn(move || {
             let since = Instant::now();
             let mut speed = Speed::new(since);
             let live = console.live().map(|live| {
@@ -218,7 +221,7 @@ impl Watch {
                 live.finish_and_clear();
             }
         });
-        Self(Some((stop, thread)))
+        Self(thread.ok().map(|thread| (stop, thread)))
     }
 
     /// Takes the live line away.

@@ -4,6 +4,7 @@ use std::{borrow::Cow, fmt, time::Duration};
 
 use bytesize::ByteSize;
 pub(crate) use sealift_core::error::io_message;
+use sealift_core::text;
 
 /// Bytes for people: `12.3 MiB`.
 pub(crate) fn bytes(count: u64) -> String {
@@ -84,19 +85,29 @@ pub(super) fn paint(text: impl fmt::Display, paint: Paint, colour: bool) -> Stri
     format!("\x1b[{code}m{text}\x1b[0m")
 }
 
-/// The text without control characters: registries say what they like, and terminals obey.
-pub(super) fn clean(text: &str) -> Cow<'_, str> {
-    if text.chars().any(is_control) {
-        Cow::Owned(text.chars().map(|letter| if is_control(letter) { '\u{fffd}' } else { letter }).collect())
-    } else {
-        Cow::Borrowed(text)
+/// The text without what draws on a terminal, and without logins: registries say what they like, and terminals obey.
+pub(crate) fn clean(text: &str) -> Cow<'_, str> {
+    text::lines(text)
+}
+
+/// JSON with unsafe characters escaped in its strings, which serde leaves as they are but for the first thirty-two.
+pub(crate) fn clean_json(json: String) -> String {
+    let is_bad = |letter: char| is_control(letter);
+    if !json.contains(is_bad) {
+        return json;
     }
+    // All of them are in the first plane, so that one escape is enough.
+    let escaped = |letter: char| match is_bad(letter) {
+        true => format!("\\u{:04x}", u32::from(letter)),
+        false => letter.to_string(),
+    };
+    json.chars().map(escaped).collect()
 }
 
 /// As [`clean`], but colours of this program pass. Nothing else that starts with an escape does.
 pub(super) fn clean_but_colour(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_control) {
-        return Cow::Borrowed(text);
+    if !text.contains('\x1b') {
+        return clean(text);
     }
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -124,7 +135,7 @@ fn colour_at_start(text: &str) -> Option<usize> {
 }
 
 fn is_control(letter: char) -> bool {
-    letter.is_control() && letter != '\n' && letter != '\t'
+    text::is_unsafe(letter) && letter != '\n' && letter != '\t'
 }
 
 /// As much of a text as fits, its end rather than its start: the end of an image's name tells it apart.

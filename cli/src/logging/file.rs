@@ -12,7 +12,7 @@ use std::{
 
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::display::{Console, io_message};
+use crate::display::{Console, clean, io_message};
 
 /// The file of `--log`. A line that cannot be written goes to stderr. Clones share the file.
 #[derive(Clone)]
@@ -117,7 +117,7 @@ impl Write for LogFileLine {
 impl Drop for LogFileLine {
     fn drop(&mut self) {
         if !self.text.is_empty() {
-            self.to.write(&self.text);
+            self.to.write(clean(&String::from_utf8_lossy(&self.text)).as_bytes());
         }
     }
 }

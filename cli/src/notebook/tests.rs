@@ -139,3 +139,17 @@ fn the_usual_place_is_where_the_system_says_that_caches_are() {
     assert_eq!(place(&[("HOME", "")]), None);
     assert_eq!(place(&[]), None);
 }
+
+// A pipe waited for its other end for ever.
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_no_note() {
+    let root = tempfile::tempdir().unwrap();
+    let notes = book(root.path());
+    notes.put(Namespace::Blobs, "a.io", b"first");
+    let file = file_in(root.path(), Namespace::Blobs);
+    fs::remove_file(&file).unwrap();
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    rustix::fs::mknodat(rustix::fs::CWD, &file, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    assert_eq!(notes.get(Namespace::Blobs, "a.io"), None);
+}

@@ -1,8 +1,10 @@
 //! Platforms: what an image runs on.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+
+use crate::text;
 
 /// The platform of an image, as given by an index or a config.
 ///
@@ -30,15 +32,16 @@ impl Platform {
     }
 }
 
+/// The parts come from manifests, so they are [shown as a message](text::message).
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let or_unknown = |text: &str| if text.is_empty() { "?".to_owned() } else { text.to_owned() };
-        write!(f, "{}/{}", or_unknown(&self.os), or_unknown(&self.architecture))?;
+        let shown = |text| if text == "" { Cow::Borrowed("?") } else { text::message(text) };
+        write!(f, "{}/{}", shown(&self.os), shown(&self.architecture))?;
         if let Some(variant) = &self.variant {
-            write!(f, "/{variant}")?;
+            write!(f, "/{}", text::message(variant))?;
         }
         if let Some(version) = &self.os_version {
-            write!(f, " ({version})")?;
+            write!(f, " ({})", text::message(version))?;
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::{Digest, DigestError};
+use crate::text;
 
 const DOCKER_HUB: &str = "docker.io";
 
@@ -64,6 +65,10 @@ pub enum ReferenceError {
     /// There is a URL.
     #[error("`{0}` begins a URL, and a name begins with its registry")]
     Scheme(&'static str),
+    /// There is a login in front of the host.
+    #[error("there is a login in the address: leave out what stands before its `@`, and give it by `docker login` or in a \
+             file of logins")]
+    Login,
     /// Paths are lower case: `[a-z0-9]+` joined by `.`, `_`, `__` or dashes, elements separated by `/`.
     #[error("`{0}` is not a repository path: lower-case letters, digits and single separators `.` `_` `-` only")]
     Path(String),
@@ -130,6 +135,7 @@ impl Repository {
         if text.is_empty() {
             return Err(ReferenceError::Empty);
         }
+        refuse_login(text)?;
         refuse_url(text)?;
         let (host, rest) = split_host(text);
         // The first `:` or `@` after the host ends the path: a path has neither.
@@ -261,10 +267,22 @@ fn refuse_url(text: &str) -> Result<(), ReferenceError> {
     scheme.map_or(Ok(()), |scheme| Err(ReferenceError::Scheme(scheme)))
 }
 
+/// Refuses `name:password@host/…` and `token@host/…`. A digest follows an `@`, too, and so may a part of an expression.
+fn refuse_login(text: &str) -> Result<(), ReferenceError> {
+    let name = text.split_once(":/").filter(|(_, rest)| !rest.starts_with('/')).map_or(text, |(name, _)| name);
+    match name.rsplit_once('@') {
+        Some((login, host)) if !login.is_empty() && (host.contains('/') || text::has_login(name)) => {
+            Err(ReferenceError::Login)
+        }
+        _ => Ok(()),
+    }
+}
+
 fn check_host(host: &str) -> Result<(), ReferenceError> {
     if host.is_empty() {
         return Err(ReferenceError::Empty);
     }
+    refuse_login(host)?;
     refuse_url(host)?;
     let bad = || ReferenceError::Host(host.to_owned());
     let (name, port) = match host.strip_prefix('[') {

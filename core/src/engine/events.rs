@@ -10,6 +10,7 @@ use crate::{
     event::{Event, EventListener},
     lock::lock,
     report::Slowest,
+    text,
 };
 
 /// Hands events to the observer, one at a time. The first to see each of them is the stopwatch.
@@ -51,7 +52,7 @@ impl Events {
     }
 
     pub(super) fn warn(&self, message: impl Into<String>) {
-        let message = message.into();
+        let message = text::message(&message.into()).into_owned();
         lock(&self.warnings).take(&message);
         self.tell(&Event::Warning { message });
     }

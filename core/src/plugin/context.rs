@@ -15,7 +15,6 @@ use super::{ConfigError, Problem, Section, Sections};
 use crate::{
     cache::Cache,
     diagnostic::Diagnostic,
-    login::LoginProvider,
     secret::{Secret, SecretValue},
 };
 
@@ -39,7 +38,6 @@ pub struct BuildContext<'a> {
     purpose: Purpose,
     notes: Cache,
     requests: Option<NonZeroUsize>,
-    logins: Vec<Arc<dyn LoginProvider>>,
     targets_claimed: AtomicBool,
     warnings: Lock<Vec<Problem>>,
 }
@@ -54,7 +52,6 @@ impl<'a> BuildContext<'a> {
             purpose,
             notes: Cache::default(),
             requests: None,
-            logins: Vec::new(),
             targets_claimed: AtomicBool::new(false),
             warnings: Lock::default(),
         }
@@ -76,17 +73,6 @@ impl<'a> BuildContext<'a> {
     #[must_use]
     pub fn with_requests(self, requests: Option<NonZeroUsize>) -> Self {
         Self { requests, ..self }
-    }
-
-    /// The same with the logins of a pipeline.
-    #[must_use]
-    pub fn with_logins(self, logins: Vec<Arc<dyn LoginProvider>>) -> Self {
-        Self { logins, ..self }
-    }
-
-    /// Returns the providers of `[[login]]`, in the order in which they are asked. A login itself sees none.
-    pub fn logins(&self) -> &[Arc<dyn LoginProvider>] {
-        &self.logins
     }
 
     /// Returns how many requests of one kind may be under way at once at one host, if `[run] requests` says so.

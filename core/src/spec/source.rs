@@ -3,7 +3,10 @@
 use std::{ops::Range, sync::Arc};
 
 use super::mask::Masks;
-use crate::diagnostic::{Location, MAX_QUOTED, printable};
+use crate::{
+    diagnostic::{MAX_QUOTED, Location},
+    text,
+};
 
 /// The text of a file.
 pub(super) struct Source<'t> {
@@ -52,7 +55,7 @@ impl<'t> Source<'t> {
             line: line + 1,
             column: column + 1,
             length: length.max(1),
-            text: printable(text.strip_suffix('\r').unwrap_or(&text)),
+            text: text::quoted(text.strip_suffix('\r').unwrap_or(&text)),
         }
     }
 }

@@ -5,11 +5,12 @@
 use toml::de::{DeInteger, DeValue};
 
 use crate::{
-    diagnostic::{did_you_mean, printable},
+    diagnostic::did_you_mean,
     plugin::{
-        KeyPath,
+        KeyPath, Role,
         shape::{Shape, one_of},
     },
+    text::quoted,
 };
 
 /// Says that a field is not there.
@@ -28,10 +29,10 @@ pub(super) fn unknown(what: &str, name: &str, known: &[&str]) -> String {
     format!("unknown {what} `{}`, {more}", shown(name))
 }
 
-/// A text of the user's inside of a message: printable, and not too long.
+/// A text of the user's inside of a message: quoted, and not too long.
 pub(super) fn shown(text: &str) -> String {
-    let short: String = printable(text).chars().take(80).collect();
-    if short.len() < printable(text).len() { short + "…" } else { short }
+    let short: String = quoted(text).chars().take(80).collect();
+    if short.len() < quoted(text).len() { short + "…" } else { short }
 }
 
 /// Returns the mismatch between a value and its schema, if any; values inside of it are not checked.
@@ -122,7 +123,7 @@ pub(super) fn of_struct(message: &str, path: &KeyPath, value: Option<&DeValue<'_
         let expected = rest.rsplit_once(", expected ").map_or("another number of items", |(_, expected)| expected);
         return format!("{subject} must be {}", plain(expected));
     }
-    printable(message.trim_end_matches('.'))
+    quoted(message.trim_end_matches('.'))
 }
 
 /// The name that serde puts in a message about a field that is not there.
@@ -181,4 +182,14 @@ pub(super) fn noun(value: &DeValue<'_>) -> &'static str {
 pub(super) fn kinds<'k>(kinds: impl Iterator<Item = &'k str>) -> String {
     let all = kinds.map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", ");
     if all.is_empty() { "none".into() } else { all }
+}
+
+/// Several of a role.
+pub(super) fn plural(role: Role) -> &'static str {
+    match role {
+        Role::List => "lists",
+        Role::Filter => "filters",
+        Role::Fetch => "fetches",
+        Role::Push => "pushes",
+    }
 }

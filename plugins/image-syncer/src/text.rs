@@ -2,7 +2,10 @@
 
 use std::{ops::Range, sync::Arc};
 
-use sealift_core::diagnostic::{Diagnostic, Location, printable};
+use sealift_core::{
+    diagnostic::{Diagnostic, Location},
+    text::quoted,
+};
 
 /// Generated files with tens of thousands of rules are some megabytes large; this bounds what parsing can cost.
 pub(crate) const MAX_BYTES: u64 = 16 << 20;
@@ -74,7 +77,7 @@ impl<'t> SourceText<'t> {
 
     /// The text of a line with a star for every character that may belong to a password.
     fn showable(&self, start: usize, line: &str) -> String {
-        let Some(shown) = &self.shown else { return printable(line) };
+        let Some(shown) = &self.shown else { return quoted(line) };
         let mut colon_from = None;
         let mut show = |at: usize, character: char| {
             let before = shown.partition_point(|span| span.start <= at);
@@ -85,6 +88,6 @@ impl<'t> SourceText<'t> {
             // The colon after a key is its own.
             character.is_whitespace() || (character == ':' && colon_from == Some(at))
         };
-        printable(&line.char_indices().map(|(at, c)| if show(start + at, c) { c } else { '*' }).collect::<String>())
+        quoted(&line.char_indices().map(|(at, c)| if show(start + at, c) { c } else { '*' }).collect::<String>())
     }
 }

@@ -2,10 +2,7 @@
 
 use std::{collections::HashSet, fmt::Write};
 
-use sealift_core::{
-    content::Repository,
-    diagnostic::{Diagnostic, printable},
-};
+use sealift_core::{content::Repository, diagnostic::Diagnostic, text};
 use sealift_image_syncer::{WrittenLogin, WrittenValue};
 use toml::Value;
 
@@ -98,9 +95,9 @@ fn may_hold_a_secret(comment: &str) -> bool {
     ["pass", "secret", "token", "pw", "key"].iter().any(|word| comment.contains(word))
 }
 
-fn comments(text: &mut String, comments: &[String]) {
+fn comments(into: &mut String, comments: &[String]) {
     for comment in comments {
-        let _ = writeln!(text, "{}", format!("# {}", printable(comment)).trim_end());
+        let _ = writeln!(into, "{}", format!("# {}", text::quoted(comment)).trim_end());
     }
 }
 

@@ -2,7 +2,6 @@
 
 mod chaos;
 mod errors;
-mod logins;
 mod plugins;
 mod positions;
 mod secrets;

@@ -31,19 +31,22 @@ pub(super) fn all(files: &LayoutFiles, progress: &Progress) -> Wrong {
     let next = AtomicUsize::new(0);
     let wrong = Mutex::new(Wrong::new());
     let threads = thread::available_parallelism().map_or(1, usize::from).min(files.blobs.len());
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                let mut buffer = vec![0; CHUNK];
-                while let Some(blob) = files.blobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Err(what) = check(files, blob, &mut buffer, progress) {
-                        let mut wrong = wrong.lock().unwrap_or_else(PoisonError::into_inner);
-                        wrong.insert(blob.digest.clone(), what);
-                    }
-                    progress.files.fetch_add(1, Ordering::Relaxed);
-                }
-            });
+    let hash = || {
+        let mut buffer = vec![0; CHUNK];
+        while let Some(blob) = files.blobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if let Err(what) = check(files, blob, &mut buffer, progress) {
+                let mut wrong = wrong.lock().unwrap_or_else(PoisonError::into_inner);
+                wrong.insert(blob.digest.clone(), what);
+            }
+            progress.files.fetch_add(1, Ordering::Relaxed);
         }
+    };
+    thread::scope(|scope| {
+        // This thread is one of them, so that the work is done where no other can be started.
+        for _ in 1..threads {
+            let _ = thread::Builder::new().spawn_scoped(scope, hash);
+        }
+        hash();
     });
     wrong.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
