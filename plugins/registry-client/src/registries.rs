@@ -100,11 +100,10 @@ impl Registries {
         });
         let common = Common {
             network: Arc::new(Network { timing, proxies, certs_d, counts: RequestCounters::default() }),
-            logins: {
-                let auth_file = Arc::clone(&auth_file) as Arc<dyn LoginProvider>;
-                let files = Arc::new(DockerFiles::new(cx.environment(), timing.helper));
-                cx.logins().iter().cloned().chain([auth_file, files as _]).collect()
-            },
+            logins: vec![
+                Arc::clone(&auth_file) as Arc<dyn LoginProvider>,
+                Arc::new(DockerFiles::new(cx.environment(), timing.helper)),
+            ],
             containers,
             notes: cx.cache().clone(),
             requests: cx.requests(),

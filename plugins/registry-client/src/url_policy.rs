@@ -82,6 +82,12 @@ pub(crate) fn same_origin(a: &Url, b: &Url) -> bool {
     a.scheme() == b.scheme() && a.host_str() == b.host_str() && a.port_or_known_default() == b.port_or_known_default()
 }
 
+/// Returns the part of an unreadable URL without what may be secret: user info and query.
+fn shown(text: &str) -> &str {
+    let address = text.split('?').next().unwrap_or_default();
+    address.rsplit('@').next().unwrap_or_default()
+}
+
 impl UrlPolicy<'_> {
     /// Takes a text that a server sent in answer to `asked`, and gives the URL to use, or says why not.
     pub(crate) fn check(&self, usage: UrlPurpose, asked: &Url, text: &str) -> Result<Url, RefusedUrl> {
@@ -96,7 +102,7 @@ impl UrlPolicy<'_> {
         let parsed = if usage == UrlPurpose::Realm { Url::parse(text) } else { asked.join(text) };
         let mut url = match parsed {
             Ok(url) => url,
-            Err(error) => return refuse(text.split(['?', '@']).next().unwrap_or_default(), &error.to_string()),
+            Err(error) => return refuse(shown(text), &error.to_string()),
         };
         let host = url.host_str().unwrap_or_default().to_owned();
         if !matches!(url.scheme(), "http" | "https") {

@@ -65,7 +65,7 @@ impl Catalog {
     pub async fn page(&mut self) -> Result<Option<CatalogPage>> {
         let Some(target) = self.next.take() else { return Ok(None) };
         let operation = Operation::ListCatalog(&self.at);
-        let fail = |what: String| Error::new(ErrorKind::Unsupported, format!("{operation}: {what}"));
+        let fail = |what: String| self.registry.hide(Error::new(ErrorKind::Unsupported, format!("{operation}: {what}")));
         let timing = self.registry.timing();
         let scopes = Scopes::of("registry:catalog:*");
         let request = Request::new(operation, Method::GET, target, scopes, timing).limit(timing.slow_response);
@@ -96,7 +96,7 @@ impl Catalog {
             let next = resolver
                 .policy()
                 .check(UrlPurpose::Page, &url, &next)
-                .map_err(|why| refused(why).with_context(operation))?;
+                .map_err(|why| self.registry.hide(refused(why).with_context(operation)))?;
             if self.seen.len() >= MAX_PAGES || !self.seen.insert(next.as_str().to_owned()) {
                 return Err(fail("the pages of the catalog go in a circle".to_owned()));
             }

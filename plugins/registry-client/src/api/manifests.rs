@@ -76,8 +76,9 @@ pub(crate) async fn get(
     let text = |name: &str| whole.headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(encoding) = text("content-encoding").filter(|encoding| *encoding != "identity") {
         let what = format!("{operation}: the manifest came compressed with `{encoding}`, although it must not be");
-        return Err(Error::new(ErrorKind::Unsupported, what)
-            .with_hint("a proxy in front of the registry compresses JSON; switch that off for it"));
+        let error = Error::new(ErrorKind::Unsupported, what)
+            .with_hint("a proxy in front of the registry compresses JSON; switch that off for it");
+        return Err(registry.hide(error));
     }
     let served_as = text("content-type").map(MediaType::from_header).unwrap_or_default();
     let parsed = match &image.reference {
@@ -91,7 +92,7 @@ pub(crate) async fn get(
             other if !other.is_manifest() => "this is no kind of image: leave it out",
             _ => "it is broken at the source, or something on the way changes it: push it there again",
         };
-        Error::from(error).with_context(operation).with_hint(hint)
+        registry.hide(Error::from(error).with_context(operation).with_hint(hint))
     })?;
     // Many registries get the header wrong for what they convert, so our own digest counts.
     if let Some(said) = text(DIGEST).and_then(|text| text.parse::<Digest>().ok())

@@ -52,7 +52,7 @@ async fn pages(
     scopes: &Scopes,
 ) -> Result<Option<Vec<Descriptor>>> {
     let operation = Operation::ListReferrers(repository, subject);
-    let fail = |what: &str| Error::new(ErrorKind::Unsupported, format!("{operation}: {what}"));
+    let fail = |what: &str| registry.hide(Error::new(ErrorKind::Unsupported, format!("{operation}: {what}")));
     let mut target = RequestTarget::Path(format!("{}/referrers/{subject}", repository.path()));
     let mut found = Vec::new();
     for page in 0..MAX_PAGES {
@@ -73,14 +73,14 @@ async fn pages(
         }
         let bytes = response.bytes(Manifest::MAX_BYTES, registry.timing().idle_read).await;
         let index = Manifest::parse(bytes.map_err(|error| error.with_context(operation))?, &well_known::OCI_INDEX);
-        found.extend(entries(&index.map_err(|error| Error::from(error).with_context(operation))?));
+        found.extend(entries(&index.map_err(|error| registry.hide(Error::from(error).with_context(operation)))?));
         let Some(next) = next.map_err(|why| fail(&why))? else { return Ok(Some(found)) };
         let resolver = registry.transport.endpoint().await?.clients.resolver().clone();
         target = RequestTarget::Url(
             resolver
                 .policy()
                 .check(UrlPurpose::Page, &url, &next)
-                .map_err(|why| refused(why).with_context(operation))?,
+                .map_err(|why| registry.hide(refused(why).with_context(operation)))?,
         );
     }
     Err(fail("the pages of the list do not end"))

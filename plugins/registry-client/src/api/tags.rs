@@ -49,7 +49,7 @@ const MAX_IDLE_PAGES: usize = 3;
 /// Lists the tags of a repository. An empty one has none; one that does not exist is an error.
 pub(crate) async fn list(registry: &Registry, repository: &Repository, scopes: Scopes) -> Result<TagList> {
     let operation = Operation::ListTags(repository);
-    let fail = |what: String| Error::new(ErrorKind::Unsupported, format!("{operation}: {what}"));
+    let fail = |what: String| registry.hide(Error::new(ErrorKind::Unsupported, format!("{operation}: {what}")));
     let list = format!("{}/tags/list", repository.path());
     let mut sized = !ObservedBehavior::is_set(&registry.observed.pages_of_its_own);
     let mut target = RequestTarget::Path(if sized { format!("{list}?n={PER_PAGE}") } else { list.clone() });
@@ -91,7 +91,7 @@ pub(crate) async fn list(registry: &Registry, repository: &Repository, scopes: S
         let next = resolver
             .policy()
             .check(UrlPurpose::Page, &whole.url, &next)
-            .map_err(|why| refused(why).with_context(operation))?;
+            .map_err(|why| registry.hide(refused(why).with_context(operation)))?;
         if tags.len() > MAX_TAGS {
             return Err(fail(format!("there are more than {MAX_TAGS} tags")));
         }

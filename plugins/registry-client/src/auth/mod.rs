@@ -25,7 +25,10 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use sealift_core::{content::Repository, error::Result};
+use sealift_core::{
+    content::Repository,
+    error::{Error, Result},
+};
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use challenge::Challenges;
@@ -125,6 +128,11 @@ impl Auth {
     /// If there may be one, and its file or helper cannot be used.
     pub(crate) async fn login(&self, repository: &Repository) -> Result<Option<CurrentLogin>> {
         self.logins.find(repository).await
+    }
+
+    /// Returns an error that quotes a server, without the secrets that it was sent.
+    pub(crate) fn hide(&self, error: Error) -> Error {
+        error.with_replaced(|text| self.logins.hide(text))
     }
 
     /// Remembers the scheme that challenges ask for, and detects the product by it.

@@ -14,7 +14,7 @@ use sealift_core::{
 };
 use tokio::time::Instant;
 
-use super::{CurrentLogin, TrackedLogin};
+use super::{CurrentLogin, TrackedLogin, hide};
 
 /// Time until a failed lookup is repeated, so that a provider that hangs does not delay each request.
 const FAILED_FOR: Duration = Duration::from_secs(60);
@@ -95,6 +95,12 @@ impl Logins {
             }
         }
         false
+    }
+
+    /// Returns a text without the secrets of the logins that were found so far.
+    pub(crate) fn hide(&self, text: String) -> String {
+        let current: Vec<_> = lock(&self.tracked).values().map(|tracked| tracked.current().login).collect();
+        hide(current.iter(), None, text)
     }
 
     async fn look_up_now(&self, repository: &Repository) -> LookupResult {

@@ -1,7 +1,7 @@
 //! Logins for registries.
 //!
 //! Providers are asked in this order, and only after a registry demanded a login: the entry of the host in
-//! `[registries]`, the providers of `[[login]]` in their order, the auth file of `[credentials]` (longest match), Docker's and Podman's credential files and helpers
+//! `[registries]`, the auth file of `[credentials]` (longest match), Docker's and Podman's credential files and helpers
 //! (from the path of the repository up to the host). A login that was accepted and is rejected later is read again.
 
 mod docker;
@@ -19,5 +19,5 @@ pub(crate) use docker::any_file as any_docker_file;
 pub(crate) use header::{account, basic_header, entry_login, identity_token, registry_token, sensitive};
 pub(crate) use logins::{EntryLogin, Logins, OptionalLogin};
 pub use section::{Config, Credentials};
-pub(crate) use sent_secrets::SentSecrets;
+pub(crate) use sent_secrets::{SentSecrets, hide};
 pub(crate) use tracked::{CurrentLogin, TrackedLogin, Trial};

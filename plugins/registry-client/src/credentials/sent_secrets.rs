@@ -1,11 +1,16 @@
 //! The secrets that went with a request. They are hidden in what is quoted of the response: some servers repeat what
 //! they were sent.
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
-use http::HeaderValue;
-use sealift_core::content::Repository;
+use std::sync::Arc;
 
-use super::CurrentLogin;
+use base64::{
+    Engine as _,
+    prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD},
+};
+use http::HeaderValue;
+use sealift_core::{content::Repository, login::Login};
+
+use super::{CurrentLogin, account};
 
 /// The login and the header of a request.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +21,10 @@ pub(crate) struct SentSecrets {
 
 /// Shorter texts are not hidden, because they are part of other words.
 const SHORTEST: usize = 4;
+/// The same in lower case, which more words are.
+const SHORTEST_IN_LOWER_CASE: usize = 8;
+/// The replacement.
+const MASK: &str = "[secret]";
 
 impl SentSecrets {
     pub(crate) fn new(login: Option<CurrentLogin>, header: Option<HeaderValue>) -> Self {
@@ -41,34 +50,74 @@ impl SentSecrets {
     }
 
     /// Returns a text with all secrets replaced, also where they are encoded.
-    pub(crate) fn hide(&self, mut text: String) -> String {
-        for form in self.forms().iter().filter(|form| form.len() >= SHORTEST) {
-            if text.contains(form.as_str()) {
-                text = text.replace(form.as_str(), "[secret]");
-            }
-        }
-        text
+    pub(crate) fn hide(&self, text: String) -> String {
+        hide(self.login.iter().map(|current| &current.login), self.header.as_ref(), text)
     }
+}
 
-    /// Returns the encodings of all secrets, longer ones first: the header contains the password, too.
-    fn forms(&self) -> Vec<String> {
-        let mut forms = Vec::new();
-        let header = self.header.as_ref().and_then(|header| header.to_str().ok());
-        forms.extend(header.map(|header| header.split_once(' ').map_or(header, |(_, secret)| secret).to_owned()));
-        for secret in self.login.iter().map(|current| current.login.secret().expose()) {
-            forms.push(url::form_urlencoded::byte_serialize(secret.as_bytes()).collect());
-            forms.push(BASE64_STANDARD.encode(secret));
-            forms.push(secret.to_owned());
+/// Returns a text without the secrets of some logins and of a header, also where they are encoded.
+pub(crate) fn hide<'l>(
+    logins: impl Iterator<Item = &'l Arc<Login>>,
+    header: Option<&HeaderValue>,
+    mut text: String,
+) -> String {
+    let mut forms = Vec::new();
+    if let Some(header) = header.and_then(|header| header.to_str().ok()) {
+        let secret = header.split_once(' ').map_or(header, |(_, secret)| secret);
+        let basic = header.starts_with("Basic ").then(|| BASE64_STANDARD.decode(secret).ok()).flatten();
+        if let Some(login) = basic.and_then(|login| String::from_utf8(login).ok()) {
+            forms.extend(encoded(&login));
+            add_forms(login.split_once(':').map_or(&login, |(_, password)| password), &mut forms);
         }
-        forms
+        forms.push(secret.to_owned());
     }
+    for login in logins {
+        if let Some(name) = account(login) {
+            forms.extend(encoded(&format!("{name}:{}", login.secret().expose())));
+        }
+        add_forms(login.secret().expose(), &mut forms);
+    }
+    for form in forms.iter().filter(|form| form.len() >= SHORTEST) {
+        if text.contains(form.as_str()) {
+            text = text.replace(form.as_str(), MASK);
+        }
+        // Names of hosts are shown in lower case.
+        let lower = form.to_ascii_lowercase();
+        if form.len() >= SHORTEST_IN_LOWER_CASE && text.contains(&lower) {
+            text = text.replace(&lower, MASK);
+        }
+    }
+    text
+}
+
+/// Adds a secret as it is written in texts, URLs, JSON and HTML, longer forms before those that they contain.
+fn add_forms(secret: &str, forms: &mut Vec<String>) {
+    let quoted = serde_json::to_string(secret).unwrap_or_default();
+    let html = ["&", "<", ">", "\""].iter().zip(["&amp;", "&lt;", "&gt;", "&quot;"]);
+    forms.extend(encoded(secret));
+    forms.extend([
+        url::form_urlencoded::byte_serialize(secret.as_bytes()).collect(),
+        percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC).to_string(),
+        quoted.trim_matches('"').to_owned(),
+        html.fold(secret.to_owned(), |text, (plain, entity)| text.replace(plain, entity)),
+        secret.to_owned(),
+    ]);
+}
+
+/// Returns the encodings of a secret in which its letters cannot be seen.
+fn encoded(secret: &str) -> [String; 5] {
+    [
+        secret.bytes().map(|byte| format!("{byte:02x}")).collect(),
+        BASE64_STANDARD.encode(secret),
+        BASE64_STANDARD_NO_PAD.encode(secret),
+        BASE64_URL_SAFE.encode(secret),
+        BASE64_URL_SAFE_NO_PAD.encode(secret),
+    ]
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use sealift_core::{login::Login, secret::Secret};
+    use sealift_core::secret::Secret;
 
     use super::{
         super::{EntryLogin, Logins, basic_header},
@@ -86,9 +135,10 @@ mod tests {
         let login = current("CANARY+/?").await;
         let shown = SentSecrets::new(Some(login.clone()), basic_header(&login.login));
         assert_eq!(shown.origin().as_deref(), Some("here"));
-        let said = "bot:CANARY+/? sent Basic Ym90OkNBTkFSWSsvPw== or CANARY%2B%2F%3F or Q0FOQVJZKy8/";
+        let said = "bot:CANARY+/? sent Basic Ym90OkNBTkFSWSsvPw== or CANARY%2B%2F%3F or Q0FOQVJZKy8/ or \
+                    Ym90OkNBTkFSWSsvPw or 43414e4152592b2f3f at canary%2b%2f%3f.example.com";
         let hidden = shown.hide(said.to_owned());
-        assert_eq!(hidden, "bot:[secret] sent Basic [secret] or [secret] or [secret]");
+        assert_eq!(hidden, "bot:[secret] sent Basic [secret] or [secret] or [secret] or [secret] or [secret] at [secret].example.com");
         assert_eq!(SentSecrets::default().hide(said.to_owned()), said);
     }
 

@@ -73,7 +73,7 @@ pub(crate) fn transport(error: reqwest::Error, side: Peer<'_>) -> Error {
         _ if error.is_connect() && error.is_timeout() => side.no_connection_in_time(),
         _ if error.is_connect() && cause.contains("proxy authorization required") => {
             Error::new(ErrorKind::Denied, format!("the proxy on the way to `{host}` wants a login"))
-                .with_hint("put it into the proxy variable: http://NAME:PASSWORD@PROXY:PORT")
+                .with_hint("put it into the proxy variable, in front of the host: http://NAME:PASSWORD@…")
         }
         _ if error.is_connect() && is_tunnel(&error) => {
             let why = io.map_or(cause.as_str(), |io| match io.kind() {

@@ -28,7 +28,7 @@ impl Registry {
             let failed = match self.attempt(request, &mut progress).await {
                 Ok(Some(response)) => return Ok(response),
                 Ok(None) => continue,
-                Err(error) => error,
+                Err(error) => self.hide(error),
             };
             let failed_try = self.failed_try(began, &failed, progress.is_unauthorizable);
             let pause = attempts.pause_of_request(&self.retry, &failed, &failed_try);

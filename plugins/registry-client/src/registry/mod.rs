@@ -16,7 +16,7 @@ mod whole;
 
 use std::{num::NonZeroUsize, sync::Arc};
 
-use sealift_core::{cache::Cache, content::Repository, login::LoginProvider, secret::Secret};
+use sealift_core::{cache::Cache, content::Repository, error::Error, login::LoginProvider, secret::Secret};
 
 pub(crate) use observed::{BlobCheck, ObservedBehavior};
 
@@ -99,6 +99,11 @@ impl Registry {
 
     pub(crate) fn timing(&self) -> &Timing {
         self.transport.timing()
+    }
+
+    /// Returns an error that quotes this registry, without the secrets that it was sent.
+    pub(crate) fn hide(&self, error: Error) -> Error {
+        self.auth.hide(error)
     }
 
     /// Announces requests to a repository, so that one token may serve it and others.

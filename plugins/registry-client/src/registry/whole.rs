@@ -31,7 +31,7 @@ impl Registry {
             let (url, headers) = (response.url.clone(), response.headers().clone());
             let failed = match response.bytes(cap, self.timing().idle_read).await {
                 Ok(body) => return Ok(WholeResponse { url, headers, body }),
-                Err(error) => error.with_context(request.operation),
+                Err(error) => self.hide(error.with_context(request.operation)),
             };
             let Some(pause) = attempts.pause(&self.retry, &failed) else { return Err(failed) };
             tokio::time::sleep(pause).await;

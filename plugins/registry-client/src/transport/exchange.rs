@@ -78,10 +78,11 @@ impl Transport {
         if !foreign {
             self.note_response();
         }
+        let secrets = SentSecrets::new(None, authorization.cloned());
         tracing::debug!(
-            method = %request.method, url = %Redacted(url), status = response.status().as_u16(), "asked"
+            method = %request.method, url = secrets.hide(Redacted(url).to_string()), status = response.status().as_u16(), "asked"
         );
-        Ok(Response::new(response, url.clone(), foreign, SentSecrets::default()))
+        Ok(Response::new(response, url.clone(), foreign, secrets))
     }
 }
 

@@ -138,3 +138,10 @@ fn an_origin_is_scheme_host_and_port() {
         !same("https://a/", "http://a/") && !same("https://a/", "https://a:444/") && !same("https://a/", "https://b/")
     );
 }
+
+#[test]
+fn the_login_in_a_url_that_cannot_be_read_is_not_shown() {
+    for text in ["https://bob:CANARY@[::", "http://bob:CANARY@h:99999/x?CANARY", "https://CANARY@h.io/x"] {
+        assert!(!public(UrlPurpose::Redirect, text).unwrap_err().contains("CANARY"), "{text}");
+    }
+}

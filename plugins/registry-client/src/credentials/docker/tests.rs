@@ -179,6 +179,9 @@ async fn a_helper_that_misbehaves_is_named_and_not_quoted() {
         ("sleep 60", "did not answer within"),
         ("echo CANARY >&2; exit 3", "failed with exit status: 3"),
         ("echo CANARY", "gave no readable answer"),
+        // It took all memory for a minute.
+        ("yes CANARY", "printed more than 1 MiB"),
+        ("yes CANARY >&2", "printed more than 1 MiB"),
     ] {
         let home = Home::new();
         home.helper("odd", script).file(".docker/config.json", r#"{"credHelpers": {"a.io": "odd"}}"#);
@@ -305,4 +308,35 @@ async fn helpers_of_several_hosts_do_not_wait_for_each_other() {
         login = files.get(&fast) => assert!(login.unwrap().is_some()),
     }
     assert!(files.may_have(&"a.io/y".parse().unwrap()).await && !files.may_have(&"c.io/y".parse().unwrap()).await);
+}
+
+// The answer was there, and the login failed after a minute.
+#[tokio::test]
+async fn what_a_helper_leaves_running_does_not_hold_its_answer_up() {
+    let home = Home::new();
+    home.helper("agent", r#"sleep 5 & echo '{"Username": "bot", "Secret": "CANARY"}'"#);
+    home.file(".docker/config.json", r#"{"credHelpers": {"a.io": "agent"}}"#);
+    let began = std::time::Instant::now();
+    assert_eq!(home.username("a.io/x").await.as_deref(), Some("bot"));
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+}
+
+// A helper that is a script was killed, and the program that it waited for stayed.
+#[tokio::test]
+async fn what_a_helper_that_hangs_started_is_ended_with_it() {
+    let home = Home::new();
+    let child = home.0.path().join("child");
+    home.helper("odd", &format!("sleep 60 & echo $! > {}; wait", child.display()));
+    home.file(".docker/config.json", r#"{"credHelpers": {"a.io": "odd"}}"#);
+    home.files(&[]).get(&"a.io/x".parse().unwrap()).await.unwrap_err();
+    let id = std::fs::read_to_string(child).unwrap();
+    let state = || std::fs::read_to_string(format!("/proc/{}/stat", id.trim())).unwrap_or_default();
+    for _ in 0..100 {
+        // A killed process stays as a zombie until it is waited for.
+        if state().is_empty() || state().contains(") Z ") {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("it is still there: {}", state());
 }
