@@ -197,7 +197,7 @@ impl<'c> ComposeProject<'c> {
     fn problem(&mut self, problem: &VariableProblem, diagnostic: Diagnostic) {
         let diagnostic = match problem {
             VariableProblem::Unset(name) => diagnostic.hint(format!("set it, or give a default: `${{{name}:-…}}`")),
-            VariableProblem::Required(..) | VariableProblem::Syntax(_) => diagnostic,
+            VariableProblem::Required(..) | VariableProblem::Syntax(_) | VariableProblem::TooLong => diagnostic,
         };
         match (self.cx.purpose(), problem) {
             (Purpose::Check, VariableProblem::Unset(_) | VariableProblem::Required(..)) => {

@@ -105,7 +105,7 @@ fn standard_input(cx: &BuildContext<'_>) -> Result<Vec<Input>, ConfigError> {
     Ok(vec![Input { name: "-".into(), text, directory: cx.path(""), named: true }])
 }
 
-fn text_of(from: impl Read) -> io::Result<String> {
+pub(crate) fn text_of(from: impl Read) -> io::Result<String> {
     let mut text = String::new();
     from.take(MAX_BYTES + 1).read_to_string(&mut text)?;
     if text.len() as u64 > MAX_BYTES {
@@ -116,7 +116,7 @@ fn text_of(from: impl Read) -> io::Result<String> {
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
-fn reason(error: &io::Error) -> String {
+pub(crate) fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::InvalidData => "it is not text in UTF-8".to_owned(),
         _ => io_message(error),

@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use globset::{Glob, GlobSet, GlobSetBuilder};
 use schemars::JsonSchema;
 use sealift_core::{
     diagnostic::Diagnostic,
@@ -21,6 +22,23 @@ use crate::{
 
 mod parts;
 
+/// Compiles globs.
+fn globs(texts: &[String]) -> Result<GlobSet, ConfigError> {
+    let mut set = GlobSetBuilder::new();
+    let mut errors = ConfigError::default();
+    for (index, text) in texts.iter().enumerate() {
+        match Glob::new(text) {
+            Ok(glob) => _ = set.add(glob),
+            Err(error) => {
+                let message = format!("`{text}` is not a glob: {}", error.kind());
+                errors = errors.and(ConfigError::new(message).at(format!("exclude[{index}]")));
+            }
+        }
+    }
+    let set = set.build().map_err(|error| ConfigError::new(error.to_string()).at("exclude"))?;
+    errors.or_ok(set)
+}
+
 /// Lists the images that Kubernetes manifests name, also those that `helm template` or `kustomize build` print.
 ///
 /// Found are: `image` of every container, init container and ephemeral container, wherever a pod is described; image
@@ -34,11 +52,16 @@ pub struct Kubernetes {
     /// are read, also further down; `-` for standard input. Relative paths start at the pipeline file. At least one.
     #[schemars(length(min = 1), example = ["-"])]
     pub files: Vec<String>,
+    /// Names that are left out, as globs over what stands in the files: `ami-*`, `*.png`, `registry.example.com/**`.
+    /// Resources of other kinds have keys `image` with other meanings. Default: none.
+    #[serde(default)]
+    #[schemars(example = ["*.png"])]
+    pub exclude: Vec<String>,
 }
 
 impl StageConfig<dyn List> for Kubernetes {
     fn build(self, cx: &BuildContext<'_>) -> Result<Box<dyn List>, ConfigError> {
-        let mut finder = Finder::default();
+        let mut finder = Finder { excluded: globs(&self.exclude)?, ..Finder::default() };
         for input in input::read(&self.files, manifests_in, cx)? {
             let before = finder.found();
             finder.read(&input);
@@ -79,6 +102,7 @@ const CONTAINERS: [&str; 3] = ["containers", "initContainers", "ephemeralContain
 
 #[derive(Default)]
 struct Finder {
+    excluded: GlobSet,
     mentions: Vec<Mention>,
     errors: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
@@ -102,7 +126,13 @@ impl Finder {
     fn walk(&mut self, documents: &Documents<'_>, node: &YamlNode) {
         match &node.value {
             YamlValue::List(items) => items.iter().for_each(|item| self.walk(documents, item)),
-            YamlValue::Map(entries) => entries.iter().for_each(|(key, value)| self.entry(documents, key, value)),
+            YamlValue::Map(entries) => {
+                // What a resource was seen to run is no wish: `kubectl get -o yaml` prints it.
+                let is_resource = entries.iter().any(|(key, _)| key.text() == Some("kind"));
+                for (key, value) in entries.iter().filter(|(key, _)| !is_resource || key.text() != Some("status")) {
+                    self.entry(documents, key, value);
+                }
+            }
             YamlValue::Scalar { .. } | YamlValue::Alias(_) => {}
         }
     }
@@ -123,6 +153,9 @@ impl Finder {
         for (key, value) in entries {
             if key.text() != Some("image") {
                 self.entry(documents, key, value);
+                continue;
+            }
+            if value.text().is_some_and(|text| self.excluded.is_match(text)) {
                 continue;
             }
             let complaint = match value.text().map(|text| Mention::parse(text, || documents.place(value))) {
@@ -159,6 +192,9 @@ impl Finder {
 
     /// Takes a name that may be something else.
     fn guess(&mut self, documents: &Documents<'_>, name: &str, node: &YamlNode) {
+        if self.excluded.is_match(name) {
+            return;
+        }
         match Mention::parse(name, || documents.place(node)) {
             Ok(mention) => self.mentions.push(mention),
             Err(_) => {

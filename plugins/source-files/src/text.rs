@@ -5,6 +5,7 @@ use sealift_core::{
     diagnostic::{Diagnostic, Location},
     plugin::{BuildContext, ConfigError, Plugin, Purpose, StageConfig},
     stage::List,
+    text::quoted,
 };
 use serde::Deserialize;
 
@@ -64,7 +65,7 @@ fn read(input: &Input, mentions: &mut Vec<Mention>, errors: &mut Vec<Diagnostic>
             line: index + 1,
             column: written[..written.len() - written.trim_start().len()].chars().count() + 1,
             length: name.chars().count(),
-            text: line.to_owned(),
+            text: quoted(line),
         };
         if name.contains(char::is_whitespace) {
             let message = "there is more than one word in this line, expected one reference";

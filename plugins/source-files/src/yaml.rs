@@ -3,10 +3,17 @@
 //! It is built from the events of a parser, because serde has no positions, refuses tags such as Compose's `!reset`, and
 //! copies a node for each of its aliases.
 
-use std::{collections::HashMap, rc::Rc, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    rc::Rc,
+    sync::Arc,
+};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
-use sealift_core::diagnostic::{Diagnostic, Location};
+use sealift_core::{
+    diagnostic::{Diagnostic, Location},
+    text::quoted,
+};
 
 use crate::input::Input;
 
@@ -58,12 +65,25 @@ impl YamlNode {
 
     /// Returns the value of a key, also through `<<`. The last duplicate wins, as in the tools that read these files.
     pub(crate) fn get(&self, key: &str) -> Option<&Rc<YamlNode>> {
-        let YamlValue::Map(entries) = self.resolved() else { return None };
-        let named = |name: &str| entries.iter().rev().find(|(key, _)| key.text() == Some(name)).map(|(_, value)| value);
-        named(key).or_else(|| match named("<<")?.resolved() {
-            YamlValue::List(bases) => bases.iter().find_map(|base| base.get(key)),
-            _ => named("<<")?.get(key),
-        })
+        // Bases may have bases in common, so each is looked at once.
+        let (mut waiting, mut seen) = (vec![self], HashSet::new());
+        while let Some(node) = waiting.pop() {
+            let YamlValue::Map(entries) = node.resolved() else { continue };
+            if !seen.insert(std::ptr::from_ref(entries)) {
+                continue;
+            }
+            let named =
+                |name: &str| entries.iter().rev().find(|(key, _)| key.text() == Some(name)).map(|(_, value)| value);
+            if let Some(found) = named(key) {
+                return Some(found);
+            }
+            match named("<<").map(|bases| (bases, bases.resolved())) {
+                Some((_, YamlValue::List(bases))) => waiting.extend(bases.iter().rev().map(|base| &**base)),
+                Some((base, _)) => waiting.push(base),
+                None => {}
+            }
+        }
+        None
     }
 
     /// Returns true for a template of Helm: `"{{ … }}"`, or the same without quotes, which is a map as the key of a map.
@@ -118,7 +138,7 @@ impl<'i> Documents<'i> {
         // The end of a text is said as a line that is not there.
         let line = line.min(self.lines.len()).max(1);
         let text = self.lines.get(line - 1).copied().unwrap_or_default();
-        let place = Location { file: self.file(), line, column: column + 1, length: 1, text: text.to_owned() };
+        let place = Location { file: self.file(), line, column: column + 1, length: 1, text: quoted(text) };
         let error = Diagnostic::error(format!("this cannot be read as YAML: {message}")).at(place);
         if self.input.text.contains("{{") { error.hint(RENDER) } else { error }
     }
@@ -134,7 +154,7 @@ impl<'i> Documents<'i> {
         let text = self.lines.get(line - 1).copied().unwrap_or_default();
         let rest: String = text.chars().skip(start).collect();
         let (skipped, length) = extent(&rest, &node.value);
-        Location { file: self.file(), line, column: start + skipped + 1, length: length.max(1), text: text.to_owned() }
+        Location { file: self.file(), line, column: start + skipped + 1, length: length.max(1), text: quoted(text) }
     }
 }
 

@@ -1,16 +1,14 @@
 //! The `.env` file beside a Compose file: `NAME=value` lines.
 
-use std::{fs, path::Path};
+use std::{fs::File, path::Path};
 
-use sealift_core::{
-    diagnostic::{Diagnostic, Location},
-    error::io_message,
-};
+use sealift_core::diagnostic::{Diagnostic, Location};
 
 use super::{
     Variables,
-    variables::{LookUp, expand},
+    variables::{LookUp, VariableProblem, expand},
 };
+use crate::input::{reason, text_of};
 
 /// Reads a file. Values are plain, or in quotes: single ones keep them as they are, in others variables are replaced,
 /// by the environment first and then by earlier lines. A comment begins with `#` at the start or after a space.
@@ -18,9 +16,9 @@ use super::{
 /// # Errors
 /// Everything that is wrong with it; no value is shown, because it may be a secret.
 pub(super) fn read(path: &Path, name: &str, environment: LookUp<'_>) -> Result<Variables, Vec<Diagnostic>> {
-    match fs::read_to_string(path) {
+    match File::open(path).and_then(text_of) {
         Ok(text) => parse(&text, name, environment),
-        Err(error) => Err(vec![Diagnostic::error(format!("cannot read `{name}`: {}", io_message(&error)))]),
+        Err(error) => Err(vec![Diagnostic::error(format!("cannot read `{name}`: {}", reason(&error)))]),
     }
 }
 
@@ -48,6 +46,9 @@ fn parse(text: &str, file: &str, environment: LookUp<'_>) -> Result<Variables, V
         let expanded = if expands { expand(value, &look_up) } else { Ok(value.to_owned()) };
         match expanded {
             Ok(value) => _ = variables.insert(name.to_owned(), value),
+            Err(problems) if problems.contains(&VariableProblem::TooLong) => {
+                complain(format!("`{name}`: {}", VariableProblem::TooLong));
+            }
             Err(_) => complain(format!("a variable in `{name}` is not set or not written right")),
         }
     }

@@ -131,3 +131,26 @@ fn a_file_that_is_no_compose_file_is_an_error() {
     );
     assert_eq!(errors("services: {a\n").len(), 1);
 }
+
+// A file of 1 KB with thirty levels took for ever.
+#[test]
+fn merge_keys_in_merge_keys_take_no_time() {
+    let mut text = "b0: &b0 {a: 1}\n".to_owned();
+    for level in 1..30 {
+        let below = format!("*b{}", level - 1);
+        text += &format!("b{level}: &b{level} {{<<: [{below},{below},{below},{below}]}}\n");
+    }
+    text += "services: {a: {<<: *b29, image: x:1}}\n";
+    let (services, _) = given(&[("compose.yaml", &text)]).build();
+    assert_eq!(services.unwrap(), ["a docker.io/library/x:1"]);
+}
+
+// Forty lines took all memory.
+#[test]
+fn values_that_double_each_other_are_refused() {
+    let doubling: String = (1..40).map(|at| format!("A{at}=$A{0}$A{0}\n", at - 1)).collect();
+    let env = format!("A0=xx\n{doubling}");
+    let (services, _) = given(&[("compose.yaml", "services: {a: {image: $A39}}\n"), (".env", &env)]).build();
+    let errors = services.unwrap_err();
+    assert!(errors[0].contains("`A16`: with its variables replaced it is longer than 64 KiB"), "{errors:?}");
+}

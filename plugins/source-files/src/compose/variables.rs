@@ -11,6 +11,8 @@ pub(super) enum VariableProblem {
     Required(String, String),
     /// This is no variable.
     Syntax(String),
+    /// It would be longer than any name: values that double each other grow without end.
+    TooLong,
 }
 
 impl fmt::Display for VariableProblem {
@@ -19,6 +21,7 @@ impl fmt::Display for VariableProblem {
             Self::Unset(name) => write!(f, "the variable `{name}` is not set"),
             Self::Required(name, text) if text.is_empty() => write!(f, "the variable `{name}` is required"),
             Self::Required(name, text) => write!(f, "the variable `{name}` is required: {text}"),
+            Self::TooLong => write!(f, "with its variables replaced it is longer than {} KiB", LONGEST >> 10),
             Self::Syntax(text) => write!(f, "`{text}` is not a variable; a dollar sign is written `$$`"),
         }
     }
@@ -26,6 +29,9 @@ impl fmt::Display for VariableProblem {
 
 /// Looks a variable up.
 pub(super) type LookUp<'l> = &'l dyn Fn(&str) -> Option<String>;
+
+/// The longest value, in bytes.
+const LONGEST: usize = 64 << 10;
 
 /// Replacements may stand in replacements this deep.
 const DEPTH: usize = 8;
@@ -44,6 +50,10 @@ fn replace(value: &str, look_up: LookUp<'_>, depth: usize, problems: &mut Vec<Va
     let mut out = String::new();
     let mut rest = value;
     while let Some((before, after)) = rest.split_once('$') {
+        if out.len() > LONGEST {
+            problems.push(VariableProblem::TooLong);
+            return String::new();
+        }
         out.push_str(before);
         let name = name_length(after);
         rest = if let Some(after) = after.strip_prefix('$') {
@@ -63,6 +73,10 @@ fn replace(value: &str, look_up: LookUp<'_>, depth: usize, problems: &mut Vec<Va
             problems.push(VariableProblem::Syntax(format!("${after}")));
             return out;
         };
+    }
+    if out.len() + rest.len() > LONGEST && !out.is_empty() {
+        problems.push(VariableProblem::TooLong);
+        return String::new();
     }
     out + rest
 }

@@ -181,12 +181,31 @@ fn a_directory_is_read_in_order_and_further_down() {
     let names = manifests_in(&base.path().join("k")).unwrap();
     let names: Vec<_> = names.iter().map(|path| path.strip_prefix(base.path()).unwrap().to_str().unwrap()).collect();
     assert_eq!(names, ["k/a/z.yaml", "k/b.yml", "k/c.json"]);
-    assert!(Kubernetes { files: vec!["k".to_owned()] }.build(&cx).is_ok());
+    assert!(Kubernetes { files: vec!["k".to_owned()], exclude: Vec::new() }.build(&cx).is_ok());
     assert!(cx.take_warnings().is_empty());
     write("k/a/bad.yaml", "[");
     write("k/d.yaml", "BAD:1");
-    let problems = Kubernetes { files: vec!["k".to_owned()] }.build(&cx).err().unwrap().into_problems();
+    let problems = Kubernetes { files: vec!["k".to_owned()], exclude: Vec::new() }.build(&cx).err().unwrap().into_problems();
     let files: Vec<_> =
         problems.iter().map(|problem| problem.diagnostic.location.as_ref().unwrap().file.to_string()).collect();
     assert_eq!(files, ["k/a/bad.yaml", "k/d.yaml"], "all files are read, whatever is wrong with one");
+}
+
+#[test]
+fn names_can_be_left_out() {
+    let text = "kind: A\nspec: {image: logo.png}\n---\nkind: B\nspec: {image: ami-0abc}\n---\nspec:\n  containers:\n    - image: No Name\n    - image: a.io/b:1\n";
+    let excluded = globs(&["*.png".to_owned(), "ami-*".to_owned(), "No*".to_owned()]).unwrap();
+    let mut finder = Finder { excluded, ..Finder::default() };
+    finder.read(&Input { name: "a.yaml".into(), text: text.to_owned(), directory: ".".into(), named: true });
+    assert_eq!(finder.errors, []);
+    let found: Vec<_> = finder.mentions.iter().map(|mention| mention.image.to_string()).collect();
+    assert_eq!(found, ["a.io/b:1"]);
+    assert!(globs(&["[".to_owned()]).is_err());
+}
+
+// `kubectl get -o yaml` prints the digests of what runs, without a name.
+#[test]
+fn the_status_of_a_resource_is_no_wish() {
+    let text = "kind: Pod\nspec: {containers: [{image: a.io/b:1}]}\nstatus:\n  containerStatuses: [{image: 'sha256:af85'}]\n";
+    assert_eq!(images(text), ["a.io/b:1 2"]);
 }
