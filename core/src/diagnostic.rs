@@ -78,7 +78,13 @@ impl Location {
 impl Diagnostic {
     /// Something that stops the run.
     pub fn error(message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, message: text::message(&message.into()).into_owned(), location: None, notes: Vec::new(), hint: None }
+        Self {
+            severity: Severity::Error,
+            message: text::message(&message.into()).into_owned(),
+            location: None,
+            notes: Vec::new(),
+            hint: None,
+        }
     }
 
     /// Something that the user should know.

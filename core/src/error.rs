@@ -78,7 +78,13 @@ impl Error {
             ErrorKind::Throttled | ErrorKind::Unavailable => Retry::Soon,
             _ => Retry::Never,
         };
-        Self(Arc::new(Inner { kind, message: text::message(&message.into()).into_owned(), hint: None, retry, source: None }))
+        Self(Arc::new(Inner {
+            kind,
+            message: text::message(&message.into()).into_owned(),
+            hint: None,
+            retry,
+            source: None,
+        }))
     }
 
     /// The run was stopped.

@@ -103,7 +103,8 @@ fn logins(text: &str) -> Vec<Range<usize>> {
 /// Returns true if a text begins as the name of a host does, and not as a digest.
 fn begins_host(text: &str) -> bool {
     let algorithm = text.split_once(':').map_or("", |(algorithm, _)| algorithm);
-    let digest = algorithm.strip_prefix("sha").is_some_and(|bits| !bits.is_empty() && bits.bytes().all(|b| b.is_ascii_digit()));
+    let digest =
+        algorithm.strip_prefix("sha").is_some_and(|bits| !bits.is_empty() && bits.bytes().all(|b| b.is_ascii_digit()));
     !digest && text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[')
 }
 

@@ -69,7 +69,9 @@ fn row(image: &InventoryImage) -> [String; 6] {
     }
     let (name, digest) = match image.name.starts_with('@') {
         true => ("(no name)".to_owned(), image.digest.to_string()), // that is how to ask for it
-        false => (message(&image.name).into_owned(), format!("{}:{}", image.digest.algorithm().name(), image.digest.short())),
+        false => {
+            (message(&image.name).into_owned(), format!("{}:{}", image.digest.algorithm().name(), image.digest.short()))
+        }
     };
     [name, platforms, bytes(image.size), bytes(image.own), digest, notes.join(", ")]
 }

@@ -28,7 +28,7 @@ pub(crate) use console::Console;
 pub(crate) use out::Out;
 pub(crate) use show::{Show, ShowMode, ShowOptions};
 pub(crate) use summary::failures;
-pub(crate) use words::{bytes, clean, clean_json, number, io_message};
+pub(crate) use words::{bytes, clean, clean_json, io_message, number};
 
 /// The target of log lines about the run, where they go to a file.
 pub(crate) const RUN_LOG: &str = "sealift::run";

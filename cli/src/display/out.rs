@@ -51,7 +51,8 @@ impl Out {
 
     /// Writes one JSON object as a line.
     pub(crate) fn json(&self, value: &impl Serialize) {
-        let line = words::clean_json(serde_json::to_string(value).expect("what is shown can be written as JSON")) + "\n";
+        let line =
+            words::clean_json(serde_json::to_string(value).expect("what is shown can be written as JSON")) + "\n";
         self.whole(&self.console.with_name(&line));
     }
 

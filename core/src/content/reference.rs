@@ -66,8 +66,10 @@ pub enum ReferenceError {
     #[error("`{0}` begins a URL, and a name begins with its registry")]
     Scheme(&'static str),
     /// There is a login in front of the host.
-    #[error("there is a login in the address: leave out what stands before its `@`, and give it by `docker login` or in a \
-             file of logins")]
+    #[error(
+        "there is a login in the address: leave out what stands before its `@`, and give it by `docker login` or in a \
+             file of logins"
+    )]
     Login,
     /// Paths are lower case: `[a-z0-9]+` joined by `.`, `_`, `__` or dashes, elements separated by `/`.
     #[error("`{0}` is not a repository path: lower-case letters, digits and single separators `.` `_` `-` only")]

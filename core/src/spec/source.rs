@@ -4,7 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use super::mask::Masks;
 use crate::{
-    diagnostic::{MAX_QUOTED, Location},
+    diagnostic::{Location, MAX_QUOTED},
     text,
 };
 

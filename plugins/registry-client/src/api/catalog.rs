@@ -65,7 +65,8 @@ impl Catalog {
     pub async fn page(&mut self) -> Result<Option<CatalogPage>> {
         let Some(target) = self.next.take() else { return Ok(None) };
         let operation = Operation::ListCatalog(&self.at);
-        let fail = |what: String| self.registry.hide(Error::new(ErrorKind::Unsupported, format!("{operation}: {what}")));
+        let fail =
+            |what: String| self.registry.hide(Error::new(ErrorKind::Unsupported, format!("{operation}: {what}")));
         let timing = self.registry.timing();
         let scopes = Scopes::of("registry:catalog:*");
         let request = Request::new(operation, Method::GET, target, scopes, timing).limit(timing.slow_response);

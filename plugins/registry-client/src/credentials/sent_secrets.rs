@@ -138,7 +138,10 @@ mod tests {
         let said = "bot:CANARY+/? sent Basic Ym90OkNBTkFSWSsvPw== or CANARY%2B%2F%3F or Q0FOQVJZKy8/ or \
                     Ym90OkNBTkFSWSsvPw or 43414e4152592b2f3f at canary%2b%2f%3f.example.com";
         let hidden = shown.hide(said.to_owned());
-        assert_eq!(hidden, "bot:[secret] sent Basic [secret] or [secret] or [secret] or [secret] or [secret] at [secret].example.com");
+        assert_eq!(
+            hidden,
+            "bot:[secret] sent Basic [secret] or [secret] or [secret] or [secret] or [secret] at [secret].example.com"
+        );
         assert_eq!(SentSecrets::default().hide(said.to_owned()), said);
     }
 

@@ -185,7 +185,8 @@ fn a_directory_is_read_in_order_and_further_down() {
     assert!(cx.take_warnings().is_empty());
     write("k/a/bad.yaml", "[");
     write("k/d.yaml", "BAD:1");
-    let problems = Kubernetes { files: vec!["k".to_owned()], exclude: Vec::new() }.build(&cx).err().unwrap().into_problems();
+    let problems =
+        Kubernetes { files: vec!["k".to_owned()], exclude: Vec::new() }.build(&cx).err().unwrap().into_problems();
     let files: Vec<_> =
         problems.iter().map(|problem| problem.diagnostic.location.as_ref().unwrap().file.to_string()).collect();
     assert_eq!(files, ["k/a/bad.yaml", "k/d.yaml"], "all files are read, whatever is wrong with one");
@@ -206,6 +207,7 @@ fn names_can_be_left_out() {
 // `kubectl get -o yaml` prints the digests of what runs, without a name.
 #[test]
 fn the_status_of_a_resource_is_no_wish() {
-    let text = "kind: Pod\nspec: {containers: [{image: a.io/b:1}]}\nstatus:\n  containerStatuses: [{image: 'sha256:af85'}]\n";
+    let text =
+        "kind: Pod\nspec: {containers: [{image: a.io/b:1}]}\nstatus:\n  containerStatuses: [{image: 'sha256:af85'}]\n";
     assert_eq!(images(text), ["a.io/b:1 2"]);
 }

@@ -21,7 +21,12 @@ pub(super) async fn upload_url(registry: &Registry, response: &Response) -> Resu
             .with_hint(NO_REGISTRY)
     })?;
     let at = registry.transport.endpoint().await?;
-    at.clients.resolver().policy().check(UrlPurpose::Upload, &response.url, location).map_err(refused).map_err(|error| registry.hide(error))
+    at.clients
+        .resolver()
+        .policy()
+        .check(UrlPurpose::Upload, &response.url, location)
+        .map_err(refused)
+        .map_err(|error| registry.hide(error))
 }
 
 /// The URL that takes the whole blob and ends the upload. The query stays as it is: it may be signed.
