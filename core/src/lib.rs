@@ -30,6 +30,7 @@ pub mod event;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzz;
+mod isolate;
 pub mod job;
 mod lock;
 pub mod login;

@@ -89,9 +89,11 @@ impl<'a> Written<'a> {
 }
 
 #[test]
-fn a_list_a_fetch_and_a_push_build_and_pass_their_tests_as_they_are_written() {
+fn a_plugin_of_each_other_role_builds_and_passes_its_tests_as_it_is_written() {
     let folder = folder();
-    for (role, name) in [("list", "inventory-of-ours"), ("fetch", "store_reader"), ("push", "store-writer")] {
+    for (role, name) in
+        [("list", "inventory-of-ours"), ("fetch", "store_reader"), ("push", "store-writer"), ("login", "token-file")]
+    {
         let written = Written::new(&folder, role, name);
         written.passes_its_tests();
         written.explains_itself(role);

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{context::Context, reference::row};
 
-/// List the stages that pipelines can use: role, kind, what it does, defining crate
+/// List the plugins that pipelines can use: role, kind, what it does, defining crate
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
 

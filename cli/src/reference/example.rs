@@ -2,7 +2,7 @@
 
 use sealift_core::plugin::{Plugin, Role, example, plugins};
 
-use super::{Topic, topic::header};
+use super::Topic;
 
 /// A pipeline as small as it can be with a certain table in it.
 pub(crate) struct Example {
@@ -47,7 +47,7 @@ fn any(role: Role) -> Option<&'static Plugin> {
 }
 
 fn stage(plugin: &Plugin) -> String {
-    table(&format!("{}\nuse = \"{}\"", header(plugin.role()), plugin.kind()), &example(&plugin.schema()))
+    table(&format!("{}\nuse = \"{}\"", plugin.role().header(), plugin.kind()), &example(&plugin.schema()))
 }
 
 fn table(header: &str, lines: &[(String, String)]) -> String {

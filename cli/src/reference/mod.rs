@@ -9,5 +9,5 @@ mod words;
 
 use example::Example;
 pub(crate) use pages::{ReferencePage, pages};
-pub(crate) use topic::{Topic, header, topics};
+pub(crate) use topic::{Topic, topics};
 pub(crate) use words::{WIDTH, first_paragraph, keys, kind, row, wrapped};

@@ -48,7 +48,8 @@ fn pipeline(topics: &[Topic], shared: &[&Topic]) -> String {
          | `[list]` | [what there is to copy](list.md) |\n\
          | `[[filter]]` | [what is dropped of it](filter.md), one after the other |\n\
          | `[fetch]` | [how images are read](fetch.md); left out: of the same kind as `[list]`, else `registry` |\n\
-         | `[[push]]` | [where images go](push.md), one or several; left out: `registry` |\n"
+         | `[[push]]` | [where images go](push.md), one or several; left out: `registry` |\n\
+         | `[[login]]` | [logins for registries](login.md), asked one after the other |\n"
     );
     for topic in shared.iter().filter(|topic| topic.name != "run") {
         let _ = writeln!(text, "| `[{0}]` | [{1}](#{0}) |", topic.name, topic.summary().trim_end_matches('.'));
@@ -69,8 +70,13 @@ fn stages(role: Role, topics: &[&Topic]) -> String {
         Role::Filter => "Filters: what is dropped",
         Role::Fetch => "Fetches: how images are read",
         Role::Push => "Pushes: where images go",
+        Role::Login => "Logins: for registries, from plugins",
+        _ => role.plural(),
     };
-    let mut text = format!("{NOTE}\n\n# {title}\n");
+    let mut text = format!("{NOTE}\n\n# {title}\n\n{}\n", role.summary());
+    if topics.is_empty() {
+        let _ = writeln!(text, "\nNone is built in; the [plugin guide](../plugin-guide.md) tells how to write one.");
+    }
     for topic in topics {
         if let Some((_, kind)) = topic.stage {
             about(&mut text, kind, topic);

@@ -49,7 +49,7 @@ impl Topic {
     /// Returns its header in a pipeline.
     pub(crate) fn header(&self) -> String {
         match self.stage {
-            Some((role, kind)) => format!("{}\nuse = \"{kind}\"", header(role)),
+            Some((role, kind)) => format!("{}\nuse = \"{kind}\"", role.header()),
             None => format!("[{}]", self.name),
         }
     }
@@ -72,15 +72,5 @@ impl Topic {
     /// A whole pipeline with such a table in it.
     pub(crate) fn example(&self) -> String {
         Example::of(self).text()
-    }
-}
-
-/// The header of a stage's table.
-pub(crate) const fn header(role: Role) -> &'static str {
-    match role {
-        Role::List => "[list]",
-        Role::Filter => "[[filter]]",
-        Role::Fetch => "[fetch]",
-        Role::Push => "[[push]]",
     }
 }

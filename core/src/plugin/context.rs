@@ -15,6 +15,7 @@ use super::{ConfigError, Problem, Section, Sections};
 use crate::{
     cache::Cache,
     diagnostic::Diagnostic,
+    login::LoginProvider,
     secret::{Secret, SecretValue},
 };
 
@@ -38,6 +39,7 @@ pub struct BuildContext<'a> {
     purpose: Purpose,
     notes: Cache,
     requests: Option<NonZeroUsize>,
+    logins: Vec<Arc<dyn LoginProvider>>,
     targets_claimed: AtomicBool,
     warnings: Lock<Vec<Problem>>,
 }
@@ -52,6 +54,7 @@ impl<'a> BuildContext<'a> {
             purpose,
             notes: Cache::default(),
             requests: None,
+            logins: Vec::new(),
             targets_claimed: AtomicBool::new(false),
             warnings: Lock::default(),
         }
@@ -73,6 +76,17 @@ impl<'a> BuildContext<'a> {
     #[must_use]
     pub fn with_requests(self, requests: Option<NonZeroUsize>) -> Self {
         Self { requests, ..self }
+    }
+
+    /// The same with the logins of a pipeline.
+    #[must_use]
+    pub fn with_logins(self, logins: Vec<Arc<dyn LoginProvider>>) -> Self {
+        Self { logins, ..self }
+    }
+
+    /// Returns the providers of `[[login]]`, in the order in which they are asked. A login itself sees none.
+    pub fn logins(&self) -> &[Arc<dyn LoginProvider>] {
+        &self.logins
     }
 
     /// Returns how many requests of one kind may be under way at once at one host, if `[run] requests` says so.

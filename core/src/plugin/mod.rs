@@ -46,11 +46,11 @@ mod duplicates;
 mod example;
 mod fields;
 mod key_path;
+mod login;
+mod role;
 mod section;
 pub(crate) mod shape;
 mod toml_text;
-
-use std::fmt;
 
 use schemars::{JsonSchema, Schema};
 use serde::de::DeserializeOwned;
@@ -62,52 +62,22 @@ pub use example::example;
 pub use fields::{Field, fields};
 pub use key_path::KeyPath;
 pub(crate) use key_path::Step;
+pub use role::Role;
 pub use section::{Section, SectionPlugin, SectionReport, Sections, sections};
 
-use crate::stage::{Fetch, Filter, List, Push};
-
-/// The part that a stage plays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Role {
-    /// Finds what there is to copy.
-    List,
-    /// Drops what is not wanted.
-    Filter,
-    /// Reads images.
-    Fetch,
-    /// Writes images.
-    Push,
-}
-
-impl Role {
-    /// All roles, in the order in which data flows.
-    pub const ALL: [Self; 4] = [Self::List, Self::Filter, Self::Fetch, Self::Push];
-
-    /// The name of the role, which is also that of its table in a pipeline.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::List => "list",
-            Self::Filter => "filter",
-            Self::Fetch => "fetch",
-            Self::Push => "push",
-        }
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
+use crate::{
+    login::LoginProvider,
+    stage::{Fetch, Filter, List, Push},
+};
 
 /// The configuration of a stage, from which the stage is built.
 ///
-/// `S` is the trait object that comes out: `dyn List`, `dyn Filter`, `dyn Fetch` or `dyn Push`.
+/// `S` is the trait object that comes out: `dyn List`, `dyn Filter`, `dyn Fetch`, `dyn Push` or `dyn LoginProvider`.
 ///
 /// Users may write what the schema says: a key that it does not know, a value of another type or beyond `minimum` and
 /// `maximum` (`#[schemars(range(min = 1, max = 64))]`) is refused before the struct is read. So no `serde(alias)`, which
 /// the schema does not tell of, and no `flatten`, `untagged` or `toml::Value`, which lose the position of errors. The
-/// key `use` is taken.
+/// key `use` is taken, and `hosts` at a login.
 pub trait StageConfig<S: ?Sized>: DeserializeOwned + JsonSchema {
     /// Makes the stage. Fast and offline: it compiles expressions and opens clients, but sends no request.
     ///
@@ -126,6 +96,8 @@ pub enum Stage {
     Fetch(Box<dyn Fetch>),
     /// A push.
     Push(Box<dyn Push>),
+    /// A login.
+    Login(Box<dyn LoginProvider>),
 }
 
 impl Stage {
@@ -144,6 +116,10 @@ impl Stage {
     pub(crate) fn push(self) -> Option<Box<dyn Push>> {
         if let Self::Push(push) = self { Some(push) } else { None }
     }
+
+    pub(crate) fn login(self) -> Option<Box<dyn LoginProvider>> {
+        if let Self::Login(login) = self { Some(login) } else { None }
+    }
 }
 
 /// The table of a stage or section as it was written, with positions. What it holds is private to core.
@@ -152,15 +128,16 @@ pub struct Table<'a>(pub(crate) toml::Spanned<toml::de::DeTable<'a>>);
 /// A config that was read from its table and waits to be built.
 pub type Build = Box<dyn FnOnce(&BuildContext<'_>) -> Result<Stage, ConfigError>>;
 
-type Read = fn(Table<'_>) -> Result<Build, toml::de::Error>;
+type Read = fn(&Plugin, Table<'_>) -> Result<Build, toml::de::Error>;
 
 /// A kind of stage that is linked into this program.
 pub struct Plugin {
     role: Role,
     kind: &'static str,
     read: Read,
-    schema: fn() -> Schema,
+    schema: fn(&Plugin) -> Schema,
     type_name: fn() -> &'static str,
+    hosts: &'static [&'static str],
 }
 
 inventory::collect!(Plugin);
@@ -172,12 +149,13 @@ macro_rules! constructor {
             Self {
                 role: Role::$stage,
                 kind,
-                read: |table| {
+                read: |_, table| {
                     let config = T::deserialize(toml::de::Deserializer::from(table.0))?;
                     Ok(Box::new(move |cx| config.build(cx).map(Stage::$stage)))
                 },
-                schema: || schemars::schema_for!(T),
+                schema: |_| schemars::schema_for!(T),
                 type_name: std::any::type_name::<T>,
+                hosts: &[],
             }
         }
     };
@@ -201,6 +179,27 @@ impl Plugin {
         push, Push
     );
 
+    /// A kind of login. Each of its tables names the `hosts` for which it is asked, so that its secrets are not shown to
+    /// others.
+    pub const fn login<T: StageConfig<dyn LoginProvider> + 'static>(kind: &'static str) -> Self {
+        Self {
+            role: Role::Login,
+            kind,
+            read: login::read::<T>,
+            schema: |plugin| login::schema(schemars::schema_for!(T), plugin),
+            type_name: std::any::type_name::<T>,
+            hosts: &[],
+        }
+    }
+
+    /// Sets the hosts of a login where its table names none. A pipeline without such a table then uses the login too,
+    /// and so do `sync`, `copy` and the like: as if `[[login]]` had `use` and nothing else. Patterns as in `hosts`.
+    #[must_use]
+    pub const fn for_hosts(self, hosts: &'static [&'static str]) -> Self {
+        assert!(matches!(self.role, Role::Login), "only a login has hosts");
+        Self { hosts, ..self }
+    }
+
     /// The part it plays.
     pub const fn role(&self) -> Role {
         self.role
@@ -213,7 +212,7 @@ impl Plugin {
 
     /// The schema of its table, with the field texts.
     pub fn schema(&self) -> Schema {
-        (self.schema)()
+        (self.schema)(self)
     }
 
     /// The crate that defines it.
@@ -228,8 +227,13 @@ impl Plugin {
         text.split("\n\n").next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
+    /// Returns true if pipelines use it without naming it.
+    pub(crate) fn is_automatic(&self) -> bool {
+        !self.hosts.is_empty()
+    }
+
     pub(crate) fn read(&self, table: Table<'_>) -> Result<Build, toml::de::Error> {
-        (self.read)(table)
+        (self.read)(self, table)
     }
 }
 

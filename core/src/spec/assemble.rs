@@ -24,6 +24,7 @@ use super::{
 use crate::{
     cache::Cache,
     counters::Counters,
+    login::LoginProvider,
     panic::panic_message,
     plugin::{BuildContext, ConfigError, KeyPath, Problem, Role, SectionPlugin, SectionReport, Sections, Stage},
     stage::{Fetch, Filter, List, Push},
@@ -35,6 +36,7 @@ struct Stages<'t> {
     filters: Vec<Option<Selected<'t>>>,
     fetch: Option<Selected<'t>>,
     pushes: Vec<Option<Selected<'t>>>,
+    logins: Vec<Option<Selected<'t>>>,
 }
 
 /// The stages that were built; none where something is wrong, and the findings have it then.
@@ -45,6 +47,7 @@ pub(super) struct Built {
     filters: Option<Vec<Named<dyn Filter>>>,
     fetch: Option<Named<dyn Fetch>>,
     pushes: Option<Vec<Named<dyn Push>>>,
+    logins: Option<Vec<Named<dyn LoginProvider>>>,
     tallies: Counters,
 }
 
@@ -75,11 +78,13 @@ pub(super) fn assemble(
     let stages = Stages::read(written, left_out, findings);
 
     let sections = Sections::default();
-    let environment = Arc::clone(&settings.environment);
-    let cx = BuildContext::new(environment, &settings.base, settings.purpose);
+    let context = || BuildContext::new(Arc::clone(&settings.environment), &settings.base, settings.purpose);
+    // Sections use the logins, so a login comes first and has no sections.
+    let logins = build_all(stages.logins, Stage::login, &context(), findings);
     let requests = run.as_ref().and_then(|run| run.requests);
-    let cx = cx.with_sections(&sections).with_cache(settings.cache.clone());
-    let cx = cx.with_requests(requests);
+    let providers = logins.iter().flatten().map(|login| Arc::clone(&login.stage)).collect();
+    let cx = context().with_sections(&sections).with_cache(settings.cache.clone());
+    let cx = cx.with_requests(requests).with_logins(providers);
     build_sections(&tables, &sections, &cx, findings);
     let list = build(stages.list, Stage::list, &cx, findings);
     let filters = build_all(stages.filters, Stage::filter, &cx, findings);
@@ -88,26 +93,28 @@ pub(super) fn assemble(
     for report in sections.take_reports() {
         add_report(report, &tables, findings);
     }
-    Built { name, run, list, filters, fetch, pushes, tallies: sections.tallies() }
+    Built { name, run, list, filters, fetch, pushes, logins, tallies: sections.tallies() }
 }
 
 impl Built {
     /// The stages of a run, if nothing is missing.
     pub(super) fn pipeline(self, notes: &Cache) -> Option<OpenPipeline> {
-        let Self { name, run, list, filters, fetch, pushes, tallies } = self;
+        let Self { name, run, list, filters, fetch, pushes, logins, tallies } = self;
         let (list, filters, fetch, pushes) = (list?, filters?, fetch?, pushes?);
+        logins?;
         let cache = notes.clone();
         Some(OpenPipeline { name, run: run?, list, filters, fetch, pushes, counters: tallies, cache })
     }
 
     /// The stages that are there.
     pub(super) fn parts(self) -> Parts {
-        let Self { list, filters, fetch, pushes, .. } = self;
+        let Self { list, filters, fetch, pushes, logins, .. } = self;
         Parts {
             list,
             filters: filters.unwrap_or_default(),
             fetch,
             pushes: pushes.unwrap_or_default(),
+            logins: logins.unwrap_or_default(),
             warnings: Vec::new(),
         }
     }
@@ -140,10 +147,14 @@ impl<'t> Stages<'t> {
         };
         let filters = all(Role::Filter, written.filters, findings);
         let mut pushes = all(Role::Push, written.pushes, findings);
+        let mut logins = all(Role::Login, written.logins, findings);
         if fill_in && !written.has_push {
             pushes.push(plugins.left_out_push(findings));
         }
-        Self { list, filters, fetch, pushes }
+        if fill_in {
+            logins.extend(plugins.automatic_logins(&logins, findings));
+        }
+        Self { list, filters, fetch, pushes, logins }
     }
 }
 

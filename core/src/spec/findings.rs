@@ -69,6 +69,12 @@ impl Scope {
         self
     }
 
+    /// Notes that this plugin is used by every pipeline and is not in the file.
+    pub(super) fn automatic(mut self) -> Self {
+        self.note = format!("{}, which pipelines use without naming it", self.note);
+        self
+    }
+
     /// A finding about what was written, which the explanation of the fields helps with.
     pub(super) fn error(&self, message: impl Into<String>) -> Diagnostic {
         let error = Diagnostic::error(message).note(&self.note);

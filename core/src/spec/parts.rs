@@ -6,6 +6,7 @@ use super::{Named, Pipeline};
 use crate::{
     cache::Cache,
     diagnostic::Diagnostic,
+    login::LoginProvider,
     plugin::{Environment, Purpose},
     stage::{Fetch, Filter, List, Push},
 };
@@ -41,6 +42,8 @@ pub struct Parts {
     pub fetch: Option<Named<dyn Fetch>>,
     /// The stages of `[[push]]`.
     pub pushes: Vec<Named<dyn Push>>,
+    /// The providers of `[[login]]`.
+    pub logins: Vec<Named<dyn LoginProvider>>,
     /// Things that do not stop the run.
     pub warnings: Vec<Diagnostic>,
 }

@@ -20,10 +20,12 @@ pub fn schema() -> Schema {
     properties.insert("run".into(), table("run", schemars::schema_for!(RunOptions), &mut defs));
     for role in Role::ALL {
         let stage = stage(role, &mut defs);
-        let several = matches!(role, Role::Filter | Role::Push);
         properties.insert(
             role.name().into(),
-            if several { json!({ "type": "array", "items": stage, "description": about(role) }) } else { stage },
+            match role.is_repeated() {
+                true => json!({ "type": "array", "items": stage, "description": role.summary() }),
+                false => stage,
+            },
         );
     }
     for section in sections() {
@@ -42,22 +44,13 @@ pub fn schema() -> Schema {
     Schema::try_from(whole).expect("an object is a schema")
 }
 
-const fn about(role: Role) -> &'static str {
-    match role {
-        Role::List => "Finds what there is to copy.",
-        Role::Filter => "Drops what is not wanted, one after the other.",
-        Role::Fetch => "Reads images. Left out: of the same kind as the list, else `registry`.",
-        Role::Push => "Writes images; several share each download. Left out: `registry`.",
-    }
-}
-
 /// The kinds of a role, each in `$defs`, and what is one of them.
 fn stage(role: Role, defs: &mut Map<String, Json>) -> Json {
     let plugins: Vec<_> = plugins().into_iter().filter(|plugin| plugin.role() == role).collect();
     let kinds: Vec<_> = plugins.iter().map(|plugin| kind(plugin, defs)).collect();
     match kinds.is_empty() {
-        true => json!({ "description": about(role), "not": {} }),
-        false => json!({ "description": about(role), "type": "object", "required": ["use"], "oneOf": kinds }),
+        true => json!({ "description": role.summary(), "not": {} }),
+        false => json!({ "description": role.summary(), "type": "object", "required": ["use"], "oneOf": kinds }),
     }
 }
 

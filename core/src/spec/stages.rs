@@ -63,6 +63,22 @@ impl Plugins {
         self.left_out(Role::Push, "registry", "[[push]]", 0..0, findings)
     }
 
+    /// The logins that pipelines use without naming them, but for those that are named.
+    pub(super) fn automatic_logins<'t>(
+        &mut self,
+        named: &[Option<Selected<'t>>],
+        findings: &mut Findings,
+    ) -> Vec<Option<Selected<'t>>> {
+        let is_named = |kind| named.iter().flatten().any(|login| login.kind == kind);
+        let automatic = self.all.iter().copied().filter(|plugin| plugin.is_automatic() && !is_named(plugin.kind()));
+        let automatic: Vec<_> = automatic.collect();
+        let read = |plugin: &'static Plugin| {
+            let scope = Scope::stage(plugin.role(), plugin.kind()).automatic();
+            Some(self.read(plugin, Spanned::new(0..0, DeTable::new()), scope, findings))
+        };
+        automatic.into_iter().map(read).collect()
+    }
+
     fn left_out<'t>(
         &mut self,
         role: Role,
@@ -75,7 +91,7 @@ impl Plugins {
             let error = Diagnostic::error(format!(
                 "missing table `{header}`, because there is no {role} `{kind}` to use without it"
             ));
-            findings.add(place, error.note(format!("linked {}: {}", words::plural(role), self.kinds(role))));
+            findings.add(place, error.note(format!("linked {}: {}", role.plural(), self.kinds(role))));
             return None;
         };
         let scope = Scope::stage(role, kind).left_out(header);
@@ -96,7 +112,7 @@ impl Plugins {
 
     /// Takes `use` out of a table and finds the plugin that it names.
     fn named(&self, role: Role, table: &mut SpannedTable<'_>, findings: &mut Findings) -> Option<&'static Plugin> {
-        let note = format!("linked {}: {}", words::plural(role), self.kinds(role));
+        let note = format!("linked {}: {}", role.plural(), self.kinds(role));
         let Some(written) = table.get_mut().remove("use") else {
             let error = Diagnostic::error(format!("missing `use`, which names the kind of {role}"));
             findings.add(table.span(), error.note(note).hint("write `use = \"…\"` first in the table"));

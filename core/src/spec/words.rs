@@ -7,7 +7,7 @@ use toml::de::{DeInteger, DeValue};
 use crate::{
     diagnostic::did_you_mean,
     plugin::{
-        KeyPath, Role,
+        KeyPath,
         shape::{Shape, one_of},
     },
     text::quoted,
@@ -182,14 +182,4 @@ pub(super) fn noun(value: &DeValue<'_>) -> &'static str {
 pub(super) fn kinds<'k>(kinds: impl Iterator<Item = &'k str>) -> String {
     let all = kinds.map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", ");
     if all.is_empty() { "none".into() } else { all }
-}
-
-/// Several of a role.
-pub(super) fn plural(role: Role) -> &'static str {
-    match role {
-        Role::List => "lists",
-        Role::Filter => "filters",
-        Role::Fetch => "fetches",
-        Role::Push => "pushes",
-    }
 }

@@ -35,6 +35,7 @@ pub(super) struct Written<'t> {
     pub(super) pushes: Vec<SpannedTable<'t>>,
     /// True if there is a key `push`, even if there is no table in it.
     pub(super) has_push: bool,
+    pub(super) logins: Vec<SpannedTable<'t>>,
     pub(super) sections: Vec<(&'static SectionPlugin, SpannedTable<'t>)>,
 }
 
@@ -66,6 +67,7 @@ impl<'t> Written<'t> {
                 self.has_push = !matches!(value.get_ref(), DeValue::Array(items) if items.is_empty());
                 self.pushes = several("push", key.span(), value, findings);
             }
+            "login" => self.logins = several("login", key.span(), value, findings),
             _ => match sections().into_iter().find(|section| section.table() == name) {
                 Some(section) => {
                     let table = one(section.table(), value, findings);
@@ -152,10 +154,10 @@ pub(super) fn missing_list() -> Diagnostic {
 
 fn unknown(name: &str, is_table: bool) -> Diagnostic {
     let sections = sections();
-    let mut tables: Vec<_> = ["run", "list", "filter", "fetch", "push"].to_vec();
+    let mut tables: Vec<_> = ["run", "list", "filter", "fetch", "push", "login"].to_vec();
     tables.extend(sections.iter().map(|section| section.table()));
     let header = |name: &str| match name {
-        "filter" | "push" => format!("`[[{name}]]`"),
+        "filter" | "push" | "login" => format!("`[[{name}]]`"),
         "name" => "`name`".to_owned(),
         _ => format!("`[{name}]`"),
     };

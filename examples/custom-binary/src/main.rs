@@ -1,7 +1,8 @@
-//! Sealift under a name of one's own, with three plugins, an observer and a subcommand. A crate that is named in
+//! Sealift under a name of one's own, with plugins, a login, an observer and a subcommand. A crate that is named in
 //! `Cargo.toml` only is not linked: the `use` lines are what brings its plugins in.
 
 mod audit;
+mod login;
 mod mirror;
 
 use example_custom_destination as _;

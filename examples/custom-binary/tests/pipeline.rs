@@ -3,7 +3,13 @@
 use std::{path::Path, process::Output};
 
 use axum::{Json, Router, routing::post};
-use sealift_testkit::{content::Content, images::image, program::skopeo_ok, registry::Registry};
+use sealift_testkit::{
+    content::Content,
+    harbor::{self, Harbor},
+    images::image,
+    program::skopeo_ok,
+    registry::{Registry, login as htpasswd_line},
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -27,7 +33,7 @@ async fn policy() -> String {
 async fn run(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("example-custom-binary"));
     command.args(arguments).current_dir(folder).env("POLICY_TOKEN", "s3cret").env("HOME", folder);
-    command.env("ACME_AUDIT_LOG", folder.join("audit.log"));
+    command.env("ACME_AUDIT_LOG", folder.join("audit.log")).env("ACME_LOGINS", folder.join("agent"));
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }
 
@@ -56,6 +62,7 @@ async fn its_own_plugins_explain_themselves_like_the_built_in_ones() {
         ["filter", "policy", "example_policy_filter"],
         ["push", "archive", "example_custom_destination"],
         ["push", "registry", "sealift_dest_registry"],
+        ["login", "acme", "example_custom_binary"],
     ] {
         assert!(plugins.lines().any(|found| found.split_whitespace().take(3).eq(line)), "{line:?}:\n{plugins}");
     }
@@ -167,6 +174,52 @@ async fn a_pipeline_of_its_own_plugins_writes_what_is_allowed() {
     let again = ends_with(1, folder.path(), &["run", "mirror.toml"]).await;
     assert!(!again.contains("1 copied"), "{again}");
     assert_eq!(std::fs::metadata(&file).unwrap().modified().unwrap(), before);
+}
+
+/// A registry and a Harbor that take no anonymous request, and an agent that knows the logins of both.
+#[tokio::test(flavor = "multi_thread")]
+async fn its_login_serves_pipelines_and_verbs_for_registries_and_harbor() {
+    let Some(line) = htpasswd_line("robot", "s3cret:token") else { return };
+    let (Some(from), Some(to)) = (Registry::with().htpasswd(line).start(), Harbor::start().await) else { return };
+    to.add_project("acme");
+    let folder = TempDir::new().unwrap();
+    let agent = folder.path().join("agent");
+    let (f, t) = (from.host(), to.host());
+    let directory = folder.path().join("filled");
+    std::fs::create_dir(&agent).unwrap();
+    let write = |host: &str, login: &str| std::fs::write(agent.join(host.replace(':', "_")), login).unwrap();
+    write(&t, &format!("{}:{}\n", harbor::ADMIN.0, harbor::ADMIN.1));
+
+    // The open registry has the image; the closed one gets it by `copy`, which has no pipeline file.
+    let Some(open) = Registry::start() else { return };
+    Content::at(&open.url()).put("acme/app", "v1", &image("linux/amd64", &["app"])).await;
+    let copy = [&format!("{}/acme/app:v1", open.host()), &format!("{f}/acme/app:v1")];
+    let refused = ends_with(1, folder.path(), &["copy", copy[0], copy[1]]).await;
+    assert!(refused.contains("wants a login"), "{refused}");
+    write(&f, "robot:s3cret:token\n");
+    succeeds(folder.path(), &["copy", copy[0], copy[1]]).await;
+
+    std::fs::write(folder.path().join("images.yaml"), format!("{f}/acme/app:v1: {t}/acme/synced\n")).unwrap();
+    succeeds(folder.path(), &["sync", "--images", "images.yaml"]).await;
+    assert!(to.digest_of("acme/synced:v1").is_some());
+
+    let stage = format!(
+        "[list]\nuse = \"registry\"\nimages = [{{ from = \"{f}/acme/app:v1\", to = [\"{t}/acme/piped\"] }}]\n\
+         [[push]]\nuse = \"harbor\"\n"
+    );
+    std::fs::write(folder.path().join("pipe.toml"), &stage).unwrap();
+    succeeds(folder.path(), &["run", "pipe.toml"]).await;
+    assert!(to.digest_of("acme/piped:v1").is_some());
+
+    // A table of its own replaces the hosts that it has by itself.
+    let elsewhere = format!("{stage}[[login]]\nuse = \"acme\"\nhosts = [\"{t}\"]\n");
+    std::fs::write(folder.path().join("elsewhere.toml"), elsewhere.replace("piped", "other")).unwrap();
+    ends_with(1, folder.path(), &["run", "elsewhere.toml"]).await;
+    let at = format!("{stage}[[login]]\nuse = \"acme\"\nhosts = [\"{t}\", \"{f}\"]\ndirectory = \"filled\"\n");
+    std::fs::rename(&agent, &directory).unwrap();
+    std::fs::write(folder.path().join("at.toml"), at.replace("piped", "other")).unwrap();
+    succeeds(folder.path(), &["run", "at.toml"]).await;
+    assert!(to.digest_of("acme/other:v1").is_some());
 }
 
 /// All files below a folder, hidden ones too.

@@ -100,10 +100,11 @@ impl Registries {
         });
         let common = Common {
             network: Arc::new(Network { timing, proxies, certs_d, counts: RequestCounters::default() }),
-            logins: vec![
-                Arc::clone(&auth_file) as Arc<dyn LoginProvider>,
-                Arc::new(DockerFiles::new(cx.environment(), timing.helper)),
-            ],
+            logins: {
+                let auth_file = Arc::clone(&auth_file) as Arc<dyn LoginProvider>;
+                let files = Arc::new(DockerFiles::new(cx.environment(), timing.helper));
+                cx.logins().iter().cloned().chain([auth_file, files as _]).collect()
+            },
             containers,
             notes: cx.cache().clone(),
             requests: cx.requests(),

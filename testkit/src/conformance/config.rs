@@ -2,7 +2,7 @@
 
 use sealift_core::plugin::{Field, Role, fields};
 
-use super::{Given, Violation, given::header};
+use super::{Given, Violation};
 
 /// The value of each secret under test. It must not appear in any diagnostic or warning.
 const SENTINEL: &str = "sentinel-7c1f";
@@ -90,7 +90,7 @@ fn sounds_secret(name: &str) -> bool {
 /// The text with lines put first into the table of the stage, instead of those that set the same keys, and the number of
 /// the first of them.
 fn with_line(role: Role, given: &Given, added: &str) -> Result<(String, usize), Violation> {
-    let header = header(role);
+    let header = role.header();
     let lines: Vec<&str> = given.text().lines().collect();
     let at = lines.iter().position(|line| line.trim() == header);
     let at = at.ok_or_else(|| format!("write `{header}` in a line of its own"))?;

@@ -5,6 +5,7 @@ use std::{any::Any, collections::BTreeMap, fs, path::Path, sync::Arc};
 use sealift_core::{
     cache::Cache,
     diagnostic::Diagnostic,
+    login::LoginProvider,
     plugin::{Plugin, Purpose, Role, plugins},
     spec::{LoadOptions, Named, Parts, load_parts},
     stage::{Fetch, Filter, List, Push},
@@ -30,7 +31,7 @@ impl Given {
     /// The TOML of the stage, as it stands in a pipeline, with further tables if it needs them:
     /// `[[filter]]`, `use = "suffix"`, `keep = ["-alpine"]`. It must be right. Paths in it start in an empty directory.
     ///
-    /// A list must find three repositories or more. A push must be an empty place to write to, and place images whose
+    /// A login must have one for `registry.acme.example/team/app`. A list must find three repositories or more. A push must be an empty place to write to, and place images whose
     /// rules have no targets.
     ///
     /// # Panics
@@ -157,6 +158,10 @@ impl Given {
         first(self.parts(&self.stage)?.pushes, "[[push]]")
     }
 
+    pub(super) fn login(&self) -> Result<Arc<dyn LoginProvider>, Violation> {
+        first(self.parts(&self.stage)?.logins, "[[login]]")
+    }
+
     /// Returns the `[fetch]` that reads the images a push wrote; `None` without an `other_end`.
     pub(super) fn reader(&self) -> Result<Option<Arc<dyn Fetch>>, Violation> {
         let Some(text) = &self.other_end else { return Ok(None) };
@@ -172,14 +177,16 @@ impl Given {
 
     /// The plugin that is tested.
     pub(super) fn plugin(&self, role: Role) -> Result<&'static Plugin, Violation> {
-        let Parts { list, filters, fetch, pushes, .. } = self.parts(&self.stage)?;
+        let Parts { list, filters, fetch, pushes, logins, .. } = self.parts(&self.stage)?;
         let kind = match role {
             Role::List => list.map(|stage| stage.kind),
             Role::Filter => filters.into_iter().next().map(|stage| stage.kind),
             Role::Fetch => fetch.map(|stage| stage.kind),
             Role::Push => pushes.into_iter().next().map(|stage| stage.kind),
+            Role::Login => logins.into_iter().next().map(|stage| stage.kind),
+            _ => None,
         };
-        let kind = kind.ok_or_else(|| missing(&header(role)))?;
+        let kind = kind.ok_or_else(|| missing(role.header()))?;
         let found = plugins().into_iter().find(|plugin| plugin.role() == role && plugin.kind() == &*kind);
         found.ok_or_else(|| format!("there is no {role} `{kind}`"))
     }
@@ -191,12 +198,4 @@ fn first<S: ?Sized>(stages: Vec<Named<S>>, header: &str) -> Result<Arc<S>, Viola
 
 fn missing(header: &str) -> Violation {
     format!("there is no `{header}` in the TOML that the suite was given")
-}
-
-/// Returns the TOML table header of a role.
-pub(super) fn header(role: Role) -> String {
-    match role {
-        Role::List | Role::Fetch => format!("[{role}]"),
-        Role::Filter | Role::Push => format!("[[{role}]]"),
-    }
 }

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! The line stands in an integration test (`tests/conformance.rs`) and becomes one test for each rule in the list of the
-//! role: [`list`], [`filter`], [`fetch`], [`push`]. For several plugins in one file put each line into a module of its
+//! role: [`list`], [`filter`], [`fetch`], [`push`], [`login`]. For several plugins in one file put each line into a module of its
 //! own. What is tested is the plugin as a pipeline has it: made from TOML, with the diagnostics of a real file.
 //!
 //! The input of a suite is a [`Given`]: the TOML of the stage, files, variables, and values that must live as long as
@@ -25,6 +25,7 @@ pub mod fetch;
 pub mod filter;
 mod given;
 pub mod list;
+pub mod login;
 pub mod push;
 mod samples;
 
@@ -140,6 +141,10 @@ macro_rules! conformance {
             place_is_pure a_blob_is_there_whole_or_not_at_all ten_may_write_one_blob takes_an_empty_blob
             bytes_are_verbatim two_tags_share_a_manifest a_tag_can_move twice_is_once an_index_is_there_the_next_time
             knows_what_it_has);
+    };
+    (login: $given:expr $(,)?) => {
+        $crate::conformance_tests!(login, $given; every_field_is_described unknown_keys_are_refused secrets_never_print
+            has_a_login an_origin_is_no_secret one_entry_has_one_origin);
     };
 }
 

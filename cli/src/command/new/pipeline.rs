@@ -11,7 +11,7 @@ use sealift_core::{
 
 use crate::{
     context::Context,
-    reference::{WIDTH, first_paragraph, header, keys, kind, wrapped},
+    reference::{WIDTH, first_paragraph, keys, kind, wrapped},
     usage_error::UsageError,
 };
 
@@ -104,7 +104,7 @@ fn text(stages: &Stages) -> String {
 fn stage(text: &mut String, plugin: &Plugin) {
     let schema = plugin.schema();
     let _ = write!(text, "\n# {}\n", wrapped(&plugin.summary(), WIDTH - 2).join("\n# "));
-    let _ = write!(text, "{}\nuse = \"{}\"\n", header(plugin.role()), plugin.kind());
+    let _ = write!(text, "{}\nuse = \"{}\"\n", plugin.role().header(), plugin.kind());
     let set = example(&schema);
     for field in fields(&schema) {
         comment(text, &field);

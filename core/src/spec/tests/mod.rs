@@ -2,6 +2,7 @@
 
 mod chaos;
 mod errors;
+mod logins;
 mod plugins;
 mod positions;
 mod secrets;

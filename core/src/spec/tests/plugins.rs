@@ -1,6 +1,9 @@
 //! Plugins that only these tests link: small, but with every kind of field that real ones have.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -12,9 +15,11 @@ use crate::{
     diagnostic::{Diagnostic, Location},
     error::Result,
     job::{Job, Listing, Resolved},
+    lock::lock,
+    login::{Login, LoginProvider},
     outlet::Outlet,
     plugin::{BuildContext, ConfigError, KeyPath, Plugin, Section, SectionPlugin, StageConfig},
-    secret::SecretValue,
+    secret::{Secret, SecretValue},
     stage::{Fetch, Filter, List, Push, ResolveMode, StoreId, UploadStart},
 };
 
@@ -248,6 +253,52 @@ impl StageConfig<dyn Push> for RegistryPush {
     }
 }
 
+/// Logs in to a cloud.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Cloud {
+    /// The account.
+    account: String,
+}
+
+impl StageConfig<dyn LoginProvider> for Cloud {
+    fn build(self, _: &BuildContext<'_>) -> std::result::Result<Box<dyn LoginProvider>, ConfigError> {
+        match self.account.as_str() {
+            "" => Err(ConfigError::new("the account is empty").at("account")),
+            _ => Ok(Box::new(self)),
+        }
+    }
+}
+
+#[async_trait]
+impl LoginProvider for Cloud {
+    async fn get(&self, repository: &Repository) -> Result<Option<Login>> {
+        match repository.path() {
+            "broken" => panic!("told to"),
+            "pending" => std::future::pending().await,
+            _ => Ok(Some(Login::basic(&self.account, Secret::new("x"), "cloud"))),
+        }
+    }
+
+    async fn invalidate(&self, _: &Login) {
+        panic!("told to");
+    }
+}
+
+/// Logs in to the registries of a company.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Company {}
+
+impl StageConfig<dyn LoginProvider> for Company {
+    fn build(self, _: &BuildContext<'_>) -> std::result::Result<Box<dyn LoginProvider>, ConfigError> {
+        Ok(Box::new(Cloud { account: "company".to_owned() }))
+    }
+}
+
+/// The logins that the section `registries` was built with.
+pub(super) static LOGINS: Mutex<Vec<Arc<dyn LoginProvider>>> = Mutex::new(Vec::new());
+
 /// Registries by host.
 #[derive(Deserialize, JsonSchema)]
 struct Hosts(BTreeMap<String, Host>);
@@ -270,6 +321,9 @@ impl Section for Registries {
     type Config = Hosts;
 
     fn build(config: Option<Hosts>, cx: &BuildContext<'_>) -> std::result::Result<Self, ConfigError> {
+        if cx.env("KEEP_LOGINS").is_some() {
+            *lock(&LOGINS) = cx.logins().to_vec();
+        }
         let mut errors = ConfigError::default();
         for (host, config) in config.into_iter().flat_map(|hosts| hosts.0) {
             let key = |name| KeyPath::new().key("registries").key(&host).key(name).to_string();
@@ -317,6 +371,8 @@ inventory::submit! { Plugin::fetch::<RegistryFetch>("registry") }
 inventory::submit! { Plugin::filter::<Platforms>("platform") }
 inventory::submit! { Plugin::push::<RegistryPush>("registry") }
 inventory::submit! { Plugin::push::<Directory>("oci-dir") }
+inventory::submit! { Plugin::login::<Cloud>("cloud") }
+inventory::submit! { Plugin::login::<Company>("company").for_hosts(&["*.company.example"]) }
 inventory::submit! { SectionPlugin::of::<Registries>() }
 inventory::submit! { SectionPlugin::of::<Chicken>() }
 inventory::submit! { SectionPlugin::of::<Egg>() }

@@ -1,7 +1,7 @@
 //! Logins for registries.
 //!
 //! Providers are asked in this order, and only after a registry demanded a login: the entry of the host in
-//! `[registries]`, the auth file of `[credentials]` (longest match), Docker's and Podman's credential files and helpers
+//! `[registries]`, the providers of `[[login]]` in their order, the auth file of `[credentials]` (longest match), Docker's and Podman's credential files and helpers
 //! (from the path of the repository up to the host). A login that was accepted and is rejected later is read again.
 
 mod docker;

@@ -39,14 +39,23 @@ tempfile = \"3\"
 tokio = { version = \"1\", features = [\"fs\", \"io-util\"] }
 ";
 
-const PUSH_TESTS_NEED: &str = "tokio = { version = \"1\", features = [\"macros\", \"rt\"] }\n";
+const LOGIN_NEEDS: &str = "tokio = { version = \"1\", features = [\"fs\"] }\n";
+
+const LOGIN_TESTS_NEED: &str = "\
+tempfile = \"3\"
+tokio = { version = \"1\", features = [\"macros\", \"rt\"] }
+";
+
+const TOKIO_FOR_TESTS: &str = "tokio = { version = \"1\", features = [\"macros\", \"rt\"] }\n";
 
 fn of(role: Role) -> Template {
     match role {
         Role::List => template!("list", needs: "", tests_need: ""),
         Role::Filter => template!("filter", needs: "", tests_need: ""),
         Role::Fetch => template!("fetch", needs: FETCH_NEEDS, tests_need: ""),
-        Role::Push => template!("push", needs: PUSH_NEEDS, tests_need: PUSH_TESTS_NEED),
+        Role::Push => template!("push", needs: PUSH_NEEDS, tests_need: TOKIO_FOR_TESTS),
+        Role::Login => template!("login", needs: LOGIN_NEEDS, tests_need: LOGIN_TESTS_NEED),
+        _ => unreachable!("every role has a template"),
     }
 }
 

@@ -1,0 +1,64 @@
+//! Isolation of plugins: contains their panics and hangs.
+//!
+//! Each call of a plugin goes through [`Isolated::call`]. A call that panics, or that takes longer
+//! than its limit, becomes an error that names the plugin and the operation. A thread that a plugin blocks is not freed.
+
+use std::{any::Any, fmt::Display, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures::FutureExt;
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    panic::panic_message,
+};
+
+/// A plugin whose calls are isolated.
+pub(crate) struct Isolated<S: ?Sized> {
+    role: &'static str,
+    kind: Arc<str>,
+    plugin: Arc<S>,
+}
+
+impl<S: ?Sized> Isolated<S> {
+    pub(crate) fn new(role: &'static str, kind: Arc<str>, plugin: Arc<S>) -> Self {
+        Self { role, kind, plugin }
+    }
+
+    /// Awaits a call for at most `limit`. `operation` completes the sentence "the plugin broke while it …".
+    pub(crate) async fn call<'s, T, F>(
+        &'s self,
+        operation: &str,
+        limit: Duration,
+        call: impl FnOnce(&'s S) -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let called = async { call(&self.plugin).await };
+        match tokio::time::timeout(limit, AssertUnwindSafe(called).catch_unwind()).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(panic)) => Err(self.broken(operation, &*panic)),
+            Err(_) => {
+                Err(hung(format_args!("the {} `{}` {operation}, without an answer,", self.role, self.kind), limit))
+            }
+        }
+    }
+
+    fn broken(&self, operation: &str, panic: &(dyn Any + Send)) -> Error {
+        let (role, kind, text) = (self.role, &self.kind, panic_message(panic));
+        Error::new(ErrorKind::Bug, format!("the {role} `{kind}` broke while it {operation}: {text}"))
+    }
+}
+
+/// Returns the error of an operation that made no progress within the time limit.
+pub(crate) fn hung(what: impl Display, limit: Duration) -> Error {
+    let limit = match limit.as_secs() {
+        seconds if seconds >= 120 => format!("{} minutes", seconds / 60),
+        seconds => format!("{seconds} seconds"),
+    };
+    Error::new(ErrorKind::Bug, format!("{what} for {limit}"))
+        .with_hint("a plugin must answer or fail; its own limits should be shorter than this one")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+//! The roles of plugins.
+
+use std::fmt;
+
+/// The part that a plugin plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Role {
+    /// Finds what there is to copy.
+    List,
+    /// Drops what is not wanted.
+    Filter,
+    /// Reads images.
+    Fetch,
+    /// Writes images.
+    Push,
+    /// Provides logins for registries.
+    Login,
+}
+
+impl Role {
+    /// All roles: those of data in the order in which it flows, then the others.
+    pub const ALL: [Self; 5] = [Self::List, Self::Filter, Self::Fetch, Self::Push, Self::Login];
+
+    /// Returns the name of the role, which is also that of its table in a pipeline.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Filter => "filter",
+            Self::Fetch => "fetch",
+            Self::Push => "push",
+            Self::Login => "login",
+        }
+    }
+
+    /// Returns the name of several plugins of the role.
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::List => "lists",
+            Self::Filter => "filters",
+            Self::Fetch => "fetches",
+            Self::Push => "pushes",
+            Self::Login => "logins",
+        }
+    }
+
+    /// Returns the header of its table in a pipeline: `[list]`, `[[filter]]`.
+    pub const fn header(self) -> &'static str {
+        match self {
+            Self::List => "[list]",
+            Self::Filter => "[[filter]]",
+            Self::Fetch => "[fetch]",
+            Self::Push => "[[push]]",
+            Self::Login => "[[login]]",
+        }
+    }
+
+    /// Returns true if a pipeline may have several tables of the role.
+    pub const fn is_repeated(self) -> bool {
+        !matches!(self, Self::List | Self::Fetch)
+    }
+
+    /// Returns the purpose of its tables in one line, for the schema and the reference.
+    pub const fn summary(self) -> &'static str {
+        match self {
+            Self::List => "Finds what there is to copy.",
+            Self::Filter => "Drops what is not wanted, one after the other.",
+            Self::Fetch => "Reads images. Left out: of the same kind as the list, else `registry`.",
+            Self::Push => "Writes images; several share each download. Left out: `registry`.",
+            Self::Login => {
+                "Provides logins for the hosts that it names, before the auth file, credential files and helpers."
+            }
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
