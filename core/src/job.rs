@@ -82,6 +82,14 @@ impl Candidate {
         Self { named: true, ..Self::new(version) }
     }
 
+    /// Returns what it is called in a repository: by the tag beside its digest, if there is one.
+    pub fn called(&self, repository: &Repository) -> ImageRef {
+        match &self.beside {
+            Some(tag) => repository.with_tag(tag),
+            None => ImageRef { repository: repository.clone(), reference: self.reference.clone() },
+        }
+    }
+
     /// The tag that it goes by: its version, or the tag beside its digest.
     pub fn tag(&self) -> Option<&Tag> {
         self.reference.tag().or(self.beside.as_ref())

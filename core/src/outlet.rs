@@ -33,8 +33,8 @@ pub enum Found {
         /// The part that finds nothing: a sentence.
         why: String,
     },
-    /// A repository that a listing will come for, and where its images will go.
-    Announced(Repository, Vec<Repository>),
+    /// A repository that a listing will come for, where its images will go, and those images that are known already.
+    Announced(Repository, Vec<Repository>, Vec<ImageRef>),
     /// A repository that could not be listed.
     Failed(Repository, Error),
     /// A rule, or a part of one, that cannot be followed, by the place where it stands.
@@ -66,7 +66,8 @@ impl Outlet {
         for Listing { repository, candidates, .. } in listings {
             let targets = candidates.iter().flat_map(|candidate| &candidate.targets);
             let targets: HashSet<_> = targets.map(|target| &target.repository).collect();
-            self.announce(repository, targets.into_iter().cloned().collect()).await?;
+            let images = candidates.iter().map(|candidate| candidate.called(repository)).collect();
+            self.announce(repository, targets.into_iter().cloned().collect(), images).await?;
         }
         for listing in listings {
             self.send(listing.clone()).await?;
@@ -76,12 +77,18 @@ impl Outlet {
 
     /// Says before the first listing that one of this repository will come, and to which repositories the rule sends
     /// its images; none of these means that the destination names them. The stages that read and write them then know
-    /// what else will be asked for: a registry gets one token for several repositories. It is a hint, and nothing more.
+    /// what else will be asked for: a registry gets one token for several repositories. `images` are those that the list
+    /// knows before it asks anything, as they are called; none if it has yet to find them. It is a hint, and nothing more.
     ///
     /// # Errors
     /// As [`Outlet::send`].
-    pub async fn announce(&self, repository: &Repository, targets: Vec<Repository>) -> Result<()> {
-        self.hand_out(Found::Announced(repository.clone(), targets)).await
+    pub async fn announce(
+        &self,
+        repository: &Repository,
+        targets: Vec<Repository>,
+        images: Vec<ImageRef>,
+    ) -> Result<()> {
+        self.hand_out(Found::Announced(repository.clone(), targets, images)).await
     }
 
     /// Says something that the user should know and that is no failure.

@@ -20,6 +20,7 @@ use crate::{
     error::{Error, Result},
     job::{Job, Listing, Resolved},
     outlet::Outlet,
+    report::FailedItem,
 };
 
 /// Finds what there is to copy.
@@ -215,6 +216,12 @@ pub trait Push: Send + Sync {
         let _ = (source, targets);
     }
 
+    /// Told beforehand as [`Push::announce`]: these images of the repository will come, unless a filter drops them. None
+    /// means that the list has yet to find out which there are. Default: it does not matter.
+    fn announce_images(&self, source: &Repository, images: &[ImageRef]) {
+        let _ = (source, images);
+    }
+
     /// Returns the tags of a repository, called before anything else when `wanted` tags are to be looked up: for
     /// destinations that tell tags with their digests in fewer questions than there are tags. [`RepositoryTags::Unknown`], which
     /// is the default, says that this one does not, or not for so few of them.
@@ -353,6 +360,11 @@ pub trait Push: Send + Sync {
         Ok(there)
     }
 
+    /// Told once, before [`Push::close`], what of the run did not come to a good end. Default: it does not matter.
+    fn conclude(&self, end: &RunEnd<'_>) {
+        let _ = end;
+    }
+
     /// Called once, after the last job.
     ///
     /// # Errors
@@ -366,6 +378,15 @@ pub trait Push: Send + Sync {
     fn lost(&self) -> Vec<Lost> {
         Vec::new()
     }
+}
+
+/// The end of a run, as far as a destination should know it.
+#[derive(Clone, Debug, Default)]
+pub struct RunEnd<'a> {
+    /// True if the run was stopped before all was done.
+    pub stopped: bool,
+    /// What failed for good.
+    pub failed: Vec<&'a FailedItem>,
 }
 
 /// A root that was taken and is not there after all.

@@ -5,7 +5,11 @@ use std::path::PathBuf;
 use sealift_core::{diagnostic::Diagnostic, error::ErrorKind};
 use sealift_oci_layout::{Inventory, Layout};
 
-use crate::{context::Context, display::inventory, usage_error::UsageError};
+use crate::{
+    context::Context,
+    display::{gaps, inventory},
+    usage_error::UsageError,
+};
 
 /// List the images of a directory: platforms, sizes, what they share
 #[derive(Debug, clap::Args)]
@@ -35,6 +39,11 @@ pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageE
         return Ok(code);
     }
     context.out.text(&inventory::text(&inventory, context.global.verbose > 0));
+    let gaps = layout.gaps().await?;
+    if !gaps.is_empty() {
+        let summary = gaps::summary(&gaps, inventory.images.len());
+        context.console.say(&format!("warning: `{}` is incomplete: {summary}", args.path.display()));
+    }
     for note in &inventory.notes {
         context.console.say(&format!("warning: {note}"));
     }

@@ -9,6 +9,7 @@ mod causes;
 mod console;
 pub(crate) mod diagnostics;
 mod effort;
+pub(crate) mod gaps;
 pub(crate) mod inventory;
 mod json;
 mod keys;

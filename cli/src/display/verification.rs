@@ -2,6 +2,7 @@
 
 use std::{
     fmt::Write,
+    path::Path,
     sync::{Arc, mpsc},
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -9,11 +10,11 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 use sealift_core::text::message;
-use sealift_oci_layout::{Damage, DamageKind, ExtraFiles, Progress, Verification};
+use sealift_oci_layout::{Damage, DamageKind, Differences, ExtraFiles, Progress, Verification};
 use serde::Serialize;
 
 use super::{
-    Console,
+    Console, gaps,
     totals::Speed,
     words::{bytes, clock, grouped, number},
 };
@@ -31,11 +32,13 @@ pub(crate) struct VerificationObject<'a> {
     whole: bool,
     #[serde(flatten)]
     found: &'a Verification,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    differences: Option<&'a Differences>,
 }
 
 impl<'a> VerificationObject<'a> {
-    pub(crate) fn of(found: &'a Verification) -> Self {
-        Self { event: "verified", whole: found.is_whole(), found }
+    pub(crate) fn of(found: &'a Verification, differences: Option<&'a Differences>) -> Self {
+        Self { event: "verified", whole: found.is_whole(), found, differences }
     }
 }
 
@@ -52,7 +55,7 @@ pub(crate) fn text(found: &Verification, quiet: bool, all: bool) -> String {
         }
         text.push_str(&damage(one, has_index));
     }
-    if !found.is_whole() {
+    if !found.damages.is_empty() {
         text.push('\n');
     }
     if !found.broken.is_empty() {
@@ -63,11 +66,28 @@ pub(crate) fn text(found: &Verification, quiet: bool, all: bool) -> String {
         }
         text.push('\n');
     }
+    text.push_str(&gaps::text(&found.gaps, all));
     if !quiet {
         text.push_str(&extras(found, all));
     }
     if !quiet || !found.is_whole() {
         text.push_str(&verdict(found));
+    }
+    text
+}
+
+/// Returns the comparison with the list of images in the file `list`.
+pub(crate) fn differences(found: &Differences, list: &Path, quiet: bool, all: bool) -> String {
+    let mut text = String::new();
+    gaps::names(&mut text, "not there", &found.missing, all);
+    gaps::names(&mut text, "there with another digest", &found.other, all);
+    if !quiet {
+        gaps::names(&mut text, "not in the list", &found.unexpected, all);
+    }
+    if !quiet || !found.is_none() {
+        let (list, there) = (list.display(), found.expected - found.missing.len() - found.other.len());
+        let verdict = if found.is_none() { "complete" } else { "INCOMPLETE" };
+        let _ = writeln!(text, "{list}: {verdict} ({})", gaps::of(there, found.expected));
     }
     text
 }
@@ -154,6 +174,13 @@ fn verdict(found: &Verification) -> String {
         let (blobs, size) = (number(found.left_out.blobs, "blob"), bytes(found.left_out.bytes));
         return format!("{path}: whole for the side that has what was left out: {blobs}, {size} ({read})\n");
     }
+    if found.damages.is_empty() {
+        let summary = gaps::summary(&found.gaps, found.images);
+        return format!(
+            "{path}: INCOMPLETE ({summary}; {read} read, all are what their names say)\nhint: {}\n",
+            gaps::HINT
+        );
+    }
     let problems = number(found.damages.len() as u64, "problem");
     let broken = match (has_index(found), found.broken.len()) {
         (false, _) => "nobody can tell which images it has".to_owned(),
@@ -162,7 +189,11 @@ fn verdict(found: &Verification) -> String {
         (true, broken) => format!("{} not whole", number(broken as u64, "image")),
     };
     let hint = hint(found);
-    format!("{path}: DAMAGED ({problems}: {broken}; {read} read)\nhint: {hint}\n")
+    let gaps = match found.gaps.is_empty() {
+        true => String::new(),
+        false => format!("{}; ", gaps::summary(&found.gaps, found.images)),
+    };
+    format!("{path}: DAMAGED ({problems}: {broken}; {gaps}{read} read)\nhint: {hint}\n")
 }
 
 /// Returns the advice.

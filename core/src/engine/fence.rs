@@ -28,7 +28,7 @@ use crate::{
     job::{Job, Listing, Resolved},
     panic::panic_message,
     spec::{Named, OpenPipeline},
-    stage::{Fetch, Filter, Lost, Push, RepositoryTags, ResolveMode, StoreId, Upload, UploadStart, Verdict},
+    stage::{Fetch, Filter, Lost, Push, RepositoryTags, ResolveMode, RunEnd, StoreId, Upload, UploadStart, Verdict},
 };
 
 /// Longer than everything that a stage may wait for: the commit of a blob at an object store, pauses that a registry
@@ -262,6 +262,10 @@ impl Push for Fence<dyn Push> {
         let _ = self.ask("heard what will be written", || self.stage().announce(source, targets));
     }
 
+    fn announce_images(&self, source: &Repository, images: &[ImageRef]) {
+        let _ = self.ask("heard which images will come", || self.stage().announce_images(source, images));
+    }
+
     async fn overview(&self, at: &Repository, wanted: usize) -> Result<RepositoryTags> {
         self.call("looked a repository over", self.stage().overview(at, wanted)).await
     }
@@ -322,6 +326,10 @@ impl Push for Fence<dyn Push> {
 
     async fn related(&self, at: &Repository, subject: &Digest, referrers: &[Descriptor]) -> Result<HashSet<Digest>> {
         self.call("looked for referrers", self.stage().related(at, subject, referrers)).await
+    }
+
+    fn conclude(&self, end: &RunEnd<'_>) {
+        let _ = self.ask("heard how the run ended", || self.stage().conclude(end));
     }
 
     async fn close(&self) -> Result<()> {

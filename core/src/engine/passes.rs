@@ -22,7 +22,7 @@ use crate::{
     event::Event,
     job::{Listing, Outcome, Skip},
     report::{FailedItem, Failure, FilterStats, Report},
-    stage::Lost,
+    stage::{Lost, RunEnd},
 };
 
 /// Further rounds where the pipeline does not say.
@@ -435,6 +435,8 @@ impl Run {
         self.engine.once.write_down(&self.engine.pipeline.cache);
         let pushes = self.engine.pipeline.pushes.clone();
         for push in &pushes {
+            let failed = self.failures.iter().map(|(_, failure)| &failure.what).collect();
+            push.stage.conclude(&RunEnd { stopped: self.is_stopping(), failed });
             let result = tokio::select! {
                 result = push.stage.close() => result,
                 () = self.engine.cancel.stopped() => return,

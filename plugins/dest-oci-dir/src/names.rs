@@ -9,9 +9,10 @@ use sealift_core::{
     content::{Descriptor, ImageRef, Reference, Repository, Tag},
     error::{Error, ErrorKind, Result},
     job::Job,
-    stage::Lost,
+    report::FailedItem,
+    stage::{Lost, RunEnd},
 };
-use sealift_oci_layout::{Layout, NamedEntry, RefStyle, SOURCE, TARGETS};
+use sealift_oci_layout::{Layout, NamedEntry, RefStyle, SOURCE, StagingEnd, StagingRequest, TARGETS};
 
 /// The name that was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,6 +39,8 @@ struct RequestedNames {
     notes: HashMap<ImageRef, EntryNotes>,
     /// With `ref_style = "tag"`: whose a tag is.
     tags: HashMap<Tag, Repository>,
+    /// The request of this run, as far as the list knew it beforehand.
+    announced: StagingRequest,
 }
 
 /// The notes beside an image.
@@ -97,6 +100,53 @@ impl EntryNames {
             }
         }
         Ok(at)
+    }
+
+    /// Notes the images of a repository that will come; none if the list has yet to find them.
+    pub(crate) fn announce(&self, repository: &Repository, images: &[ImageRef]) {
+        let mut wanted = self.wanted();
+        let repository = repository.to_string();
+        if images.is_empty() {
+            wanted.announced.unlisted.insert(repository.clone());
+        }
+        wanted.announced.repositories.insert(repository);
+        if self.called == NameRule::AsSource {
+            wanted.announced.images.extend(images.iter().map(ToString::to_string));
+        }
+    }
+
+    /// Returns what this run asks for: what the list announced, and what it has found since.
+    pub(crate) fn request(&self) -> StagingRequest {
+        let wanted = self.wanted();
+        let mut request = wanted.announced.clone();
+        for (at, notes) in &wanted.notes {
+            request.images.insert(at.to_string());
+            request.repositories.insert(notes.source.repository.to_string());
+        }
+        request
+    }
+
+    /// Returns what did not arrive, by the names of entries.
+    pub(crate) fn not_arrived(&self, end: &RunEnd<'_>) -> StagingEnd {
+        let wanted = self.wanted();
+        let mut ended = StagingEnd { unfinished: end.stopped, ..StagingEnd::default() };
+        for failed in &end.failed {
+            match failed {
+                FailedItem::Image { source, target } => {
+                    // In a run with several destinations the failure may be that of another one.
+                    let at = target.as_ref().unwrap_or(source);
+                    if target.is_none() || wanted.notes.contains_key(at) {
+                        ended.failed.insert(at.to_string());
+                    }
+                }
+                FailedItem::Listing { repository: Some(repository) } => {
+                    ended.unlisted.insert(repository.to_string());
+                }
+                FailedItem::Listing { repository: None } | FailedItem::Rule { .. } => ended.unfinished = true,
+                FailedItem::Finish { .. } => {}
+            }
+        }
+        ended
     }
 
     /// Refuses a tag that another image has in the directory.

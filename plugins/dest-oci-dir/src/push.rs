@@ -1,6 +1,6 @@
 //! The stage.
 
-use std::{collections::HashSet, path::PathBuf};
+use std::{collections::HashSet, path::PathBuf, sync::PoisonError};
 
 use async_trait::async_trait;
 use sealift_core::{
@@ -8,9 +8,9 @@ use sealift_core::{
     content::{Descriptor, Digest, ImageRef, Manifest, Reference, Repository},
     error::{Error, Result},
     job::Job,
-    stage::{Lost, Push, StoreId, Upload, UploadStart},
+    stage::{Lost, Push, RunEnd, StoreId, Upload, UploadStart},
 };
-use sealift_oci_layout::{Layout, NamedEntry, Writer, WriterOptions};
+use sealift_oci_layout::{Layout, NamedEntry, StagingEnd, Writer, WriterOptions};
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::{names::EntryNames, omitted::BaselineFilter};
@@ -24,17 +24,33 @@ pub(crate) struct OciDirPush {
     writer: OnceCell<Writer>,
     /// Opened by the first question before that.
     reader: Mutex<Option<Layout>>,
+    /// What did not arrive, once that is known.
+    not_arrived: std::sync::Mutex<StagingEnd>,
     /// The error of `close`.
     end: Mutex<Option<Error>>,
 }
 
 impl OciDirPush {
     pub(crate) fn new(path: PathBuf, names: EntryNames, omitted: BaselineFilter) -> Self {
-        Self { path, names, omitted, writer: OnceCell::new(), reader: Mutex::default(), end: Mutex::default() }
+        Self {
+            path,
+            names,
+            omitted,
+            writer: OnceCell::new(),
+            reader: Mutex::default(),
+            not_arrived: Default::default(),
+            end: Mutex::default(),
+        }
     }
 
     async fn writer(&self) -> Result<&Writer> {
-        self.writer.get_or_try_init(|| Writer::create(&self.path, WriterOptions::default())).await
+        self.writer
+            .get_or_try_init(|| async {
+                let writer = Writer::create(&self.path, WriterOptions::default()).await?;
+                writer.begin_staging(self.names.request()).await?;
+                Ok(writer)
+            })
+            .await
     }
 
     /// Returns the layout for reading; none if there is none yet.
@@ -75,6 +91,10 @@ impl Push for OciDirPush {
 
     fn store(&self, _: &Repository) -> StoreId {
         StoreId::new(&format!("oci-dir:{}", self.path.display()))
+    }
+
+    fn announce_images(&self, source: &Repository, images: &[ImageRef]) {
+        self.names.announce(source, images);
     }
 
     async fn resolve(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
@@ -151,6 +171,10 @@ impl Push for OciDirPush {
         Ok(())
     }
 
+    fn conclude(&self, end: &RunEnd<'_>) {
+        *self.not_arrived.lock().unwrap_or_else(PoisonError::into_inner) = self.names.not_arrived(end);
+    }
+
     async fn close(&self) -> Result<()> {
         let layout = match self.writer.get() {
             Some(writer) => writer.layout().clone(),
@@ -160,14 +184,23 @@ impl Push for OciDirPush {
                 _ => return Ok(()),
             },
         };
-        let outdated = self.names.outdated(&layout);
+        let (outdated, request) = (self.names.outdated(&layout), self.names.request());
+        let not_arrived = self.not_arrived.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if outdated.is_empty() && self.writer.get().is_none() {
-            return Ok(());
+            let settled = layout.is_settled_by(request.clone(), not_arrived.clone()).await?;
+            if settled || not_arrived.unfinished {
+                return Ok(());
+            }
         }
-        let writer = self.writer().await?;
+        let writer = match self.writer().await {
+            Ok(writer) => writer,
+            // Each image that failed has said why nothing can be written.
+            Err(_) if !not_arrived.failed.is_empty() => return Ok(()),
+            Err(error) => return Err(error),
+        };
         let set = outdated.into_iter().try_for_each(|entry| writer.set(entry));
         let ended = match writer.commit_and_check().await.and(set) {
-            Ok(()) => writer.record_staged().await,
+            Ok(()) => writer.end_staging(request, not_arrived).await,
             failed => failed,
         };
         if let Err(error) = &ended {

@@ -23,6 +23,7 @@ use crate::{
     index::{self, BrokenEntry, Index, IndexChange},
     marker::{MARKER, check_marker, is_incomplete},
     name::{REF_NAME, entry_name},
+    staged::{Gaps, StagingEnd, StagingRecord, StagingRequest},
     suspects::SuspectBlobs,
     verified::{VerifiedBlobs, has_digest},
 };
@@ -288,6 +289,30 @@ impl Layout {
             }
         }
         .with_retry(Retry::Never))
+    }
+
+    /// Returns what was asked for when the layout was staged and is not here.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] if the record cannot be read.
+    pub async fn gaps(&self) -> Result<Gaps> {
+        let this = self.clone();
+        blocking(move || Ok(StagingRecord::read(&this.0.root)?.gaps(&this.0.state().index))).await
+    }
+
+    /// Returns true if the record of what was staged says the same with the end of a further run that wrote nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] if the record cannot be read.
+    pub async fn is_settled_by(&self, request: StagingRequest, end: StagingEnd) -> Result<bool> {
+        let this = self.clone();
+        blocking(move || {
+            let before = StagingRecord::read(&this.0.root)?;
+            let (mut record, state) = (before.clone(), this.0.state());
+            record.end(&state.index, &state.own, &request, &end);
+            Ok(record == before)
+        })
+        .await
     }
 
     /// Returns the receipts by which blobs were left out of this layout. They are read once.

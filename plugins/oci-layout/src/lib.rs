@@ -23,6 +23,7 @@
 //! * `blob_writer`, `catalog`, `presence`
 //! * `graph`, `writer`
 //! * `inventory`, `layout_receipt`, `verify`
+//! * `expectation`
 
 mod baseline;
 mod blob_writer;
@@ -31,6 +32,7 @@ mod catalog;
 mod changes;
 mod check;
 mod dir;
+mod expectation;
 mod fault;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
@@ -57,11 +59,13 @@ pub use baseline::{Baseline, Baselines};
 pub use blob_writer::BlobWriter;
 pub use catalog::{CatalogImage, ImageCatalog, Naming};
 pub use check::check_writable;
+pub use expectation::{Differences, Expectation};
 pub use graph::{FileState, Graph, GraphNode, GraphRoot, NodeId, NodeKind, RootKind, Walker};
 pub use index::BrokenEntry;
 pub use inventory::{Inventory, InventoryImage};
 pub use layout::Layout;
 pub use name::{CONTAINERD_NAME, EntryName, NamedEntry, REF_NAME, RefStyle, SOURCE, TARGETS, entry_name, is_ref_name};
 pub use receipt::{Receipt, ReceiptBlob, ReceiptBuilder, ReceiptImage, ReceiptRecorder};
+pub use staged::{Gaps, StagingEnd, StagingRequest};
 pub use verify::{Damage, DamageKind, ExtraFiles, OmittedBlobs, Progress, Verification, verify};
 pub use writer::{EntryChange, Writer, WriterOptions};

@@ -1,10 +1,19 @@
-//! The images that were staged into a layout, so that entries lost from `index.json` are reported.
+//! The record of what was asked for and what arrived, so that an incomplete layout does not pass for a complete one.
 //!
-//! `.sealift/staged` has a line with digest and name for each image that was staged to the end. Other tools do not
-//! read it. A name that stands in `index.json` with another digest is fine: a run that was killed before it could note
-//! that may have replaced the entry.
+//! `.sealift/staged` has a line for each image that was staged to the end, and for everything that was asked for and
+//! did not arrive. Other tools do not read it, and earlier versions of this program read the first kind of line only.
+//!
+//! ```text
+//! sha256:… docker.io/library/nginx:1.27     an image that was staged
+//! missing quay.io/coreos/etcd:v3.5.0        an image that was asked for and has no entry
+//! outdated sha256:… docker.io/library/a:1   an image that could not be brought again: this is of an earlier run
+//! unlisted quay.io/coreos/etcd              a repository of which it is not known what should be here
+//! unfinished                                a run began to write and did not come to its end
+//! ```
+//!
+//! A name that stands in `index.json` with another digest is fine: another program may have replaced the entry.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sealift_core::{content::Digest, error::Result};
 
@@ -21,49 +30,169 @@ const FILE: &str = "staged";
 /// Longer than any list of the names that an index can have.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// The images, by name.
-pub(crate) type Staged = BTreeMap<String, Digest>;
-
-/// Returns what is noted; nothing for a layout of others, or of an earlier version.
-pub(crate) fn read(root: &Dir) -> Result<Staged> {
-    let read = root.sub(OURS)?.map(|ours| ours.read(FILE, MAX_BYTES)).transpose()?.flatten();
-    let text = read.map(|(bytes, _)| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
-    let image = |line: &str| {
-        let (digest, name) = line.split_once(' ')?;
-        Some((name.to_owned(), digest.parse().ok()?))
-    };
-    Ok(text.lines().filter_map(image).collect())
+/// The content of the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StagingRecord {
+    /// The images that were staged, by name.
+    pub(crate) arrived: BTreeMap<String, Digest>,
+    /// Images that were asked for and have no entry.
+    missing: BTreeSet<String>,
+    /// Images that were asked for again, and the digests that they have from before.
+    outdated: BTreeMap<String, Digest>,
+    /// Repositories of which it is not known which images should be here.
+    unlisted: BTreeSet<String>,
+    /// True while a run writes, and after it if it did not come to its end.
+    unfinished: bool,
 }
 
-/// Notes what an index has now. What was noted before stays, unless this process removed it: it may have got lost.
-pub(crate) fn note(root: &Dir, index: &Index, own: &OwnChanges, sync: bool) -> Result<()> {
-    let before = read(root)?;
-    let mut staged = before.clone();
-    for entry in index.entries() {
-        // Entries of others are theirs to remove.
-        if let Some(name) = entry_name(entry)
-            && !name.contains('\n')
-            && (entry.annotations.contains_key(SOURCE) || own.has_set(name))
-        {
-            staged.insert(name.to_owned(), entry.digest.clone());
+/// The request of a run that writes into a layout, by the names of entries.
+#[derive(Clone, Debug, Default)]
+pub struct StagingRequest {
+    /// The images that were asked for, as far as known.
+    pub images: BTreeSet<String>,
+    /// The repositories of which the run asks for images, without a tag.
+    pub repositories: BTreeSet<String>,
+    /// Those of the repositories of which the images have yet to be found.
+    pub unlisted: BTreeSet<String>,
+}
+
+/// The end of a run that wrote into a layout.
+#[derive(Clone, Debug, Default)]
+pub struct StagingEnd {
+    /// True if it was stopped before all was done, or something failed of which it is not known what it would bring.
+    pub unfinished: bool,
+    /// The images that did not arrive.
+    pub failed: BTreeSet<String>,
+    /// The repositories that could not be listed.
+    pub unlisted: BTreeSet<String>,
+}
+
+/// The images that a layout should have according to its record, and has not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Gaps {
+    /// Images that were asked for and did not arrive, by name.
+    pub missing: Vec<String>,
+    /// Images that were asked for again and did not arrive, so that those under their names are of an earlier run.
+    pub outdated: Vec<String>,
+    /// Repositories of which it is not known which images were asked for.
+    pub unlisted: Vec<String>,
+    /// True if a run that wrote into the layout was cut off, or goes on.
+    pub unfinished: bool,
+}
+
+impl Gaps {
+    /// Returns true if all that was asked for is there.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl StagingRecord {
+    /// Reads the record; an empty one for a layout of others.
+    pub(crate) fn read(root: &Dir) -> Result<Self> {
+        let read = root.sub(OURS)?.map(|ours| ours.read(FILE, MAX_BYTES)).transpose()?.flatten();
+        let text = read.map(|(bytes, _)| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+        let mut record = Self::default();
+        text.lines().for_each(|line| record.take(line).unwrap_or_default());
+        Ok(record)
+    }
+
+    fn take(&mut self, line: &str) -> Option<()> {
+        match line.split_once(' ') {
+            Some(("missing", name)) => drop(self.missing.insert(name.to_owned())),
+            Some(("unlisted", name)) => drop(self.unlisted.insert(name.to_owned())),
+            Some(("outdated", rest)) => {
+                let (digest, name) = rest.split_once(' ')?;
+                self.outdated.insert(name.to_owned(), digest.parse().ok()?);
+            }
+            Some((digest, name)) => drop(self.arrived.insert(name.to_owned(), digest.parse().ok()?)),
+            None => self.unfinished |= line == "unfinished",
+        }
+        Some(())
+    }
+
+    /// Returns the gaps that an index leaves.
+    pub(crate) fn gaps(&self, index: &Index) -> Gaps {
+        let is_old =
+            |(name, digest): &(&String, &Digest)| index.find(name).is_some_and(|entry| entry.digest == **digest);
+        Gaps {
+            missing: self.missing.iter().filter(|name| index.find(name).is_none()).cloned().collect(),
+            outdated: self.outdated.iter().filter(is_old).map(|(name, _)| name.clone()).collect(),
+            unlisted: self.unlisted.iter().cloned().collect(),
+            unfinished: self.unfinished,
         }
     }
-    staged.retain(|name, _| !own.has_removed(name));
-    write(root, &before, &staged, sync)
-}
 
-/// Takes out what was removed on purpose.
-pub(crate) fn forget<'a>(root: &Dir, names: impl Iterator<Item = &'a str>, sync: bool) -> Result<()> {
-    let before = read(root)?;
-    let mut staged = before.clone();
-    names.for_each(|name| drop(staged.remove(name)));
-    write(root, &before, &staged, sync)
-}
-
-fn write(root: &Dir, before: &Staged, staged: &Staged, sync: bool) -> Result<()> {
-    if before == staged {
-        return Ok(());
+    /// Notes before the first image is written what is asked for. What an interrupted run would leave behind is then
+    /// known to be incomplete.
+    pub(crate) fn begin(&mut self, index: &Index, request: &StagingRequest) {
+        let absent = request.images.iter().filter(|name| index.find(name).is_none());
+        self.missing.extend(absent.cloned());
+        self.unlisted.extend(request.unlisted.iter().cloned());
+        self.unfinished = true;
     }
-    let text: String = staged.iter().map(|(name, digest)| format!("{digest} {name}\n")).collect();
-    root.make_sub(OURS)?.replace(FILE, text.as_bytes(), sync)
+
+    /// Notes what came of a run. What an earlier one asked for and this one did not is still missing.
+    pub(crate) fn end(&mut self, index: &Index, own: &OwnChanges, request: &StagingRequest, end: &StagingEnd) {
+        for entry in index.entries() {
+            // Entries of others are theirs to remove.
+            if let Some(name) = entry_name(entry)
+                && (entry.annotations.contains_key(SOURCE) || own.has_set(name))
+            {
+                self.arrived.insert(name.to_owned(), entry.digest.clone());
+            }
+        }
+        self.arrived.retain(|name, _| !own.has_removed(name));
+        self.unfinished = end.unfinished;
+        if !end.unfinished {
+            self.missing.retain(|name| !request.images.contains(name));
+            self.outdated.retain(|name, _| !request.images.contains(name));
+            self.unlisted.retain(|name| !request.repositories.contains(name));
+        }
+        for name in &end.failed {
+            match index.find(name) {
+                None => drop(self.missing.insert(name.clone())),
+                Some(_) if name.contains('@') => {} // what has a digest for a name is never old
+                Some(entry) => drop(self.outdated.insert(name.clone(), entry.digest.clone())),
+            }
+        }
+        self.unlisted.extend(end.unlisted.iter().cloned());
+        self.missing.retain(|name| index.find(name).is_none());
+    }
+
+    /// Forgets images, or whole repositories, that are no longer wanted.
+    pub(crate) fn forget<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        for name in names {
+            self.arrived.remove(name);
+            self.missing.remove(name);
+            self.outdated.remove(name);
+            self.unlisted.remove(name);
+        }
+    }
+
+    /// Changes the record of a layout. A file that says the same already stays as it is.
+    pub(crate) fn change(root: &Dir, sync: bool, change: impl FnOnce(&mut Self)) -> Result<()> {
+        let before = Self::read(root)?;
+        let mut record = before.clone();
+        change(&mut record);
+        match record == before {
+            true => Ok(()),
+            false => root.make_sub(OURS)?.replace(FILE, record.render().as_bytes(), sync),
+        }
+    }
+
+    fn render(&self) -> String {
+        let with_digest = |(name, digest): (&String, &Digest)| format!("{digest} {name}");
+        let arrived = self.arrived.iter().map(with_digest);
+        let missing = self.missing.iter().map(|name| format!("missing {name}"));
+        let outdated = self.outdated.iter().map(|entry| format!("outdated {}", with_digest(entry)));
+        let unlisted = self.unlisted.iter().map(|name| format!("unlisted {name}"));
+        let unfinished = self.unfinished.then(|| "unfinished".to_owned());
+        let lines = arrived.chain(missing).chain(outdated).chain(unlisted).chain(unfinished);
+        // A name of another program may have a line break in it.
+        lines.filter(|line| !line.contains('\n')).map(|line| line + "\n").collect()
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,7 +31,8 @@ use crate::{
     graph::Graph,
     layout::Layout,
     marker::{MARKER, OURS, check_marker},
-    staged, suspects,
+    staged::{Gaps, StagingRecord},
+    suspects,
 };
 
 /// The progress of a verification, for a display to sample.
@@ -74,6 +75,8 @@ pub struct Verification {
     pub bytes: u64,
     /// The damages, the worst first.
     pub damages: Vec<Damage>,
+    /// What was asked for when the layout was staged and is not there.
+    pub gaps: Gaps,
     /// Blobs that were left out on purpose, because an inventory says that the other side has them.
     pub left_out: OmittedBlobs,
     /// Entries of `index.json` that are no images, in a sentence each.
@@ -148,9 +151,10 @@ pub struct OmittedBlobs {
 }
 
 impl Verification {
-    /// Returns true if every image is complete and every file has the content that its name states.
+    /// Returns true if every image is complete, every file has the content that its name states, and nothing is missing
+    /// of what was asked for when the layout was staged.
     pub fn is_whole(&self) -> bool {
-        self.damages.is_empty()
+        self.damages.is_empty() && self.gaps.is_empty()
     }
 }
 
@@ -175,10 +179,11 @@ pub async fn verify(path: impl Into<PathBuf>, progress: Arc<Progress>) -> Result
                 found.damages.push(Damage::of(DamageKind::Unreadable, Path::new(OURS).join("base"), error.message()));
                 Arc::default()
             });
-            let lost = lost(&layout).await.unwrap_or_else(|error| {
+            let (lost, gaps) = record(&layout).await.unwrap_or_else(|error| {
                 found.damages.push(Damage::of(DamageKind::Unreadable, Path::new(OURS).join("staged"), error.message()));
-                Vec::new()
+                Default::default()
             });
+            found.gaps = gaps;
             known = Some(ListedContent { catalog, graph, bases, lost });
         }
         Err(error) => found.damages.push(Damage::of(DamageKind::Index, "index.json", error.message())),
@@ -193,14 +198,18 @@ pub async fn verify(path: impl Into<PathBuf>, progress: Arc<Progress>) -> Result
     .await
 }
 
-/// The images that were staged and have no entry any more.
-async fn lost(layout: &Layout) -> Result<Vec<(String, Digest)>> {
+/// Compares the record of what was staged with the index: images that have no entry any more, and gaps.
+async fn record(layout: &Layout) -> Result<(Vec<(String, Digest)>, Gaps)> {
     let layout = layout.clone();
     blocking(move || {
         let broken: Vec<String> = layout.broken_entries().into_iter().filter_map(|entry| entry.name).collect();
-        let mut staged: Vec<_> = staged::read(&layout.0.root)?.into_iter().collect();
-        staged.retain(|(name, _)| layout.find(name).is_none() && !broken.contains(name));
-        Ok(staged)
+        let record = StagingRecord::read(&layout.0.root)?;
+        let mut gaps = record.gaps(&layout.0.state().index);
+        let mut lost: Vec<_> = record.arrived.into_iter().collect();
+        lost.retain(|(name, _)| layout.find(name).is_none() && !broken.contains(name));
+        // One that got lost and could not be staged again is told of once.
+        gaps.missing.retain(|name| !broken.contains(name) && lost.iter().all(|(lost, _)| lost != name));
+        Ok((lost, gaps))
     })
     .await
 }
@@ -230,6 +239,7 @@ fn open(path: &Path) -> Result<Verification> {
         files: 0,
         bytes: 0,
         damages: Vec::new(),
+        gaps: Gaps::default(),
         left_out: OmittedBlobs::default(),
         notes: Vec::new(),
         orphans: ExtraFiles::default(),

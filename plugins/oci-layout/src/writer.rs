@@ -32,7 +32,7 @@ use crate::{
     lock::WriterLock,
     marker::{MARKER, MARKER_TEXT, OURS, check_kind, is_incomplete},
     name::NamedEntry,
-    staged,
+    staged::{StagingEnd, StagingRecord, StagingRequest},
 };
 pub use transaction::EntryChange;
 
@@ -288,18 +288,29 @@ impl Writer {
         blocking(move || this.commit_and_check_blocking()).await
     }
 
-    /// Notes in `.sealift/staged` which images there are, for [`verify`](crate::verify). Call it after
-    /// [`Writer::commit_and_check`].
+    /// Notes in `.sealift/staged` what a run asks for. Call it before the first image is written.
     ///
     /// # Errors
     /// [`ErrorKind::Storage`] if it cannot be written.
-    pub async fn record_staged(&self) -> Result<()> {
+    pub async fn begin_staging(&self, request: StagingRequest) -> Result<()> {
         let this = self.clone();
-        blocking(move || {
-            let state = this.layout.0.state();
-            staged::note(&this.layout.0.root, &state.index, &state.own, this.shared.sync)
-        })
-        .await
+        blocking(move || this.change_record(|record, state| record.begin(&state.index, &request))).await
+    }
+
+    /// Notes in `.sealift/staged` which images there are and what did not arrive, for [`verify`](crate::verify). Call it
+    /// after [`Writer::commit_and_check`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] if it cannot be written.
+    pub async fn end_staging(&self, request: StagingRequest, end: StagingEnd) -> Result<()> {
+        let this = self.clone();
+        blocking(move || this.change_record(|record, state| record.end(&state.index, &state.own, &request, &end))).await
+    }
+
+    fn change_record(&self, change: impl FnOnce(&mut StagingRecord, &IndexState)) -> Result<()> {
+        let inner = &self.layout.0;
+        let state = inner.state();
+        StagingRecord::change(&inner.root, self.shared.sync, |record| change(record, &state))
     }
 
     /// Stores the receipt by which blobs are left out, in `.sealift/base/`. Call it before the first blob is left out.
@@ -389,7 +400,7 @@ impl Writer {
     fn forget_removed(&self, done: &[IndexChange]) -> Result<()> {
         let mut removed = done.iter().filter(|change| change.removes()).filter_map(IndexChange::name).peekable();
         match removed.peek() {
-            Some(_) => staged::forget(&self.layout.0.root, removed, self.shared.sync),
+            Some(_) => StagingRecord::change(&self.layout.0.root, self.shared.sync, |record| record.forget(removed)),
             None => Ok(()),
         }
     }

@@ -51,7 +51,7 @@ impl CatalogList {
             let mut wanted = page.repositories;
             wanted.retain(|found| self.wanted.wants(found.path()) && seen.insert(found.clone()));
             for found in &wanted {
-                out.announce(found, Vec::new()).await?;
+                out.announce(found, Vec::new(), Vec::new()).await?;
             }
             Ok(Some((stream::iter(wanted.into_iter().map(Ok)), (catalog, seen))))
         });

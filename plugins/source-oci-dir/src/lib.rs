@@ -11,6 +11,7 @@
 //! finds names that two images claim, before anything moves.
 
 mod fetch;
+mod gaps;
 mod layouts;
 mod list;
 mod missing;

@@ -14,6 +14,7 @@ use sealift_core::{
 use serde::Deserialize;
 
 use crate::{
+    gaps,
     layouts::{Layouts, LazyLayout},
     plan::{ImageSelection, LoadPlan, Pick},
     select::NamePattern,
@@ -119,7 +120,7 @@ impl OciDirList {
         let context =
             |error: sealift_core::error::Error| error.with_context(format_args!("cannot load `{}`", path.display()));
         let bundle = self.lazy.get().await?;
-        if bundle.catalog.is_empty() {
+        if bundle.catalog.is_empty() && bundle.layout.gaps().await.map_err(context)?.missing.is_empty() {
             return Err(context(bundle.layout.without_images().await?));
         }
         LoadPlan::of(&bundle.catalog, &self.wanted, path).map_err(context)
@@ -136,6 +137,8 @@ impl stage::List for OciDirList {
         for (image, error) in agenda.unusable {
             out.unusable(image, error).await?;
         }
+        let bundle = self.lazy.get().await?;
+        gaps::tell(bundle, &bundle.layout.gaps().await?, &self.wanted, out).await?;
         for pattern in agenda.unused {
             let path = self.lazy.path().display();
             let why = format!("`{pattern}` is the name of no image in `{path}`");

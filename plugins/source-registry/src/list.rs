@@ -143,7 +143,9 @@ impl RegistryList {
     async fn announce(&self, out: &Outlet) -> Result<()> {
         for (rule, _) in &self.rules {
             let targets = rule.targets.iter().map(|target| target.repository.clone()).collect();
-            out.announce(&rule.source, targets).await?;
+            let candidates = if rule.needs_tags() { Vec::new() } else { rule.listing(&[]).candidates };
+            let images = candidates.iter().map(|candidate| candidate.called(&rule.source)).collect();
+            out.announce(&rule.source, targets, images).await?;
         }
         Ok(())
     }

@@ -138,8 +138,10 @@ const PUSH: [(&str, &[How]); 15] = [
     ("write", &WAYS),
 ];
 /// What only helps: an image arrives without it.
-const HELP: [(&str, &[How]); 10] = [
+const HELP: [(&str, &[How]); 12] = [
     ("announce", &[How::Panics]),
+    ("announce_images", &[How::Panics]),
+    ("conclude", &[How::Panics]),
     ("tags", &WAYS),
     ("mount_hints", &WAYS),
     ("verifies_digest", &[How::Panics]),

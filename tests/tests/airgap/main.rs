@@ -1,6 +1,7 @@
 //! Over the air gap: stage into a directory, carry it, load it, with real registries on both sides.
 
 mod carrying;
+mod complete;
 mod crashing;
 mod delta;
 mod foreign;

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use sealift_core::content::Digest;
-use sealift_oci_layout::OmittedBlobs;
+use sealift_oci_layout::{Gaps, OmittedBlobs};
 
 use super::*;
 
@@ -13,6 +13,7 @@ fn found() -> Verification {
         files: 6120,
         bytes: 51_539_607_552,
         damages: Vec::new(),
+        gaps: Gaps::default(),
         left_out: OmittedBlobs::default(),
         notes: Vec::new(),
         orphans: ExtraFiles::default(),
@@ -118,9 +119,41 @@ fn a_lost_stick_is_told_in_a_screen_and_all_of_it_on_demand() {
 
 #[test]
 fn programs_are_told_in_one_object() {
-    let object = serde_json::to_value(VerificationObject::of(&found())).unwrap();
+    let object = serde_json::to_value(VerificationObject::of(&found(), None)).unwrap();
     assert_eq!(
         (&object["event"], &object["whole"], &object["images"]),
         (&"verified".into(), &true.into(), &5000.into())
     );
+}
+
+#[test]
+fn a_directory_that_is_not_complete_is_told_with_names_and_numbers() {
+    let missing = (0..25).map(|at| format!("quay.io/a:{at}")).collect();
+    let gaps = Gaps {
+        missing,
+        outdated: vec!["quay.io/b:latest".into()],
+        unlisted: vec!["quay.io/c".into()],
+        unfinished: true,
+    };
+    let found = Verification { gaps, ..found() };
+    insta::assert_snapshot!(text(&found, false, false));
+    assert!(text(&found, true, false).contains("5,000 of 5,025 images, missing: quay.io/a:0, "));
+    // What is damaged besides does not hide it.
+    let damages = vec![damage(DamageKind::Missing, b"1", "it is not there", &["q.io/a:1"])];
+    let both = text(&Verification { damages, ..found }, false, false);
+    assert!(both.contains("DAMAGED") && both.contains("5,000 of 5,025 images"), "{both}");
+}
+
+#[test]
+fn a_list_from_elsewhere_is_compared_in_words() {
+    let found = Differences {
+        expected: 200,
+        missing: vec!["quay.io/a:1".into()],
+        other: vec!["`quay.io/b:1` is `sha256:1`, expected `sha256:2`".into()],
+        unexpected: vec!["quay.io/c:1".into()],
+    };
+    insta::assert_snapshot!(differences(&found, Path::new("list.json"), false, false));
+    let same = Differences { expected: 1, ..Differences::default() };
+    assert_eq!(differences(&same, Path::new("list.txt"), false, false), "list.txt: complete (1 of 1 image)\n");
+    assert_eq!(differences(&same, Path::new("list.txt"), true, false), "");
 }

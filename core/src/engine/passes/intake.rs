@@ -56,7 +56,7 @@ impl Run {
             match found {
                 Found::Listing(listing) if self.is_held_back(&listing) => self.held_back.push(listing),
                 Found::Listing(listing) => self.take_listing(listing).await,
-                Found::Announced(repository, targets) => self.expect(&repository, &targets),
+                Found::Announced(repository, targets, images) => self.expect(&repository, &targets, &images),
                 Found::Warning(message) => self.engine.events.warn(message),
                 Found::Nothing { rule, repository, why } => {
                     self.yields.nothing(&rule, Nothing { repository, why, must_yield: true });
@@ -124,9 +124,12 @@ impl Run {
     }
 
     /// Tells the stages what they will be asked for, as far as the list knows it before the first version.
-    fn expect(&self, repository: &Repository, targets: &[Repository]) {
+    fn expect(&self, repository: &Repository, targets: &[Repository], images: &[ImageRef]) {
         self.engine.pipeline.fetch.stage.announce(repository);
-        self.engine.pipeline.pushes.iter().for_each(|push| push.stage.announce(repository, targets));
+        for push in &self.engine.pipeline.pushes {
+            push.stage.announce(repository, targets);
+            push.stage.announce_images(repository, images);
+        }
     }
 
     fn listing_failed(&mut self, repository: Option<Repository>, error: Error) {

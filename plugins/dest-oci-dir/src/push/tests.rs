@@ -436,3 +436,55 @@ async fn a_rerun_reads_the_index_once_and_notices_what_others_change() {
     std::fs::write(dir.path().join("index.json"), r#"{"schemaVersion":2,"manifests":[]}"#).unwrap();
     assert_eq!(push.resolve(&"q.io/web:v1".parse().unwrap()).await.unwrap(), None);
 }
+
+async fn gaps(dir: &Path) -> sealift_oci_layout::Gaps {
+    Layout::open(dir).await.unwrap().gaps().await.unwrap()
+}
+
+/// Seen: two of three images did not arrive, and `verify` called the directory whole.
+#[tokio::test]
+async fn images_that_were_asked_for_and_did_not_arrive_are_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let asked = || wanted().image("q.io/web:none", &[]).image("q.io/nowhere:v1", &[]);
+    let report = run(&source(), &asked(), dir.path()).await;
+    assert_eq!((report.copied, report.failed), (2, 2), "{report:?}");
+    assert_eq!(gaps(dir.path()).await.missing, ["q.io/nowhere:v1", "q.io/web:none"]);
+    let found = sealift_oci_layout::verify(dir.path(), Arc::default()).await.unwrap();
+    assert!(found.damages.is_empty() && !found.is_whole(), "{found:?}");
+    // Another list does not make them arrive; the same one does, also if there is nothing to write but that.
+    run(&source(), &wanted(), dir.path()).await;
+    assert_eq!(gaps(dir.path()).await.missing.len(), 2);
+    let from = source();
+    from.add("web:none", &image("linux/amd64", &["none"]));
+    from.add("nowhere:v1", &image("linux/amd64", &["nowhere"]));
+    run(&from, &asked(), dir.path()).await;
+    assert!(gaps(dir.path()).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_run_that_ends_in_the_middle_leaves_what_it_was_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let cancel = CancelHandle::new();
+    let listener: Arc<dyn EventListener> = Arc::new({
+        let (cancel, once) = (cancel.clone(), std::sync::Once::new());
+        move |event: &sealift_core::event::Event| {
+            if matches!(event, sealift_core::event::Event::JobFinished { .. }) {
+                once.call_once(|| cancel.stop()); // a second time would drop what runs
+            }
+        }
+    });
+    let mut asked = wanted();
+    let from = source();
+    for at in 0..100 {
+        let tag = format!("v{at}");
+        from.add(&format!("more:{tag}"), &image("linux/amd64", &[&tag]));
+        asked = asked.image(&format!("q.io/more:{tag}"), &[]);
+    }
+    let report = engine::run(&pipeline(&from, &asked, dir.path()).into(), &cancel, &listener).await;
+    assert!(report.interrupted && report.copied < 102, "{report:?}");
+    let left = gaps(dir.path()).await;
+    assert!(left.unfinished && !left.is_empty());
+    assert_eq!(left.missing.len() as u64, 102 - report.copied, "{left:?}");
+    run(&from, &asked, dir.path()).await;
+    assert!(gaps(dir.path()).await.is_empty());
+}

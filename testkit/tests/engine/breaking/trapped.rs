@@ -11,7 +11,7 @@ use sealift_core::{
     content::{Descriptor, Digest, ImageRef, Manifest, Reference, Repository, Tag},
     error::Result,
     job::{Job, Resolved},
-    stage::{Fetch, Lost, Push, RepositoryTags, ResolveMode, StoreId, Upload, UploadStart},
+    stage::{Fetch, Lost, Push, RepositoryTags, ResolveMode, RunEnd, StoreId, Upload, UploadStart},
 };
 use sealift_testkit::memory::Memory;
 
@@ -145,6 +145,10 @@ impl Push for Trapped {
         self.trap.step_at_once("announce", source);
     }
 
+    fn announce_images(&self, source: &Repository, _: &[ImageRef]) {
+        self.trap.step_at_once("announce_images", source);
+    }
+
     async fn overview(&self, at: &Repository, wanted: usize) -> Result<RepositoryTags> {
         self.trap.step("overview", at).await;
         self.push().overview(at, wanted).await
@@ -226,6 +230,10 @@ impl Push for Trapped {
     async fn add_referrers(&self, at: &Repository, subject: &Digest, referrers: &[&Manifest]) -> Result<()> {
         self.trap.step("add_referrers", at).await;
         self.push().add_referrers(at, subject, referrers).await
+    }
+
+    fn conclude(&self, _: &RunEnd<'_>) {
+        self.trap.step_at_once("conclude", &self.all);
     }
 
     async fn close(&self) -> Result<()> {

@@ -1,0 +1,48 @@
+//! Images that were asked for when a layout was staged and did not arrive.
+
+use sealift_core::{
+    content::ImageRef,
+    error::{Error, ErrorKind, Result, Retry},
+    outlet::Outlet,
+};
+use sealift_oci_layout::{EntryName, Gaps};
+
+use crate::{layouts::Bundle, plan::ImageSelection};
+
+/// Makes a failure of each image that is wanted and did not arrive, so that an incomplete layout is not loaded as if it
+/// were a complete one.
+pub(crate) async fn tell(bundle: &Bundle, gaps: &Gaps, wanted: &ImageSelection, out: &Outlet) -> Result<()> {
+    let ImageSelection::Some { include, .. } = wanted else { return Ok(()) };
+    let path = bundle.layout.path().display();
+    let incomplete = |message: String| {
+        Error::new(ErrorKind::NotFound, message)
+            .with_retry(Retry::Never)
+            .with_hint("stage again into it, which brings what is missing; what is there is loaded")
+    };
+    let there = bundle.catalog.images().len();
+    let all = there + gaps.missing.len();
+    for name in &gaps.missing {
+        if include.is_empty() || include.iter().any(|pattern| pattern.matches_name(name)) {
+            let message =
+                format!("missing: `{path}` has {there} of {all} images that were asked for when it was staged");
+            out.unusable(reference(name), incomplete(message)).await?;
+        }
+    }
+    if include.is_empty() && gaps.unfinished {
+        let message = format!("`{path}` may be incomplete: a run that staged into it did not come to its end");
+        out.unusable(None, incomplete(message)).await?;
+    }
+    for repository in gaps.unlisted.iter().filter(|_| include.is_empty() && !gaps.unfinished) {
+        let message = format!("`{path}` may be incomplete: the images of `{repository}` were asked for and not found");
+        out.unusable(None, incomplete(message)).await?;
+    }
+    for name in &gaps.outdated {
+        out.warn(format!("`{name}` in `{path}` is of an earlier run: a later one could not bring it")).await?;
+    }
+    Ok(())
+}
+
+fn reference(name: &str) -> Option<ImageRef> {
+    let EntryName { repository, version } = EntryName::parse(name)?;
+    Some(ImageRef { repository: repository.parse().ok()?, reference: version })
+}
