@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::images::Image;
 use reqwest::{Client, StatusCode, header};
+use sealift_conformance::images::Image;
 use sealift_core::content::{Descriptor, Digest, Manifest, MediaType, well_known};
 
 /// A registry, asked by plain requests.

@@ -1,14 +1,11 @@
-//! Tiny images, in-memory stages and conformance suites for plugin authors.
+//! The tests of the workspace need it: real registries as processes, doubles that fail on demand, certificates.
 
 pub mod allocations;
 pub mod book;
 pub mod canary;
-pub mod conformance;
 pub mod content;
 pub mod fault;
 pub mod harbor;
-pub mod images;
-pub mod memory;
 pub mod program;
 pub mod proxy;
 pub mod registry;

@@ -8,6 +8,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{StreamExt, stream};
+use sealift_conformance::{
+    images::{Image, image},
+    memory::Wanted,
+};
 use sealift_core::{
     blob::Blob,
     cache::Cache,
@@ -20,11 +24,7 @@ use sealift_core::{
     spec::{Named, OpenPipeline, RunOptions},
     stage::{Fetch, List, Push, ResolveMode, StoreId, Upload, UploadStart},
 };
-use sealift_testkit::{
-    allocations::{self, Counting},
-    images::{Image, image},
-    memory::Wanted,
-};
+use sealift_testkit::allocations::{self, Counting};
 use tokio::sync::{Mutex, MutexGuard};
 
 #[global_allocator]

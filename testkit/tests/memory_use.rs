@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use sealift_conformance::images::{Image, image};
 use sealift_core::{
     blob::Blob,
     cache::Cache,
@@ -16,10 +17,7 @@ use sealift_core::{
     spec::{Named, OpenPipeline, RunOptions},
     stage::{Fetch, List, Push, ResolveMode, StoreId, Upload, UploadStart},
 };
-use sealift_testkit::{
-    allocations::{self, Counting},
-    images::{Image, image},
-};
+use sealift_testkit::allocations::{self, Counting};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;

@@ -8,8 +8,9 @@ use std::{
     process::Command,
 };
 
+use sealift_conformance::images::image;
 use sealift_e2e::program::{Folder, Ran};
-use sealift_testkit::{content::Content, images::image, registry::Registry};
+use sealift_testkit::{content::Content, registry::Registry};
 
 const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 

@@ -120,7 +120,7 @@ fn nothing_points_back_at_the_command_line() {
     let workspace = workspace();
     for library in ["sealift-registry-client", "sealift-oci-layout", "sealift-image-syncer", "sealift-serve"] {
         let below = &workspace.below[library];
-        for above in ["sealift-cli", "sealift-plugins", "sealift-testkit"] {
+        for above in ["sealift-cli", "sealift-plugins", "sealift-testkit", "sealift-conformance"] {
             assert!(!below.contains(above), "`{library}` depends on `{above}`");
         }
     }
@@ -170,4 +170,21 @@ fn sources(folder: &str) -> Vec<(String, String)> {
         }
     }
     found
+}
+
+/// Authors of plugins build the suites with each change, so what they need stays small. The features of other members
+/// must not count, so that `cargo tree` is asked for this crate alone.
+#[test]
+fn a_test_of_a_plugin_needs_few_crates() {
+    let cargo = std::env::var_os("CARGO").expect("cargo runs its tests");
+    let output = Command::new(cargo)
+        .args(["tree", "--package=sealift-conformance", "--edges=normal", "--prefix=none", "--offline", "--locked"])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .output()
+        .expect("cargo can be started");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = String::from_utf8(output.stdout).expect("names are text");
+    let crates: BTreeSet<&str> = lines.lines().map(|line| line.trim_end_matches(" (*)")).collect();
+    assert!(crates.len() > 20, "{crates:?}");
+    assert!(crates.len() <= 61, "{} crates with itself: {crates:?}", crates.len());
 }

@@ -65,11 +65,12 @@ async fn of_an_unknown_length_any_chunk_may_be_the_last_one_and_is_kept_back() {
 
 #[tokio::test]
 async fn only_the_chunk_that_completes_it_waits_for_what_comes_after() {
-    let (sender, receiver) = futures::channel::mpsc::unbounded();
+    let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+    let receiver = stream::unfold(receiver, async |mut all| Some((all.recv().await?, all)));
     let mut blob = Blob::new(Descriptor::of_bytes(well_known::OCI_LAYER_GZIP, b"hello world"), receiver);
-    sender.unbounded_send(chunk(b"hello")).unwrap();
+    sender.send(chunk(b"hello")).unwrap();
     assert_eq!(blob.next().await.unwrap().unwrap(), "hello", "it does not wait for the next one");
-    sender.unbounded_send(chunk(b" world")).unwrap();
+    sender.send(chunk(b" world")).unwrap();
     assert!(futures::poll!(blob.next()).is_pending(), "this one is kept until the source came to its end");
     drop(sender);
     assert_eq!(blob.next().await.unwrap().unwrap(), " world");

@@ -302,9 +302,22 @@ fn check_host(host: &str) -> Result<(), ReferenceError> {
             && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     };
     let port_is_fine = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|number| number > 0));
-    // A URL takes a name that ends with a number for an IPv4 address, and decodes names that begin with `xn--`.
-    let fits_url = || url::Host::parse(name).is_ok();
-    if host.len() <= 255 && name.split('.').all(label) && port_is_fine && fits_url() { Ok(()) } else { Err(bad()) }
+    if host.len() <= 255 && name.split('.').all(label) && port_is_fine && fits_url(name) { Ok(()) } else { Err(bad()) }
+}
+
+/// Returns true if a URL can have this name of a host. A URL takes a name that ends with a number for an IPv4 address, and
+/// decodes labels that begin with `xn--` (URL standard, "host parser").
+#[cfg(feature = "idna")]
+fn fits_url(name: &str) -> bool {
+    url::Host::parse(name).is_ok()
+}
+
+#[cfg(not(feature = "idna"))]
+fn fits_url(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let is_number = last.bytes().all(|byte| byte.is_ascii_digit())
+        || last.strip_prefix("0x").is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    !is_number || name.parse::<std::net::Ipv4Addr>().is_ok()
 }
 
 fn check_path(path: &str) -> Result<(), ReferenceError> {

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use sealift_testkit::conformance::{Rule, fetch, filter, list, login, push};
+use sealift_conformance::{Rule, fetch, filter, list, login, push};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")

@@ -3,10 +3,10 @@
 use std::{path::Path, process::Output};
 
 use axum::{Json, Router, routing::post};
+use sealift_conformance::images::image;
 use sealift_testkit::{
     content::Content,
     harbor::{self, Harbor},
-    images::image,
     program::skopeo_ok,
     registry::{Registry, login as htpasswd_line},
 };

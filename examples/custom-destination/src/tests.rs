@@ -1,7 +1,7 @@
 use std::{fs::File, io::Read};
 
+use sealift_conformance::images::{Image, image, index};
 use sealift_core::content::{Descriptor, ImageRef};
-use sealift_testkit::images::{Image, image, index};
 use tempfile::TempDir;
 
 use super::{archive, incoming::Incoming};

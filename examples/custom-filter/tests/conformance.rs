@@ -1,9 +1,9 @@
 //! The filter keeps the rules that all filters keep, and says what is wrong with its keys.
 
 use example_custom_filter as _;
-use sealift_testkit::conformance::Given;
+use sealift_conformance::Given;
 
-sealift_testkit::conformance!(filter: Given::new("[[filter]]\nuse = \"suffix\"\nkeep = [\"-alpine\"]\n"));
+sealift_conformance::conformance!(filter: Given::new("[[filter]]\nuse = \"suffix\"\nkeep = [\"-alpine\"]\n"));
 
 #[test]
 fn an_empty_ending_is_refused_where_it_stands() {

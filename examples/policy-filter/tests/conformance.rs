@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use axum::{Json, Router, extract::State, http::HeaderMap, http::StatusCode, routing::post};
 use example_policy_filter as _;
+use sealift_conformance::Given;
+use sealift_conformance::{images::image, memory::Memory};
 use sealift_core::{
     error::ErrorKind,
     stage::{Fetch, Filter, ResolveMode, Verdict},
 };
-use sealift_testkit::{conformance::Given, images::image, memory::Memory};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -68,7 +69,7 @@ mod rules {
         Given::new(service.stage("token = { env = \"POLICY_TOKEN\" }")).env("POLICY_TOKEN", "s3cret").keep(service)
     }
 
-    sealift_testkit::conformance!(filter: given().await);
+    sealift_conformance::conformance!(filter: given().await);
 }
 
 fn filter(text: &str) -> Arc<dyn Filter> {

@@ -1,11 +1,9 @@
 //! The push of this crate keeps the rules that all pushes keep, at Harbor's double.
 
+use sealift_conformance::Given;
 use sealift_dest_harbor as _;
 use sealift_source_registry as _;
-use sealift_testkit::{
-    conformance::Given,
-    harbor::{ADMIN, Harbor},
-};
+use sealift_testkit::harbor::{ADMIN, Harbor};
 
 /// None where there is no registry to stand behind the double.
 async fn given() -> Option<Given> {
@@ -17,4 +15,4 @@ async fn given() -> Option<Given> {
     Some(Given::new(push).other_end(format!("[fetch]\nuse = \"registry\"\n\n{login}")).keep(harbor))
 }
 
-sealift_testkit::conformance!(push: given().await);
+sealift_conformance::conformance!(push: given().await);

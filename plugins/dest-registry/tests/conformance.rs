@@ -1,9 +1,10 @@
 //! The push of this crate keeps the rules that all pushes keep, at two registries.
 
+use sealift_conformance::Given;
 use sealift_dest_registry as _;
 use sealift_serve::{ServeOptions, Server};
 use sealift_source_registry as _;
-use sealift_testkit::{conformance::Given, registry::Registry};
+use sealift_testkit::registry::Registry;
 
 fn at(host: &str) -> Given {
     Given::new(format!("[[push]]\nuse = \"registry\"\nprefix = \"{host}/mirror\"\n"))
@@ -18,7 +19,7 @@ async fn served() -> Given {
 }
 
 mod our_own_registry {
-    sealift_testkit::conformance!(push: super::served().await);
+    sealift_conformance::conformance!(push: super::served().await);
 }
 
 mod distribution {
@@ -30,5 +31,5 @@ mod distribution {
         Some(super::at(&registry.host()).keep(registry))
     }
 
-    sealift_testkit::conformance!(push: given());
+    sealift_conformance::conformance!(push: given());
 }

@@ -2,6 +2,10 @@
 
 use std::sync::Arc;
 
+use sealift_conformance::{
+    images,
+    memory::{Memory, Wanted},
+};
 use sealift_core::{
     cache::Cache,
     counters::Counters,
@@ -13,10 +17,6 @@ use sealift_core::{
     stage::{Fetch, Filter, List, Push},
 };
 use sealift_filter_platform::Config;
-use sealift_testkit::{
-    images,
-    memory::{Memory, Wanted},
-};
 
 struct Deaf;
 

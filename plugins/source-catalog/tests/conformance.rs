@@ -1,9 +1,10 @@
 //! The list of this crate keeps the rules that all lists keep.
 
+use sealift_conformance::Given;
 use sealift_dest_registry as _;
 use sealift_serve::{ServeOptions, Server};
 use sealift_source_catalog as _;
-use sealift_testkit::{conformance::Given, registry::Registry};
+use sealift_testkit::registry::Registry;
 
 const IMAGES: [&str; 5] = ["team/a:v1", "team/a:v2", "team/sub/b:v1", "team/c:v1", "other/d:v1"];
 
@@ -22,7 +23,7 @@ mod our_own_registry {
         at(&server.host()).await.keep((server, directory))
     }
 
-    sealift_testkit::conformance!(list: given().await);
+    sealift_conformance::conformance!(list: given().await);
 }
 
 mod distribution {
@@ -34,5 +35,5 @@ mod distribution {
         Some(at(&registry.host()).await.keep(registry))
     }
 
-    sealift_testkit::conformance!(list: given().await);
+    sealift_conformance::conformance!(list: given().await);
 }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use sealift_conformance::images::image;
 use sealift_core::{
     outlet::{Found, Outlet},
     plugin::{BuildContext, Purpose, StageConfig},
 };
 use sealift_serve::{ServeOptions, Server};
 use sealift_source_catalog::Config;
-use sealift_testkit::{content::Content, images::image};
+use sealift_testkit::content::Content;
 
 /// A registry with these images.
 async fn registry(images: &[(&str, &str)]) -> (Server, tempfile::TempDir) {

@@ -1,11 +1,11 @@
 //! The lists of this crate keep the rules that all lists keep.
 
+use sealift_conformance::Given;
 use sealift_source_files as _;
-use sealift_testkit::conformance::Given;
 
 mod text {
     use super::Given;
-    sealift_testkit::conformance!(
+    sealift_conformance::conformance!(
         list: Given::new("[list]\nuse = \"text\"\nfiles = [\"images.txt\"]\n")
             .file("images.txt", "nginx:1.27\nquay.io/a/b:v1\nnginx:1.26\nghcr.io/c/d\nnginx:1.27\n")
     );
@@ -13,7 +13,7 @@ mod text {
 
 mod kubernetes {
     use super::Given;
-    sealift_testkit::conformance!(
+    sealift_conformance::conformance!(
         list: Given::new("[list]\nuse = \"kubernetes\"\nfiles = [\"manifests\"]\n")
             .file("manifests/a.yaml", "spec:\n  containers:\n    - image: nginx:1.27\n    - image: quay.io/a/b:v1\n")
             .file("manifests/b/b.yaml", "spec: {containers: [{image: ghcr.io/c/d:1}, {image: nginx:1.27}]}\n")
@@ -22,7 +22,7 @@ mod kubernetes {
 
 mod compose {
     use super::Given;
-    sealift_testkit::conformance!(
+    sealift_conformance::conformance!(
         list: Given::new("[list]\nuse = \"compose\"\nfiles = [\"compose.yaml\"]\n")
             .env("TAG", "1.27")
             .file(".env", "OTHER=v1\n")

@@ -11,6 +11,7 @@ mod tools;
 
 use std::{path::Path, sync::Arc};
 
+use sealift_conformance::images::Image;
 use sealift_core::{
     content::{Descriptor, ImageRef},
     error::{Error, Result},
@@ -19,7 +20,6 @@ use sealift_core::{
     stage::{Fetch, List},
 };
 use sealift_oci_layout::{CONTAINERD_NAME, REF_NAME, TARGETS, Writer, WriterOptions};
-use sealift_testkit::images::Image;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -1,8 +1,8 @@
 //! The list and the fetch of this crate keep the rules that all of them keep.
 
+use sealift_conformance::Given;
 use sealift_dest_oci_dir as _;
 use sealift_source_oci_dir as _;
-use sealift_testkit::conformance::Given;
 
 mod fetch {
     use super::Given;
@@ -14,7 +14,7 @@ mod fetch {
         given.filled(push, &["kit/a:v1"]).await.other_end(push)
     }
 
-    sealift_testkit::conformance!(fetch: given().await);
+    sealift_conformance::conformance!(fetch: given().await);
 }
 
 mod list {
@@ -26,5 +26,5 @@ mod list {
         given.filled("[[push]]\nuse = \"oci-dir\"\npath = \"bundle\"\n", &names).await
     }
 
-    sealift_testkit::conformance!(list: given().await);
+    sealift_conformance::conformance!(list: given().await);
 }

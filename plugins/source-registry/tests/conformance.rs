@@ -1,9 +1,10 @@
 //! The list and the fetch of this crate keep the rules that all of them keep.
 
+use sealift_conformance::Given;
 use sealift_dest_registry as _;
 use sealift_serve::{ServeOptions, Server};
 use sealift_source_registry as _;
-use sealift_testkit::{conformance::Given, registry::Registry};
+use sealift_testkit::registry::Registry;
 
 async fn server() -> (Server, tempfile::TempDir) {
     let directory = tempfile::tempdir().expect("there is a place for temporary files");
@@ -23,7 +24,7 @@ mod list {
         given.filled(&push, &["kit/a:v1", "kit/a:v2", "kit/b:v1", "kit/c:v1"]).await.keep(guard)
     }
 
-    sealift_testkit::conformance!(list: given().await);
+    sealift_conformance::conformance!(list: given().await);
 }
 
 fn at(host: &str) -> Given {
@@ -39,7 +40,7 @@ mod our_own_registry {
         at(&guard.0.host()).keep(guard)
     }
 
-    sealift_testkit::conformance!(fetch: given().await);
+    sealift_conformance::conformance!(fetch: given().await);
 }
 
 mod distribution {
@@ -51,5 +52,5 @@ mod distribution {
         Some(super::at(&registry.host()).keep(registry))
     }
 
-    sealift_testkit::conformance!(fetch: given());
+    sealift_conformance::conformance!(fetch: given());
 }

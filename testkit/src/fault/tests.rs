@@ -3,7 +3,9 @@ use std::time::Duration;
 use reqwest::{Client, Response, StatusCode};
 
 use super::{Act, Answer, End, Fault, FaultRegistry, Guard, Weather};
-use crate::{content::Content, images::image};
+use sealift_conformance::images::image;
+
+use crate::content::Content;
 
 const LAYER: usize = 100_000;
 

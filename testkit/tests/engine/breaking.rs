@@ -5,6 +5,10 @@ mod trapped;
 use std::{collections::BTreeSet, future::pending, sync::Arc};
 
 use async_trait::async_trait;
+use sealift_conformance::{
+    images::{artifact, image, index},
+    memory::{Fault, Memory, Op, Wanted},
+};
 use sealift_core::{
     content::{Descriptor, Digest, Repository, well_known},
     error::{Error, ErrorKind, Result, Retry},
@@ -13,10 +17,6 @@ use sealift_core::{
     report::{FailedItem, Failure, Report},
     spec::{Compare, Named, Verify},
     stage::{Fetch, Filter, List, Push, Verdict},
-};
-use sealift_testkit::{
-    images::{artifact, image, index},
-    memory::{Fault, Memory, Op, Wanted},
 };
 
 use self::trapped::{Trap, Trapped};

@@ -2,6 +2,10 @@
 
 use std::sync::Arc;
 
+use sealift_conformance::{
+    images::image,
+    memory::{Fault, Memory, Op, Wanted},
+};
 use sealift_core::{
     async_trait,
     error::{Error, ErrorKind, Result},
@@ -10,10 +14,6 @@ use sealift_core::{
     outlet::Outlet,
     spec::Named,
     stage::{Fetch, Filter, List, ResolveMode},
-};
-use sealift_testkit::{
-    images::image,
-    memory::{Fault, Memory, Op, Wanted},
 };
 
 use super::Bench;

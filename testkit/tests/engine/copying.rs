@@ -6,15 +6,15 @@ use std::{
     time::Duration,
 };
 
+use sealift_conformance::{
+    images::{artifact, image, index},
+    memory::{Fault, Memory, Op, Wanted},
+};
 use sealift_core::{
     content::{Digest, well_known},
     error::{Error, ErrorKind, Retry},
     event::Event,
     job::{Outcome, Skip},
-};
-use sealift_testkit::{
-    images::{artifact, image, index},
-    memory::{Fault, Memory, Op, Wanted},
 };
 use serde_json::json;
 

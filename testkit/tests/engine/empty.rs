@@ -1,6 +1,10 @@
 //! Exit code 0 says that everything asked for is there: what yields nothing is a failure, unless the pipeline says that
 //! it may be.
 
+use sealift_conformance::{
+    images::{image, index},
+    memory::{Memory, Wanted},
+};
 use sealift_core::{
     content::Descriptor,
     error::Result,
@@ -8,10 +12,6 @@ use sealift_core::{
     job::{Listing, Resolved},
     report::{FailedItem, Report},
     stage::{Fetch, Filter, Verdict},
-};
-use sealift_testkit::{
-    images::{image, index},
-    memory::{Memory, Wanted},
 };
 
 use crate::Bench;

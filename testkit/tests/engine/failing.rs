@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use sealift_conformance::{
+    images::image,
+    memory::{Fault, Memory, Op, Wanted},
+};
 use sealift_core::{
     error::{Error, ErrorKind, Retry},
     event::Event,
-};
-use sealift_testkit::{
-    images::image,
-    memory::{Fault, Memory, Op, Wanted},
 };
 
 use crate::Bench;

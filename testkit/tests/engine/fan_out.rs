@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use sealift_core::error::{Error, ErrorKind};
-use sealift_testkit::{
+use sealift_conformance::{
     images::image,
     memory::{Fault, Memory, Op, Wanted},
 };
+use sealift_core::error::{Error, ErrorKind};
 
 use crate::Bench;
 

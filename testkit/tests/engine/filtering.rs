@@ -1,6 +1,10 @@
 //! What filters drop, and what becomes of an index then.
 
 use async_trait::async_trait;
+use sealift_conformance::{
+    images::{Image, image, index},
+    memory::{Memory, Op, Wanted},
+};
 use sealift_core::{
     content::Descriptor,
     error::Result,
@@ -8,10 +12,6 @@ use sealift_core::{
     job::{Listing, Outcome, Resolved, Skip},
     spec::IndexMode,
     stage::{Fetch, Filter, Verdict},
-};
-use sealift_testkit::{
-    images::{Image, image, index},
-    memory::{Memory, Op, Wanted},
 };
 
 use crate::Bench;

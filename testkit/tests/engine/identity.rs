@@ -5,6 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream;
+use sealift_conformance::{
+    images::{artifact, image, index},
+    memory::{Memory, Wanted},
+};
 use sealift_core::{
     blob::Blob,
     content::{Descriptor, Digest, ImageRef, Manifest, Repository, well_known},
@@ -12,10 +16,6 @@ use sealift_core::{
     job::Resolved,
     spec::Named,
     stage::{Fetch, ResolveMode},
-};
-use sealift_testkit::{
-    images::{artifact, image, index},
-    memory::{Memory, Wanted},
 };
 
 use crate::Bench;

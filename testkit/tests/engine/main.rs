@@ -17,6 +17,7 @@ mod verifying;
 
 use std::sync::{Arc, Mutex};
 
+use sealift_conformance::memory::{Memory, Wanted};
 use sealift_core::{
     cache::Cache,
     counters::Counters,
@@ -26,7 +27,6 @@ use sealift_core::{
     spec::{Named, OpenPipeline, RunOptions},
     stage::{Fetch, Filter, List, Push},
 };
-use sealift_testkit::memory::{Memory, Wanted};
 
 /// A pipeline over registries in memory, and everything that it told.
 struct Bench {

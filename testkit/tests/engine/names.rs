@@ -3,6 +3,10 @@
 use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
+use sealift_conformance::{
+    images::image,
+    memory::{Memory, Op, Wanted},
+};
 use sealift_core::{
     content::{Descriptor, ImageRef, Manifest, Repository},
     error::Result,
@@ -10,10 +14,6 @@ use sealift_core::{
     report::Report,
     spec::{Named, Overlaps},
     stage::{Push, StoreId, UploadStart},
-};
-use sealift_testkit::{
-    images::image,
-    memory::{Memory, Op, Wanted},
 };
 
 use crate::Bench;

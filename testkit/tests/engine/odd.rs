@@ -1,10 +1,10 @@
 //! Images of odd shapes: indexes in indexes, layers many times over, tags that move.
 
-use sealift_core::content::{MediaType, well_known};
-use sealift_testkit::{
+use sealift_conformance::{
     images::{Image, artifact, image, index, with_blob_entry},
     memory::{Fault, Memory, Op, Wanted},
 };
+use sealift_core::content::{MediaType, well_known};
 
 use crate::Bench;
 

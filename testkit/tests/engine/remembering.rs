@@ -1,11 +1,11 @@
 //! What one run notes and another one uses; and that a wrong note costs a request and nothing else.
 
-use sealift_core::{cache::Namespace, report::Report, spec::IndexMode};
-use sealift_testkit::{
-    book::Book,
+use sealift_conformance::{
     images::image,
     memory::{Memory, Op, Wanted},
 };
+use sealift_core::{cache::Namespace, report::Report, spec::IndexMode};
+use sealift_testkit::book::Book;
 
 use crate::{
     Bench,
@@ -64,7 +64,7 @@ async fn a_tag_that_moved_is_copied_whatever_is_noted() {
     let (book, from, to) = (Book::new(), Memory::new("from.io"), Memory::new("to.io"));
     from.add("app:v1", &two_platforms());
     filtered(&book, &from, &to, IndexMode::Rewrite).await;
-    let new = sealift_testkit::images::index(&[
+    let new = sealift_conformance::images::index(&[
         ("linux/amd64", &image("linux/amd64", &["base", "newer"])),
         ("linux/arm64", &image("linux/arm64", &["base", "newer"])),
     ]);

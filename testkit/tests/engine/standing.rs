@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use sealift_conformance::{
+    images::{Image, artifact, image, index},
+    memory::{Fault, Memory, Op, Wanted},
+};
 use sealift_core::{
     content::{Digest, Manifest, Tag, well_known},
     error::{Error, ErrorKind},
@@ -10,11 +14,7 @@ use sealift_core::{
     report::Report,
     spec::Compare,
 };
-use sealift_testkit::{
-    book::Book,
-    images::{Image, artifact, image, index},
-    memory::{Fault, Memory, Op, Wanted},
-};
+use sealift_testkit::book::Book;
 use serde_json::json;
 
 use crate::Bench;

@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sealift_core::spec::OpenPipeline;
-use sealift_testkit::{
+use sealift_conformance::{
     images::image,
     memory::{Fault, Memory, Op, Wanted},
 };
+use sealift_core::spec::OpenPipeline;
 
 use crate::Bench;
 

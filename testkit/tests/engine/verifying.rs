@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use sealift_core::{report::Report, spec::Verify};
-use sealift_testkit::{
+use sealift_conformance::{
     images::{Image, image},
     memory::{Fault, Memory, Op, Wanted},
 };
+use sealift_core::{report::Report, spec::Verify};
 
 use crate::Bench;
 

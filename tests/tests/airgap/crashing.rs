@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use sealift_conformance::images::image;
 use sealift_oci_layout::{Layout, REF_NAME};
 use sealift_testkit::{
     content::Content,
-    images::image,
     program::skopeo_ok,
     proxy::{Network, Proxy},
     registry::Registry,

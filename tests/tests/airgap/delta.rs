@@ -1,8 +1,9 @@
 //! What the other side has stays at home, and what is missing is named.
 
+use sealift_conformance::images::image;
 use sealift_core::content::Digest;
 use sealift_serve::access::RequestKind;
-use sealift_testkit::{content::Content, images::image, registry::Registry};
+use sealift_testkit::{content::Content, registry::Registry};
 
 use crate::{app, carry, folder, shop, sites};
 

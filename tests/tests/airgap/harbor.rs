@@ -1,10 +1,10 @@
 //! Loading into Harbor, as far as a double in front of a real registry plays it.
 
+use sealift_conformance::images::{Image, artifact, image};
 use sealift_core::content::{Descriptor, MediaType, Tag, well_known};
 use sealift_testkit::{
     content::Content,
     harbor::{ADMIN, Account, Harbor, Right},
-    images::{Image, artifact, image},
     registry::Registry,
 };
 

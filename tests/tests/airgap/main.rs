@@ -16,14 +16,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use sealift_conformance::images::{Image, image, index};
 use sealift_core::content::Digest;
 use sealift_e2e::program::Folder;
 use sealift_oci_layout::{Layout, entry_name};
-use sealift_testkit::{
-    content::Content,
-    images::{Image, image, index},
-    registry::Registry,
-};
+use sealift_testkit::{content::Content, registry::Registry};
 
 fn folder() -> Folder {
     Folder::new(env!("CARGO_BIN_EXE_sealift-under-test"))

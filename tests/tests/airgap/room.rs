@@ -2,9 +2,10 @@
 
 use std::process::Command;
 
+use sealift_conformance::images::image;
 use sealift_e2e::program::{Folder, Ran};
 use sealift_serve::access::RequestKind;
-use sealift_testkit::{content::Content, images::image, registry::Registry};
+use sealift_testkit::{content::Content, registry::Registry};
 
 use crate::{folder, judged};
 

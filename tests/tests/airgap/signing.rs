@@ -1,12 +1,9 @@
 //! Signatures and SBOMs travel, also where a registry knows nothing of referrers.
 
+use sealift_conformance::images::{Image, artifact, index};
 use sealift_core::content::{Manifest, Tag, well_known};
 use sealift_serve::{ServeOptions, Server, access::RequestKind};
-use sealift_testkit::{
-    content::Content,
-    images::{Image, artifact, index},
-    registry::Registry,
-};
+use sealift_testkit::{content::Content, registry::Registry};
 use serde_json::json;
 
 use crate::{app, folder, sites};

@@ -1,8 +1,9 @@
 //! The verbs that copy.
 
+use sealift_conformance::images::Image;
 use sealift_core::content::Digest;
 use sealift_e2e::program::{Folder, Ran};
-use sealift_testkit::{content::Content, images::Image};
+use sealift_testkit::content::Content;
 
 use crate::{Site, app, blob, folder, layer, sbom};
 

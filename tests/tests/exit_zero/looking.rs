@@ -1,10 +1,8 @@
 //! The verbs that only look.
 
+use sealift_conformance::images::Image;
 use sealift_e2e::program::Folder;
-use sealift_testkit::{
-    fault::{Act, Answer, Fault, FaultRegistry},
-    images::Image,
-};
+use sealift_testkit::fault::{Act, Answer, Fault, FaultRegistry};
 
 use crate::{Site, app, blob, folder, layer};
 

@@ -8,13 +8,11 @@ mod looking;
 
 use std::path::PathBuf;
 
+use sealift_conformance::images::{Image, artifact, image, index};
 use sealift_core::content::{Descriptor, Digest, Manifest, well_known};
 use sealift_e2e::program::Folder;
 use sealift_serve::{ServeOptions, Server};
-use sealift_testkit::{
-    content::Content,
-    images::{Image, artifact, image, index},
-};
+use sealift_testkit::content::Content;
 use serde_json::json;
 use tempfile::TempDir;
 

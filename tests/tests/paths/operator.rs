@@ -1,8 +1,8 @@
 //! The operator who has files of image-syncer.
 
+use sealift_conformance::images::{Image, image, index};
 use sealift_testkit::{
     content::Content,
-    images::{Image, image, index},
     registry::{self, Registry},
 };
 use serde_json::{Value, json};

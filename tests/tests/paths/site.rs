@@ -1,10 +1,7 @@
 //! The engineer of a site without a network: stage outside, verify and load inside.
 
-use sealift_testkit::{
-    content::Content,
-    images::{image, index},
-    registry::Registry,
-};
+use sealift_conformance::images::{image, index};
+use sealift_testkit::{content::Content, registry::Registry};
 
 use crate::{assert_said, folder};
 

@@ -5,11 +5,9 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use sealift_conformance::images::image;
 use sealift_e2e::{clock, program::Ran};
-use sealift_testkit::{
-    fault::{Act, Answer, Exchange, Fault},
-    images::image,
-};
+use sealift_testkit::fault::{Act, Answer, Exchange, Fault};
 
 use crate::{network::old_token, scene::Scene};
 

@@ -1,10 +1,8 @@
 //! Group B: data that is not what it should be.
 
+use sealift_conformance::images::{Image, artifact, image};
 use sealift_core::content::{Digest, Manifest, well_known};
-use sealift_testkit::{
-    fault::{Act, Answer, Fault, FaultRegistry},
-    images::{Image, artifact, image},
-};
+use sealift_testkit::fault::{Act, Answer, Fault, FaultRegistry};
 use serde_json::{Value, json};
 
 use crate::scene::{Scene, report};
@@ -90,7 +88,7 @@ async fn case_34_a_byte_that_was_flipped_once_is_read_again() {
 async fn case_34_a_child_with_a_flipped_byte_is_not_its_digest() {
     let mut scene = Scene::new().await;
     let (amd, arm) = (image("linux/amd64", &["amd"]), image("linux/arm64", &["arm"]));
-    let app = sealift_testkit::images::index(&[("linux/amd64", &amd), ("linux/arm64", &arm)]);
+    let app = sealift_conformance::images::index(&[("linux/amd64", &amd), ("linux/arm64", &arm)]);
     scene.wants("shop/app", "v1", &app).await;
     let child = format!("/shop/app/manifests/{}", arm.manifest.digest());
     scene.from.will(Fault::on("GET", &child).act(Act::Flip { at: 30 }));
@@ -137,7 +135,7 @@ async fn case_35_sizes_that_are_wrong_or_no_sizes_are_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn case_35_a_child_of_another_size_than_its_index_says_is_told() {
     let (amd, arm) = (image("linux/amd64", &["amd"]), image("linux/arm64", &["arm"]));
-    let app = sealift_testkit::images::index(&[("linux/amd64", &amd), ("linux/arm64", &arm)]);
+    let app = sealift_conformance::images::index(&[("linux/amd64", &amd), ("linux/arm64", &arm)]);
     let real = arm.manifest.bytes().len() as u64;
     for size in [0, 1, real - 1, real + 1, 1 << 62] {
         let mut scene = Scene::new().await;

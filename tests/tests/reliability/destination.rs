@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeSet, process::Command, sync::Arc};
 
+use sealift_conformance::images::{Image, image};
 use sealift_e2e::program::Ran;
 use sealift_testkit::{
     content::Content,
     fault::{Act, Answer, Exchange, Fault, FaultRegistry, Journal},
-    images::{Image, image},
     program::find,
     registry::Registry,
 };

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use sealift_conformance::images::image;
 use sealift_core::{
     engine::{self, CancelHandle},
     event::{Event, EventListener},
@@ -20,7 +21,6 @@ use sealift_plugins as _;
 use sealift_testkit::{
     content::Content,
     fault::{Act, Answer, End, Fault, FaultRegistry},
-    images::image,
 };
 
 use crate::{

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use sealift_conformance::images::image;
 use sealift_e2e::program::Ran;
 use sealift_testkit::{
     content::Content,
     fault::{Act, Answer, End, Exchange, Fault, FaultRegistry, Weather},
-    images::image,
     registry::Registry,
 };
 

@@ -5,13 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use sealift_conformance::images::Image;
 use sealift_core::content::Digest;
 use sealift_e2e::program::{Folder, Ran};
 use sealift_testkit::{
     canary::Canaries,
     content::Content,
     fault::{FaultRegistry, Guard},
-    images::Image,
 };
 use serde_json::Value;
 

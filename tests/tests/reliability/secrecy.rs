@@ -1,9 +1,9 @@
 //! Group D: that nothing secret comes out, whatever fails and however much is logged.
 
+use sealift_conformance::images::image;
 use sealift_testkit::{
     canary::Canaries,
     fault::{Act, Answer, Fault, FaultRegistry},
-    images::image,
 };
 
 use crate::scene::Scene;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use sealift_conformance::images::{Image, image};
 use sealift_testkit::{
     content::Content,
     fault::{Act, Answer, End, Exchange, Fault, FaultRegistry},
-    images::{Image, image},
 };
 use serde_json::{Value, json};
 

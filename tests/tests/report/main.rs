@@ -5,10 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use sealift_conformance::images::image;
 use sealift_e2e::program::{Folder, Ran, signal, until_said};
 use sealift_testkit::{
     content::Content,
-    images::image,
     proxy::{Network, Proxy},
     registry::Registry,
 };

@@ -1,7 +1,7 @@
 //! What `sealift convert` writes plans what `sealift sync` plans with the same files.
 
+use sealift_conformance::images::image;
 use sealift_e2e::program::Folder;
-use sealift_testkit::images::image;
 
 use crate::{Sites, folder};
 

@@ -1,9 +1,9 @@
 //! What a run costs, counted in the registries' own access logs.
 
 use futures::{StreamExt, stream};
+use sealift_conformance::images::image;
 use sealift_serve::access::RequestKind;
 use sealift_testkit::content::Content;
-use sealift_testkit::images::image;
 
 use crate::{Sites, folder, open_sites};
 

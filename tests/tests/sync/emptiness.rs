@@ -1,11 +1,9 @@
 //! Exit code 0 says that everything asked for is there, so what yields nothing is a failure, whatever the verb.
 
+use sealift_conformance::images::{image, index};
 use sealift_core::content::Digest;
 use sealift_e2e::program::Folder;
-use sealift_testkit::{
-    content::Content,
-    images::{image, index},
-};
+use sealift_testkit::content::Content;
 
 use crate::{folder, open_sites};
 

@@ -1,8 +1,8 @@
 //! What fails says so, once, and everything else goes on.
 
+use sealift_conformance::images::image;
 use sealift_serve::access::RequestKind;
 use sealift_testkit::content::Content;
-use sealift_testkit::images::image;
 
 use crate::{Sites, folder, open_sites};
 

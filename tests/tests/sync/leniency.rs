@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use sealift_conformance::images::{Image, image, index};
 use sealift_core::content::Digest;
 use sealift_e2e::program::Folder;
 use sealift_testkit::{
     content::Content,
     fault::{Act, Fault, FaultRegistry, Journal},
-    images::{Image, image, index},
     registry::Registry,
 };
 

@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use sealift_conformance::images::{Image, artifact, image, index};
 use sealift_core::content::well_known;
 use sealift_testkit::content::Content;
-use sealift_testkit::{
-    images::{Image, artifact, image, index},
-    program,
-};
+use sealift_testkit::program;
 
 use crate::{Sites, folder, open_sites};
 

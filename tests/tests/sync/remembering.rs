@@ -1,10 +1,8 @@
 //! What the next run is spared.
 
+use sealift_conformance::images::{image, index};
 use sealift_serve::access::RequestKind;
-use sealift_testkit::{
-    content::Content,
-    images::{image, index},
-};
+use sealift_testkit::content::Content;
 
 use crate::{folder, open_sites};
 

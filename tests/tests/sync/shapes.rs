@@ -5,13 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sealift_conformance::images::{Image, image, index};
 use sealift_core::content::Digest;
 use sealift_serve::access::{RequestKind, Requests};
-use sealift_testkit::{
-    content::Content,
-    images::{Image, image, index},
-    registry::Registry,
-};
+use sealift_testkit::{content::Content, registry::Registry};
 
 use crate::folder;
 

@@ -2,13 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use sealift_conformance::images::image;
 use sealift_e2e::program::{Ran, signal, until_said};
 use sealift_serve::access::RequestKind;
 use sealift_testkit::content::Content;
-use sealift_testkit::{
-    images::image,
-    proxy::{Network, Proxy},
-};
+use sealift_testkit::proxy::{Network, Proxy};
 
 use crate::{folder, open_sites};
 

@@ -4,11 +4,8 @@ use my_plugin as _;
 
 use std::{fs, path::Path};
 
+use sealift_conformance::{Given, images::Image, samples};
 use sealift_core::content::Digest;
-use sealift_testkit::{
-    conformance::{Given, samples},
-    images::Image,
-};
 
 fn given() -> Given {
     let stage = "[fetch]\nuse = \"my-plugin\"\npath = \"store\"\n";
@@ -51,4 +48,4 @@ fn point(names: &Path, version: &str, image: &Image) {
     fs::write(names.join(format!("@{}", version.replace(':', "@"))), note).unwrap();
 }
 
-sealift_testkit::conformance!(fetch: given());
+sealift_conformance::conformance!(fetch: given());

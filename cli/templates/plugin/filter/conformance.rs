@@ -2,8 +2,8 @@
 
 use my_plugin as _;
 
-use sealift_testkit::conformance::Given;
+use sealift_conformance::Given;
 
-sealift_testkit::conformance!(
+sealift_conformance::conformance!(
     filter: Given::new("[[filter]]\nuse = \"my-plugin\"\nkeep = [\"-alpine\"]\n")
 );

@@ -2,9 +2,9 @@
 
 use my_plugin as _;
 
-use sealift_testkit::conformance::Given;
+use sealift_conformance::Given;
 
-sealift_testkit::conformance!(
+sealift_conformance::conformance!(
     list: Given::new(
         "[list]\nuse = \"my-plugin\"\nimages = [\"a.io/a:v1\", \"a.io/b:v1\", \"a.io/c:v1\", \"a.io/a:v2\"]\n"
     )

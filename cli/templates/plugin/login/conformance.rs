@@ -2,8 +2,8 @@
 
 use my_plugin as _;
 
-use sealift_testkit::conformance::Given;
+use sealift_conformance::Given;
 
 const LOGIN: &str = "[[login]]\nuse = \"my-plugin\"\nhosts = [\"*.acme.example\"]\nfile = \"token\"\n";
 
-sealift_testkit::conformance!(login: Given::new(LOGIN).file("token", "s3cret\n"));
+sealift_conformance::conformance!(login: Given::new(LOGIN).file("token", "s3cret\n"));

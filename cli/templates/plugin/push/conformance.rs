@@ -3,8 +3,8 @@
 
 use my_plugin as _;
 
-use sealift_testkit::conformance::Given;
+use sealift_conformance::Given;
 
-sealift_testkit::conformance!(
+sealift_conformance::conformance!(
     push: Given::new("[[push]]\nuse = \"my-plugin\"\npath = \"store\"\n")
 );

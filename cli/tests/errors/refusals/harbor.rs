@@ -1,10 +1,10 @@
 //! What Harbor refuses, asked as a Harbor and as any registry.
 
+use sealift_conformance::images::image;
 use sealift_testkit::{
     content::Content,
     fault::FaultRegistry,
     harbor::{ADMIN, Account, Harbor, Right},
-    images::image,
 };
 
 use crate::case;

@@ -1,10 +1,10 @@
 //! A source and a destination that misbehave, and what the program says of them.
 
 use futures::future::join_all;
+use sealift_conformance::images::image;
 use sealift_testkit::{
     content::Content,
     fault::{Act, Answer, Fault, FaultRegistry},
-    images::image,
 };
 
 use crate::case;

@@ -1,14 +1,12 @@
 //! One pipeline that runs more than once.
 
+use sealift_conformance::images::image;
 use sealift_core::{
     engine::{self, CancelHandle},
     report::Report,
     spec::Pipeline,
 };
-use sealift_testkit::{
-    harbor::{Account, Harbor, Right},
-    images::image,
-};
+use sealift_testkit::harbor::{Account, Harbor, Right};
 
 use crate::{Bench, first, silent};
 

@@ -8,11 +8,8 @@ use std::{
     time::Duration,
 };
 
-use sealift_testkit::{
-    harbor::{Account, Harbor, Policy, Right},
-    images::image,
-    memory::Op,
-};
+use sealift_conformance::{images::image, memory::Op};
+use sealift_testkit::harbor::{Account, Harbor, Policy, Right};
 
 use crate::{Bench, told};
 

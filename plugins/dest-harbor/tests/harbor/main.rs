@@ -28,6 +28,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use sealift_conformance::{
+    images::Image,
+    memory::{Memory, Wanted},
+};
 use sealift_core::{
     cache::Cache,
     engine::{self, CancelHandle},
@@ -41,11 +45,7 @@ use sealift_core::{
 };
 use sealift_dest_harbor as _;
 use sealift_serve::access::{AccessRecord, RequestKind, Requests};
-use sealift_testkit::{
-    harbor::{ADMIN, Harbor},
-    images::Image,
-    memory::{Memory, Wanted},
-};
+use sealift_testkit::harbor::{ADMIN, Harbor};
 
 /// Stands in a pipeline for the source, which each test puts there itself.
 #[derive(Deserialize, JsonSchema)]

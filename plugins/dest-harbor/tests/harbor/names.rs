@@ -1,7 +1,8 @@
 //! Names below a prefix.
 
+use sealift_conformance::images::image;
 use sealift_core::content::Digest;
-use sealift_testkit::{harbor::Harbor, images::image};
+use sealift_testkit::harbor::Harbor;
 
 use crate::Bench;
 

@@ -1,10 +1,8 @@
 //! The order in which Harbor must be written to, read from its journal.
 
+use sealift_conformance::images::{Image, image, index};
 use sealift_serve::access::RequestKind;
-use sealift_testkit::{
-    harbor::Harbor,
-    images::{Image, image, index},
-};
+use sealift_testkit::harbor::Harbor;
 
 use crate::{Bench, positions};
 

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use sealift_testkit::{
-    harbor::{Account, Harbor, Right},
-    images::image,
-};
+use sealift_conformance::images::image;
+use sealift_testkit::harbor::{Account, Harbor, Right};
 
 use crate::{Bench, api, first, told};
 

@@ -1,10 +1,8 @@
 //! What Harbor refuses: said in a sentence with a remedy, once, and before bytes are sent where that can be known.
 
+use sealift_conformance::images::{Image, image};
 use sealift_serve::access::RequestKind;
-use sealift_testkit::{
-    harbor::{Account, Harbor, Right},
-    images::{Image, image},
-};
+use sealift_testkit::harbor::{Account, Harbor, Right};
 
 use crate::{Bench, api, first, told};
 

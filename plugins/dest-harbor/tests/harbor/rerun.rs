@@ -1,11 +1,9 @@
 //! What it costs to look again.
 
+use sealift_conformance::images::{Image, artifact, image, index};
 use sealift_core::content::well_known;
 use sealift_serve::access::RequestKind;
-use sealift_testkit::{
-    harbor::Harbor,
-    images::{Image, artifact, image, index},
-};
+use sealift_testkit::harbor::Harbor;
 use serde_json::json;
 
 use crate::{Bench, api};

@@ -5,11 +5,8 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use sealift_testkit::{
-    harbor::{Account, Harbor, Right},
-    images::image,
-    memory::Op,
-};
+use sealift_conformance::{images::image, memory::Op};
+use sealift_testkit::harbor::{Account, Harbor, Right};
 
 use crate::{Bench, first, told};
 

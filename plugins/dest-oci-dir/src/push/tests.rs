@@ -1,5 +1,9 @@
 use std::{path::Path, sync::Arc};
 
+use sealift_conformance::{
+    images::{artifact, image, index},
+    memory::{Memory, Op, Wanted},
+};
 use sealift_core::{
     cache::Cache,
     content::well_known,
@@ -13,10 +17,6 @@ use sealift_core::{
     stage::{Fetch, List},
 };
 use sealift_oci_layout::{CONTAINERD_NAME, REF_NAME, Receipt, RefStyle, SOURCE, TARGETS};
-use sealift_testkit::{
-    images::{artifact, image, index},
-    memory::{Memory, Op, Wanted},
-};
 use tempfile::TempDir;
 
 use super::*;

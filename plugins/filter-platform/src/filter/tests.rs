@@ -1,13 +1,13 @@
 use std::sync::Arc;
 
+use sealift_conformance::{
+    images::{self, Image},
+    memory::Memory,
+};
 use sealift_core::{
     content::{Digest, MediaType},
     plugin::{BuildContext, Purpose, StageConfig},
     stage::ResolveMode,
-};
-use sealift_testkit::{
-    images::{self, Image},
-    memory::Memory,
 };
 
 use super::*;

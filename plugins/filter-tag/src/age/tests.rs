@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use jiff::ToSpan;
+use sealift_conformance::{images::artifact, memory::Memory};
 use sealift_core::{content::well_known, plugin::Purpose};
-use sealift_testkit::{images::artifact, memory::Memory};
 use serde_json::json;
 
 use super::*;

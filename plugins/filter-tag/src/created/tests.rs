@@ -1,8 +1,8 @@
-use sealift_core::content::MediaType;
-use sealift_testkit::{
+use sealift_conformance::{
     images::{Image, artifact, index},
     memory::{Memory, Op},
 };
+use sealift_core::content::MediaType;
 use serde_json::json;
 
 use super::*;

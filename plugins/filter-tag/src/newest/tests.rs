@@ -1,14 +1,14 @@
 use std::sync::Arc;
 
+use sealift_conformance::{
+    images::artifact,
+    memory::{Fault, Memory, Op},
+};
 use sealift_core::{
     content::{Digest, Reference as ImageVersion, well_known},
     error::{Error, ErrorKind},
     job::Candidate,
     plugin::Purpose,
-};
-use sealift_testkit::{
-    images::artifact,
-    memory::{Fault, Memory, Op},
 };
 use serde_json::json;
 

@@ -1,6 +1,7 @@
 //! The client without a pipeline.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use sealift_conformance::images::image;
 use sealift_core::{
     blob::Blob,
     content::{Descriptor, ImageRef, Repository, well_known},
@@ -8,7 +9,7 @@ use sealift_core::{
     login::{Login, LoginProvider},
     secret::Secret,
 };
-use sealift_testkit::{images::image, registry::Registry as TestRegistry};
+use sealift_testkit::registry::Registry as TestRegistry;
 
 use super::{double::*, setting::*};
 use crate::{Client, HostConfig, RetryPolicy};

@@ -2,16 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use sealift_conformance::images::{Image, artifact, image};
 use sealift_core::{
     content::{Descriptor, Digest, Repository},
     error::{ErrorKind, Retry},
     stage::{Fetch, Push, ResolveMode, UploadStart},
 };
 use sealift_serve::access::RequestKind;
-use sealift_testkit::{
-    harbor::{ADMIN, Account, Gc, Harbor, Policy, Right},
-    images::{Image, artifact, image},
-};
+use sealift_testkit::harbor::{ADMIN, Account, Gc, Harbor, Policy, Right};
 
 use super::setting::*;
 use crate::error::Reason;

@@ -118,7 +118,7 @@ async fn a_destination_that_head_does_not_tell_about_is_not_taken_for_empty() {
 #[tokio::test]
 async fn bytes_that_are_not_what_was_asked_for_are_refused() {
     let double = Double::start(|_| index()).await;
-    let wanted = sealift_testkit::images::image("linux/amd64", &["a"]).manifest;
+    let wanted = sealift_conformance::images::image("linux/amd64", &["a"]).manifest;
     let error =
         fetch_of(&client()).manifest(&repository(&double.host(), "a/b"), &wanted.descriptor()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);

@@ -138,7 +138,7 @@ async fn an_immutable_tag_that_is_what_we_write_is_no_failure() {
         }
     })
     .await;
-    let other = sealift_testkit::images::image("linux/amd64", &["a"]).manifest;
+    let other = sealift_conformance::images::image("linux/amd64", &["a"]).manifest;
     let error = push_of(&client()).tag(&image_at(&double.host(), "a/b:v1"), &other).await.unwrap_err();
     assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Conflict, false), "{error}");
 }

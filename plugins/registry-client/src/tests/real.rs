@@ -1,16 +1,14 @@
 //! Against a real `docker-registry`.
 
 use bytes::Bytes;
+use sealift_conformance::images::{image, index};
 use sealift_core::{
     content::{Descriptor, Tag, well_known},
     error::ErrorKind,
     stage::{Fetch, Push, RepositoryTags, ResolveMode, UploadStart},
 };
 use sealift_serve::access::RequestKind;
-use sealift_testkit::{
-    images::{image, index},
-    registry::Registry,
-};
+use sealift_testkit::registry::Registry;
 
 use super::setting::*;
 

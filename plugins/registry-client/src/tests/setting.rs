@@ -3,6 +3,7 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use sealift_conformance::images::Image;
 use sealift_core::{
     blob::Blob,
     cache::Cache,
@@ -10,7 +11,6 @@ use sealift_core::{
     plugin::{BuildContext, Purpose},
     stage::{Fetch, Push, UploadStart},
 };
-use sealift_testkit::images::Image;
 
 use crate::{
     client::Client,

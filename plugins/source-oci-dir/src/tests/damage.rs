@@ -1,11 +1,11 @@
 //! Layouts that lost something on their way.
 
+use sealift_conformance::images::image;
 use sealift_core::{
     content::{Digest, Manifest, Reference},
     error::{ErrorKind, Retry},
     stage::ResolveMode,
 };
-use sealift_testkit::images::image;
 use serde_json::json;
 
 use super::*;
@@ -108,7 +108,7 @@ async fn links_out_of_the_layout_are_not_followed() {
 async fn what_is_not_listed_but_there_can_be_had_by_digest() {
     let mut made = Made::new().await;
     let (child, other) = (image("linux/arm64", &["1"]), image("linux/amd64", &["2"]));
-    let all = sealift_testkit::images::index(&[("linux/arm64", &child), ("linux/amd64", &other)]);
+    let all = sealift_conformance::images::index(&[("linux/arm64", &child), ("linux/amd64", &other)]);
     made.ours(&all, "q.io/a:v1", "").await;
     let (_, fetch) = stages(json!({}), &made.path()).unwrap();
     let repository: sealift_core::content::Repository = "q.io/a".parse().unwrap();

@@ -1,11 +1,11 @@
 //! Layouts that left out what the other side has.
 
-use sealift_core::{content::Digest, error::ErrorKind};
-use sealift_oci_layout::{Baseline, Receipt, ReceiptBuilder};
-use sealift_testkit::{
+use sealift_conformance::{
     images::image,
     memory::{Memory, Op},
 };
+use sealift_core::{content::Digest, error::ErrorKind};
+use sealift_oci_layout::{Baseline, Receipt, ReceiptBuilder};
 use serde_json::json;
 
 use super::{engine::load, *};

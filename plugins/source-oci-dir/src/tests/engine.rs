@@ -1,5 +1,9 @@
 //! Whole runs: from a layout into a registry in memory.
 
+use sealift_conformance::{
+    images::{artifact, image, index},
+    memory::Memory,
+};
 use sealift_core::{
     cache::Cache,
     content::well_known,
@@ -9,10 +13,6 @@ use sealift_core::{
     report::Report,
     spec::{Named, OpenPipeline, RunOptions},
     stage::Push,
-};
-use sealift_testkit::{
-    images::{artifact, image, index},
-    memory::Memory,
 };
 use serde_json::json;
 

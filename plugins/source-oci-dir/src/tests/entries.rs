@@ -1,7 +1,7 @@
 //! Damaged entries of `index.json`, and one that lists nothing.
 
+use sealift_conformance::{images::image, memory::Memory};
 use sealift_core::{error::ErrorKind, report::FailedItem};
-use sealift_testkit::{images::image, memory::Memory};
 use serde_json::json;
 
 use super::{engine::load, *};

@@ -1,7 +1,7 @@
 //! What is listed, and where it goes.
 
+use sealift_conformance::images::{artifact, image, index};
 use sealift_core::{content::well_known, error::ErrorKind};
-use sealift_testkit::images::{artifact, image, index};
 use serde_json::json;
 
 use super::*;

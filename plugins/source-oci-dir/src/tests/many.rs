@@ -1,7 +1,7 @@
 //! A layout with as many images as a large site has.
 
+use sealift_conformance::images::image;
 use sealift_core::content::{Descriptor, well_known};
-use sealift_testkit::images::image;
 use serde_json::json;
 
 use super::*;

@@ -1,10 +1,10 @@
 //! Tags that are about an image (cosign's `sha256-….sig`, `.att`, `.sbom`) go where the image goes.
 
-use sealift_core::content::well_known;
-use sealift_testkit::{
+use sealift_conformance::{
     images::{Image, artifact, image, index},
     memory::Memory,
 };
+use sealift_core::content::well_known;
 use serde_json::json;
 
 use super::{engine::load, *};

@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-use sealift_testkit::{images::image, memory::Memory, program};
+use sealift_conformance::{images::image, memory::Memory};
+use sealift_testkit::program;
 use serde_json::json;
 
 use super::{engine::load, *};
@@ -39,7 +40,7 @@ async fn what_umoci_wrote_can_be_loaded() {
 #[tokio::test]
 async fn what_skopeo_wrote_can_be_loaded() {
     let mut made = Made::new().await;
-    let one = sealift_testkit::images::index(&[("linux/amd64", &image("linux/amd64", &["1"]))]);
+    let one = sealift_conformance::images::index(&[("linux/amd64", &image("linux/amd64", &["1"]))]);
     made.entry(&one, &[(REF_NAME, "v1")]).await;
     let from = format!("oci:{}:v1", made.path().display());
     let dir = tempfile::tempdir().unwrap();

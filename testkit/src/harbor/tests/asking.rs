@@ -11,10 +11,8 @@ use hyper_util::{
 };
 use serde_json::Value;
 
-use crate::{
-    harbor::{ADMIN, Harbor},
-    images::Image,
-};
+use crate::harbor::{ADMIN, Harbor};
+use sealift_conformance::images::Image;
 
 /// An answer, with its body read.
 #[derive(Debug)]

@@ -7,10 +7,8 @@ use sealift_serve::access::RequestKind;
 use serde_json::json;
 
 use super::asking::Asker;
-use crate::{
-    harbor::{Account, Harbor, Right},
-    images::{artifact, image, index},
-};
+use crate::harbor::{Account, Harbor, Right};
+use sealift_conformance::images::{artifact, image, index};
 
 #[tokio::test]
 async fn what_is_pushed_stands_in_the_registry_behind_and_in_the_list() {

@@ -2,10 +2,8 @@ use axum::http::StatusCode;
 use sealift_core::content::MediaType;
 
 use super::asking::Asker;
-use crate::{
-    harbor::{Gc, Harbor, Policy},
-    images::{artifact, image, index},
-};
+use crate::harbor::{Gc, Harbor, Policy};
+use sealift_conformance::images::{artifact, image, index};
 
 fn refusal(status: u16, code: &str, words: &str) -> (u16, String, String) {
     (status, code.to_owned(), words.to_owned())

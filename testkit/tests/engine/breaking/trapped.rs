@@ -6,6 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use sealift_conformance::memory::Memory;
 use sealift_core::{
     blob::Blob,
     content::{Descriptor, Digest, ImageRef, Manifest, Reference, Repository, Tag},
@@ -13,7 +14,6 @@ use sealift_core::{
     job::{Job, Resolved},
     stage::{Fetch, Lost, Push, RepositoryTags, ResolveMode, RunEnd, StoreId, Upload, UploadStart},
 };
-use sealift_testkit::memory::Memory;
 
 use super::How;
 

@@ -15,8 +15,12 @@ pub(super) enum Crates {
 }
 
 /// Sealift's crates that a new one depends on, with their folders.
-const FOLDERS: [(&str, &str); 4] =
-    [("sealift-core", "core"), ("sealift-cli", "cli"), ("sealift-plugins", "plugins"), ("sealift-testkit", "testkit")];
+const FOLDERS: [(&str, &str); 4] = [
+    ("sealift-core", "core"),
+    ("sealift-cli", "cli"),
+    ("sealift-plugins", "plugins"),
+    ("sealift-conformance", "conformance"),
+];
 
 impl Crates {
     pub(super) fn published() -> Self {

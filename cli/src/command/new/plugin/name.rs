@@ -67,7 +67,7 @@ const TAKEN_BY_RUST: [&str; 48] = [
 
 /// The crates that a new one depends on.
 const TAKEN_BY_DEPENDENCIES: [&str; 7] =
-    ["sealift-core", "sealift-cli", "sealift-plugins", "sealift-testkit", "futures", "tempfile", "tokio"];
+    ["sealift-core", "sealift-cli", "sealift-plugins", "sealift-conformance", "futures", "tempfile", "tokio"];
 
 /// Folders that cargo makes or looks into.
 const TAKEN_BY_CARGO: [&str; 5] = ["build", "deps", "examples", "incremental", "target"];

@@ -84,7 +84,7 @@ fn filled(text: &str, role: Role, name: &PluginName, crates: &Crates, tests_need
         .replace("{{rust_version}}", env!("CARGO_PKG_RUST_VERSION"))
         .replace("my_plugin", &name.in_code())
         .replace("my-plugin", name.as_str());
-    for needed in ["sealift-core", "sealift-cli", "sealift-plugins", "sealift-testkit"] {
+    for needed in ["sealift-core", "sealift-cli", "sealift-plugins", "sealift-conformance"] {
         text = text.replace(&format!("{{{{{needed}}}}}"), &crates.dependency(needed));
     }
     text

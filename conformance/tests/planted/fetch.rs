@@ -1,6 +1,7 @@
 //! Fetches that break one rule.
 
 use schemars::JsonSchema;
+use sealift_conformance::{Given, fetch::RULES, memory::Memory, samples};
 use sealift_core::{
     async_trait,
     blob::Blob,
@@ -10,10 +11,6 @@ use sealift_core::{
     job::Resolved,
     plugin::{BuildContext, ConfigError, Plugin, StageConfig},
     stage::{Fetch, ResolveMode},
-};
-use sealift_testkit::{
-    conformance::{Given, fetch::RULES, samples},
-    memory::Memory,
 };
 use serde::Deserialize;
 
@@ -136,7 +133,7 @@ async fn each_way_to_be_odd_breaks_one_rule() {
 }
 
 mod held {
-    sealift_testkit::conformance!(fetch: super::given(""));
+    sealift_conformance::conformance!(fetch: super::given(""));
 }
 
 mod filled {
@@ -148,5 +145,5 @@ mod filled {
             .other_end(format!("[[push]]\nuse = \"memory\"\nname = \"{name}\"\n"))
     }
 
-    sealift_testkit::conformance!(fetch: given());
+    sealift_conformance::conformance!(fetch: given());
 }

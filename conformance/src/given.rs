@@ -1,6 +1,16 @@
 //! The input of a suite.
 
-use std::{any::Any, collections::BTreeMap, fs, path::Path, sync::Arc};
+use std::{
+    any::Any,
+    collections::BTreeMap,
+    env, fs, io,
+    path::{Path, PathBuf},
+    process,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use sealift_core::{
     cache::Cache,
@@ -10,7 +20,6 @@ use sealift_core::{
     spec::{LoadOptions, Named, Parts, load_parts},
     stage::{Fetch, Filter, List, Push},
 };
-use tempfile::TempDir;
 
 use super::{
     Violation,
@@ -22,7 +31,7 @@ pub struct Given {
     stage: String,
     other_end: Option<String>,
     holds: Option<String>,
-    directory: TempDir,
+    directory: Directory,
     environment: Arc<BTreeMap<String, String>>,
     keep: Vec<Box<dyn Any + Send + Sync>>,
 }
@@ -41,7 +50,7 @@ impl Given {
             stage: stage.into(),
             other_end: None,
             holds: None,
-            directory: TempDir::new().expect("there is a place for temporary files"),
+            directory: Directory::new().expect("there is a place for temporary files"),
             environment: Arc::default(),
             keep: Vec::new(),
         }
@@ -198,4 +207,27 @@ fn first<S: ?Sized>(stages: Vec<Named<S>>, header: &str) -> Result<Arc<S>, Viola
 
 fn missing(header: &str) -> Violation {
     format!("there is no `{header}` in the TOML that the suite was given")
+}
+
+/// A directory that is removed with its content in the end.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new() -> io::Result<Self> {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = env::temp_dir().join(format!("sealift-conformance-{}-{count}", process::id()));
+        fs::create_dir(&path)?;
+        Ok(Self(path))
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }

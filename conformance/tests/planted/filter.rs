@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use schemars::JsonSchema;
+use sealift_conformance::{Given, filter::RULES};
 use sealift_core::{
     async_trait,
     content::Descriptor,
@@ -12,7 +13,6 @@ use sealift_core::{
     plugin::{BuildContext, ConfigError, Plugin, StageConfig},
     stage::{Fetch, Filter, Verdict},
 };
-use sealift_testkit::conformance::{Given, filter::RULES};
 use serde::Deserialize;
 
 use super::{broken, each_breaks_its_rule};
@@ -138,5 +138,5 @@ async fn a_panic_is_a_violation() {
 }
 
 mod well {
-    sealift_testkit::conformance!(filter: super::given("well"));
+    sealift_conformance::conformance!(filter: super::given("well"));
 }

@@ -14,10 +14,7 @@ use std::{
     },
 };
 
-use sealift_testkit::{
-    conformance::{self as kit, Given, Rule, check},
-    memory::Memory,
-};
+use sealift_conformance::{self as kit, Given, Rule, check, memory::Memory};
 
 /// The registry in memory with this name.
 fn memory(name: &str) -> Memory {

@@ -3,9 +3,9 @@
 //! ```no_run
 //! use acme_filter_suffix as _; // the plugin, so that it is linked
 //! # mod acme_filter_suffix {}
-//! use sealift_testkit::conformance::Given;
+//! use sealift_conformance::Given;
 //!
-//! sealift_testkit::conformance!(filter: Given::new("[[filter]]\nuse = \"suffix\"\nkeep = [\"-alpine\"]\n"));
+//! sealift_conformance::conformance!(filter: Given::new("[[filter]]\nuse = \"suffix\"\nkeep = [\"-alpine\"]\n"));
 //! ```
 //!
 //! The line stands in an integration test (`tests/conformance.rs`) and becomes one test for each rule in the list of the
@@ -17,15 +17,17 @@
 //! `Option`, `None` means that a requirement is missing on this machine, and the rule is not checked:
 //!
 //! ```ignore
-//! sealift_testkit::conformance!(push: destination().await);
+//! sealift_conformance::conformance!(push: destination().await);
 //! ```
 
 mod config;
 pub mod fetch;
 pub mod filter;
 mod given;
+pub mod images;
 pub mod list;
 pub mod login;
+pub mod memory;
 pub mod push;
 mod samples;
 
@@ -70,7 +72,7 @@ fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
 }
 
-/// Runs one test of [`conformance!`](crate::conformance!). Without a `Given` the test passes.
+/// Runs one test of [`conformance!`]. Without a `Given` the test passes.
 ///
 /// # Panics
 /// If the rule is broken.
@@ -93,23 +95,23 @@ pub fn test<G: Into<Option<Given>>>(rules: &[Rule], name: &str, given: impl Futu
 macro_rules! rules {
     ($role:expr; $($name:ident: $advice:literal),* $(,)?) => {
         /// The rules.
-        pub const RULES: &[$crate::conformance::Rule] = &[
-            $crate::conformance::Rule {
+        pub const RULES: &[$crate::Rule] = &[
+            $crate::Rule {
                 name: "every_field_is_described",
                 advice: "write a doc comment for the config struct and for each field, also of the structs in it",
-                check: |given| Box::pin(async move { $crate::conformance::config::every_field_is_described($role, &given) }),
+                check: |given| Box::pin(async move { $crate::config::every_field_is_described($role, &given) }),
             },
-            $crate::conformance::Rule {
+            $crate::Rule {
                 name: "unknown_keys_are_refused",
                 advice: "put `#[serde(deny_unknown_fields)]` on the config struct",
-                check: |given| Box::pin(async move { $crate::conformance::config::unknown_keys_are_refused($role, &given) }),
+                check: |given| Box::pin(async move { $crate::config::unknown_keys_are_refused($role, &given) }),
             },
-            $crate::conformance::Rule {
+            $crate::Rule {
                 name: "secrets_never_print",
                 advice: "make a password or token a `sealift_core::secret::Value`, and never print what `reveal` gives",
-                check: |given| Box::pin(async move { $crate::conformance::config::secrets_never_print($role, &given) }),
+                check: |given| Box::pin(async move { $crate::config::secrets_never_print($role, &given) }),
             },
-            $($crate::conformance::Rule {
+            $($crate::Rule {
                 name: stringify!($name),
                 advice: $advice,
                 check: |given| Box::pin($name(given)),
@@ -119,7 +121,7 @@ macro_rules! rules {
 }
 pub(crate) use rules;
 
-/// One test for each rule of a role; see [`conformance`](mod@crate::conformance).
+/// One test for each rule of a role; see [the documentation of the crate](crate).
 #[macro_export]
 macro_rules! conformance {
     (list: $given:expr $(,)?) => {
@@ -153,11 +155,11 @@ macro_rules! conformance {
 #[macro_export]
 macro_rules! conformance_tests {
     ($role:ident, $given:expr; $($rule:ident)*) => {
-        const _: () = assert!([$(stringify!($rule)),*].len() == $crate::conformance::$role::RULES.len());
+        const _: () = assert!([$(stringify!($rule)),*].len() == $crate::$role::RULES.len());
         $(
             #[test]
             fn $rule() {
-                $crate::conformance::test($crate::conformance::$role::RULES, stringify!($rule), async { $given });
+                $crate::test($crate::$role::RULES, stringify!($rule), async { $given });
             }
         )*
     };

@@ -10,6 +10,12 @@ use std::{
 
 use futures::StreamExt;
 use schemars::JsonSchema;
+use sealift_conformance::{
+    Given,
+    images::{Image, artifact},
+    memory::Memory,
+    push::RULES,
+};
 use sealift_core::{
     async_trait,
     blob::Blob,
@@ -19,11 +25,6 @@ use sealift_core::{
     job::Job,
     plugin::{BuildContext, ConfigError, Plugin, StageConfig},
     stage::{Push, RepositoryTags, StoreId, Upload, UploadStart},
-};
-use sealift_testkit::{
-    conformance::{Given, push::RULES},
-    images::{Image, artifact},
-    memory::Memory,
 };
 use serde::Deserialize;
 
@@ -289,13 +290,13 @@ async fn each_way_to_be_odd_breaks_one_rule() {
 }
 
 mod well {
-    sealift_testkit::conformance!(push: super::given(""));
+    sealift_conformance::conformance!(push: super::given(""));
 }
 
 mod without_something_to_read_with {
     use super::{Given, unused};
 
-    sealift_testkit::conformance!(
+    sealift_conformance::conformance!(
         push: Given::new(format!("[[push]]\nuse = \"memory\"\nname = \"{}\"\n", unused()))
     );
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use schemars::JsonSchema;
+use sealift_conformance::{Given, list::RULES};
 use sealift_core::{
     async_trait,
     content::{Reference, Repository},
@@ -13,7 +14,6 @@ use sealift_core::{
     plugin::{BuildContext, ConfigError, Plugin, StageConfig},
     stage::List,
 };
-use sealift_testkit::conformance::{Given, list::RULES};
 use serde::Deserialize;
 
 use super::{broken, each_breaks_its_rule};
@@ -136,9 +136,9 @@ async fn a_list_that_finds_too_little_proves_nothing() {
 }
 
 mod well {
-    sealift_testkit::conformance!(list: super::given("well"));
+    sealift_conformance::conformance!(list: super::given("well"));
 }
 
 mod not_again {
-    sealift_testkit::conformance!(list: super::given("not_again"));
+    sealift_conformance::conformance!(list: super::given("not_again"));
 }

@@ -1,6 +1,7 @@
 //! Configs that break the rules that all roles have.
 
 use schemars::JsonSchema;
+use sealift_conformance::{Given, filter::RULES};
 use sealift_core::{
     diagnostic::Diagnostic,
     inventory,
@@ -8,7 +9,6 @@ use sealift_core::{
     secret::SecretValue,
     stage::Filter,
 };
-use sealift_testkit::conformance::{Given, filter::RULES};
 use serde::Deserialize;
 
 use super::broken;
@@ -128,7 +128,7 @@ async fn a_secret_that_is_said_breaks_one_rule() {
 
 mod discreet {
     use super::Given;
-    sealift_testkit::conformance!(
+    sealift_conformance::conformance!(
         filter: Given::new("[[filter]]\nuse = \"discreet\"\ntoken = { env = \"TOKEN\" }\n").env("TOKEN", "t")
     );
 }
