@@ -39,6 +39,6 @@ async fn in_a_process_of_its_own() {
         assert_eq!((listing.repository.to_string().as_str(), &*listing.rule), ("quay.io/a/b", "-:1"));
     }
     let cx = BuildContext::new(Arc::new(|_| None), ".", Purpose::Run);
-    assert!(Kubernetes { files: files() }.build(&cx).is_ok());
+    assert!(Kubernetes { exclude: Vec::new(), files: files() }.build(&cx).is_ok());
     assert_eq!(cx.take_warnings()[0].diagnostic.message, "`-` names no image", "other lists see the same text");
 }
