@@ -32,6 +32,7 @@ pub mod event;
 pub mod fuzz;
 mod isolate;
 pub mod job;
+pub mod limit;
 mod lock;
 pub mod login;
 pub mod outlet;

@@ -453,8 +453,4 @@ pub trait Upload: Send {
     /// # Errors
     /// If the blob cannot be read or not be written. The slot is used up either way.
     async fn write(self: Box<Self>, blob: Blob) -> Result<()>;
-
-    /// Waits for its turn, where a destination takes only so many at once. Called before the blob is opened, and for one
-    /// slot after the other, so that a read shared by several destinations is not held up.
-    async fn ready(&mut self) {}
 }

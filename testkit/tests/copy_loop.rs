@@ -136,6 +136,7 @@ async fn allocations_of(source: Source, destinations: usize) -> usize {
             .collect(),
         counters: Counters::default(),
         cache: Cache::default(),
+        limiter: sealift_core::limit::Limiter::default(),
     };
     let nobody: Arc<dyn EventListener> = Arc::new(());
     let before = allocations::count();

@@ -116,6 +116,7 @@ async fn peak_of(repositories: usize) -> usize {
         pushes: vec![Named::new("forgetful", Arc::new(Forgetful) as Arc<dyn Push>)],
         counters: Counters::default(),
         cache: Cache::default(),
+        limiter: sealift_core::limit::Limiter::default(),
     };
     let nobody: Arc<dyn EventListener> = Arc::new(());
     let (report, peak) = allocations::peak_of(engine::run(&pipeline.into(), &CancelHandle::new(), &nobody)).await;

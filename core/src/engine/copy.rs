@@ -9,24 +9,20 @@ use futures::{
 };
 
 use super::{
-    destination::Destination,
-    kept::Kept,
-    outline::PresentParts,
-    presence::JobGroup,
-    run_state::{Lane, RunState},
-    transfer::BlobTransfer,
-    tree::Tree,
+    destination::Destination, kept::Kept, outline::PresentParts, presence::JobGroup, run_state::RunState,
+    transfer::BlobTransfer, tree::Tree,
 };
 use crate::{
     content::{Digest, Manifest},
     error::{Error, ErrorKind, Result},
     job::Job,
+    limit::Flow,
 };
 
 /// The context of a copy of one image.
 pub(super) struct Copy<'a> {
     pub(super) engine: &'a Arc<RunState>,
-    pub(super) lane: &'a Lane,
+    pub(super) flow: &'a Flow,
     pub(super) job: &'a Job,
     pub(super) kept: &'a Kept<'a>,
     pub(super) batch: &'a JobGroup,
@@ -106,9 +102,9 @@ impl Copy<'_> {
         let (blobs, foreign) = tree.blobs();
         let needed = |site: &&Destination<'_>| of_the_image.then(|| needed(tree, site)).flatten();
         let needed: Vec<Option<HashSet<&Digest>>> = sites.iter().map(needed).collect();
-        let Self { engine, lane, job, kept, .. } = *self;
+        let Self { engine, flow, job, kept, .. } = *self;
         let all = blobs.iter().chain(foreign);
-        let transfers: Vec<_> = all.map(|item| BlobTransfer { engine, lane, job, kept, item }).collect();
+        let transfers: Vec<_> = all.map(|item| BlobTransfer { engine, flow, job, kept, item }).collect();
         let all: FuturesUnordered<_> = transfers
             .iter()
             .map(|transfer| {

@@ -9,7 +9,7 @@ use super::{outline::PresentParts, presence::JobGroup};
 use crate::{
     content::{Digest, ImageRef, Repository},
     error::{Error, ErrorKind},
-    job::{CopyStats, Job, Outcome},
+    job::{CopyStats, Job, Outcome, Skip},
     lock::lock,
     stage::{Push, StoreId},
 };
@@ -28,8 +28,10 @@ pub(super) struct Work {
     pub(super) batch: Arc<JobGroup>,
     /// Targets that are still to be written.
     pub(super) places: Vec<Target>,
-    /// True if it runs in the slow lane.
+    /// True if it goes to destinations that are too slow for others.
     pub(super) slow: bool,
+    /// The image that it is about by its name. It starts after that one: Harbor makes an accessory of it only then.
+    pub(super) about: Option<Digest>,
     /// The rule that has given the places to another image. Then nothing is written: it is only looked at whether both
     /// are the same.
     pub(super) contested: Option<Arc<str>>,
@@ -41,7 +43,7 @@ pub(super) struct TargetEnd {
     pub(super) outcome: Outcome,
 }
 
-/// The outcomes of a job, and the targets that are left to the slow lane.
+/// The outcomes of a job, and the targets that are left to jobs of their own.
 #[derive(Default)]
 pub(super) struct Ended {
     pub(super) ends: Vec<TargetEnd>,
@@ -49,6 +51,18 @@ pub(super) struct Ended {
 }
 
 impl Ended {
+    /// Returns the digests that images turned out to have, at the source and as they were written.
+    pub(super) fn digests(&self) -> impl Iterator<Item = &Digest> {
+        self.ends
+            .iter()
+            .flat_map(|end| match &end.outcome {
+                Outcome::Copied(moved) => [moved.digest.as_ref(), moved.changed_from.as_ref()],
+                Outcome::Skipped(Skip::Present { digest }) => [Some(digest), None],
+                _ => [None, None],
+            })
+            .flatten()
+    }
+
     pub(super) fn end(&mut self, place: Target, outcome: Outcome) {
         self.ends.push(TargetEnd { place: Some(place), outcome });
     }
@@ -129,7 +143,7 @@ impl<'a> Destination<'a> {
         lock(&self.failed).clone()
     }
 
-    /// Leaves it to the slow lane.
+    /// Leaves it to a job of its own, because it is too slow for the others.
     pub(super) fn defer(&self) {
         self.deferred.store(true, Ordering::Relaxed);
     }

@@ -24,8 +24,9 @@ use super::identity;
 use crate::{
     blob::Blob,
     content::{Descriptor, Digest, ImageRef, Manifest, Repository, Tag},
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Result, Retry},
     job::{Job, Listing, Resolved},
+    limit::{Limiter, Pool},
     panic::panic_message,
     spec::{Named, OpenPipeline},
     stage::{Fetch, Filter, Lost, Push, RepositoryTags, ResolveMode, RunEnd, StoreId, Upload, UploadStart, Verdict},
@@ -35,15 +36,23 @@ use crate::{
 /// asks for, and a few tries of those.
 pub(super) const LIMIT: Duration = Duration::from_secs(30 * 60);
 
+/// Attempts to open a blob while its store asks for pauses.
+const ATTEMPTS: u32 = 5;
+
+/// Returns a fetch whose blobs are opened without permits, for transfers, which have them.
+pub(super) fn without_permits(fetch: Named<dyn Fetch>) -> Arc<dyn Fetch> {
+    Arc::new(Fence::new("fetch", fetch))
+}
+
 /// The pipeline with a fence around its filters, its fetch and its pushes. The list has a task of its own instead.
 pub(super) fn around(pipeline: OpenPipeline) -> OpenPipeline {
-    let OpenPipeline { filters, fetch, pushes, .. } = pipeline.clone();
+    let OpenPipeline { filters, fetch, pushes, limiter, .. } = pipeline.clone();
     OpenPipeline {
         filters: filters
             .into_iter()
             .map(|filter| Fence::new("filter", filter).named(|fence| Arc::new(fence)))
             .collect(),
-        fetch: Fence::new("fetch", fetch).named(|fence| Arc::new(fence)),
+        fetch: Fence { limiter: Some(limiter), ..Fence::new("fetch", fetch) }.named(|fence| Arc::new(fence)),
         pushes: pushes.into_iter().map(|push| Fence::new("push", push).named(|fence| Arc::new(fence))).collect(),
         ..pipeline
     }
@@ -86,30 +95,17 @@ pub(super) fn hung(what: impl Display) -> Error {
 struct FencedSlot {
     fence: Fence<dyn Push>,
     inner: Box<dyn Upload>,
-    /// The error of `ready`, with which `write` fails.
-    broken: Option<Error>,
 }
 
 #[async_trait]
 impl Upload for FencedSlot {
     async fn write(self: Box<Self>, blob: Blob) -> Result<()> {
-        let Self { fence, inner, broken } = *self;
-        if let Some(error) = broken {
-            return Err(error);
-        }
+        let Self { fence, inner } = *self;
         // Reading is done within: the source may be the one that broke.
         AssertUnwindSafe(inner.write(blob)).catch_unwind().await.unwrap_or_else(|panic| {
             let (push, text) = (&fence.inner.kind, panic_message(&*panic));
             Err(Error::new(ErrorKind::Bug, format!("a stage broke while a blob went to the push `{push}`: {text}")))
         })
-    }
-
-    async fn ready(&mut self) {
-        let ready = async {
-            self.inner.ready().await;
-            Ok(())
-        };
-        self.broken = self.fence.call("waited for its turn", ready).await.err();
     }
 }
 
@@ -118,7 +114,7 @@ impl Fence<dyn Push> {
         match offer {
             UploadStart::Upload(inner) => {
                 let fence = Fence::new(self.role, self.inner.clone());
-                UploadStart::Upload(Box::new(FencedSlot { fence, inner, broken: None }))
+                UploadStart::Upload(Box::new(FencedSlot { fence, inner }))
             }
             other => other,
         }
@@ -128,11 +124,13 @@ impl Fence<dyn Push> {
 struct Fence<S: ?Sized> {
     role: &'static str,
     inner: Named<S>,
+    /// Grants the permits for blobs that are opened.
+    limiter: Option<Limiter>,
 }
 
 impl<S: ?Sized> Fence<S> {
     fn new(role: &'static str, inner: Named<S>) -> Self {
-        Self { role, inner }
+        Self { role, inner, limiter: None }
     }
 
     fn named(self, stage: impl FnOnce(Self) -> Arc<S>) -> Named<S> {
@@ -222,7 +220,11 @@ impl Fetch for Fence<dyn Fetch> {
     }
 
     async fn blob(&self, repository: &Repository, item: &Descriptor) -> Result<Blob> {
-        let blob = self.call("opened a blob", self.stage().blob(repository, item)).await?;
+        let open = || self.call("opened a blob", self.stage().blob(repository, item));
+        let blob = match &self.limiter {
+            Some(limiter) => open_with_permit(limiter, &StoreId::new(repository.registry()), open).await?,
+            None => open().await?,
+        };
         identity::blob(&self.inner.kind, item, blob)
     }
 
@@ -343,3 +345,21 @@ impl Push for Fence<dyn Push> {
 
 #[cfg(test)]
 mod tests;
+
+/// Opens a blob that is no part of a transfer, such as a config that a filter reads. The permit is held until it is open.
+async fn open_with_permit<F: Future<Output = Result<Blob>>>(
+    limiter: &Limiter,
+    store: &StoreId,
+    open: impl Fn() -> F,
+) -> Result<Blob> {
+    let mut attempt = 1;
+    loop {
+        let permit = limiter.acquire(&limiter.demand(store, Pool::Reads)).await;
+        let opened = open().await;
+        drop(permit);
+        match opened {
+            Err(error) if attempt < ATTEMPTS && matches!(error.retry(), Retry::After(_)) => attempt += 1,
+            opened => return opened,
+        }
+    }
+}

@@ -22,6 +22,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     event::{Event, PlannedImage, PlannedTarget},
     job::{Job, Outcome, Resolved, Skip},
+    limit::Flow,
     stage::{Fetch, Push, Verdict},
 };
 
@@ -89,8 +90,11 @@ impl Goals {
 /// Does a job.
 pub(super) async fn run(engine: &Arc<RunState>, work: &Work) -> Ended {
     let mut ended = Ended::default();
-    let (slow, places) = placement::split_by_speed(engine, work);
+    let (slow, mut places) = placement::split_by_speed(engine, work);
     ended.deferred = slow;
+    for place in places.extract_if(.., |place| work.batch.carried(place.push, &place.at)) {
+        ended.end(place, Outcome::Skipped(Skip::Duplicate));
+    }
     if places.is_empty() {
         return ended;
     }
@@ -98,8 +102,9 @@ pub(super) async fn run(engine: &Arc<RunState>, work: &Work) -> Ended {
     // Only a filter that may cut an index makes one worth looking at again.
     let rewrites = engine.pipeline.filters.iter().any(|filter| filter.stage.drops_entries());
     let kept = Kept::new(&*engine.pipeline.fetch.stage, &engine.pipeline.cache);
-    let doing = JobRun { engine, work, rewrites, kept };
-    doing.run(places, ended).await
+    let route = engine.route(&work.job, places.iter());
+    let flow = engine.pipeline.limiter.flow(engine.demand(&route[0], route[1..].iter()));
+    JobRun { engine, work, rewrites, kept, flow }.run(places, ended).await
 }
 
 struct JobRun<'a> {
@@ -108,6 +113,8 @@ struct JobRun<'a> {
     /// True if a filter may drop entries of an index, so that the written digest may differ from the one at the source.
     rewrites: bool,
     kept: Kept<'a>,
+    /// The transfers of the job, which share stores with those of others.
+    flow: Flow,
 }
 
 impl<'a> JobRun<'a> {

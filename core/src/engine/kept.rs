@@ -65,13 +65,10 @@ impl<'a> Kept<'a> {
         item.media_type.is_index().then(|| self.notes.manifest(&item.digest)).flatten()
     }
 
-    /// Opens a blob for a copy: from memory if a filter read it, else from the source without keeping it.
-    pub(super) async fn stream(&self, repository: &Repository, item: &Descriptor) -> Result<Blob> {
+    /// Returns a blob that a filter read.
+    pub(super) fn kept_blob(&self, item: &Descriptor) -> Option<Blob> {
         let kept = lock(&self.blobs).get(&item.digest).cloned();
-        match kept {
-            Some(bytes) => Ok(Blob::from_bytes(item.clone(), bytes)),
-            None => self.fetch.blob(repository, item).await,
-        }
+        kept.map(|bytes| Blob::from_bytes(item.clone(), bytes))
     }
 }
 

@@ -1,14 +1,20 @@
 //! A run: everything once, then further rounds over what failed.
 
+mod choice;
 mod intake;
 
-use std::{collections::HashSet, mem, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{
+    collections::{HashMap, HashSet},
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Instant,
+};
 
 use futures::FutureExt;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    task::JoinSet,
-};
+use tokio::task::JoinSet;
+
+use choice::Chosen;
 
 use super::{
     destination::{Ended, Target, TargetEnd, Work},
@@ -27,6 +33,13 @@ use crate::{
 
 /// Further rounds where the pipeline does not say.
 const RETRIES: u32 = 2;
+
+/// Jobs that run or wait for a place, in all. So many may wait for stores that are slow or paused before jobs of others
+/// do.
+const MOST_JOBS: usize = 1000;
+
+/// Jobs of one repository that run or wait for a place.
+const MOST_JOBS_OF_ONE: usize = 64;
 
 /// Runs a pipeline, or plans it.
 pub(super) async fn run(engine: Arc<RunState>) -> Report {
@@ -75,13 +88,18 @@ struct Hopes {
     targets: HashSet<Repository>,
 }
 
-type Done = (Work, Result<Ended>);
+/// A job and how it ended; none if it was not started any more.
+type Done = (Work, Option<Result<Ended>>);
 
 struct Run {
     engine: Arc<RunState>,
     round: u32,
     next_job: u64,
     running: JoinSet<Done>,
+    /// Jobs that run or wait for a place, by the repository that they read.
+    running_by: HashMap<Repository, usize>,
+    /// Listings whose versions are being chosen.
+    choosing: JoinSet<Chosen>,
     failed: Vec<Again>,
     unlisted: Vec<Unlisted>,
     failures: Vec<(u64, Failure)>,
@@ -112,6 +130,8 @@ impl Run {
             round: 0,
             next_job: 0,
             running: JoinSet::new(),
+            running_by: HashMap::new(),
+            choosing: JoinSet::new(),
             failed: Vec::new(),
             unlisted: Vec::new(),
             failures: Vec::new(),
@@ -156,6 +176,7 @@ impl Run {
                     Unlisted::Chosen(listing) => self.take_listing(listing).await,
                 }
             }
+            self.finish_choices().await;
             self.repeat(failed).await;
             self.drain().await;
             self.settle_hopes();
@@ -193,48 +214,57 @@ impl Run {
     /// Compares images with those that have their names already: the same image is no mistake.
     async fn compare_contested(&mut self) {
         for work in mem::take(&mut self.contested) {
-            match self.place_for_a_job().await {
-                Some(place) => self.start(work, place),
-                None => self.give_up(&work),
+            match self.has_room(&work.job.source.repository).await {
+                true => self.start(work),
+                false => self.give_up(&work),
             }
         }
         self.drain().await;
     }
 
-    /// Waits for a place, and takes in what ends meanwhile. None when the user wants to stop.
-    async fn place_for_a_job(&mut self) -> Option<OwnedSemaphorePermit> {
-        let jobs = Arc::clone(&self.engine.main.jobs);
-        // What ended is taken in first, so that nothing piles up behind a place that is free at once.
+    /// Waits until there are few enough jobs for one more, and takes in those that end meanwhile. Returns false when the
+    /// user wants to stop.
+    async fn has_room(&mut self, repository: &Repository) -> bool {
+        // Jobs that ended are taken in first, so that they do not pile up.
         while let Some(done) = self.running.try_join_next() {
             self.absorb(done);
         }
-        loop {
+        while self.running.len() >= MOST_JOBS
+            || self.running_by.get(repository).is_some_and(|jobs| *jobs >= MOST_JOBS_OF_ONE)
+        {
             tokio::select! {
                 biased;
-                () = self.engine.cancel.stopping() => return None,
-                place = Arc::clone(&jobs).acquire_owned() => return place.ok(),
+                () = self.engine.cancel.stopping() => return false,
                 Some(done) = self.running.join_next() => self.absorb(done),
             }
         }
+        !self.is_stopping()
     }
 
-    fn start(&mut self, work: Work, place: OwnedSemaphorePermit) {
+    /// Starts a job as soon as its route has a place for it, and after the image that it is about.
+    fn start(&mut self, work: Work) {
         let engine = Arc::clone(&self.engine);
-        work.batch.count_running(true);
+        let image = work.about.is_none().then(|| work.batch.start());
+        *self.running_by.entry(work.job.source.repository.clone()).or_default() += 1;
         self.running.spawn(async move {
-            let done = Box::pin(do_work(&engine, work)).await;
-            done.0.batch.count_running(false);
-            drop(place);
-            done
-        });
-    }
-
-    /// Starts it in the slow lane, as soon as there is a place.
-    fn start_slowly(&mut self, work: Work) {
-        let (engine, jobs) = (Arc::clone(&self.engine), Arc::clone(&self.engine.slow.jobs));
-        self.running.spawn(async move {
-            let _place = wait_for(jobs).await;
-            Box::pin(do_work(&engine, work)).await
+            let start = async {
+                if let Some(digest) = &work.about {
+                    work.batch.wait_for(digest).await;
+                }
+                // A push that breaks at this question breaks the job.
+                let route = catch_unwind(AssertUnwindSafe(|| engine.route(&work.job, work.places.iter())));
+                engine.start_on(&route.unwrap_or_default()).await
+            };
+            let _place = tokio::select! {
+                biased;
+                () = engine.cancel.stopping() => return (work, None),
+                place = start => place,
+            };
+            let (work, ended) = Box::pin(do_work(&engine, work)).await;
+            if let (Some(image), Ok(ended)) = (image, &ended) {
+                ended.digests().for_each(|digest| image.is(digest));
+            }
+            (work, Some(ended))
         });
     }
 
@@ -245,10 +275,9 @@ impl Run {
                 () = tokio::time::sleep_until(not_before) => {}
                 () = self.engine.cancel.stopping() => {}
             }
-            match self.place_for_a_job().await {
-                Some(place) if !work.slow => self.start(work, place),
-                Some(_) => self.start_slowly(work),
-                None => self.give_up(&work),
+            match self.has_room(&work.job.source.repository).await {
+                true => self.start(work),
+                false => self.give_up(&work),
             }
         }
     }
@@ -274,14 +303,26 @@ impl Run {
     /// Takes in how a job ended.
     fn absorb(&mut self, done: Result<Done, tokio::task::JoinError>) {
         let Ok((work, ended)) = done else { return }; // aborted: the user stopped the run for good
-        let Ended { ends, deferred } = ended.unwrap_or_else(|error| broken(&work, &error));
+        if let Some(jobs) = self.running_by.get_mut(&work.job.source.repository) {
+            *jobs -= 1;
+            if *jobs == 0 {
+                self.running_by.remove(&work.job.source.repository);
+            }
+        }
+        match ended {
+            Some(ended) => self.end(&work, ended.unwrap_or_else(|error| broken(&work, &error))),
+            None => self.give_up(&work),
+        }
+    }
+
+    fn end(&mut self, work: &Work, Ended { ends, deferred }: Ended) {
         if !deferred.is_empty() {
-            self.start_slowly(Work { places: deferred, slow: true, ..work.clone() });
+            self.start(Work { places: deferred, slow: true, ..work.clone() });
         }
         if self.engine.mode == RunMode::Plan && ends.len() < work.places.len() {
             self.yields.something(&work.job.rule); // it was planned
         }
-        self.take_in(&work, ends);
+        self.take_in(work, ends);
         self.engine.events.tell(&Event::JobFinished { job: work.job.id });
     }
 
@@ -477,12 +518,8 @@ impl Run {
     }
 }
 
-async fn wait_for(jobs: Arc<Semaphore>) -> OwnedSemaphorePermit {
-    jobs.acquire_owned().await.expect("the semaphore is never closed")
-}
-
 /// Does a job; a plugin that panics takes down its image, not the run.
-async fn do_work(engine: &Arc<RunState>, work: Work) -> Done {
+async fn do_work(engine: &Arc<RunState>, work: Work) -> (Work, Result<Ended>) {
     let ended = AssertUnwindSafe(job::run(engine, &work)).catch_unwind().await;
     (work, ended.map_err(|panic| fence::error_of(&*panic)))
 }

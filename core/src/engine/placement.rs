@@ -39,7 +39,6 @@ pub(super) fn claim(engine: &RunState, job: &Job, batch: &JobGroup, later_wins: 
         for at in targets {
             let place = Target { push, at };
             let claim = match stage.stage.keeps_apart() && batch.exclusive {
-                _ if batch.carried(push, &place.at) => Ownership::Again,
                 true => Ownership::Free,
                 false => engine.claims.claim(push, &place.at, &job.source, &job.rule),
             };

@@ -8,14 +8,14 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{
-        Arc, Mutex, Weak,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, Weak},
     time::Duration,
 };
 
-use tokio::{sync::OnceCell, time::timeout};
+use tokio::{
+    sync::{Notify, OnceCell},
+    time::timeout,
+};
 
 use crate::{
     content::{Descriptor, Digest, ImageRef, MediaType, Reference, Repository},
@@ -52,6 +52,30 @@ type Found = Arc<OnceCell<bool>>;
 #[derive(Default)]
 pub(super) struct Surveys(Mutex<HashMap<(usize, Repository), Weak<Survey>>>);
 
+/// Images of one listing.
+#[derive(Default)]
+struct Images {
+    unfinished: usize,
+    finished: HashSet<Digest>,
+}
+
+/// An image that did not end yet.
+pub(super) struct UnfinishedImage(Arc<JobGroup>);
+
+impl UnfinishedImage {
+    /// Notes a digest of the image.
+    pub(super) fn is(&self, digest: &Digest) {
+        lock(&self.0.images).finished.insert(digest.clone());
+    }
+}
+
+impl Drop for UnfinishedImage {
+    fn drop(&mut self) {
+        lock(&self.0.images).unfinished -= 1;
+        self.0.news.notify_waiters();
+    }
+}
+
 /// State that the jobs of one listing share.
 #[derive(Default)]
 pub(super) struct JobGroup {
@@ -65,8 +89,9 @@ pub(super) struct JobGroup {
     written: Mutex<HashMap<(usize, Repository), HashMap<Digest, Written>>>,
     found: Mutex<HashMap<(usize, Repository), HashMap<Digest, Found>>>,
     carried: Mutex<HashSet<(usize, ImageRef)>>,
-    /// Jobs that run in the main lane.
-    running: AtomicUsize,
+    images: Mutex<Images>,
+    /// An image of the group ended.
+    news: Notify,
 }
 
 impl JobGroup {
@@ -118,17 +143,27 @@ impl JobGroup {
         lock(&self.carried).insert((push, at));
     }
 
-    /// Counts a job that starts, or one that ended.
-    pub(super) fn count_running(&self, starts: bool) {
-        match starts {
-            true => self.running.fetch_add(1, Ordering::Relaxed),
-            false => self.running.fetch_sub(1, Ordering::Relaxed),
-        };
+    /// Counts an image until the guard is dropped; see [`JobGroup::wait_for`].
+    pub(super) fn start(self: &Arc<Self>) -> UnfinishedImage {
+        lock(&self.images).unfinished += 1;
+        UnfinishedImage(Arc::clone(self))
     }
 
-    /// Returns true if some of its jobs run in the main lane.
-    pub(super) fn is_running(&self) -> bool {
-        self.running.load(Ordering::Relaxed) > 0
+    /// Waits until the image with this digest ended, or all images of the group did.
+    pub(super) async fn wait_for(&self, digest: &Digest) {
+        loop {
+            let news = self.news.notified();
+            let mut news = std::pin::pin!(news);
+            news.as_mut().enable();
+            let is_over = {
+                let images = lock(&self.images);
+                images.unfinished == 0 || images.finished.contains(digest)
+            };
+            if is_over {
+                return;
+            }
+            news.await;
+        }
     }
 
     fn survey(&self, surveys: &Surveys, push: usize, repository: &Repository) -> Arc<Survey> {

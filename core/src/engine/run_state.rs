@@ -10,19 +10,19 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::Semaphore;
-
 use super::{
-    CancelHandle, events::Events, inflight::Inflight, name_ownership::NameOwnership, presence::Surveys,
-    tag_suggestions::TagSuggestions,
+    CancelHandle, destination::Target, events::Events, inflight::Inflight, name_ownership::NameOwnership,
+    presence::Surveys, tag_suggestions::TagSuggestions,
 };
 use crate::{
     blob::TeeOptions,
     content::{Digest, ImageRef},
     event::EventListener,
+    job::Job,
+    limit::{Demand, Permit, Pool},
     lock::lock,
     spec::{OpenPipeline, RunOptions},
-    stage::StoreId,
+    stage::{Fetch, StoreId},
 };
 
 /// The mode of a run: only `Copy` writes.
@@ -32,28 +32,14 @@ pub(super) enum RunMode {
     Plan,
 }
 
-/// Jobs that run at once, and transfers that they may have.
-///
-/// There are two lanes, so that a destination much slower than the others does not take up their slots.
-pub(super) struct Lane {
-    pub(super) jobs: Arc<Semaphore>,
-    pub(super) transfers: Semaphore,
-}
+/// Default of transfers at once. The limiter finds out how many of them a store takes.
+const TRANSFERS: usize = 32;
 
-/// Transfers at once, at most, where the pipeline does not say. How many of them a host takes is found out by who speaks
-/// with it.
-const TRANSFERS: usize = 20;
+/// Jobs of one route at once: more than transfers, because a job also waits for small responses.
+const JOBS: usize = 40;
 
 /// Attempts per blob in one round. Most network faults are over by then; the others are retried in the next round.
 pub(super) const ATTEMPTS: u32 = 3;
-
-impl Lane {
-    fn new(transfers: usize, requests: Option<NonZeroUsize>) -> Self {
-        // Twice as many jobs as transfers, because a job also waits for small responses.
-        let jobs = (transfers * 2).clamp(2, 40).min(requests.map_or(usize::MAX, NonZeroUsize::get));
-        Self { jobs: Arc::new(Semaphore::new(jobs)), transfers: Semaphore::new(transfers) }
-    }
-}
 
 /// State that the jobs of one run share.
 pub(super) struct RunState {
@@ -61,8 +47,10 @@ pub(super) struct RunState {
     pub(super) mode: RunMode,
     pub(super) cancel: CancelHandle,
     pub(super) events: Events,
-    pub(super) main: Lane,
-    pub(super) slow: Lane,
+    /// Opens blobs for transfers.
+    pub(super) source: Arc<dyn Fetch>,
+    /// Transfers at once, over all stores.
+    transfers: usize,
     pub(super) once: Inflight,
     pub(super) surveys: Surveys,
     pub(super) claims: NameOwnership,
@@ -82,14 +70,14 @@ impl RunState {
         mode: RunMode,
     ) -> Arc<Self> {
         let transfers = pipeline.run.transfers.map_or(TRANSFERS, NonZeroUsize::get);
-        let requests = pipeline.run.requests;
+        let source = super::fence::without_permits(pipeline.fetch.clone());
         Arc::new(Self {
             pipeline: super::fence::around(pipeline),
+            source,
             mode,
             cancel: cancel.clone(),
             events: Events::new(observer),
-            main: Lane::new(transfers, requests),
-            slow: Lane::new((transfers / 4).max(1), requests),
+            transfers,
             once: Inflight::default(),
             surveys: Surveys::default(),
             claims: NameOwnership::default(),
@@ -115,7 +103,42 @@ impl RunState {
         self.transfers_made.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// From now on this store is served in the slow lane.
+    /// Returns the stores that a job reads from and writes to, the source first. A source that is a directory counts as
+    /// the registry that its images came from.
+    pub(super) fn route<'t>(&self, job: &Job, targets: impl Iterator<Item = &'t Target>) -> Vec<StoreId> {
+        let store = |target: &Target| self.pipeline.pushes[target.push].stage.store(&target.at.repository);
+        let mut route: Vec<StoreId> = targets.map(store).collect();
+        route.sort();
+        route.dedup();
+        route.insert(0, StoreId::new(job.source.repository.registry()));
+        route
+    }
+
+    /// Waits until a job of this route may start. The bound holds for each route, so that a slow or paused store holds up
+    /// its own jobs only; nothing else is held meanwhile.
+    pub(super) async fn start_on(&self, route: &[StoreId]) -> Permit {
+        let limiter = &self.pipeline.limiter;
+        let requests = limiter.requests().map_or(usize::MAX, NonZeroUsize::get);
+        let most = (self.transfers * 2).clamp(2, JOBS).min(requests);
+        // A single request at once is asked for to go easy on a fragile host, which jobs of other routes disturb as well.
+        let route: Vec<String> = if most == 1 { Vec::new() } else { route.iter().map(StoreId::to_string).collect() };
+        let mut demand = Demand::default();
+        limiter.require_bound(&mut demand, &format!("jobs {}", route.join(" ")), most);
+        limiter.acquire(&demand).await
+    }
+
+    /// Returns the permits that a transfer needs: one of the source, one of each destination, and one of all transfers.
+    pub(super) fn demand<'s>(&self, source: &StoreId, destinations: impl Iterator<Item = &'s StoreId>) -> Demand {
+        let limiter = &self.pipeline.limiter;
+        let mut demand = Demand::default();
+        limiter.require(&mut demand, source, Pool::Reads);
+        destinations.for_each(|store| limiter.require(&mut demand, store, Pool::Writes));
+        limiter.require_bound(&mut demand, "transfers", self.transfers);
+        demand
+    }
+
+    /// Notes that a store is much slower than the others of its transfers, and is served apart from them from now on.
+    /// Returns true if that is news.
     pub(super) fn mark_laggard(&self, store: &StoreId) -> bool {
         lock(&self.laggards).insert(store.clone())
     }

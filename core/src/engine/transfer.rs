@@ -1,7 +1,7 @@
 //! One blob on its way to the sites that need it.
 //!
-//! It is read once for all of them. A transfer slot is held while bytes may move and never while waiting for another
-//! transfer.
+//! It is read once for all of them, under permits of the source and of all sites that were acquired at once. They are
+//! held while bytes may move, and never while anything else is waited for.
 
 use std::{
     sync::{Arc, OnceLock, atomic::AtomicU64},
@@ -15,7 +15,7 @@ use super::{
     fence,
     inflight::{BlobState, Inflight, Lease},
     kept::Kept,
-    run_state::{ATTEMPTS, Lane, RunState},
+    run_state::{ATTEMPTS, RunState},
 };
 use crate::{
     blob::{Blob, laggard},
@@ -23,14 +23,15 @@ use crate::{
     error::{Error, ErrorKind, Result, Retry},
     event::Event,
     job::Job,
+    limit::{Flow, Outcome, Permit, Pool},
     spec::Verify,
-    stage::{Fetch, Upload, UploadStart},
+    stage::{Fetch, StoreId, Upload, UploadStart},
 };
 
 /// A blob of a job that is to be transferred.
 pub(super) struct BlobTransfer<'a> {
     pub(super) engine: &'a Arc<RunState>,
-    pub(super) lane: &'a Lane,
+    pub(super) flow: &'a Flow,
     pub(super) job: &'a Job,
     pub(super) kept: &'a Kept<'a>,
     pub(super) item: &'a Descriptor,
@@ -55,6 +56,38 @@ enum Went {
     Unconfirmed(Error),
     /// The source failed, which it would for every site.
     SourceFailed(Error),
+}
+
+impl Went {
+    fn error(&self) -> Option<&Error> {
+        match self {
+            Self::Failed(error) | Self::Unconfirmed(error) | Self::SourceFailed(error) => Some(error),
+            Self::Have | Self::Mounted | Self::Sent | Self::Left => None,
+        }
+    }
+}
+
+/// How often a blob is started again in a round because a store asked for a pause.
+const THROTTLED: u32 = 20;
+
+fn is_throttled(error: &Error) -> bool {
+    matches!(error.retry(), Retry::After(_))
+}
+
+/// Tells the limiter what became of one part of a transfer.
+fn report(permit: &mut Permit, source: &StoreId, store: &StoreId, went: &Went) {
+    match went {
+        Went::Have | Went::Mounted => permit.report(store, Pool::Writes, Outcome::Done),
+        Went::Sent => {
+            permit.report(source, Pool::Reads, Outcome::Done);
+            permit.report(store, Pool::Writes, Outcome::Done);
+        }
+        Went::Failed(error) | Went::Unconfirmed(error) if is_throttled(error) => {
+            permit.report(store, Pool::Writes, Outcome::Throttled);
+        }
+        Went::SourceFailed(error) if is_throttled(error) => permit.report(source, Pool::Reads, Outcome::Throttled),
+        Went::Left | Went::Failed(_) | Went::Unconfirmed(_) | Went::SourceFailed(_) => {}
+    }
 }
 
 impl BlobTransfer<'_> {
@@ -92,32 +125,61 @@ impl BlobTransfer<'_> {
         (elsewhere && site.stage.store(source) == site.store).then_some(source)
     }
 
+    fn is_paused(&self, store: &StoreId) -> bool {
+        self.engine.pipeline.limiter.pause_left(store).is_some()
+    }
+
     fn size(&self) -> u64 {
         self.item.known_size().unwrap_or_default()
     }
 
     /// Tries until every site has it or cannot get it in this round.
     async fn carry<'s>(&self, mut moves: Vec<Move<'s>>) {
-        for attempt in 1.. {
-            let slot = tokio::select! {
-                biased;
-                () = self.engine.cancel.stopping() => {
-                    return moves.iter().for_each(|one| one.site.fail(Error::cancelled()));
+        let source = StoreId::new(self.job.source.repository.registry());
+        let (mut attempt, mut throttled) = (1, 0);
+        loop {
+            let elsewhere = self.elsewhere(&moves).await;
+            let mut went = self.look(&moves, &elsewhere).await;
+            let mut missing: Vec<&mut Move<'_>> =
+                moves.iter_mut().zip(&went).filter_map(|(one, went)| went.is_none().then_some(one)).collect();
+            if !missing.is_empty() {
+                let demand = self.engine.demand(&source, missing.iter().map(|one| &one.site.store));
+                let mut permit = tokio::select! {
+                    biased;
+                    () = self.engine.cancel.stopping() => {
+                        return moves.iter().for_each(|one| one.site.fail(Error::cancelled()));
+                    }
+                    permit = self.flow.acquire(&demand) => permit,
+                };
+                for one in &mut missing {
+                    if let Some(source) = self.source_in_store_of(one.site) {
+                        one.claim.prefer(source);
+                    }
                 }
-                slot = self.lane.transfers.acquire() => slot.expect("the semaphore is never closed"),
-            };
-            for one in &mut moves {
-                if let Some(source) = self.source_in_store_of(one.site) {
-                    one.claim.prefer(source);
+                let missing: Vec<&Move<'_>> = missing.into_iter().map(|one| &*one).collect();
+                let mut attempted = self.attempt(&missing, &elsewhere).await.into_iter();
+                for (one, went) in missing.iter().zip(attempted.as_slice()) {
+                    report(&mut permit, &source, &one.site.store, went);
                 }
+                drop(permit);
+                went.iter_mut().filter(|went| went.is_none()).for_each(|went| *went = attempted.next());
             }
-            let went = self.attempt(&moves).await;
-            drop(slot);
+            let went: Vec<Went> = went.into_iter().flatten().collect();
+            // A store that asks for a pause says nothing of the blob.
+            let is_throttled = went.iter().all(|went| went.error().is_none_or(is_throttled));
+            let most = if is_throttled { THROTTLED } else { ATTEMPTS };
+            let tries = if is_throttled { &mut throttled } else { &mut attempt };
+            *tries += 1;
+            let (may_repeat, tries) = (*tries <= most, *tries);
             let mut again = Vec::new();
             let mut pause = Duration::ZERO;
             for (one, went) in moves.into_iter().zip(went) {
-                if let Some((one, error)) = self.settle(one, went, attempt) {
-                    pause = pause.max(pause_before(attempt + 1, error.retry()));
+                let store = one.site.store.clone();
+                if let Some((one, error)) = self.settle(one, went, may_repeat.then_some(tries)) {
+                    let is_known = [&source, &store].iter().any(|store| self.is_paused(store));
+                    // The limiter waits for pauses that it knows.
+                    let own = if is_known { Duration::ZERO } else { pause_before(tries, error.retry()) };
+                    pause = pause.max(own);
                     again.push(one);
                 }
             }
@@ -133,7 +195,7 @@ impl BlobTransfer<'_> {
     }
 
     /// Notes how an attempt went; gives back what shall be tried again.
-    fn settle<'s>(&self, one: Move<'s>, went: Went, attempt: u32) -> Option<(Move<'s>, Error)> {
+    fn settle<'s>(&self, one: Move<'s>, went: Went, next: Option<u32>) -> Option<(Move<'s>, Error)> {
         let Move { site, mut claim } = one;
         let size = self.size();
         if !matches!(went, Went::Have | Went::Mounted) {
@@ -174,9 +236,9 @@ impl BlobTransfer<'_> {
             }
             Went::SourceFailed(error) => (error, true),
         };
-        if error.is_retryable() && attempt < ATTEMPTS && !self.engine.cancel.is_stopping() {
+        if let Some(attempt) = next.filter(|_| error.is_retryable() && !self.engine.cancel.is_stopping()) {
             let what = format!("blob {}", self.item.digest.short());
-            let event = Event::Retrying { job: self.job.id, what, error: error.clone(), attempt: attempt + 1 };
+            let event = Event::Retrying { job: self.job.id, what, error: error.clone(), attempt };
             self.engine.events.tell(&event);
             return Some((Move { site, claim }, error));
         }
@@ -188,17 +250,40 @@ impl BlobTransfer<'_> {
         None
     }
 
-    /// Offers the blob everywhere, reads it once, fills the slots that want it.
-    async fn attempt(&self, moves: &[Move<'_>]) -> Vec<Went> {
+    /// Returns the repositories that are said to have a blob that the source lacks.
+    async fn elsewhere(&self, moves: &[Move<'_>]) -> Vec<Repository> {
         let certain = |one: &Move<'_>| one.claim.known_in.is_some() && !one.claim.by_hearsay;
-        let elsewhere = match moves.iter().all(certain) {
+        match moves.iter().all(certain) {
             true => Vec::new(),
             false => self.kept.mount_hints(self.item).await,
-        };
-        let offers = moves.iter().map(|one| self.offer(one, &elsewhere));
+        }
+    }
+
+    /// Asks the sites for a blob that the source may lack. It can come from nowhere else, so each place is worth a
+    /// question, the site first: an offer that names another place need not say that the blob is here. Returns none for
+    /// sites that it is to be offered to.
+    async fn look(&self, moves: &[Move<'_>], elsewhere: &[Repository]) -> Vec<Option<Went>> {
+        join_all(moves.iter().map(|one| self.look_at(one, !elsewhere.is_empty()))).await
+    }
+
+    async fn look_at(&self, Move { site, claim }: &Move<'_>, may_lack: bool) -> Option<Went> {
+        if !may_lack || claim.in_doubt {
+            return None;
+        }
+        match site.stage.blob_exists(&site.repository, self.item).await {
+            Ok(true) => Some(Went::Have),
+            Ok(false) => None,
+            Err(error) => Some(Went::Failed(error)),
+        }
+    }
+
+    /// Offers the blob everywhere, reads it once, fills the slots that want it. Runs under permits of all stores, so
+    /// nothing in here waits for the pause of one of them.
+    async fn attempt(&self, moves: &[&Move<'_>], elsewhere: &[Repository]) -> Vec<Went> {
+        let offers = moves.iter().map(|one| self.offer(one, elsewhere));
         let mut went: Vec<Option<Went>> = Vec::with_capacity(moves.len());
         let (mut slots, mut takers) = (Vec::new(), Vec::new());
-        for (offer, one) in join_all(offers).await.into_iter().zip(moves) {
+        for (offer, one) in join_all(offers).await.into_iter().zip(moves.iter().copied()) {
             went.push(match offer {
                 Ok(UploadStart::Present) => Some(Went::Have),
                 Ok(UploadStart::Mounted) => Some(Went::Mounted),
@@ -218,11 +303,6 @@ impl BlobTransfer<'_> {
     async fn offer(&self, Move { site, claim }: &Move<'_>, elsewhere: &[Repository]) -> Result<UploadStart> {
         if claim.in_doubt {
             return site.stage.renew(&site.repository, self.item).await;
-        }
-        // What was left out of the source can come from nowhere else, so each place is worth a question, this one first:
-        // an offer that names another place need not say that the blob is here.
-        if !elsewhere.is_empty() && site.stage.blob_exists(&site.repository, self.item).await? {
-            return Ok(UploadStart::Present);
         }
         let in_this_store = |at: &&Repository| **at != site.repository && site.stage.store(at) == site.store;
         let mut places = claim.known_in.iter().chain(elsewhere.iter().filter(in_this_store));
@@ -257,12 +337,13 @@ impl BlobTransfer<'_> {
         format!("blob `{blob}` from the fetch `{}` to {}", pipeline.fetch.kind, pushes.join(" and "))
     }
 
-    async fn fill(&self, mut slots: Vec<Box<dyn Upload>>, takers: &[&Move<'_>]) -> Vec<Went> {
-        for slot in &mut slots {
-            slot.ready().await;
-        }
+    async fn fill(&self, slots: Vec<Box<dyn Upload>>, takers: &[&Move<'_>]) -> Vec<Went> {
         let trouble = Arc::new(OnceLock::new());
-        let blob = match self.kept.stream(&self.job.source.repository, self.item).await {
+        let opened = match self.kept.kept_blob(self.item) {
+            Some(blob) => Ok(blob),
+            None => self.engine.source.blob(&self.job.source.repository, self.item).await,
+        };
+        let blob = match opened {
             Ok(blob) => self.hashed(blob, takers),
             Err(error) => return slots.iter().map(|_| Went::SourceFailed(error.clone())).collect(),
         };
@@ -296,9 +377,8 @@ impl BlobTransfer<'_> {
             })
             .collect();
         let error = went.iter().find_map(|went| match went {
-            Went::Failed(error) | Went::Unconfirmed(error) | Went::SourceFailed(error) => Some(error.clone()),
             Went::Left => Some(laggard(self.engine.tee)),
-            _ => None,
+            other => other.error().cloned(),
         });
         self.engine.events.tell(&Event::TransferFinished { transfer, error });
         went

@@ -1,7 +1,6 @@
 //! The context in which a plugin is built.
 
 use std::{
-    num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -15,6 +14,7 @@ use super::{ConfigError, Problem, Section, Sections};
 use crate::{
     cache::Cache,
     diagnostic::Diagnostic,
+    limit::Limiter,
     login::LoginProvider,
     secret::{Secret, SecretValue},
 };
@@ -38,7 +38,7 @@ pub struct BuildContext<'a> {
     base: PathBuf,
     purpose: Purpose,
     notes: Cache,
-    requests: Option<NonZeroUsize>,
+    limiter: Limiter,
     logins: Vec<Arc<dyn LoginProvider>>,
     targets_claimed: AtomicBool,
     warnings: Lock<Vec<Problem>>,
@@ -53,7 +53,7 @@ impl<'a> BuildContext<'a> {
             base: base.into(),
             purpose,
             notes: Cache::default(),
-            requests: None,
+            limiter: Limiter::default(),
             logins: Vec::new(),
             targets_claimed: AtomicBool::new(false),
             warnings: Lock::default(),
@@ -72,10 +72,10 @@ impl<'a> BuildContext<'a> {
         Self { notes, ..self }
     }
 
-    /// The same with a limit of requests at once at one host.
+    /// The same with the limiter of a run.
     #[must_use]
-    pub fn with_requests(self, requests: Option<NonZeroUsize>) -> Self {
-        Self { requests, ..self }
+    pub fn with_limiter(self, limiter: Limiter) -> Self {
+        Self { limiter, ..self }
     }
 
     /// The same with the logins of a pipeline.
@@ -89,14 +89,14 @@ impl<'a> BuildContext<'a> {
         &self.logins
     }
 
-    /// Returns how many requests of one kind may be under way at once at one host, if `[run] requests` says so.
-    pub fn requests(&self) -> Option<NonZeroUsize> {
-        self.requests
-    }
-
     /// Returns the notes of earlier runs.
     pub fn cache(&self) -> &Cache {
         &self.notes
+    }
+
+    /// Returns the limiter that all requests of a run share.
+    pub fn limiter(&self) -> &Limiter {
+        &self.limiter
     }
 
     /// Returns the purpose of building the pipeline.

@@ -24,6 +24,7 @@ use super::{
 use crate::{
     cache::Cache,
     counters::Counters,
+    limit::Limiter,
     login::LoginProvider,
     panic::panic_message,
     plugin::{BuildContext, ConfigError, KeyPath, Problem, Role, SectionPlugin, SectionReport, Sections, Stage},
@@ -49,6 +50,7 @@ pub(super) struct Built {
     pushes: Option<Vec<Named<dyn Push>>>,
     logins: Option<Vec<Named<dyn LoginProvider>>>,
     tallies: Counters,
+    limiter: Limiter,
 }
 
 /// The treatment of stages that a file does not have.
@@ -84,7 +86,7 @@ pub(super) fn assemble(
     let requests = run.as_ref().and_then(|run| run.requests);
     let providers = logins.iter().flatten().map(|login| Arc::clone(&login.stage)).collect();
     let cx = context().with_sections(&sections).with_cache(settings.cache.clone());
-    let cx = cx.with_requests(requests).with_logins(providers);
+    let cx = cx.with_limiter(Limiter::new(requests)).with_logins(providers);
     build_sections(&tables, &sections, &cx, findings);
     let list = build(stages.list, Stage::list, &cx, findings);
     let filters = build_all(stages.filters, Stage::filter, &cx, findings);
@@ -93,17 +95,18 @@ pub(super) fn assemble(
     for report in sections.take_reports() {
         add_report(report, &tables, findings);
     }
-    Built { name, run, list, filters, fetch, pushes, logins, tallies: sections.tallies() }
+    let (tallies, limiter) = (sections.tallies(), cx.limiter().clone());
+    Built { name, run, list, filters, fetch, pushes, logins, tallies, limiter }
 }
 
 impl Built {
     /// The stages of a run, if nothing is missing.
     pub(super) fn pipeline(self, notes: &Cache) -> Option<OpenPipeline> {
-        let Self { name, run, list, filters, fetch, pushes, logins, tallies } = self;
+        let Self { name, run, list, filters, fetch, pushes, logins, tallies, limiter } = self;
         let (list, filters, fetch, pushes) = (list?, filters?, fetch?, pushes?);
         logins?;
         let cache = notes.clone();
-        Some(OpenPipeline { name, run: run?, list, filters, fetch, pushes, counters: tallies, cache })
+        Some(OpenPipeline { name, run: run?, list, filters, fetch, pushes, counters: tallies, cache, limiter })
     }
 
     /// The stages that are there.

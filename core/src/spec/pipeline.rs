@@ -7,6 +7,7 @@ use crate::{
     cache::Cache,
     counters::Counters,
     diagnostic::Diagnostic,
+    limit::Limiter,
     stage::{Fetch, Filter, List, Push},
 };
 
@@ -50,6 +51,8 @@ pub struct OpenPipeline {
     pub counters: Counters,
     /// The cache between runs.
     pub cache: Cache,
+    /// Limits of the stores that it reads and writes.
+    pub limiter: Limiter,
 }
 
 type Open = dyn Fn() -> Result<OpenPipeline, Vec<Diagnostic>> + Send + Sync;

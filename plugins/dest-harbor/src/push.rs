@@ -226,10 +226,6 @@ impl Upload for HarborSlot {
         }
         filled.map_err(|error| projects.heed(&at, error))
     }
-
-    async fn ready(&mut self) {
-        self.slot.ready().await;
-    }
 }
 
 fn have_one_project(one: &Repository, other: &Repository) -> bool {

@@ -147,6 +147,7 @@ async fn staged(images: usize, dir: &Path) -> (usize, usize, u64) {
         pushes: vec![Named::new("oci-dir", Arc::from(push))],
         counters: Counters::default(),
         cache: Cache::default(),
+        limiter: sealift_core::limit::Limiter::default(),
     };
     let (index, seen) = (dir.join("index.json"), Arc::new(Mutex::new(HashSet::new())));
     let watch = Arc::clone(&seen);

@@ -37,6 +37,7 @@ async fn copy(source: &Memory, target: &Memory, keep: &[&str]) -> Report {
         pushes: vec![Named::new("memory", Arc::new(target.clone()) as Arc<dyn Push>)],
         counters: Counters::default(),
         cache: Cache::default(),
+        limiter: sealift_core::limit::Limiter::default(),
     };
     engine::run(&pipeline.into(), &CancelHandle::new(), &(Arc::new(Deaf) as Arc<dyn EventListener>)).await
 }

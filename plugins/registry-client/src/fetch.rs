@@ -111,7 +111,7 @@ impl Fetch for RegistryFetch {
     async fn blob(&self, repository: &Repository, item: &Descriptor) -> Result<Blob> {
         let ask = |at: Repository| -> Reading<'_, _> {
             let item = item.clone();
-            Box::pin(async move { blobs::open(&self.client.registry(&at), &at, &item).await })
+            Box::pin(async move { blobs::open_in_transfer(&self.client.registry(&at), &at, &item).await })
         };
         self.at_first(repository, true, ask).await
     }

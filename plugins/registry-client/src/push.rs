@@ -117,7 +117,7 @@ impl Push for RegistryPush {
         if item.media_type.is_manifest() {
             return Ok(self.resolve(&at.with_digest(&item.digest)).await?.is_some());
         }
-        blob_existence::exists(&self.registry(at), at, item).await
+        blob_existence::stands(&self.registry(at), at, item).await
     }
 
     /// Harbor deletes no artifact that another one lists ("referenced by others"); of other registries nothing is known.

@@ -107,7 +107,7 @@ impl Registries {
             },
             containers,
             notes: cx.cache().clone(),
-            requests: cx.requests(),
+            limiter: cx.limiter().clone(),
         };
         problems.or_ok(Self { client: Arc::new(Client::new(settings, auth_file, common)) })
     }

@@ -120,7 +120,7 @@ const FETCH: [(&str, &[How]); 6] = [
     ("referrers", &WAYS),
     ("referrer_tags", &WAYS),
 ];
-const PUSH: [(&str, &[How]); 15] = [
+const PUSH: [(&str, &[How]); 14] = [
     ("targets", &[How::Panics]),
     ("store", &[How::Panics]),
     ("overview", &[How::Panics]),
@@ -134,7 +134,6 @@ const PUSH: [(&str, &[How]); 15] = [
     ("tag", &WAYS),
     ("root", &WAYS),
     ("add_referrers", &WAYS),
-    ("ready", &WAYS),
     ("write", &WAYS),
 ];
 /// What only helps: an image arrives without it.

@@ -46,6 +46,7 @@ impl Bench {
             pushes: to.iter().map(|to| Named::new("memory", Arc::new((*to).clone()) as Arc<dyn Push>)).collect(),
             counters: Counters::default(),
             cache: Cache::default(),
+            limiter: sealift_core::limit::Limiter::default(),
         };
         Self { pipeline, cancel: CancelHandle::new(), events: Arc::default() }
     }

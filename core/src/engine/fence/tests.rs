@@ -13,7 +13,7 @@ fn a_fence_passes_on_whatever_a_stage_can_do() {
     ] {
         let (able, passed_on) =
             (methods(stage, &format!("pub trait {role}")), methods(fence, &format!("impl {fenced}")));
-        assert!(able.len() >= 2, "{role}: {able:?}");
+        assert!(!able.is_empty(), "{role}");
         assert_eq!(able, passed_on, "what a {role} can do, and what its fence passes on");
     }
 }

@@ -7,7 +7,7 @@ use crate::{
         destination::{Destination, Ended, Target},
         presence::Presence,
         referrers,
-        run_state::{Lane, RunState},
+        run_state::RunState,
     },
     job::{CopyStats, Outcome, Skip},
 };
@@ -20,8 +20,13 @@ impl<'a> JobRun<'a> {
             self.add(goal, &mut sites);
         }
         let Some(outline) = outline.filter(|_| !sites.is_empty()) else { return };
-        let lane: &Lane = if self.work.slow { &self.engine.slow } else { &self.engine.main };
-        let copy = Copy { engine: self.engine, lane, job: &self.work.job, kept: &self.kept, batch: &self.work.batch };
+        let copy = Copy {
+            engine: self.engine,
+            flow: &self.flow,
+            job: &self.work.job,
+            kept: &self.kept,
+            batch: &self.work.batch,
+        };
         if let Some(todo) = &todo {
             self.write(&copy, todo, &sites).await;
         }

@@ -1,17 +1,13 @@
 //! Turns listings into jobs: they are taken one at a time, filters choose versions, and each version that is left gets
-//! its targets and waits for a permit to run.
+//! its targets.
 
-use std::{
-    mem,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::{mem, sync::Arc};
 
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 
-use super::{Run, Unlisted};
+use super::{Run, Unlisted, choice::Chosen};
 use crate::{
-    content::{ImageRef, Repository},
+    content::{Digest, ImageRef, Repository, Tag},
     engine::{
         destination::{Ended, Target, Work},
         fence,
@@ -20,13 +16,12 @@ use crate::{
         run_state::RunMode,
         yields::Nothing,
     },
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorKind},
     event::Event,
     job::{Candidate, Job, Listing, Outcome, Skip},
     outlet::{Found, Outlet},
     report::FailedItem,
     spec::{Named, Overlaps},
-    stage::Filter,
 };
 
 /// Listings that wait for the engine; a source stops listing when there are more.
@@ -93,6 +88,7 @@ impl Run {
                 self.listing_failed(only, error);
             }
         }
+        self.finish_choices().await;
         self.take_held_back().await;
     }
 
@@ -118,6 +114,7 @@ impl Run {
                 biased;
                 () = self.engine.cancel.stopping() => return None,
                 Some(done) = self.running.join_next() => self.absorb(done),
+                Some(chosen) = self.choosing.join_next() => self.take_joined(chosen).await,
                 found = inbox.recv() => return found,
             }
         }
@@ -178,11 +175,10 @@ impl Run {
         }
     }
 
-    /// Makes a job of each candidate that the filters leave, one at a time, when there is a place for it.
-    pub(super) async fn take_listing(&mut self, whole: Listing) {
-        let mut listing = whole.clone();
-        let dropped = match self.filter(&mut listing).await {
-            Ok(dropped) => dropped,
+    /// Makes a job of each version that the filters left, one after the other.
+    pub(super) async fn take_chosen(&mut self, Chosen { whole, result }: Chosen) {
+        let (listing, dropped) = match result {
+            Ok(chosen) => chosen,
             Err(error) if error.is_cancelled() => return,
             Err(error) => return self.choice_failed(whole, error),
         };
@@ -195,24 +191,22 @@ impl Run {
         let dropped = self.count_dropped(&dropped);
         self.engine.events.tell(&Event::Listed { repository: repository.clone(), kept, dropped });
         let batch = JobGroup::of(kept, exclusive, must_yield);
-        // What is about an image by its name comes after the image: Harbor makes an accessory of it only then.
-        let is_about = |candidate: &Candidate| candidate.tag().is_some_and(|tag| tag.referenced_digest().is_some());
-        let (about, images): (Vec<_>, Vec<_>) = candidates.into_iter().partition(is_about);
-        let (last, mut images) = (images.len(), images);
+        let about = |candidate: &Candidate| candidate.tag().and_then(Tag::referenced_digest);
+        let (tags, mut images): (Vec<_>, Vec<_>) =
+            candidates.into_iter().partition(|candidate| about(candidate).is_some());
         if self.later_wins {
             images.reverse();
         }
-        for (number, Candidate { reference: version, targets, beside, named }) in
-            images.into_iter().chain(about).enumerate()
-        {
-            if number == last {
-                self.settle(&batch).await;
+        for candidate in images.into_iter().chain(tags) {
+            if !self.has_room(&repository).await {
+                return;
             }
-            let Some(place) = self.place_for_a_job().await else { return };
-            let source = ImageRef { repository: repository.clone(), reference: version };
+            let about = about(&candidate);
+            let Candidate { reference, targets, beside, named } = candidate;
+            let source = ImageRef { repository: repository.clone(), reference };
             let job = Job { id: self.next_job, source, targets, beside, named, rule: Arc::clone(&rule) };
             self.next_job += 1;
-            self.begin(job, &batch, place);
+            self.begin(job, &batch, about);
         }
     }
 
@@ -235,7 +229,7 @@ impl Run {
     }
 
     /// Starts a job where it may go, and notes where it may not.
-    fn begin(&mut self, job: Job, batch: &Arc<JobGroup>, free: OwnedSemaphorePermit) {
+    fn begin(&mut self, job: Job, batch: &Arc<JobGroup>, about: Option<Digest>) {
         let mut ended = Ended::default();
         let Claimed { places, contested } = placement::claim(&self.engine, &job, batch, self.later_wins, &mut ended);
         if places.is_empty() && contested.is_empty() && ended.ends.is_empty() {
@@ -250,13 +244,13 @@ impl Run {
         for (place, other) in contested {
             self.contest(&job, batch, place, other, &mut ended);
         }
-        let work = Work { job, batch: Arc::clone(batch), places, slow: false, contested: None };
+        let work = Work { job, batch: Arc::clone(batch), places, slow: false, about, contested: None };
         match work.places.is_empty() {
             true if waits => self.take_in(&work, ended.ends),
-            true => self.absorb(Ok((work, Ok(ended)))),
+            true => self.end(&work, ended),
             false => {
                 self.take_in(&work, ended.ends);
-                self.start(work, free);
+                self.start(work);
             }
         }
     }
@@ -269,6 +263,7 @@ impl Run {
                 batch: Arc::clone(batch),
                 places: vec![place],
                 slow: false,
+                about: None,
                 contested: Some(other),
             }),
             RunMode::Plan => {
@@ -289,47 +284,5 @@ impl Run {
             (filtered.filter.clone(), *count)
         });
         named.collect()
-    }
-
-    /// Lets the jobs of a listing come to their end.
-    async fn settle(&mut self, batch: &JobGroup) {
-        while batch.is_running() {
-            tokio::select! {
-                biased;
-                () = self.engine.cancel.stopping() => return,
-                Some(done) = self.running.join_next() => self.absorb(done),
-                else => return,
-            }
-        }
-    }
-
-    /// Asks all filters which versions are wanted, and counts what each of them drops.
-    async fn filter(&mut self, listing: &mut Listing) -> Result<Vec<(usize, usize)>> {
-        let mut dropped = Vec::new();
-        for (at, filter) in self.engine.pipeline.filters.clone().into_iter().enumerate() {
-            let before = listing.candidates.len();
-            catch_unwind(AssertUnwindSafe(|| filter.stage.filter_tags(listing)))
-                .map_err(|panic| fence::error_of(&*panic))?;
-            self.choose(&*filter.stage, listing).await?;
-            let fewer = before.saturating_sub(listing.candidates.len());
-            if fewer > 0 {
-                dropped.push((at, fewer));
-            }
-        }
-        Ok(dropped)
-    }
-
-    /// Lets a filter read what it must, and takes in what ends meanwhile.
-    async fn choose(&mut self, filter: &dyn Filter, listing: &mut Listing) -> Result<()> {
-        let engine = Arc::clone(&self.engine);
-        let mut choice = std::pin::pin!(filter.select(listing, &*engine.pipeline.fetch.stage));
-        loop {
-            tokio::select! {
-                biased;
-                () = engine.cancel.stopping() => return Err(Error::cancelled()),
-                chosen = &mut choice => return chosen,
-                Some(done) = self.running.join_next() => self.absorb(done),
-            }
-        }
     }
 }

@@ -58,6 +58,7 @@ fn pipeline(from: &Memory, wanted: &Wanted, dir: &Path) -> OpenPipeline {
         pushes: vec![Kind::new("oci-dir", Arc::new(plain(dir)) as Arc<dyn Push>)],
         counters: Counters::default(),
         cache: Cache::default(),
+        limiter: sealift_core::limit::Limiter::default(),
     }
 }
 

@@ -13,21 +13,38 @@ use crate::{
     transport::{Request, RequestTarget},
 };
 
-/// Returns true if a repository that may be pushed to has a blob.
-pub(crate) async fn exists(registry: &Registry, at: &Repository, item: &Descriptor) -> Result<bool> {
-    exists_with(registry, at, item, Scopes::push(at)).await
+/// Returns true if a repository that may be pushed to has a blob. Asked before any part of it is transferred.
+pub(crate) async fn stands(registry: &Registry, at: &Repository, item: &Descriptor) -> Result<bool> {
+    ask(registry, at, item, Scopes::push(at), false).await
 }
 
-/// Returns true if a repository has a blob, asked with a token for `scopes`.
+/// Returns true if a repository that may be pushed to has a blob. Asked as part of a transfer.
+pub(crate) async fn exists(registry: &Registry, at: &Repository, item: &Descriptor) -> Result<bool> {
+    ask(registry, at, item, Scopes::push(at), true).await
+}
+
+/// Returns true if a repository has a blob, asked with a token for `scopes` as part of a transfer.
 pub(crate) async fn exists_with(
     registry: &Registry,
     at: &Repository,
     item: &Descriptor,
     scopes: Scopes,
 ) -> Result<bool> {
+    ask(registry, at, item, scopes, true).await
+}
+
+async fn ask(
+    registry: &Registry,
+    at: &Repository,
+    item: &Descriptor,
+    scopes: Scopes,
+    in_transfer: bool,
+) -> Result<bool> {
     let operation = Operation::CheckBlob(at, &item.digest);
     let target = RequestTarget::Path(format!("{}/blobs/{}", at.path(), item.digest));
-    let request = Request::new(operation, Method::HEAD, target, scopes, registry.timing()).without_redirects();
+    let request = Request::new(operation, Method::HEAD, target, scopes, registry.timing())
+        .in_transfer(in_transfer)
+        .without_redirects();
     let response = registry.execute(&request).await?;
     match response.status() {
         // A portal has a page for every question.

@@ -12,6 +12,7 @@ use sealift_core::{
     blob::Blob,
     content::{Descriptor, Repository},
     error::{Error, ErrorKind, Result, Retry},
+    limit::{Permit, Pool},
 };
 
 use super::{
@@ -19,7 +20,6 @@ use super::{
     read_timeout::ReadTimeout,
 };
 use crate::{
-    limit::Place,
     operation::Operation,
     registry::Registry,
     retry::Attempts,
@@ -41,8 +41,8 @@ struct BlobReader {
     attempts: Attempts,
     whole_only: bool,
     open: Option<OpenBlob>,
-    /// A place among the blobs that are read from this host.
-    _place: Place,
+    /// A permit until the end of the blob; none in a transfer, which has one.
+    permit: Option<Permit>,
 }
 
 struct OpenBlob {
@@ -52,8 +52,28 @@ struct OpenBlob {
     idle: ReadTimeout,
 }
 
-/// Opens a blob.
+/// Opens a blob under a permit of its own.
 pub(crate) async fn open(registry: &Arc<Registry>, repository: &Repository, item: &Descriptor) -> Result<Blob> {
+    let permit = registry.permit(Pool::Reads).await;
+    let permit = permit.map_err(|error| error.with_context(Operation::ReadBlob(repository, &item.digest)))?;
+    open_with(registry, repository, item, Some(permit)).await
+}
+
+/// Opens a blob as part of a transfer, under its permits.
+pub(crate) async fn open_in_transfer(
+    registry: &Arc<Registry>,
+    repository: &Repository,
+    item: &Descriptor,
+) -> Result<Blob> {
+    open_with(registry, repository, item, None).await
+}
+
+async fn open_with(
+    registry: &Arc<Registry>,
+    repository: &Repository,
+    item: &Descriptor,
+    permit: Option<Permit>,
+) -> Result<Blob> {
     let mut reader = BlobReader {
         registry: Arc::clone(registry),
         repository: repository.clone(),
@@ -63,7 +83,7 @@ pub(crate) async fn open(registry: &Arc<Registry>, repository: &Repository, item
         attempts: fresh_attempts(registry),
         whole_only: false,
         open: None,
-        _place: registry.levels.reads.enter().await,
+        permit,
     };
     reader.open().await?;
     // Schema 1 does not say how long its layers are; the answer does.
@@ -109,7 +129,6 @@ impl BlobReader {
                         continue;
                     }
                     self.at += bytes.len() as u64;
-                    self.registry.levels.reads.done(bytes.len() as u64);
                     return Ok(Some(bytes));
                 }
                 // All bytes are there, so what follows them makes no difference.
@@ -133,7 +152,8 @@ impl BlobReader {
             self.attempts = fresh_attempts(&self.registry);
         }
         // Without a size a part cannot be told from the whole.
-        if self.item.known_size().is_none() {
+        let is_throttled = self.permit.is_none() && matches!(failed.retry(), Retry::After(_));
+        if self.item.known_size().is_none() || is_throttled {
             return Err(failed);
         }
         let Some(pause) = self.attempts.pause(&self.registry.retry, &failed) else { return Err(failed) };
@@ -179,6 +199,7 @@ impl BlobReader {
         let target = RequestTarget::Path(format!("{}/blobs/{}", self.repository.path(), self.item.digest));
         let scopes = Scopes::pull(&self.repository);
         let request = Request::new(self.operation(), Method::GET, target, scopes, self.registry.timing())
+            .in_transfer(self.permit.is_none())
             .pool(ConnectionPool::Bulk);
         if self.at == 0 || self.whole_only {
             return request;

@@ -94,7 +94,7 @@ pub(crate) async fn send(registry: &Registry, request: &ApiRequest<'_>) -> Resul
 async fn send_once(registry: &Registry, api_request: &ApiRequest<'_>) -> Result<ApiResponse> {
     let operation = Operation::ProductApi(api_request.repository);
     let context = |error: Error| error.with_context(operation);
-    registry.wait_for_pause().await.map_err(context)?;
+    registry.wait_for_pause(false).await.map_err(context)?;
     let at = registry.transport.endpoint().await.map_err(context)?;
     let mut url = at.root.clone();
     let path = &*api_request.path;

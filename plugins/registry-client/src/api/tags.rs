@@ -54,7 +54,7 @@ pub(crate) async fn list(registry: &Registry, repository: &Repository, scopes: S
     let mut sized = !ObservedBehavior::is_set(&registry.observed.pages_of_its_own);
     let mut target = RequestTarget::Path(if sized { format!("{list}?n={PER_PAGE}") } else { list.clone() });
     let (mut tags, mut skipped, mut idle, mut seen) = (BTreeSet::new(), 0, 0, HashSet::new());
-    let _permit = registry.levels.list().await;
+    let _permit = registry.limit.list().await;
     for _ in 0..MAX_PAGES {
         let request = Request::new(operation, Method::GET, target, scopes.clone(), registry.timing());
         let request = request.limit(registry.timing().slow_response);

@@ -5,6 +5,7 @@ use std::{collections::HashMap, path::PathBuf, sync::Arc};
 use sealift_core::{
     cache::Cache,
     error::{Error, ErrorKind, Result},
+    limit::Limiter,
     login::LoginProvider,
     secret::Secret,
 };
@@ -135,7 +136,7 @@ impl ClientBuilder {
             logins,
             containers: Arc::default(),
             notes: Cache::default(),
-            requests: None,
+            limiter: Limiter::default(),
         };
         Ok(Client::new(settings, Arc::default(), common))
     }

@@ -3,7 +3,8 @@
 use sealift_core::{
     blob::Blob,
     content::{Descriptor, Digest, ImageRef, Manifest, Repository, Tag},
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Result, Retry},
+    limit::Pool,
     stage::UploadStart,
 };
 
@@ -67,10 +68,20 @@ impl Client {
     /// [`ErrorKind::Denied`] if the login may not push, [`ErrorKind::Corrupt`] if the bytes have another digest than
     /// their descriptor.
     pub async fn push_blob(&self, at: &Repository, blob: Blob) -> Result<bool> {
-        let item = blob.descriptor().clone();
-        match uploads::offer(&self.registry(at), at, &item, None).await? {
-            UploadStart::Present | UploadStart::Mounted => Ok(false),
-            UploadStart::Upload(upload) => upload.write(blob).await.map(|()| true),
+        let (registry, item) = (self.registry(at), blob.descriptor().clone());
+        let mut attempts = registry.retry.attempts(registry.retry.policy().requests);
+        loop {
+            let permit = registry.permit(Pool::Writes).await?;
+            match uploads::offer(&registry, at, &item, None).await {
+                Ok(UploadStart::Present | UploadStart::Mounted) => return Ok(false),
+                Ok(UploadStart::Upload(upload)) => return upload.write(blob).await.map(|()| true),
+                // The pause that the host asked for is waited for without a permit.
+                Err(error) if matches!(error.retry(), Retry::After(_)) => {
+                    drop(permit);
+                    attempts.pause(&registry.retry, &error).ok_or(error)?;
+                }
+                Err(error) => return Err(error),
+            }
         }
     }
 

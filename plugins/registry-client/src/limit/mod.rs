@@ -1,13 +1,133 @@
-//! Limits of one host: how much is asked at once, how fast, and the pauses that it asks for.
+//! Limits of one host: permits of the limiter of the pipeline, pauses that the host asks for, and quotas that it names.
 
-mod ceilings;
 mod clock;
-mod level;
-mod pace;
 mod retry_after;
 
-pub(crate) use ceilings::Ceilings;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use http::Method;
+use sealift_core::{
+    limit::{Demand, Limiter, Outcome, Permit, Pool, Rate},
+    stage::StoreId,
+};
+
 pub(crate) use clock::sent_at;
-pub(crate) use level::{Levels, Place};
-pub(crate) use pace::Pace;
 pub(crate) use retry_after::read as retry_after;
+
+use crate::{
+    profile::{LimitedRequests, PublishedLimit},
+    quota::Quota,
+    transport::Request,
+};
+
+/// The limits of one host.
+#[derive(Debug)]
+pub(crate) struct HostLimit {
+    limiter: Limiter,
+    store: StoreId,
+    /// The quota that the host named last.
+    quota: Mutex<Option<Quota>>,
+}
+
+impl HostLimit {
+    /// Returns the limits of the registry `name`, with those that its product publishes.
+    pub(crate) fn new(limiter: Limiter, name: &str, published: &[PublishedLimit]) -> Self {
+        let store = StoreId::new(name);
+        for limit in published {
+            let pool = match limit.counts {
+                LimitedRequests::All => None,
+                LimitedRequests::PutManifest => Some(Pool::Manifests),
+            };
+            limiter.set_rate(&store, pool, Rate { requests: limit.requests, span: limit.span });
+        }
+        Self { limiter, store, quota: Mutex::default() }
+    }
+
+    /// Waits until a request with a small body may be sent.
+    ///
+    /// # Errors
+    /// The rest of a pause that is longer than `patience`.
+    pub(crate) async fn small(&self, request: &Request<'_>, patience: Duration) -> Result<Permit, Duration> {
+        let mut demand = self.limiter.demand(&self.store, Pool::Small);
+        if request.method == Method::PUT && request.body.is_some() {
+            self.limiter.require(&mut demand, &self.store, Pool::Manifests);
+        }
+        self.acquire(&demand, patience).await
+    }
+
+    /// Waits until a blob may be read or written.
+    ///
+    /// # Errors
+    /// As [`HostLimit::small`].
+    pub(crate) async fn blob(&self, pool: Pool, patience: Duration) -> Result<Permit, Duration> {
+        self.acquire(&self.limiter.demand(&self.store, pool), patience).await
+    }
+
+    /// Waits until a list of tags may be read, which takes as long as a blob, where the number of requests is given.
+    pub(crate) async fn list(&self) -> Option<Permit> {
+        self.limiter.requests()?;
+        Some(self.limiter.acquire(&self.limiter.demand(&self.store, Pool::Reads)).await)
+    }
+
+    async fn acquire(&self, demand: &Demand, patience: Duration) -> Result<Permit, Duration> {
+        loop {
+            self.check(patience)?;
+            let permit = self.limiter.acquire(demand).await;
+            // The pause may have begun since the permit was granted.
+            if self.pause_left().is_none() {
+                return Ok(permit);
+            }
+        }
+    }
+
+    /// Waits until the host is not paused any more.
+    ///
+    /// # Errors
+    /// As [`HostLimit::small`].
+    pub(crate) async fn wait_for_pause(&self, patience: Duration) -> Result<(), Duration> {
+        while let Some(left) = self.pause_left() {
+            self.check(patience)?;
+            tokio::time::sleep(left).await;
+        }
+        Ok(())
+    }
+
+    fn check(&self, patience: Duration) -> Result<(), Duration> {
+        match self.pause_left() {
+            Some(left) if left > patience => Err(left),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns how long the host stays paused, if it is.
+    pub(crate) fn pause_left(&self) -> Option<Duration> {
+        self.limiter.pause_left(&self.store)
+    }
+
+    /// Pauses all requests to the host: for as long as it asked for, or for a time that doubles while it goes on refusing.
+    pub(crate) fn pause(&self, asked: Option<Duration>, longest: Duration) -> Duration {
+        self.limiter.pause(&self.store, asked, longest)
+    }
+
+    /// Reports what became of a request with small bodies.
+    pub(crate) fn report(&self, permit: &mut Option<Permit>, outcome: Outcome) {
+        if let Some(permit) = permit {
+            permit.report(&self.store, Pool::Small, outcome);
+        }
+    }
+
+    pub(crate) fn note_quota(&self, quota: Quota) {
+        *self.quota.lock().unwrap_or_else(PoisonError::into_inner) = Some(quota);
+    }
+
+    /// Returns the quota that the host named last.
+    pub(crate) fn quota(&self) -> Option<Quota> {
+        *self.quota.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

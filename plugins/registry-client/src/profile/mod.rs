@@ -141,4 +141,18 @@ mod tests {
             assert_eq!(hub, Some("registry-1.docker.io"), "{product:?}");
         }
     }
+
+    #[test]
+    fn only_hosts_that_publish_some_have_ceilings() {
+        for (host, count) in [
+            ("ghcr.io", 1),
+            ("123456789012.dkr.ecr.eu-west-1.amazonaws.com", 1),
+            ("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn", 1),
+            ("dkr.ecr.example.com", 0),
+            ("quay.io", 0),
+            ("127.0.0.1:5000", 0),
+        ] {
+            assert_eq!(by_host(host).facts().limits.len(), count, "{host}");
+        }
+    }
 }

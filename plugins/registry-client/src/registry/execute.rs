@@ -4,7 +4,10 @@
 //! whether 404 is an error is for the caller to know.
 
 use http::StatusCode;
-use sealift_core::error::{Error, ErrorKind, Result};
+use sealift_core::{
+    error::{Error, ErrorKind, Result, Retry},
+    limit::Outcome,
+};
 use tokio::time::Instant;
 
 use super::Registry;
@@ -30,6 +33,10 @@ impl Registry {
                 Ok(None) => continue,
                 Err(error) => self.hide(error),
             };
+            // The permits of other stores are returned before the pause is waited for.
+            if request.in_transfer && matches!(failed.retry(), Retry::After(_)) {
+                return Err(failed);
+            }
             let failed_try = self.failed_try(began, &failed, progress.is_unauthorizable);
             let pause = attempts.pause_of_request(&self.retry, &failed, &failed_try);
             let Some(pause) = pause else { return Err(failed) };
@@ -53,15 +60,9 @@ impl Registry {
             return Err(Error::new(ErrorKind::Denied, what).with_hint("`blocked` of its entry there says so"));
         }
         let at = self.transport.endpoint().await.map_err(context)?;
-        // A blob that is read holds a permit of its own.
-        let permit = match request.pool {
-            ConnectionPool::Small => Some(self.levels.small.enter().await),
-            ConnectionPool::Bulk => None,
-        };
         // The first request finds out for the others what the host wants, also that it wants a pause.
         let first = self.auth.first_request().await;
-        self.wait_for_pause().await.map_err(context)?;
-        self.ceilings.keep(request).await;
+        self.wait_for_pause(request.in_transfer).await.map_err(context)?;
         let authorization = self.auth.authorize(at, repository, &request.scopes, progress).await;
         progress.is_unauthorizable = authorization.is_err();
         let mut authorization = authorization.map_err(context)?;
@@ -71,17 +72,22 @@ impl Registry {
                 return Ok(None);
             }
             // The question that this takes needs a permit of its own, and its turn.
-            drop((first, permit));
+            drop(first);
             return Err(Box::pin(self.denied(request, authorization.origin())).await);
         }
+        // A blob that is read has a permit until its end.
+        let mut permit = match request.pool {
+            ConnectionPool::Small if !request.in_transfer => {
+                let permit = self.limit.small(request, self.retry.policy().patience).await;
+                Some(permit.map_err(|left| context(self.is_paused(left)))?)
+            }
+            _ => None,
+        };
         // Fetching a token takes time, and the host may have asked for a pause meanwhile.
-        self.wait_for_pause().await.map_err(context)?;
+        self.wait_for_pause(request.in_transfer).await.map_err(context)?;
         let mut response = self.transport.exchange(at, request, authorization.header()).await.map_err(context)?;
         self.note_quota(&response);
         response.secrets = authorization.secrets();
-        if permit.is_some() {
-            self.levels.small.done(1);
-        }
         if response.status() == StatusCode::UNAUTHORIZED
             && authorization.header().is_some()
             && self.is_unchallenged(&response)
@@ -116,17 +122,21 @@ impl Registry {
         let later = is_transient(response.status()) && !is_settled(request, &response);
         if !later || !(request.retry_busy || response.status() == StatusCode::TOO_MANY_REQUESTS) {
             self.went_well();
+            self.limit.report(&mut permit, Outcome::Done);
             if response.status().is_success() || response.status() == StatusCode::NOT_FOUND {
                 self.retry.is_well();
             }
             return Ok(Some(response));
         }
-        Err(self.refused(request.operation, response).await)
+        let refused = self.refused(request.operation, response).await;
+        if matches!(refused.retry(), Retry::After(_)) {
+            self.limit.report(&mut permit, Outcome::Throttled);
+        }
+        Err(refused)
     }
 
     /// Notes a request that the host did not put off.
     pub(crate) fn went_well(&self) {
-        self.pace.went_well();
         self.retry.earn();
     }
 }

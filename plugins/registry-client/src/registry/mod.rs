@@ -14,9 +14,11 @@ mod projects;
 mod refusal;
 mod whole;
 
-use std::{num::NonZeroUsize, sync::Arc};
+use std::sync::Arc;
 
-use sealift_core::{cache::Cache, content::Repository, error::Error, login::LoginProvider, secret::Secret};
+use sealift_core::{
+    cache::Cache, content::Repository, error::Error, limit::Limiter, login::LoginProvider, secret::Secret,
+};
 
 pub(crate) use observed::{BlobCheck, ObservedBehavior};
 
@@ -24,7 +26,7 @@ use crate::{
     auth::{Auth, RepositoryAccess},
     containers::Containers,
     credentials::{EntryLogin, Logins, entry_login},
-    limit::{Ceilings, Levels, Pace},
+    limit::HostLimit,
     profile::{CurrentProfile, RegistryProfile},
     retry::RetryState,
     timing::Timing,
@@ -39,8 +41,7 @@ pub(crate) struct Common {
     /// The registries.conf of other tools, as far as it counts.
     pub(crate) containers: Arc<Containers>,
     pub(crate) notes: Cache,
-    /// Requests of one kind at once at one registry, at most.
-    pub(crate) requests: Option<NonZeroUsize>,
+    pub(crate) limiter: Limiter,
 }
 
 /// Settings of one registry.
@@ -56,9 +57,7 @@ pub(crate) struct RegistrySettings {
 pub(crate) struct Registry {
     pub(crate) transport: Arc<Transport>,
     pub(crate) auth: Auth,
-    pub(crate) pace: Pace,
-    pub(crate) levels: Levels,
-    pub(crate) ceilings: Ceilings,
+    pub(crate) limit: HostLimit,
     pub(crate) retry: Arc<RetryState>,
     pub(crate) profile: Arc<CurrentProfile>,
     pub(crate) observed: ObservedBehavior,
@@ -81,9 +80,7 @@ impl Registry {
         let transport = Arc::new(Transport::new(name.into(), api_host, settings.connection, network));
         Self {
             auth: Auth::new(Arc::clone(&transport), logins, Arc::clone(&retry), Arc::clone(&profile)),
-            pace: Pace::new(),
-            levels: Levels::new(common.requests),
-            ceilings: Ceilings::of(facts.limits),
+            limit: HostLimit::new(common.limiter.clone(), name, facts.limits),
             retry,
             observed: ObservedBehavior::new(name, common.notes.clone()),
             profile,

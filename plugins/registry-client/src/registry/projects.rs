@@ -78,7 +78,12 @@ impl Registry {
     /// is no such project.
     pub(super) async fn denied(&self, request: &Request<'_>, origin: &str) -> Error {
         let repository = request.operation.repository();
-        match self.execute(&self.probe(Operation::ListTags(repository), request.scopes.clone())).await {
+        match self
+            .execute(
+                &self.probe(Operation::ListTags(repository), request.scopes.clone()).in_transfer(request.in_transfer),
+            )
+            .await
+        {
             Ok(response) if response.status() == StatusCode::UNAUTHORIZED => {
                 self.refused(request.operation, response).await
             }

@@ -1,7 +1,12 @@
 //! Responses that are no success: what they mean, and what limits and retries learn from them.
 
+use std::time::Duration;
+
 use http::{StatusCode, header};
-use sealift_core::error::{Error, ErrorKind, Result, Retry};
+use sealift_core::{
+    error::{Error, ErrorKind, Result, Retry},
+    limit::{Permit, Pool},
+};
 
 use super::Registry;
 use crate::{
@@ -17,7 +22,7 @@ impl Registry {
     /// that.
     pub(crate) async fn refused(&self, operation: Operation<'_>, response: Response) -> Error {
         let (status, foreign) = (response.status(), response.foreign);
-        let wait = self.note_pause(operation, &response);
+        let wait = self.note_pause(&response);
         let challenge = response.header(header::WWW_AUTHENTICATE);
         let profile = match challenge {
             Some("") => &profile::harbor::Harbor, // only Harbor sends a challenge that is there and empty
@@ -27,7 +32,7 @@ impl Registry {
         let (login, proven) = (response.secrets.origin(), response.secrets.is_proven());
         let wrote = self.observed.took_a_write(operation.repository());
         let body = response.error_body().await;
-        let quota = self.pace.quota().filter(|_| !foreign);
+        let quota = self.limit.quota().filter(|_| !foreign);
         let answer = Refusal { operation, status, body, foreign, unchallenged, wrote, login, proven, wait, quota };
         let meaning = if foreign { None } else { profile.interpret(&answer) };
         let error = refusal(&answer, meaning.unwrap_or_else(|| explain(&answer)));
@@ -48,7 +53,7 @@ impl Registry {
     }
 
     /// Pauses all requests to the host if a response asks for that, and returns for how long.
-    fn note_pause(&self, operation: Operation<'_>, response: &Response) -> Option<std::time::Duration> {
+    fn note_pause(&self, response: &Response) -> Option<Duration> {
         let (status, foreign) = (response.status(), response.foreign);
         let asked = retry_after(response.headers(), sent_at(response.headers()));
         let longest = self.retry.policy().patience_max;
@@ -56,11 +61,10 @@ impl Registry {
             self.transport.counts().throttled(response.host());
         }
         let wait = match status {
-            StatusCode::TOO_MANY_REQUESTS if !foreign => self.pace.close(asked, longest),
-            StatusCode::SERVICE_UNAVAILABLE if !foreign => self.pace.close(Some(asked?), longest),
+            StatusCode::TOO_MANY_REQUESTS if !foreign => self.limit.pause(asked, longest),
+            StatusCode::SERVICE_UNAVAILABLE if !foreign => self.limit.pause(Some(asked?), longest),
             _ => return None,
         };
-        self.levels.refused(operation, wait);
         tracing::info!(host = %self.name(), wait_ms = wait.as_millis(), "the host asked us to wait");
         Some(wait)
     }
@@ -70,12 +74,12 @@ impl Registry {
     pub(super) fn note_quota(&self, response: &Response) {
         let quota = quota::read(response.headers(), sent_at(response.headers())).filter(|_| !response.foreign);
         let Some(quota) = quota else { return };
-        self.pace.note_quota(quota);
+        self.limit.note_quota(quota);
         self.transport.counts().quota(self.transport.api_host(), quota);
         if let Some(reset) = quota.reset.filter(|reset| quota.left == 0 && !reset.is_zero())
             && response.status() != StatusCode::TOO_MANY_REQUESTS
         {
-            let wait = self.pace.close(Some(reset), self.retry.policy().patience_max);
+            let wait = self.limit.pause(Some(reset), self.retry.policy().patience_max);
             tracing::info!(host = %self.name(), wait_ms = wait.as_millis(), "the quota of the host is used up");
         }
     }
@@ -83,14 +87,29 @@ impl Registry {
     /// Waits until the pause that the host asked for is over.
     ///
     /// # Errors
-    /// [`ErrorKind::Throttled`] if it lasts longer than [`RetryPolicy::patience`](crate::RetryPolicy::patience).
-    pub(crate) async fn wait_for_pause(&self) -> Result<()> {
-        self.pace.pass(self.retry.policy().patience).await.map_err(|left| {
-            let mut what = format!("`{}` asked us to wait for {} s more", self.name(), left.as_secs());
-            if let Some(quota) = self.pace.quota().filter(|quota| quota.left == 0) {
-                what += &format!(": of its quota {}", quota.words());
-            }
-            Error::new(ErrorKind::Throttled, what).with_retry(Retry::After(left))
-        })
+    /// [`ErrorKind::Throttled`] if it lasts longer than [`RetryPolicy::patience`](crate::RetryPolicy::patience), or at
+    /// all for a part of a transfer, which must not hold permits of other hosts meanwhile.
+    pub(crate) async fn wait_for_pause(&self, in_transfer: bool) -> Result<()> {
+        let patience = if in_transfer { Duration::ZERO } else { self.retry.policy().patience };
+        let waited = self.limit.wait_for_pause(patience).await;
+        waited.map_err(|left| self.is_paused(left))
+    }
+
+    /// Waits until a blob may be read or written.
+    ///
+    /// # Errors
+    /// As [`Registry::wait_for_pause`].
+    pub(crate) async fn permit(&self, pool: Pool) -> Result<Permit> {
+        let permit = self.limit.blob(pool, self.retry.policy().patience).await;
+        permit.map_err(|left| self.is_paused(left))
+    }
+
+    /// Returns the error of a request to a host that is paused for so long.
+    pub(crate) fn is_paused(&self, left: Duration) -> Error {
+        let mut what = format!("`{}` asked us to wait for {} s more", self.name(), left.as_secs());
+        if let Some(quota) = self.limit.quota().filter(|quota| quota.left == 0) {
+            what += &format!(": of its quota {}", quota.words());
+        }
+        Error::new(ErrorKind::Throttled, what).with_retry(Retry::After(left))
     }
 }

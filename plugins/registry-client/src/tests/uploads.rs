@@ -13,7 +13,7 @@ use futures::{StreamExt, stream};
 use sealift_core::{
     blob::Blob,
     content::{Descriptor, well_known},
-    error::ErrorKind,
+    error::{ErrorKind, Retry},
     stage::{Push, UploadStart},
 };
 use sealift_testkit::registry::Registry;
@@ -265,8 +265,9 @@ async fn what_the_source_says_is_what_is_reported() {
     assert_eq!(count.load(Ordering::Relaxed), 0, "the body never came to its end");
 }
 
+/// A transfer holds permits of other hosts, so it is told of the pause instead of waiting.
 #[tokio::test]
-async fn a_pause_that_is_asked_for_at_a_mount_is_kept_within_the_offer() {
+async fn a_pause_that_is_asked_for_at_a_mount_is_told_and_nothing_is_sent_before_its_end() {
     let seen = AtomicUsize::new(0);
     let double = Double::start(move |asked| match seen.fetch_add(1, Ordering::Relaxed) {
         0 => reply(429).header("retry-after", 0).body("<html>slow down</html>"),
@@ -274,7 +275,13 @@ async fn a_pause_that_is_asked_for_at_a_mount_is_kept_within_the_offer() {
     })
     .await;
     let push = push_of(&client());
-    let (at, from) = (repository(&double.host(), "a/b"), repository(&double.host(), "c/d"));
-    assert!(matches!(push.offer(&at, &layer(&noise(10)), Some(&from)).await.unwrap(), UploadStart::Upload(_)));
+    let (at, from, item) = (repository(&double.host(), "a/b"), repository(&double.host(), "c/d"), layer(&noise(10)));
+    for _ in 0..2 {
+        let error = push.offer(&at, &item, Some(&from)).await.err().expect("it is paused");
+        assert!(matches!(error.retry(), Retry::After(_)), "{error:?}");
+        assert_eq!(double.count("POST", "mount="), 1);
+    }
+    tokio::time::sleep(Duration::from_millis(2100)).await;
+    assert!(matches!(push.offer(&at, &item, Some(&from)).await.unwrap(), UploadStart::Upload(_)));
     assert_eq!(double.count("POST", "mount="), 2);
 }

@@ -36,6 +36,9 @@ pub(crate) struct Request<'a> {
     pub(crate) accept_500: bool,
     /// Redirects to other URLs are followed; else they are returned as responses.
     pub(crate) follow_redirects: bool,
+    /// It is part of a transfer, which holds permits of this and of other hosts. So it takes none of its own, and fails
+    /// instead of waiting for a pause.
+    pub(crate) in_transfer: bool,
 }
 
 impl<'a> Request<'a> {
@@ -60,6 +63,7 @@ impl<'a> Request<'a> {
             retry_busy: true,
             accept_500: false,
             follow_redirects: true,
+            in_transfer: false,
         }
     }
 
@@ -89,6 +93,11 @@ impl<'a> Request<'a> {
     /// Takes a redirect to another place for the answer. Spellings of the same path are followed all the same.
     pub(crate) fn without_redirects(self) -> Self {
         Self { follow_redirects: false, ..self }
+    }
+
+    /// Makes it part of a transfer.
+    pub(crate) fn in_transfer(self, in_transfer: bool) -> Self {
+        Self { in_transfer, ..self }
     }
 
     /// Takes no for an answer, because there is another way.

@@ -29,6 +29,7 @@ pub(super) async fn load(config: Value, path: &Path, into: &Memory) -> Report {
         pushes: vec![Named::new("memory", Arc::new(into.clone()) as Arc<dyn Push>)],
         counters: Counters::default(),
         cache: Cache::default(),
+        limiter: sealift_core::limit::Limiter::default(),
     };
     let observer: Arc<dyn EventListener> = Arc::new(|_: &Event| {});
     engine::run(&pipeline.into(), &CancelHandle::new(), &observer).await

@@ -259,9 +259,4 @@ impl Upload for TrappedSlot {
         self.trap.step("write", &self.at).await;
         self.slot.write(blob).await
     }
-
-    async fn ready(&mut self) {
-        self.trap.step("ready", &self.at).await;
-        self.slot.ready().await;
-    }
 }

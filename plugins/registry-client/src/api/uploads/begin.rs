@@ -126,7 +126,7 @@ pub(crate) async fn begin(registry: &Arc<Registry>, at: &Repository, item: &Desc
     if registry.observed.is_full_for(at, item.known_size().unwrap_or(u64::MAX)) {
         return Err(registry.no_room(at));
     }
-    let request = Request::new(operation, Method::POST, target, Scopes::push(at), registry.timing());
+    let request = Request::new(operation, Method::POST, target, Scopes::push(at), registry.timing()).in_transfer(true);
     let response = registry.execute(&request).await?;
     match response.status() {
         StatusCode::ACCEPTED => {

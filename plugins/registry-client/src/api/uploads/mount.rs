@@ -68,8 +68,9 @@ pub(super) async fn mount(
     let scopes = if from == at { Scopes::push(at) } else { Scopes::push(at).and_pull(from) };
     let target = RequestTarget::Path(format!("{}/blobs/uploads/?{query}", at.path()));
     // A refusal is not worth insisting on: the ordinary way is as good.
-    let request =
-        Request::new(Operation::PushBlob(at, &item.digest), Method::POST, target, scopes, registry.timing()).once();
+    let request = Request::new(Operation::PushBlob(at, &item.digest), Method::POST, target, scopes, registry.timing())
+        .in_transfer(true)
+        .once();
     match registry.execute(&request).await {
         Ok(response) if response.status() == StatusCode::CREATED && !is_mounted(&response, item) => {
             tracing::debug!(host = %registry.name(), "a mount is answered by something that is no registry");

@@ -3,7 +3,7 @@
 //! No PATCH: chunks are the least portable part of the protocol (ECR drops them, GHCR caps them, distribution 2.8
 //! cannot resume them). The body comes from a stream, so it cannot be sent twice; the engine starts again.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode, header};
 use reqwest::Body;
@@ -14,7 +14,6 @@ use sealift_core::{
     error::{Error, ErrorKind, Result, Retry},
     stage::Upload,
 };
-use tokio::time::timeout;
 use url::Url;
 
 use super::{
@@ -29,7 +28,6 @@ use crate::{
     },
     auth::AuthProgress,
     error::{CHANGED, Peer, transport},
-    limit::Place,
     operation::Operation,
     redact::authority,
     registry::Registry,
@@ -44,13 +42,7 @@ pub(super) struct RegistryUpload {
     at: Repository,
     item: Descriptor,
     location: Url,
-    /// A place among the blobs that are written to this host.
-    place: Option<Place>,
 }
-
-/// The time limit for waiting for a permit. Transfers to several hosts take permits one by one, so unbounded waits could
-/// deadlock.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 impl RegistryUpload {
     /// The slot that `answer` opened.
@@ -62,7 +54,7 @@ impl RegistryUpload {
     ) -> Result<Self> {
         let operation = Operation::PushBlob(at, &item.digest);
         let location = upload_url(registry, response).await.map_err(|error| error.with_context(operation))?;
-        Ok(Self { registry: Arc::clone(registry), at: at.clone(), item: item.clone(), location, place: None })
+        Ok(Self { registry: Arc::clone(registry), at: at.clone(), item: item.clone(), location })
     }
 
     fn operation(&self) -> Operation<'_> {
@@ -102,6 +94,7 @@ impl RegistryUpload {
         if let Some(value) = authorization.header().filter(|_| !foreign) {
             request = request.header(header::AUTHORIZATION, value.clone());
         }
+        self.registry.wait_for_pause(true).await?;
         self.registry.transport.counts().count(&http::Method::PUT, &url);
         let host = authority(&url).to_owned();
         let peer = Peer(&host);
@@ -183,7 +176,6 @@ impl Upload for RegistryUpload {
         let (detector, hashing) = (StallDetector::new(size), blob.hashing());
         let failed = match self.put(blob, &detector).await {
             Ok(()) => {
-                self.registry.levels.writes.done(size);
                 self.registry.note_mountable(&self.item, &self.at);
                 learn_blob_check(&self.registry, &self.at, &self.item).await;
                 return Ok(());
@@ -199,10 +191,6 @@ impl Upload for RegistryUpload {
         // Errors of the exchange do not say yet what they are about.
         let operation = self.operation().to_string();
         Err(if failed.message().starts_with(&operation) { failed } else { failed.with_context(operation) })
-    }
-
-    async fn ready(&mut self) {
-        self.place = timeout(PATIENCE, self.registry.levels.writes.enter()).await.ok();
     }
 }
 
