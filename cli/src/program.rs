@@ -69,7 +69,7 @@ impl Program {
 }
 
 /// The verbs, as texts name them.
-const VERBS: [&str; 20] = [
+const VERBS: [&str; 23] = [
     "check",
     "completions",
     "convert",
@@ -80,10 +80,13 @@ const VERBS: [&str; 20] = [
     "load",
     "ls",
     "man",
+    "merge",
     "new",
     "plan",
     "plugins",
+    "prune",
     "receipt",
+    "rm",
     "run",
     "schema",
     "serve",

@@ -42,6 +42,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "STYLE", value_parser = ["full", "tag"])]
     ref_style: Option<String>,
 
+    /// Remove everything else from the directory afterwards, so that it has what was asked for and nothing more
+    #[arg(long)]
+    exact: bool,
+
     #[command(flatten)]
     bulk: BulkOptions,
 }
@@ -68,6 +72,9 @@ impl TryFrom<&Args> for Translation {
         }
         if let Some(base) = &args.base {
             pipeline.key("base", path(base, "--base")?, &format!("--base {}", base.display()));
+        }
+        if args.exact {
+            pipeline.key("exact", true.into(), "--exact");
         }
         Ok(pipeline)
     }

@@ -4,8 +4,8 @@ use clap::Subcommand;
 use sealift_core::diagnostic::Diagnostic;
 
 use super::{
-    check, completions, convert, copy, demo, docs, explain, load, ls, man, new, plan, plugins, receipt, run, schema,
-    serve, stage, sync, verify,
+    check, completions, convert, copy, demo, docs, explain, load, ls, man, merge, new, plan, plugins, prune, receipt,
+    rm, run, schema, serve, stage, sync, verify,
 };
 use crate::{context::Context, display::io_message, process, usage_error::UsageError};
 
@@ -21,6 +21,9 @@ pub(crate) enum Verb {
     Verify(verify::Args),
     Ls(ls::Args),
     Load(load::Args),
+    Rm(rm::Args),
+    Prune(prune::Args),
+    Merge(merge::Args),
     Receipt(receipt::Args),
     Serve(serve::Args),
     Plugins(plugins::Args),
@@ -50,6 +53,9 @@ impl Verb {
             Self::Load(args) => block_on(load::execute(args, context)),
             Self::Verify(args) => block_on(verify::execute(args, context)),
             Self::Ls(args) => block_on(ls::execute(args, context)),
+            Self::Rm(args) => block_on(rm::execute(args, context)),
+            Self::Prune(args) => block_on(prune::execute(args, context)),
+            Self::Merge(args) => block_on(merge::execute(args, context)),
             Self::Receipt(args) => block_on(receipt::execute(args, context)),
             Self::Plugins(args) => Ok(plugins::execute(args, context)),
             Self::Explain(args) => explain::execute(args, context),

@@ -8,7 +8,7 @@ use sealift_oci_layout::Gaps;
 use super::words::{grouped, number};
 
 /// The advice.
-pub(crate) const HINT: &str = "stage again into this directory, which brings what is missing";
+pub(crate) const HINT: &str = "stage again into this directory, which brings what is missing; `sealift rm DIR IMAGE` takes off what is not wanted";
 
 /// Number of names that are shown, unless all are asked for.
 const NAMES: usize = 20;

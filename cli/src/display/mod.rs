@@ -18,6 +18,7 @@ mod out;
 mod plan;
 mod show;
 mod summary;
+pub(crate) mod sweep;
 mod totals;
 pub(crate) mod verification;
 mod words;

@@ -42,6 +42,12 @@ pub struct Config {
     #[schemars(example = &"receipt.json")]
     pub base: Option<String>,
 
+    /// Removes everything else from the directory at the end of a run, so that it has what the list names and nothing
+    /// more. Nothing is removed if the run was stopped or a part of the list could not be read. Default: false, images
+    /// that are there already stay.
+    #[serde(default)]
+    pub exact: bool,
+
     /// The name that the only image gets: a full one, or a tag alone, which implies `ref_style = "tag"`. Default: that
     /// of its source.
     #[serde(default)]
@@ -71,7 +77,7 @@ impl StageConfig<dyn Push> for Config {
             _ => RefStyle::Full,
         };
         problems.or_ok(())?;
-        Ok(Box::new(OciDirPush::new(path, EntryNames::new(called, style), BaselineFilter::by(base))))
+        Ok(Box::new(OciDirPush::new(path, EntryNames::new(called, style), BaselineFilter::by(base), self.exact)))
     }
 }
 

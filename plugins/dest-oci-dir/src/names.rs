@@ -126,6 +126,11 @@ impl EntryNames {
         request
     }
 
+    /// Returns the names of the entries that this run wrote for images: a filter may have changed a digest.
+    pub(crate) fn written(&self) -> Vec<String> {
+        self.wanted().notes.values().filter_map(|notes| Some(notes.written.as_ref()?.1.to_string())).collect()
+    }
+
     /// Returns what did not arrive, by the names of entries.
     pub(crate) fn not_arrived(&self, end: &RunEnd<'_>) -> StagingEnd {
         let wanted = self.wanted();

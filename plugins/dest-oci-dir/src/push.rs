@@ -10,7 +10,7 @@ use sealift_core::{
     job::Job,
     stage::{Lost, Push, RunEnd, StoreId, Upload, UploadStart},
 };
-use sealift_oci_layout::{Layout, NamedEntry, StagingEnd, Writer, WriterOptions};
+use sealift_oci_layout::{Layout, NamedEntry, StagingEnd, StagingRequest, Sweep, Writer, WriterOptions};
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::{names::EntryNames, omitted::BaselineFilter};
@@ -20,6 +20,8 @@ pub(crate) struct OciDirPush {
     path: PathBuf,
     names: EntryNames,
     omitted: BaselineFilter,
+    /// True if nothing else shall be in the directory at the end.
+    exact: bool,
     /// Opened by the first write, so that a plan, which only reads, makes no directory and takes no lock.
     writer: OnceCell<Writer>,
     /// Opened by the first question before that.
@@ -31,11 +33,12 @@ pub(crate) struct OciDirPush {
 }
 
 impl OciDirPush {
-    pub(crate) fn new(path: PathBuf, names: EntryNames, omitted: BaselineFilter) -> Self {
+    pub(crate) fn new(path: PathBuf, names: EntryNames, omitted: BaselineFilter, exact: bool) -> Self {
         Self {
             path,
             names,
             omitted,
+            exact,
             writer: OnceCell::new(),
             reader: Mutex::default(),
             not_arrived: Default::default(),
@@ -66,6 +69,17 @@ impl OciDirPush {
         }
         *reader = Layout::open_existing(&self.path).await?;
         Ok(reader.clone())
+    }
+
+    /// Records what came of the run, and removes what it did not ask for if that is wanted and known.
+    async fn end(&self, writer: &Writer, request: StagingRequest, not_arrived: StagingEnd) -> Result<()> {
+        let is_known = !not_arrived.unfinished && not_arrived.unlisted.is_empty();
+        let kept = request.images.iter().cloned().chain(self.names.written()).collect();
+        writer.end_staging(request, not_arrived).await?;
+        if self.exact && is_known {
+            writer.sweep(&Sweep::of_all_but(writer, &kept).await?).await?;
+        }
+        Ok(())
     }
 
     /// Writes a manifest, and an entry for it in the index, which follows within a second.
@@ -184,9 +198,10 @@ impl Push for OciDirPush {
                 _ => return Ok(()),
             },
         };
-        let (outdated, request) = (self.names.outdated(&layout), self.names.request());
+        let outdated = self.names.outdated(&layout);
+        let request = StagingRequest { exact: self.exact, ..self.names.request() };
         let not_arrived = self.not_arrived.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if outdated.is_empty() && self.writer.get().is_none() {
+        if outdated.is_empty() && self.writer.get().is_none() && !self.exact {
             let settled = layout.is_settled_by(request.clone(), not_arrived.clone()).await?;
             if settled || not_arrived.unfinished {
                 return Ok(());
@@ -200,7 +215,7 @@ impl Push for OciDirPush {
         };
         let set = outdated.into_iter().try_for_each(|entry| writer.set(entry));
         let ended = match writer.commit_and_check().await.and(set) {
-            Ok(()) => writer.end_staging(request, not_arrived).await,
+            Ok(()) => self.end(writer, request, not_arrived).await,
             failed => failed,
         };
         if let Err(error) = &ended {

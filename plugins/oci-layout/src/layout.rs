@@ -329,6 +329,20 @@ impl Layout {
         self.0.blob_path(digest)
     }
 
+    /// The files that have a digest for a name, with their lengths. Blocks.
+    pub(crate) fn blob_files(&self) -> Result<Vec<(Digest, u64)>> {
+        let mut found = Vec::new();
+        for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+            let Some(dir) = self.0.blobs(algorithm)? else { continue };
+            for (name, _, length) in dir.list()? {
+                if let Ok(digest) = format!("{}:{name}", algorithm.name()).parse() {
+                    found.push((digest, length));
+                }
+            }
+        }
+        Ok(found)
+    }
+
     fn missing(&self, digest: &Digest) -> Error {
         Error::new(ErrorKind::NotFound, format!("there is no `{}`", self.0.blob_path(digest).display()))
     }

@@ -23,7 +23,7 @@
 //! * `blob_writer`, `catalog`, `presence`
 //! * `graph`, `writer`
 //! * `inventory`, `layout_receipt`, `verify`
-//! * `expectation`
+//! * `expectation`, `sweep`
 
 mod baseline;
 mod blob_writer;
@@ -51,6 +51,7 @@ mod presence;
 mod receipt;
 mod staged;
 mod suspects;
+mod sweep;
 mod verified;
 mod verify;
 mod writer;
@@ -67,5 +68,6 @@ pub use layout::Layout;
 pub use name::{CONTAINERD_NAME, EntryName, NamedEntry, REF_NAME, RefStyle, SOURCE, TARGETS, entry_name, is_ref_name};
 pub use receipt::{Receipt, ReceiptBlob, ReceiptBuilder, ReceiptImage, ReceiptRecorder};
 pub use staged::{Gaps, StagingEnd, StagingRequest};
+pub use sweep::Sweep;
 pub use verify::{Damage, DamageKind, ExtraFiles, OmittedBlobs, Progress, Verification, verify};
 pub use writer::{EntryChange, Writer, WriterOptions};

@@ -54,6 +54,8 @@ pub struct StagingRequest {
     pub repositories: BTreeSet<String>,
     /// Those of the repositories of which the images have yet to be found.
     pub unlisted: BTreeSet<String>,
+    /// True if nothing else shall be there, so that nothing else is missing.
+    pub exact: bool,
 }
 
 /// The end of a run that wrote into a layout.
@@ -111,6 +113,14 @@ impl StagingRecord {
         Some(())
     }
 
+    /// Returns true if an image, or a repository, of this name was staged or asked for.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.arrived.contains_key(name)
+            || self.missing.contains(name)
+            || self.outdated.contains_key(name)
+            || self.unlisted.contains(name)
+    }
+
     /// Returns the gaps that an index leaves.
     pub(crate) fn gaps(&self, index: &Index) -> Gaps {
         let is_old =
@@ -155,6 +165,11 @@ impl StagingRecord {
                 Some(_) if name.contains('@') => {} // what has a digest for a name is never old
                 Some(entry) => drop(self.outdated.insert(name.clone(), entry.digest.clone())),
             }
+        }
+        if request.exact && !end.unfinished {
+            self.missing.retain(|name| request.images.contains(name));
+            self.outdated.retain(|name, _| request.images.contains(name));
+            self.unlisted.clear();
         }
         self.unlisted.extend(end.unlisted.iter().cloned());
         self.missing.retain(|name| index.find(name).is_none());

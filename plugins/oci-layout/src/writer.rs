@@ -307,6 +307,12 @@ impl Writer {
         blocking(move || this.change_record(|record, state| record.end(&state.index, &state.own, &request, &end))).await
     }
 
+    /// Takes names out of `.sealift/staged` that are no longer wanted.
+    pub(crate) async fn forget_staged(&self, names: Vec<String>) -> Result<()> {
+        let this = self.clone();
+        blocking(move || this.change_record(|record, _| record.forget(names.iter().map(String::as_str)))).await
+    }
+
     fn change_record(&self, change: impl FnOnce(&mut StagingRecord, &IndexState)) -> Result<()> {
         let inner = &self.layout.0;
         let state = inner.state();

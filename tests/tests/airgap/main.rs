@@ -6,6 +6,7 @@ mod crashing;
 mod delta;
 mod foreign;
 mod harbor;
+mod managing;
 mod room;
 mod signing;
 #[cfg(target_os = "linux")]

@@ -45,7 +45,12 @@ fn at(dir: &Path) -> Config {
 }
 
 fn plain(dir: &Path) -> OciDirPush {
-    OciDirPush::new(dir.to_owned(), EntryNames::new(NameRule::AsSource, RefStyle::Full), BaselineFilter::default())
+    OciDirPush::new(
+        dir.to_owned(),
+        EntryNames::new(NameRule::AsSource, RefStyle::Full),
+        BaselineFilter::default(),
+        false,
+    )
 }
 
 fn pipeline(from: &Memory, wanted: &Wanted, dir: &Path) -> OpenPipeline {
@@ -488,4 +493,27 @@ async fn a_run_that_ends_in_the_middle_leaves_what_it_was_asked_for() {
     assert_eq!(left.missing.len() as u64, 102 - report.copied, "{left:?}");
     run(&from, &asked, dir.path()).await;
     assert!(gaps(dir.path()).await.is_empty());
+}
+
+#[tokio::test]
+async fn an_exact_run_leaves_what_the_list_names_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let from = source();
+    run(&from, &wanted(), dir.path()).await;
+    let exact = Config { exact: true, ..at(dir.path()) };
+    let one = Wanted::new().image("q.io/web:v1", &[]);
+    // A part of the list that cannot be read may name what is there.
+    let unknown = wanted().failing_once("q.io/api", sealift_core::error::Error::new(ErrorKind::Denied, "no"));
+    run_with(&from, &unknown, exact.clone()).await;
+    assert_eq!(Layout::open(dir.path()).await.unwrap().entries().len(), 2);
+    let report = run_with(&from, &one, exact.clone()).await;
+    assert_eq!((report.exit_code(), report.skipped), (0, 1), "{report:?}");
+    let layout = Layout::open(dir.path()).await.unwrap();
+    assert_eq!(layout.entries().len(), 1);
+    assert!(sealift_oci_layout::verify(dir.path(), Arc::default()).await.unwrap().is_whole());
+    assert!(Sweep::of_orphans(&layout).await.unwrap().is_empty());
+    // An image that could not be brought again stays as it was.
+    let report = run_with(&Memory::new("q.io"), &one, exact).await;
+    assert_eq!((report.exit_code(), layout.entries().len()), (1, 1));
+    assert!(layout.has_image(&layout.entries()[0]).await.unwrap());
 }

@@ -6,7 +6,12 @@ fn names(names: &[&str]) -> BTreeSet<String> {
 }
 
 fn request(images: &[&str], unlisted: &[&str]) -> StagingRequest {
-    StagingRequest { images: names(images), repositories: names(&["q.io/app"]), unlisted: names(unlisted) }
+    StagingRequest {
+        images: names(images),
+        repositories: names(&["q.io/app"]),
+        unlisted: names(unlisted),
+        exact: false,
+    }
 }
 
 async fn gaps(made: &mut Made) -> Gaps {

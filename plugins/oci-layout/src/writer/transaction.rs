@@ -26,6 +26,8 @@ pub enum EntryChange {
         /// The digest of the manifest.
         digest: Digest,
     },
+    /// Removes what has this full name, damaged entries as well.
+    RemoveName(String),
 }
 
 impl From<EntryChange> for IndexChange {
@@ -33,6 +35,7 @@ impl From<EntryChange> for IndexChange {
         match change {
             EntryChange::Set(entry) => Self::Put(Box::new(entry.0)),
             EntryChange::Remove { name, digest } => Self::RemoveEntry { name, digest },
+            EntryChange::RemoveName(name) => Self::Remove(name),
         }
     }
 }

@@ -1,0 +1,97 @@
+//! `sealift merge`: brings the images of several directories into one.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
+
+use sealift_core::{cache::Cache, content::ImageRef, diagnostic::Diagnostic};
+use sealift_oci_layout::{ImageCatalog, Layout};
+
+use super::perform::{Extras, load_translated, perform};
+use crate::{
+    context::Context,
+    display::ShowMode,
+    translation::{Translation, path},
+    usage_error::UsageError,
+};
+
+/// Bring the images of several directories into one
+///
+/// Names, targets, signatures and SBOMs stay as they are. The directories that are read are not changed. A delta is
+/// completed if what it is a delta to comes before it. If two of them have different images under one name, nothing is
+/// written.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The directories, at least two
+    #[arg(value_name = "DIR", required = true, num_args = 2..)]
+    dirs: Vec<PathBuf>,
+
+    /// The directory that gets all images, made if it is missing; images that are there already stay
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+
+    /// Print what would be brought, image by image; nothing is written
+    #[arg(long)]
+    plan: bool,
+}
+
+pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
+    compare(args).await?;
+    let mode = if args.plan { ShowMode::Plan } else { ShowMode::Run };
+    let mut code = 0;
+    for dir in &args.dirs {
+        let loaded = load_translated(&translation(dir, &args.to)?, Cache::default(), context)?;
+        code = code.max(perform(&loaded.pipeline, mode, context, Extras::default()).await);
+        if code == 130 {
+            break;
+        }
+    }
+    Ok(code)
+}
+
+fn translation(from: &Path, to: &Path) -> Result<Translation, UsageError> {
+    let mut pipeline = Translation::new("merge");
+    pipeline.table("[list]");
+    pipeline.key("use", "oci-dir".into(), "");
+    pipeline.key("path", path(from, "DIR")?, &from.display().to_string());
+    pipeline.table("[[push]]");
+    pipeline.key("use", "oci-dir".into(), "");
+    pipeline.key("path", path(to, "--to")?, &format!("--to {}", to.display()));
+    Ok(pipeline)
+}
+
+/// Compares the names of all images before anything is written.
+async fn compare(args: &Args) -> Result<(), UsageError> {
+    let mut owners = HashMap::new();
+    let mut clashes = Vec::new();
+    let there = Layout::open_existing(&args.to).await?;
+    for dir in &args.dirs {
+        note(&Layout::open(dir).await?, &mut owners, &mut clashes).await?;
+    }
+    if let Some(layout) = there {
+        note(&layout, &mut owners, &mut clashes).await?;
+    }
+    match clashes.is_empty() {
+        true => Ok(()),
+        false => Err(UsageError(clashes)),
+    }
+}
+
+async fn note(
+    layout: &Layout,
+    owners: &mut HashMap<ImageRef, (PathBuf, String)>,
+    clashes: &mut Vec<Diagnostic>,
+) -> Result<(), UsageError> {
+    for image in ImageCatalog::read(layout).await?.images() {
+        let digest = image.entry.digest.to_string();
+        let first = owners.entry(image.source.clone()).or_insert_with(|| (layout.path().to_owned(), digest.clone()));
+        if first.1 != digest {
+            let (one, other, name) = (first.0.display(), layout.path().display(), &image.name);
+            let message = format!("`{name}` is `{}` in `{one}` and `{digest}` in `{other}`", first.1);
+            let hint = format!("keep one of them: `sealift rm {one} {name}` or `sealift rm {other} {name}`");
+            clashes.push(Diagnostic::error(message).hint(hint));
+        }
+    }
+    Ok(())
+}

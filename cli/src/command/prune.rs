@@ -1,0 +1,34 @@
+//! `sealift prune`: removes the blobs that no image of a directory needs.
+
+use std::path::PathBuf;
+
+use sealift_oci_layout::{Layout, Sweep, Writer, WriterOptions};
+
+use crate::{context::Context, display::sweep, usage_error::UsageError};
+
+/// Remove the blobs of a directory that no image needs
+///
+/// They come from runs that were interrupted and from images that were replaced or removed. Nothing is removed if
+/// something that is listed cannot be read, because it is not known then what it needs.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The directory
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+
+    /// Print what would be removed; nothing is written
+    #[arg(long)]
+    plan: bool,
+}
+
+pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
+    let layout = Layout::open(&args.dir).await?;
+    let mut plan = Sweep::of_orphans(&layout).await?;
+    if !args.plan && !plan.is_empty() {
+        let writer = Writer::create(&args.dir, WriterOptions::default()).await?;
+        plan = Sweep::of_orphans(&writer).await?; // now nothing else writes
+        writer.sweep(&plan).await?;
+    }
+    sweep::show(&plan, &args.dir, args.plan, context);
+    Ok(0)
+}

@@ -1,0 +1,38 @@
+//! `sealift rm`: removes images from a directory.
+
+use std::path::PathBuf;
+
+use sealift_oci_layout::{Layout, Sweep, Writer, WriterOptions};
+
+use crate::{context::Context, display::sweep, usage_error::UsageError};
+
+/// Remove images from a directory, with what only they need
+///
+/// Their signatures and SBOMs go along. An image that was asked for and did not arrive is no longer missed. The list of
+/// images is on the disk before the first blob is removed, so that nothing that is listed is ever incomplete.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The directory
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+
+    /// The images as `sealift ls` names them; `@` and the digest for one without a name
+    #[arg(value_name = "IMAGE", required = true)]
+    images: Vec<String>,
+
+    /// Print what would be removed; nothing is written
+    #[arg(long)]
+    plan: bool,
+}
+
+pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
+    let layout = Layout::open(&args.dir).await?;
+    let mut plan = Sweep::of_images(&layout, &args.images).await?;
+    if !args.plan {
+        let writer = Writer::create(&args.dir, WriterOptions::default()).await?;
+        plan = Sweep::of_images(&writer, &args.images).await?; // now nothing else writes
+        writer.sweep(&plan).await?;
+    }
+    sweep::show(&plan, &args.dir, args.plan, context);
+    Ok(0)
+}

@@ -1,0 +1,300 @@
+//! Removing images from a layout, and blobs that no image needs.
+//!
+//! First the entries are taken out of `index.json`, and that is on the disk before the first blob is removed. So a
+//! reader, and what a crash leaves, never list an image with a missing blob. A blob is removed only if everything that
+//! is still listed could be read down to its blobs, and none of that needs it.
+
+use std::collections::{HashMap, HashSet};
+
+use sealift_core::{
+    content::{Algorithm, Descriptor, Digest, FullReference},
+    diagnostic::did_you_mean,
+    error::{Error, ErrorKind, Result},
+};
+use serde::Serialize;
+
+use crate::{
+    blocking::blocking,
+    catalog::{CatalogImage, ImageCatalog},
+    layout::Layout,
+    name::entry_name,
+    staged::StagingRecord,
+    writer::{EntryChange, Writer},
+};
+
+/// The images and blobs to remove from a layout.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Sweep {
+    /// The names of the images; `@` and the digest of one without a name.
+    pub images: Vec<String>,
+    /// The entries of `index.json` that go with them because they only refer to them: signatures, SBOMs.
+    pub referrers: u64,
+    /// Names that were staged, or asked for, and have no entry: they are forgotten.
+    pub forgotten: Vec<String>,
+    /// The number of blobs.
+    pub blobs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    #[serde(skip)]
+    changes: Vec<EntryChange>,
+    #[serde(skip)]
+    candidates: Vec<Digest>,
+}
+
+impl Sweep {
+    /// Returns true if there is nothing to remove.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.candidates.is_empty() && self.forgotten.is_empty()
+    }
+
+    /// All blobs that no image needs.
+    ///
+    /// # Errors
+    /// If something listed cannot be read, so that it is not known what it needs.
+    pub async fn of_orphans(layout: &Layout) -> Result<Self> {
+        let layout = layout.clone();
+        blocking(move || {
+            let mut sweep = Self::default();
+            sweep.take_unneeded(&layout, &layout.entries(), None)?;
+            Ok(sweep)
+        })
+        .await
+    }
+
+    /// The images of these names, what only refers to them, and the blobs that nothing else needs.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if there is no such image; if other images cannot be read.
+    pub async fn of_images(layout: &Layout, names: &[String]) -> Result<Self> {
+        let catalog = ImageCatalog::read(layout).await?;
+        let record = {
+            let layout = layout.clone();
+            blocking(move || StagingRecord::read(&layout.0.root)).await?
+        };
+        let (mut gone, mut sweep) = (HashSet::new(), Self::default());
+        for name in names {
+            let found: Vec<usize> = catalog
+                .images()
+                .iter()
+                .enumerate()
+                .filter(|(_, image)| is_called(image, name))
+                .map(|(at, _)| at)
+                .collect();
+            let is_broken = catalog.broken().iter().any(|entry| entry.name.as_deref() == Some(name));
+            match (found.is_empty(), is_broken || record.has(name)) {
+                (false, _) => gone.extend(found),
+                (true, true) => sweep.forgotten.push(name.clone()),
+                (true, false) => return Err(unknown(layout, &catalog, name)),
+            }
+        }
+        let broken: Vec<String> = sweep.forgotten.clone();
+        sweep.changes.extend(broken.into_iter().map(EntryChange::RemoveName));
+        sweep.take_images(layout, &catalog, |at, _| gone.contains(&at), false).await
+    }
+
+    /// Everything but the images of these names and what refers to them.
+    ///
+    /// # Errors
+    /// If what stays cannot be read.
+    pub async fn of_all_but(layout: &Layout, names: &HashSet<String>) -> Result<Self> {
+        let catalog = ImageCatalog::read(layout).await?;
+        let is_kept = |image: &CatalogImage| {
+            entry_name(&image.entry).is_some_and(|name| names.contains(name))
+                || image.belongs_to.iter().any(|at| names.contains(&catalog.images()[*at].name))
+        };
+        Self::default().take_images(layout, &catalog, |_, image| !is_kept(image), true).await
+    }
+
+    /// Takes images, and the entries that refer to them alone; with `all` also those that refer to nothing that stays.
+    async fn take_images(
+        mut self,
+        layout: &Layout,
+        catalog: &ImageCatalog,
+        is_gone: impl Fn(usize, &CatalogImage) -> bool,
+        all: bool,
+    ) -> Result<Self> {
+        let mut gone: HashSet<usize> = HashSet::new();
+        gone.extend(catalog.images().iter().enumerate().filter(|(at, image)| is_gone(*at, image)).map(|(at, _)| at));
+        // A signature under a tag goes with the last image that it is about.
+        for _ in 0..4 {
+            for (at, image) in catalog.images().iter().enumerate() {
+                if !image.belongs_to.is_empty() && image.belongs_to.iter().all(|owner| gone.contains(owner)) {
+                    gone.insert(at);
+                }
+            }
+        }
+        let mut removed: HashSet<(Option<&str>, &Digest)> = HashSet::new();
+        let key = |entry: &'_ Descriptor| (entry_name(entry).map(str::to_owned), entry.digest.clone());
+        let shown: HashSet<_> = catalog.images().iter().map(|image| key(&image.entry)).collect();
+        for image in gone_images(catalog, &gone) {
+            self.images.push(image.name.clone());
+            removed.insert((entry_name(&image.entry), &image.entry.digest));
+        }
+        let entries = layout.entries();
+        // A child of an index that some tools list beside it, without a name, stays as long as the index does.
+        let hidden = entries.iter().filter(|entry| entry_name(entry).is_none() && !shown.contains(&key(entry)));
+        let mut referrers: HashMap<Digest, Digest> =
+            hidden.map(|entry| (entry.digest.clone(), entry.digest.clone())).collect();
+        referrers.extend(catalog.referrer_entries().map(|(subject, entry)| (entry.digest.clone(), subject.clone())));
+        let is_removed = |entry: &Descriptor| removed.contains(&(entry_name(entry), &entry.digest));
+        let (mut kept, refer): (Vec<Descriptor>, Vec<Descriptor>) = entries
+            .iter()
+            .filter(|entry| !is_removed(entry))
+            .cloned()
+            .partition(|entry| !referrers.contains_key(&entry.digest));
+        let went: Vec<Descriptor> = entries.iter().filter(|entry| is_removed(entry)).cloned().collect();
+        let (layout, mut this) = (layout.clone(), self);
+        this.changes.extend(went.iter().map(remove));
+        blocking(move || {
+            let below_went = reachable_as_far_as_known(&layout, &went);
+            let mut waiting = refer;
+            loop {
+                let needed = needed(&layout, &kept)?;
+                let (stay, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|entry| {
+                    let subject = &referrers[&entry.digest];
+                    needed.contains(subject) || !(all || below_went.contains(subject))
+                });
+                let more = !stay.is_empty();
+                kept.extend(stay);
+                waiting = rest;
+                if !more {
+                    break;
+                }
+            }
+            this.referrers = waiting.len() as u64;
+            this.changes.extend(waiting.iter().map(remove));
+            let only = if all { None } else { Some(went.into_iter().chain(waiting).collect::<Vec<_>>()) };
+            this.take_unneeded(&layout, &kept, only.as_deref())?;
+            Ok(this)
+        })
+        .await
+    }
+
+    /// Takes the blobs that `kept` entries do not need; only those below `only`, if that is given. Blocks.
+    fn take_unneeded(&mut self, layout: &Layout, kept: &[Descriptor], only: Option<&[Descriptor]>) -> Result<()> {
+        if let Some(entry) = layout.broken_entries().first() {
+            let message = format!("it is not known which blobs are needed: {entry}");
+            return Err(Error::new(ErrorKind::Corrupt, message).with_hint(MEND));
+        }
+        let needed = needed(layout, kept)?;
+        let only = only.map(|entries| reachable_as_far_as_known(layout, entries));
+        for (digest, length) in layout.blob_files()? {
+            if !needed.contains(&digest) && only.as_ref().is_none_or(|only| only.contains(&digest)) {
+                self.blobs += 1;
+                self.bytes += length;
+                self.candidates.push(digest);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Writer {
+    /// Removes what a sweep of this layout found.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] if the disk fails; what is listed is whole then, too.
+    pub async fn sweep(&self, sweep: &Sweep) -> Result<()> {
+        let Sweep { changes, candidates, forgotten, .. } = sweep.clone();
+        if !changes.is_empty() {
+            self.change_entries(changes).await?;
+        }
+        self.forget_staged(forgotten).await?;
+        self.refresh().await?;
+        let layout = self.layout().clone();
+        blocking(move || {
+            // A program without our lock may have listed something meanwhile.
+            let needed = needed(&layout, &layout.entries())?;
+            for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+                let gone =
+                    candidates.iter().filter(|digest| digest.algorithm() == algorithm && !needed.contains(digest));
+                let gone: Vec<&Digest> = gone.collect();
+                if let (false, Some(dir)) = (gone.is_empty(), layout.0.blobs(algorithm)?) {
+                    for digest in gone {
+                        layout.0.verified.remove(digest);
+                        dir.remove(&digest.hex());
+                    }
+                    dir.sync()?;
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// The hint for a layout in which something listed cannot be read.
+const MEND: &str = "`sealift verify` tells what is damaged: stage that again, or remove it with `sealift rm`";
+
+fn gone_images<'a>(catalog: &'a ImageCatalog, gone: &HashSet<usize>) -> impl Iterator<Item = &'a CatalogImage> {
+    catalog.images().iter().enumerate().filter(|(at, _)| gone.contains(at)).map(|(_, image)| image)
+}
+
+fn remove(entry: &Descriptor) -> EntryChange {
+    EntryChange::Remove { name: entry_name(entry).map(str::to_owned), digest: entry.digest.clone() }
+}
+
+fn is_called(image: &CatalogImage, name: &str) -> bool {
+    let by_digest = name.strip_prefix('@').is_some_and(|digest| digest == image.entry.digest.to_string());
+    image.name == name
+        || by_digest
+        || FullReference::parse_or_latest(name).is_ok_and(|name| {
+            let digest = name.image.reference.digest();
+            let called = match &name.beside {
+                Some(tag) => name.image.repository.with_tag(tag),
+                None => name.image.clone(),
+            };
+            called == image.source && (name.beside.is_none() || digest == Some(&image.entry.digest))
+        })
+}
+
+fn unknown(layout: &Layout, catalog: &ImageCatalog, name: &str) -> Error {
+    let path = layout.path().display();
+    let error = Error::new(ErrorKind::NotFound, format!("there is no image `{name}` in `{path}`"));
+    match did_you_mean(name, catalog.images().iter().map(|image| image.name.as_str())) {
+        Some(close) => error.with_hint(format!("did you mean `{close}`?")),
+        None => error.with_hint(format!("`sealift ls {path}` tells what is there")),
+    }
+}
+
+/// Returns everything that entries need. Blocks.
+///
+/// # Errors
+/// If a manifest cannot be read, so that it is not known what it needs.
+fn needed(layout: &Layout, entries: &[Descriptor]) -> Result<HashSet<Digest>> {
+    let mut found = HashSet::new();
+    walk(layout, entries, &mut found)
+        .map_err(|error| error.with_context("it is not known which blobs are needed").with_hint(MEND))?;
+    Ok(found)
+}
+
+/// Returns what is below entries, as far as it can be read. Blocks.
+fn reachable_as_far_as_known(layout: &Layout, entries: &[Descriptor]) -> HashSet<Digest> {
+    let mut found = HashSet::new();
+    for entry in entries {
+        let _ = walk(layout, std::slice::from_ref(entry), &mut found);
+    }
+    found
+}
+
+fn walk(layout: &Layout, entries: &[Descriptor], found: &mut HashSet<Digest>) -> Result<()> {
+    let mut open: Vec<Descriptor> = entries.to_vec();
+    let (mut failed, mut read) = (Ok(()), HashSet::new());
+    while let Some(item) = open.pop() {
+        found.insert(item.digest.clone());
+        if !item.is_manifest() || !read.insert(item.digest.clone()) {
+            continue;
+        }
+        match layout.manifest_blocking(&item) {
+            Ok(manifest) => {
+                found.extend(manifest.blobs().map(|blob| blob.digest.clone()));
+                open.extend(manifest.children().cloned());
+            }
+            Err(error) => failed = failed.and(Err(error)),
+        }
+    }
+    failed
+}
+
+#[cfg(test)]
+mod tests;
