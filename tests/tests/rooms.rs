@@ -9,6 +9,7 @@ use serde_json::Value;
 
 /// What every package of ours needs to be built, by name; what only its tests need does not count.
 struct Workspace {
+    metadata: Value,
     direct: BTreeMap<String, BTreeSet<String>>,
     /// Everything below a package, over all steps.
     below: BTreeMap<String, BTreeSet<String>>,
@@ -51,7 +52,7 @@ fn workspace() -> Workspace {
         direct.insert(names[&id].clone(), graph[&id].iter().map(|id| names[id].clone()).collect());
         below.insert(names[&id].clone(), seen.iter().map(|id| names[id].clone()).collect());
     }
-    Workspace { direct, below }
+    Workspace { metadata, direct, below }
 }
 
 /// The platform that this runs on, as the compiler calls it.
@@ -187,4 +188,22 @@ fn a_test_of_a_plugin_needs_few_crates() {
     let crates: BTreeSet<&str> = lines.lines().map(|line| line.trim_end_matches(" (*)")).collect();
     assert!(crates.len() > 20, "{crates:?}");
     assert!(crates.len() <= 61, "{} crates with itself: {crates:?}", crates.len());
+}
+
+/// `rust-version` is a promise for everything that is built with us. What our own code uses of the standard library is held
+/// to it by clippy (`incompatible_msrv`).
+#[test]
+fn no_dependency_asks_for_a_newer_compiler_than_we_do() {
+    let metadata = workspace().metadata;
+    let version = |package: &Value| {
+        let text = package["rust_version"].as_str()?;
+        let mut parts = text.split('.').map(|part| part.parse::<u32>().expect("versions are numbers"));
+        Some((parts.next(), parts.next()))
+    };
+    let packages = metadata["packages"].as_array().expect("a list");
+    let ours = packages.iter().find(|package| package["name"] == "sealift-core").and_then(version);
+    assert!(ours.is_some(), "the workspace has a rust-version");
+    let newer: Vec<_> =
+        packages.iter().filter(|package| version(package) > ours).map(|package| &package["name"]).collect();
+    assert!(newer.is_empty(), "these need a newer compiler: {newer:?}");
 }

@@ -1,6 +1,6 @@
 //! What was asked for and did not arrive is known on the far side.
 
-use sealift_testkit::images::image;
+use sealift_conformance::images::image;
 
 use crate::{folder, shop, sites};
 

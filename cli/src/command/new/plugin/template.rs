@@ -63,7 +63,7 @@ fn of(role: Role) -> Template {
 pub(super) fn files(role: Role, name: &PluginName, crates: &Crates) -> Vec<(&'static str, String)> {
     let template = of(role);
     let pipeline = template.pipeline.to_owned();
-    let manifest = include_str!("../../../../templates/plugin/Cargo.toml");
+    let manifest = include_str!("../../../../templates/plugin/manifest.toml");
     let files = [
         ("Cargo.toml", manifest.replace("{{dependencies}}", template.needs)),
         ("README.md", include_str!("../../../../templates/plugin/README.md").replace("{{pipeline}}", &pipeline)),
