@@ -31,7 +31,7 @@ pub struct Given {
     stage: String,
     other_end: Option<String>,
     holds: Option<String>,
-    directory: Directory,
+    directory: TempDir,
     environment: Arc<BTreeMap<String, String>>,
     keep: Vec<Box<dyn Any + Send + Sync>>,
 }
@@ -50,7 +50,7 @@ impl Given {
             stage: stage.into(),
             other_end: None,
             holds: None,
-            directory: Directory::new().expect("there is a place for temporary files"),
+            directory: TempDir::new().expect("there is a place for temporary files"),
             environment: Arc::default(),
             keep: Vec::new(),
         }
@@ -210,9 +210,9 @@ fn missing(header: &str) -> Violation {
 }
 
 /// A directory that is removed with its content in the end.
-struct Directory(PathBuf);
+struct TempDir(PathBuf);
 
-impl Directory {
+impl TempDir {
     fn new() -> io::Result<Self> {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -226,7 +226,7 @@ impl Directory {
     }
 }
 
-impl Drop for Directory {
+impl Drop for TempDir {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }

@@ -4,6 +4,11 @@ use my_plugin as _;
 
 use sealift_conformance::Given;
 
-const LOGIN: &str = "[[login]]\nuse = \"my-plugin\"\nhosts = [\"*.acme.example\"]\nfile = \"token\"\n";
+const LOGIN: &str = r#"
+[[login]]
+use = "my-plugin"
+hosts = ["*.acme.example"]
+file = "token"
+"#;
 
 sealift_conformance::conformance!(login: Given::new(LOGIN).file("token", "s3cret\n"));
