@@ -7,12 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use super::{Digest, MediaType, Platform};
 
+mod lean;
+
+pub(super) use lean::LeanDescriptor;
+
 /// A pointer to content: what it is, its name, its length (image-spec, "Content Descriptors").
 ///
 /// Content may stand in `data` beside its digest (image-spec, "Embedded Content"). It is not kept, but reading a
 /// descriptor whose `data` has another digest or size fails, because programs that use it would get other content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", try_from = "Written")]
+#[serde(rename_all = "camelCase", try_from = "Written<BTreeMap<String, String>, Vec<String>>")]
 pub struct Descriptor {
     /// The media type of the content.
     pub media_type: MediaType,
@@ -36,8 +40,8 @@ pub struct Descriptor {
 
 /// A descriptor as it is written in JSON.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Written {
+#[serde(rename_all = "camelCase", bound = "A: Default + Deserialize<'de>, U: Default + Deserialize<'de>")]
+struct Written<A, U> {
     #[serde(default)]
     media_type: MediaType,
     digest: Digest,
@@ -47,9 +51,9 @@ struct Written {
     #[serde(default)]
     artifact_type: Option<String>,
     #[serde(default, deserialize_with = "null_is_empty")]
-    annotations: BTreeMap<String, String>,
+    annotations: A,
     #[serde(default, deserialize_with = "null_is_empty")]
-    urls: Vec<String>,
+    urls: U,
     #[serde(default)]
     data: Option<String>,
 }
@@ -59,10 +63,10 @@ struct Written {
 #[error("the pointer to `{0}` has other content in its `data`")]
 struct WrongData(Digest);
 
-impl TryFrom<Written> for Descriptor {
+impl<A: Into<BTreeMap<String, String>>, U: Into<Vec<String>>> TryFrom<Written<A, U>> for Descriptor {
     type Error = WrongData;
 
-    fn try_from(written: Written) -> Result<Self, WrongData> {
+    fn try_from(written: Written<A, U>) -> Result<Self, WrongData> {
         let Written { media_type, digest, size, platform, artifact_type, annotations, urls, data } = written;
         if let Some(data) = data {
             let is_it = |content: Vec<u8>| content.len() as u64 == size && digest.matches(&content);
@@ -70,6 +74,7 @@ impl TryFrom<Written> for Descriptor {
                 return Err(WrongData(digest));
             }
         }
+        let (annotations, urls) = (annotations.into(), urls.into());
         Ok(Self { media_type, digest, size, platform, artifact_type, annotations, urls })
     }
 }

@@ -11,11 +11,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 use self::{bounded::Bounded, unique_keys::UniqueKeys};
-use super::{Algorithm, Descriptor, Digest, MediaType, well_known};
+use super::{Algorithm, Descriptor, Digest, MediaType, descriptor::LeanDescriptor, well_known};
 
 /// A manifest as it was served, and a parsed view of its links.
 #[derive(Clone, Debug)]
@@ -80,8 +80,8 @@ pub enum ManifestError {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct View<'a> {
+#[serde(rename_all = "camelCase", bound(deserialize = "D: Deserialize<'de>"))]
+struct View<'a, D = Descriptor> {
     #[serde(default)]
     media_type: Option<String>,
     #[serde(default)]
@@ -89,18 +89,22 @@ struct View<'a> {
     #[serde(default, borrow)]
     manifests: Option<Bounded<&'a RawValue>>,
     #[serde(default)]
-    config: Option<Descriptor>,
+    config: Option<D>,
     #[serde(default)]
-    layers: Option<Bounded<Descriptor>>,
+    layers: Option<Bounded<D>>,
     #[serde(default)]
-    blobs: Option<Bounded<Descriptor>>,
+    blobs: Option<Bounded<D>>,
     #[serde(default)]
     fs_layers: Option<Bounded<FsLayer>>,
     #[serde(default)]
-    subject: Option<Descriptor>,
+    subject: Option<D>,
     #[serde(default)]
     artifact_type: Option<String>,
 }
+
+/// Keys and items of lists of a document that is parsed whole: ten for each link of a large index. Of one that has more,
+/// the descriptors are parsed without most annotations and URLs, which would take a hundred times the room of its bytes.
+const WHOLE: usize = 20_000;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -128,13 +132,25 @@ impl Manifest {
             return Err(ManifestError::UnknownType(served_as.clone()));
         }
         let syntax = |error: serde_json::Error| ManifestError::Syntax(error.to_string());
-        serde_json::from_slice::<UniqueKeys>(&bytes).map_err(syntax)?;
-        let view: View<'_> = serde_json::from_slice(&bytes).map_err(syntax)?;
+        let parts = serde_json::from_slice::<UniqueKeys>(&bytes).map_err(syntax)?.parts;
+        match parts > WHOLE {
+            true => Self::view::<LeanDescriptor>(bytes, served_as),
+            false => Self::view::<Descriptor>(bytes, served_as),
+        }
+    }
+
+    /// Reads a manifest with descriptors of one form.
+    fn view<D: DeserializeOwned + Clone + Into<Descriptor>>(
+        bytes: Bytes,
+        served_as: &MediaType,
+    ) -> Result<Self, ManifestError> {
+        let view: View<'_, D> =
+            serde_json::from_slice(&bytes).map_err(|error| ManifestError::Syntax(error.to_string()))?;
         let media_type = decide_type(&view, served_as)?;
         let links = Arc::new(links(&view, &media_type)?);
         let digest = digest_of(&bytes, &media_type);
         let View { subject, artifact_type, .. } = view;
-        Ok(Self { media_type, digest, links, subject, artifact_type, bytes })
+        Ok(Self { media_type, digest, links, subject: subject.map(Into::into), artifact_type, bytes })
     }
 
     /// Reads a manifest that must have the digest `expected`.
@@ -346,10 +362,14 @@ fn span_in(bytes: &[u8], raw: &RawValue) -> std::ops::Range<usize> {
 }
 
 fn is_json(media_type: &MediaType) -> bool {
-    matches!(media_type.as_str(), "application/json" | "application/octet-stream")
+    // Static file servers name the types of files.
+    matches!(
+        media_type.as_str(),
+        "application/json" | "application/octet-stream" | "binary/octet-stream" | "text/plain"
+    )
 }
 
-fn decide_type(view: &View<'_>, served_as: &MediaType) -> Result<MediaType, ManifestError> {
+fn decide_type<D>(view: &View<'_, D>, served_as: &MediaType) -> Result<MediaType, ManifestError> {
     let body = view.media_type.clone().map(|text| MediaType::from_header(&text));
     let header = (served_as.is_manifest()).then(|| served_as.clone());
     match (header, body) {
@@ -367,7 +387,10 @@ fn decide_type(view: &View<'_>, served_as: &MediaType) -> Result<MediaType, Mani
     }
 }
 
-fn links(view: &View<'_>, media_type: &MediaType) -> Result<Links, ManifestError> {
+fn links<D: DeserializeOwned + Clone + Into<Descriptor>>(
+    view: &View<'_, D>,
+    media_type: &MediaType,
+) -> Result<Links, ManifestError> {
     if view.manifests.is_some() && (view.layers.is_some() || view.config.is_some() || view.blobs.is_some()) {
         return Err(ManifestError::Ambiguous);
     }
@@ -380,7 +403,7 @@ fn links(view: &View<'_>, media_type: &MediaType) -> Result<Links, ManifestError
     }
     if media_type.is_index() {
         let raw = view.manifests.as_ref().ok_or_else(|| missing("manifests"))?;
-        let entries = raw.items.iter().map(|raw| serde_json::from_str(raw.get())).collect::<Result<_, _>>();
+        let entries = raw.items.iter().map(|raw| serde_json::from_str::<D>(raw.get()).map(Into::into)).collect::<Result<_, _>>();
         return Ok(Links::Index(entries.map_err(|e| ManifestError::Syntax(e.to_string()))?));
     }
     if view.manifests.is_some() {
@@ -397,11 +420,11 @@ fn links(view: &View<'_>, media_type: &MediaType) -> Result<Links, ManifestError
         return Ok(Links::Image { config: None, layers: all_of(&view.blobs) });
     }
     let config = view.config.clone().ok_or_else(|| missing("config"))?;
-    Ok(Links::Image { config: Some(Box::new(config)), layers: all_of(&view.layers) })
+    Ok(Links::Image { config: Some(Box::new(config.into())), layers: all_of(&view.layers) })
 }
 
-fn all_of(list: &Option<Bounded<Descriptor>>) -> Vec<Descriptor> {
-    list.as_ref().map(|list| list.items.clone()).unwrap_or_default()
+fn all_of<D: Clone + Into<Descriptor>>(list: &Option<Bounded<D>>) -> Vec<Descriptor> {
+    list.iter().flat_map(|list| &list.items).cloned().map(Into::into).collect()
 }
 
 /// The digest of a manifest: of its bytes, but for signed schema 1 of its payload without the signatures.

@@ -5,7 +5,7 @@ use std::{
     pin::Pin,
     sync::{
         OnceLock,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -28,6 +28,9 @@ const DEPTH: usize = 8;
 
 /// Manifests that one image may have.
 const NODES: usize = 4096;
+
+/// Bytes that the manifests of one image may have; all of them are held until it is written.
+const BYTES: u64 = 16 << 20;
 
 /// Manifests of one image that are read at the same time.
 const READS: usize = 8;
@@ -52,6 +55,7 @@ pub(super) struct TreeReader<'a> {
     pub(super) filters: &'a [Named<dyn Filter>],
     pub(super) index: IndexMode,
     nodes: AtomicUsize,
+    bytes: AtomicU64,
     emptied_by: OnceLock<usize>,
 }
 
@@ -62,7 +66,7 @@ impl<'a> TreeReader<'a> {
         filters: &'a [Named<dyn Filter>],
         index: IndexMode,
     ) -> Self {
-        Self { source, kept, filters, index, nodes: AtomicUsize::new(0), emptied_by: OnceLock::new() }
+        Self { source, kept, filters, index, nodes: AtomicUsize::new(0), bytes: AtomicU64::new(0), emptied_by: OnceLock::new() }
     }
 
     /// The tree of `root`, or nothing if the filters left nothing of it.
@@ -164,6 +168,11 @@ impl<'a> TreeReader<'a> {
         let read: Vec<(Digest, Option<Tree>)> = stream::iter(wanted)
             .map(|entry| async move {
                 let manifest = self.kept.manifest(self.source, &entry).await?;
+                let length = manifest.bytes().len() as u64;
+                if self.bytes.fetch_add(length, Ordering::Relaxed) + length > BYTES {
+                    let message = format!("the manifests of the image have more than {} MiB", BYTES >> 20);
+                    return Err(Error::new(ErrorKind::Unsupported, message));
+                }
                 Ok::<_, Error>((entry.digest, self.grow(manifest, depth + 1).await?))
             })
             .buffered(READS)

@@ -14,18 +14,17 @@ use serde::{
     de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor},
 };
 
-use super::Manifest;
-
-/// Keys that one document may have: ten for each link that it may have. An entry that BuildKit writes for an
-/// attestation has nine, and a document of so many of them is larger than registries accept.
-pub(super) const MAX_KEYS: usize = 10 * Manifest::MAX_LINKS;
-
-/// Any document; reading it fails if some object in it has a key twice, or if it has more than [`MAX_KEYS`].
-pub(super) struct UniqueKeys;
+/// Any document; reading it fails if some object in it has a key twice.
+pub(super) struct UniqueKeys {
+    /// The number of keys and of items of lists.
+    pub(super) parts: usize,
+}
 
 impl<'de> Deserialize<'de> for UniqueKeys {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Walk(&RefCell::default())).map(|()| Self)
+        let seen = RefCell::default();
+        deserializer.deserialize_any(Walk(&seen))?;
+        Ok(Self { parts: seen.into_inner().all })
     }
 }
 
@@ -60,9 +59,6 @@ impl<'de> Visitor<'de> for Walk<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let start = self.0.borrow().open.len();
         while map.next_key_seed(Key(self.0))?.is_some() {
-            if self.0.borrow().all > MAX_KEYS {
-                return Err(A::Error::custom(format_args!("there are more than {MAX_KEYS} keys")));
-            }
             map.next_value_seed(self)?;
         }
         let mut seen = self.0.borrow_mut();
@@ -76,7 +72,9 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element_seed(self)?.is_some() {}
+        while seq.next_element_seed(self)?.is_some() {
+            self.0.borrow_mut().all += 1;
+        }
         Ok(())
     }
 
