@@ -59,6 +59,7 @@ fn refused() -> Vec<Scene> {
 fn manifests() -> Vec<Scene> {
     let put = |name, answer| Scene::new(name).destination("PUT", MANIFEST, answer);
     vec![
+        put("it takes other types of manifests", refuses(415, "MANIFEST_INVALID", "manifest invalid")),
         put("it does not take this manifest", refuses(400, "MANIFEST_INVALID", "manifest invalid")),
         put(
             "the tag is immutable",

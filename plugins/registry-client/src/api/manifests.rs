@@ -80,6 +80,7 @@ pub(crate) async fn get(
             .with_hint("a proxy in front of the registry compresses JSON; switch that off for it");
         return Err(registry.hide(error));
     }
+    let is_page = whole.body.trim_ascii_start().starts_with(b"<");
     let served_as = text("content-type").map(MediaType::from_header).unwrap_or_default();
     let parsed = match &image.reference {
         Reference::Digest(digest) => Manifest::parse_expecting(whole.body, &served_as, digest),
@@ -88,7 +89,7 @@ pub(crate) async fn get(
     let manifest = parsed.map_err(|error| {
         let hint = match &served_as {
             // A login page, or the page of a proxy, served as if nothing were wrong.
-            other if other.as_str().starts_with("text/html") => NO_REGISTRY,
+            other if is_page || other.as_str().starts_with("text/html") => NO_REGISTRY,
             other if !other.is_manifest() => "this is no kind of image: leave it out",
             _ => "it is broken at the source, or something on the way changes it: push it there again",
         };

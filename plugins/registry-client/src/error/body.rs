@@ -13,6 +13,8 @@ pub(crate) struct ErrorBody {
     pub(crate) codes: Vec<String>,
     /// The first sentence, fit to be shown; empty if there was none.
     pub(crate) text: String,
+    /// It is a page for people, as portals and proxies send it.
+    pub(crate) is_page: bool,
 }
 
 /// The number of characters that are shown.
@@ -43,13 +45,13 @@ impl ErrorBody {
             let items = body.errors.unwrap_or_default();
             let codes = items.iter().filter_map(|item| item.code.as_deref()).map(str::to_ascii_uppercase).collect();
             let text = items.iter().find_map(ErrorItem::text).or(body.message).unwrap_or_default();
-            return Self { codes, text: secrets.hide(clean(&secrets.hide(undoubled(text)))) };
+            return Self { codes, is_page: false, text: secrets.hide(clean(&secrets.hide(undoubled(text)))) };
         }
         let text = String::from_utf8_lossy(&body[..body.len().min(4096)]);
         let page = text.trim_start().starts_with('<');
         // A page is for browsers; its status says as much.
         let text = if page { String::new() } else { secrets.hide(clean(&secrets.hide(text.into_owned()))) };
-        Self { codes: Vec::new(), text }
+        Self { codes: Vec::new(), text, is_page: page }
     }
 
     /// Returns true if one of the codes is this one.

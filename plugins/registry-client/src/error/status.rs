@@ -107,6 +107,10 @@ pub(crate) fn explain(refusal: &Refusal<'_>) -> Meaning {
     if refusal.foreign {
         return foreign(refusal);
     }
+    if body.is_page && matches!(status.as_u16(), 401 | 403 | 404) {
+        let meaning = if *status == StatusCode::NOT_FOUND { not_found(refusal) } else { forbidden(refusal) };
+        return Meaning { what: format!("{}; the answer is a web page", meaning.what), ..meaning }.hint(NO_REGISTRY);
+    }
     match status.as_u16() {
         400 => bad_request(refusal),
         401 => unauthorized(refusal),
@@ -121,6 +125,10 @@ pub(crate) fn explain(refusal: &Refusal<'_>) -> Meaning {
             .hint("the tag is immutable, or somebody else writes it at the moment"),
         413 => Meaning::new(Unsupported, "it is too large for the registry or for a proxy in front of it")
             .hint("raise the limit there, such as `client_max_body_size 0;` of nginx"),
+        415 if matches!(operation, Operation::PushManifest(_)) => {
+            Meaning::new(Unsupported, "`{registry}` does not take manifests of this media type")
+                .hint("a registry for OCI types only can be told to take Docker's: `\"compat\": [\"docker2s2\"]` in `http` of zot")
+        }
         416 => Meaning::new(Unavailable, "`{registry}` lost track of the transfer").retry(Retry::Soon),
         // The project asked to be throttled by some registries with 403, but those cannot be told apart.
         429 => {
@@ -188,7 +196,7 @@ fn bad_request(refusal: &Refusal<'_>) -> Meaning {
     }
     if body.has("DIGEST_INVALID") || body.has("SIZE_INVALID") {
         return match refusal.operation {
-            Operation::PushBlob(..) => other_bytes(),
+            Operation::PushBlob(_, digest) if digest.algorithm() == Algorithm::Sha256 => other_bytes(),
             // distribution 2.8 reads back what it is writing, which fails while another client writes the same manifest.
             Operation::PushManifest(image) if !has_other_digest(image) => other_bytes(),
             _ => Meaning::new(Unsupported, "`{registry}` does not take this digest"),

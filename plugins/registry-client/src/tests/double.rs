@@ -62,6 +62,8 @@ enum Act {
     Stall(usize),
     /// Hang up without an answer.
     HangUp,
+    /// Send the body byte by byte, with this pause after each.
+    Trickle(Duration),
     /// Answer only after this time.
     Late(Duration),
 }
@@ -95,6 +97,11 @@ impl Reply {
 
     pub(super) fn stall(self, at: usize) -> Self {
         Self { act: Act::Stall(at), ..self }
+    }
+
+    /// Sends the body byte by byte, with a pause after each.
+    pub(super) fn trickle(self, pause: Duration) -> Self {
+        Self { act: Act::Trickle(pause), ..self }
     }
 
     pub(super) fn late(self, by: Duration) -> Self {
@@ -221,6 +228,14 @@ async fn write(stream: &mut TcpStream, asked: &Asked, reply: &Reply) -> Option<(
             stream.write_all(&body[..at.min(body.len())]).await.ok()?;
             stream.flush().await.ok()?;
             std::future::pending().await
+        }
+        Act::Trickle(pause) => {
+            for byte in body {
+                stream.write_all(&[*byte]).await.ok()?;
+                stream.flush().await.ok()?;
+                tokio::time::sleep(pause).await;
+            }
+            Some(())
         }
         _ => stream.write_all(body).await.ok(),
     }

@@ -1,5 +1,7 @@
 //! Tag lists and manifests as odd registries give them.
 
+use std::time::Duration;
+
 use sealift_core::{
     content::{Manifest, Tag, well_known},
     error::ErrorKind,
@@ -225,4 +227,39 @@ async fn a_list_that_is_refused_without_a_size_too_is_refused() {
     let double = Double::start(|_| reply(400)).await;
     assert_eq!(tags(&double).await.unwrap_err().kind(), ErrorKind::Unsupported);
     assert_eq!(double.asked().len(), 2);
+}
+
+// One byte a second kept a run waiting for days.
+#[tokio::test]
+async fn a_manifest_that_trickles_is_left() {
+    let double = Double::start(|_| index().trickle(Duration::from_millis(100))).await;
+    let timing = crate::timing::Timing { idle_read: Duration::from_millis(500), ..hasty() };
+    let began = std::time::Instant::now();
+    let image = image_at(&double.host(), "a/b:v1");
+    let error = fetch_of(&client_with(&[], timing)).resolve(&image, ResolveMode::Manifest).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+}
+
+// A portal's page was told as a missing right, or as broken JSON.
+#[tokio::test]
+async fn a_web_page_is_told_as_one() {
+    for page in [reply(200), reply(403).header("content-type", "text/html"), reply(404)] {
+        let page = page.body("<!DOCTYPE html><title>Sign in</title>");
+        let double = Double::start(move |_| page.clone()).await;
+        let image = image_at(&double.host(), "a/b:v1");
+        let error = fetch_of(&client()).resolve(&image, ResolveMode::Manifest).await.unwrap_err();
+        assert!(error.hint().unwrap_or_default().contains("may be no registry"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_manifest_may_be_served_as_the_text_that_it_is() {
+    for media_type in ["text/plain; charset=utf-8", "binary/octet-stream"] {
+        let served = reply(200).header("content-type", media_type).body(empty_index().bytes().clone());
+        let double = Double::start(move |_| served.clone()).await;
+        let image = image_at(&double.host(), "a/b:v1");
+        let manifest = fetch_of(&client()).resolve(&image, ResolveMode::Manifest).await.unwrap().manifest.unwrap();
+        assert_eq!(*manifest.media_type(), well_known::OCI_INDEX);
+    }
 }

@@ -285,3 +285,21 @@ async fn a_pause_that_is_asked_for_at_a_mount_is_told_and_nothing_is_sent_before
     assert!(matches!(push.offer(&at, &item, Some(&from)).await.unwrap(), UploadStart::Upload(_)));
     assert_eq!(double.count("POST", "mount="), 2);
 }
+
+// Six damaged images left six uploads open at the registry.
+#[tokio::test]
+async fn an_upload_without_bytes_is_ended() {
+    let double = Double::start(|asked| match asked.method.as_str() {
+        "DELETE" => reply(204),
+        _ => taker(asked),
+    })
+    .await;
+    let push = push_of(&client());
+    let at = repository(&double.host(), "a/b");
+    let content = noise(1000);
+    let UploadStart::Upload(slot) = push.offer(&at, &layer(&content), None).await.unwrap() else { panic!("it is new") };
+    let broken = stream::iter([Err(sealift_core::error::Error::new(ErrorKind::Corrupt, "the disk says something else"))]);
+    let error = slot.write(Blob::new(layer(&content), broken)).await.unwrap_err();
+    assert!(error.message().contains("the disk says something else"), "{error}");
+    assert_eq!(double.count("DELETE", "/v2/a/b/blobs/uploads/1"), 1);
+}

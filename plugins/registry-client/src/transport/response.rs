@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, StatusCode};
 use sealift_core::error::{Error, ErrorKind, Result};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::{
@@ -29,6 +29,8 @@ pub(crate) struct Response {
 
 /// The bytes of an error body that are read.
 const ERROR_BYTES: usize = 64 << 10;
+/// Bytes a second below which a body counts as standing still.
+const SLOWEST: u64 = 1 << 10;
 /// The bytes of an unused body that are read so that its connection can be reused.
 const DISCARDED_BYTES: usize = 64 << 10;
 const DISCARD_TIME: Duration = Duration::from_secs(5);
@@ -83,8 +85,11 @@ impl Response {
             return too_long(&self.url);
         }
         let mut all = Vec::new();
+        let began = Instant::now();
         loop {
-            let chunk = timeout(idle, self.chunk()).await;
+            // A body that trickles gets no more time than one of a kibibyte a second.
+            let deadline = began + idle + Duration::from_secs(all.len() as u64 / SLOWEST);
+            let chunk = timeout_at(deadline, self.chunk()).await;
             match chunk.map_err(|_| Peer(self.host()).silent(idle))?? {
                 Some(chunk) if (all.len() + chunk.len()) as u64 > cap => return too_long(&self.url),
                 Some(chunk) => all.extend_from_slice(&chunk),

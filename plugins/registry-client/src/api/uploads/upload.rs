@@ -3,9 +3,9 @@
 //! No PATCH: chunks are the least portable part of the protocol (ECR drops them, GHCR caps them, distribution 2.8
 //! cannot resume them). The body comes from a stream, so it cannot be sent twice; the engine starts again.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use reqwest::Body;
 use sealift_core::{
     async_trait,
@@ -14,6 +14,7 @@ use sealift_core::{
     error::{Error, ErrorKind, Result, Retry},
     stage::Upload,
 };
+use tokio::time::timeout;
 use url::Url;
 
 use super::{
@@ -32,7 +33,7 @@ use crate::{
     redact::authority,
     registry::Registry,
     scope::Scopes,
-    transport::{ConnectionPool, Response},
+    transport::{ConnectionPool, Request, RequestTarget, Response},
     url_policy::same_origin,
 };
 
@@ -43,6 +44,9 @@ pub(super) struct RegistryUpload {
     item: Descriptor,
     location: Url,
 }
+
+/// The time limit for ending an upload that is given up.
+const ABANDONING: Duration = Duration::from_secs(5);
 
 impl RegistryUpload {
     /// The slot that `answer` opened.
@@ -95,7 +99,7 @@ impl RegistryUpload {
             request = request.header(header::AUTHORIZATION, value.clone());
         }
         self.registry.wait_for_pause(true).await?;
-        self.registry.transport.counts().count(&http::Method::PUT, &url);
+        self.registry.transport.counts().count(&Method::PUT, &url);
         let host = authority(&url).to_owned();
         let peer = Peer(&host);
         let timing = self.registry.timing();
@@ -158,6 +162,16 @@ impl RegistryUpload {
         }
     }
 
+    /// Ends an upload for which there are no bytes, so that the registry need not keep it. Not every registry knows that.
+    async fn abandon(&self) {
+        let target = RequestTarget::Url(self.location.clone());
+        let scopes = Scopes::push(&self.at);
+        let request = Request::new(self.operation(), Method::DELETE, target, scopes, self.registry.timing()).once();
+        if let Ok(Ok(response)) = timeout(ABANDONING, self.registry.execute(&request)).await {
+            response.discard().await;
+        }
+    }
+
     /// Returns true if the blob arrived although its response did not. That it exists says nothing of bytes that were not
     /// hashed.
     async fn arrived(&self, failed: &Error) -> bool {
@@ -183,6 +197,7 @@ impl Upload for RegistryUpload {
             Err(failed) => failed,
         };
         if let Some(error) = detector.source_failed() {
+            self.abandon().await;
             return Err(error);
         }
         if hashing.is_on() && detector.all_sent() && self.arrived(&failed).await {
