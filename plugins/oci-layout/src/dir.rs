@@ -38,6 +38,26 @@ pub(crate) struct Dir {
     naming: Mutex<()>,
 }
 
+/// Returns the error for what is no directory, with the way to one for an archive.
+fn no_directory(path: &Path) -> sealift_core::error::Error {
+    let mut start = [0; 262];
+    // Not blocking, because opening a named pipe would wait for its other end.
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let file = rustix::fs::open(path, flags, Mode::empty()).map(File::from);
+    let read = file.is_ok_and(|mut file| {
+        file.metadata().is_ok_and(|meta| meta.is_file()) && file.read(&mut start).is_ok()
+    });
+    let compressed = [&b"\x1f\x8b"[..], b"\x28\xb5\x2f\xfd"].iter().any(|magic| start.starts_with(magic));
+    match read && (compressed || start.ends_with(b"ustar")) {
+        true => broken(path, "is an archive, and a directory is expected").with_hint(format!(
+            "unpack it: `mkdir DIR && tar -xf {0} -C DIR`; one of `docker save` that has no `index.json` becomes a \
+             directory by `skopeo copy docker-archive:{0} oci:DIR`",
+            path.display()
+        )),
+        false => broken(path, "is not a directory"),
+    }
+}
+
 const READ: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW);
 
 impl Dir {
@@ -47,7 +67,7 @@ impl Dir {
         match rustix::fs::open(path, flags, Mode::empty()) {
             Ok(fd) => Ok(Some(Self { fd, path: path.to_owned(), naming: Mutex::default() })),
             Err(Errno::NOENT) => Ok(None),
-            Err(Errno::NOTDIR) => Err(broken(path, "is not a directory")),
+            Err(Errno::NOTDIR) => Err(no_directory(path)),
             Err(error) => Err(fault("open", path, error)),
         }
     }

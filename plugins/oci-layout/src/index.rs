@@ -29,6 +29,12 @@ pub(crate) const FILE: &str = "index.json";
 /// More than any layout needs, and little enough to be read whole: about 25,000 images.
 pub(crate) const MAX_BYTES: u64 = 16 << 20;
 
+/// The most keys of an entry. Real ones have about ten.
+const MAX_KEYS: usize = 1000;
+
+/// The most annotations of all entries together: six for each of the images for which there is room.
+const MAX_ANNOTATIONS: usize = 150_000;
+
 /// The content of an index without images.
 const EMPTY: &str =
     "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\",\"manifests\":[]}\n";
@@ -152,9 +158,19 @@ impl Index {
         let (before, after) = (text[..start].to_owned(), text[start + list.len()..].to_owned());
         let length = before.len() + after.len() + "[]".len();
         let mut index = Self { before, entries: Vec::new(), after, by_name: HashMap::new(), length };
+        let mut annotations = 0;
         for raw in entries.map(|entries| entries.0).unwrap_or_default() {
-            let view = match serde_json::from_str(raw.get()) {
-                Ok(descriptor) => ParsedEntry::Whole(Box::new(descriptor)),
+            if raw.get().matches("\":").count() > MAX_KEYS || annotations > MAX_ANNOTATIONS {
+                let why = "it, or those before it, have more annotations than any image has".to_owned();
+                let broken = BrokenEntry::because(None, why, raw.get());
+                index.push(IndexEntry { text: raw.get().into(), view: ParsedEntry::Broken(Box::new(broken)) });
+                continue;
+            }
+            let view = match serde_json::from_str::<Descriptor>(raw.get()) {
+                Ok(descriptor) => {
+                    annotations += descriptor.annotations.len();
+                    ParsedEntry::Whole(Box::new(descriptor))
+                }
                 Err(error) => ParsedEntry::Broken(Box::new(BrokenEntry::of(raw.get(), &error))),
             };
             index.push(IndexEntry { text: raw.get().into(), view });

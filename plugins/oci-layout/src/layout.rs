@@ -21,7 +21,7 @@ use crate::{
     dir::{Dir, Stamp},
     fault::fault,
     index::{self, BrokenEntry, Index, IndexChange},
-    marker::{MARKER, check_marker, is_incomplete},
+    marker::{MARKER, check_readable, is_incomplete, lacks_marker},
     name::{REF_NAME, entry_name},
     staged::{Gaps, StagingEnd, StagingRecord, StagingRequest},
     suspects::SuspectBlobs,
@@ -82,7 +82,7 @@ impl Layout {
         let Some(root) = Dir::root(path)? else {
             return Err(Error::new(ErrorKind::NotFound, format!("there is no directory `{}`", path.display())));
         };
-        check_marker(&root)?;
+        check_readable(&root)?;
         Self::read(root)
     }
 
@@ -98,7 +98,7 @@ impl Layout {
             if ![MARKER, index::FILE, "blobs"].into_iter().any(|part| root.has(part)) {
                 return Ok(None);
             }
-            check_marker(&root)?;
+            check_readable(&root)?;
             match is_incomplete(&root)? {
                 true => Ok(None),
                 false => Self::read(root).map(Some),
@@ -133,6 +133,11 @@ impl Layout {
     /// Returns true if both are one opened layout, with one memory of what was read.
     pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Returns true if it has no file `oci-layout`, and is a layout in all else.
+    pub(crate) fn lacks_marker(&self) -> bool {
+        lacks_marker(&self.0.root)
     }
 
     /// The directory.

@@ -26,6 +26,10 @@ pub(crate) fn check_marker(root: &Dir) -> Result<()> {
     }
     let path = root.file_path(MARKER);
     let Some((bytes, _)) = root.read(MARKER, 64 << 10)? else {
+        if root.has("manifest.json") && !root.has(index::FILE) {
+            return Err(broken(root.path(), "is what `docker save` writes, and no OCI image layout")
+                .with_hint("make one of its archive: `skopeo copy docker-archive:FILE.tar oci:DIR`"));
+        }
         return Err(broken(root.path(), "is no OCI image layout: it has no file `oci-layout`"));
     };
     match serde_json::from_slice::<Marker>(&bytes) {
@@ -36,6 +40,16 @@ pub(crate) fn check_marker(root: &Dir) -> Result<()> {
         }
         Err(error) => Err(broken(&path, format_args!("cannot be read: {error}"))),
     }
+}
+
+/// Does what [`check_marker`] does, but lets a directory pass that is a layout but for that file, as hauler writes it.
+pub(crate) fn check_readable(root: &Dir) -> Result<()> {
+    if lacks_marker(root) { Ok(()) } else { check_marker(root) }
+}
+
+/// Returns true for a layout without its file `oci-layout`.
+pub(crate) fn lacks_marker(root: &Dir) -> bool {
+    !root.has(MARKER) && root.has(index::FILE) && root.has("blobs")
 }
 
 /// Checks that a directory is a layout, or contains nothing of one and can become one.

@@ -43,9 +43,13 @@ impl MissingContent {
         };
         let Some(base) = bases.with(digest) else {
             let message = format!("`{digest}`{size} is not in `{path}`{needed}");
-            return Error::new(ErrorKind::NotFound, message).with_hint(format!(
-                "`sealift verify {path}` tells everything that is missing; bring it, or stage again"
-            ));
+            let hint = format!("`sealift verify {path}` tells everything that is missing; bring it, or stage again");
+            return match &item.platform {
+                // `docker save` writes an index of all platforms with the content of one.
+                Some(platform) => Error::new(ErrorKind::NotFound, format!("{message} as its `{platform}`"))
+                    .with_hint(format!("{hint}; `--platform` loads only the platforms that are there")),
+                None => Error::new(ErrorKind::NotFound, message).with_hint(hint),
+            };
         };
         let had = base.images_with(digest).next().map(|image| format!(" with `{}`", image.name)).unwrap_or_default();
         let message = format!(

@@ -64,11 +64,11 @@ impl LoadPlan {
     /// If an image cannot be found or named, or two images claim one name.
     pub(crate) fn of(catalog: &ImageCatalog, wanted: &ImageSelection, path: &Path) -> Result<Self> {
         let mut warnings: Vec<String> = catalog.warnings().to_vec();
-        let unusable = unusable(catalog, wanted, path, &mut warnings);
+        let mut unusable = unusable(catalog, wanted, path, &mut warnings);
         let mut unused = Vec::new();
         let named = matches!(wanted, ImageSelection::Picks(_));
         let mut chosen = match wanted {
-            ImageSelection::Some { include, to } => some(catalog, include, to, &mut unused)?,
+            ImageSelection::Some { include, to } => some(catalog, include, to, path, &mut unused, &mut unusable),
             ImageSelection::Picks(picks) => picked(catalog, picks)?,
         };
         follow_subjects(&mut chosen);
@@ -128,11 +128,17 @@ fn some<'a>(
     catalog: &'a ImageCatalog,
     include: &[NamePattern],
     to: &LoadTarget,
+    path: &Path,
     unused: &mut Vec<String>,
-) -> Result<Vec<SelectedImage<'a>>> {
-    let mut chosen = Vec::new();
+    unusable: &mut Vec<(Option<ImageRef>, Error)>,
+) -> Vec<SelectedImage<'a>> {
+    let mut chosen: Vec<SelectedImage<'a>> = Vec::new();
     let mut used = vec![false; include.len()];
-    let mut problems = Problems::default();
+    let mut refuse = |image: &CatalogImage, problem: String| {
+        let way = format!("`sealift copy oci-dir:{}:@{}", path.display(), image.entry.digest);
+        let error = Error::new(ErrorKind::Conflict, problem).with_hint(format!("{way} HOST/REPOSITORY:TAG` loads it"));
+        unusable.push((Some(image.source.clone()), error));
+    };
     for image in catalog.images() {
         let mut is_wanted = include.is_empty();
         for (pattern, used) in include.iter().zip(&mut used) {
@@ -147,17 +153,19 @@ fn some<'a>(
         if let Some(first) = catalog.find(&image.source).filter(|first| first.digest != image.entry.digest) {
             let (name, second) = (&image.name, &image.entry.digest);
             let first = &first.digest;
-            problems.add(format!("`{name}` is the name of two images: `{first}` and `{second}`"));
+            refuse(image, format!("`{name}` is the name of two images: `{first}` and `{second}`"));
+            chosen.retain(|one| one.source != image.source);
+            continue;
         }
         match to.targets(image) {
             Ok(targets) => chosen.push(SelectedImage { image, source: image.source.clone(), targets }),
-            Err(problem) => problems.add(problem),
+            Err(problem) => refuse(image, problem),
         }
     }
     for (pattern, _) in include.iter().zip(used).filter(|(_, used)| !used) {
         unused.push(pattern.text.clone());
     }
-    problems.or(chosen, "name single images with `images = [{ from = …, to = […] }]`, by name or `@` and the digest")
+    chosen
 }
 
 fn picked<'a>(catalog: &'a ImageCatalog, picks: &[Pick]) -> Result<Vec<SelectedImage<'a>>> {

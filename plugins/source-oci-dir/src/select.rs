@@ -33,6 +33,7 @@ impl NamePattern {
             .chain(ref_name(image))
             .chain([format!("{}@{}", image.source, image.entry.digest).as_str()])
             .any(|name| self.glob.is_match(name))
+            || self.matches_name(&image.name)
     }
 }
 

@@ -27,7 +27,10 @@ impl LoadTarget {
         let (registry, prefix) = text.split_once('/').unwrap_or((text, ""));
         // A path makes a registry of a word with a dot or port only, as everywhere.
         let probe = if prefix.is_empty() { format!("{registry}/x") } else { format!("{registry}/{prefix}/x") };
-        let (probe, rest) = Repository::parse_prefix(&probe).map_err(|error| error.to_string())?;
+        let (probe, rest) = Repository::parse_prefix(&probe).map_err(|error| match error {
+            ReferenceError::Path(_) => ReferenceError::Path(prefix.to_owned()).to_string(),
+            other => other.to_string(),
+        })?;
         if rest != ReferenceSuffix::None {
             return Err(format!("`{text}` has a tag or digest, expected a registry and perhaps a path there"));
         }
@@ -54,7 +57,7 @@ impl LoadTarget {
         let Self::Under { registry, prefix } = self else { return Ok(recorded.to_vec()) };
         if recorded.is_empty() && matches!(naming, Naming::Reference | Naming::Nothing) {
             if prefix.is_empty() {
-                return Err(format!("the layout names no repository for `{name}`, and neither does `to`"));
+                return Err(format!("the layout names no repository for `{name}`, and neither does the destination"));
             }
             let repository = Repository::new(registry, prefix).map_err(|error| error.to_string())?;
             return Ok(vec![ImageRef { repository, reference: source.reference.clone() }]);

@@ -72,6 +72,10 @@ fn from_file(file: &str, config: &ListConfig, cx: &BuildContext<'_>) -> Result<R
     };
     let (errors, warnings): (Vec<_>, Vec<_>) = found.into_iter().partition(Diagnostic::is_error);
     warnings.into_iter().for_each(|warning| cx.warn(warning));
+    // Without a single rule nothing can run, so it is the file that is wrong.
+    if rules.is_empty() && !errors.is_empty() {
+        return Err(at_the_key(errors));
+    }
     Ok(ReadRules { rules, refused: errors.into_iter().map(|error| refused(file, error)).collect() })
 }
 

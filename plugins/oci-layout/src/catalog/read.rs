@@ -35,9 +35,14 @@ impl ImageCatalog {
         let real = blocking(move || Ok(std::fs::canonicalize(&path).unwrap_or(path))).await?;
         let directory = real.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let namer = Namer::new(&directory);
-        let mut reader = CatalogReader { layout, namer, catalog: Self::default(), nameless: 0, seen: HashSet::new() };
+        let mut reader = CatalogReader { layout, namer, catalog: Self::default(), nameless: 0, attached: Vec::new(), seen: HashSet::new() };
         reader.catalog.broken = layout.broken_entries();
+        if layout.lacks_marker() {
+            let warning = format!("`{}` has no file `oci-layout`; it is read all the same", layout.path().display());
+            reader.catalog.warnings.push(warning);
+        }
         reader.entries(layout.entries(), 0).await;
+        reader.attach().await;
         if reader.nameless > 0 {
             reader.drop_what_belongs_to_others().await;
         }
@@ -52,6 +57,8 @@ struct CatalogReader<'a> {
     namer: Namer,
     catalog: ImageCatalog,
     nameless: usize,
+    /// Entries of hauler that belong to the image of their name, with the suffix of cosign's tag for such.
+    attached: Vec<(Descriptor, &'static str)>,
     seen: HashSet<(ImageRef, Digest)>,
 }
 
@@ -61,6 +68,8 @@ impl CatalogReader<'_> {
             for entry in entries {
                 if !entry.media_type.is_empty() && !entry.media_type.is_manifest() {
                     self.other(&entry).await;
+                } else if let Some(suffix) = attachment(&entry) {
+                    self.attached.push((entry, suffix));
                 } else if entry_name(&entry).is_some() {
                     self.named(entry).await;
                 } else {
@@ -163,6 +172,35 @@ impl CatalogReader<'_> {
         self.add(called, entry);
     }
 
+    /// Adds what hauler keeps under the name of the image that it belongs to: referrers by their subject, signatures under
+    /// the tag that cosign gives them.
+    async fn attach(&mut self) {
+        for (entry, suffix) in std::mem::take(&mut self.attached) {
+            let manifest = self.layout.manifest(&entry).await;
+            if manifest.is_ok_and(|manifest| self.note_referrer(&entry, &manifest)) {
+                continue;
+            }
+            let name = entry_name(&entry).unwrap_or_default().to_owned();
+            let of = self.catalog.images.iter().find(|image| image.name == name);
+            let tag = of.and_then(|image| {
+                let (algorithm, hex) = (image.entry.digest.algorithm().name(), image.entry.digest.hex());
+                let tag: Tag = format!("{algorithm}-{hex}.{suffix}").parse().ok()?;
+                Some((image.source.repository.with_tag(&tag), image.naming))
+            });
+            match tag {
+                Some((source, naming)) if !suffix.is_empty() => {
+                    let called = ResolvedName { name: source.to_string(), source, naming, unusable: None };
+                    self.add(called, entry);
+                }
+                _ => {
+                    let name = name.escape_debug();
+                    let digest = &entry.digest;
+                    self.catalog.warnings.push(format!("`{digest}` belongs to `{name}` and cannot be told how; it is left out"));
+                }
+            }
+        }
+    }
+
     fn add(&mut self, called: ResolvedName, entry: Descriptor) {
         let ResolvedName { name, source, naming, .. } = called;
         if !self.seen.insert((source.clone(), entry.digest.clone())) {
@@ -204,5 +242,19 @@ impl CatalogReader<'_> {
         taken.extend(below(self.layout, roots, |_| &[]).await.children);
         let belongs = |image: &CatalogImage| image.naming == Naming::Nothing && taken.contains(&image.entry.digest);
         self.catalog.images.retain(|image| !belongs(image));
+    }
+}
+
+/// Returns the suffix of cosign's tag for an entry that hauler marks as belonging to an image; an empty one for what has no
+/// such tag.
+fn attachment(entry: &Descriptor) -> Option<&'static str> {
+    let kind = entry.annotations.get("kind")?;
+    let kind = kind.strip_prefix("dev.cosignproject.cosign/").or_else(|| kind.strip_prefix("dev.hauler/"))?;
+    match kind {
+        "sigs" => Some("sig"),
+        "atts" => Some("att"),
+        "sboms" => Some("sbom"),
+        other if other.starts_with("referrers") => Some(""),
+        _ => None,
     }
 }

@@ -109,3 +109,21 @@ fn no_more_entries_are_read_than_an_index_can_have() {
     let least = r#"{"mediaType":"","size":0,"digest":"sha256:"#.len() + 64 + r#""},"#.len();
     assert!(MAX_BYTES as usize / least < entries::MAX);
 }
+
+// 1.3 million annotations, which are 14 MiB, took 807 MiB.
+#[test]
+fn annotations_without_end_are_not_kept() {
+    let annotations: Vec<_> = (0..2000).map(|at| format!("\"{at}\":\"\"")).collect();
+    let digest = sealift_core::content::Digest::of(b"x");
+    let of = |annotations: &[String]| {
+        format!("{{\"digest\":\"{digest}\",\"size\":1,\"annotations\":{{{}}}}}", annotations.join(","))
+    };
+    let text = |entries: &[String]| format!("{{\"schemaVersion\":2,\"manifests\":[{}]}}", entries.join(","));
+    let one = text(&[of(&annotations), of(&[])]);
+    let index = Index::parse(one.as_bytes(), Path::new("x")).unwrap();
+    assert_eq!((index.entries().count(), index.broken().count()), (1, 1));
+    assert_eq!(index.render().replace('\n', ""), one, "it is left as it is");
+    let many = text(&vec![of(&annotations[..900]); 200]);
+    let index = Index::parse(many.as_bytes(), Path::new("x")).unwrap();
+    assert_eq!((index.entries().count(), index.broken().count()), (MAX_ANNOTATIONS / 900 + 1, 33));
+}

@@ -45,7 +45,7 @@ fn where_the_layout_names_no_repository_the_user_does() {
     let tag = image("v1", "localhost/bundle:v1", Naming::Reference, &[]);
     assert_eq!(named("h.io/team/app", &tag), ["h.io/team/app:v1"]);
     let error = LoadTarget::parse("h.io").unwrap().targets(&tag).unwrap_err();
-    assert_eq!(error, "the layout names no repository for `v1`, and neither does `to`");
+    assert_eq!(error, "the layout names no repository for `v1`, and neither does the destination");
     let source = format!("localhost/bundle@{}", Digest::of(b"{}"));
     let nameless = image("@x", &source, Naming::Nothing, &[]);
     assert_eq!(named("h.io/team/app", &nameless), [format!("h.io/team/app@{}", Digest::of(b"{}"))]);

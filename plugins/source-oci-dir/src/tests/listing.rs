@@ -38,9 +38,38 @@ async fn bare_tags_go_to_the_repository_that_the_pipeline_names() {
     made.entry(&image("linux/amd64", &["2"]), &[(REF_NAME, "v2")]).await;
     let all = listed(json!({ "to": "h.io/team/app" }), &made.path()).await.unwrap();
     assert_eq!(all.lines, ["localhost/bundle:v1 -> h.io/team/app:v1", "localhost/bundle:v2 -> h.io/team/app:v2"]);
-    let error = refused(json!({ "to": "h.io" }), &made.path()).await;
-    assert!(error.message().contains("names no repository for `v1`"), "{error}");
-    assert!(error.message().contains("for `v2`"), "all of it is said: {error}");
+    // An image without a name kept the others back.
+    made.ours(&image("linux/amd64", &["3"]), "q.io/b:v3", "").await;
+    let all = listed(json!({ "to": "h.io" }), &made.path()).await.unwrap();
+    assert_eq!(all.lines, ["q.io/b:v3 -> h.io/b:v3"]);
+    for (unusable, tag) in all.unusable.iter().zip(["v1", "v2"]) {
+        assert!(unusable.contains(&format!("names no repository for `{tag}`")), "{unusable}");
+    }
+    assert_eq!(all.unusable.len(), 2);
+}
+
+#[tokio::test]
+async fn a_repository_is_asked_for_as_it_stands_in_the_layout() {
+    let mut made = Made::new().await;
+    made.entry(&image("linux/amd64", &["1"]), &[(REF_NAME, "team/other:1")]).await;
+    made.entry(&image("linux/amd64", &["2"]), &[(REF_NAME, "nginx:1.27")]).await;
+    for (include, line) in [("team/other", "localhost/team/other:1"), ("nginx", "localhost/nginx:1.27")] {
+        let all = listed(json!({ "to": "h.io/m", "include": [include] }), &made.path()).await.unwrap();
+        assert!(all.lines.len() == 1 && all.lines[0].starts_with(line), "{include}: {:?}", all.lines);
+    }
+}
+
+// hauler keeps a signature under the name of its image, and nothing was loaded.
+#[tokio::test]
+async fn what_hauler_keeps_beside_an_image_goes_along_with_it() {
+    let mut made = Made::new().await;
+    let (app, signature) = (image("linux/amd64", &["1"]), image("linux/amd64", &["2"]));
+    let name = (CONTAINERD_NAME, "q.io/a:v1");
+    made.entry(&app, &[name, ("kind", "dev.hauler/image")]).await;
+    made.entry(&signature, &[name, ("kind", "dev.hauler/sigs")]).await;
+    let all = listed(json!({ "to": "h.io" }), &made.path()).await.unwrap();
+    let tag = format!("sha256-{}.sig", app.manifest.digest().hex());
+    assert_eq!(all.lines, ["q.io/a:v1 -> h.io/a:v1".to_owned(), format!("q.io/a:{tag} -> h.io/a:{tag}")]);
 }
 
 #[tokio::test]
@@ -73,10 +102,11 @@ async fn one_name_for_two_images_is_an_error_and_either_can_be_had_by_digest() {
     let (one, two) = (image("linux/amd64", &["1"]), image("linux/arm64", &["2"]));
     made.entry(&one, &[(REF_NAME, "v1")]).await;
     made.entry(&two, &[(REF_NAME, "v1")]).await;
-    let error = refused(json!({ "to": "h.io/a" }), &made.path()).await;
+    let all = listed(json!({ "to": "h.io/a" }), &made.path()).await.unwrap();
     let (first, second) = (one.manifest.digest(), two.manifest.digest());
     let expected = format!("`v1` is the name of two images: `{first}` and `{second}`");
-    assert!(error.message().contains(&expected), "{error}");
+    assert!(all.lines.is_empty() && all.unusable.len() == 1, "{all:?}");
+    assert!(all.unusable[0].contains(&expected), "{:?}", all.unusable);
     let pick = json!({ "from": format!("@{second}"), "to": ["h.io/a:v1"] });
     let all = listed(json!({ "images": [pick] }), &made.path()).await.unwrap();
     assert_eq!(all.lines, [format!("localhost/bundle@{second} -> h.io/a:v1")]);
