@@ -403,7 +403,8 @@ fn links<D: DeserializeOwned + Clone + Into<Descriptor>>(
     }
     if media_type.is_index() {
         let raw = view.manifests.as_ref().ok_or_else(|| missing("manifests"))?;
-        let entries = raw.items.iter().map(|raw| serde_json::from_str::<D>(raw.get()).map(Into::into)).collect::<Result<_, _>>();
+        let entries =
+            raw.items.iter().map(|raw| serde_json::from_str::<D>(raw.get()).map(Into::into)).collect::<Result<_, _>>();
         return Ok(Links::Index(entries.map_err(|e| ManifestError::Syntax(e.to_string()))?));
     }
     if view.manifests.is_some() {

@@ -66,7 +66,15 @@ impl<'a> TreeReader<'a> {
         filters: &'a [Named<dyn Filter>],
         index: IndexMode,
     ) -> Self {
-        Self { source, kept, filters, index, nodes: AtomicUsize::new(0), bytes: AtomicU64::new(0), emptied_by: OnceLock::new() }
+        Self {
+            source,
+            kept,
+            filters,
+            index,
+            nodes: AtomicUsize::new(0),
+            bytes: AtomicU64::new(0),
+            emptied_by: OnceLock::new(),
+        }
     }
 
     /// The tree of `root`, or nothing if the filters left nothing of it.

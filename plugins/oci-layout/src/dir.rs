@@ -44,9 +44,8 @@ fn no_directory(path: &Path) -> sealift_core::error::Error {
     // Not blocking, because opening a named pipe would wait for its other end.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let file = rustix::fs::open(path, flags, Mode::empty()).map(File::from);
-    let read = file.is_ok_and(|mut file| {
-        file.metadata().is_ok_and(|meta| meta.is_file()) && file.read(&mut start).is_ok()
-    });
+    let read =
+        file.is_ok_and(|mut file| file.metadata().is_ok_and(|meta| meta.is_file()) && file.read(&mut start).is_ok());
     let compressed = [&b"\x1f\x8b"[..], b"\x28\xb5\x2f\xfd"].iter().any(|magic| start.starts_with(magic));
     match read && (compressed || start.ends_with(b"ustar")) {
         true => broken(path, "is an archive, and a directory is expected").with_hint(format!(

@@ -7,7 +7,7 @@ use serde::{
     de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use super::{Descriptor, WrongData, Written};
+use super::{Descriptor, Written, WrongData};
 
 /// The annotations that have a meaning here.
 const KEPT: [&str; 3] =

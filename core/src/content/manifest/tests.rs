@@ -250,8 +250,10 @@ fn annotations_and_urls_by_the_hundred_thousand_are_not_kept() {
     let digest = format!("sha256:{HEX}");
     let of = format!(r#""vnd.docker.reference.digest":"{digest}""#);
     let annotations: Vec<_> = (0..250_000).map(|at| format!(r#""k{at}":"v""#)).collect();
-    let entry =
-        format!(r#"{{"digest":"{digest}","size":1,"urls":["a","b"],"annotations":{{{},{of}}}}}"#, annotations.join(","));
+    let entry = format!(
+        r#"{{"digest":"{digest}","size":1,"urls":["a","b"],"annotations":{{{},{of}}}}}"#,
+        annotations.join(",")
+    );
     let index = Manifest::parse(format!(r#"{{"manifests":[{entry}]}}"#), &MediaType::default()).unwrap();
     let [entry] = index.entries() else { panic!("{index:?}") };
     assert_eq!((entry.annotations.len(), entry.urls.len()), (1, 1));

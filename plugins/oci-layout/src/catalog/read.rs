@@ -35,7 +35,14 @@ impl ImageCatalog {
         let real = blocking(move || Ok(std::fs::canonicalize(&path).unwrap_or(path))).await?;
         let directory = real.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let namer = Namer::new(&directory);
-        let mut reader = CatalogReader { layout, namer, catalog: Self::default(), nameless: 0, attached: Vec::new(), seen: HashSet::new() };
+        let mut reader = CatalogReader {
+            layout,
+            namer,
+            catalog: Self::default(),
+            nameless: 0,
+            attached: Vec::new(),
+            seen: HashSet::new(),
+        };
         reader.catalog.broken = layout.broken_entries();
         if layout.lacks_marker() {
             let warning = format!("`{}` has no file `oci-layout`; it is read all the same", layout.path().display());
@@ -195,7 +202,9 @@ impl CatalogReader<'_> {
                 _ => {
                     let name = name.escape_debug();
                     let digest = &entry.digest;
-                    self.catalog.warnings.push(format!("`{digest}` belongs to `{name}` and cannot be told how; it is left out"));
+                    self.catalog
+                        .warnings
+                        .push(format!("`{digest}` belongs to `{name}` and cannot be told how; it is left out"));
                 }
             }
         }

@@ -298,7 +298,8 @@ async fn an_upload_without_bytes_is_ended() {
     let at = repository(&double.host(), "a/b");
     let content = noise(1000);
     let UploadStart::Upload(slot) = push.offer(&at, &layer(&content), None).await.unwrap() else { panic!("it is new") };
-    let broken = stream::iter([Err(sealift_core::error::Error::new(ErrorKind::Corrupt, "the disk says something else"))]);
+    let broken =
+        stream::iter([Err(sealift_core::error::Error::new(ErrorKind::Corrupt, "the disk says something else"))]);
     let error = slot.write(Blob::new(layer(&content), broken)).await.unwrap_err();
     assert!(error.message().contains("the disk says something else"), "{error}");
     assert_eq!(double.count("DELETE", "/v2/a/b/blobs/uploads/1"), 1);
