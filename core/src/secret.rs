@@ -56,11 +56,12 @@ impl SecretValue {
     /// The value, with variables looked up by `env`.
     ///
     /// # Errors
-    /// The name of the variable, if it is not set.
+    /// The name of the variable, if it is not set or empty.
     pub fn reveal(&self, env: impl Fn(&str) -> Option<String>) -> std::result::Result<Secret, String> {
         match self {
             Self::Literal(secret) => Ok(secret.clone()),
-            Self::Env(name) => env(name).map(Secret::new).ok_or_else(|| name.clone()),
+            // An empty one is what a script leaves whose secret is missing.
+            Self::Env(name) => env(name).filter(|value| !value.is_empty()).map(Secret::new).ok_or_else(|| name.clone()),
         }
     }
 }

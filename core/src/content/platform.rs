@@ -35,7 +35,9 @@ impl Platform {
 /// The parts come from manifests, so they are [shown as a message](text::message).
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = |text| if text == "" { Cow::Borrowed("?") } else { text::message(text) };
+        fn shown(text: &str) -> Cow<'_, str> {
+            if text.is_empty() { Cow::Borrowed("?") } else { text::message(text) }
+        }
         write!(f, "{}/{}", shown(&self.os), shown(&self.architecture))?;
         if let Some(variant) = &self.variant {
             write!(f, "/{}", text::message(variant))?;

@@ -134,10 +134,11 @@ impl<'a> BuildContext<'a> {
     /// The value of a key. When only checking, a variable that is not set is a warning and gives an empty text.
     ///
     /// # Errors
-    /// When running: if the variable is not set.
+    /// When running: if the variable is not set or empty.
     pub fn reveal(&self, value: &SecretValue, key: &str) -> Result<Secret, ConfigError> {
         value.reveal(|name| self.env(name)).or_else(|name| {
-            let message = format!("the environment variable `{name}` of `{key}` is not set");
+            let state = if self.env(&name).is_some() { "empty" } else { "not set" };
+            let message = format!("the environment variable `{name}` of `{key}` is {state}");
             let hint = format!("set `{name}` in the environment of the run");
             match self.purpose {
                 Purpose::Run => Err(ConfigError::new(message).at(key).hint(hint)),

@@ -20,7 +20,11 @@ use crate::{
 fn settings(purpose: Purpose) -> LoadOptions {
     LoadOptions {
         base: "/base".into(),
-        environment: Arc::new(|name| (name == "SET").then(|| "value".to_owned())),
+        environment: Arc::new(|name| match name {
+            "SET" => Some("value".to_owned()),
+            "EMPTY" => Some(String::new()),
+            _ => None,
+        }),
         purpose,
         cache: crate::cache::Cache::default(),
     }

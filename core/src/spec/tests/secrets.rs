@@ -109,6 +109,13 @@ fn the_name_of_a_variable_is_no_secret() {
     "#);
 }
 
+// An empty password was sent, and the registry said that it is wrong.
+#[test]
+fn an_empty_variable_is_no_secret() {
+    let said = told(&format!("{LIST}[[push]]\nuse = \"registry\"\npin = {{ env = \"EMPTY\" }}\n"));
+    assert!(said.contains("the environment variable `EMPTY` of `pin` is empty"), "{said}");
+}
+
 #[test]
 fn a_secret_in_a_file_that_is_not_toml_is_masked() {
     insta::assert_snapshot!(safely_told("[registries.\"quay.io\"]\npassword = hunter2\n"), @r#"
