@@ -17,11 +17,13 @@ use crate::{
     error::{Error, ErrorKind, Result},
     job::Job,
     limit::Flow,
+    stage::StoreId,
 };
 
 /// The context of a copy of one image.
 pub(super) struct Copy<'a> {
     pub(super) engine: &'a Arc<RunState>,
+    pub(super) route: &'a [StoreId],
     pub(super) flow: &'a Flow,
     pub(super) job: &'a Job,
     pub(super) kept: &'a Kept<'a>,
@@ -102,9 +104,9 @@ impl Copy<'_> {
         let (blobs, foreign) = tree.blobs();
         let needed = |site: &&Destination<'_>| of_the_image.then(|| needed(tree, site)).flatten();
         let needed: Vec<Option<HashSet<&Digest>>> = sites.iter().map(needed).collect();
-        let Self { engine, flow, job, kept, .. } = *self;
+        let Self { engine, route, flow, job, kept, .. } = *self;
         let all = blobs.iter().chain(foreign);
-        let transfers: Vec<_> = all.map(|item| BlobTransfer { engine, flow, job, kept, item }).collect();
+        let transfers: Vec<_> = all.map(|item| BlobTransfer { engine, route, flow, job, kept, item }).collect();
         let all: FuturesUnordered<_> = transfers
             .iter()
             .map(|transfer| {

@@ -23,7 +23,7 @@ use crate::{
     event::{Event, PlannedImage, PlannedTarget},
     job::{Job, Outcome, Resolved, Skip},
     limit::Flow,
-    stage::{Fetch, Push, Verdict},
+    stage::{Fetch, Push, StoreId, Verdict},
 };
 
 /// A target that is still open, and what stands there.
@@ -104,7 +104,7 @@ pub(super) async fn run(engine: &Arc<RunState>, work: &Work) -> Ended {
     let kept = Kept::new(&*engine.pipeline.fetch.stage, &engine.pipeline.cache);
     let route = engine.route(&work.job, places.iter());
     let flow = engine.pipeline.limiter.flow(engine.demand(&route[0], route[1..].iter()));
-    JobRun { engine, work, rewrites, kept, flow }.run(places, ended).await
+    JobRun { engine, work, rewrites, kept, route, flow }.run(places, ended).await
 }
 
 struct JobRun<'a> {
@@ -113,6 +113,8 @@ struct JobRun<'a> {
     /// True if a filter may drop entries of an index, so that the written digest may differ from the one at the source.
     rewrites: bool,
     kept: Kept<'a>,
+    /// The stores that the job reads from and writes to, the source first.
+    route: Vec<StoreId>,
     /// The transfers of the job, which share stores with those of others.
     flow: Flow,
 }

@@ -31,6 +31,8 @@ use crate::{
 /// A blob of a job that is to be transferred.
 pub(super) struct BlobTransfer<'a> {
     pub(super) engine: &'a Arc<RunState>,
+    /// The stores of the job, the source first.
+    pub(super) route: &'a [StoreId],
     pub(super) flow: &'a Flow,
     pub(super) job: &'a Job,
     pub(super) kept: &'a Kept<'a>,
@@ -135,36 +137,33 @@ impl BlobTransfer<'_> {
 
     /// Tries until every site has it or cannot get it in this round.
     async fn carry<'s>(&self, mut moves: Vec<Move<'s>>) {
-        let source = StoreId::new(self.job.source.repository.registry());
+        let source = &self.route[0];
         let (mut attempt, mut throttled) = (1, 0);
         loop {
             let elsewhere = self.elsewhere(&moves).await;
-            let mut went = self.look(&moves, &elsewhere).await;
-            let mut missing: Vec<&mut Move<'_>> =
-                moves.iter_mut().zip(&went).filter_map(|(one, went)| went.is_none().then_some(one)).collect();
-            if !missing.is_empty() {
-                let demand = self.engine.demand(&source, missing.iter().map(|one| &one.site.store));
-                let mut permit = tokio::select! {
-                    biased;
-                    () = self.engine.cancel.stopping() => {
-                        return moves.iter().for_each(|one| one.site.fail(Error::cancelled()));
-                    }
-                    permit = self.flow.acquire(&demand) => permit,
-                };
-                for one in &mut missing {
-                    if let Some(source) = self.source_in_store_of(one.site) {
-                        one.claim.prefer(source);
-                    }
+            if !elsewhere.is_empty() {
+                moves = self.look(moves).await;
+                if moves.is_empty() {
+                    return;
                 }
-                let missing: Vec<&Move<'_>> = missing.into_iter().map(|one| &*one).collect();
-                let mut attempted = self.attempt(&missing, &elsewhere).await.into_iter();
-                for (one, went) in missing.iter().zip(attempted.as_slice()) {
-                    report(&mut permit, &source, &one.site.store, went);
-                }
-                drop(permit);
-                went.iter_mut().filter(|went| went.is_none()).for_each(|went| *went = attempted.next());
             }
-            let went: Vec<Went> = went.into_iter().flatten().collect();
+            let mut permit = tokio::select! {
+                biased;
+                () = self.engine.cancel.stopping() => {
+                    return moves.iter().for_each(|one| one.site.fail(Error::cancelled()));
+                }
+                permit = self.acquire(&moves) => permit,
+            };
+            for one in &mut moves {
+                if let Some(source) = self.source_in_store_of(one.site) {
+                    one.claim.prefer(source);
+                }
+            }
+            let went = self.attempt(&moves, &elsewhere).await;
+            for (one, went) in moves.iter().zip(&went) {
+                report(&mut permit, source, &one.site.store, went);
+            }
+            drop(permit);
             // A store that asks for a pause says nothing of the blob.
             let is_throttled = went.iter().all(|went| went.error().is_none_or(is_throttled));
             let most = if is_throttled { THROTTLED } else { ATTEMPTS };
@@ -176,7 +175,7 @@ impl BlobTransfer<'_> {
             for (one, went) in moves.into_iter().zip(went) {
                 let store = one.site.store.clone();
                 if let Some((one, error)) = self.settle(one, went, may_repeat.then_some(tries)) {
-                    let is_known = [&source, &store].iter().any(|store| self.is_paused(store));
+                    let is_known = [source, &store].iter().any(|store| self.is_paused(store));
                     // The limiter waits for pauses that it knows.
                     let own = if is_known { Duration::ZERO } else { pause_before(tries, error.retry()) };
                     pause = pause.max(own);
@@ -260,30 +259,59 @@ impl BlobTransfer<'_> {
     }
 
     /// Asks the sites for a blob that the source may lack. It can come from nowhere else, so each place is worth a
-    /// question, the site first: an offer that names another place need not say that the blob is here. Returns none for
-    /// sites that it is to be offered to.
-    async fn look(&self, moves: &[Move<'_>], elsewhere: &[Repository]) -> Vec<Option<Went>> {
-        join_all(moves.iter().map(|one| self.look_at(one, !elsewhere.is_empty()))).await
+    /// question, the site first: an offer that names another place need not say that the blob is here. Returns the sites
+    /// that it is to be offered to.
+    async fn look<'s>(&self, moves: Vec<Move<'s>>) -> Vec<Move<'s>> {
+        let mut missing = Vec::new();
+        for one in moves {
+            if one.claim.in_doubt {
+                missing.push(one);
+                continue;
+            }
+            match self.exists(one.site).await {
+                Ok(true) => drop(self.settle(one, Went::Have, None)),
+                Ok(false) => missing.push(one),
+                Err(error) => drop(self.settle(one, Went::Failed(error), None)),
+            }
+        }
+        missing
     }
 
-    async fn look_at(&self, Move { site, claim }: &Move<'_>, may_lack: bool) -> Option<Went> {
-        if !may_lack || claim.in_doubt {
-            return None;
+    async fn exists(&self, site: &Destination<'_>) -> Result<bool> {
+        let mut attempt = 1;
+        loop {
+            let error = match site.stage.blob_exists(&site.repository, self.item).await {
+                Err(error) if error.is_retryable() && attempt < ATTEMPTS => error,
+                answer => return answer,
+            };
+            attempt += 1;
+            tokio::select! {
+                () = tokio::time::sleep(pause_before(attempt, error.retry())) => {}
+                () = self.engine.cancel.stopping() => return Err(Error::cancelled()),
+            }
         }
-        match site.stage.blob_exists(&site.repository, self.item).await {
-            Ok(true) => Some(Went::Have),
-            Ok(false) => None,
-            Err(error) => Some(Went::Failed(error)),
+    }
+
+    /// Waits for permits of the source and of the stores of all these sites.
+    async fn acquire(&self, moves: &[Move<'_>]) -> Permit {
+        let (source, destinations) = (&self.route[0], &self.route[1..]);
+        let is_whole = destinations.iter().all(|store| moves.iter().any(|one| one.site.store == *store));
+        match is_whole {
+            true => self.flow.acquire(self.flow.demand()).await,
+            false => {
+                let demand = self.engine.demand(source, moves.iter().map(|one| &one.site.store));
+                self.flow.acquire(&demand).await
+            }
         }
     }
 
     /// Offers the blob everywhere, reads it once, fills the slots that want it. Runs under permits of all stores, so
     /// nothing in here waits for the pause of one of them.
-    async fn attempt(&self, moves: &[&Move<'_>], elsewhere: &[Repository]) -> Vec<Went> {
+    async fn attempt(&self, moves: &[Move<'_>], elsewhere: &[Repository]) -> Vec<Went> {
         let offers = moves.iter().map(|one| self.offer(one, elsewhere));
         let mut went: Vec<Option<Went>> = Vec::with_capacity(moves.len());
         let (mut slots, mut takers) = (Vec::new(), Vec::new());
-        for (offer, one) in join_all(offers).await.into_iter().zip(moves.iter().copied()) {
+        for (offer, one) in join_all(offers).await.into_iter().zip(moves) {
             went.push(match offer {
                 Ok(UploadStart::Present) => Some(Went::Have),
                 Ok(UploadStart::Mounted) => Some(Went::Mounted),

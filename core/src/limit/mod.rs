@@ -51,12 +51,12 @@ pub enum Outcome {
 
 /// A set of resources that is acquired at once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Demand(Vec<usize>);
+pub struct Demand(Arc<Vec<usize>>);
 
 impl Demand {
     fn add(&mut self, resource: usize) {
         if let Err(at) = self.0.binary_search(&resource) {
-            self.0.insert(at, resource);
+            Arc::make_mut(&mut self.0).insert(at, resource);
         }
     }
 }
@@ -186,6 +186,11 @@ pub struct Flow {
 }
 
 impl Flow {
+    /// Returns the demand that was announced.
+    pub fn demand(&self) -> &Demand {
+        &self.demand
+    }
+
     /// Waits until the whole demand is available, and takes it in the name of this flow.
     pub async fn acquire(&self, demand: &Demand) -> Permit {
         self.limiter.wait_for(Some(self.id), demand).await
@@ -218,7 +223,7 @@ impl Permit {
         let resource = State::pool(gate, pool);
         let Ok(at) = self.demand.0.binary_search(&resource) else { return };
         if outcome == Outcome::Throttled {
-            let part = Demand(vec![self.demand.0.remove(at)]);
+            let part = Demand(Arc::new(vec![Arc::make_mut(&mut self.demand.0).remove(at)]));
             self.limiter.update(|state| state.release(self.flow, &self.stores, &part));
         }
         self.limiter.update(|state| state.learn(gate, resource, outcome));

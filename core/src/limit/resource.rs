@@ -140,14 +140,14 @@ impl Resource {
     }
 
     /// Counts a flow that was announced, or one that ended.
-    pub(super) fn announce(&mut self, parties: &[Party], add: bool) {
+    pub(super) fn announce(&mut self, parties: impl Iterator<Item = Party>, add: bool) {
         self.announced = if add { self.announced + 1 } else { self.announced - 1 };
         for party in parties {
-            count(&mut self.announced_by[party.kind()], *party, add);
+            count(&mut self.announced_by[party.kind()], party, add);
         }
     }
 
-    pub(super) fn take(&mut self, parties: &[Party], now: Instant) {
+    pub(super) fn take(&mut self, parties: impl Iterator<Item = Party>, now: Instant) {
         if self.in_use == 0 {
             self.since = now;
         }
@@ -155,14 +155,14 @@ impl Resource {
         if let Some(rate) = &mut self.rate {
             rate.take(now);
         }
-        parties.iter().for_each(|party| count(&mut self.held, *party, true));
+        parties.for_each(|party| count(&mut self.held, party, true));
     }
 
-    pub(super) fn give_back(&mut self, parties: &[Party], now: Instant) {
+    pub(super) fn give_back(&mut self, parties: impl Iterator<Item = Party>, now: Instant) {
         self.in_use -= 1;
         self.interval = (self.interval * 4 + (now - self.since)) / 5;
         self.since = now;
-        parties.iter().for_each(|party| count(&mut self.held, *party, false));
+        parties.for_each(|party| count(&mut self.held, party, false));
     }
 }
 

@@ -28,6 +28,10 @@ type Granted = (oneshot::Sender<Permit>, Option<u64>, Demand);
 #[derive(Default)]
 pub(super) struct State {
     pub(super) resources: Vec<Resource>,
+    /// The gate of the store of each resource.
+    gates: Vec<Option<usize>>,
+    /// Units that groups keep while the others are examined.
+    claims: Vec<usize>,
     stores: HashMap<StoreId, usize>,
     bounds: HashMap<String, usize>,
     /// Requests of one class at once at one store.
@@ -54,11 +58,11 @@ impl State {
             return *gate;
         }
         let (gate, now) = (self.resources.len(), Instant::now());
-        self.resources.push(Resource::new(Some(gate), Limit::Unlimited, now));
+        self.add(Resource::new(Some(gate), Limit::Unlimited, now));
         let most = self.requests.map_or(u16::MAX, |most| most.get().try_into().unwrap_or(u16::MAX));
         let adaptive = |start: u16, max: u16| Limit::Adaptive(Adaptive::new(start.min(most), max.min(most)));
         for limit in [adaptive(32, 128), adaptive(16, 64), adaptive(16, 64), Limit::Unlimited] {
-            self.resources.push(Resource::new(Some(gate), limit, now));
+            self.add(Resource::new(Some(gate), limit, now));
         }
         self.stores.insert(store.clone(), gate);
         gate
@@ -75,9 +79,14 @@ impl State {
             return *at;
         }
         let at = self.resources.len();
-        self.resources.push(Resource::new(None, Limit::Fixed(most.max(1)), Instant::now()));
+        self.add(Resource::new(None, Limit::Fixed(most.max(1)), Instant::now()));
         self.bounds.insert(name.to_owned(), at);
         at
+    }
+
+    fn add(&mut self, resource: Resource) {
+        self.gates.push(resource.gate);
+        self.resources.push(resource);
     }
 
     fn next(&mut self) -> u64 {
@@ -96,9 +105,8 @@ impl State {
     }
 
     fn count_announced(&mut self, flow: u64, demand: &Demand, add: bool) {
-        for at in &demand.0 {
-            let parties: Vec<_> = parties(&self.resources, Some(flow), demand, *at).collect();
-            self.resources[*at].announce(&parties, add);
+        for at in demand.0.iter() {
+            self.resources[*at].announce(parties(&self.gates, Some(flow), demand, *at), add);
         }
     }
 
@@ -121,7 +129,9 @@ impl State {
 
     /// Grants everything that can be granted.
     pub(super) fn grant(&mut self, now: Instant) -> Vec<Granted> {
-        let (mut granted, mut claims) = (Vec::new(), vec![0; self.resources.len()]);
+        let (mut granted, mut claims) = (Vec::new(), std::mem::take(&mut self.claims));
+        claims.clear();
+        claims.resize(self.resources.len(), 0);
         self.due = None;
         let mut groups = std::mem::take(&mut self.groups);
         let mut after = 0;
@@ -141,7 +151,7 @@ impl State {
             }
             granted.extend(served);
         }
-        self.groups = groups;
+        (self.groups, self.claims) = (groups, claims);
         granted
     }
 
@@ -161,9 +171,8 @@ impl State {
         if !waiting.is_empty() {
             group.flows.push_back((flow, waiting));
         }
-        for at in &group.demand.0 {
-            let parties: Vec<_> = parties(&self.resources, flow, &group.demand, *at).collect();
-            self.resources[*at].take(&parties, now);
+        for at in group.demand.0.iter() {
+            self.resources[*at].take(parties(&self.gates, flow, &group.demand, *at), now);
         }
         Some((sender, flow, group.demand.clone()))
     }
@@ -178,13 +187,13 @@ impl State {
     fn has_free(&self, at: usize, demand: &Demand, claims: &[usize]) -> bool {
         let free = self.free(at, claims);
         let over = |party| self.resources[at].is_over_share(party, free);
-        free > 0 && !parties(&self.resources, None, demand, at).any(over)
+        free > 0 && !parties(&self.gates, None, demand, at).any(over)
     }
 
     /// Returns how long the slowest of the resources that a demand lacks is expected to take; none if it lacks none.
     fn slowest_lacking(&mut self, demand: &Demand, claims: &[usize], now: Instant) -> Option<Duration> {
         let mut slowest = None;
-        for at in &demand.0 {
+        for at in demand.0.iter() {
             let resource = &self.resources[*at];
             let slowness = if let Some(until) = resource.closed_until(now) {
                 self.due = Some(self.due.map_or(until, |due| due.min(until)));
@@ -206,7 +215,7 @@ impl State {
     /// scarce resource is kept for a short time while a quick one is missing, and none is kept for a store that is slow,
     /// silent or paused.
     fn claim(&mut self, demand: &Demand, slowest: Duration, claims: &mut [usize], now: Instant) {
-        for at in &demand.0 {
+        for at in demand.0.iter() {
             let resource = &self.resources[*at];
             let claimed = claims[*at];
             let is_open = !resource.is_unlimited() && self.has_free(*at, demand, claims);
@@ -221,9 +230,8 @@ impl State {
 
     pub(super) fn release(&mut self, flow: Option<u64>, whole: &Demand, part: &Demand) {
         let now = Instant::now();
-        for at in &part.0 {
-            let parties: Vec<_> = parties(&self.resources, flow, whole, *at).collect();
-            self.resources[*at].give_back(&parties, now);
+        for at in part.0.iter() {
+            self.resources[*at].give_back(parties(&self.gates, flow, whole, *at), now);
         }
     }
 
@@ -255,14 +263,14 @@ impl State {
 
 /// Returns the parties for which a resource counts what a flow with this demand holds: the flow, and other stores.
 fn parties<'a>(
-    resources: &'a [Resource],
+    gates: &'a [Option<usize>],
     flow: Option<u64>,
     demand: &'a Demand,
     resource: usize,
 ) -> impl Iterator<Item = Party> + 'a {
-    let own = resources[resource].gate;
-    let gates = demand.0.iter().filter(move |at| resources[**at].gate == Some(**at) && own != Some(**at));
-    flow.map(Party::Flow).into_iter().chain(gates.map(|gate| Party::Store(*gate)))
+    let own = gates[resource];
+    let others = demand.0.iter().filter(move |at| gates[**at] == Some(**at) && own != Some(**at));
+    flow.map(Party::Flow).into_iter().chain(others.map(|gate| Party::Store(*gate)))
 }
 
 impl Group {

@@ -22,6 +22,7 @@ impl<'a> JobRun<'a> {
         let Some(outline) = outline.filter(|_| !sites.is_empty()) else { return };
         let copy = Copy {
             engine: self.engine,
+            route: &self.route,
             flow: &self.flow,
             job: &self.work.job,
             kept: &self.kept,
