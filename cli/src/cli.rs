@@ -3,7 +3,7 @@
 use std::{ffi::OsString, process::ExitCode, sync::Arc};
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, builder::StyledStr};
-use sealift_core::event::EventListener;
+use sealift_core::{observer::Observer, spec::Named};
 
 use crate::{
     clap_error,
@@ -37,7 +37,7 @@ Exit codes: 0 all there, 1 some images failed, 2 the command or a file is wrong 
 /// ```
 pub struct Cli {
     program: Program,
-    observers: Vec<Arc<dyn EventListener>>,
+    observers: Vec<Named<dyn Observer>>,
     subcommands: Vec<CustomSubcommand>,
 }
 
@@ -69,10 +69,12 @@ impl Cli {
         self
     }
 
-    /// Adds an observer: it sees the events of every run.
+    /// Adds an observer: it sees the events of every run. Warnings call it by the name of its type.
     #[must_use]
-    pub fn observer(mut self, observer: impl EventListener + 'static) -> Self {
-        self.observers.push(Arc::new(observer));
+    pub fn observer<T: Observer + 'static>(mut self, observer: T) -> Self {
+        let name = std::any::type_name::<T>();
+        let name = name.rsplit("::").next().unwrap_or(name);
+        self.observers.push(Named::new(name, Arc::new(observer)));
         self
     }
 

@@ -9,9 +9,9 @@ use std::{
 use sealift_core::{
     cache::Cache,
     diagnostic::{Diagnostic, Severity},
-    event::EventListener,
+    observer::Observer,
     plugin::Purpose,
-    spec::{self, LoadOptions, Loaded},
+    spec::{self, LoadOptions, Loaded, Named},
 };
 
 use crate::{
@@ -35,7 +35,7 @@ pub(crate) struct Context {
     /// The definition of the command line.
     pub(crate) command: clap::Command,
     /// The observers of every run.
-    pub(crate) observers: Vec<Arc<dyn EventListener>>,
+    pub(crate) observers: Vec<Named<dyn Observer>>,
     /// True for the verb `sync`: logs have the form of image-syncer's.
     sync: bool,
     log: Option<LogFile>,
@@ -48,7 +48,7 @@ impl Context {
     pub(crate) fn new(
         program: Program,
         command: clap::Command,
-        observers: Vec<Arc<dyn EventListener>>,
+        observers: Vec<Named<dyn Observer>>,
         global: GlobalOptions,
         sync: bool,
     ) -> Self {

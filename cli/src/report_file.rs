@@ -8,17 +8,22 @@ use std::{
     fs,
     io::{self, Write},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use sealift_core::{
+    async_trait,
     diagnostic::Diagnostic,
+    error::Result as CoreResult,
+    event::Event,
+    observer::{Delivery, Observer},
     report::Report,
     schemars::{self, JsonSchema},
 };
 use serde::Serialize;
 
 use crate::{
-    display::{ShowMode, clean_json, io_message},
+    display::{clean_json, io_message},
     program::{Program, with_name},
     usage_error::UsageError,
 };
@@ -50,6 +55,31 @@ pub(crate) struct ReportFile {
     path: PathBuf,
     program: Program,
     started: jiff::Timestamp,
+    state: Mutex<ReportState>,
+}
+
+#[derive(Default)]
+struct ReportState {
+    plan: bool,
+    failure: Option<Diagnostic>,
+}
+
+/// Writes the report at the end of the run.
+#[async_trait]
+impl Observer for ReportFile {
+    fn delivery(&self) -> Delivery {
+        Delivery::Lossless { queue: 1024 }
+    }
+
+    async fn event(&self, event: &Event) -> CoreResult<()> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::RunStarted { plan, .. } => state.plan = *plan,
+            Event::RunFinished { report } => state.failure = self.write(report, state.plan).err(),
+            _ => {}
+        }
+        Ok(())
+    }
 }
 
 impl ReportFile {
@@ -58,7 +88,7 @@ impl ReportFile {
     /// # Errors
     /// If it cannot be written.
     pub(crate) fn new(path: &Path, program: Program) -> Result<Self, UsageError> {
-        let file = Self { path: path.to_owned(), program, started: jiff::Timestamp::now() };
+        let file = Self { path: path.to_owned(), program, started: jiff::Timestamp::now(), state: Mutex::default() };
         let tried = if file.is_special() { Ok(()) } else { file.temporary().map(drop) };
         tried.map_err(|error| file.cannot(&error))?;
         Ok(file)
@@ -68,17 +98,22 @@ impl ReportFile {
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub(crate) fn write(&self, report: &Report, mode: ShowMode) -> Result<(), UsageError> {
-        let text = text(&self.document(report, mode));
+    fn write(&self, report: &Report, plan: bool) -> Result<(), Diagnostic> {
+        let text = text(&self.document(report, plan));
         let text = with_name(&text, self.program.name);
-        Ok(self.write_text(&text).map_err(|error| self.cannot(&error))?)
+        self.write_text(&text).map_err(|error| self.cannot(&error))
     }
 
-    fn document<'a>(&self, report: &'a Report, mode: ShowMode) -> ReportDocument<'a> {
+    /// Returns the error of writing it.
+    pub(crate) fn failure(&self) -> Option<Diagnostic> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).failure.clone()
+    }
+
+    fn document<'a>(&self, report: &'a Report, plan: bool) -> ReportDocument<'a> {
         ReportDocument {
             schema: VERSION,
             sealift: self.program.version.into(),
-            mode: if mode == ShowMode::Plan { "plan" } else { "run" }.into(),
+            mode: if plan { "plan" } else { "run" }.into(),
             started: self.started.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into(),
             exit_code: report.exit_code(),
             report,

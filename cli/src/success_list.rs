@@ -15,8 +15,11 @@ use std::{
 };
 
 use sealift_core::{
-    event::{Event, EventListener},
+    async_trait,
+    error::Result,
+    event::Event,
     job::{Outcome, Skip},
+    observer::{Delivery, Observer},
 };
 
 use crate::logging;
@@ -98,8 +101,20 @@ impl SuccessList {
     }
 }
 
-impl EventListener for SuccessList {
-    fn on(&self, event: &Event) {
+#[async_trait]
+impl Observer for SuccessList {
+    fn delivery(&self) -> Delivery {
+        Delivery::Lossless { queue: 1024 }
+    }
+
+    async fn event(&self, event: &Event) -> Result<()> {
+        self.take(event);
+        Ok(())
+    }
+}
+
+impl SuccessList {
+    fn take(&self, event: &Event) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::TargetFinished { job, source, target: Some(target), outcome, .. } => {

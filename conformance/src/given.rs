@@ -16,6 +16,7 @@ use sealift_core::{
     cache::Cache,
     diagnostic::Diagnostic,
     login::LoginProvider,
+    observer::Observer,
     plugin::{Plugin, Purpose, Role, plugins},
     spec::{LoadOptions, Named, Parts, load_parts},
     stage::{Fetch, Filter, List, Push},
@@ -167,6 +168,10 @@ impl Given {
         first(self.parts(&self.stage)?.pushes, "[[push]]")
     }
 
+    pub(super) fn observer(&self) -> Result<Arc<dyn Observer>, Violation> {
+        first(self.parts(&self.stage)?.observers, "[[observe]]")
+    }
+
     pub(super) fn login(&self) -> Result<Arc<dyn LoginProvider>, Violation> {
         first(self.parts(&self.stage)?.logins, "[[login]]")
     }
@@ -186,12 +191,13 @@ impl Given {
 
     /// The plugin that is tested.
     pub(super) fn plugin(&self, role: Role) -> Result<&'static Plugin, Violation> {
-        let Parts { list, filters, fetch, pushes, logins, .. } = self.parts(&self.stage)?;
+        let Parts { list, filters, fetch, pushes, observers, logins, .. } = self.parts(&self.stage)?;
         let kind = match role {
             Role::List => list.map(|stage| stage.kind),
             Role::Filter => filters.into_iter().next().map(|stage| stage.kind),
             Role::Fetch => fetch.map(|stage| stage.kind),
             Role::Push => pushes.into_iter().next().map(|stage| stage.kind),
+            Role::Observe => observers.into_iter().next().map(|stage| stage.kind),
             Role::Login => logins.into_iter().next().map(|stage| stage.kind),
             _ => None,
         };

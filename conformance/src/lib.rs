@@ -9,7 +9,7 @@
 //! ```
 //!
 //! The line stands in an integration test (`tests/conformance.rs`) and becomes one test for each rule in the list of the
-//! role: [`list`], [`filter`], [`fetch`], [`push`], [`login`]. For several plugins in one file put each line into a module of its
+//! role: [`list`], [`filter`], [`fetch`], [`push`], [`observe`], [`login`]. For several plugins in one file put each line into a module of its
 //! own. What is tested is the plugin as a pipeline has it: made from TOML, with the diagnostics of a real file.
 //!
 //! The input of a suite is a [`Given`]: the TOML of the stage, files, variables, and values that must live as long as
@@ -28,6 +28,7 @@ pub mod images;
 pub mod list;
 pub mod login;
 pub mod memory;
+pub mod observe;
 pub mod push;
 mod samples;
 
@@ -143,6 +144,10 @@ macro_rules! conformance {
             place_is_pure a_blob_is_there_whole_or_not_at_all ten_may_write_one_blob takes_an_empty_blob
             bytes_are_verbatim two_tags_share_a_manifest a_tag_can_move twice_is_once an_index_is_there_the_next_time
             knows_what_it_has);
+    };
+    (observe: $given:expr $(,)?) => {
+        $crate::conformance_tests!(observe, $given; every_field_is_described unknown_keys_are_refused secrets_never_print
+            takes_every_event);
     };
     (login: $given:expr $(,)?) => {
         $crate::conformance_tests!(login, $given; every_field_is_described unknown_keys_are_refused secrets_never_print

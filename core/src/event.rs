@@ -1,6 +1,6 @@
-//! The events of a run, as one ordered, lossless stream of small facts.
+//! The events of a run, as one ordered stream of small facts.
 //!
-//! Progress bars, JSON lines and the report are all [`EventListener`]s of it. A fact that a user needs is an event, never
+//! Progress bars, JSON lines and the report are all [`Observer`](crate::observer::Observer)s of it. A fact that a user needs is an event, never
 //! only a log line. Bytes are not events: a transfer carries a counter that a display samples.
 
 use std::sync::{Arc, atomic::AtomicU64};
@@ -19,6 +19,13 @@ pub enum Event {
     RunStarted {
         /// The name of the pipeline.
         name: String,
+        /// True for a plan, which writes nothing.
+        plan: bool,
+    },
+    /// Events that this observer did not get, because it was too slow. They came right before the next one.
+    Missed {
+        /// Their number.
+        count: u64,
     },
     /// A repository was listed.
     Listed {
@@ -177,23 +184,4 @@ pub struct PlannedTarget {
 
 fn as_texts<S: serde::Serializer>(platforms: &[Platform], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(platforms.iter().map(ToString::to_string))
-}
-
-/// Sees everything that happens, in order.
-///
-/// It is called while the run goes on, by one caller at a time: it should be quick.
-pub trait EventListener: Send + Sync {
-    /// Takes a fact.
-    fn on(&self, event: &Event);
-}
-
-/// An observer that does not look.
-impl EventListener for () {
-    fn on(&self, _: &Event) {}
-}
-
-impl<F: Fn(&Event) + Send + Sync> EventListener for F {
-    fn on(&self, event: &Event) {
-        self(event);
-    }
 }

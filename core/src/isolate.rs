@@ -1,9 +1,15 @@
 //! Isolation of plugins: contains their panics and hangs.
 //!
-//! Each call of a plugin goes through [`Isolated::call`]. A call that panics, or that takes longer
+//! Each call of a plugin goes through [`Isolated::call`] or [`Isolated::ask`]. A call that panics, or that takes longer
 //! than its limit, becomes an error that names the plugin and the operation. A thread that a plugin blocks is not freed.
 
-use std::{any::Any, fmt::Display, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    any::Any,
+    fmt::Display,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::FutureExt;
 
@@ -42,6 +48,11 @@ impl<S: ?Sized> Isolated<S> {
                 Err(hung(format_args!("the {} `{}` {operation}, without an answer,", self.role, self.kind), limit))
             }
         }
+    }
+
+    /// Makes a call that answers at once.
+    pub(crate) fn ask<'s, T>(&'s self, operation: &str, call: impl FnOnce(&'s S) -> T) -> Result<T> {
+        catch_unwind(AssertUnwindSafe(|| call(&self.plugin))).map_err(|panic| self.broken(operation, &*panic))
     }
 
     fn broken(&self, operation: &str, panic: &(dyn Any + Send)) -> Error {

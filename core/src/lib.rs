@@ -13,7 +13,7 @@
 //! * [`plugin`]: how stages register themselves; [`spec`]: from pipeline TOML to a [`spec::Pipeline`]
 //! * [`engine`]: run and plan; [`event`], [`report`] and [`counters`]: what happened
 //! * [`cache`]: facts remembered between runs, in a store that the caller provides
-//! * [`login`]: logins for registries, and the trait of their providers
+//! * [`login`]: logins for registries, and the trait of their providers; [`observer`]: what takes the events
 //! * [`error`], [`diagnostic`], [`secret`]: what goes wrong, in files and in runs, and what must not be shown;
 //!   [`text`]: texts as they may be shown
 //!
@@ -35,6 +35,7 @@ pub mod job;
 pub mod limit;
 mod lock;
 pub mod login;
+pub mod observer;
 pub mod outlet;
 mod panic;
 pub mod plugin;

@@ -17,9 +17,8 @@ use sealift_core::{
     cache::Cache,
     content::{Descriptor, Digest, ImageRef, Manifest, Repository},
     counters::Counters,
-    engine::{self, CancelHandle},
+    engine::{self, RunSettings},
     error::Result,
-    event::EventListener,
     job::{Job, Resolved},
     spec::{Named, OpenPipeline, RunOptions},
     stage::{Fetch, List, Push, ResolveMode, StoreId, Upload, UploadStart},
@@ -134,13 +133,13 @@ async fn allocations_of(source: Source, destinations: usize) -> usize {
             .iter()
             .map(|host| Named::new("sink", Arc::new(Sink(host)) as Arc<dyn Push>))
             .collect(),
+        observers: Vec::new(),
         counters: Counters::default(),
         cache: Cache::default(),
         limiter: sealift_core::limit::Limiter::default(),
     };
-    let nobody: Arc<dyn EventListener> = Arc::new(());
     let before = allocations::count();
-    let report = engine::run(&pipeline.into(), &CancelHandle::new(), &nobody).await;
+    let report = engine::run(&pipeline.into(), RunSettings::default()).await;
     assert_eq!(report.copied, destinations as u64);
     allocations::count() - before
 }

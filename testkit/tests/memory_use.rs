@@ -9,9 +9,8 @@ use sealift_core::{
     cache::Cache,
     content::{Descriptor, Digest, ImageRef, Manifest, Reference, Repository},
     counters::Counters,
-    engine::{self, CancelHandle},
+    engine::{self, RunSettings},
     error::Result,
-    event::EventListener,
     job::{Candidate, Job, Listing, Resolved},
     outlet::Outlet,
     spec::{Named, OpenPipeline, RunOptions},
@@ -114,12 +113,12 @@ async fn peak_of(repositories: usize) -> usize {
         filters: Vec::new(),
         fetch: Named::new("endless", endless as Arc<dyn Fetch>),
         pushes: vec![Named::new("forgetful", Arc::new(Forgetful) as Arc<dyn Push>)],
+        observers: Vec::new(),
         counters: Counters::default(),
         cache: Cache::default(),
         limiter: sealift_core::limit::Limiter::default(),
     };
-    let nobody: Arc<dyn EventListener> = Arc::new(());
-    let (report, peak) = allocations::peak_of(engine::run(&pipeline.into(), &CancelHandle::new(), &nobody)).await;
+    let (report, peak) = allocations::peak_of(engine::run(&pipeline.into(), RunSettings::default())).await;
     assert_eq!(report.copied, repositories as u64 * 100);
     peak
 }

@@ -92,9 +92,13 @@ impl<'a> Written<'a> {
 #[test]
 fn a_plugin_of_each_other_role_builds_and_passes_its_tests_as_it_is_written() {
     let folder = folder();
-    for (role, name) in
-        [("list", "inventory-of-ours"), ("fetch", "store_reader"), ("push", "store-writer"), ("login", "token-file")]
-    {
+    for (role, name) in [
+        ("list", "inventory-of-ours"),
+        ("fetch", "store_reader"),
+        ("push", "store-writer"),
+        ("observe", "image-log"),
+        ("login", "token-file"),
+    ] {
         let written = Written::new(&folder, role, name);
         written.passes_its_tests();
         written.explains_itself(role);

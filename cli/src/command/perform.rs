@@ -6,8 +6,8 @@ use sealift_core::{
     cache::Cache,
     content::ReferenceError,
     diagnostic::Diagnostic,
-    engine::{self, CancelHandle},
-    event::{Event, EventListener},
+    engine::{self, CancelHandle, RunSettings},
+    observer::Observer,
     plugin::Purpose,
     spec::{Loaded, Pipeline},
     text::has_login,
@@ -30,9 +30,9 @@ const GRACE_S: u64 = 20;
 #[derive(Default)]
 pub(crate) struct Extras {
     /// The file that the report goes to.
-    pub(crate) report: Option<ReportFile>,
+    pub(crate) report: Option<Arc<ReportFile>>,
     /// An observer of this run.
-    pub(crate) observer: Option<Arc<dyn EventListener>>,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
 }
 
 impl Extras {
@@ -42,7 +42,7 @@ impl Extras {
     /// If the report file cannot be written.
     pub(super) fn of(options: &ReportOptions, context: &Context) -> Result<Self, UsageError> {
         let report = options.file().map(|path| ReportFile::new(path, context.program)).transpose()?;
-        Ok(Self { report, observer: None })
+        Ok(Self { report: report.map(Arc::new), observer: None })
     }
 }
 
@@ -52,23 +52,28 @@ pub(crate) async fn perform(pipeline: &Pipeline, mode: ShowMode, context: &Conte
     let grace = pipeline.options().grace_s.unwrap_or(GRACE_S);
     let watch = interrupt::watch(cancel.clone(), context.console.clone(), grace);
     let show = Show::start(&context.console, &context.out, context.show_options(), mode);
-    let observers = context.observers.iter().cloned().chain(extras.observer);
-    let observers: Vec<_> = std::iter::once(Arc::clone(&show) as Arc<dyn EventListener>).chain(observers).collect();
-    let observer: Arc<dyn EventListener> =
-        Arc::new(move |event: &Event| observers.iter().for_each(|one| one.on(event)));
-    let mut report = match mode {
-        ShowMode::Run => engine::run(pipeline, &cancel, &observer).await,
-        ShowMode::Plan => engine::plan(pipeline, &cancel, &observer).await,
+    let mut settings = RunSettings::default().with_cancel(&cancel).with_warnings(context.warned());
+    settings.observers = context.observers.clone();
+    settings = settings.with_observer("display", Arc::clone(&show) as Arc<dyn Observer>);
+    if let Some(observer) = extras.observer {
+        settings = settings.with_observer("success list", observer);
+    }
+    if let Some(report) = &extras.report {
+        settings = settings.with_observer("report file", Arc::clone(report) as Arc<dyn Observer>);
+    }
+    let report = match mode {
+        ShowMode::Run => engine::run(pipeline, settings).await,
+        ShowMode::Plan => engine::plan(pipeline, settings).await,
     };
     watch.abort();
-    report.warnings.splice(0..0, context.warned());
+    // Done already, unless the display broke.
     show.finish(&report);
-    match extras.report.map(|file| file.write(&report, mode)) {
-        Some(Err(UsageError(cannot))) => {
-            context.show(&cannot);
+    match extras.report.and_then(|file| file.failure()) {
+        Some(cannot) => {
+            context.show(&[cannot]);
             report.exit_code().max(1)
         }
-        _ => report.exit_code(),
+        None => report.exit_code(),
     }
 }
 

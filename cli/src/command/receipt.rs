@@ -5,8 +5,9 @@ use std::{path::Path, sync::Arc};
 use sealift_core::{
     cache::Cache,
     diagnostic::Diagnostic,
-    engine::{self, CancelHandle},
-    event::{Event, EventListener},
+    engine::{self, CancelHandle, RunSettings},
+    event::Event,
+    observer::ObserverFn,
     spec::Named,
     stage::Push,
 };
@@ -113,12 +114,13 @@ async fn of_registries(args: &Args, context: &Context) -> Result<(Receipt, u8), 
         }
     });
     let console = context.console.clone();
-    let observer: Arc<dyn EventListener> = Arc::new(move |event: &Event| {
+    let observer = ObserverFn(move |event: &Event| {
         if let Event::Warning { message } = event {
             console.say(&format!("warning: {message}"));
         }
     });
-    let report = engine::run(&pipeline, &cancel, &observer).await;
+    let settings = RunSettings::default().with_cancel(&cancel).with_observer("warnings", Arc::new(observer));
+    let report = engine::run(&pipeline, settings).await;
     stop.abort();
     let failed = failures(&report, context.global.verbose > 0, context.console.colour());
     if !failed.is_empty() {

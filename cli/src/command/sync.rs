@@ -10,7 +10,7 @@ use std::{
 
 use sealift_core::{
     diagnostic::{Diagnostic, Severity},
-    event::EventListener,
+    observer::Observer,
 };
 
 use super::perform::{Extras, load_translated, perform, translated};
@@ -247,7 +247,7 @@ async fn with_success_list(
             Err(error)
         }
     };
-    extras.observer = list.as_ref().ok().map(|list| Arc::clone(list) as Arc<dyn EventListener>);
+    extras.observer = list.as_ref().ok().map(|list| Arc::clone(list) as Arc<dyn Observer>);
     let code = perform(&loaded.pipeline, ShowMode::Run, context, extras).await;
     match list.and_then(|list| list.finish()) {
         Ok(()) => Ok(code),

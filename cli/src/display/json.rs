@@ -128,7 +128,7 @@ impl<'a> From<&'a Error> for ErrorFields<'a> {
 /// The line for an event. `passed` knows how many bytes went through a transfer that is over.
 pub(super) fn line<'a>(event: &'a Event, passed: Option<&Arc<AtomicU64>>) -> Option<EventLine<'a>> {
     let fact = match event {
-        Event::RunStarted { name } => Fact::RunStarted { name },
+        Event::RunStarted { name, .. } => Fact::RunStarted { name },
         Event::Listed { repository, kept, dropped } => Fact::Listed {
             repository,
             kept: *kept,

@@ -26,7 +26,7 @@ pub(super) enum Weight {
 pub(super) fn line(event: &Event, colour: bool) -> Option<(Weight, String)> {
     let word = |text: &str, tint| paint(format_args!("{text:<11}"), tint, colour);
     match event {
-        Event::RunStarted { name } => Some((Weight::More, format!("{}{name}", word("running", Paint::Dim)))),
+        Event::RunStarted { name, .. } => Some((Weight::More, format!("{}{name}", word("running", Paint::Dim)))),
         Event::Listed { repository, kept, dropped } => {
             let by: Vec<_> = dropped
                 .iter()

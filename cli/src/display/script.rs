@@ -90,7 +90,7 @@ pub(super) fn everything() -> Vec<Event> {
     let repository = image("q.io/a/b:1").repository;
     let rewritten = CopyStats { changed_from: Some(Digest::of(b"old")), foreign: 1, mounted: 2 << 20, ..moved() };
     vec![
-        Event::RunStarted { name: "mirror".into() },
+        Event::RunStarted { name: "mirror".into(), plan: false },
         Event::Listed {
             repository: repository.clone(),
             kept: 7,

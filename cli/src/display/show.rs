@@ -9,7 +9,10 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 use sealift_core::{
-    event::{Event, EventListener},
+    async_trait,
+    error::Result,
+    event::Event,
+    observer::{Delivery, Observer},
     report::Report,
 };
 
@@ -132,7 +135,9 @@ impl Show {
 
     /// Removes the live lines and shows the result of the run.
     pub(crate) fn finish(&self, report: &Report) {
-        self.shared.state().over = true;
+        if std::mem::replace(&mut self.shared.state().over, true) {
+            return;
+        }
         self.shared.over.notify_all();
         if let Some(ticker) = self.ticker.lock().unwrap_or_else(PoisonError::into_inner).take() {
             let _ = ticker.join();
@@ -169,9 +174,18 @@ impl Show {
     }
 }
 
-impl EventListener for Show {
-    fn on(&self, event: &Event) {
+#[async_trait]
+impl Observer for Show {
+    fn delivery(&self) -> Delivery {
+        Delivery::Lossless { queue: 1024 }
+    }
+
+    async fn event(&self, event: &Event) -> Result<()> {
         self.shared.on(event);
+        if let Event::RunFinished { report } = event {
+            self.finish(report);
+        }
+        Ok(())
     }
 }
 

@@ -49,6 +49,7 @@ fn pipeline(topics: &[Topic], shared: &[&Topic]) -> String {
          | `[[filter]]` | [what is dropped of it](filter.md), one after the other |\n\
          | `[fetch]` | [how images are read](fetch.md); left out: of the same kind as `[list]`, else `registry` |\n\
          | `[[push]]` | [where images go](push.md), one or several; left out: `registry` |\n\
+         | `[[observe]]` | [what takes the events of a run](observe.md), one or several |\n\
          | `[[login]]` | [logins for registries](login.md), asked one after the other |\n"
     );
     for topic in shared.iter().filter(|topic| topic.name != "run") {
@@ -70,6 +71,7 @@ fn stages(role: Role, topics: &[&Topic]) -> String {
         Role::Filter => "Filters: what is dropped",
         Role::Fetch => "Fetches: how images are read",
         Role::Push => "Pushes: where images go",
+        Role::Observe => "Observers: what takes the events of a run",
         Role::Login => "Logins: for registries, from plugins",
         _ => role.plural(),
     };

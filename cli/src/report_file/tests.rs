@@ -19,7 +19,7 @@ fn schema() -> Schema {
 fn written(report: &Report) -> Value {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("report.json");
-    ReportFile::new(&path, PROGRAM).unwrap().write(report, ShowMode::Run).unwrap();
+    ReportFile::new(&path, PROGRAM).unwrap().write(report, false).unwrap();
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
@@ -118,7 +118,7 @@ fn an_earlier_report_is_replaced_and_others_may_read_it() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("report.json");
     fs::write(&path, "an earlier one").unwrap();
-    ReportFile::new(&path, PROGRAM).unwrap().write(&Report::default(), ShowMode::Plan).unwrap();
+    ReportFile::new(&path, PROGRAM).unwrap().write(&Report::default(), true).unwrap();
     let document: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
     assert_eq!(document["mode"], "plan");
     assert_ne!(fs::metadata(&path).unwrap().permissions().mode() & 0o600, 0);

@@ -87,7 +87,7 @@ fn the_file_is_whole_after_every_entry() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let list = SuccessList::create(file.path(), SuccessListFormat::Json).unwrap();
     for event in two_images() {
-        list.on(&event);
+        list.take(&event);
         let text = std::fs::read_to_string(file.path()).unwrap();
         serde_json::from_str::<BTreeMap<String, Vec<String>>>(&text).expect(&text);
     }

@@ -5,19 +5,31 @@ use std::{
     time::Instant,
 };
 
-use super::stopwatch::Stopwatch;
+use futures::future::join_all;
+
+use super::{
+    observers::{self, Queue, QueueState},
+    stopwatch::Stopwatch,
+};
 use crate::{
-    event::{Event, EventListener},
+    event::Event,
     lock::lock,
-    report::Slowest,
+    observer::Observer,
+    report::{Report, Slowest},
+    spec::Named,
     text,
 };
 
-/// Hands events to the observer, one at a time. The first to see each of them is the stopwatch.
+/// Hands events to the observers, one at a time. The first to see each of them is the stopwatch.
 pub(super) struct Events {
-    observer: Arc<dyn EventListener>,
-    turn: Mutex<Stopwatch>,
+    turn: Mutex<Turn>,
     warnings: Mutex<Warnings>,
+    queues: Vec<Arc<QueueState>>,
+}
+
+struct Turn {
+    stopwatch: Stopwatch,
+    queues: Vec<Queue>,
 }
 
 /// The warnings of a run, each once.
@@ -41,14 +53,45 @@ impl Warnings {
 }
 
 impl Events {
-    pub(super) fn new(observer: &Arc<dyn EventListener>) -> Self {
-        Self { observer: Arc::clone(observer), turn: Mutex::default(), warnings: Mutex::default() }
+    /// Starts to deliver to observers. The run begins with these warnings.
+    pub(super) fn new(observers: &[Named<dyn Observer>], warnings: Vec<String>) -> Self {
+        let queues: Vec<_> = observers.iter().map(Queue::start).collect();
+        let states = queues.iter().map(|queue| Arc::clone(queue.state())).collect();
+        let turn = Turn { stopwatch: Stopwatch::default(), queues };
+        let warnings = Mutex::new(Warnings { told: warnings, more: 0 });
+        Self { turn: Mutex::new(turn), warnings, queues: states }
     }
 
     pub(super) fn tell(&self, event: &Event) {
         let mut turn = lock(&self.turn);
-        turn.take(event, Instant::now());
-        self.observer.on(event);
+        turn.stopwatch.take(event, Instant::now());
+        if !turn.queues.is_empty() {
+            let event = Arc::new(event.clone());
+            turn.queues.iter().for_each(|queue| queue.send(&event));
+        }
+    }
+
+    /// Waits until the observers that must see everything are ready for the events of a further job.
+    pub(super) async fn ready(&self) {
+        for queue in &self.queues {
+            queue.ready().await;
+        }
+    }
+
+    /// Tells the end of the run, and ends the observers. Warnings about lossy ones are in the report that the others
+    /// get.
+    pub(super) async fn finish(&self, mut report: Report) -> Report {
+        let queues = std::mem::take(&mut lock(&self.turn).queues);
+        let (lossy, lossless): (Vec<_>, Vec<_>) = queues.into_iter().partition(Queue::is_lossy);
+        for queues in [lossy, lossless] {
+            let finished = Arc::new(Event::RunFinished { report: Arc::new(report.clone()) });
+            queues.iter().for_each(|queue| queue.send(&finished));
+            let deadline = observers::deadline();
+            for warnings in join_all(queues.into_iter().map(|queue| queue.close(deadline))).await {
+                report.warnings.extend(warnings);
+            }
+        }
+        report
     }
 
     pub(super) fn warn(&self, message: impl Into<String>) {
@@ -66,6 +109,6 @@ impl Events {
 
     /// Returns the slowest images and blobs so far, and the number of restarts of blobs.
     pub(super) fn slowest(&self) -> (Slowest, u64) {
-        lock(&self.turn).read()
+        lock(&self.turn).stopwatch.read()
     }
 }

@@ -20,6 +20,7 @@ mod job;
 mod kept;
 mod mount_candidates;
 mod name_ownership;
+mod observers;
 mod outline;
 mod passes;
 mod placement;
@@ -40,39 +41,75 @@ pub use cancel::CancelHandle;
 use crate::{
     diagnostic::Diagnostic,
     error::{Error, ErrorKind},
-    event::{Event, EventListener},
+    event::Event,
+    observer::Observer,
     report::{FailedItem, Failure, Report},
-    spec::Pipeline,
+    spec::{Named, Pipeline},
 };
+use events::Events;
 use run_state::{RunMode, RunState};
 
-/// Runs a pipeline to its end, and tells `observer` everything that happens.
-pub async fn run(pipeline: &Pipeline, cancel: &CancelHandle, observer: &Arc<dyn EventListener>) -> Report {
-    start(pipeline, cancel, observer, RunMode::Copy).await
+/// Settings of one run.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub struct RunSettings {
+    /// Stops the run.
+    pub cancel: CancelHandle,
+    /// Take its events, besides those of the pipeline.
+    pub observers: Vec<Named<dyn Observer>>,
+    /// Warnings from before the run, for its report.
+    pub warnings: Vec<String>,
 }
 
-/// Tells `observer` what a run would do, image by image. Reads only.
-pub async fn plan(pipeline: &Pipeline, cancel: &CancelHandle, observer: &Arc<dyn EventListener>) -> Report {
-    start(pipeline, cancel, observer, RunMode::Plan).await
+impl RunSettings {
+    /// Sets the handle that stops the run.
+    #[must_use]
+    pub fn with_cancel(self, cancel: &CancelHandle) -> Self {
+        Self { cancel: cancel.clone(), ..self }
+    }
+
+    /// Adds an observer. `name` names it in warnings.
+    #[must_use]
+    pub fn with_observer(mut self, name: &str, observer: Arc<dyn Observer>) -> Self {
+        self.observers.push(Named::new(name, observer));
+        self
+    }
+
+    /// Sets the warnings with which the report begins.
+    #[must_use]
+    pub fn with_warnings(self, warnings: Vec<String>) -> Self {
+        Self { warnings, ..self }
+    }
 }
 
-async fn start(pipeline: &Pipeline, cancel: &CancelHandle, observer: &Arc<dyn EventListener>, mode: RunMode) -> Report {
+/// Runs a pipeline to its end.
+pub async fn run(pipeline: &Pipeline, settings: RunSettings) -> Report {
+    start(pipeline, settings, RunMode::Copy).await
+}
+
+/// Tells the observers what a run would do, image by image. Reads only.
+pub async fn plan(pipeline: &Pipeline, settings: RunSettings) -> Report {
+    start(pipeline, settings, RunMode::Plan).await
+}
+
+async fn start(pipeline: &Pipeline, settings: RunSettings, mode: RunMode) -> Report {
     match pipeline.open() {
-        Ok(stages) => passes::run(RunState::new(stages, cancel, observer, mode)).await,
-        Err(diagnostics) => not_opened(&diagnostics, observer),
+        Ok(stages) => passes::run(RunState::new(stages, settings, mode)).await,
+        Err(diagnostics) => not_opened(&diagnostics, settings).await,
     }
 }
 
 /// The report of a run whose stages could not be built.
-fn not_opened(diagnostics: &[Diagnostic], observer: &Arc<dyn EventListener>) -> Report {
+async fn not_opened(diagnostics: &[Diagnostic], settings: RunSettings) -> Report {
+    let events = Events::new(&settings.observers, settings.warnings);
     let failures = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).map(|diagnostic| {
         let error = Error::new(ErrorKind::Unsupported, diagnostic.to_string());
         let error = diagnostic.hint.clone().map_or(error.clone(), |hint| error.with_hint(hint));
-        observer.on(&Event::ListingFailed { repository: None, error: error.clone() });
+        events.tell(&Event::ListingFailed { repository: None, error: error.clone() });
         Failure::new(FailedItem::Listing { repository: None }, &error)
     });
     let failures: Vec<_> = failures.collect();
-    let report = Report { failed: failures.len() as u64, failures, ..Report::default() };
-    observer.on(&Event::RunFinished { report: Arc::new(report.clone()) });
-    report
+    let warnings = events.warnings();
+    let report = Report { failed: failures.len() as u64, failures, warnings, ..Report::default() };
+    events.finish(report).await
 }

@@ -44,7 +44,8 @@ const MOST_JOBS_OF_ONE: usize = 64;
 /// Runs a pipeline, or plans it.
 pub(super) async fn run(engine: Arc<RunState>) -> Report {
     let started = Instant::now();
-    engine.events.tell(&Event::RunStarted { name: engine.pipeline.name.clone() });
+    let plan = engine.mode == RunMode::Plan;
+    engine.events.tell(&Event::RunStarted { name: engine.pipeline.name.clone(), plan });
     let watcher = tokio::spawn(watch(Arc::clone(&engine)));
     let mut run = Run::new(Arc::clone(&engine));
     run.all_rounds().await;
@@ -53,8 +54,7 @@ pub(super) async fn run(engine: Arc<RunState>) -> Report {
     drop(watcher.await); // it holds the plugins, and some clean up after themselves when they are let go of
     let mut report = run.into_report();
     report.elapsed = started.elapsed();
-    engine.events.tell(&Event::RunFinished { report: Arc::new(report.clone()) });
-    report
+    engine.events.finish(report).await
 }
 
 /// Gives running transfers their time after the first request to stop.
@@ -251,6 +251,7 @@ impl Run {
                 if let Some(digest) = &work.about {
                     work.batch.wait_for(digest).await;
                 }
+                engine.events.ready().await;
                 // A push that breaks at this question breaks the job.
                 let route = catch_unwind(AssertUnwindSafe(|| engine.route(&work.job, work.places.iter())));
                 engine.start_on(&route.unwrap_or_default()).await

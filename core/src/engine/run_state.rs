@@ -11,13 +11,12 @@ use std::{
 };
 
 use super::{
-    CancelHandle, destination::Target, events::Events, inflight::Inflight, name_ownership::NameOwnership,
+    CancelHandle, RunSettings, destination::Target, events::Events, inflight::Inflight, name_ownership::NameOwnership,
     presence::Surveys, tag_suggestions::TagSuggestions,
 };
 use crate::{
     blob::TeeOptions,
     content::{Digest, ImageRef},
-    event::EventListener,
     job::Job,
     limit::{Demand, Permit, Pool},
     lock::lock,
@@ -63,20 +62,17 @@ pub(super) struct RunState {
 }
 
 impl RunState {
-    pub(super) fn new(
-        pipeline: OpenPipeline,
-        cancel: &CancelHandle,
-        observer: &Arc<dyn EventListener>,
-        mode: RunMode,
-    ) -> Arc<Self> {
+    pub(super) fn new(pipeline: OpenPipeline, settings: RunSettings, mode: RunMode) -> Arc<Self> {
+        let RunSettings { cancel, mut observers, warnings } = settings;
+        observers.extend(pipeline.observers.iter().cloned());
         let transfers = pipeline.run.transfers.map_or(TRANSFERS, NonZeroUsize::get);
         let source = super::fence::without_permits(pipeline.fetch.clone());
         Arc::new(Self {
             pipeline: super::fence::around(pipeline),
             source,
             mode,
-            cancel: cancel.clone(),
-            events: Events::new(observer),
+            cancel,
+            events: Events::new(&observers, warnings),
             transfers,
             once: Inflight::default(),
             surveys: Surveys::default(),

@@ -67,12 +67,14 @@ pub use section::{Section, SectionPlugin, SectionReport, Sections, sections};
 
 use crate::{
     login::LoginProvider,
+    observer::Observer,
     stage::{Fetch, Filter, List, Push},
 };
 
 /// The configuration of a stage, from which the stage is built.
 ///
-/// `S` is the trait object that comes out: `dyn List`, `dyn Filter`, `dyn Fetch`, `dyn Push` or `dyn LoginProvider`.
+/// `S` is the trait object that comes out: `dyn List`, `dyn Filter`, `dyn Fetch`, `dyn Push`,
+/// `dyn Observer` or `dyn LoginProvider`.
 ///
 /// Users may write what the schema says: a key that it does not know, a value of another type or beyond `minimum` and
 /// `maximum` (`#[schemars(range(min = 1, max = 64))]`) is refused before the struct is read. So no `serde(alias)`, which
@@ -96,6 +98,8 @@ pub enum Stage {
     Fetch(Box<dyn Fetch>),
     /// A push.
     Push(Box<dyn Push>),
+    /// An observer.
+    Observe(Box<dyn Observer>),
     /// A login.
     Login(Box<dyn LoginProvider>),
 }
@@ -115,6 +119,10 @@ impl Stage {
 
     pub(crate) fn push(self) -> Option<Box<dyn Push>> {
         if let Self::Push(push) = self { Some(push) } else { None }
+    }
+
+    pub(crate) fn observer(self) -> Option<Box<dyn Observer>> {
+        if let Self::Observe(observer) = self { Some(observer) } else { None }
     }
 
     pub(crate) fn login(self) -> Option<Box<dyn LoginProvider>> {
@@ -143,9 +151,9 @@ pub struct Plugin {
 inventory::collect!(Plugin);
 
 macro_rules! constructor {
-    ($(#[$doc:meta])* $name:ident, $stage:ident) => {
+    ($(#[$doc:meta])* $name:ident, $stage:ident, dyn $trait:ident) => {
         $(#[$doc])*
-        pub const fn $name<T: StageConfig<dyn $stage> + 'static>(kind: &'static str) -> Self {
+        pub const fn $name<T: StageConfig<dyn $trait> + 'static>(kind: &'static str) -> Self {
             Self {
                 role: Role::$stage,
                 kind,
@@ -164,19 +172,23 @@ macro_rules! constructor {
 impl Plugin {
     constructor!(
         /// A kind of list.
-        list, List
+        list, List, dyn List
     );
     constructor!(
         /// A kind of filter.
-        filter, Filter
+        filter, Filter, dyn Filter
     );
     constructor!(
         /// A kind of fetch.
-        fetch, Fetch
+        fetch, Fetch, dyn Fetch
     );
     constructor!(
         /// A kind of push.
-        push, Push
+        push, Push, dyn Push
+    );
+    constructor!(
+        /// A kind of observer.
+        observer, Observe, dyn Observer
     );
 
     /// A kind of login. Each of its tables names the `hosts` for which it is asked, so that its secrets are not shown to

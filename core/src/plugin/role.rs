@@ -14,13 +14,15 @@ pub enum Role {
     Fetch,
     /// Writes images.
     Push,
+    /// Takes the events of runs.
+    Observe,
     /// Provides logins for registries.
     Login,
 }
 
 impl Role {
     /// All roles: those of data in the order in which it flows, then the others.
-    pub const ALL: [Self; 5] = [Self::List, Self::Filter, Self::Fetch, Self::Push, Self::Login];
+    pub const ALL: [Self; 6] = [Self::List, Self::Filter, Self::Fetch, Self::Push, Self::Observe, Self::Login];
 
     /// Returns the name of the role, which is also that of its table in a pipeline.
     pub const fn name(self) -> &'static str {
@@ -29,6 +31,7 @@ impl Role {
             Self::Filter => "filter",
             Self::Fetch => "fetch",
             Self::Push => "push",
+            Self::Observe => "observe",
             Self::Login => "login",
         }
     }
@@ -40,6 +43,7 @@ impl Role {
             Self::Filter => "filters",
             Self::Fetch => "fetches",
             Self::Push => "pushes",
+            Self::Observe => "observers",
             Self::Login => "logins",
         }
     }
@@ -51,6 +55,7 @@ impl Role {
             Self::Filter => "[[filter]]",
             Self::Fetch => "[fetch]",
             Self::Push => "[[push]]",
+            Self::Observe => "[[observe]]",
             Self::Login => "[[login]]",
         }
     }
@@ -67,6 +72,7 @@ impl Role {
             Self::Filter => "Drops what is not wanted, one after the other.",
             Self::Fetch => "Reads images. Left out: of the same kind as the list, else `registry`.",
             Self::Push => "Writes images; several share each download. Left out: `registry`.",
+            Self::Observe => "Takes the events of a run, and neither slows it down nor ends it.",
             Self::Login => {
                 "Provides logins for the hosts that it names, before the auth file, credential files and helpers."
             }

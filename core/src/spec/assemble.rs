@@ -26,6 +26,7 @@ use crate::{
     counters::Counters,
     limit::Limiter,
     login::LoginProvider,
+    observer::Observer,
     panic::panic_message,
     plugin::{BuildContext, ConfigError, KeyPath, Problem, Role, SectionPlugin, SectionReport, Sections, Stage},
     stage::{Fetch, Filter, List, Push},
@@ -37,6 +38,7 @@ struct Stages<'t> {
     filters: Vec<Option<Selected<'t>>>,
     fetch: Option<Selected<'t>>,
     pushes: Vec<Option<Selected<'t>>>,
+    observers: Vec<Option<Selected<'t>>>,
     logins: Vec<Option<Selected<'t>>>,
 }
 
@@ -48,6 +50,7 @@ pub(super) struct Built {
     filters: Option<Vec<Named<dyn Filter>>>,
     fetch: Option<Named<dyn Fetch>>,
     pushes: Option<Vec<Named<dyn Push>>>,
+    observers: Option<Vec<Named<dyn Observer>>>,
     logins: Option<Vec<Named<dyn LoginProvider>>>,
     tallies: Counters,
     limiter: Limiter,
@@ -92,31 +95,33 @@ pub(super) fn assemble(
     let filters = build_all(stages.filters, Stage::filter, &cx, findings);
     let fetch = build(stages.fetch, Stage::fetch, &cx, findings);
     let pushes = build_all(stages.pushes, Stage::push, &cx, findings);
+    let observers = build_all(stages.observers, Stage::observer, &cx, findings);
     for report in sections.take_reports() {
         add_report(report, &tables, findings);
     }
     let (tallies, limiter) = (sections.tallies(), cx.limiter().clone());
-    Built { name, run, list, filters, fetch, pushes, logins, tallies, limiter }
+    Built { name, run, list, filters, fetch, pushes, observers, logins, tallies, limiter }
 }
 
 impl Built {
     /// The stages of a run, if nothing is missing.
     pub(super) fn pipeline(self, notes: &Cache) -> Option<OpenPipeline> {
-        let Self { name, run, list, filters, fetch, pushes, logins, tallies, limiter } = self;
+        let Self { name, run, list, filters, fetch, pushes, observers, logins, tallies, limiter } = self;
         let (list, filters, fetch, pushes) = (list?, filters?, fetch?, pushes?);
         logins?;
-        let cache = notes.clone();
-        Some(OpenPipeline { name, run: run?, list, filters, fetch, pushes, counters: tallies, cache, limiter })
+        let (cache, observers, counters) = (notes.clone(), observers?, tallies);
+        Some(OpenPipeline { name, run: run?, list, filters, fetch, pushes, observers, counters, cache, limiter })
     }
 
     /// The stages that are there.
     pub(super) fn parts(self) -> Parts {
-        let Self { list, filters, fetch, pushes, logins, .. } = self;
+        let Self { list, filters, fetch, pushes, observers, logins, .. } = self;
         Parts {
             list,
             filters: filters.unwrap_or_default(),
             fetch,
             pushes: pushes.unwrap_or_default(),
+            observers: observers.unwrap_or_default(),
             logins: logins.unwrap_or_default(),
             warnings: Vec::new(),
         }
@@ -150,6 +155,7 @@ impl<'t> Stages<'t> {
         };
         let filters = all(Role::Filter, written.filters, findings);
         let mut pushes = all(Role::Push, written.pushes, findings);
+        let observers = all(Role::Observe, written.observers, findings);
         let mut logins = all(Role::Login, written.logins, findings);
         if fill_in && !written.has_push {
             pushes.push(plugins.left_out_push(findings));
@@ -157,7 +163,7 @@ impl<'t> Stages<'t> {
         if fill_in {
             logins.extend(plugins.automatic_logins(&logins, findings));
         }
-        Self { list, filters, fetch, pushes, logins }
+        Self { list, filters, fetch, pushes, observers, logins }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::{
     cache::Cache,
     diagnostic::Diagnostic,
     login::LoginProvider,
+    observer::Observer,
     plugin::{Environment, Purpose},
     stage::{Fetch, Filter, List, Push},
 };
@@ -42,6 +43,8 @@ pub struct Parts {
     pub fetch: Option<Named<dyn Fetch>>,
     /// The stages of `[[push]]`.
     pub pushes: Vec<Named<dyn Push>>,
+    /// The observers of `[[observe]]`.
+    pub observers: Vec<Named<dyn Observer>>,
     /// The providers of `[[login]]`.
     pub logins: Vec<Named<dyn LoginProvider>>,
     /// Things that do not stop the run.

@@ -8,6 +8,7 @@ use crate::{
     counters::Counters,
     diagnostic::Diagnostic,
     limit::Limiter,
+    observer::Observer,
     stage::{Fetch, Filter, List, Push},
 };
 
@@ -47,6 +48,8 @@ pub struct OpenPipeline {
     pub fetch: Named<dyn Fetch>,
     /// Write images; several of them share each read.
     pub pushes: Vec<Named<dyn Push>>,
+    /// Take its events.
+    pub observers: Vec<Named<dyn Observer>>,
     /// The counters of its sections, for the report.
     pub counters: Counters,
     /// The cache between runs.

@@ -35,6 +35,7 @@ pub(super) struct Written<'t> {
     pub(super) pushes: Vec<SpannedTable<'t>>,
     /// True if there is a key `push`, even if there is no table in it.
     pub(super) has_push: bool,
+    pub(super) observers: Vec<SpannedTable<'t>>,
     pub(super) logins: Vec<SpannedTable<'t>>,
     pub(super) sections: Vec<(&'static SectionPlugin, SpannedTable<'t>)>,
 }
@@ -67,6 +68,7 @@ impl<'t> Written<'t> {
                 self.has_push = !matches!(value.get_ref(), DeValue::Array(items) if items.is_empty());
                 self.pushes = several("push", key.span(), value, findings);
             }
+            "observe" => self.observers = several("observe", key.span(), value, findings),
             "login" => self.logins = several("login", key.span(), value, findings),
             _ => match sections().into_iter().find(|section| section.table() == name) {
                 Some(section) => {
@@ -111,7 +113,7 @@ fn one<'t>(name: &str, value: Value<'t>, findings: &mut Findings) -> Option<Span
 /// The tables of a list. One that is written as the only one is told, and looked into all the same.
 fn several<'t>(name: &str, key: Range<usize>, value: Value<'t>, findings: &mut Findings) -> Vec<SpannedTable<'t>> {
     let span = value.span();
-    let hint = format!("write `[[{name}]]`, once for each {name}");
+    let hint = format!("write `[[{name}]]`, once for each {}", if name == "observe" { "observer" } else { name });
     let items = match value.into_inner() {
         DeValue::Array(items) => items,
         table @ DeValue::Table(_) => {
@@ -154,10 +156,10 @@ pub(super) fn missing_list() -> Diagnostic {
 
 fn unknown(name: &str, is_table: bool) -> Diagnostic {
     let sections = sections();
-    let mut tables: Vec<_> = ["run", "list", "filter", "fetch", "push", "login"].to_vec();
+    let mut tables: Vec<_> = ["run", "list", "filter", "fetch", "push", "observe", "login"].to_vec();
     tables.extend(sections.iter().map(|section| section.table()));
     let header = |name: &str| match name {
-        "filter" | "push" | "login" => format!("`[[{name}]]`"),
+        "filter" | "push" | "observe" | "login" => format!("`[[{name}]]`"),
         "name" => "`name`".to_owned(),
         _ => format!("`[{name}]`"),
     };

@@ -6,8 +6,11 @@ use std::{
 };
 
 use sealift_core::{
-    event::{Event, EventListener},
+    async_trait,
+    error::{Error, ErrorKind, Result},
+    event::Event,
     job::Outcome,
+    observer::Observer,
 };
 
 /// Appends `source target` to the file that `ACME_AUDIT_LOG` names, for each image that was written.
@@ -21,15 +24,18 @@ impl AuditLog {
     }
 }
 
-impl EventListener for AuditLog {
-    fn on(&self, event: &Event) {
+#[async_trait]
+impl Observer for AuditLog {
+    async fn event(&self, event: &Event) -> Result<()> {
         if let (
             Some(mut file),
             Event::TargetFinished { source, target: Some(target), outcome: Outcome::Copied(_), .. },
         ) = (self.0.as_ref(), event)
         {
-            // A full disk must not stop the run.
-            let _ = writeln!(file, "{source} {target}");
+            // An error becomes a warning of the run: a full disk stops no copy.
+            let cannot = |error| Error::new(ErrorKind::Storage, "cannot write the audit log").with_source(error);
+            writeln!(file, "{source} {target}").map_err(cannot)?;
         }
+        Ok(())
     }
 }

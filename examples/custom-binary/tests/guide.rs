@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use sealift_conformance::{Rule, fetch, filter, list, login, push};
+use sealift_conformance::{Rule, fetch, filter, list, login, observe, push};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -44,7 +44,9 @@ fn every_block_of_code_stands_in_the_file_that_it_names() {
 fn every_rule_of_the_suites_is_in_the_guide() {
     let guide = guide();
     let line = |rule: &Rule| format!("| `{}` | {} |", rule.name, rule.advice);
-    for rule in [list::RULES, filter::RULES, fetch::RULES, push::RULES, login::RULES].into_iter().flatten() {
+    for rule in
+        [list::RULES, filter::RULES, fetch::RULES, push::RULES, observe::RULES, login::RULES].into_iter().flatten()
+    {
         assert!(guide.contains(&line(rule)), "the guide lacks:\n{}", line(rule));
     }
     let rules = guide.lines().filter(|line| line.starts_with("| `") && line.contains("_")).count();

@@ -19,10 +19,11 @@ use sealift_core::{
     cache::Cache,
     content::{Descriptor, ImageRef, Manifest, Reference, Repository, well_known},
     counters::Counters,
-    engine::{self, CancelHandle},
+    engine::{self, RunSettings},
     error::Result,
-    event::{Event, EventListener},
+    event::Event,
     job::{Candidate, Listing, Resolved},
+    observer::ObserverFn,
     outlet::Outlet,
     plugin::{BuildContext, Purpose, StageConfig},
     spec::{Named, OpenPipeline, RunOptions},
@@ -145,22 +146,23 @@ async fn staged(images: usize, dir: &Path) -> (usize, usize, u64) {
         filters: Vec::new(),
         fetch: Named::new("endless", endless as Arc<dyn Fetch>),
         pushes: vec![Named::new("oci-dir", Arc::from(push))],
+        observers: Vec::new(),
         counters: Counters::default(),
         cache: Cache::default(),
         limiter: sealift_core::limit::Limiter::default(),
     };
     let (index, seen) = (dir.join("index.json"), Arc::new(Mutex::new(HashSet::new())));
     let watch = Arc::clone(&seen);
-    let observer = move |event: &Event| {
+    let observer = ObserverFn(move |event: &Event| {
         if matches!(event, Event::JobFinished { .. }) {
             watch.lock().unwrap().extend(stamp(&index));
         }
-    };
+    });
     let before = NOW.load(Ordering::Relaxed);
     PEAK.store(before, Ordering::Relaxed);
     let started = Instant::now();
-    let report =
-        engine::run(&pipeline.into(), &CancelHandle::new(), &(Arc::new(observer) as Arc<dyn EventListener>)).await;
+    let settings = RunSettings::default().with_observer("test", Arc::new(observer));
+    let report = engine::run(&pipeline.into(), settings).await;
     assert_eq!((report.copied, report.failed), (images as u64, 0), "{:?}", report.failures);
     let seen = seen.lock().unwrap().len();
     (PEAK.load(Ordering::Relaxed) - before, seen, started.elapsed().as_secs())

@@ -9,20 +9,13 @@ use sealift_conformance::{
 use sealift_core::{
     cache::Cache,
     counters::Counters,
-    engine::{self, CancelHandle},
-    event::{Event, EventListener},
+    engine::{self, RunSettings},
     plugin::{BuildContext, Purpose, StageConfig},
     report::Report,
     spec::{Named, OpenPipeline, RunOptions},
     stage::{Fetch, Filter, List, Push},
 };
 use sealift_filter_platform::Config;
-
-struct Deaf;
-
-impl EventListener for Deaf {
-    fn on(&self, _: &Event) {}
-}
 
 /// Copies `quay.io/a/b:v1` to `h.io/a/b:v1`, and keeps these platforms.
 async fn copy(source: &Memory, target: &Memory, keep: &[&str]) -> Report {
@@ -35,11 +28,12 @@ async fn copy(source: &Memory, target: &Memory, keep: &[&str]) -> Report {
         filters: vec![Named::new("platform", Arc::<dyn Filter>::from(filter))],
         fetch: Named::new("memory", Arc::new(source.clone()) as Arc<dyn Fetch>),
         pushes: vec![Named::new("memory", Arc::new(target.clone()) as Arc<dyn Push>)],
+        observers: Vec::new(),
         counters: Counters::default(),
         cache: Cache::default(),
         limiter: sealift_core::limit::Limiter::default(),
     };
-    engine::run(&pipeline.into(), &CancelHandle::new(), &(Arc::new(Deaf) as Arc<dyn EventListener>)).await
+    engine::run(&pipeline.into(), RunSettings::default()).await
 }
 
 fn registries() -> (Memory, Memory) {

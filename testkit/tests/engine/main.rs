@@ -9,6 +9,7 @@ mod fan_out;
 mod filtering;
 mod identity;
 mod names;
+mod observing;
 mod odd;
 mod remembering;
 mod standing;
@@ -21,8 +22,9 @@ use sealift_conformance::memory::{Memory, Wanted};
 use sealift_core::{
     cache::Cache,
     counters::Counters,
-    engine::{self, CancelHandle},
-    event::{Event, EventListener},
+    engine::{self, CancelHandle, RunSettings},
+    event::Event,
+    observer::ObserverFn,
     report::Report,
     spec::{Named, OpenPipeline, RunOptions},
     stage::{Fetch, Filter, List, Push},
@@ -44,6 +46,7 @@ impl Bench {
             filters: Vec::new(),
             fetch: Named::new("memory", Arc::new(from.clone()) as Arc<dyn Fetch>),
             pushes: to.iter().map(|to| Named::new("memory", Arc::new((*to).clone()) as Arc<dyn Push>)).collect(),
+            observers: Vec::new(),
             counters: Counters::default(),
             cache: Cache::default(),
             limiter: sealift_core::limit::Limiter::default(),
@@ -66,17 +69,18 @@ impl Bench {
         self
     }
 
-    fn observer(&self) -> Arc<dyn EventListener> {
+    fn settings(&self) -> RunSettings {
         let events = Arc::clone(&self.events);
-        Arc::new(move |event: &Event| events.lock().unwrap().push(event.clone()))
+        let observer = ObserverFn(move |event: &Event| events.lock().unwrap().push(event.clone()));
+        RunSettings::default().with_cancel(&self.cancel).with_observer("test", Arc::new(observer))
     }
 
     async fn run(&self) -> Report {
-        engine::run(&self.pipeline.clone().into(), &self.cancel, &self.observer()).await
+        engine::run(&self.pipeline.clone().into(), self.settings()).await
     }
 
     async fn plan(&self) -> Report {
-        engine::plan(&self.pipeline.clone().into(), &self.cancel, &self.observer()).await
+        engine::plan(&self.pipeline.clone().into(), self.settings()).await
     }
 
     fn told(&self) -> Vec<Event> {

@@ -10,8 +10,7 @@ use std::{
 
 use sealift_conformance::images::image;
 use sealift_core::{
-    engine::{self, CancelHandle},
-    event::{Event, EventListener},
+    engine::{self, RunSettings},
     plugin::Purpose,
     report::Report,
     spec::{self, LoadOptions},
@@ -173,8 +172,7 @@ async fn run(text: &str) -> Report {
         cache: Default::default(),
     };
     let loaded = spec::load(text, "soak.toml", &settings).unwrap_or_else(|errors| panic!("{errors:?}"));
-    let observer: Arc<dyn EventListener> = Arc::new(|_: &Event| {});
-    engine::run(&loaded.pipeline, &CancelHandle::new(), &observer).await
+    engine::run(&loaded.pipeline, RunSettings::default()).await
 }
 
 const IMAGES: usize = 40;

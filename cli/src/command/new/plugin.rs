@@ -20,7 +20,7 @@ use name::PluginName;
 #[command(after_help = "\
 What is written builds and passes its tests as it is: `cargo test` in the new folder, then `cargo run -- plugins`.")]
 pub(crate) struct Args {
-    /// The role: list, filter, fetch, push or login
+    /// The role: list, filter, fetch, push, observe or login
     #[arg(value_name = "ROLE", value_parser = role)]
     role: Role,
 
@@ -35,7 +35,7 @@ pub(crate) struct Args {
 
 fn role(text: &str) -> Result<Role, String> {
     let found = Role::ALL.into_iter().find(|role| role.name() == text);
-    found.ok_or_else(|| "a role is `list`, `filter`, `fetch`, `push` or `login`".to_owned())
+    found.ok_or_else(|| "a role is `list`, `filter`, `fetch`, `push`, `observe` or `login`".to_owned())
 }
 
 pub(super) fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {

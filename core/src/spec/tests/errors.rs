@@ -242,14 +242,14 @@ fn an_unknown_table_without_a_close_name_lists_the_known_ones() {
       --> mirror.toml:3:2
        | [somethingelse]
        |  ^^^^^^^^^^^^^
-       = known are `name`, `[run]`, `[list]`, `[[filter]]`, `[fetch]`, `[[push]]`, `[[login]]`, `[chicken]`, `[egg]`, `[registries]`
+       = known are `name`, `[run]`, `[list]`, `[[filter]]`, `[fetch]`, `[[push]]`, `[[observe]]`, `[[login]]`, `[chicken]`, `[egg]`, `[registries]`
     hint: a table that a crate of yours defines is known once the crate is mentioned: `use the_crate as _;`
 
     error: unknown table `[filters]`, did you mean `[[filter]]`?
       --> mirror.toml:4:2
        | [filters]
        |  ^^^^^^^
-       = known are `name`, `[run]`, `[list]`, `[[filter]]`, `[fetch]`, `[[push]]`, `[[login]]`, `[chicken]`, `[egg]`, `[registries]`
+       = known are `name`, `[run]`, `[list]`, `[[filter]]`, `[fetch]`, `[[push]]`, `[[observe]]`, `[[login]]`, `[chicken]`, `[egg]`, `[registries]`
     hint: a table that a crate of yours defines is known once the crate is mentioned: `use the_crate as _;`
     "#);
 }

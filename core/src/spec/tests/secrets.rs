@@ -162,7 +162,7 @@ fn a_secret_of_a_stage_that_is_unknown_is_masked() {
       --> mirror.toml:5:2
        | [nothing]
        |  ^^^^^^^
-       = known are `name`, `[run]`, `[list]`, `[[filter]]`, `[fetch]`, `[[push]]`, `[[login]]`, `[chicken]`, `[egg]`, `[registries]`
+       = known are `name`, `[run]`, `[list]`, `[[filter]]`, `[fetch]`, `[[push]]`, `[[observe]]`, `[[login]]`, `[chicken]`, `[egg]`, `[registries]`
     hint: a table that a crate of yours defines is known once the crate is mentioned: `use the_crate as _;`
     "#);
     insta::assert_snapshot!(safely_told("token = \"hunter2\"\n"), @r#"

@@ -2,7 +2,7 @@
 
 use sealift_conformance::images::image;
 use sealift_core::{
-    engine::{self, CancelHandle},
+    engine::{self, RunSettings},
     report::Report,
     spec::Pipeline,
 };
@@ -11,7 +11,7 @@ use sealift_testkit::harbor::{Account, Harbor, Right};
 use crate::{Bench, first, silent};
 
 async fn run(pipeline: &Pipeline) -> Report {
-    engine::run(pipeline, &CancelHandle::new(), &silent()).await
+    engine::run(pipeline, RunSettings::default()).await
 }
 
 fn counts(report: &Report) -> (u64, u64, u64, u64, u64) {

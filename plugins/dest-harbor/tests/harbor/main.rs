@@ -34,8 +34,7 @@ use sealift_conformance::{
 };
 use sealift_core::{
     cache::Cache,
-    engine::{self, CancelHandle},
-    event::{Event, EventListener},
+    engine::{self, RunSettings},
     plugin::{BuildContext, ConfigError, Plugin, Purpose, StageConfig},
     report::Report,
     schemars::JsonSchema,
@@ -148,17 +147,12 @@ impl<'a> Bench<'a> {
     }
 
     async fn run(&self) -> Report {
-        engine::run(&self.pipeline(), &CancelHandle::new(), &silent()).await
+        engine::run(&self.pipeline(), RunSettings::default()).await
     }
 
     async fn plan(&self) -> Report {
-        engine::plan(&self.pipeline(), &CancelHandle::new(), &silent()).await
+        engine::plan(&self.pipeline(), RunSettings::default()).await
     }
-}
-
-fn silent() -> Arc<dyn EventListener> {
-    let told = Mutex::new(0_usize);
-    Arc::new(move |_: &Event| *told.lock().unwrap() += 1)
 }
 
 /// Causes and hints of everything that failed, without the name of the host.

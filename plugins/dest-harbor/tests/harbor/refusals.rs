@@ -103,8 +103,7 @@ async fn what_would_exceed_the_quota_is_not_sent_and_what_fits_is() {
     let bench = bench.image("again:v1", &small, "team/again:v1").image("tiny:v1", &app("tiny"), "team/tiny:v1");
     // Else which of them comes first is a matter of luck.
     let pipeline = bench.pipeline().with_options(|run| run.transfers = std::num::NonZero::new(1));
-    let report =
-        sealift_core::engine::run(&pipeline, &sealift_core::engine::CancelHandle::new(), &crate::silent()).await;
+    let report = sealift_core::engine::run(&pipeline, sealift_core::engine::RunSettings::default()).await;
     assert_eq!((report.copied, report.failed), (3, 1), "{:?}", report.failures);
     let told = told(&report, &harbor);
     let size: u64 = large.blobs.iter().map(|(item, _)| item.size).sum();
@@ -196,8 +195,7 @@ async fn a_project_that_becomes_full_gets_no_more() {
         bench.image(&name, &app(&format!("{large}{number:02}")), &format!("team/{name}"))
     });
     let pipeline = bench.pipeline().with_options(|run| run.transfers = std::num::NonZero::new(1));
-    let report =
-        sealift_core::engine::run(&pipeline, &sealift_core::engine::CancelHandle::new(), &crate::silent()).await;
+    let report = sealift_core::engine::run(&pipeline, sealift_core::engine::RunSettings::default()).await;
     assert_eq!((report.copied, report.failed), (0, 21));
     let told = told(&report, &harbor);
     assert!(told.contains("the quota of the project `team` is used up (403: adding 3.0 KiB of storage"), "{told}");

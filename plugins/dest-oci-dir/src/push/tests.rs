@@ -8,9 +8,8 @@ use sealift_core::{
     cache::Cache,
     content::well_known,
     counters::Counters,
-    engine::{self, CancelHandle},
+    engine::{self, RunSettings},
     error::ErrorKind,
-    event::EventListener,
     plugin::{BuildContext, Purpose, StageConfig},
     report::{FailedItem, Report},
     spec::{Named as Kind, OpenPipeline, RunOptions},
@@ -24,7 +23,7 @@ use crate::{Config, Style, names::NameRule};
 
 /// Runs `wanted` from a registry in memory into a directory.
 async fn run(from: &Memory, wanted: &Wanted, dir: &Path) -> Report {
-    engine::run(&pipeline(from, wanted, dir).into(), &CancelHandle::new(), &observer()).await
+    engine::run(&pipeline(from, wanted, dir).into(), RunSettings::default()).await
 }
 
 /// The same, with more in `[[push]]` than the path.
@@ -32,7 +31,7 @@ async fn run_with(from: &Memory, wanted: &Wanted, config: Config) -> Report {
     let push = stage(config).unwrap_or_else(|error| panic!("{error:?}"));
     let mut pipeline = pipeline(from, wanted, Path::new("/nowhere"));
     pipeline.pushes = vec![Kind::new("oci-dir", Arc::from(push))];
-    engine::run(&pipeline.into(), &CancelHandle::new(), &observer()).await
+    engine::run(&pipeline.into(), RunSettings::default()).await
 }
 
 fn stage(config: Config) -> Result<Box<dyn Push>, sealift_core::plugin::ConfigError> {
@@ -61,14 +60,11 @@ fn pipeline(from: &Memory, wanted: &Wanted, dir: &Path) -> OpenPipeline {
         filters: Vec::new(),
         fetch: Kind::new("memory", Arc::new(from.clone()) as Arc<dyn Fetch>),
         pushes: vec![Kind::new("oci-dir", Arc::new(plain(dir)) as Arc<dyn Push>)],
+        observers: Vec::new(),
         counters: Counters::default(),
         cache: Cache::default(),
         limiter: sealift_core::limit::Limiter::default(),
     }
-}
-
-fn observer() -> Arc<dyn EventListener> {
-    Arc::new(())
 }
 
 /// Two repositories that share a layer; one of the images is for two platforms.
@@ -165,7 +161,7 @@ async fn a_signature_has_an_entry_because_nothing_points_to_it() {
 async fn a_plan_makes_no_directory() {
     let dir = tempfile::tempdir().unwrap();
     let inside = dir.path().join("bundle");
-    let report = engine::plan(&pipeline(&source(), &wanted(), &inside).into(), &CancelHandle::new(), &observer()).await;
+    let report = engine::plan(&pipeline(&source(), &wanted(), &inside).into(), RunSettings::default()).await;
     assert_eq!(report.failed, 0);
     assert!(!inside.exists());
 }
@@ -386,7 +382,7 @@ async fn images_whose_names_cannot_be_written_are_failures_one_by_one() {
     let dir = tempfile::tempdir().unwrap();
     let (from, inside) = (source(), dir.path().join("bundle"));
     let moved = dir.path().join("moved");
-    let observer: Arc<dyn EventListener> = Arc::new({
+    let observer = ObserverFn({
         let (inside, moved) = (inside.clone(), moved.clone());
         move |event: &sealift_core::event::Event| {
             if matches!(event, sealift_core::event::Event::JobFinished { .. }) && inside.exists() {
@@ -394,7 +390,11 @@ async fn images_whose_names_cannot_be_written_are_failures_one_by_one() {
             }
         }
     });
-    let report = engine::run(&pipeline(&from, &wanted(), &inside).into(), &CancelHandle::new(), &observer).await;
+    let report = engine::run(
+        &pipeline(&from, &wanted(), &inside).into(),
+        RunSettings::default().with_observer("test", Arc::new(observer)),
+    )
+    .await;
     assert_eq!((report.exit_code(), report.copied), (1, 0), "{report:?}");
     let images = report.failures.iter().filter(|failure| matches!(failure.what, FailedItem::Image { .. }));
     assert_eq!(images.count(), 2, "{:?}", report.failures);

@@ -8,8 +8,7 @@ use sealift_core::{
     cache::Cache,
     content::well_known,
     counters::Counters,
-    engine::{self, CancelHandle},
-    event::{Event, EventListener},
+    engine::{self, RunSettings},
     report::Report,
     spec::{Named, OpenPipeline, RunOptions},
     stage::Push,
@@ -27,12 +26,12 @@ pub(super) async fn load(config: Value, path: &Path, into: &Memory) -> Report {
         filters: Vec::new(),
         fetch: Named::new("oci-dir", fetch.into()),
         pushes: vec![Named::new("memory", Arc::new(into.clone()) as Arc<dyn Push>)],
+        observers: Vec::new(),
         counters: Counters::default(),
         cache: Cache::default(),
         limiter: sealift_core::limit::Limiter::default(),
     };
-    let observer: Arc<dyn EventListener> = Arc::new(|_: &Event| {});
-    engine::run(&pipeline.into(), &CancelHandle::new(), &observer).await
+    engine::run(&pipeline.into(), RunSettings::default()).await
 }
 
 #[tokio::test]

@@ -39,9 +39,11 @@ tempfile = \"3\"
 tokio = { version = \"1\", features = [\"fs\", \"io-util\"] }
 ";
 
+const OBSERVE_NEEDS: &str = "tokio = { version = \"1\", features = [\"fs\", \"io-util\"] }\n";
+
 const LOGIN_NEEDS: &str = "tokio = { version = \"1\", features = [\"fs\"] }\n";
 
-const LOGIN_TESTS_NEED: &str = "\
+const FILE_TESTS_NEED: &str = "\
 tempfile = \"3\"
 tokio = { version = \"1\", features = [\"macros\", \"rt\"] }
 ";
@@ -54,7 +56,8 @@ fn of(role: Role) -> Template {
         Role::Filter => template!("filter", needs: "", tests_need: ""),
         Role::Fetch => template!("fetch", needs: FETCH_NEEDS, tests_need: ""),
         Role::Push => template!("push", needs: PUSH_NEEDS, tests_need: TOKIO_FOR_TESTS),
-        Role::Login => template!("login", needs: LOGIN_NEEDS, tests_need: LOGIN_TESTS_NEED),
+        Role::Observe => template!("observe", needs: OBSERVE_NEEDS, tests_need: FILE_TESTS_NEED),
+        Role::Login => template!("login", needs: LOGIN_NEEDS, tests_need: FILE_TESTS_NEED),
         _ => unreachable!("every role has a template"),
     }
 }
