@@ -14,6 +14,7 @@ use crate::{
 
 /// Something that happened.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Event {
     /// A run began.
     RunStarted {

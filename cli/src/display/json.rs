@@ -166,7 +166,8 @@ pub(super) fn line<'a>(event: &'a Event, passed: Option<&Arc<AtomicU64>>) -> Opt
         Event::JobFinished { job } => Fact::JobFinished { job: *job },
         Event::PassStarted { round, failed } => Fact::RoundStarted { round: *round, failed: *failed },
         Event::Stopping => Fact::Stopping,
-        Event::RunFinished { .. } => return None, // the report comes from the run itself, as the last line
+        // The report is the last line. The display misses nothing.
+        _ => return None,
     };
     Some(now(fact))
 }

@@ -82,13 +82,7 @@ pub(super) fn line(event: &Event, colour: bool) -> Option<(Weight, String)> {
             let text = format!("round {round}: {} tried again", number(*failed as u64, "failure"));
             Some((Weight::Odd, format!("{}{text}", word("retrying", Paint::Odd))))
         }
-        Event::JobStarted { .. }
-        | Event::TransferStarted { .. }
-        | Event::TransferFinished { .. }
-        | Event::Planned { .. }
-        | Event::JobFinished { .. }
-        | Event::Stopping
-        | Event::RunFinished { .. } => None,
+        _ => None,
     }
 }
 

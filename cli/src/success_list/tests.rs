@@ -18,7 +18,7 @@ fn copied(job: u64, source: &str, target: &str) -> Event {
 fn written(format: SuccessListFormat, events: &[Event]) -> String {
     let file = tempfile::NamedTempFile::new().unwrap();
     let list = SuccessList::create(file.path(), format).unwrap();
-    events.iter().for_each(|event| list.on(event));
+    events.iter().for_each(|event| list.take(event));
     list.finish().unwrap();
     std::fs::read_to_string(file.path()).unwrap()
 }
@@ -110,7 +110,7 @@ fn what_is_no_regular_file_gets_the_whole_list_at_the_end() {
         }
     });
     let list = SuccessList::create(&path, SuccessListFormat::Json).unwrap();
-    two_images().iter().for_each(|event| list.on(event));
+    two_images().iter().for_each(|event| list.take(event));
     // Whether the reader is there already is a matter of time.
     while let Err(error) = list.finish() {
         assert!(error.to_string().contains("nothing reads"), "{error}");

@@ -8,8 +8,9 @@ use sealift_core::{
     cache::Cache,
     content::well_known,
     counters::Counters,
-    engine::{self, RunSettings},
+    engine::{self, CancelHandle, RunSettings},
     error::ErrorKind,
+    observer::ObserverFn,
     plugin::{BuildContext, Purpose, StageConfig},
     report::{FailedItem, Report},
     spec::{Named as Kind, OpenPipeline, RunOptions},
@@ -471,7 +472,7 @@ async fn images_that_were_asked_for_and_did_not_arrive_are_known() {
 async fn a_run_that_ends_in_the_middle_leaves_what_it_was_asked_for() {
     let dir = tempfile::tempdir().unwrap();
     let cancel = CancelHandle::new();
-    let listener: Arc<dyn EventListener> = Arc::new({
+    let observer = ObserverFn({
         let (cancel, once) = (cancel.clone(), std::sync::Once::new());
         move |event: &sealift_core::event::Event| {
             if matches!(event, sealift_core::event::Event::JobFinished { .. }) {
@@ -486,7 +487,7 @@ async fn a_run_that_ends_in_the_middle_leaves_what_it_was_asked_for() {
         from.add(&format!("more:{tag}"), &image("linux/amd64", &[&tag]));
         asked = asked.image(&format!("q.io/more:{tag}"), &[]);
     }
-    let report = engine::run(&pipeline(&from, &asked, dir.path()).into(), &cancel, &listener).await;
+    let report = engine::run(&pipeline(&from, &asked, dir.path()).into(), RunSettings::default().with_cancel(&cancel).with_observer("test", Arc::new(observer))).await;
     assert!(report.interrupted && report.copied < 102, "{report:?}");
     let left = gaps(dir.path()).await;
     assert!(left.unfinished && !left.is_empty());
