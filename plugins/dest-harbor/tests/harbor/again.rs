@@ -8,7 +8,7 @@ use sealift_core::{
 };
 use sealift_testkit::harbor::{Account, Harbor, Right};
 
-use crate::{Bench, first, silent};
+use crate::{Bench, first};
 
 async fn run(pipeline: &Pipeline) -> Report {
     engine::run(pipeline, RunSettings::default()).await

@@ -23,10 +23,7 @@ mod refusals;
 mod rerun;
 mod robots;
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, Mutex},
-};
+use std::{path::PathBuf, sync::Arc};
 
 use sealift_conformance::{
     images::Image,

@@ -487,7 +487,11 @@ async fn a_run_that_ends_in_the_middle_leaves_what_it_was_asked_for() {
         from.add(&format!("more:{tag}"), &image("linux/amd64", &[&tag]));
         asked = asked.image(&format!("q.io/more:{tag}"), &[]);
     }
-    let report = engine::run(&pipeline(&from, &asked, dir.path()).into(), RunSettings::default().with_cancel(&cancel).with_observer("test", Arc::new(observer))).await;
+    let report = engine::run(
+        &pipeline(&from, &asked, dir.path()).into(),
+        RunSettings::default().with_cancel(&cancel).with_observer("test", Arc::new(observer)),
+    )
+    .await;
     assert!(report.interrupted && report.copied < 102, "{report:?}");
     let left = gaps(dir.path()).await;
     assert!(left.unfinished && !left.is_empty());
