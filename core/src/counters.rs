@@ -8,11 +8,11 @@ use std::{any::Any, collections::BTreeMap, sync::Arc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What was counted for one thing, such as one host.
+/// Named counts of one subject, such as one host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(rename = "Tally")]
 pub struct CounterSet {
-    /// What it was counted for.
+    /// The subject.
     #[serde(rename = "of")]
     pub subject: String,
     /// The counters by name, such as `requests` and `retries`. More names may be added.

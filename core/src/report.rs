@@ -12,7 +12,7 @@ use crate::{
     job::CopyStats,
 };
 
-/// What came of a run: counts, sums and every failure. Nothing is kept of images that went well.
+/// The result of a run: counts, sums and every failure. Images that went well are only counted.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Report {
     /// The name of the pipeline.
@@ -32,45 +32,45 @@ pub struct Report {
     pub passes: u32,
     /// Targets that were begun and not brought to an end, because the run was stopped.
     pub unfinished: u64,
-    /// Whether the run was stopped before its end.
+    /// True if the run was stopped before its end.
     pub interrupted: bool,
-    /// What failed, in the order of the rules.
+    /// Everything that failed, in the order of the rules.
     pub failures: Vec<Failure>,
-    /// What is no failure and should be known all the same: the words of each warning, once. No more than 1,000 are kept.
+    /// The text of each warning, once; at most 1,000.
     pub warnings: Vec<String>,
-    /// How often a blob was started again, because one of its two ends failed.
+    /// Blobs that were started again because the source or the destination failed.
     pub restarts: u64,
-    /// What the filters dropped, in their order.
+    /// The counts of the filters, in their order.
     pub filters: Vec<FilterStats>,
-    /// What took longest.
+    /// The slowest images and blobs.
     pub slowest: Slowest,
-    /// What the sections of the pipeline counted, by the name of their table: `registries` tells the requests to each
+    /// The counters of the sections of the pipeline, by the name of their table: `registries` counts the requests to each
     /// host.
     #[serde(rename = "tallies")]
     pub counters: BTreeMap<String, Vec<CounterSet>>,
-    /// How long it took, in seconds.
+    /// The duration in seconds.
     #[serde(rename = "elapsed_s", serialize_with = "seconds")]
     #[schemars(with = "f64")]
     pub elapsed: Duration,
 }
 
-/// What one filter dropped.
+/// The counts of one filter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(rename = "Filtered")]
 pub struct FilterStats {
     /// Its kind.
     pub filter: String,
-    /// What it keeps, in its own words; empty if it does not say.
+    /// A description of what it keeps; empty if it has none.
     pub keeps: String,
     /// Versions that it dropped from listings, before anything was read.
     pub versions: u64,
     /// Targets that it dropped after it saw the image.
     pub images: u64,
-    /// Why it dropped those: its words, and how often it said them. No more than 16 of them are kept.
+    /// The reasons for which it dropped them, with their counts; at most 16.
     pub reasons: BTreeMap<String, u64>,
 }
 
-/// What took longest: a few of each kind, the slowest first.
+/// The slowest images and blobs: a few of each, the slowest first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Slowest {
     /// Images, from the first question to the last answer; those where nothing had to be done are not among them.
@@ -82,16 +82,16 @@ pub struct Slowest {
 /// An image that took long.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct SlowImage {
-    /// Which one.
+    /// The image.
     #[schemars(with = "String")]
     pub source: ImageRef,
     /// Bytes that were sent for it.
     pub bytes: u64,
-    /// How long it took, in seconds.
+    /// The duration in seconds.
     #[serde(rename = "elapsed_s", serialize_with = "seconds")]
     #[schemars(with = "f64")]
     pub elapsed: Duration,
-    /// Whether it failed, or was tried again later.
+    /// True if it failed or was tried again later.
     pub failed: bool,
 }
 
@@ -101,35 +101,35 @@ pub struct SlowBlob {
     /// The image that it was moved for.
     #[schemars(with = "String")]
     pub source: ImageRef,
-    /// Which one.
+    /// The blob.
     #[schemars(with = "String")]
     pub digest: Digest,
     /// Bytes that passed.
     pub bytes: u64,
-    /// How long that took, in seconds.
+    /// The duration in seconds.
     #[serde(rename = "elapsed_s", serialize_with = "seconds")]
     #[schemars(with = "f64")]
     pub elapsed: Duration,
-    /// Whether it failed in the end.
+    /// True if it failed in the end.
     pub failed: bool,
 }
 
 /// Something that failed for good.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Failure {
-    /// What it was.
+    /// The item.
     #[serde(flatten)]
     pub what: FailedItem,
     /// The class of the cause.
     pub kind: ErrorKind,
     /// The cause, in one line.
     pub cause: String,
-    /// What to do about it, where something is known to help.
+    /// A remedy, if one is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }
 
-/// What it was that failed.
+/// The item that failed.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "what")]
 pub enum FailedItem {
@@ -144,13 +144,13 @@ pub enum FailedItem {
     },
     /// The listing of a repository; none if the list as a whole failed.
     Listing {
-        /// Which one.
+        /// The repository.
         #[schemars(with = "Option<String>")]
         repository: Option<Repository>,
     },
     /// A rule, or a part of one, that cannot be followed.
     Rule {
-        /// Where it stands, such as `images.yaml:7`.
+        /// Its place, such as `images.yaml:7`.
         rule: String,
     },
     /// The end of a destination, which could not make lasting what was written.

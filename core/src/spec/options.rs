@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 
-/// How a pipeline runs.
+/// Options of a run.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schemars(extend("examples" = [{ "transfers": 16 }]))]
@@ -19,20 +19,20 @@ pub struct RunOptions {
     /// Further rounds over what failed, after everything ran once; 0 for none. Default: 2.
     #[schemars(range(min = 0, max = 100), example = 2)]
     pub retries: Option<u32>,
-    /// What becomes of an index that lost entries to a filter. Default: `rewrite`.
+    /// The form in which an index is written that lost entries to a filter. Default: `rewrite`.
     pub index: IndexMode,
-    /// Who computes the digests of blobs on their way. Default: `passing`.
+    /// The side that computes the digests of blobs in transfer. Default: `passing`.
     pub verify: Verify,
-    /// When an index counts as being at the destination already. Default: `digest`.
+    /// The rule by which an index counts as present at the destination. Default: `digest`.
     pub compare: Compare,
     /// Push manifests and tags even where the destination already has them. Default: false.
     pub force: bool,
-    /// Whether it is fine that nothing is found: a list or a rule of which nothing is left, an image that a filter drops
-    /// although it was named. A warning says so then; without this it is a failure. Default: false.
+    /// Warns instead of failing where nothing is found: a list or a rule of which nothing is left, an image that was named
+    /// and that a filter drops. Default: false.
     pub allow_empty: bool,
-    /// What happens where two rules send different images to one name. Default: `refuse`.
+    /// The image that is copied where two rules send different images to one name. Default: `refuse`.
     pub overlaps: Overlaps,
-    /// Whether signatures, SBOMs and other referrers travel along. Default: true.
+    /// Copies signatures, SBOMs and other referrers as well. Default: true.
     #[schemars(example = true)]
     pub referrers: Option<bool>,
     /// Seconds that running transfers get to end after the first interrupt; 0 to drop them at once. Default: 20.
@@ -40,7 +40,7 @@ pub struct RunOptions {
     pub grace_s: Option<u64>,
 }
 
-/// Who computes the digests of blobs on their way.
+/// The side that computes the digests of blobs in transfer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verify {
@@ -55,7 +55,7 @@ pub enum Verify {
     Destination,
 }
 
-/// When an index counts as being at the destination already.
+/// The rule by which an index counts as present at the destination.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Compare {
@@ -68,7 +68,7 @@ pub enum Compare {
     Entries,
 }
 
-/// What happens where two rules send different images to one name.
+/// The image that is copied where two rules send different images to one name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Overlaps {
@@ -80,7 +80,7 @@ pub enum Overlaps {
     Later,
 }
 
-/// What becomes of an index that lost entries to a filter.
+/// The form in which an index is written that lost entries to a filter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IndexMode {
