@@ -29,6 +29,6 @@ pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageE
         plan = Sweep::of_orphans(&writer).await?; // now nothing else writes
         writer.sweep(&plan).await?;
     }
-    sweep::show(&plan, &args.dir, args.plan, context);
+    sweep::show(&plan, &args.dir, args.plan, &context.out, &context.global);
     Ok(0)
 }

@@ -6,8 +6,11 @@ use sealift_core::text::message;
 use sealift_oci_layout::Sweep;
 use serde::Serialize;
 
-use super::words::{bytes, number};
-use crate::context::Context;
+use super::{
+    Out,
+    words::{bytes, number},
+};
+use crate::options::GlobalOptions;
 
 /// What was removed, as JSON.
 #[derive(Serialize)]
@@ -21,11 +24,11 @@ struct SweepObject<'a> {
 }
 
 /// Shows a sweep; with `plan` as one that was not made.
-pub(crate) fn show(sweep: &Sweep, dir: &Path, plan: bool, context: &Context) {
-    if context.global.json {
-        context.out.json(&SweepObject { event: "removed", dir, plan, sweep });
-    } else if plan || !context.global.quiet {
-        context.out.text(&text(sweep, dir, plan));
+pub(crate) fn show(sweep: &Sweep, dir: &Path, plan: bool, out: &Out, global: &GlobalOptions) {
+    if global.json {
+        out.json(&SweepObject { event: "removed", dir, plan, sweep });
+    } else if plan || !global.quiet {
+        out.text(&text(sweep, dir, plan));
     }
 }
 

@@ -16,6 +16,7 @@ impl Index {
                 EntryChange::Set(entry) => {
                     self.0.insert(entry.name().to_owned());
                 }
+                EntryChange::RemoveName(name) => assert!(self.0.remove(&name), "{name} was not listed"),
                 EntryChange::Remove { name, digest } => {
                     let name = name.unwrap_or_else(|| format!("unnamed {digest}"));
                     assert!(self.0.remove(&name), "{name} was not listed");
