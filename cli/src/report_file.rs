@@ -75,7 +75,9 @@ impl Observer for ReportFile {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::RunStarted { plan, .. } => state.plan = *plan,
-            Event::RunFinished { report } => state.failure = self.write(report, state.plan).err(),
+            Event::RunFinished { report } => {
+                state.failure = self.write(report, state.plan).err().map(|error| self.cannot(&error));
+            }
             _ => {}
         }
         Ok(())
@@ -98,10 +100,10 @@ impl ReportFile {
     ///
     /// # Errors
     /// If the file cannot be written.
-    fn write(&self, report: &Report, plan: bool) -> Result<(), Diagnostic> {
+    fn write(&self, report: &Report, plan: bool) -> io::Result<()> {
         let text = text(&self.document(report, plan));
         let text = with_name(&text, self.program.name);
-        self.write_text(&text).map_err(|error| self.cannot(&error))
+        self.write_text(&text)
     }
 
     /// Returns the error of writing it.

@@ -17,7 +17,7 @@
 //! }
 //!
 //! let target: ImageRef = "registry.example.com:5000/mirror/alpine:3.22".parse()?;
-//! let config = Descriptor::to(well_known::OCI_EMPTY, b"{}");
+//! let config = Descriptor::of_bytes(well_known::OCI_EMPTY, b"{}");
 //! client.push_blob(&target.repository, Blob::from_bytes(config, "{}".into())).await?;
 //! # Ok(())
 //! # }

@@ -1,6 +1,12 @@
 use std::sync::Arc;
 
-use sealift_core::{event::Event, observer::Observer, report::Report};
+use sealift_core::{
+    content::Digest,
+    event::Event,
+    job::{CopyStats, Outcome, Skip},
+    observer::Observer,
+    report::Report,
+};
 
 use super::Log;
 
@@ -15,6 +21,17 @@ fn finished() -> Event {
     }
 }
 
+fn target_finished(outcome: Outcome) -> Event {
+    Event::TargetFinished {
+        job: 1,
+        source: "quay.io/acme/app:1".parse().unwrap(),
+        target: Some("registry.example.com/app:1".parse().unwrap()),
+        push: "registry".into(),
+        outcome,
+        again: false,
+    }
+}
+
 #[tokio::test]
 async fn a_run_has_a_line() {
     let directory = tempfile::tempdir().unwrap();
@@ -25,6 +42,32 @@ async fn a_run_has_a_line() {
     log.event(&finished()).await.unwrap();
     let expected = "mirror: 3 copied\nmirror: 3 copied\n";
     assert_eq!(std::fs::read_to_string(path).unwrap(), expected);
+}
+
+#[tokio::test]
+async fn an_image_that_was_written_has_a_line_with_its_bytes() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("images.log");
+    let log = Log { path: path.clone() };
+    let copied = CopyStats {
+        bytes: 12,
+        ..CopyStats::default()
+    };
+    let event = target_finished(Outcome::Copied(copied));
+    log.event(&event).await.unwrap();
+    let expected = "quay.io/acme/app:1 registry.example.com/app:1 12\n";
+    assert_eq!(std::fs::read_to_string(path).unwrap(), expected);
+}
+
+#[tokio::test]
+async fn an_image_that_was_there_has_no_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("images.log");
+    let log = Log { path: path.clone() };
+    let digest = Digest::of(b"image");
+    let event = target_finished(Outcome::Skipped(Skip::Present { digest }));
+    log.event(&event).await.unwrap();
+    assert!(!path.exists());
 }
 
 #[tokio::test]

@@ -14,7 +14,11 @@ use serde::{
     de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor},
 };
 
-/// Any document; reading it fails if some object in it has a key twice.
+/// Keys that one document may have. A manifest of 4 MiB, the most that registries accept, has fewer of them even if it
+/// consists of annotations with a letter for a value.
+const MAX_KEYS: usize = 380_000;
+
+/// Any document; reading it fails if some object in it has a key twice, or if it has more than [`MAX_KEYS`].
 pub(super) struct UniqueKeys {
     /// The number of keys and of items of lists.
     pub(super) parts: usize,
@@ -35,6 +39,7 @@ impl<'de> Deserialize<'de> for UniqueKeys {
 struct Seen {
     hasher: RandomState,
     open: Vec<u64>,
+    keys: usize,
     all: usize,
 }
 
@@ -59,6 +64,9 @@ impl<'de> Visitor<'de> for Walk<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let start = self.0.borrow().open.len();
         while map.next_key_seed(Key(self.0))?.is_some() {
+            if self.0.borrow().keys > MAX_KEYS {
+                return Err(A::Error::custom(format_args!("there are more than {MAX_KEYS} keys")));
+            }
             map.next_value_seed(self)?;
         }
         let mut seen = self.0.borrow_mut();
@@ -125,6 +133,7 @@ impl Visitor<'_> for Key<'_> {
         let mut seen = self.0.borrow_mut();
         let hash = seen.hasher.hash_one(key);
         seen.open.push(hash);
+        seen.keys += 1;
         seen.all += 1;
         Ok(())
     }

@@ -90,9 +90,9 @@ fn some_tags_are_about_a_digest() {
 fn hosts_are_names_that_can_stand_in_a_url() {
     let decoded: &[_] = if cfg!(feature = "idna") { &["xn--a:80", "a.xn--"] } else { &[] };
     let numbers = ["10.0.0.300", "10.0.0.300:5000", "registry.example.1", "a.0x", "1.2.3.4.5"];
-    for host in numbers.iter().chain(decoded).copied() {
+    for host in numbers.iter().chain(decoded) {
         let found = format!("{host}/app:1").parse::<ImageRef>();
-        assert_eq!(found, Err(ReferenceError::Host(host.to_owned())), "{host}");
+        assert_eq!(found, Err(ReferenceError::Host(host.to_string())), "{host}");
     }
     for host in ["reg_1:5000", "[::1]:5000", "10.0.0.30", "xn--bcher-kva.invalid", "1password.io", "a.b1"] {
         assert!(format!("{host}/app:1").parse::<ImageRef>().is_ok(), "{host}");
