@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use sealift_core::{fuzz, plugin::Purpose, spec::Settings};
+use sealift_core::{fuzz, plugin::Purpose, spec::LoadOptions};
 use sealift_plugins as _;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
