@@ -12,7 +12,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         base: "/nowhere".into(),
         environment: Arc::new(|_| None),
         purpose: Purpose::Check,
-        notes: Default::default(),
+        cache: Default::default(),
     };
     fuzz::pipeline(bytes, &settings);
 });
