@@ -28,12 +28,12 @@ rules!(
 const LIMIT: u64 = 8 << 20;
 
 /// A source with the samples, and how they are called there.
-struct Bench {
+struct FilledSource {
     fetch: Arc<dyn Fetch>,
     images: Vec<(&'static str, ImageRef, Image)>,
 }
 
-impl Bench {
+impl FilledSource {
     async fn new(given: &Given) -> Result<Self, Violation> {
         let mut images = Vec::new();
         match given.held_at() {
@@ -73,7 +73,7 @@ impl Bench {
 
 /// A tag and the digest that it points to are one image, however much of it is wanted.
 async fn tag_and_digest_lead_to_the_same(given: Arc<Given>) -> Result<(), Violation> {
-    let bench = Bench::new(&given).await?;
+    let bench = FilledSource::new(&given).await?;
     for name in ["kit/app:v1", "kit/app:v2"] {
         let (at, image) = bench.named(name);
         let expected = image.manifest.digest();
@@ -91,7 +91,7 @@ async fn tag_and_digest_lead_to_the_same(given: Arc<Given>) -> Result<(), Violat
 
 /// Manifests and blobs come byte for byte as they were put there.
 async fn bytes_are_verbatim(given: Arc<Given>) -> Result<(), Violation> {
-    let bench = Bench::new(&given).await?;
+    let bench = FilledSource::new(&given).await?;
     for name in ["kit/app:v1", "kit/app:v2"] {
         let (at, image) = bench.named(name);
         same_bytes(&*bench.fetch, at, image).await?;
@@ -125,7 +125,7 @@ pub(super) async fn read(fetch: &dyn Fetch, at: &ImageRef, item: &Descriptor) ->
 
 /// A blob without bytes is a blob.
 async fn reads_an_empty_blob(given: Arc<Given>) -> Result<(), Violation> {
-    let bench = Bench::new(&given).await?;
+    let bench = FilledSource::new(&given).await?;
     let (at, image) = bench.named("kit/empty:v1");
     let (item, _) = image.blobs.iter().find(|(_, bytes)| bytes.is_empty()).expect("there is one");
     let bytes = read(&*bench.fetch, at, item).await.map_err(|error| format!("it cannot be read: {error}"))?;
@@ -134,7 +134,7 @@ async fn reads_an_empty_blob(given: Arc<Given>) -> Result<(), Violation> {
 
 /// Two tags may point to one manifest.
 async fn two_tags_share_a_manifest(given: Arc<Given>) -> Result<(), Violation> {
-    let bench = Bench::new(&given).await?;
+    let bench = FilledSource::new(&given).await?;
     let (one, other) = (bench.named("kit/app:v1").0, bench.named("kit/app:same").0);
     let (one, other) =
         (bench.digest(one, ResolveMode::Descriptor).await?, bench.digest(other, ResolveMode::Descriptor).await?);
@@ -143,7 +143,7 @@ async fn two_tags_share_a_manifest(given: Arc<Given>) -> Result<(), Violation> {
 
 /// A missing image is an error of the kind "not found", so that the engine does not retry and the user checks the name.
 async fn what_is_not_there_is_not_found(given: Arc<Given>) -> Result<(), Violation> {
-    let bench = Bench::new(&given).await?;
+    let bench = FilledSource::new(&given).await?;
     let (at, _) = bench.named("kit/app:v1");
     let nothing = Descriptor::of_bytes(well_known::OCI_MANIFEST, b"nothing has these bytes");
     let tag = Reference::Tag("not-there".parse().expect("a valid tag"));

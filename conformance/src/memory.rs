@@ -24,9 +24,9 @@ use script::Script;
 
 /// A registry in memory. Clones are the same registry.
 #[derive(Clone)]
-pub struct Memory(Arc<Inner>);
+pub struct Memory(Arc<Shared>);
 
-struct Inner {
+struct Shared {
     host: String,
     state: Mutex<State>,
     script: Mutex<Option<Script>>,
@@ -35,7 +35,7 @@ struct Inner {
 impl Memory {
     /// An empty registry.
     pub fn new(host: &str) -> Self {
-        Self(Arc::new(Inner { host: host.to_owned(), state: Mutex::default(), script: Mutex::default() }))
+        Self(Arc::new(Shared { host: host.to_owned(), state: Mutex::default(), script: Mutex::default() }))
     }
 
     /// Puts an image there, with everything below it.

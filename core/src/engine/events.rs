@@ -8,7 +8,7 @@ use std::{
 use futures::future::join_all;
 
 use super::{
-    observers::{self, Queue, QueueState},
+    observers::{self, EventQueueState, Queue},
     stopwatch::Stopwatch,
 };
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
 pub(super) struct Events {
     turn: Mutex<Turn>,
     warnings: Mutex<Warnings>,
-    queues: Vec<Arc<QueueState>>,
+    queues: Vec<Arc<EventQueueState>>,
 }
 
 struct Turn {

@@ -28,12 +28,12 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// The queue of an observer, at the end of the run.
 pub(super) struct Queue {
     sender: mpsc::UnboundedSender<Arc<Event>>,
-    state: Arc<QueueState>,
-    ended: Ended,
+    state: Arc<EventQueueState>,
+    ended: Worker,
 }
 
 /// What the run and the observer share.
-pub(super) struct QueueState {
+pub(super) struct EventQueueState {
     name: Arc<str>,
     delivery: Delivery,
     waiting: AtomicUsize,
@@ -56,7 +56,7 @@ struct Failures {
 }
 
 /// The end of the thread or task of an observer.
-enum Ended {
+enum Worker {
     Thread(std::sync::mpsc::Receiver<()>),
     Task(oneshot::Receiver<()>),
 }
@@ -72,7 +72,7 @@ impl Queue {
             failures.end = Some(error);
             Delivery::Lossy { queue: 0 }
         });
-        let state = Arc::new(QueueState {
+        let state = Arc::new(EventQueueState {
             name: Arc::clone(&observer.kind),
             delivery,
             waiting: AtomicUsize::new(0),
@@ -90,7 +90,7 @@ impl Queue {
                     shared.deliver(isolated, events).await;
                     let _ = end.send(());
                 });
-                Ended::Task(ended)
+                Worker::Task(ended)
             }
             // A thread that an observer blocks is not one of the run.
             Delivery::Lossy { .. } => {
@@ -100,17 +100,17 @@ impl Queue {
                     runtime.block_on(shared.deliver(isolated, events));
                     let _ = end.send(());
                 });
-                Ended::Thread(ended)
+                Worker::Thread(ended)
             }
         };
         Self { sender, state, ended }
     }
 
     pub(super) fn is_lossy(&self) -> bool {
-        matches!(self.ended, Ended::Thread(_))
+        matches!(self.ended, Worker::Thread(_))
     }
 
-    pub(super) fn state(&self) -> &Arc<QueueState> {
+    pub(super) fn state(&self) -> &Arc<EventQueueState> {
         &self.state
     }
 
@@ -143,9 +143,9 @@ impl Queue {
         let Self { sender, state, ended } = self;
         drop(sender);
         let in_time = match ended {
-            Ended::Task(ended) => ended.await.is_ok(),
+            Worker::Task(ended) => ended.await.is_ok(),
             // Not a timer of the runtime, whose time may stand still in tests.
-            Ended::Thread(ended) => {
+            Worker::Thread(ended) => {
                 let left = deadline.saturating_duration_since(Instant::now());
                 let waited = tokio::task::spawn_blocking(move || ended.recv_timeout(left).is_ok());
                 waited.await.unwrap_or(false)
@@ -160,7 +160,7 @@ pub(super) fn deadline() -> Instant {
     Instant::now() + LIMIT
 }
 
-impl QueueState {
+impl EventQueueState {
     async fn deliver(&self, observer: Isolated<dyn Observer>, mut events: mpsc::UnboundedReceiver<Arc<Event>>) {
         while !self.is_over.load(Ordering::Relaxed)
             && let Some(event) = events.recv().await

@@ -2,6 +2,7 @@
 
 mod choice;
 mod intake;
+mod record;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,18 +18,18 @@ use tokio::task::JoinSet;
 use choice::Chosen;
 
 use super::{
-    destination::{Ended, Target, TargetEnd, Work},
+    destination::{Ended, TargetEnd, Work},
     fence, job,
     run_state::{RunMode, RunState},
-    yields::{MAY_BE_EMPTY, Nothing, Yields},
+    yields::Yields,
 };
 use crate::{
-    content::{ImageRef, Repository},
+    content::Repository,
     error::{Error, ErrorKind, Result, Retry},
     event::Event,
-    job::{Listing, Outcome, Skip},
+    job::{Listing, Outcome},
     report::{FailedItem, Failure, FilterStats, Report},
-    stage::{Lost, RunEnd},
+    stage::RunEnd,
 };
 
 /// Further rounds where the pipeline does not say.
@@ -378,93 +379,6 @@ impl Run {
         error.kind() == ErrorKind::NotFound && !error.is_retryable() && self.has_rounds_left()
     }
 
-    fn tell_end(&self, work: &Work, place: Option<&Target>, outcome: &Outcome, again: bool) {
-        let push = place.map_or_else(|| "".into(), |place| Arc::clone(&self.engine.pipeline.pushes[place.push].kind));
-        self.engine.events.tell(&Event::TargetFinished {
-            job: work.job.id,
-            source: work.job.source.clone(),
-            target: place.map(|place| place.at.clone()),
-            push,
-            outcome: outcome.clone(),
-            again: again && place.is_some(),
-        });
-    }
-
-    fn count(&mut self, work: &Work, target: Option<ImageRef>, outcome: &Outcome) {
-        match outcome {
-            Outcome::Failed(error) if error.is_cancelled() => self.report.unfinished += 1,
-            Outcome::Failed(error) => {
-                let what = FailedItem::Image { source: work.job.source.clone(), target };
-                self.note_failure(work.job.id, what, error);
-            }
-            Outcome::Skipped(skip) => {
-                self.report.skipped += 1;
-                if let Skip::Filtered { at, reason, .. } = skip {
-                    self.report.dropped(*at, reason);
-                    return self.note_filtered(work, *at, reason);
-                }
-            }
-            Outcome::Copied(moved) => self.report.copied(moved),
-        }
-        self.yields.something(&work.job.rule);
-    }
-
-    /// Notes that nothing came of an image because a filter dropped it.
-    fn note_filtered(&mut self, work: &Work, filter: usize, reason: &str) {
-        let filter = &self.engine.pipeline.filters[filter];
-        let job = &work.job;
-        if filter.stage.may_leave_nothing() {
-            return self.yields.something(&job.rule);
-        }
-        let why = format!("the filter `{}` drops `{}` ({}): {reason}", filter.kind, job.source, job.rule);
-        let repository = Some(job.source.repository.clone());
-        self.yields.nothing(&job.rule, Nothing { repository, why, must_yield: work.batch.must_yield });
-    }
-
-    /// Makes failures of rules of which nothing is left, or warnings where that may be.
-    fn tell_empty(&mut self) {
-        if self.is_stopping() {
-            return;
-        }
-        let empty: Vec<Nothing> = self.yields.empty().into_iter().cloned().collect();
-        let mut told: Vec<(Option<Repository>, String)> = empty
-            .iter()
-            .filter(|nothing| nothing.must_yield)
-            .map(|Nothing { repository, why, .. }| (repository.clone(), why.clone()))
-            .collect();
-        if self.yields.is_nothing() && told.is_empty() && self.failures.is_empty() {
-            let list = &self.engine.pipeline.list.kind;
-            told.push((
-                None,
-                match &empty[..] {
-                    [] => format!("the list `{list}` finds no image"),
-                    [only] => format!("nothing is left of the list `{list}`: {}", only.why),
-                    [first, rest @ ..] => {
-                        format!("nothing is left of the list `{list}`: {}; and {} more", first.why, rest.len())
-                    }
-                },
-            ));
-        }
-        for (repository, why) in told {
-            if self.engine.options().allow_empty {
-                self.engine.events.warn(why);
-                continue;
-            }
-            let error = Error::new(ErrorKind::NotFound, why).with_hint(MAY_BE_EMPTY);
-            self.engine.events.tell(&Event::ListingFailed { repository: repository.clone(), error: error.clone() });
-            self.note_failure(u64::MAX, FailedItem::Listing { repository }, &error);
-        }
-    }
-
-    fn note_failure(&mut self, job: u64, what: FailedItem, error: &Error) {
-        self.failures.push((job, Failure::new(what, error)));
-    }
-
-    /// Counts what a round had no time for any more.
-    fn give_up(&mut self, work: &Work) {
-        self.report.unfinished += work.places.len() as u64;
-    }
-
     async fn finish(&mut self) {
         for again in mem::take(&mut self.failed) {
             self.give_up(&again.work);
@@ -490,32 +404,6 @@ impl Run {
                 self.note_failure(u64::MAX, FailedItem::Finish { push: push.kind.to_string() }, &error);
             }
         }
-    }
-
-    /// An image that was counted as copied is not there after all.
-    fn take_back(&mut self, push: &Arc<str>, lost: Lost) {
-        let Lost { job, source, at, error } = lost;
-        self.report.copied = self.report.copied.saturating_sub(1);
-        self.engine.events.tell(&Event::TargetFinished {
-            job,
-            source: source.clone(),
-            target: Some(at.clone()),
-            push: Arc::clone(push),
-            outcome: Outcome::Failed(error.clone()),
-            again: false,
-        });
-        self.note_failure(job, FailedItem::Image { source, target: Some(at) }, &error);
-    }
-
-    fn into_report(mut self) -> Report {
-        self.failures.sort_by_key(|(job, _)| *job);
-        self.report.failed = self.failures.len() as u64;
-        self.report.failures = self.failures.into_iter().map(|(_, failure)| failure).collect();
-        self.report.interrupted = self.engine.cancel.is_stopping();
-        (self.report.slowest, self.report.restarts) = self.engine.events.slowest();
-        self.report.counters = self.engine.pipeline.counters.read();
-        self.report.warnings = self.engine.events.warnings();
-        self.report
     }
 }
 

@@ -23,7 +23,7 @@ use crate::{
     error::{Error, ErrorKind, Result, Retry},
     event::Event,
     job::Job,
-    limit::{Flow, Outcome, Permit, Pool},
+    limit::{Flow, Permit, Pool, RequestOutcome},
     spec::Verify,
     stage::{Fetch, StoreId, Upload, UploadStart},
 };
@@ -79,15 +79,17 @@ fn is_throttled(error: &Error) -> bool {
 /// Tells the limiter what became of one part of a transfer.
 fn report(permit: &mut Permit, source: &StoreId, store: &StoreId, went: &Went) {
     match went {
-        Went::Have | Went::Mounted => permit.report(store, Pool::Writes, Outcome::Done),
+        Went::Have | Went::Mounted => permit.report(store, Pool::Writes, RequestOutcome::Done),
         Went::Sent => {
-            permit.report(source, Pool::Reads, Outcome::Done);
-            permit.report(store, Pool::Writes, Outcome::Done);
+            permit.report(source, Pool::Reads, RequestOutcome::Done);
+            permit.report(store, Pool::Writes, RequestOutcome::Done);
         }
         Went::Failed(error) | Went::Unconfirmed(error) if is_throttled(error) => {
-            permit.report(store, Pool::Writes, Outcome::Throttled);
+            permit.report(store, Pool::Writes, RequestOutcome::Throttled);
         }
-        Went::SourceFailed(error) if is_throttled(error) => permit.report(source, Pool::Reads, Outcome::Throttled),
+        Went::SourceFailed(error) if is_throttled(error) => {
+            permit.report(source, Pool::Reads, RequestOutcome::Throttled)
+        }
         Went::Left | Went::Failed(_) | Went::Unconfirmed(_) | Went::SourceFailed(_) => {}
     }
 }

@@ -23,7 +23,7 @@ use tokio::{
 };
 
 pub use rate::Rate;
-use state::State;
+use state::LimiterState;
 
 use crate::{lock::lock, stage::StoreId};
 
@@ -40,9 +40,9 @@ pub enum Pool {
     Manifests,
 }
 
-/// Outcome of a request, as far as a limit learns from it.
+/// RequestOutcome of a request, as far as a limit learns from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum RequestOutcome {
     /// The store did what it was asked for.
     Done,
     /// The store asked for fewer requests.
@@ -63,7 +63,7 @@ impl Demand {
 
 /// Limits requests to any number of stores. Clones share their state.
 #[derive(Clone, Default)]
-pub struct Limiter(Arc<Mutex<State>>);
+pub struct Limiter(Arc<Mutex<LimiterState>>);
 
 impl Limiter {
     /// Returns a limiter that grants at most this many requests of one class at once at one store.
@@ -83,7 +83,7 @@ impl Limiter {
         let mut state = lock(&self.0);
         let gate = state.gate(store);
         demand.add(gate);
-        demand.add(State::pool(gate, pool));
+        demand.add(LimiterState::pool(gate, pool));
     }
 
     /// Adds one unit of a bound that holds for all stores together to a demand; `most` of them exist.
@@ -102,7 +102,7 @@ impl Limiter {
     pub fn set_rate(&self, store: &StoreId, pool: Option<Pool>, rate: Rate) {
         let mut state = lock(&self.0);
         let gate = state.gate(store);
-        state.resources[pool.map_or(gate, |pool| State::pool(gate, pool))].limit_rate(rate, Instant::now());
+        state.resources[pool.map_or(gate, |pool| LimiterState::pool(gate, pool))].limit_rate(rate, Instant::now());
     }
 
     /// Announces a flow, such as an image, that is going to make this demand several times. Flows share resources: while
@@ -143,7 +143,7 @@ impl Limiter {
     }
 
     /// Changes the state and hands out what became available. Nothing is woken or dropped under the lock.
-    fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    fn update<T>(&self, change: impl FnOnce(&mut LimiterState) -> T) -> T {
         let mut state = lock(&self.0);
         let result = change(&mut state);
         let granted = state.grant(Instant::now());
@@ -168,7 +168,7 @@ impl fmt::Debug for Limiter {
 }
 
 /// Hands out what a pause or a rate allows at `at`.
-fn wake(state: Weak<Mutex<State>>, at: Instant) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+fn wake(state: Weak<Mutex<LimiterState>>, at: Instant) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(async move {
         sleep_until(at).await;
         if let Some(state) = state.upgrade() {
@@ -216,13 +216,13 @@ pub struct Permit {
 
 impl Permit {
     /// Reports what became of the request to a store. A class that was throttled is returned at once.
-    pub fn report(&mut self, store: &StoreId, pool: Pool, outcome: Outcome) {
+    pub fn report(&mut self, store: &StoreId, pool: Pool, outcome: RequestOutcome) {
         let mut state = lock(&self.limiter.0);
         let gate = state.gate(store);
         drop(state);
-        let resource = State::pool(gate, pool);
+        let resource = LimiterState::pool(gate, pool);
         let Ok(at) = self.demand.0.binary_search(&resource) else { return };
-        if outcome == Outcome::Throttled {
+        if outcome == RequestOutcome::Throttled {
             let part = Demand(Arc::new(vec![Arc::make_mut(&mut self.demand.0).remove(at)]));
             self.limiter.update(|state| state.release(self.flow, &self.stores, &part));
         }

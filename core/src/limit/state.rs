@@ -12,7 +12,7 @@ use std::{
 use tokio::{runtime::Handle, sync::oneshot, time::Instant};
 
 use super::{
-    Demand, Outcome, Permit, Pool,
+    Demand, Permit, Pool, RequestOutcome,
     adaptive::Adaptive,
     resource::{Limit, Party, Resource},
 };
@@ -26,7 +26,7 @@ const RECHECK: Duration = Duration::from_millis(100);
 type Granted = (oneshot::Sender<Permit>, Option<u64>, Demand);
 
 #[derive(Default)]
-pub(super) struct State {
+pub(super) struct LimiterState {
     pub(super) resources: Vec<Resource>,
     /// The gate of the store of each resource.
     gates: Vec<Option<usize>>,
@@ -36,7 +36,7 @@ pub(super) struct State {
     bounds: HashMap<String, usize>,
     /// Requests of one class at once at one store.
     pub(super) requests: Option<NonZeroUsize>,
-    groups: BTreeMap<u64, Group>,
+    groups: BTreeMap<u64, WaitingGroup>,
     turns: HashMap<Demand, u64>,
     last: u64,
     armed: Option<Instant>,
@@ -45,13 +45,13 @@ pub(super) struct State {
     pub(super) runtime: Option<Handle>,
 }
 
-struct Group {
+struct WaitingGroup {
     demand: Demand,
     /// Flows in the order in which they are served.
     flows: VecDeque<(Option<u64>, VecDeque<oneshot::Sender<Permit>>)>,
 }
 
-impl State {
+impl LimiterState {
     /// Returns the gate of a store: the resource that is paused. Its pools follow it.
     pub(super) fn gate(&mut self, store: &StoreId) -> usize {
         if let Some(gate) = self.stores.get(store) {
@@ -116,7 +116,7 @@ impl State {
             None => {
                 let turn = self.next();
                 self.turns.insert(demand.clone(), turn);
-                self.groups.insert(turn, Group { demand: demand.clone(), flows: VecDeque::new() });
+                self.groups.insert(turn, WaitingGroup { demand: demand.clone(), flows: VecDeque::new() });
                 turn
             }
         };
@@ -156,7 +156,7 @@ impl State {
     }
 
     /// Grants one request of a group, if its whole demand is available. If not, the group claims what it could use.
-    fn serve(&mut self, group: &mut Group, claims: &mut [usize], now: Instant) -> Option<Granted> {
+    fn serve(&mut self, group: &mut WaitingGroup, claims: &mut [usize], now: Instant) -> Option<Granted> {
         if let Some(slowest) = self.slowest_lacking(&group.demand, claims, now) {
             self.claim(&group.demand, slowest, claims, now);
             return None;
@@ -235,16 +235,16 @@ impl State {
         }
     }
 
-    pub(super) fn learn(&mut self, gate: usize, resource: usize, outcome: Outcome) {
+    pub(super) fn learn(&mut self, gate: usize, resource: usize, outcome: RequestOutcome) {
         let now = Instant::now();
-        if outcome == Outcome::Done {
+        if outcome == RequestOutcome::Done {
             self.resources[gate].succeeded();
         }
         let resource = &mut self.resources[resource];
         let is_used = resource.in_use * 2 >= resource.most();
         match (&mut resource.limit, outcome) {
-            (Limit::Adaptive(limit), Outcome::Done) if is_used => limit.succeeded(now),
-            (Limit::Adaptive(limit), Outcome::Throttled) => limit.refused(resource.in_use, now),
+            (Limit::Adaptive(limit), RequestOutcome::Done) if is_used => limit.succeeded(now),
+            (Limit::Adaptive(limit), RequestOutcome::Throttled) => limit.refused(resource.in_use, now),
             _ => {}
         }
     }
@@ -273,7 +273,7 @@ fn parties<'a>(
     flow.map(Party::Flow).into_iter().chain(others.map(|gate| Party::Store(*gate)))
 }
 
-impl Group {
+impl WaitingGroup {
     /// Removes requests that are no longer waited for.
     fn prune(&mut self) {
         self.flows.retain_mut(|(_, waiting)| {

@@ -52,7 +52,7 @@ async fn pauses_double_while_a_store_refuses_without_saying_how_long() {
     assert_eq!((pause(), pause()), (2 * SECOND, 2 * SECOND), "refused together");
     let mut permit = limiter.acquire(&small).await;
     assert_eq!(pause(), 4 * SECOND);
-    permit.report(&store("h"), Pool::Small, Outcome::Done);
+    permit.report(&store("h"), Pool::Small, RequestOutcome::Done);
     advance(5 * SECOND).await;
     assert_eq!(pause(), 2 * SECOND, "it had done what it was asked");
     assert_eq!(limiter.pause(&store("g"), Some(10 * MINUTE), MINUTE), MINUTE, "longer than any wait that is believed");
@@ -99,11 +99,11 @@ async fn uploads_to_a_store_that_takes(at_once: usize, uploads: usize, each: Dur
                     busy.set(busy.get() + 1);
                     sleep(each).await;
                     busy.set(busy.get() - 1);
-                    return permit.report(&host, Pool::Writes, Outcome::Done);
+                    return permit.report(&host, Pool::Writes, RequestOutcome::Done);
                 }
                 refused.set(refused.get() + 1);
                 limiter.pause(&host, None, MINUTE);
-                permit.report(&host, Pool::Writes, Outcome::Throttled);
+                permit.report(&host, Pool::Writes, RequestOutcome::Throttled);
             }
         });
     }
@@ -139,7 +139,7 @@ async fn a_distant_store_gets_64_reads_at_once_within_three_round_trips() {
             }
             sleep(20 * MS).await;
             now.set(now.get() - 1);
-            permit.report(&host, Pool::Reads, Outcome::Done);
+            permit.report(&host, Pool::Reads, RequestOutcome::Done);
         });
     }
     tasks.await;
@@ -176,8 +176,8 @@ impl Scene {
                 spawn_local(async move {
                     let mut permit = flow.acquire(&demand).await;
                     sleep(layer).await;
-                    permit.report(&store(from), Pool::Reads, Outcome::Done);
-                    permit.report(&store(to), Pool::Writes, Outcome::Done);
+                    permit.report(&store(from), Pool::Reads, RequestOutcome::Done);
+                    permit.report(&store(to), Pool::Writes, RequestOutcome::Done);
                 })
             });
             for layer in layers.collect::<Vec<_>>() {
@@ -357,9 +357,9 @@ async fn a_thousand_random_demands_neither_starve_nor_ignore_a_pause() {
             if throttles {
                 limiter.pause(host, Some(hold), MINUTE);
                 paused.borrow_mut().insert(host.clone(), Instant::now());
-                permit.report(host, *pool, Outcome::Throttled);
+                permit.report(host, *pool, RequestOutcome::Throttled);
             } else {
-                permit.report(host, *pool, Outcome::Done);
+                permit.report(host, *pool, RequestOutcome::Done);
             }
             done.set(done.get() + 1);
         });

@@ -43,8 +43,8 @@ impl From<KeptAnnotations> for BTreeMap<String, String> {
 
 impl<'de> Deserialize<'de> for KeptAnnotations {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Kept;
-        impl<'de> Visitor<'de> for Kept {
+        struct AnnotationsVisitor;
+        impl<'de> Visitor<'de> for AnnotationsVisitor {
             type Value = KeptAnnotations;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -62,7 +62,7 @@ impl<'de> Deserialize<'de> for KeptAnnotations {
                 Ok(KeptAnnotations(kept))
             }
         }
-        deserializer.deserialize_map(Kept)
+        deserializer.deserialize_map(AnnotationsVisitor)
     }
 }
 
@@ -77,8 +77,8 @@ impl From<FirstUrl> for Vec<String> {
 
 impl<'de> Deserialize<'de> for FirstUrl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct First;
-        impl<'de> Visitor<'de> for First {
+        struct UrlsVisitor;
+        impl<'de> Visitor<'de> for UrlsVisitor {
             type Value = FirstUrl;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -91,6 +91,6 @@ impl<'de> Deserialize<'de> for FirstUrl {
                 Ok(FirstUrl(first.into_iter().collect()))
             }
         }
-        deserializer.deserialize_seq(First)
+        deserializer.deserialize_seq(UrlsVisitor)
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use http::Method;
 use sealift_core::{
-    limit::{Demand, Limiter, Outcome, Permit, Pool, Rate},
+    limit::{Demand, Limiter, Permit, Pool, Rate, RequestOutcome},
     stage::StoreId,
 };
 
@@ -113,7 +113,7 @@ impl HostLimit {
     }
 
     /// Reports what became of a request with small bodies.
-    pub(crate) fn report(&self, permit: &mut Option<Permit>, outcome: Outcome) {
+    pub(crate) fn report(&self, permit: &mut Option<Permit>, outcome: RequestOutcome) {
         if let Some(permit) = permit {
             permit.report(&self.store, Pool::Small, outcome);
         }

@@ -6,7 +6,7 @@
 use http::StatusCode;
 use sealift_core::{
     error::{Error, ErrorKind, Result, Retry},
-    limit::Outcome,
+    limit::RequestOutcome,
 };
 use tokio::time::Instant;
 
@@ -122,7 +122,7 @@ impl Registry {
         let later = is_transient(response.status()) && !is_settled(request, &response);
         if !later || !(request.retry_busy || response.status() == StatusCode::TOO_MANY_REQUESTS) {
             self.went_well();
-            self.limit.report(&mut permit, Outcome::Done);
+            self.limit.report(&mut permit, RequestOutcome::Done);
             if response.status().is_success() || response.status() == StatusCode::NOT_FOUND {
                 self.retry.is_well();
             }
@@ -130,7 +130,7 @@ impl Registry {
         }
         let refused = self.refused(request.operation, response).await;
         if matches!(refused.retry(), Retry::After(_)) {
-            self.limit.report(&mut permit, Outcome::Throttled);
+            self.limit.report(&mut permit, RequestOutcome::Throttled);
         }
         Err(refused)
     }

@@ -1,0 +1,132 @@
+//! Counts the outcomes of jobs, tells them to observers and puts them into the report.
+
+use std::sync::Arc;
+
+use super::Run;
+use crate::{
+    content::{ImageRef, Repository},
+    engine::{
+        destination::{Target, Work},
+        yields::{MAY_BE_EMPTY, Nothing},
+    },
+    error::{Error, ErrorKind},
+    event::Event,
+    job::{Outcome, Skip},
+    report::{FailedItem, Failure, Report},
+    stage::Lost,
+};
+
+impl Run {
+    pub(super) fn tell_end(&self, work: &Work, place: Option<&Target>, outcome: &Outcome, again: bool) {
+        let push = place.map_or_else(|| "".into(), |place| Arc::clone(&self.engine.pipeline.pushes[place.push].kind));
+        self.engine.events.tell(&Event::TargetFinished {
+            job: work.job.id,
+            source: work.job.source.clone(),
+            target: place.map(|place| place.at.clone()),
+            push,
+            outcome: outcome.clone(),
+            again: again && place.is_some(),
+        });
+    }
+
+    pub(super) fn count(&mut self, work: &Work, target: Option<ImageRef>, outcome: &Outcome) {
+        match outcome {
+            Outcome::Failed(error) if error.is_cancelled() => self.report.unfinished += 1,
+            Outcome::Failed(error) => {
+                let what = FailedItem::Image { source: work.job.source.clone(), target };
+                self.note_failure(work.job.id, what, error);
+            }
+            Outcome::Skipped(skip) => {
+                self.report.skipped += 1;
+                if let Skip::Filtered { at, reason, .. } = skip {
+                    self.report.dropped(*at, reason);
+                    return self.note_filtered(work, *at, reason);
+                }
+            }
+            Outcome::Copied(moved) => self.report.copied(moved),
+        }
+        self.yields.something(&work.job.rule);
+    }
+
+    /// Notes that nothing came of an image because a filter dropped it.
+    pub(super) fn note_filtered(&mut self, work: &Work, filter: usize, reason: &str) {
+        let filter = &self.engine.pipeline.filters[filter];
+        let job = &work.job;
+        if filter.stage.may_leave_nothing() {
+            return self.yields.something(&job.rule);
+        }
+        let why = format!("the filter `{}` drops `{}` ({}): {reason}", filter.kind, job.source, job.rule);
+        let repository = Some(job.source.repository.clone());
+        self.yields.nothing(&job.rule, Nothing { repository, why, must_yield: work.batch.must_yield });
+    }
+
+    /// Makes failures of rules of which nothing is left, or warnings where that may be.
+    pub(super) fn tell_empty(&mut self) {
+        if self.is_stopping() {
+            return;
+        }
+        let empty: Vec<Nothing> = self.yields.empty().into_iter().cloned().collect();
+        let mut told: Vec<(Option<Repository>, String)> = empty
+            .iter()
+            .filter(|nothing| nothing.must_yield)
+            .map(|Nothing { repository, why, .. }| (repository.clone(), why.clone()))
+            .collect();
+        if self.yields.is_nothing() && told.is_empty() && self.failures.is_empty() {
+            let list = &self.engine.pipeline.list.kind;
+            told.push((
+                None,
+                match &empty[..] {
+                    [] => format!("the list `{list}` finds no image"),
+                    [only] => format!("nothing is left of the list `{list}`: {}", only.why),
+                    [first, rest @ ..] => {
+                        format!("nothing is left of the list `{list}`: {}; and {} more", first.why, rest.len())
+                    }
+                },
+            ));
+        }
+        for (repository, why) in told {
+            if self.engine.options().allow_empty {
+                self.engine.events.warn(why);
+                continue;
+            }
+            let error = Error::new(ErrorKind::NotFound, why).with_hint(MAY_BE_EMPTY);
+            self.engine.events.tell(&Event::ListingFailed { repository: repository.clone(), error: error.clone() });
+            self.note_failure(u64::MAX, FailedItem::Listing { repository }, &error);
+        }
+    }
+
+    pub(super) fn note_failure(&mut self, job: u64, what: FailedItem, error: &Error) {
+        self.failures.push((job, Failure::new(what, error)));
+    }
+
+    /// Counts what a round had no time for any more.
+    pub(super) fn give_up(&mut self, work: &Work) {
+        self.report.unfinished += work.places.len() as u64;
+    }
+
+    /// An image that was counted as copied is not there after all.
+    pub(super) fn take_back(&mut self, push: &Arc<str>, lost: Lost) {
+        let Lost { job, source, at, error } = lost;
+        self.report.copied = self.report.copied.saturating_sub(1);
+        self.engine.events.tell(&Event::TargetFinished {
+            job,
+            source: source.clone(),
+            target: Some(at.clone()),
+            push: Arc::clone(push),
+            outcome: Outcome::Failed(error.clone()),
+            again: false,
+        });
+        self.note_failure(job, FailedItem::Image { source, target: Some(at) }, &error);
+    }
+
+    pub(super) fn into_report(mut self) -> Report {
+        self.failures.sort_by_key(|(job, _)| *job);
+        self.report.failed = self.failures.len() as u64;
+        self.report.failures = self.failures.into_iter().map(|(_, failure)| failure).collect();
+        self.report.interrupted = self.engine.cancel.is_stopping();
+        (self.report.slowest, self.report.restarts) = self.engine.events.slowest();
+        self.report.counters = self.engine.pipeline.counters.read();
+        self.report.warnings = self.engine.events.warnings();
+        self.report
+    }
+}
