@@ -80,14 +80,15 @@ fn logins(text: &str) -> Vec<Range<usize>> {
         // A value stands in backticks and may have anything in it; elsewhere it is a word.
         let opened = before.rfind('`').filter(|_| before.matches('`').count() % 2 == 1);
         let word = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>' | '(' | ')' | '=' | ',');
-        let start = opened.or_else(|| before.rfind(word)).map_or(0, |end| end + 1);
+        let opened = opened.map(|at| at + 1);
+        let start = opened.or_else(|| before.rmatch_indices(word).next().map(|(at, gap)| at + gap.len())).unwrap_or(0);
         let candidate = &before[start..];
         let (start, login) = match candidate.find("://") {
             Some(scheme) => (start + scheme + 3, &candidate[scheme + 3..]),
             None => (start, candidate),
         };
         let is_token = login.len() < candidate.len() && !login.contains('/');
-        let names = login.split_once(':').is_some_and(|(name, _)| !name.is_empty());
+        let names = login.split_once(':').is_some_and(|(name, secret)| !name.is_empty() || !secret.is_empty());
         if (names || is_token) && !login.is_empty() && !login.chars().all(|c| c == '*') && login != MASK {
             let start = line + start;
             // An `@` in the password: the login reaches to the last one.

@@ -9,7 +9,7 @@ use sealift_core::{
     content::FullReference,
     diagnostic::{Diagnostic, Location},
 };
-use sealift_oci_layout::{Baseline, Differences, Expectation, Layout, Progress, Receipt, verify};
+use sealift_oci_layout::{Baseline, DamageKind, Differences, Expectation, Layout, Progress, Receipt, verify};
 
 use crate::{context::Context, display::verification, interrupt, options::EmptinessOptions, usage_error::UsageError};
 
@@ -53,7 +53,10 @@ pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageE
         }
     };
     watch.stop();
-    let found = found?;
+    let mut found = found?;
+    if args.emptiness.allow_empty {
+        found.damages.retain(|damage| damage.kind != DamageKind::Empty);
+    }
     let differences = match expectation {
         Some(expectation) => Some(compare(&expectation, &args.path).await),
         None => None,

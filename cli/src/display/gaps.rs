@@ -22,6 +22,9 @@ pub(crate) fn text(gaps: &Gaps, all: bool) -> String {
     names(&mut text, "asked for and not there", &gaps.missing, all);
     names(&mut text, "of an earlier run, because a later one could not bring them", &gaps.outdated, all);
     names(&mut text, "asked for, but it is not known which images that would be", &gaps.unlisted, all);
+    if gaps.damaged {
+        text.push_str("the record of what was asked for (`.sealift/staged`) is damaged: more may be missing\n");
+    }
     if gaps.unfinished {
         text.push_str("a run that staged into it did not come to its end\n");
     }
@@ -59,6 +62,9 @@ pub(crate) fn summary(gaps: &Gaps, images: usize) -> String {
     }
     if !gaps.unlisted.is_empty() {
         parts.push(format!("{} not listed", number(gaps.unlisted.len() as u64, "repository")));
+    }
+    if gaps.damaged {
+        parts.push("its record is damaged".to_owned());
     }
     if gaps.unfinished {
         parts.push("not staged to the end".to_owned());

@@ -90,18 +90,19 @@ pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     text::lines(text)
 }
 
-/// JSON with unsafe characters escaped in its strings, which serde leaves as they are but for the first thirty-two.
+/// JSON with unsafe characters escaped in its strings, which serde leaves as they are but for the first thirty-two, and
+/// without logins in addresses.
 pub(crate) fn clean_json(json: String) -> String {
     let is_bad = |letter: char| is_control(letter);
     if !json.contains(is_bad) {
-        return json;
+        return clean(&json).into_owned();
     }
     // All of them are in the first plane, so that one escape is enough.
     let escaped = |letter: char| match is_bad(letter) {
         true => format!("\\u{:04x}", u32::from(letter)),
         false => letter.to_string(),
     };
-    json.chars().map(escaped).collect()
+    clean(&json.chars().map(escaped).collect::<String>()).into_owned()
 }
 
 /// As [`clean`], but colours of this program pass. Nothing else that starts with an escape does.

@@ -102,6 +102,10 @@ impl Repository {
         if registry.ends_with(':') && path.starts_with('/') {
             refuse_url(&format!("{registry}/{path}"))?;
         }
+        // The same of a password with a slash, which a message about the host would show.
+        if path.contains('@') {
+            refuse_login(&format!("{registry}/{path}"))?;
+        }
         check_host(registry)?;
         check_path(path)?;
         Ok(Self { registry: registry.into(), path: path.into() })

@@ -78,6 +78,13 @@ impl Events {
         }
     }
 
+    /// Waits until the observers that must see everything have taken every event so far.
+    pub(super) async fn idle(&self) {
+        for queue in &self.queues {
+            queue.idle().await;
+        }
+    }
+
     /// Tells the end of the run, and ends the observers. Warnings about lossy ones are in the report that the others
     /// get.
     pub(super) async fn finish(&self, mut report: Report) -> Report {

@@ -190,10 +190,23 @@ impl EventQueueState {
 
     /// Waits while a lossless observer has too much to do.
     pub(super) async fn ready(&self) {
-        let Delivery::Lossless { queue } = self.delivery else { return };
+        if let Delivery::Lossless { queue } = self.delivery {
+            self.down_to(queue).await;
+        }
+    }
+
+    /// Waits until a lossless observer has taken every event so far.
+    pub(super) async fn idle(&self) {
+        if let Delivery::Lossless { .. } = self.delivery {
+            self.down_to(0).await;
+        }
+    }
+
+    /// Waits until at most this many events wait, or the observer has ended.
+    async fn down_to(&self, most: usize) {
         loop {
             let progress = self.progress.notified();
-            if self.waiting.load(Ordering::Relaxed) <= queue || self.is_over.load(Ordering::Relaxed) {
+            if self.waiting.load(Ordering::Relaxed) <= most || self.is_over.load(Ordering::Relaxed) {
                 return;
             }
             progress.await;

@@ -388,6 +388,8 @@ impl Run {
         if self.engine.mode == RunMode::Plan {
             return;
         }
+        // The end of a job is told before its destinations are closed.
+        self.engine.events.idle().await;
         self.engine.once.write_down(&self.engine.pipeline.cache);
         let pushes = self.engine.pipeline.pushes.clone();
         for push in &pushes {

@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 
 #[test]
 fn logins_of_addresses_are_not_shown() {
@@ -39,4 +40,21 @@ fn nothing_moves_the_cursor_or_forges_a_line() {
     assert_eq!(lines(evil), "a\u{fffd}[2J\u{fffd}31m\u{fffd}\u{fffd}\u{fffd}b\u{fffd}c\u{fffd}\n\td");
     assert!(!message(evil).contains(is_unsafe));
     assert_eq!(quoted(evil).chars().count(), evil.chars().count());
+}
+
+// A gap of more than one byte before the login was cut in two: messages are cleaned in every verb.
+proptest! {
+    #[test]
+    fn any_text_can_be_shown(text in r"[\PC\s@:/`\u{2000}\u{3000}]{0,40}") {
+        let shown = lines(&text).into_owned();
+        prop_assert_eq!(lines(&shown), shown.as_str());
+        prop_assert_eq!(quoted(&text).chars().count(), text.chars().count());
+        message(&text);
+    }
+}
+
+#[test]
+fn a_login_after_a_wide_gap_is_not_shown() {
+    assert_eq!(lines("is\u{2000}bob:CANARY@h.io"), "is\u{2000}[secret]@h.io");
+    assert_eq!(lines("is\u{3000}@0"), "is\u{3000}@0");
 }

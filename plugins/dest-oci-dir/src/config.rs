@@ -43,8 +43,8 @@ pub struct Config {
     pub base: Option<String>,
 
     /// Removes everything else from the directory at the end of a run, so that it has what the list names and nothing
-    /// more. Nothing is removed if the run was stopped or a part of the list could not be read. Default: false, images
-    /// that are there already stay.
+    /// more. Nothing is removed if the run was stopped or anything that was asked for did not arrive. Default: false,
+    /// images that are there already stay.
     #[serde(default)]
     pub exact: bool,
 

@@ -71,12 +71,13 @@ impl OciDirPush {
         Ok(reader.clone())
     }
 
-    /// Records what came of the run, and removes what it did not ask for if that is wanted and known.
+    /// Records what came of the run, and removes what it did not ask for if that is wanted and everything else arrived.
     async fn end(&self, writer: &Writer, request: StagingRequest, not_arrived: StagingEnd) -> Result<()> {
-        let is_known = !not_arrived.unfinished && not_arrived.unlisted.is_empty();
+        // A wrong password or tag must not cost what is there: in place of everything else there would be nothing.
+        let is_all_there = !not_arrived.unfinished && not_arrived.unlisted.is_empty() && not_arrived.failed.is_empty();
         let kept = request.images.iter().cloned().chain(self.names.written()).collect();
         writer.end_staging(request, not_arrived).await?;
-        if self.exact && is_known {
+        if self.exact && is_all_there {
             writer.sweep(&Sweep::of_all_but(writer, &kept).await?).await?;
         }
         Ok(())

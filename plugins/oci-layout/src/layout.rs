@@ -22,7 +22,7 @@ use crate::{
     fault::fault,
     index::{self, BrokenEntry, Index, IndexChange},
     marker::{MARKER, check_readable, is_incomplete, lacks_marker},
-    name::{REF_NAME, entry_name},
+    name::{REF_NAME, SOURCE, entry_name},
     staged::{Gaps, StagingEnd, StagingRecord, StagingRequest},
     suspects::SuspectBlobs,
     verified::{VerifiedBlobs, has_digest},
@@ -303,6 +303,17 @@ impl Layout {
     pub async fn gaps(&self) -> Result<Gaps> {
         let this = self.clone();
         blocking(move || Ok(StagingRecord::read(&this.0.root)?.gaps(&this.0.state().index))).await
+    }
+
+    /// Returns true if images were staged into the layout and there is no record of what was asked for, as after a copy
+    /// without hidden files. An image that did not arrive is not missed then.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] if it cannot be read.
+    pub async fn is_unrecorded(&self) -> Result<bool> {
+        let this = self.clone();
+        let is_staged = |this: &Self| this.entries().iter().any(|entry| entry.annotations.contains_key(SOURCE));
+        blocking(move || Ok(StagingRecord::find(&this.0.root)?.is_none() && is_staged(&this))).await
     }
 
     /// Returns true if the record of what was staged says the same with the end of a further run that wrote nothing.

@@ -4,11 +4,13 @@
 //! did not arrive. Other tools do not read it, and earlier versions of this program read the first kind of line only.
 //!
 //! ```text
+//! lines 5                                   the number of lines that follow
 //! sha256:… docker.io/library/nginx:1.27     an image that was staged
 //! missing quay.io/coreos/etcd:v3.5.0        an image that was asked for and has no entry
 //! outdated sha256:… docker.io/library/a:1   an image that could not be brought again: this is of an earlier run
 //! unlisted quay.io/coreos/etcd              a repository of which it is not known what should be here
 //! unfinished                                a run began to write and did not come to its end
+//! damaged                                   a part of an earlier record could not be read
 //! ```
 //!
 //! A name that stands in `index.json` with another digest is fine: another program may have replaced the entry.
@@ -43,6 +45,8 @@ pub(crate) struct StagingRecord {
     unlisted: BTreeSet<String>,
     /// True while a run writes, and after it if it did not come to its end.
     unfinished: bool,
+    /// True if a part of the record could not be read, so that more may be missing than is known.
+    damaged: bool,
 }
 
 /// The request of a run that writes into a layout, by the names of entries.
@@ -80,6 +84,8 @@ pub struct Gaps {
     pub unlisted: Vec<String>,
     /// True if a run that wrote into the layout was cut off, or goes on.
     pub unfinished: bool,
+    /// True if the record of what was asked for is damaged, so that more may be missing than is known.
+    pub damaged: bool,
 }
 
 impl Gaps {
@@ -92,11 +98,26 @@ impl Gaps {
 impl StagingRecord {
     /// Reads the record; an empty one for a layout of others.
     pub(crate) fn read(root: &Dir) -> Result<Self> {
+        Ok(Self::find(root)?.unwrap_or_default())
+    }
+
+    /// Reads the record, if there is one.
+    pub(crate) fn find(root: &Dir) -> Result<Option<Self>> {
         let read = root.sub(OURS)?.map(|ours| ours.read(FILE, MAX_BYTES)).transpose()?.flatten();
-        let text = read.map(|(bytes, _)| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
-        let mut record = Self::default();
-        text.lines().for_each(|line| record.take(line).unwrap_or_default());
-        Ok(record)
+        Ok(read.map(|(bytes, _)| Self::parse(&String::from_utf8_lossy(&bytes))))
+    }
+
+    fn parse(text: &str) -> Self {
+        let mut record = Self { damaged: text.is_empty(), ..Self::default() };
+        // Earlier versions wrote no number.
+        let stated: Option<usize> =
+            text.lines().next().and_then(|line| line.strip_prefix("lines ")).and_then(|number| number.parse().ok());
+        let lines = text.lines().skip(usize::from(stated.is_some()));
+        record.damaged |= stated.is_some_and(|stated| stated != lines.clone().count() || !text.ends_with('\n'));
+        for line in lines.filter(|line| !line.is_empty()) {
+            record.damaged |= record.take(line).is_none();
+        }
+        record
     }
 
     fn take(&mut self, line: &str) -> Option<()> {
@@ -108,7 +129,9 @@ impl StagingRecord {
                 self.outdated.insert(name.to_owned(), digest.parse().ok()?);
             }
             Some((digest, name)) => drop(self.arrived.insert(name.to_owned(), digest.parse().ok()?)),
-            None => self.unfinished |= line == "unfinished",
+            None if line == "unfinished" => self.unfinished = true,
+            None if line == "damaged" => self.damaged = true,
+            None => return None,
         }
         Some(())
     }
@@ -121,6 +144,12 @@ impl StagingRecord {
             || self.unlisted.contains(name)
     }
 
+    /// Returns the images that were staged and have no entry any more.
+    pub(crate) fn lost(&self, index: &Index) -> Vec<(String, Digest)> {
+        let is_lost = |(name, _): &(&String, &Digest)| index.find(name).is_none();
+        self.arrived.iter().filter(is_lost).map(|(name, digest)| (name.clone(), digest.clone())).collect()
+    }
+
     /// Returns the gaps that an index leaves.
     pub(crate) fn gaps(&self, index: &Index) -> Gaps {
         let is_old =
@@ -130,6 +159,7 @@ impl StagingRecord {
             outdated: self.outdated.iter().filter(is_old).map(|(name, _)| name.clone()).collect(),
             unlisted: self.unlisted.iter().cloned().collect(),
             unfinished: self.unfinished,
+            damaged: self.damaged,
         }
     }
 
@@ -155,6 +185,7 @@ impl StagingRecord {
         self.arrived.retain(|name, _| !own.has_removed(name));
         self.unfinished = end.unfinished;
         if !end.unfinished {
+            self.damaged &= !end.failed.is_empty();
             self.missing.retain(|name| !request.images.contains(name));
             self.outdated.retain(|name, _| !request.images.contains(name));
             self.unlisted.retain(|name| !request.repositories.contains(name));
@@ -203,9 +234,11 @@ impl StagingRecord {
         let outdated = self.outdated.iter().map(|entry| format!("outdated {}", with_digest(entry)));
         let unlisted = self.unlisted.iter().map(|name| format!("unlisted {name}"));
         let unfinished = self.unfinished.then(|| "unfinished".to_owned());
-        let lines = arrived.chain(missing).chain(outdated).chain(unlisted).chain(unfinished);
+        let damaged = self.damaged.then(|| "damaged".to_owned());
+        let lines = arrived.chain(missing).chain(outdated).chain(unlisted).chain(unfinished).chain(damaged);
         // A name of another program may have a line break in it.
-        lines.filter(|line| !line.contains('\n')).map(|line| line + "\n").collect()
+        let lines: Vec<String> = lines.filter(|line| !line.contains('\n')).map(|line| line + "\n").collect();
+        format!("lines {}\n{}", lines.len(), lines.concat())
     }
 }
 

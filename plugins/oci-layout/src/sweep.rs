@@ -54,6 +54,12 @@ impl Sweep {
     pub async fn of_orphans(layout: &Layout) -> Result<Self> {
         let layout = layout.clone();
         blocking(move || {
+            if let Some((name, _)) = StagingRecord::read(&layout.0.root)?.lost(&layout.0.state().index).first() {
+                let message = format!(
+                    "it is not known which blobs are needed: `{name}` was staged here and has no entry any more"
+                );
+                return Err(Error::new(ErrorKind::Corrupt, message).with_hint(LOST));
+            }
             let mut sweep = Self::default();
             sweep.take_unneeded(&layout, &layout.entries(), None)?;
             Ok(sweep)
@@ -225,6 +231,9 @@ impl Writer {
 
 /// The hint for a layout in which something listed cannot be read.
 const MEND: &str = "`sealift verify` tells what is damaged: stage that again, or remove it with `sealift rm`";
+
+/// The hint for a layout of which the index lost entries.
+const LOST: &str = "stage it again or bring `index.json` again; `sealift rm` gives it up";
 
 fn gone_images<'a>(catalog: &'a ImageCatalog, gone: &HashSet<usize>) -> impl Iterator<Item = &'a CatalogImage> {
     catalog.images().iter().enumerate().filter(|(at, _)| gone.contains(at)).map(|(_, image)| image)

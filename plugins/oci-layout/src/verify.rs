@@ -79,7 +79,7 @@ pub struct Verification {
     pub gaps: Gaps,
     /// Blobs that were left out on purpose, because an inventory says that the other side has them.
     pub left_out: OmittedBlobs,
-    /// Entries of `index.json` that are no images, in a sentence each.
+    /// Entries of `index.json` that are no images, and a record that is not there, in a sentence each.
     pub notes: Vec<String>,
     /// Blobs that no image needs.
     pub orphans: ExtraFiles,
@@ -184,7 +184,9 @@ pub async fn verify(path: impl Into<PathBuf>, progress: Arc<Progress>) -> Result
                 Default::default()
             });
             found.gaps = gaps;
-            known = Some(ListedContent { catalog, graph, bases, lost });
+            // One that cannot be looked for is told of above.
+            let unrecorded = layout.is_unrecorded().await.unwrap_or_default();
+            known = Some(ListedContent { catalog, graph, bases, lost, unrecorded });
         }
         Err(error) => found.damages.push(Damage::of(DamageKind::Index, "index.json", error.message())),
     }
@@ -204,9 +206,11 @@ async fn record(layout: &Layout) -> Result<(Vec<(String, Digest)>, Gaps)> {
     blocking(move || {
         let broken: Vec<String> = layout.broken_entries().into_iter().filter_map(|entry| entry.name).collect();
         let record = StagingRecord::read(&layout.0.root)?;
-        let mut gaps = record.gaps(&layout.0.state().index);
-        let mut lost: Vec<_> = record.arrived.into_iter().collect();
-        lost.retain(|(name, _)| layout.find(name).is_none() && !broken.contains(name));
+        let (mut gaps, mut lost) = {
+            let index = &layout.0.state().index;
+            (record.gaps(index), record.lost(index))
+        };
+        lost.retain(|(name, _)| !broken.contains(name));
         // One that got lost and could not be staged again is told of once.
         gaps.missing.retain(|name| !broken.contains(name) && lost.iter().all(|(lost, _)| lost != name));
         Ok((lost, gaps))

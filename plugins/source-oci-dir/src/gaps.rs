@@ -19,6 +19,10 @@ pub(crate) async fn tell(bundle: &Bundle, gaps: &Gaps, wanted: &ImageSelection, 
             .with_retry(Retry::Never)
             .with_hint("stage again into it, which brings what is missing; what is there is loaded")
     };
+    if bundle.layout.is_unrecorded().await? {
+        let what = "an image that did not arrive when it was staged is not missed";
+        out.warn(format!("there is no record in `{path}` of what was asked for: {what}")).await?;
+    }
     let there = bundle.catalog.images().len();
     let all = there + gaps.missing.len();
     for name in &gaps.missing {
@@ -27,6 +31,10 @@ pub(crate) async fn tell(bundle: &Bundle, gaps: &Gaps, wanted: &ImageSelection, 
                 format!("missing: `{path}` has {there} of {all} images that were asked for when it was staged");
             out.unusable(reference(name), incomplete(message)).await?;
         }
+    }
+    if include.is_empty() && gaps.damaged {
+        let message = format!("`{path}` may be incomplete: its record of what was asked for is damaged");
+        out.unusable(None, incomplete(message)).await?;
     }
     if include.is_empty() && gaps.unfinished {
         let message = format!("`{path}` may be incomplete: a run that staged into it did not come to its end");

@@ -134,6 +134,7 @@ fn a_directory_that_is_not_complete_is_told_with_names_and_numbers() {
         outdated: vec!["quay.io/b:latest".into()],
         unlisted: vec!["quay.io/c".into()],
         unfinished: true,
+        damaged: true,
     };
     let found = Verification { gaps, ..found() };
     insta::assert_snapshot!(text(&found, false, false));

@@ -85,7 +85,23 @@ fn an_earlier_version_of_the_file_is_read() {
     assert_eq!(record.arrived, BTreeMap::from([("q.io/app:v1".to_owned(), digest)]));
     assert_eq!(record.missing, names(&["q.io/app:v2"]));
     assert!(!record.unfinished);
+    assert!(record.damaged, "a part of it is no record");
     // A line for each, and the same again.
     StagingRecord::change(&root, false, |record| record.unfinished = true).unwrap();
     assert!(StagingRecord::read(&root).unwrap().unfinished);
+}
+
+// Cut to half, emptied or overwritten it passed for a record of nothing, and the layout for complete.
+#[test]
+fn a_record_that_is_damaged_is_known_to_be() {
+    let record = StagingRecord { missing: names(&["q.io/app:v1", "q.io/app:v2"]), ..StagingRecord::default() };
+    let text = record.render();
+    assert_eq!(StagingRecord::parse(&text), record);
+    for end in 0..text.len() {
+        assert!(StagingRecord::parse(&text[..end]).damaged, "{:?}", &text[..end]);
+    }
+    assert!(StagingRecord::parse("garbage\n").damaged);
+    // It stays known until all that is asked for again has arrived.
+    let damaged = StagingRecord::parse(&text[..20]);
+    assert!(StagingRecord::parse(&damaged.render()).damaged);
 }

@@ -25,7 +25,13 @@ pub(super) struct ListedContent {
     pub(super) bases: Arc<Baselines>,
     /// Images that were staged and have no entry any more.
     pub(super) lost: Vec<(String, Digest)>,
+    /// True if images were staged and there is no record of them.
+    pub(super) unrecorded: bool,
 }
+
+/// The note about a layout without a record.
+const UNRECORDED: &str = "there is no record of what was asked for (`.sealift/staged`), so an image that did not arrive is not \
+    missed: `--expect` compares with a list";
 
 impl Verification {
     pub(super) fn judge(&mut self, files: LayoutFiles, wrong: &Wrong, known: Option<ListedContent>) {
@@ -52,6 +58,7 @@ impl Verification {
     fn judge_images(&mut self, files: &LayoutFiles, wrong: &Wrong, known: &ListedContent) {
         self.images = known.catalog.images().len();
         self.notes = known.catalog.warnings().to_vec();
+        self.notes.extend(known.unrecorded.then(|| UNRECORDED.to_owned()));
         for entry in known.catalog.broken() {
             let mut damage = Damage::of(DamageKind::Entry, "index.json", entry.to_string());
             damage.images.extend(entry.name.as_deref().map(Arc::from));
@@ -65,7 +72,8 @@ impl Verification {
             self.damages.push(Damage { images, ..Damage::of(DamageKind::Entry, "index.json", what) });
             self.broken.push(name);
         }
-        if known.graph.roots().is_empty() && known.catalog.broken().is_empty() {
+        // What was asked for and did not arrive is a gap, and told as one.
+        if known.graph.roots().is_empty() && known.catalog.broken().is_empty() && self.gaps.is_empty() {
             let files = self.files;
             let what = match files {
                 0 => "it lists no image, and there are no blobs either".to_owned(),
