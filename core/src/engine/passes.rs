@@ -6,6 +6,7 @@ mod record;
 
 use std::{
     collections::{HashMap, HashSet},
+    hash::{BuildHasher, RandomState},
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
@@ -85,8 +86,24 @@ enum Unlisted {
 struct Hopes {
     images: Vec<(Work, Vec<TargetEnd>)>,
     listings: Vec<(Repository, Error)>,
-    /// Repositories that this run writes for images of other names.
-    targets: HashSet<Repository>,
+    targets: WrittenRepositories,
+}
+
+/// Repositories that this run writes for images of other names, as hashes: a wrong one costs one request more.
+#[derive(Default)]
+struct WrittenRepositories {
+    hasher: RandomState,
+    names: HashSet<u64>,
+}
+
+impl WrittenRepositories {
+    fn insert(&mut self, repository: &Repository) {
+        self.names.insert(self.hasher.hash_one(repository));
+    }
+
+    fn contains(&self, repository: &Repository) -> bool {
+        self.names.contains(&self.hasher.hash_one(repository))
+    }
 }
 
 /// A job and how it ended; none if it was not started any more.

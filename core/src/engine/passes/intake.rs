@@ -236,9 +236,7 @@ impl Run {
             ended.ends.push(placement::nowhere(&job));
         }
         for Target { at, .. } in places.iter().filter(|place| place.at.repository != job.source.repository) {
-            if !self.hopes.targets.contains(&at.repository) {
-                self.hopes.targets.insert(at.repository.clone());
-            }
+            self.hopes.targets.insert(&at.repository);
         }
         let waits = !contested.is_empty() && self.engine.mode == RunMode::Copy;
         for (place, other) in contested {
