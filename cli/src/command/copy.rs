@@ -17,11 +17,13 @@ use crate::{
 /// Copy one image to one or several destinations
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The image to copy, such as `quay.io/coreos/etcd:v3.5.0`, without tag or digest `latest`; or `oci-dir:DIR[:IMAGE]`
+    /// The image to copy, such as `quay.io/coreos/etcd:v3.5.0`, without tag or digest `latest`; or one on the disk:
+    /// `oci-dir:DIR[:IMAGE]`, `oci-archive:FILE[:IMAGE]`, `docker-archive:FILE[:IMAGE]`
     #[arg(value_name = "SRC")]
     source: String,
 
-    /// The destination; without tag it keeps that of the source; or `oci-dir:DIR[:NAME]`
+    /// The destination; without tag it keeps that of the source; or `oci-dir:DIR[:NAME]`, `oci-archive:FILE[:NAME]`,
+    /// `docker-archive:FILE[:NAME]` (for `docker load`)
     #[arg(value_name = "DST", required = true)]
     destinations: Vec<String>,
 
@@ -135,6 +137,9 @@ impl<'a> Destinations<'a> {
             pipeline.table("[[push]]");
             pipeline.key("use", "oci-dir".into(), "");
             pipeline.key("path", dir.path.into(), typed);
+            if let Some(format) = OciDirArgument::archive(dir.kind) {
+                pipeline.key("archive", format.into(), typed);
+            }
             if let Some(image) = dir.image {
                 pipeline.key("name", image.into(), typed);
             }

@@ -13,7 +13,7 @@ use crate::{
 /// Push the images of a directory (an OCI image layout of any tool) to a registry
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The directory
+    /// The directory, or a tar file: an OCI image layout, or what `docker save` writes
     #[arg(value_name = "DIR")]
     dir: PathBuf,
 

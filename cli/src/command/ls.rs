@@ -14,7 +14,7 @@ use crate::{
 /// List the images of a directory: platforms, sizes, what they share
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The directory
+    /// The directory, or a tar file
     #[arg(value_name = "DIR")]
     path: PathBuf,
 }

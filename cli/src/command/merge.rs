@@ -23,7 +23,7 @@ use crate::{
 /// written.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The directories, at least two
+    /// The directories or tar files, at least two
     #[arg(value_name = "DIR", required = true, num_args = 2..)]
     dirs: Vec<PathBuf>,
 

@@ -31,7 +31,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("allow_empty", |it| it.help("Warn instead of failing if there is no image in what the receipt is of")))]
 pub(crate) struct Args {
-    /// Directories, and repositories such as `harbor.example.com/library/nginx`: all their tags, or `…:1.27`, `…:/^v3/`
+    /// Directories or tar files, and repositories such as `harbor.example.com/library/nginx`: all their tags, or `…:1.27`, `…:/^v3/`
     #[arg(value_name = "DIR|REPOSITORY", required = true)]
     of: Vec<String>,
 
@@ -49,9 +49,9 @@ impl Args {
     }
 }
 
-/// Returns true for a directory: there is one of this name, or the name is written as a path.
+/// Returns true for a directory or tar file: there is one of this name, or the name is written as a path.
 fn is_directory(text: &str) -> bool {
-    Path::new(text).is_dir() || [".", "/", "~"].iter().any(|start| text.starts_with(start))
+    Path::new(text).exists() || [".", "/", "~"].iter().any(|start| text.starts_with(start))
 }
 
 pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {

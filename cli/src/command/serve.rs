@@ -17,7 +17,7 @@ use crate::{context::Context, display::number, interrupt::Signals, usage_error::
 /// What changes in the directory meanwhile is served as well. Ctrl-C ends it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The directory: an OCI image layout
+    /// The directory or tar file: an OCI image layout, or what `docker save` writes
     dir: PathBuf,
 
     /// The address to listen on; port 0 takes a free one

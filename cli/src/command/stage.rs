@@ -8,7 +8,7 @@ use super::perform::translated;
 use crate::{
     context::Context,
     options::{AuthOptions, BulkOptions, maybe_file, not_empty},
-    translation::{Translation, list, path},
+    translation::{OciDirArgument, Translation, list, path},
     usage_error::UsageError,
 };
 
@@ -30,8 +30,9 @@ pub(crate) struct Args {
     #[arg(long = "file", value_name = "FILE")]
     lists: Vec<PathBuf>,
 
-    /// The directory, made if it is missing; images that are there already stay
-    #[arg(long, value_name = "DIR")]
+    /// The directory, made if it is missing, where images that are there already stay; or a new file: `bundle.tar`,
+    /// `docker-archive:images.tar` (for `docker load`)
+    #[arg(long, value_name = "DIR|FILE.tar")]
     to: PathBuf,
 
     /// Leave out blobs that the other side has: a file of `sealift receipt`, or a directory that was carried before
@@ -65,8 +66,13 @@ impl TryFrom<&Args> for Translation {
         pipeline.platforms(&args.bulk.platforms);
 
         pipeline.table("[[push]]");
+        let Some(to) = args.to.to_str() else { return Err(path(&args.to, "--to").expect_err("it is not UTF-8")) };
+        let (kind, place) = OciDirArgument::place(to);
         pipeline.key("use", "oci-dir".into(), "");
-        pipeline.key("path", path(&args.to, "--to")?, &format!("--to {}", args.to.display()));
+        pipeline.key("path", place.into(), &format!("--to {to}"));
+        if let Some(format) = OciDirArgument::archive(kind) {
+            pipeline.key("archive", format.into(), &format!("--to {to}"));
+        }
         if let Some(style) = &args.ref_style {
             pipeline.key("ref_style", style.as_str().into(), &format!("--ref-style {style}"));
         }

@@ -22,7 +22,7 @@ use crate::{context::Context, display::verification, interrupt, options::Emptine
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("allow_empty", |it| it.help("Warn instead of failing if there is no image in the directory")))]
 pub(crate) struct Args {
-    /// The directory
+    /// The directory, or a tar file
     #[arg(value_name = "DIR")]
     path: PathBuf,
 

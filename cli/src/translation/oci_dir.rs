@@ -1,13 +1,18 @@
-//! Arguments such as `oci-dir:DIR[:REF]`: the name of an image in a directory, as skopeo writes `oci:DIR[:REF]`.
+//! Arguments such as `oci-dir:DIR[:REF]`: the name of an image in a directory or file, as skopeo writes `oci:DIR[:REF]`.
 
 use sealift_core::diagnostic::Diagnostic;
 
 use crate::usage_error::UsageError;
 
-/// A directory, and the image in it.
+/// The kinds of places on the disk.
+const KINDS: [&str; 3] = ["oci-dir", "oci-archive", "docker-archive"];
+
+/// A directory or file, and the image in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OciDirArgument<'a> {
-    /// The directory. It has no colon, because the first one ends it.
+    /// The kind: a directory, or a tar file.
+    pub(crate) kind: &'static str,
+    /// The directory or file. It has no colon, because the first one ends it.
     pub(crate) path: &'a str,
     /// The image; none means the only one, or that it keeps its name.
     pub(crate) image: Option<&'a str>,
@@ -19,17 +24,43 @@ impl<'a> OciDirArgument<'a> {
     /// # Errors
     /// If the directory or the image has no name.
     pub(crate) fn parse(text: &'a str) -> Result<Option<Self>, UsageError> {
-        let Some(rest) = text.strip_prefix("oci-dir:") else { return Ok(None) };
+        let of_kind = |kind: &&str| text.strip_prefix(*kind).is_some_and(|rest| rest.starts_with(':'));
+        let Some(kind) = KINDS.into_iter().find(of_kind) else { return Ok(None) };
+        let rest = &text[kind.len() + 1..];
         let (path, image) = rest.split_once(':').map_or((rest, None), |(path, image)| (path, Some(image)));
         if path.is_empty() || image == Some("") {
-            let what = if path.is_empty() { "directory" } else { "image after the colon" };
+            let what = if path.is_empty() {
+                if kind == "oci-dir" { "directory" } else { "file" }
+            } else {
+                "image after the colon"
+            };
             return Err(Diagnostic::error(format!("`{text}` names no {what}"))
                 .hint(
                     "write `oci-dir:DIR` or `oci-dir:DIR:IMAGE`, such as `oci-dir:bundle:docker.io/library/nginx:1.27`",
                 )
                 .into());
         }
-        Ok(Some(Self { path, image }))
+        Ok(Some(Self { kind, path, image }))
+    }
+
+    /// Parses a place that is written as a path or with its kind before a colon: `bundle`, `bundle.tar`,
+    /// `docker-archive:image.tar`.
+    pub(crate) fn place(text: &'a str) -> (&'static str, &'a str) {
+        for kind in KINDS {
+            if let Some(path) = text.strip_prefix(kind).and_then(|rest| rest.strip_prefix(':')) {
+                return (kind, path);
+            }
+        }
+        ("oci-dir", text)
+    }
+
+    /// Returns the format of a kind that is a tar file.
+    pub(crate) fn archive(kind: &str) -> Option<&'static str> {
+        match kind {
+            "oci-archive" => Some("oci"),
+            "docker-archive" => Some("docker"),
+            _ => None,
+        }
     }
 }
 
@@ -40,9 +71,14 @@ mod tests {
     #[test]
     fn the_first_colon_ends_the_directory() {
         let parse = |text| OciDirArgument::parse(text).unwrap();
-        assert_eq!(parse("oci-dir:/a/b"), Some(OciDirArgument { path: "/a/b", image: None }));
+        assert_eq!(parse("oci-dir:/a/b"), Some(OciDirArgument { kind: "oci-dir", path: "/a/b", image: None }));
         let image = Some("q.io:5000/x:v1");
-        assert_eq!(parse("oci-dir:b:q.io:5000/x:v1"), Some(OciDirArgument { path: "b", image }));
+        assert_eq!(parse("oci-dir:b:q.io:5000/x:v1"), Some(OciDirArgument { kind: "oci-dir", path: "b", image }));
+        let tar = OciDirArgument { kind: "docker-archive", path: "x.tar", image: Some("v1") };
+        assert_eq!(parse("docker-archive:x.tar:v1"), Some(tar));
+        assert_eq!(OciDirArgument::place("oci-archive:x"), ("oci-archive", "x"));
+        assert_eq!(OciDirArgument::place("docker-archive:x"), ("docker-archive", "x"));
+        assert_eq!(OciDirArgument::place("bundle"), ("oci-dir", "bundle"));
         assert_eq!(parse("nginx:1.27"), None);
         assert!(OciDirArgument::parse("oci-dir:").is_err());
         assert!(OciDirArgument::parse("oci-dir:b:").is_err());

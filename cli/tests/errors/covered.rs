@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Messages that no test can provoke with the program as it is, and why.
-const NOT_HERE: [(&str, &str); 41] = [
+const NOT_HERE: [(&str, &str); 42] = [
     ("breaks the rules of TLS", "takes a peer that breaks the handshake"),
     ("perhaps because the name is too long", "takes a name of 250 characters; has tests in registry-client"),
     ("cannot write `{name}`", "takes a disk that refuses between two files"),
@@ -45,6 +45,7 @@ const NOT_HERE: [(&str, &str); 41] = [
     ("is writing to `{}`", "takes two programs at once; has a test of the push"),
     ("bytes instead of {expected}", "takes a file that changes while it is read; has a test in the layout"),
     ("would be longer than {} bytes", "takes an index of many megabytes"),
+    ("cannot list so many images", "takes an index of many megabytes"),
     ("again and again", "takes a program that writes the same file all the time"),
     ("the API of `{host}` answers", "takes a Harbor whose API is out of order"),
     ("is in none of the files", "the engine asks for what was listed only"),

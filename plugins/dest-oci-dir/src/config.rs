@@ -8,7 +8,7 @@ use sealift_core::{
     plugin::{BuildContext, ConfigError, Purpose, StageConfig},
     stage::Push,
 };
-use sealift_oci_layout::{Baseline, RefStyle, check_writable};
+use sealift_oci_layout::{Baseline, RefStyle, check_writable, is_archive_name};
 use serde::Deserialize;
 
 use crate::{
@@ -42,6 +42,12 @@ pub struct Config {
     #[schemars(example = &"receipt.json")]
     pub base: Option<String>,
 
+    /// Writes one tar file instead of a directory, which must not be there yet: `oci` is what skopeo and podman call
+    /// `oci-archive`; `docker` has in it what `docker load`, `ctr image import` and the image folders of k3s take, too,
+    /// for images of one platform. Default: `oci` for a path that ends in `.tar`, else a directory.
+    #[serde(default)]
+    pub archive: Option<ArchiveFormat>,
+
     /// Removes everything else from the directory at the end of a run, so that it has what the list names and nothing
     /// more. Nothing is removed if the run was stopped or anything that was asked for did not arrive. Default: false,
     /// images that are there already stay.
@@ -53,6 +59,16 @@ pub struct Config {
     #[serde(default)]
     #[schemars(example = &"v1")]
     pub name: Option<String>,
+}
+
+/// The format of a tar file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ArchiveFormat {
+    /// An OCI image layout.
+    Oci,
+    /// The same, with the list of images that Docker looks for.
+    Docker,
 }
 
 /// The form of names.
@@ -68,26 +84,47 @@ pub enum Style {
 impl StageConfig<dyn Push> for Config {
     fn build(self, cx: &BuildContext<'_>) -> Result<Box<dyn Push>, ConfigError> {
         let mut problems = ConfigError::default();
+        let archive = self.archive(cx).map_err(|problem| problems = std::mem::take(&mut problems).and(problem));
+        let archive = archive.unwrap_or_default();
         let mut note = |problem: ConfigError| problems = std::mem::take(&mut problems).and(problem);
-        let path = self.path(cx).map_err(&mut note).unwrap_or_default();
+        let path = match archive {
+            Some(_) => path_of(&self.path, cx),
+            None => self.path(cx),
+        };
+        let path = path.map_err(&mut note).unwrap_or_default();
         let base = self.base(cx).map_err(&mut note).unwrap_or_default();
-        let called = self.called().map_err(&mut note).unwrap_or_default();
+        let called = name_rule(self.name.as_deref()).map_err(&mut note).unwrap_or_default();
         let style = match (self.ref_style, &called) {
             (Some(Style::Tag), _) | (None, NameRule::Tag(_)) => RefStyle::Tag,
             _ => RefStyle::Full,
         };
         problems.or_ok(())?;
+        if let Some(format) = archive {
+            return crate::archive::build(path, called, style, format == ArchiveFormat::Docker, cx);
+        }
         Ok(Box::new(OciDirPush::new(path, EntryNames::new(called, style), BaselineFilter::by(base), self.exact)))
     }
 }
 
 impl Config {
+    /// The format of the tar file; none for a directory.
+    fn archive(&self, cx: &BuildContext<'_>) -> Result<Option<ArchiveFormat>, ConfigError> {
+        let path = cx.path(&self.path);
+        let by_name = (is_archive_name(&path) && !path.is_dir()).then_some(ArchiveFormat::Oci);
+        let Some(format) = self.archive.or(by_name) else { return Ok(None) };
+        match (&self.base, self.exact) {
+            (None, false) => Ok(Some(format)),
+            (base, _) => {
+                let key = if base.is_some() { "base" } else { "exact" };
+                let message = format!("`{key}` is for directories, and `{}` is a tar file", self.path);
+                Err(ConfigError::new(message).at(key).hint("leave it out, or write into a directory"))
+            }
+        }
+    }
+
     /// The directory; a run hears here, before anything is asked of a registry, that it cannot be written to.
     fn path(&self, cx: &BuildContext<'_>) -> Result<PathBuf, ConfigError> {
-        if self.path.trim().is_empty() {
-            return Err(ConfigError::new("the path is empty").at("path").hint("name a directory: `path = \"bundle\"`"));
-        }
-        let path = cx.path(&self.path);
+        let path = path_of(&self.path, cx)?;
         if cx.purpose() == Purpose::Run {
             check_writable(&path).map_err(|error| ConfigError::from(error).at("path"))?;
         }
@@ -100,27 +137,35 @@ impl Config {
             return Err(ConfigError::new("the base is empty").at("base"));
         }
         let path = cx.path(base);
-        if cx.purpose() == Purpose::Check || path.is_dir() {
+        if cx.purpose() == Purpose::Check || path.is_dir() || is_archive_name(&path) {
             return Ok(Some(BaselineSource::Path(path)));
         }
         let read = Baseline::read_file(&path).map_err(|error| ConfigError::from(error).at("base"))?;
         Ok(Some(BaselineSource::Receipt(Arc::new(read))))
     }
+}
 
-    fn called(&self) -> Result<NameRule, ConfigError> {
-        let Some(name) = &self.name else { return Ok(NameRule::AsSource) };
-        let full = name.contains(['/', ':', '@']);
-        let called = match full {
-            true => match FullReference::parse_or_latest(name) {
-                Ok(FullReference { image, beside: None }) => Ok(NameRule::Full(image)),
-                Ok(_) => Err(format!("`{name}` has a tag and a digest, and an image in a directory has one of them")),
-                Err(error) => Err(error.to_string()),
-            },
-            false => name
-                .parse()
-                .map(NameRule::Tag)
-                .map_err(|error: sealift_core::content::ReferenceError| error.to_string()),
-        };
-        called.map_err(|problem| ConfigError::new(problem).at("name").hint("write a tag, or `registry/path:tag`"))
+/// The path of a directory or file.
+pub(crate) fn path_of(path: &str, cx: &BuildContext<'_>) -> Result<PathBuf, ConfigError> {
+    match path.trim().is_empty() {
+        true => Err(ConfigError::new("the path is empty").at("path").hint("name a directory: `path = \"bundle\"`")),
+        false => Ok(cx.path(path)),
     }
+}
+
+/// The name that was asked for.
+pub(crate) fn name_rule(name: Option<&str>) -> Result<NameRule, ConfigError> {
+    let Some(name) = name else { return Ok(NameRule::AsSource) };
+    let full = name.contains(['/', ':', '@']);
+    let called = match full {
+        true => match FullReference::parse_or_latest(name) {
+            Ok(FullReference { image, beside: None }) => Ok(NameRule::Full(image)),
+            Ok(_) => Err(format!("`{name}` has a tag and a digest, and an image in a directory has one of them")),
+            Err(error) => Err(error.to_string()),
+        },
+        false => {
+            name.parse().map(NameRule::Tag).map_err(|error: sealift_core::content::ReferenceError| error.to_string())
+        }
+    };
+    called.map_err(|problem| ConfigError::new(problem).at("name").hint("write a tag, or `registry/path:tag`"))
 }

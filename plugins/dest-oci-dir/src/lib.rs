@@ -4,14 +4,15 @@
 //! beside it, for the load on the other side. All images share one store of blobs. skopeo and other tools read the
 //! directory as it is.
 //!
-//! `config` builds the stage in `push`; both use `names` and `omitted`.
+//! `config` builds the stage in `push`; both use `names` and `omitted`. `archive` writes the same into a tar file.
 
+mod archive;
 mod config;
 mod names;
 mod omitted;
 mod push;
 
-pub use config::{Config, Style};
+pub use config::{ArchiveFormat, Config, Style};
 
 use sealift_core::plugin::Plugin;
 

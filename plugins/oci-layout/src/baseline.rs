@@ -8,9 +8,9 @@ use std::{collections::HashMap, path::Path, sync::OnceLock};
 use sealift_core::{content::Digest, error::Result};
 
 use crate::{
-    dir::Dir,
     marker::OURS,
     receipt::{Receipt, ReceiptImage},
+    storage::Storage,
 };
 
 /// Something that the other side has: a receipt, or the layout that was carried before.
@@ -82,17 +82,16 @@ impl Baselines {
     ///
     /// # Errors
     /// If a receipt is there and cannot be read.
-    pub(crate) fn read(root: &Dir) -> Result<Self> {
-        let Some(dir) = root.sub(OURS)?.map(|ours| ours.sub(DIR)).transpose()?.flatten() else {
-            return Ok(Self::default());
-        };
-        let mut names: Vec<String> = dir.list()?.into_iter().map(|(name, ..)| name).collect();
+    pub(crate) fn read(storage: &dyn Storage) -> Result<Self> {
+        let dir = format!("{OURS}/{DIR}");
+        let mut names = storage.list(&dir)?;
         names.retain(|name| name.ends_with(".json") && !name.starts_with('.'));
         names.sort();
         let mut bases = Vec::new();
         for name in names {
-            if let Some((bytes, _)) = dir.read(&name, MAX_BYTES)? {
-                let receipt = Receipt::parse(&bytes, &dir.file_path(&name))?;
+            let name = format!("{dir}/{name}");
+            if let Some((bytes, _)) = storage.read(&name, MAX_BYTES)? {
+                let receipt = Receipt::parse(&bytes, &storage.path().join(&name))?;
                 bases.push(Baseline::new(receipt.of.join(", "), receipt));
             }
         }

@@ -49,7 +49,7 @@ impl BlobWriter {
     pub(crate) async fn begin(layout: Arc<LayoutInner>, need: Option<u64>, verified: bool, sync: bool) -> Result<Self> {
         let hasher = (!verified).then(|| Algorithm::Sha256.hasher());
         let part = blocking(move || {
-            let dir = layout.make_blobs(Algorithm::Sha256)?;
+            let dir = layout.dir().make_blobs(Algorithm::Sha256)?;
             if let Some(need) = need {
                 dir.check_room(need)?;
             }
@@ -136,7 +136,7 @@ impl PartialFile {
     /// The file, at its end. One that was closed meanwhile must still be as it was left.
     fn open(&mut self) -> Result<&File> {
         if self.file.is_none() {
-            let dir = self.layout.make_blobs(Algorithm::Sha256)?;
+            let dir = self.layout.dir().make_blobs(Algorithm::Sha256)?;
             let mut file = dir.open_part(&self.name)?;
             let end = file.seek(SeekFrom::End(0)).map_err(|error| self.cannot_write(error))?;
             if end != self.written {
@@ -155,8 +155,8 @@ impl PartialFile {
             synced.map_err(|error| self.cannot_write(error))?;
         }
         let layout = Arc::clone(&self.layout);
-        let from = layout.make_blobs(Algorithm::Sha256)?;
-        let to = layout.make_blobs(digest.algorithm())?;
+        let from = layout.dir().make_blobs(Algorithm::Sha256)?;
+        let to = layout.dir().make_blobs(digest.algorithm())?;
         layout.verified.remove(digest);
         let name = self.name.clone();
         from.rename(&name, self.open()?, to, &digest.hex())?;
@@ -186,7 +186,7 @@ impl PartialFile {
     }
 
     fn cannot_write(&self, error: std::io::Error) -> Error {
-        let path = self.layout.root.file_path("blobs").join(Algorithm::Sha256.name()).join(&self.name);
+        let path = self.layout.root().file_path("blobs").join(Algorithm::Sha256.name()).join(&self.name);
         fault_writing(&path, error, self.need)
     }
 }
@@ -194,7 +194,7 @@ impl PartialFile {
 impl Drop for PartialFile {
     fn drop(&mut self) {
         if !self.named
-            && let Ok(Some(dir)) = self.layout.blobs(Algorithm::Sha256)
+            && let Ok(Some(dir)) = self.layout.dir().blob_dir(Algorithm::Sha256)
         {
             dir.remove(&self.name);
         }

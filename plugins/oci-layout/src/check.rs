@@ -18,6 +18,7 @@ use crate::{
     fault::{broken, fault},
     index::{self, Index},
     marker::{MARKER, OURS, check_kind},
+    storage::LayoutDir,
 };
 
 /// Says what would keep a writer from writing a layout at `path`, as far as that can be seen from outside. Nothing is
@@ -40,9 +41,11 @@ pub fn check_writable(path: &Path) -> Result<()> {
 /// Checks an existing directory: it must be a layout, or contain nothing of one.
 fn inside(path: &Path) -> Result<()> {
     let root = Dir::root(path)?.ok_or_else(|| broken(path, "is not a directory"))?;
-    check_kind(&root)?;
+    let dir = LayoutDir::new(root);
+    check_kind(&dir)?;
+    let root = &dir.root;
     if root.has(MARKER) && root.has(index::FILE) {
-        Index::read(&root)?;
+        Index::read(&dir)?;
     }
     writable(path)?;
     if root.sub(OURS)?.is_some() {

@@ -376,6 +376,11 @@ pub(crate) fn is_part(name: &str) -> bool {
 }
 
 impl Stamp {
+    /// The stamp of an open file.
+    pub(crate) fn of_file(file: &File) -> io::Result<Self> {
+        Ok(Self::of(&rustix::fs::fstat(file)?))
+    }
+
     fn of(stat: &rustix::fs::Stat) -> Self {
         #[expect(clippy::unnecessary_cast, reason = "these types differ between systems")]
         Self {

@@ -17,11 +17,7 @@ use serde_json::value::RawValue;
 
 pub use self::broken::BrokenEntry;
 use self::entries::Entries;
-use crate::{
-    dir::{Dir, Stamp},
-    fault::broken,
-    name::entry_name,
-};
+use crate::{dir::Stamp, fault::broken, name::entry_name, storage::Storage};
 
 /// The name of the file.
 pub(crate) const FILE: &str = "index.json";
@@ -133,8 +129,8 @@ impl Index {
     ///
     /// # Errors
     /// If it is missing, longer than [`MAX_BYTES`] or no image index.
-    pub(crate) fn read(root: &Dir) -> Result<(Self, Stamp)> {
-        let path = root.file_path(FILE);
+    pub(crate) fn read(root: &dyn Storage) -> Result<(Self, Stamp)> {
+        let path = root.path().join(FILE);
         let Some((bytes, stamp)) = root.read(FILE, MAX_BYTES)? else {
             return Err(broken(&path, "is missing").with_hint("restore it from a copy, or use another directory"));
         };

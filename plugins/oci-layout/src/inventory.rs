@@ -199,8 +199,7 @@ impl InventoryBuilder<'_> {
             variant: Option<String>,
         }
         let node = self.graph.node(at);
-        let dir = self.layout.0.blobs(node.digest.algorithm()).ok()??;
-        let (bytes, _) = dir.read(&node.digest.hex(), MAX_CONFIG).ok()??;
+        let bytes = self.layout.0.storage.read_blob(&node.digest, MAX_CONFIG).ok()??;
         let Config { os, architecture, variant } = serde_json::from_slice(&bytes).ok()?;
         let variant = variant.filter(|variant| !variant.is_empty());
         Some(Platform { os, architecture, variant, os_version: None })

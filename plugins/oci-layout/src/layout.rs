@@ -2,14 +2,15 @@
 
 use std::{
     fs::File,
+    io::Read,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use futures::StreamExt;
 use sealift_core::{
     blob::Blob,
-    content::{Algorithm, Descriptor, Digest, Manifest},
+    content::{Descriptor, Digest, Manifest},
     error::{Error, ErrorKind, Result, Retry},
 };
 use tokio_util::io::ReaderStream;
@@ -21,9 +22,11 @@ use crate::{
     dir::{Dir, Stamp},
     fault::fault,
     index::{self, BrokenEntry, Index, IndexChange},
+    locate,
     marker::{MARKER, check_readable, is_incomplete, lacks_marker},
     name::{REF_NAME, SOURCE, entry_name},
     staged::{Gaps, StagingEnd, StagingRecord, StagingRequest},
+    storage::{LayoutDir, Storage},
     suspects::SuspectBlobs,
     verified::{VerifiedBlobs, has_digest},
 };
@@ -33,9 +36,7 @@ use crate::{
 pub struct Layout(pub(crate) Arc<LayoutInner>);
 
 pub(crate) struct LayoutInner {
-    pub(crate) root: Dir,
-    sha256: OnceLock<Dir>,
-    sha512: OnceLock<Dir>,
+    pub(crate) storage: Arc<dyn Storage>,
     state: Mutex<IndexState>,
     pub(crate) verified: VerifiedBlobs,
     pub(crate) suspects: SuspectBlobs,
@@ -79,11 +80,9 @@ impl Layout {
     /// # Errors
     /// Those of [`Layout::open`].
     pub fn open_blocking(path: &Path) -> Result<Self> {
-        let Some(root) = Dir::root(path)? else {
-            return Err(Error::new(ErrorKind::NotFound, format!("there is no directory `{}`", path.display())));
-        };
-        check_readable(&root)?;
-        Self::read(root)
+        let storage = locate::open(path)?.ok_or_else(|| locate::nothing_at(path))?;
+        check_readable(&*storage)?;
+        Self::read(storage)
     }
 
     /// As [`Layout::open`], but none if there is no directory, or nothing of a layout in it, or no more than a writer
@@ -95,20 +94,22 @@ impl Layout {
         let path = path.into();
         blocking(move || {
             let Some(root) = Dir::root(&path)? else { return Ok(None) };
+            let dir = LayoutDir::new(root);
+            let root = &dir.root;
             if ![MARKER, index::FILE, "blobs"].into_iter().any(|part| root.has(part)) {
                 return Ok(None);
             }
-            check_readable(&root)?;
-            match is_incomplete(&root)? {
+            check_readable(&dir)?;
+            match is_incomplete(root)? {
                 true => Ok(None),
-                false => Self::read(root).map(Some),
+                false => Self::read(Arc::new(dir)).map(Some),
             }
         })
         .await
     }
 
-    pub(crate) fn read(root: Dir) -> Result<Self> {
-        let (index, stamp) = Index::read(&root)?;
+    pub(crate) fn read(storage: Arc<dyn Storage>) -> Result<Self> {
+        let (index, stamp) = Index::read(&*storage)?;
         let state = IndexState {
             index,
             stamp: Some(stamp),
@@ -120,9 +121,7 @@ impl Layout {
             rereads: 0,
         };
         Ok(Self(Arc::new(LayoutInner {
-            root,
-            sha256: OnceLock::new(),
-            sha512: OnceLock::new(),
+            storage,
             state: Mutex::new(state),
             verified: VerifiedBlobs::default(),
             suspects: SuspectBlobs::default(),
@@ -137,12 +136,12 @@ impl Layout {
 
     /// Returns true if it has no file `oci-layout`, and is a layout in all else.
     pub(crate) fn lacks_marker(&self) -> bool {
-        lacks_marker(&self.0.root)
+        lacks_marker(&*self.0.storage)
     }
 
     /// The directory.
     pub fn path(&self) -> &Path {
-        self.0.root.path()
+        self.0.storage.path()
     }
 
     /// The entries of `index.json`, in order. Those with a digest that is not understood here are left out.
@@ -180,7 +179,7 @@ impl Layout {
         let this = self.clone();
         blocking(move || {
             let mut state = this.0.state();
-            if this.0.root.stamp(index::FILE) == state.stamp {
+            if this.0.storage.stamp(index::FILE) == state.stamp {
                 return Ok(false);
             }
             this.0.reread(&mut state)?;
@@ -214,7 +213,7 @@ impl Layout {
         if self.0.verified.contains(&item.digest) {
             return Ok(true);
         }
-        let right = has_digest(file, &item.digest);
+        let right = has_digest(file.take(length), &item.digest);
         let right = right.map_err(|error| fault("read", &self.0.blob_path(&item.digest), error))?;
         if right {
             self.0.verified.insert(&item.digest);
@@ -222,7 +221,8 @@ impl Layout {
         Ok(right)
     }
 
-    /// Opens the file of a blob and says how long it is; none if there is none. Nothing is verified.
+    /// Opens a blob at its first byte and says how long it is; none if there is none. Nothing is verified. More bytes may
+    /// follow in the file, which are not of the blob.
     ///
     /// # Errors
     /// [`ErrorKind::Storage`] if it cannot be opened, or is a symbolic link.
@@ -240,7 +240,8 @@ impl Layout {
         let mut item = item.clone();
         item.size = item.known_size().unwrap_or(length);
         let path = self.0.blob_path(&item.digest);
-        let chunks = ReaderStream::with_capacity(tokio::fs::File::from_std(file), CHUNK);
+        let file = tokio::io::AsyncReadExt::take(tokio::fs::File::from_std(file), length);
+        let chunks = ReaderStream::with_capacity(file, CHUNK);
         Ok(Blob::new(item, chunks.map(move |chunk| chunk.map_err(|error| fault("read", &path, error)))))
     }
 
@@ -256,9 +257,8 @@ impl Layout {
 
     /// Does what [`Layout::manifest`] does. Blocks.
     pub(crate) fn manifest_blocking(&self, item: &Descriptor) -> Result<Manifest> {
-        let dir = self.0.blobs(item.digest.algorithm())?;
-        let read = dir.map(|dir| dir.read(&item.digest.hex(), Manifest::MAX_BYTES)).transpose()?.flatten();
-        let (bytes, _) = read.ok_or_else(|| self.missing(&item.digest))?;
+        let read = self.0.storage.read_blob(&item.digest, Manifest::MAX_BYTES)?;
+        let bytes = read.ok_or_else(|| self.missing(&item.digest))?;
         Manifest::parse_expecting(bytes, &item.media_type, &item.digest).map_err(|error| {
             let path = self.0.blob_path(&item.digest);
             Error::from(error).with_context(format_args!("`{}`", path.display())).with_retry(Retry::Never)
@@ -277,11 +277,8 @@ impl Layout {
     /// [`ErrorKind::Storage`] if it cannot be read.
     pub async fn without_images(&self) -> Result<Error> {
         let this = self.clone();
-        let blobs = blocking(move || {
-            let dir = this.0.blobs(Algorithm::Sha256)?;
-            dir.map_or(Ok(0), |dir| Ok(dir.list()?.iter().filter(|(name, ..)| !name.starts_with('.')).count()))
-        });
-        let path = self.0.root.file_path(index::FILE);
+        let blobs = blocking(move || Ok(this.0.storage.blobs()?.len()));
+        let path = self.path().join(index::FILE);
         Ok(match blobs.await? {
             0 => Error::new(ErrorKind::NotFound, format!("`{}` lists no image", path.display())).with_hint(
                 "nothing was staged into it, or what was is somewhere else: see whether this is the directory",
@@ -302,7 +299,7 @@ impl Layout {
     /// [`ErrorKind::Storage`] if the record cannot be read.
     pub async fn gaps(&self) -> Result<Gaps> {
         let this = self.clone();
-        blocking(move || Ok(StagingRecord::read(&this.0.root)?.gaps(&this.0.state().index))).await
+        blocking(move || Ok(StagingRecord::read(&*this.0.storage)?.gaps(&this.0.state().index))).await
     }
 
     /// Returns true if images were staged into the layout and there is no record of what was asked for, as after a copy
@@ -313,7 +310,7 @@ impl Layout {
     pub async fn is_unrecorded(&self) -> Result<bool> {
         let this = self.clone();
         let is_staged = |this: &Self| this.entries().iter().any(|entry| entry.annotations.contains_key(SOURCE));
-        blocking(move || Ok(StagingRecord::find(&this.0.root)?.is_none() && is_staged(&this))).await
+        blocking(move || Ok(StagingRecord::find(&*this.0.storage)?.is_none() && is_staged(&this))).await
     }
 
     /// Returns true if the record of what was staged says the same with the end of a further run that wrote nothing.
@@ -323,7 +320,7 @@ impl Layout {
     pub async fn is_settled_by(&self, request: StagingRequest, end: StagingEnd) -> Result<bool> {
         let this = self.clone();
         blocking(move || {
-            let before = StagingRecord::read(&this.0.root)?;
+            let before = StagingRecord::read(&*this.0.storage)?;
             let (mut record, state) = (before.clone(), this.0.state());
             record.end(&state.index, &state.own, &request, &end);
             Ok(record == before)
@@ -345,20 +342,6 @@ impl Layout {
         self.0.blob_path(digest)
     }
 
-    /// The files that have a digest for a name, with their lengths. Blocks.
-    pub(crate) fn blob_files(&self) -> Result<Vec<(Digest, u64)>> {
-        let mut found = Vec::new();
-        for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
-            let Some(dir) = self.0.blobs(algorithm)? else { continue };
-            for (name, _, length) in dir.list()? {
-                if let Ok(digest) = format!("{}:{name}", algorithm.name()).parse() {
-                    found.push((digest, length));
-                }
-            }
-        }
-        Ok(found)
-    }
-
     fn missing(&self, digest: &Digest) -> Error {
         Error::new(ErrorKind::NotFound, format!("there is no `{}`", self.0.blob_path(digest).display()))
     }
@@ -372,7 +355,7 @@ impl LayoutInner {
     /// Takes up what others wrote, and makes the changes again that are not on the disk yet, or not any more: a program
     /// that had read `index.json` before one of our writes and writes it back takes our entries out of it.
     pub(crate) fn reread(&self, state: &mut IndexState) -> Result<()> {
-        let (index, stamp) = Index::read(&self.root)?;
+        let (index, stamp) = Index::read(&*self.storage)?;
         state.index = index;
         state.stamp = Some(stamp);
         state.rereads += 1;
@@ -390,7 +373,7 @@ impl LayoutInner {
         if let Some(known) = &*known {
             return Ok(Arc::clone(known));
         }
-        Ok(Arc::clone(known.insert(Arc::new(Baselines::read(&self.root)?))))
+        Ok(Arc::clone(known.insert(Arc::new(Baselines::read(&*self.storage)?))))
     }
 
     /// Makes the next [`LayoutInner::baselines`] read the directory again.
@@ -398,43 +381,21 @@ impl LayoutInner {
         self.baselines.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
-    /// The directory of the blobs that are named by this algorithm, if there is one.
-    pub(crate) fn blobs(&self, algorithm: Algorithm) -> Result<Option<&Dir>> {
-        let cell = self.cell(algorithm);
-        if cell.get().is_none() {
-            let Some(blobs) = self.root.sub("blobs")? else { return Ok(None) };
-            let Some(dir) = blobs.sub(algorithm.name())? else { return Ok(None) };
-            return Ok(Some(cell.get_or_init(|| dir)));
-        }
-        Ok(cell.get())
+    /// The directory of a layout that a writer has.
+    pub(crate) fn dir(&self) -> &LayoutDir {
+        self.storage.directory().expect("only a directory is written to")
     }
 
-    /// Returns the directory of the blobs that are named by this algorithm; makes it if it is missing.
-    pub(crate) fn make_blobs(&self, algorithm: Algorithm) -> Result<&Dir> {
-        if let Some(dir) = self.blobs(algorithm)? {
-            return Ok(dir);
-        }
-        let dir = self.root.make_sub("blobs")?.make_sub(algorithm.name())?;
-        Ok(self.cell(algorithm).get_or_init(|| dir))
-    }
-
-    /// Returns true if the directories of blobs that were opened are those that the path leads to.
-    pub(crate) fn has_blobs_at_their_path(&self) -> bool {
-        [&self.sha256, &self.sha512].into_iter().filter_map(OnceLock::get).all(Dir::is_at_its_path)
-    }
-
-    fn cell(&self, algorithm: Algorithm) -> &OnceLock<Dir> {
-        match algorithm {
-            Algorithm::Sha256 => &self.sha256,
-            Algorithm::Sha512 => &self.sha512,
-        }
+    /// Its root directory.
+    pub(crate) fn root(&self) -> &Dir {
+        &self.dir().root
     }
 
     pub(crate) fn open_blob(&self, digest: &Digest) -> Result<Option<(File, u64)>> {
-        self.blobs(digest.algorithm())?.map_or(Ok(None), |dir| dir.open(&digest.hex()))
+        self.storage.open_blob(digest)
     }
 
     pub(crate) fn blob_path(&self, digest: &Digest) -> PathBuf {
-        self.root.file_path("blobs").join(digest.algorithm().name()).join(digest.hex())
+        self.storage.blob_path(digest)
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     catalog::{CatalogImage, ImageCatalog},
     graph::{FileState, Graph, NodeKind, RootKind, Walker},
     layout::Layout,
+    locate,
     receipt::{Receipt, ReceiptBuilder},
 };
 
@@ -27,7 +28,7 @@ impl Baseline {
     pub async fn open(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
         let label = path.display().to_string();
-        if path.is_dir() {
+        if path.is_dir() || locate::is_archive(&path) {
             let layout = Layout::open(path).await?;
             return Ok(Self::new(label, Receipt::of_layout(&layout).await?));
         }
@@ -59,7 +60,7 @@ impl Receipt {
         let graph = Graph::read(layout, &catalog).await?;
         let bases = layout.baselines().await?;
         let of_verify = layout.clone();
-        let suspects = blocking(move || of_verify.0.suspects.of(&of_verify.0.root)).await?;
+        let suspects = blocking(move || of_verify.0.suspects.of(&*of_verify.0.storage)).await?;
         let mut gaps: Vec<String> = catalog.broken().iter().map(ToString::to_string).collect();
         if catalog.is_empty() {
             let error = layout.without_images().await?;

@@ -16,15 +16,18 @@
 //!
 //! * `blocking`, `fault`, `name`, `verified`: leaves
 //! * `dir`, `receipt`
-//! * `index`, `lock`
+//! * `storage`, `archive`
+//! * `index`, `locate`, `lock`
 //! * `changes`, `marker`, `fuzz`
 //! * `baseline`, `check`, `staged`, `suspects`
 //! * `layout`
 //! * `blob_writer`, `catalog`, `presence`
 //! * `graph`, `writer`
 //! * `inventory`, `layout_receipt`, `verify`
-//! * `expectation`, `sweep`
+//! * `archive_writer`, `expectation`, `sweep`
 
+mod archive;
+mod archive_writer;
 mod baseline;
 mod blob_writer;
 mod blocking;
@@ -42,6 +45,7 @@ mod index;
 mod inventory;
 mod layout;
 mod layout_receipt;
+mod locate;
 mod lock;
 #[cfg(test)]
 mod made;
@@ -50,12 +54,14 @@ mod name;
 mod presence;
 mod receipt;
 mod staged;
+mod storage;
 mod suspects;
 mod sweep;
 mod verified;
 mod verify;
 mod writer;
 
+pub use archive_writer::{ArchiveWriter, check_archive, is_archive_name};
 pub use baseline::{Baseline, Baselines};
 pub use blob_writer::BlobWriter;
 pub use catalog::{CatalogImage, ImageCatalog, Naming};

@@ -3,7 +3,12 @@
 use sealift_core::{content::Algorithm, error::Result};
 use serde::Deserialize;
 
-use crate::{dir::Dir, fault::broken, index};
+use crate::{
+    dir::Dir,
+    fault::broken,
+    index,
+    storage::{LayoutDir, Storage},
+};
 
 /// The file that makes a directory a layout.
 pub(crate) const MARKER: &str = "oci-layout";
@@ -18,13 +23,13 @@ pub(crate) const OURS: &str = ".sealift";
 ///
 /// # Errors
 /// [`ErrorKind::Storage`](sealift_core::error::ErrorKind::Storage) if it is missing, not readable or of another version.
-pub(crate) fn check_marker(root: &Dir) -> Result<()> {
+pub(crate) fn check_marker(root: &dyn Storage) -> Result<()> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Marker {
         image_layout_version: String,
     }
-    let path = root.file_path(MARKER);
+    let path = root.path().join(MARKER);
     let Some((bytes, _)) = root.read(MARKER, 64 << 10)? else {
         if root.has("manifest.json") && !root.has(index::FILE) {
             return Err(broken(root.path(), "is what `docker save` writes, and no OCI image layout")
@@ -43,17 +48,17 @@ pub(crate) fn check_marker(root: &Dir) -> Result<()> {
 }
 
 /// Does what [`check_marker`] does, but lets a directory pass that is a layout but for that file, as hauler writes it.
-pub(crate) fn check_readable(root: &Dir) -> Result<()> {
+pub(crate) fn check_readable(root: &dyn Storage) -> Result<()> {
     if lacks_marker(root) { Ok(()) } else { check_marker(root) }
 }
 
 /// Returns true for a layout without its file `oci-layout`.
-pub(crate) fn lacks_marker(root: &Dir) -> bool {
+pub(crate) fn lacks_marker(root: &dyn Storage) -> bool {
     !root.has(MARKER) && root.has(index::FILE) && root.has("blobs")
 }
 
 /// Checks that a directory is a layout, or contains nothing of one and can become one.
-pub(crate) fn check_kind(root: &Dir) -> Result<()> {
+pub(crate) fn check_kind(root: &LayoutDir) -> Result<()> {
     if root.has(MARKER) {
         return check_marker(root);
     }

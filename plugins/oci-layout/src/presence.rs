@@ -50,7 +50,7 @@ impl Layout {
             let blobs: Vec<Descriptor> = manifest.blobs().filter(|blob| !blob.is_foreign()).cloned().collect();
             let (layout, left_out) = (self.clone(), Arc::clone(&left_out));
             let all = blocking(move || {
-                let suspects = layout.0.suspects.of(&layout.0.root)?;
+                let suspects = layout.0.suspects.of(&*layout.0.storage)?;
                 for blob in &blobs {
                     match layout.0.open_blob(&blob.digest)? {
                         Some(_) if suspects.contains(&blob.digest) && !layout.has_blocking(blob)? => return Ok(false),

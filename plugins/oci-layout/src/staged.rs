@@ -21,10 +21,10 @@ use sealift_core::{content::Digest, error::Result};
 
 use crate::{
     changes::OwnChanges,
-    dir::Dir,
     index::Index,
     marker::OURS,
     name::{SOURCE, entry_name},
+    storage::{LayoutDir, Storage},
 };
 
 const FILE: &str = "staged";
@@ -97,13 +97,13 @@ impl Gaps {
 
 impl StagingRecord {
     /// Reads the record; an empty one for a layout of others.
-    pub(crate) fn read(root: &Dir) -> Result<Self> {
-        Ok(Self::find(root)?.unwrap_or_default())
+    pub(crate) fn read(storage: &dyn Storage) -> Result<Self> {
+        Ok(Self::find(storage)?.unwrap_or_default())
     }
 
     /// Reads the record, if there is one.
-    pub(crate) fn find(root: &Dir) -> Result<Option<Self>> {
-        let read = root.sub(OURS)?.map(|ours| ours.read(FILE, MAX_BYTES)).transpose()?.flatten();
+    pub(crate) fn find(storage: &dyn Storage) -> Result<Option<Self>> {
+        let read = storage.read(&format!("{OURS}/{FILE}"), MAX_BYTES)?;
         Ok(read.map(|(bytes, _)| Self::parse(&String::from_utf8_lossy(&bytes))))
     }
 
@@ -217,17 +217,17 @@ impl StagingRecord {
     }
 
     /// Changes the record of a layout. A file that says the same already stays as it is.
-    pub(crate) fn change(root: &Dir, sync: bool, change: impl FnOnce(&mut Self)) -> Result<()> {
-        let before = Self::read(root)?;
+    pub(crate) fn change(dir: &LayoutDir, sync: bool, change: impl FnOnce(&mut Self)) -> Result<()> {
+        let before = Self::read(dir)?;
         let mut record = before.clone();
         change(&mut record);
         match record == before {
             true => Ok(()),
-            false => root.make_sub(OURS)?.replace(FILE, record.render().as_bytes(), sync),
+            false => dir.root.make_sub(OURS)?.replace(FILE, record.render().as_bytes(), sync),
         }
     }
 
-    fn render(&self) -> String {
+    pub(crate) fn render(&self) -> String {
         let with_digest = |(name, digest): (&String, &Digest)| format!("{digest} {name}");
         let arrived = self.arrived.iter().map(with_digest);
         let missing = self.missing.iter().map(|name| format!("missing {name}"));

@@ -11,7 +11,11 @@ use std::{
 
 use sealift_core::{content::Digest, error::Result};
 
-use crate::{dir::Dir, marker::MARKER, marker::OURS, verified::VerifiedBlobs};
+use crate::{
+    marker::{MARKER, OURS},
+    storage::{LayoutDir, Storage},
+    verified::VerifiedBlobs,
+};
 
 /// The name of the file: a digest in each line.
 const FILE: &str = "doubts";
@@ -25,7 +29,7 @@ pub(crate) struct SuspectBlobs(Mutex<Option<Arc<BTreeSet<Digest>>>>);
 
 impl SuspectBlobs {
     /// Returns the digests that are in doubt.
-    pub(crate) fn of(&self, root: &Dir) -> Result<Arc<BTreeSet<Digest>>> {
+    pub(crate) fn of(&self, root: &dyn Storage) -> Result<Arc<BTreeSet<Digest>>> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = &*known {
             return Ok(Arc::clone(known));
@@ -34,22 +38,23 @@ impl SuspectBlobs {
     }
 
     /// Takes those out of the file that were hashed, or written, and are right.
-    pub(crate) fn settle(&self, root: &Dir, verified: &VerifiedBlobs, sync: bool) -> Result<()> {
+    pub(crate) fn settle(&self, root: &LayoutDir, verified: &VerifiedBlobs, sync: bool) -> Result<()> {
         let left: BTreeSet<Digest> = read(root)?.into_iter().filter(|digest| !verified.contains(digest)).collect();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         write(root, &left, sync)
     }
 }
 
-fn read(root: &Dir) -> Result<BTreeSet<Digest>> {
-    let read = root.sub(OURS)?.map(|ours| ours.read(FILE, MAX_BYTES)).transpose()?.flatten();
+fn read(root: &dyn Storage) -> Result<BTreeSet<Digest>> {
+    let read = root.read(&format!("{OURS}/{FILE}"), MAX_BYTES)?;
     let text = read.map(|(bytes, _)| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
     Ok(text.lines().filter_map(|line| line.parse().ok()).collect())
 }
 
 /// Notes which blobs are in doubt. A file that says so already stays as it is, and one that would be empty is removed.
-pub(crate) fn write(root: &Dir, suspects: &BTreeSet<Digest>, sync: bool) -> Result<()> {
-    if *suspects == read(root)? {
+pub(crate) fn write(layout: &LayoutDir, suspects: &BTreeSet<Digest>, sync: bool) -> Result<()> {
+    let root = &layout.root;
+    if *suspects == read(layout)? {
         return Ok(());
     }
     if suspects.is_empty() {

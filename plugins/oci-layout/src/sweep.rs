@@ -54,7 +54,7 @@ impl Sweep {
     pub async fn of_orphans(layout: &Layout) -> Result<Self> {
         let layout = layout.clone();
         blocking(move || {
-            if let Some((name, _)) = StagingRecord::read(&layout.0.root)?.lost(&layout.0.state().index).first() {
+            if let Some((name, _)) = StagingRecord::read(&*layout.0.storage)?.lost(&layout.0.state().index).first() {
                 let message = format!(
                     "it is not known which blobs are needed: `{name}` was staged here and has no entry any more"
                 );
@@ -75,7 +75,7 @@ impl Sweep {
         let catalog = ImageCatalog::read(layout).await?;
         let record = {
             let layout = layout.clone();
-            blocking(move || StagingRecord::read(&layout.0.root)).await?
+            blocking(move || StagingRecord::read(&*layout.0.storage)).await?
         };
         let (mut gone, mut sweep) = (HashSet::new(), Self::default());
         for name in names {
@@ -184,10 +184,10 @@ impl Sweep {
         }
         let needed = needed(layout, kept)?;
         let only = only.map(|entries| reachable_as_far_as_known(layout, entries));
-        for (digest, length) in layout.blob_files()? {
+        for (digest, length) in layout.0.storage.blobs()? {
             if !needed.contains(&digest) && only.as_ref().is_none_or(|only| only.contains(&digest)) {
                 self.blobs += 1;
-                self.bytes += length;
+                self.bytes += length.unwrap_or_default();
                 self.candidates.push(digest);
             }
         }
@@ -215,7 +215,7 @@ impl Writer {
                 let gone =
                     candidates.iter().filter(|digest| digest.algorithm() == algorithm && !needed.contains(digest));
                 let gone: Vec<&Digest> = gone.collect();
-                if let (false, Some(dir)) = (gone.is_empty(), layout.0.blobs(algorithm)?) {
+                if let (false, Some(dir)) = (gone.is_empty(), layout.0.dir().blob_dir(algorithm)?) {
                     for digest in gone {
                         layout.0.verified.remove(digest);
                         dir.remove(&digest.hex());

@@ -19,7 +19,7 @@ use std::{
 
 use sealift_core::{
     content::Digest,
-    error::{Error, ErrorKind, Result},
+    error::{Error, Result},
 };
 use serde::Serialize;
 
@@ -30,8 +30,10 @@ use crate::{
     dir::Dir,
     graph::Graph,
     layout::Layout,
+    locate,
     marker::{MARKER, OURS, check_marker},
     staged::{Gaps, StagingRecord},
+    storage::{LayoutDir, Storage},
     suspects,
 };
 
@@ -171,7 +173,11 @@ pub async fn verify(path: impl Into<PathBuf>, progress: Arc<Progress>) -> Result
     })
     .await?;
     let mut known = None;
-    match read(path.clone()).await {
+    let storage = {
+        let path = path.clone();
+        blocking(move || locate::open(&path)?.ok_or_else(|| locate::nothing_at(&path))).await?
+    };
+    match read(&storage).await {
         Ok(layout) => {
             let catalog = ImageCatalog::read(&layout).await?;
             let graph = Graph::read(&layout, &catalog).await?;
@@ -191,8 +197,8 @@ pub async fn verify(path: impl Into<PathBuf>, progress: Arc<Progress>) -> Result
         Err(error) => found.damages.push(Damage::of(DamageKind::Index, "index.json", error.message())),
     }
     blocking(move || {
-        let files = files::find(&path)?;
-        let wrong = hash::all(&files, &progress);
+        let files = files::find(&storage)?;
+        let wrong = hash::all(&*storage, &files, &progress);
         found.judge(files, &wrong, known);
         found.note_suspects();
         Ok(found)
@@ -205,7 +211,7 @@ async fn record(layout: &Layout) -> Result<(Vec<(String, Digest)>, Gaps)> {
     let layout = layout.clone();
     blocking(move || {
         let broken: Vec<String> = layout.broken_entries().into_iter().filter_map(|entry| entry.name).collect();
-        let record = StagingRecord::read(&layout.0.root)?;
+        let record = StagingRecord::read(&*layout.0.storage)?;
         let (mut gaps, mut lost) = {
             let index = &layout.0.state().index;
             (record.gaps(index), record.lost(index))
@@ -219,20 +225,15 @@ async fn record(layout: &Layout) -> Result<(Vec<(String, Digest)>, Gaps)> {
 }
 
 /// The layout, even if the file that makes it one is not right.
-async fn read(path: PathBuf) -> Result<Layout> {
-    blocking(move || match Dir::root(&path)? {
-        Some(root) => Layout::read(root),
-        None => Err(Error::cancelled()), // it was there a moment ago
-    })
-    .await
+async fn read(storage: &Arc<dyn Storage>) -> Result<Layout> {
+    let storage = Arc::clone(storage);
+    blocking(move || Layout::read(storage)).await
 }
 
 /// Looks whether there is something like a layout at all.
 fn open(path: &Path) -> Result<Verification> {
-    let Some(root) = Dir::root(path)? else {
-        return Err(Error::new(ErrorKind::NotFound, format!("there is no directory `{}`", path.display())));
-    };
-    let marker = check_marker(&root);
+    let root = locate::open(path)?.ok_or_else(|| locate::nothing_at(path))?;
+    let marker = check_marker(&*root);
     if !root.has(MARKER) && !root.has("blobs") && !root.has("index.json") {
         return marker.map(|()| unreachable!("a marker that is not there is not right"));
     }
@@ -261,8 +262,11 @@ impl Verification {
     /// Notes which files are wrong, so that the next stage into this directory writes them again.
     fn note_suspects(&mut self) {
         let suspects = self.damages.iter().filter_map(|damage| damage.digest.clone()).collect();
+        if self.path.is_file() {
+            return; // nothing is written into an archive
+        }
         let noted = Dir::root(&self.path).and_then(|root| match root {
-            Some(root) => suspects::write(&root, &suspects, true),
+            Some(root) => suspects::write(&LayoutDir::new(root), &suspects, true),
             None => Err(Error::cancelled()),
         });
         if let Err(error) = &noted {

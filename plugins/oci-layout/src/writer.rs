@@ -33,6 +33,7 @@ use crate::{
     marker::{MARKER, MARKER_TEXT, OURS, check_kind, is_incomplete},
     name::NamedEntry,
     staged::{StagingEnd, StagingRecord, StagingRequest},
+    storage::LayoutDir,
 };
 pub use transaction::EntryChange;
 
@@ -95,21 +96,23 @@ impl Writer {
     fn create_blocking(path: &Path, options: WriterOptions) -> Result<Self> {
         make_all(path)?;
         let root = Dir::root(path)?.ok_or_else(|| broken(path, "is not a directory"))?;
-        check_kind(&root)?;
+        let dir = LayoutDir::new(root);
+        check_kind(&dir)?;
+        let root = &dir.root;
         let ours = root.make_sub(OURS)?;
         let lock = WriterLock::take(&ours)?;
         if !root.has(MARKER) {
             root.replace(MARKER, MARKER_TEXT, options.sync)?;
         }
         let blobs = root.make_sub("blobs")?.make_sub(Algorithm::Sha256.name())?;
-        if is_incomplete(&root)? {
+        if is_incomplete(root)? {
             root.replace(index::FILE, Index::empty().render().as_bytes(), options.sync)?;
         }
-        for dir in [&root, &ours, &blobs] {
+        for dir in [root, &ours, &blobs] {
             dir.remove_parts()?;
         }
         if options.sync {
-            sync_all(&root)?;
+            sync_all(root)?;
         }
         let shared = WriterInner {
             sync: options.sync,
@@ -120,7 +123,7 @@ impl Writer {
             writes: 0.into(),
             _lock: lock,
         };
-        Ok(Self { layout: Layout::read(root)?, shared: Arc::new(shared) })
+        Ok(Self { layout: Layout::read(Arc::new(dir))?, shared: Arc::new(shared) })
     }
 
     /// Returns the layout, for reading.
@@ -135,7 +138,7 @@ impl Writer {
     pub async fn check_room(&self, item: &Descriptor) -> Result<()> {
         let Some(need) = item.known_size() else { return Ok(()) };
         let layout = self.layout.clone();
-        blocking(move || layout.0.make_blobs(Algorithm::Sha256)?.check_room(need)).await
+        blocking(move || layout.0.dir().make_blobs(Algorithm::Sha256)?.check_room(need)).await
     }
 
     /// Begins a blob whose digest is said at its end. Its bytes are hashed on the way.
@@ -201,7 +204,7 @@ impl Writer {
     }
 
     fn too_long(&self) -> Error {
-        let path = self.layout.0.root.file_path(index::FILE);
+        let path = self.layout.0.root().file_path(index::FILE);
         let message = format!("`{}` would be longer than {} bytes", path.display(), index::MAX_BYTES);
         Error::new(ErrorKind::Unsupported, message).with_hint("spread the images over several directories")
     }
@@ -316,7 +319,7 @@ impl Writer {
     fn change_record(&self, change: impl FnOnce(&mut StagingRecord, &IndexState)) -> Result<()> {
         let inner = &self.layout.0;
         let state = inner.state();
-        StagingRecord::change(&inner.root, self.shared.sync, |record| change(record, &state))
+        StagingRecord::change(inner.dir(), self.shared.sync, |record| change(record, &state))
     }
 
     /// Stores the receipt by which blobs are left out, in `.sealift/base/`. Call it before the first blob is left out.
@@ -328,7 +331,7 @@ impl Writer {
         let name = format!("{}.json", Digest::of(text.as_bytes()).short());
         let (layout, sync) = (self.layout().clone(), self.shared.sync);
         blocking(move || {
-            let dir = layout.0.root.make_sub(OURS)?.make_sub(baseline::DIR)?;
+            let dir = layout.0.root().make_sub(OURS)?.make_sub(baseline::DIR)?;
             if dir.has(&name) {
                 return Ok(());
             }
@@ -345,7 +348,7 @@ impl Writer {
             self.check_location()?;
             let open = {
                 let mut state = inner.state();
-                if inner.root.stamp(index::FILE) != state.stamp {
+                if inner.root().stamp(index::FILE) != state.stamp {
                     inner.reread(&mut state)?;
                 }
                 state.generation > state.committed
@@ -354,14 +357,14 @@ impl Writer {
                 self.write_index()?;
                 continue;
             }
-            inner.suspects.settle(&inner.root, &inner.verified, self.shared.sync)?;
+            inner.suspects.settle(inner.dir(), &inner.verified, self.shared.sync)?;
             let mut state = inner.state();
             state.overruled = state.own.overruled(&state.index);
             return match &state.overruled[..] {
                 [] => Ok(()),
                 [first, more @ ..] => {
                     let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
-                    let path = inner.root.file_path(index::FILE);
+                    let path = inner.root().file_path(index::FILE);
                     let message = format!("another program changed `{first}`{more} in `{}` meanwhile", path.display());
                     Err(Error::new(ErrorKind::Conflict, message).with_hint(ALONE))
                 }
@@ -371,7 +374,7 @@ impl Writer {
     }
 
     fn restless(&self) -> Error {
-        let path = self.layout.0.root.file_path(index::FILE);
+        let path = self.layout.0.root().file_path(index::FILE);
         Error::new(ErrorKind::Conflict, format!("another program writes `{}` again and again", path.display()))
             .with_hint(ALONE)
     }
@@ -379,8 +382,8 @@ impl Writer {
     /// Checks that the directory still is where it was, and still is a layout; otherwise nothing that was written is
     /// of use.
     fn check_location(&self) -> Result<()> {
-        let root = &self.layout.0.root;
-        if !root.is_at_its_path() || !self.layout.0.has_blobs_at_their_path() {
+        let root = self.layout.0.root();
+        if !root.is_at_its_path() || !self.layout.0.dir().has_blobs_at_their_path() {
             let what = "was moved or removed while it was written";
             return Err(broken(root.path(), what).with_hint("put it back, and run again"));
         }
@@ -393,7 +396,7 @@ impl Writer {
 
     /// Replaces the file and returns its stamp; none if another program wrote it meanwhile.
     fn replace_index(&self, text: &str, stamp: Option<Stamp>) -> Result<Option<Stamp>> {
-        let root = &self.layout.0.root;
+        let root = self.layout.0.root();
         let file = root.prepare(index::FILE, text.as_bytes(), self.shared.sync)?;
         // Waiting for the disk takes long enough for others to write.
         if root.stamp(index::FILE) != stamp {
@@ -406,7 +409,7 @@ impl Writer {
     fn forget_removed(&self, done: &[IndexChange]) -> Result<()> {
         let mut removed = done.iter().filter(|change| change.removes()).filter_map(IndexChange::name).peekable();
         match removed.peek() {
-            Some(_) => StagingRecord::change(&self.layout.0.root, self.shared.sync, |record| record.forget(removed)),
+            Some(_) => StagingRecord::change(self.layout.0.dir(), self.shared.sync, |record| record.forget(removed)),
             None => Ok(()),
         }
     }
@@ -419,7 +422,7 @@ impl Writer {
             self.check_location()?;
             let (text, stamp, changes, generation) = {
                 let mut state = inner.state();
-                if inner.root.stamp(index::FILE) != state.stamp {
+                if inner.root().stamp(index::FILE) != state.stamp {
                     inner.reread(&mut state)?; // a program without our lock wrote it
                 }
                 (self.render(&state.index)?, state.stamp, state.pending.len(), state.generation)

@@ -42,7 +42,7 @@ pub(crate) async fn get(app: &App, name: &str, digest: &Digest, head: &Parts) ->
     };
     let mut file = tokio::fs::File::from_std(file);
     if start > 0 {
-        let sought = file.seek(std::io::SeekFrom::Start(start)).await;
+        let sought = file.seek(std::io::SeekFrom::Current(start.cast_signed())).await;
         sought.map_err(|error| Code::Unknown.because(format!("cannot read the blob: {}", error.kind())))?;
     }
     let content = ReaderStream::with_capacity(file.take(end - start), CHUNK);

@@ -1,5 +1,6 @@
 //! Over the air gap: stage into a directory, carry it, load it, with real registries on both sides.
 
+mod archives;
 mod carrying;
 mod complete;
 mod crashing;

@@ -34,7 +34,7 @@ impl ImageCatalog {
         // `.` and links have names of their own only when they are followed.
         let real = blocking(move || Ok(std::fs::canonicalize(&path).unwrap_or(path))).await?;
         let directory = real.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let namer = Namer::new(&directory);
+        let namer = Namer::new(directory.strip_suffix(".tar").unwrap_or(&directory));
         let mut reader = CatalogReader {
             layout,
             namer,

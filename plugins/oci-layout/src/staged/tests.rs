@@ -77,10 +77,10 @@ async fn an_image_that_could_not_be_brought_again_is_outdated_until_another_has_
 #[test]
 fn an_earlier_version_of_the_file_is_read() {
     let dir = tempfile::tempdir().unwrap();
-    let root = Dir::root(dir.path()).unwrap().unwrap();
+    let root = LayoutDir::new(crate::dir::Dir::root(dir.path()).unwrap().unwrap());
     let digest = Digest::of(b"a");
     let text = format!("{digest} q.io/app:v1\nmissing q.io/app:v2\nnonsense\n\nsha256:0 short\n");
-    root.make_sub(OURS).unwrap().replace(FILE, text.as_bytes(), false).unwrap();
+    root.root.make_sub(OURS).unwrap().replace(FILE, text.as_bytes(), false).unwrap();
     let record = StagingRecord::read(&root).unwrap();
     assert_eq!(record.arrived, BTreeMap::from([("q.io/app:v1".to_owned(), digest)]));
     assert_eq!(record.missing, names(&["q.io/app:v2"]));

@@ -1,6 +1,9 @@
 //! The files of a layout.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use rustix::fs::FileType;
 use sealift_core::{
@@ -8,7 +11,10 @@ use sealift_core::{
     error::{Error, Result},
 };
 
-use crate::dir::{Dir, is_part};
+use crate::{
+    dir::{Dir, is_part},
+    storage::Storage,
+};
 
 /// The files of a layout.
 #[derive(Default)]
@@ -20,7 +26,6 @@ pub(super) struct LayoutFiles {
     pub(super) strangers: Vec<(PathBuf, u64)>,
     /// Places that cannot be looked into.
     pub(super) closed: Vec<(PathBuf, Error)>,
-    dirs: Vec<Dir>,
 }
 
 /// A file that has a digest for a name.
@@ -28,14 +33,6 @@ pub(super) struct BlobFile {
     pub(super) digest: Digest,
     /// Its length; none if it is no regular file.
     pub(super) length: Option<u64>,
-    dir: usize,
-}
-
-impl LayoutFiles {
-    /// The directory that a blob is in.
-    pub(super) fn dir(&self, blob: &BlobFile) -> &Dir {
-        &self.dirs[blob.dir]
-    }
 }
 
 /// Returns the path of a blob inside a layout.
@@ -44,20 +41,13 @@ pub(super) fn place(digest: &Digest) -> PathBuf {
 }
 
 /// Finds all files. Directories of unknown digest algorithms are ignored.
-pub(super) fn find(path: &Path) -> Result<LayoutFiles> {
+pub(super) fn find(storage: &Arc<dyn Storage>) -> Result<LayoutFiles> {
     let mut files = LayoutFiles::default();
-    let Some(root) = Dir::root(path)? else { return Ok(files) };
-    for (name, _, length) in root.list()? {
-        if is_part(&name) {
-            files.leftovers.push((PathBuf::from(name), length));
-        }
-    }
-    for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
-        let inside = Path::new("blobs").join(algorithm.name());
-        match root.sub("blobs").and_then(|blobs| blobs.map_or(Ok(None), |blobs| blobs.sub(algorithm.name()))) {
-            Ok(Some(dir)) => files.look_into(dir, algorithm, &inside)?,
-            Ok(None) => {}
-            Err(error) => files.closed.push((inside, error)),
+    match storage.directory() {
+        Some(dir) => files.find_in(&dir.root)?,
+        None => {
+            let blobs = storage.blobs()?.into_iter();
+            files.blobs.extend(blobs.map(|(digest, length)| BlobFile { digest, length }));
         }
     }
     // The longest first, so that no thread begins with one when the others are done.
@@ -66,18 +56,34 @@ pub(super) fn find(path: &Path) -> Result<LayoutFiles> {
 }
 
 impl LayoutFiles {
-    fn look_into(&mut self, dir: Dir, algorithm: Algorithm, inside: &Path) -> Result<()> {
+    fn find_in(&mut self, root: &Dir) -> Result<()> {
+        for (name, _, length) in root.list()? {
+            if is_part(&name) {
+                self.leftovers.push((PathBuf::from(name), length));
+            }
+        }
+        for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+            let inside = Path::new("blobs").join(algorithm.name());
+            match root.sub("blobs").and_then(|blobs| blobs.map_or(Ok(None), |blobs| blobs.sub(algorithm.name()))) {
+                Ok(Some(dir)) => self.look_into(&dir, algorithm, &inside)?,
+                Ok(None) => {}
+                Err(error) => self.closed.push((inside, error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn look_into(&mut self, dir: &Dir, algorithm: Algorithm, inside: &Path) -> Result<()> {
         for (name, kind, length) in dir.list()? {
             match format!("{}:{name}", algorithm.name()).parse() {
                 Ok(digest) => {
                     let length = (kind == FileType::RegularFile).then_some(length);
-                    self.blobs.push(BlobFile { digest, length, dir: self.dirs.len() });
+                    self.blobs.push(BlobFile { digest, length });
                 }
                 Err(_) if is_part(&name) => self.leftovers.push((inside.join(name), length)),
                 Err(_) => self.strangers.push((inside.join(name), length)),
             }
         }
-        self.dirs.push(dir);
         Ok(())
     }
 }

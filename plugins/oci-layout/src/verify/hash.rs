@@ -16,7 +16,7 @@ use super::{
     DamageKind, Progress,
     files::{BlobFile, LayoutFiles},
 };
-use crate::fault::fault;
+use crate::{fault::fault, storage::Storage};
 
 /// Bytes that are read at once.
 const CHUNK: usize = 512 << 10;
@@ -25,7 +25,7 @@ const CHUNK: usize = 512 << 10;
 pub(super) type Wrong = HashMap<Digest, (DamageKind, String)>;
 
 /// Hashes all blobs.
-pub(super) fn all(files: &LayoutFiles, progress: &Progress) -> Wrong {
+pub(super) fn all(storage: &dyn Storage, files: &LayoutFiles, progress: &Progress) -> Wrong {
     let total = files.blobs.iter().filter_map(|blob| blob.length).sum();
     progress.total.store(total, Ordering::Relaxed);
     let next = AtomicUsize::new(0);
@@ -34,7 +34,7 @@ pub(super) fn all(files: &LayoutFiles, progress: &Progress) -> Wrong {
     let hash = || {
         let mut buffer = vec![0; CHUNK];
         while let Some(blob) = files.blobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if let Err(what) = check(files, blob, &mut buffer, progress) {
+            if let Err(what) = check(storage, blob, &mut buffer, progress) {
                 let mut wrong = wrong.lock().unwrap_or_else(PoisonError::into_inner);
                 wrong.insert(blob.digest.clone(), what);
             }
@@ -52,21 +52,20 @@ pub(super) fn all(files: &LayoutFiles, progress: &Progress) -> Wrong {
 }
 
 fn check(
-    files: &LayoutFiles,
+    storage: &dyn Storage,
     blob: &BlobFile,
     buffer: &mut [u8],
     progress: &Progress,
 ) -> Result<(), (DamageKind, String)> {
-    let dir = files.dir(blob);
-    let name = blob.digest.hex();
     let unreadable = |error: sealift_core::error::Error| (DamageKind::Unreadable, error.message().to_owned());
-    let Some((mut file, _)) = dir.open(&name).map_err(unreadable)? else {
+    let Some((file, length)) = storage.open_blob(&blob.digest).map_err(unreadable)? else {
         return Err((DamageKind::Missing, "it disappeared while it was looked at".to_owned()));
     };
     let mut hasher = blob.digest.algorithm().hasher();
-    let mut length = 0;
+    let (mut file, mut length) = (file.take(length), 0);
     loop {
-        let read = file.read(buffer).map_err(|error| unreadable(fault("read", &dir.file_path(&name), error)))?;
+        let read =
+            file.read(buffer).map_err(|error| unreadable(fault("read", &storage.blob_path(&blob.digest), error)))?;
         if read == 0 {
             break;
         }

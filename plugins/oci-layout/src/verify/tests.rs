@@ -3,6 +3,8 @@ use std::os::unix::fs::symlink;
 use sealift_core::content::{Descriptor, MediaType, well_known};
 use serde_json::json;
 
+use sealift_core::error::ErrorKind;
+
 use super::*;
 use crate::{
     baseline::Baseline,

@@ -69,7 +69,7 @@ impl Writer {
             self.check_location()?;
             let (index, own, stamp, generation) = {
                 let mut state = inner.state();
-                if inner.root.stamp(index::FILE) != state.stamp {
+                if inner.root().stamp(index::FILE) != state.stamp {
                     inner.reread(&mut state)?; // somebody without our lock wrote it
                 }
                 let (mut index, mut own) = (state.index.clone(), OwnChanges::default());

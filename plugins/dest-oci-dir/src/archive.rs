@@ -1,0 +1,153 @@
+//! Images into one tar file instead of a directory.
+
+use std::{
+    collections::HashSet,
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use sealift_core::{
+    blob::Blob,
+    content::{Descriptor, Digest, ImageRef, Manifest, Reference, Repository},
+    error::Result,
+    job::Job,
+    plugin::{BuildContext, ConfigError, Purpose},
+    stage::{Push, RunEnd, StoreId, Upload, UploadStart},
+};
+use sealift_oci_layout::{ArchiveWriter, NamedEntry, RefStyle, StagingEnd, check_archive};
+use tokio::sync::OnceCell;
+
+use crate::names::{EntryNames, NameRule};
+
+/// The settings of the stage, for a tar file.
+pub(crate) fn build(
+    path: PathBuf,
+    called: NameRule,
+    style: RefStyle,
+    docker: bool,
+    cx: &BuildContext<'_>,
+) -> Result<Box<dyn Push>, ConfigError> {
+    if cx.purpose() == Purpose::Run {
+        check_archive(&path).map_err(|error| ConfigError::from(error).at("path"))?;
+    }
+    Ok(Box::new(ArchivePush {
+        path,
+        docker,
+        names: EntryNames::new(called, style),
+        writer: OnceCell::new(),
+        not_arrived: Mutex::default(),
+    }))
+}
+
+/// A tar file that images are written to.
+struct ArchivePush {
+    path: PathBuf,
+    docker: bool,
+    names: EntryNames,
+    /// Opened by the first write, so that a plan makes no file.
+    writer: OnceCell<ArchiveWriter>,
+    not_arrived: Mutex<StagingEnd>,
+}
+
+impl ArchivePush {
+    async fn writer(&self) -> Result<&ArchiveWriter> {
+        self.writer.get_or_try_init(|| ArchiveWriter::create(&self.path, self.docker)).await
+    }
+
+    fn has_item(&self, item: &Descriptor) -> bool {
+        self.writer.get().is_some_and(|writer| writer.has(item))
+    }
+
+    async fn list(&self, manifest: &Manifest, entry: NamedEntry) -> Result<()> {
+        let writer = self.writer().await?;
+        writer.put_manifest(manifest).await?;
+        writer.set(entry)
+    }
+}
+
+#[async_trait]
+impl Push for ArchivePush {
+    fn targets(&self, job: &Job) -> Result<Vec<ImageRef>> {
+        self.names.give(job).map(|at| vec![at])
+    }
+
+    fn keeps_apart(&self) -> bool {
+        self.names.are_those_of_the_sources()
+    }
+
+    fn store(&self, _: &Repository) -> StoreId {
+        StoreId::new(&format!("oci-archive:{}", self.path.display()))
+    }
+
+    fn announce_images(&self, source: &Repository, images: &[ImageRef]) {
+        self.names.announce(source, images);
+    }
+
+    async fn resolve(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
+        let entry = self.writer.get().and_then(|writer| writer.find(&at.to_string()));
+        Ok(entry.filter(|entry| self.has_item(entry)))
+    }
+
+    async fn blob_exists(&self, _: &Repository, item: &Descriptor) -> Result<bool> {
+        Ok(self.has_item(item))
+    }
+
+    fn keeps_children(&self, _: &Repository) -> bool {
+        true
+    }
+
+    async fn related(&self, _: &Repository, _: &Digest, referrers: &[Descriptor]) -> Result<HashSet<Digest>> {
+        Ok(referrers.iter().filter(|item| self.has_item(item)).map(|item| item.digest.clone()).collect())
+    }
+
+    async fn offer(&self, _: &Repository, item: &Descriptor, _: Option<&Repository>) -> Result<UploadStart> {
+        let writer = self.writer().await?;
+        match writer.has(item) {
+            true => Ok(UploadStart::Present),
+            false => Ok(UploadStart::Upload(Box::new(ArchiveUpload(writer.clone())))),
+        }
+    }
+
+    async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()> {
+        if manifest.subject().is_some() {
+            let entry = self.names.entry(&at.with_digest(manifest.digest()), manifest.descriptor());
+            return self.list(manifest, entry).await;
+        }
+        self.writer().await?.put_manifest(manifest).await
+    }
+
+    async fn tag(&self, at: &ImageRef, manifest: &Manifest) -> Result<()> {
+        self.list(manifest, self.names.entry(at, manifest.descriptor())).await
+    }
+
+    async fn root(&self, job: &Job, asked: &ImageRef, manifest: &Manifest) -> Result<()> {
+        let at = match &asked.reference {
+            Reference::Tag(_) => asked.clone(),
+            Reference::Digest(_) => asked.repository.with_digest(manifest.digest()),
+        };
+        self.list(manifest, self.names.noted(job, asked, &at, manifest.descriptor())).await?;
+        self.names.wrote(job, asked, &at);
+        Ok(())
+    }
+
+    fn conclude(&self, end: &RunEnd<'_>) {
+        *self.not_arrived.lock().unwrap_or_else(PoisonError::into_inner) = self.names.not_arrived(end);
+    }
+
+    async fn close(&self) -> Result<()> {
+        let Some(writer) = self.writer.get() else { return Ok(()) };
+        let end = self.not_arrived.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        writer.finish(self.names.request(), end).await
+    }
+}
+
+/// A place for one blob.
+struct ArchiveUpload(ArchiveWriter);
+
+#[async_trait]
+impl Upload for ArchiveUpload {
+    async fn write(self: Box<Self>, blob: Blob) -> Result<()> {
+        self.0.put_blob(blob).await
+    }
+}
