@@ -10,7 +10,7 @@ use std::{
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use futures::FutureExt;
@@ -42,6 +42,9 @@ const MOST_JOBS: usize = 1000;
 
 /// Jobs of one repository that run or wait for a place.
 const MOST_JOBS_OF_ONE: usize = 64;
+
+/// The time of a destination for its end in a run that is stopped at once.
+const CLOSING: Duration = Duration::from_secs(2);
 
 /// Runs a pipeline, or plans it.
 pub(super) async fn run(engine: Arc<RunState>) -> Report {
@@ -396,6 +399,12 @@ impl Run {
         error.kind() == ErrorKind::NotFound && !error.is_retryable() && self.has_rounds_left()
     }
 
+    /// Waits until the time of a destination for its end is over, which only a run that is stopped at once limits.
+    async fn closing_is_over(&self) {
+        self.engine.cancel.stopped().await;
+        tokio::time::sleep(CLOSING).await;
+    }
+
     async fn finish(&mut self) {
         for again in mem::take(&mut self.failed) {
             self.give_up(&again.work);
@@ -414,7 +423,7 @@ impl Run {
             push.stage.conclude(&RunEnd { stopped: self.is_stopping(), failed });
             let result = tokio::select! {
                 result = push.stage.close() => result,
-                () = self.engine.cancel.stopped() => return,
+                () = self.closing_is_over() => return,
             };
             for lost in push.stage.lost() {
                 self.take_back(&push.kind, lost);

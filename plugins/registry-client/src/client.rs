@@ -74,6 +74,13 @@ impl Client {
         self.registry(repository).announce(repository, access);
     }
 
+    /// Waits until uploads that were given up are ended at their registries, as far as these answer.
+    pub(crate) async fn end_uploads(&self) {
+        self.common.endings.close();
+        self.common.endings.wait().await;
+        self.common.endings.reopen();
+    }
+
     pub(crate) fn referrer_tags(&self) -> &ReferrerTags {
         &self.referrer_tags
     }

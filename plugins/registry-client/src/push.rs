@@ -167,4 +167,9 @@ impl Push for RegistryPush {
         let listed: HashSet<Digest> = listed.into_iter().map(|entry| entry.digest).collect();
         Ok(referrers.iter().map(|entry| entry.digest.clone()).filter(|digest| listed.contains(digest)).collect())
     }
+
+    async fn close(&self) -> Result<()> {
+        self.client.end_uploads().await;
+        Ok(())
+    }
 }

@@ -15,6 +15,8 @@ use sealift_core::{
     plugin::{BuildContext, ConfigError, Section, SectionPlugin},
 };
 
+use tokio_util::task::TaskTracker;
+
 use crate::{
     client::Client,
     config::{Config, RegistryConfig, canonical},
@@ -108,6 +110,7 @@ impl Registries {
             containers,
             notes: cx.cache().clone(),
             limiter: cx.limiter().clone(),
+            endings: TaskTracker::new(),
         };
         problems.or_ok(Self { client: Arc::new(Client::new(settings, auth_file, common)) })
     }

@@ -15,7 +15,7 @@ use sealift_registry_client::{Client, TagList};
 
 use crate::wanted::RepositorySelection;
 
-/// Tag lists that are read ahead of the repository whose turn it is.
+/// Tag lists that are read at once; one that is slow holds up its repository only.
 const AHEAD: usize = 8;
 
 /// Lists what a catalog has.
@@ -81,7 +81,7 @@ impl List for CatalogList {
             let tags = self.client.tags_ahead(&repository).await;
             Ok((repository, tags))
         };
-        let mut turns = self.repositories(out).map_ok(read).try_buffered(AHEAD).boxed();
+        let mut turns = self.repositories(out).map_ok(read).try_buffer_unordered(AHEAD).boxed();
         while let Some((repository, tags)) = turns.try_next().await? {
             noted.found += 1;
             let has_tags = match tags {

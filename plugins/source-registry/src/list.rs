@@ -1,7 +1,7 @@
 //! `list "registry"`: rules become listings, in their order.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use futures::{StreamExt, stream};
+use futures::{Stream, StreamExt, stream};
 use sealift_core::{
     async_trait,
     content::{Repository, Tag},
@@ -24,7 +24,7 @@ use tokio::sync::OnceCell;
 
 use crate::exclusive::exclusive;
 
-/// Tag lists that are read ahead of the rule whose turn it is.
+/// Tag lists of one registry that are read at once. A registry that is slow or silent holds up its own rules only.
 const AHEAD: usize = 8;
 
 /// Lists what rules name.
@@ -108,7 +108,9 @@ impl List for RegistryList {
         }
         let lists = &SharedLists::over(&self.rules);
         let read = |at: usize| async move { (at, self.read_ahead(&self.rules[at].0, lists).await) };
-        let mut turns = stream::iter(0..self.rules.len()).map(read).buffered(AHEAD);
+        let registries = self.by_registry().into_values();
+        let streams = registries.map(|rules| stream::iter(rules).map(read).buffer_unordered(AHEAD));
+        let mut turns = Turns::of(&self.rules, stream::select_all(streams));
         let mut told = HashSet::new();
         while let Some((at, tags)) = turns.next().await {
             let rule = &self.rules[at];
@@ -139,7 +141,49 @@ impl List for RegistryList {
     }
 }
 
+/// Rules with their tags as they come; those that may write one name come in the order in which they were written.
+struct Turns<S> {
+    read: S,
+    /// Rules that share names with others and were not handed out yet, in their order.
+    ordered: VecDeque<usize>,
+    /// Those of them whose tags are here.
+    waiting: HashMap<usize, Tags>,
+}
+
+type Tags = Result<Arc<TagList>>;
+
+impl<S: Stream<Item = (usize, Tags)> + Unpin> Turns<S> {
+    fn of(rules: &[(Rule, bool)], read: S) -> Self {
+        let shared = rules.iter().enumerate().filter(|(_, (_, alone))| !alone);
+        Self { read, ordered: shared.map(|(at, _)| at).collect(), waiting: HashMap::new() }
+    }
+
+    async fn next(&mut self) -> Option<(usize, Tags)> {
+        loop {
+            let due = self.ordered.front().and_then(|first| self.waiting.remove_entry(first));
+            if due.is_some() {
+                self.ordered.pop_front();
+                return due;
+            }
+            let (at, tags) = self.read.next().await?;
+            if self.ordered.binary_search(&at).is_err() {
+                return Some((at, tags));
+            }
+            self.waiting.insert(at, tags);
+        }
+    }
+}
+
 impl RegistryList {
+    /// The rules of each registry; those that need no tags stand apart.
+    fn by_registry(&self) -> BTreeMap<Option<&str>, Vec<usize>> {
+        let mut found: BTreeMap<Option<&str>, Vec<usize>> = BTreeMap::new();
+        for (at, (rule, _)) in self.rules.iter().enumerate() {
+            found.entry(rule.needs_tags().then(|| rule.source.registry())).or_default().push(at);
+        }
+        found
+    }
+
     async fn announce(&self, out: &Outlet) -> Result<()> {
         for (rule, _) in &self.rules {
             let targets = rule.targets.iter().map(|target| target.repository.clone()).collect();

@@ -9,6 +9,7 @@ use sealift_core::{
     login::LoginProvider,
     secret::Secret,
 };
+use tokio_util::task::TaskTracker;
 
 use super::Client;
 use crate::{
@@ -137,6 +138,7 @@ impl ClientBuilder {
             containers: Arc::default(),
             notes: Cache::default(),
             limiter: Limiter::default(),
+            endings: TaskTracker::new(),
         };
         Ok(Client::new(settings, Arc::default(), common))
     }

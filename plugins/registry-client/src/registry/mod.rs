@@ -20,6 +20,8 @@ use sealift_core::{
     cache::Cache, content::Repository, error::Error, limit::Limiter, login::LoginProvider, secret::Secret,
 };
 
+use tokio_util::task::TaskTracker;
+
 pub(crate) use observed::{BlobCheck, ObservedBehavior};
 
 use crate::{
@@ -42,6 +44,8 @@ pub(crate) struct Common {
     pub(crate) containers: Arc<Containers>,
     pub(crate) notes: Cache,
     pub(crate) limiter: Limiter,
+    /// Requests that end uploads which were given up.
+    pub(crate) endings: TaskTracker,
 }
 
 /// Settings of one registry.
@@ -92,6 +96,11 @@ impl Registry {
     /// Returns its name in references, such as `docker.io`.
     pub(crate) fn name(&self) -> &Arc<str> {
         self.transport.name()
+    }
+
+    /// Returns the tasks that end uploads which were given up.
+    pub(crate) fn endings(&self) -> &TaskTracker {
+        &self.common.endings
     }
 
     pub(crate) fn timing(&self) -> &Timing {

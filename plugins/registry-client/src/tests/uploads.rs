@@ -286,21 +286,61 @@ async fn a_pause_that_is_asked_for_at_a_mount_is_told_and_nothing_is_sent_before
     assert_eq!(double.count("POST", "mount="), 2);
 }
 
+/// A registry that takes uploads and lets them be ended.
+async fn forgiving() -> Double {
+    Double::start(|asked| match asked.method.as_str() {
+        "DELETE" => reply(204),
+        _ => taker(asked),
+    })
+    .await
+}
+
 // Six damaged images left six uploads open at the registry.
 #[tokio::test]
-async fn an_upload_without_bytes_is_ended() {
+async fn an_upload_that_is_given_up_is_ended() {
+    let ended = |double: &Double| double.count("DELETE", "/v2/a/b/blobs/uploads/1");
+    let content = noise(1000);
+    let bytes = |blob: Vec<sealift_core::error::Result<Bytes>>| Blob::new(layer(&content), stream::iter(blob));
+
+    // The source fails.
+    let (double, push) = (forgiving().await, push_of(&client()));
+    let at = repository(&double.host(), "a/b");
+    let UploadStart::Upload(slot) = push.offer(&at, &layer(&content), None).await.unwrap() else { panic!("it is new") };
+    let broken = sealift_core::error::Error::new(ErrorKind::Corrupt, "the disk says something else");
+    let error = slot.write(bytes(vec![Err(broken)])).await.unwrap_err();
+    assert!(error.message().contains("the disk says something else"), "{error}");
+    push.close().await.unwrap();
+    assert_eq!(ended(&double), 1);
+
+    // It is not written: the job was cancelled, or another destination failed.
+    drop(push.offer(&at, &layer(&content), None).await.unwrap());
+    push.close().await.unwrap();
+    assert_eq!(ended(&double), 2);
+
+    // It is cancelled between two bytes.
+    let UploadStart::Upload(slot) = push.offer(&at, &layer(&content), None).await.unwrap() else { panic!("it is new") };
+    let begun = stream::iter([Ok(Bytes::copy_from_slice(&content[..10]))]).chain(stream::pending());
+    let blob = Blob::new(layer(&content), begun);
+    assert!(tokio::time::timeout(Duration::from_millis(300), slot.write(blob)).await.is_err());
+    push.close().await.unwrap();
+    assert_eq!(ended(&double), 3);
+
+    // One that was answered is over, whatever the answer.
+    let UploadStart::Upload(slot) = push.offer(&at, &layer(&content), None).await.unwrap() else { panic!("it is new") };
+    slot.write(bytes(vec![Ok(Bytes::copy_from_slice(&content))])).await.unwrap();
+    push.close().await.unwrap();
+    assert_eq!(ended(&double), 3);
+}
+
+#[tokio::test]
+async fn the_end_of_a_run_waits_for_a_silent_registry_for_seconds_only() {
     let double = Double::start(|asked| match asked.method.as_str() {
-        "DELETE" => reply(204),
+        "DELETE" => reply(204).late(Duration::from_secs(600)),
         _ => taker(asked),
     })
     .await;
     let push = push_of(&client());
     let at = repository(&double.host(), "a/b");
-    let content = noise(1000);
-    let UploadStart::Upload(slot) = push.offer(&at, &layer(&content), None).await.unwrap() else { panic!("it is new") };
-    let broken =
-        stream::iter([Err(sealift_core::error::Error::new(ErrorKind::Corrupt, "the disk says something else"))]);
-    let error = slot.write(Blob::new(layer(&content), broken)).await.unwrap_err();
-    assert!(error.message().contains("the disk says something else"), "{error}");
-    assert_eq!(double.count("DELETE", "/v2/a/b/blobs/uploads/1"), 1);
+    drop(push.offer(&at, &layer(&noise(10)), None).await.unwrap());
+    tokio::time::timeout(Duration::from_secs(20), push.close()).await.expect("it is left").unwrap();
 }

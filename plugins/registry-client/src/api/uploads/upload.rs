@@ -14,7 +14,7 @@ use sealift_core::{
     error::{Error, ErrorKind, Result, Retry},
     stage::Upload,
 };
-use tokio::time::timeout;
+use tokio::{runtime::Handle, time::timeout};
 use url::Url;
 
 use super::{
@@ -37,16 +37,38 @@ use crate::{
     url_policy::same_origin,
 };
 
-/// An upload that was opened and waits for its bytes.
+/// An upload that was opened and waits for its bytes. Dropped before the registry answered, it is ended there.
 pub(super) struct RegistryUpload {
     registry: Arc<Registry>,
     at: Repository,
     item: Descriptor,
     location: Url,
+    /// True once the registry answered for the bytes, or cannot be reached any more.
+    is_over: bool,
 }
 
 /// The time limit for ending an upload that is given up.
-const ABANDONING: Duration = Duration::from_secs(5);
+const ENDING: Duration = Duration::from_secs(5);
+
+/// Ends an upload, so that the registry need not keep it. Not every registry knows that, and not every login may do it.
+async fn end(registry: Arc<Registry>, at: Repository, item: Descriptor, location: Url) {
+    let operation = Operation::PushBlob(&at, &item.digest);
+    let target = RequestTarget::Url(location);
+    let request = Request::new(operation, Method::DELETE, target, Scopes::push(&at), registry.timing()).once();
+    if let Ok(Ok(response)) = timeout(ENDING, registry.execute(&request)).await {
+        response.discard().await;
+    }
+}
+
+impl Drop for RegistryUpload {
+    fn drop(&mut self) {
+        if self.is_over || Handle::try_current().is_err() {
+            return;
+        }
+        let (registry, at) = (Arc::clone(&self.registry), self.at.clone());
+        self.registry.endings().spawn(end(registry, at, self.item.clone(), self.location.clone()));
+    }
+}
 
 impl RegistryUpload {
     /// The slot that `answer` opened.
@@ -58,7 +80,7 @@ impl RegistryUpload {
     ) -> Result<Self> {
         let operation = Operation::PushBlob(at, &item.digest);
         let location = upload_url(registry, response).await.map_err(|error| error.with_context(operation))?;
-        Ok(Self { registry: Arc::clone(registry), at: at.clone(), item: item.clone(), location })
+        Ok(Self { registry: Arc::clone(registry), at: at.clone(), item: item.clone(), location, is_over: false })
     }
 
     fn operation(&self) -> Operation<'_> {
@@ -66,8 +88,9 @@ impl RegistryUpload {
     }
 
     /// Sends the bytes and waits for the answer.
-    async fn put(&self, blob: Blob, detector: &Arc<StallDetector>) -> Result<()> {
+    async fn put(&mut self, blob: Blob, detector: &Arc<StallDetector>) -> Result<()> {
         if let Some(error) = self.registry.observed.uploads.turned_away() {
+            self.is_over = true;
             return Err(error);
         }
         let (size, hashing) = (blob.size(), blob.hashing());
@@ -104,7 +127,10 @@ impl RegistryUpload {
         let peer = Peer(&host);
         let timing = self.registry.timing();
         let sent = tokio::select! {
-            sent = request.send() => sent.map_err(|error| transport(error, peer))?,
+            sent = request.send() => {
+                self.is_over = detector.source_failed().is_none();
+                sent.map_err(|error| transport(error, peer))?
+            }
             stalled = detector.stalled(timing.idle_write, timing.commit) => return Err(kept_waiting(stalled, peer)),
         };
         let response = Response::new(sent, url, foreign, authorization.secrets());
@@ -162,16 +188,6 @@ impl RegistryUpload {
         }
     }
 
-    /// Ends an upload for which there are no bytes, so that the registry need not keep it. Not every registry knows that.
-    async fn abandon(&self) {
-        let target = RequestTarget::Url(self.location.clone());
-        let scopes = Scopes::push(&self.at);
-        let request = Request::new(self.operation(), Method::DELETE, target, scopes, self.registry.timing()).once();
-        if let Ok(Ok(response)) = timeout(ABANDONING, self.registry.execute(&request)).await {
-            response.discard().await;
-        }
-    }
-
     /// Returns true if the blob arrived although its response did not. That it exists says nothing of bytes that were not
     /// hashed.
     async fn arrived(&self, failed: &Error) -> bool {
@@ -182,7 +198,7 @@ impl RegistryUpload {
 
 #[async_trait]
 impl Upload for RegistryUpload {
-    async fn write(self: Box<Self>, blob: Blob) -> Result<()> {
+    async fn write(mut self: Box<Self>, blob: Blob) -> Result<()> {
         let size = blob.descriptor().known_size().ok_or_else(|| {
             let what = format!("{}: its length is not known, and uploads must announce it", self.operation());
             Error::new(ErrorKind::Unsupported, what)
@@ -197,7 +213,6 @@ impl Upload for RegistryUpload {
             Err(failed) => failed,
         };
         if let Some(error) = detector.source_failed() {
-            self.abandon().await;
             return Err(error);
         }
         if hashing.is_on() && detector.all_sent() && self.arrived(&failed).await {
