@@ -24,6 +24,7 @@ use serde::Serialize;
 
 use crate::{
     display::{clean_json, io_message},
+    logging,
     program::{Program, with_name},
     usage_error::UsageError,
 };
@@ -124,7 +125,7 @@ impl ReportFile {
 
     fn write_text(&self, text: &str) -> io::Result<()> {
         if self.is_special() {
-            return fs::write(&self.path, text);
+            return logging::open(&self.path)?.write_all(text.as_bytes());
         }
         let mut file = self.temporary()?;
         file.write_all(text.as_bytes())?;

@@ -50,6 +50,8 @@ pub enum Retry {
     Never,
     /// It may work at any time.
     Soon,
+    /// It may work when everything else is done; trying again at once would fail in the same way.
+    Later,
     /// It may work after this time; the other side said so.
     After(Duration),
 }
@@ -160,6 +162,11 @@ impl Error {
     /// Returns true if a retry can help.
     pub fn is_retryable(&self) -> bool {
         self.0.retry != Retry::Never
+    }
+
+    /// Returns true if a retry can help at once, or after the time that the other side named.
+    pub fn is_retryable_now(&self) -> bool {
+        !matches!(self.0.retry, Retry::Never | Retry::Later)
     }
 
     /// Returns true if the error means that the run was stopped.

@@ -123,3 +123,15 @@ fn an_earlier_report_is_replaced_and_others_may_read_it() {
     assert_eq!(document["mode"], "plan");
     assert_ne!(fs::metadata(&path).unwrap().permissions().mode() & 0o600, 0);
 }
+
+// A run that was over waited for a reader, for ever and without a word.
+#[cfg(unix)]
+#[test]
+fn a_pipe_that_nothing_reads_is_an_error_and_no_wait() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let file = ReportFile::new(&path, PROGRAM).unwrap();
+    let error = file.write_text("{}").unwrap_err();
+    assert_eq!(error.to_string(), "it is a pipe that nothing reads");
+}

@@ -237,7 +237,7 @@ impl BlobTransfer<'_> {
             }
             Went::SourceFailed(error) => (error, true),
         };
-        if let Some(attempt) = next.filter(|_| error.is_retryable() && !self.engine.cancel.is_stopping()) {
+        if let Some(attempt) = next.filter(|_| error.is_retryable_now() && !self.engine.cancel.is_stopping()) {
             let what = format!("blob {}", self.item.digest.short());
             let event = Event::Retrying { job: self.job.id, what, error: error.clone(), attempt };
             self.engine.events.tell(&event);
@@ -283,7 +283,7 @@ impl BlobTransfer<'_> {
         let mut attempt = 1;
         loop {
             let error = match site.stage.blob_exists(&site.repository, self.item).await {
-                Err(error) if error.is_retryable() && attempt < ATTEMPTS => error,
+                Err(error) if error.is_retryable_now() && attempt < ATTEMPTS => error,
                 answer => return answer,
             };
             attempt += 1;

@@ -66,8 +66,10 @@ impl Quota {
 pub(crate) fn time_words(time: Duration) -> String {
     match time.as_secs() {
         seconds @ 0..120 => format!("{seconds} s"),
-        seconds if seconds < 7200 || !seconds.is_multiple_of(3600) => format!("{} min", seconds.div_ceil(60)),
-        seconds => format!("{} h", seconds / 3600),
+        seconds if seconds < 7200 || (seconds < 86_400 && !seconds.is_multiple_of(3600)) => {
+            format!("{} min", seconds.div_ceil(60))
+        }
+        seconds => format!("{} h", seconds.div_ceil(3600)),
     }
 }
 

@@ -39,6 +39,8 @@ struct BlobReader {
     /// The offset at which the attempts were last restored.
     rested_at: u64,
     attempts: Attempts,
+    /// True once the host that the registry redirects to refused.
+    is_refused: bool,
     whole_only: bool,
     open: Option<OpenBlob>,
     /// A permit until the end of the blob; none in a transfer, which has one.
@@ -81,6 +83,7 @@ async fn open_with(
         at: 0,
         rested_at: 0,
         attempts: fresh_attempts(registry),
+        is_refused: false,
         whole_only: false,
         open: None,
         permit,
@@ -149,7 +152,12 @@ impl BlobReader {
     async fn rest(&mut self, failed: Error) -> Result<()> {
         if self.at >= self.rested_at + PROGRESS {
             self.rested_at = self.at;
-            self.attempts = fresh_attempts(&self.registry);
+            (self.attempts, self.is_refused) = (fresh_attempts(&self.registry), false);
+        }
+        // A second URL that was signed a moment ago and is refused as well says that a third one would be.
+        let is_refused = failed.kind() == ErrorKind::Denied && failed.retry() == Retry::Soon;
+        if is_refused && std::mem::replace(&mut self.is_refused, true) {
+            return Err(failed.with_retry(Retry::Later));
         }
         // Without a size a part cannot be told from the whole.
         let is_throttled = self.permit.is_none() && matches!(failed.retry(), Retry::After(_));

@@ -129,8 +129,11 @@ impl Auth {
 
     async fn no_token(&self, answer: Response, login: Option<&CurrentLogin>) -> TokenFailure {
         let (status, host) = (answer.status(), answer.host().to_owned());
-        let wait = retry_after(answer.headers(), sent_at(answer.headers()))
-            .map(|wait| wait.min(self.retry.policy().patience_max));
+        let longest = self.retry.policy().patience_max;
+        let retry = match retry_after(answer.headers(), sent_at(answer.headers())) {
+            Some(wait) if wait > longest => Retry::Never,
+            wait => wait.map_or(Retry::Soon, Retry::After),
+        };
         let said = answer.error_body().await;
         let quoted = if said.text.is_empty() { String::new() } else { format!(": {}", said.text) };
         let code = status.as_u16();
@@ -150,12 +153,12 @@ impl Auth {
             _ if status == StatusCode::TOO_MANY_REQUESTS => TokenFailure::Other(
                 Error::new(ErrorKind::Throttled, format!("the token service `{host}` asks for fewer requests"))
                     .with_hint("run again later; a lower `transfers` in [run] asks for less at once")
-                    .with_retry(wait.map_or(Retry::Soon, Retry::After)),
+                    .with_retry(retry),
             ),
             _ if is_transient(status) => TokenFailure::Other(
                 Error::new(ErrorKind::Unavailable, format!("the token service `{host}` fails ({code}{quoted})"))
                     .with_hint("run again later; its log may say what is wrong")
-                    .with_retry(wait.map_or(Retry::Soon, Retry::After)),
+                    .with_retry(retry),
             ),
             _ if status.is_redirection() => {
                 let what = format!("the token service `{host}` redirects, which is not followed");

@@ -180,7 +180,9 @@ fn foreign(refusal: &Refusal<'_>) -> Meaning {
     let what = "the host that `{registry}` sent us to refuses";
     match status {
         // Signed URLs expire; the registry gives a new one.
-        400 | 401 | 403 | 404 | 410 => Meaning::new(ErrorKind::Denied, what).retry(Retry::Soon),
+        400 | 401 | 403 | 404 | 410 => {
+            Meaning::new(ErrorKind::Denied, what).retry(Retry::Soon).hint("the log of that host may say why")
+        }
         _ if is_transient(refusal.status) => Meaning::new(ErrorKind::Unavailable, what).retry(Retry::Soon),
         _ => Meaning::new(ErrorKind::Unsupported, what),
     }

@@ -84,6 +84,11 @@ pub(crate) fn transport(error: reqwest::Error, side: Peer<'_>) -> Error {
                 .with_hint("look at `HTTPS_PROXY`; hosts that `NO_PROXY` names are reached without it")
         }
         _ if error.is_connect() => io.map_or_else(|| side.unreachable(&cause), |io| side.no_connection(io)),
+        _ if find::<hyper::Error>(&error).is_some_and(hyper::Error::is_parse) => {
+            Error::new(ErrorKind::Unavailable, format!("`{host}` sends no valid HTTP response: {cause}"))
+                .with_retry(Retry::Later)
+                .with_hint("something else may listen there, or a proxy on the way may garble responses")
+        }
         _ => Error::new(ErrorKind::Unavailable, format!("the exchange with `{host}` broke off: {cause}")),
     };
     told.with_source(error)

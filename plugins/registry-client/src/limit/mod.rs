@@ -13,6 +13,7 @@ use sealift_core::{
     limit::{Demand, Limiter, Permit, Pool, Rate, RequestOutcome},
     stage::StoreId,
 };
+use tokio::time::Instant;
 
 pub(crate) use clock::sent_at;
 pub(crate) use retry_after::read as retry_after;
@@ -30,6 +31,8 @@ pub(crate) struct HostLimit {
     store: StoreId,
     /// The quota that the host named last.
     quota: Mutex<Option<Quota>>,
+    /// The end of a pause that is too long to be waited for.
+    closed_until: Mutex<Option<Instant>>,
 }
 
 impl HostLimit {
@@ -43,7 +46,7 @@ impl HostLimit {
             };
             limiter.set_rate(&store, pool, Rate { requests: limit.requests, span: limit.span });
         }
-        Self { limiter, store, quota: Mutex::default() }
+        Self { limiter, store, quota: Mutex::default(), closed_until: Mutex::default() }
     }
 
     /// Waits until a request with a small body may be sent.
@@ -104,11 +107,18 @@ impl HostLimit {
 
     /// Returns how long the host stays paused, if it is.
     pub(crate) fn pause_left(&self) -> Option<Duration> {
-        self.limiter.pause_left(&self.store)
+        let closed = *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = closed.map(|until| until.saturating_duration_since(Instant::now())).filter(|left| !left.is_zero());
+        left.max(self.limiter.pause_left(&self.store))
     }
 
     /// Pauses all requests to the host: for as long as it asked for, or for a time that doubles while it goes on refusing.
+    /// A pause that is longer than `longest` is not waited for: until its end all requests fail.
     pub(crate) fn pause(&self, asked: Option<Duration>, longest: Duration) -> Duration {
+        if let Some(asked) = asked.filter(|asked| *asked > longest) {
+            *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + asked);
+            return asked;
+        }
         self.limiter.pause(&self.store, asked, longest)
     }
 

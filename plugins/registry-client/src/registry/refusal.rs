@@ -35,7 +35,10 @@ impl Registry {
         let quota = self.limit.quota().filter(|_| !foreign);
         let answer = Refusal { operation, status, body, foreign, unchallenged, wrote, login, proven, wait, quota };
         let meaning = if foreign { None } else { profile.interpret(&answer) };
-        let error = refusal(&answer, meaning.unwrap_or_else(|| explain(&answer)));
+        let mut error = refusal(&answer, meaning.unwrap_or_else(|| explain(&answer)));
+        if wait.is_some_and(|wait| self.is_too_long(wait)) {
+            error = error.with_retry(Retry::Never);
+        }
         if Reason::of(&error) == Some(Reason::Unwell) {
             self.retry.complains();
         }
@@ -106,10 +109,16 @@ impl Registry {
 
     /// Returns the error of a request to a host that is paused for so long.
     pub(crate) fn is_paused(&self, left: Duration) -> Error {
-        let mut what = format!("`{}` asked us to wait for {} s more", self.name(), left.as_secs());
+        let mut what = format!("`{}` asked us to wait for {} more", self.name(), quota::time_words(left));
         if let Some(quota) = self.limit.quota().filter(|quota| quota.left == 0) {
             what += &format!(": of its quota {}", quota.words());
         }
-        Error::new(ErrorKind::Throttled, what).with_retry(Retry::After(left))
+        let retry = if self.is_too_long(left) { Retry::Never } else { Retry::After(left) };
+        Error::new(ErrorKind::Throttled, what).with_retry(retry)
+    }
+
+    /// Returns true if a pause is not waited for in this run.
+    fn is_too_long(&self, pause: Duration) -> bool {
+        pause > self.retry.policy().patience_max
     }
 }

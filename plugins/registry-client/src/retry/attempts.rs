@@ -15,6 +15,8 @@ pub(crate) struct Attempts {
     longest: Duration,
     left: u32,
     patience: Duration,
+    /// True once an error was met that a retry at once need not help.
+    is_late: bool,
 }
 
 /// The circumstances of an attempt that failed.
@@ -37,6 +39,7 @@ impl Attempts {
             longest: policy.backoff_max,
             left: number.saturating_sub(1),
             patience: policy.patience,
+            is_late: false,
         }
     }
 
@@ -58,6 +61,11 @@ impl Attempts {
         failed: &Error,
         failed_try: &FailedTry,
     ) -> Option<Duration> {
+        if failed.retry() == Retry::Later {
+            // Once, on another connection: what an earlier response left over may have garbled this one.
+            let again = !std::mem::replace(&mut self.is_late, true);
+            return again.then(|| self.own_pause()).flatten().filter(|_| host.spend());
+        }
         let asked = self.asked(failed);
         let FailedTry { began, last_response, unwell, exhausted } = *failed_try;
         let away = if unwell { host.recovers(began) } else { asked.is_some() && host.is_away(began, last_response) };
@@ -71,7 +79,7 @@ impl Attempts {
     /// Returns the pause that the host asked for; none if trying again is of no use.
     fn asked(&self, failed: &Error) -> Option<Duration> {
         match failed.retry() {
-            Retry::Never => None,
+            Retry::Never | Retry::Later => None,
             Retry::Soon => Some(Duration::ZERO),
             Retry::After(wait) => Some(wait).filter(|wait| *wait <= self.patience),
         }

@@ -29,7 +29,8 @@ pub struct RetryPolicy {
     /// The longest pause that a host may ask for within a request. If it asks for more, the request fails with
     /// `Retry::After`. Default: 120 s.
     pub patience: Duration,
-    /// The longest pause that is believed. Default: 1 h.
+    /// The longest pause that a run waits for. If a host asks for more, everything that needs it fails at once. Default:
+    /// 1 h.
     pub patience_max: Duration,
 }
 

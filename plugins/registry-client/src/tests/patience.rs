@@ -1,14 +1,19 @@
 //! Answers that say "later", and connections that break.
 
 use std::{
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use sealift_core::{
     error::{ErrorKind, Retry},
     stage::{Fetch, Push, ResolveMode},
 };
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{double::*, setting::*};
 use crate::timing::Timing;
@@ -108,10 +113,69 @@ async fn a_pause_that_is_too_long_is_told_at_once() {
     let image = image_at(&double.host(), "a/b:v1");
     let error = fetch.resolve(&image, ResolveMode::Manifest).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Throttled);
-    assert_eq!(error.retry(), Retry::After(Duration::from_secs(3600)), "clamped: nobody is believed for longer");
+    assert_eq!(error.retry(), Retry::Never, "it was waited for in vain, an hour for each round");
+    assert!(error.message().contains("it opens again in 167 min"), "{error}");
     let error = fetch.resolve(&image, ResolveMode::Manifest).await.unwrap_err();
-    assert!(error.message().contains("asked us to wait for"), "{error}");
-    assert_eq!(double.asked().len(), 1, "the gate is closed for everybody");
+    assert!(error.message().contains("asked us to wait for 167 min more"), "{error}");
+    assert_eq!(error.retry(), Retry::Never);
+    assert_eq!(double.asked().len(), 1, "nothing more is sent to it");
+}
+
+/// A server that says these bytes to each request, and the number of requests that it had.
+async fn garbler(says: &'static [u8]) -> (String, Arc<AtomicUsize>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (host, asked) = (listener.local_addr().unwrap().to_string(), Arc::new(AtomicUsize::new(0)));
+    let counter = Arc::clone(&asked);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let counter = Arc::clone(&counter);
+            tokio::spawn(async move {
+                let mut request = [0; 4096];
+                if stream.read(&mut request).await.is_ok_and(|length| length > 0) {
+                    // Another one may ask for TLS first.
+                    counter.fetch_add(usize::from(request[0].is_ascii_uppercase()), Ordering::Relaxed);
+                    drop(stream.write_all(says).await);
+                }
+            });
+        }
+    });
+    (host, asked)
+}
+
+// 260 requests and three minutes for one image: what is no HTTP counted as an outage.
+#[tokio::test]
+async fn a_response_that_is_no_http_is_asked_for_once_more() {
+    for says in [
+        &b"HTTP/9.9 200 OK\r\nContent-Length: 5\r\n\r\nhello"[..],
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+        b"HTTP/1.1 099 Odd\r\n\r\n",
+        b"\x00\x01 garbage\r\n\r\n",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+    ] {
+        let (host, asked) = garbler(says).await;
+        let fetch = fetch_of(&client());
+        let error = fetch.resolve(&image_at(&host, "a/b:v1"), ResolveMode::Manifest).await.unwrap_err();
+        assert_eq!(error.retry(), Retry::Later, "{error}");
+        assert!(error.message().contains("sends no valid HTTP response"), "{error}");
+        let item = layer(&Bytes::from_static(b"hello"));
+        let error = fetch.blob(&repository(&host, "a/b"), &item).await.unwrap_err();
+        assert_eq!((error.retry(), asked.load(Ordering::Relaxed)), (Retry::Later, 4), "{error}");
+    }
+}
+
+// 76 requests to a third host for one image of three blobs.
+#[tokio::test]
+async fn a_host_that_a_registry_sends_us_to_and_that_refuses_is_asked_twice_in_a_round() {
+    for status in [401, 403, 404] {
+        let other = reluctant(usize::MAX, move || reply(status)).await;
+        let location = other.url("/store/blob");
+        let double = Double::start(move |_| reply(307).header("location", &location)).await;
+        let error = fetch_of(&client())
+            .blob(&repository(&double.host(), "a/b"), &layer(&Bytes::from_static(b"hello")))
+            .await
+            .unwrap_err();
+        assert_eq!((error.retry(), other.asked().len(), double.asked().len()), (Retry::Later, 2, 2), "{error}");
+    }
 }
 
 #[tokio::test]
