@@ -33,7 +33,24 @@ pub(crate) fn diagnostic(error: &Error, program: Program) -> Option<Diagnostic> 
             }
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => return known.value(),
-        _ => return None,
+        ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => {
+            let number = |kind| known.number(kind);
+            let (argument, least) = (known.text(ContextKind::InvalidArg)?, number(ContextKind::MinValues));
+            let least = least.or_else(|| number(ContextKind::ExpectedNumValues)).unwrap_or(1);
+            let given = number(ContextKind::ActualNumValues).unwrap_or_default();
+            format!("`{argument}` takes {least} values or more, and {given} is given")
+        }
+        ErrorKind::TooManyValues => {
+            format!("there is one argument too many: `{}`", known.text(ContextKind::InvalidValue)?)
+        }
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            return None;
+        }
+        _ => {
+            let text = error.to_string();
+            let text = text.split("\n\n").next().unwrap_or_default();
+            text.strip_prefix("error: ").unwrap_or(text).trim().to_owned()
+        }
     };
     Some(known.hint(Diagnostic::error(message)))
 }
@@ -53,6 +70,13 @@ impl ClapError<'_> {
             Some(ContextValue::StyledStr(text)) => vec![text.to_string()],
             Some(ContextValue::StyledStrs(texts)) => texts.iter().map(ToString::to_string).collect(),
             _ => Vec::new(),
+        }
+    }
+
+    fn number(&self, kind: ContextKind) -> Option<isize> {
+        match self.error.get(kind) {
+            Some(ContextValue::Number(number)) => Some(*number),
+            _ => None,
         }
     }
 

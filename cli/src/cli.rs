@@ -51,7 +51,12 @@ impl Cli {
     /// Creates the command line of Sealift, under its name and with its version.
     #[must_use]
     pub fn new() -> Self {
-        let program = Program { name: DEFAULT_NAME, version: env!("CARGO_PKG_VERSION"), is_image_syncer: false };
+        let program = Program {
+            name: DEFAULT_NAME,
+            version: env!("CARGO_PKG_VERSION"),
+            is_image_syncer: false,
+            has_flags: false,
+        };
         Self { program, observers: Vec::new(), subcommands: Vec::new() }
     }
 
@@ -104,15 +109,17 @@ impl Cli {
         // An error is shown as an object, too, if `--json` stands among arguments that cannot be parsed.
         let json = arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json");
         let command = self.command();
-        let context = |global, sync| Context::new(self.program, command.clone(), self.observers.clone(), global, sync);
+        let context = |global, verb: Option<&str>| {
+            Context::new(self.program, command.clone(), self.observers.clone(), global, verb)
+        };
         let parsed = command.clone().try_get_matches_from(arguments).and_then(|matches| {
             let global = GlobalOptions::from_arg_matches(&matches)?;
-            let sync = matches.subcommand_name() == Some("sync");
-            Ok((matches, context(global, sync)))
+            let context = context(global, matches.subcommand_name());
+            Ok((matches, context))
         });
         parsed.map_err(|error| {
             match clap_error::diagnostic(&error, self.program) {
-                Some(diagnostic) => context(GlobalOptions::with_json(json), false).show(&[diagnostic]),
+                Some(diagnostic) => context(GlobalOptions::with_json(json), None).show(&[diagnostic]),
                 None => _ = error.print(),
             }
             ExitCode::from(if error.use_stderr() { 2 } else { 0 })

@@ -16,6 +16,7 @@ use sealift_core::{
 
 use crate::{
     display::{Console, Out, RUN_LOG, ShowOptions, diagnostics},
+    flag_words::has_flags,
     logging::{self, LogFile},
     options::{EmptinessOptions, GlobalOptions},
     program::Program,
@@ -44,15 +45,17 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Creates the context of a command; `sync` is true for the verb `sync`.
+    /// Creates the context of a verb.
     pub(crate) fn new(
         program: Program,
         command: clap::Command,
         observers: Vec<Named<dyn Observer>>,
         global: GlobalOptions,
-        sync: bool,
+        verb: Option<&str>,
     ) -> Self {
-        let console = Console::of_process(program.name);
+        let program = Program { has_flags: verb.is_some_and(has_flags), ..program };
+        let sync = verb == Some("sync");
+        let console = Console::of_process(program);
         let out = Out::new(console.clone());
         Self { global, console, out, program, command, observers, sync, log: None, warned: Mutex::default() }
     }

@@ -14,6 +14,7 @@
 //! The modules, in the order in which they use each other:
 //!
 //! * `program`, `options`, `usage_error`: the words of the command line, without behaviour
+//! * `flag_words`: hints of stages in the words of verbs with flags
 //! * `display`: output for people, and for programs (`--json`); `logging`: log lines
 //! * `context`: what a verb gets: options, streams, log
 //! * `notebook`, `interrupt`, `report_file`, `success_list`: one job each
@@ -29,6 +30,7 @@ mod cli;
 mod command;
 mod context;
 mod display;
+mod flag_words;
 mod interrupt;
 mod logging;
 mod notebook;

@@ -15,7 +15,7 @@ pub(crate) struct GlobalOptions {
     #[arg(long, global = true, help_heading = "Output")]
     pub(crate) json: bool,
 
-    /// Print failures, warnings and the summary only
+    /// Print warnings, and failures with the summary; nothing if all goes well
     #[arg(long, short, global = true, help_heading = "Output")]
     pub(crate) quiet: bool,
 
@@ -23,7 +23,7 @@ pub(crate) struct GlobalOptions {
     #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "Output")]
     pub(crate) verbose: u8,
 
-    /// Write log lines to this file instead of stderr, which keeps progress and the summary
+    /// Write log lines and the summary to this file; stderr keeps progress and the summary
     #[arg(long, global = true, value_name = "FILE", value_parser = maybe_file(), help_heading = "Output")]
     log: Option<PathBuf>,
 }

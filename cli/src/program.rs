@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, ffi::OsString, path::Path};
 
-use crate::pflags;
+use crate::{
+    flag_words::{in_flags, in_flags_json},
+    pflags,
+};
 
 /// The name of the program unless another one is set.
 pub(crate) const DEFAULT_NAME: &str = "sealift";
@@ -16,6 +19,8 @@ pub(crate) struct Program {
     pub(crate) version: &'static str,
     /// True for a link or copy of the binary that is named `image-syncer`: it behaves as the verb `sync`.
     pub(crate) is_image_syncer: bool,
+    /// True for a verb that has flags instead of a pipeline.
+    pub(crate) has_flags: bool,
 }
 
 impl Program {
@@ -56,6 +61,21 @@ impl Program {
             (true, false, true) => format!("run `{}`", self.help(None)),
             _ => hint,
         }
+    }
+
+    /// Returns a text in the words of this program and its verb.
+    pub(crate) fn worded(self, text: &str) -> Cow<'_, str> {
+        match with_name(text, self.name) {
+            text if !self.has_flags => text,
+            Cow::Borrowed(text) => in_flags(text),
+            Cow::Owned(text) => Cow::Owned(in_flags(&text).into_owned()),
+        }
+    }
+
+    /// Returns JSON in the words of this program and its verb.
+    pub(crate) fn worded_json(self, json: &str) -> String {
+        let json = with_name(json, self.name);
+        if self.has_flags { in_flags_json(&json).into_owned() } else { json.into_owned() }
     }
 
     /// Returns the command that prints the help of a verb.
@@ -157,7 +177,7 @@ mod tests {
 
     #[test]
     fn hints_speak_of_the_name_that_was_called() {
-        let sealift = Program { name: "sealift", version: "1", is_image_syncer: false };
+        let sealift = Program { name: "sealift", version: "1", is_image_syncer: false, has_flags: false };
         let link = sealift.called_as(&["/usr/bin/image-syncer".into()]);
         for (hint, under_the_link) in [
             ("rules go with `sealift sync --images`", "rules go with `image-syncer --images`"),

@@ -25,7 +25,7 @@ use serde::Serialize;
 use crate::{
     display::{clean_json, io_message},
     logging,
-    program::{Program, with_name},
+    program::Program,
     usage_error::UsageError,
 };
 
@@ -103,7 +103,7 @@ impl ReportFile {
     /// If the file cannot be written.
     fn write(&self, report: &Report, plan: bool) -> io::Result<()> {
         let text = text(&self.document(report, plan));
-        let text = with_name(&text, self.program.name);
+        let text = self.program.worded_json(&text);
         self.write_text(&text)
     }
 

@@ -134,15 +134,24 @@ impl Translation {
         let Some(place) = diagnostic.location.as_ref().filter(|place| &*place.file == Self::FILE) else {
             return diagnostic;
         };
-        if let Some((_, flag)) = self.flags.iter().find(|(line, _)| *line == place.line) {
-            diagnostic.location = None;
-            diagnostic.notes = vec![format!("from `{flag}`")];
-        } else if place.line == 1 {
-            // What is about a table that is not written points at the first line, which is a comment.
-            diagnostic.location = None;
-            diagnostic.notes.clear();
-        }
+        let flag = self.flag_of(place.line);
+        diagnostic.location = None;
+        diagnostic.notes = flag.map(|flag| format!("from `{flag}`")).into_iter().collect();
         diagnostic
+    }
+
+    /// Returns the flag that a line came from; for the header of a table, the only one of that table.
+    fn flag_of(&self, line: usize) -> Option<&str> {
+        let at = |line: usize| self.flags.iter().find(|(at, _)| *at == line).map(|(_, flag)| flag.as_str());
+        let is_header = self.text.lines().nth(line.wrapping_sub(1)).is_some_and(|text| text.starts_with('['));
+        let rest = self.text.lines().skip(line).take_while(|text| !text.starts_with('[')).count();
+        match (at(line), is_header) {
+            (None, true) => {
+                let mut flags = (line + 1..=line + rest).filter_map(at);
+                flags.next().filter(|_| flags.next().is_none())
+            }
+            (flag, _) => flag,
+        }
     }
 }
 

@@ -166,10 +166,16 @@ async fn programs_read_one_object_a_line_and_the_report_last() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn quiet_says_the_summary_only() {
+async fn a_quiet_run_says_nothing_unless_something_fails() {
     let bench = Bench::new().await;
     let copy = bench.sealift(&["copy", "SRC/demo/worker:2026-11", "DST/worker", "--quiet"]).await.expect(0);
-    assert!(copy.stderr.starts_with("copy: 1 copied in"), "{}", copy.stderr);
+    assert_eq!((copy.stdout.as_str(), copy.stderr.as_str()), ("", ""));
+    let failed = bench.sealift(&["copy", "SRC/demo/worker:none", "DST/worker", "--quiet"]).await.expect(1);
+    assert!(
+        failed.stderr.starts_with("copy: 1 failed in") && failed.stderr.contains("does not exist"),
+        "{}",
+        failed.stderr
+    );
     let json = bench.sealift(&["copy", "SRC/demo/worker:2026-11", "DST/worker", "--quiet", "--json"]).await.expect(0);
     assert_eq!(json.events().len(), 1);
 }
@@ -197,6 +203,59 @@ async fn with_a_log_file_stderr_keeps_the_summary_only() {
     assert!(copy.stderr.starts_with("copy: 1 copied in"), "{}", copy.stderr);
     let log = std::fs::read_to_string(bench.path("run.log")).unwrap();
     assert!(log.contains("copied") && log.contains("demo/worker:2026-11") && !log.contains('\x1b'), "{log}");
+}
+
+// Seen before: the file was empty after a night in which all was up to date, and had no causes after a bad one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_file_has_start_end_summary_and_causes_of_each_run() {
+    let bench = Bench::new().await;
+    for (image, quiet, summary) in [
+        ("SRC/demo/worker:2026-11", "", "copy: 1 copied in"),
+        ("SRC/demo/worker:2026-11", "--quiet", "copy: 1 up to date in"),
+        ("SRC/demo/worker:2026-11", "--json", "copy: 1 up to date in"),
+        ("SRC/demo/worker:none", "--quiet", "copy: 1 failed in"),
+    ] {
+        let mut words = vec!["copy", image, "DST/worker", "--log", "run.log"];
+        words.extend(Some(quiet).filter(|flag| !flag.is_empty()));
+        bench.sealift(&words).await;
+        let log = std::fs::read_to_string(bench.path("run.log")).unwrap();
+        std::fs::remove_file(bench.path("run.log")).unwrap();
+        let lines: Vec<_> = log.lines().collect();
+        assert!(lines[0].contains("running    copy") && lines[0].starts_with("20"), "{quiet}: {log}");
+        assert!(lines.iter().any(|line| line.contains(summary)), "{quiet}: {log}");
+        assert_eq!(log.contains("hint: did you mean") || log.contains("hint:"), summary.contains("failed"), "{log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lines_carry_the_time_where_no_terminal_is() {
+    let bench = Bench::new().await;
+    let copy = bench.sealift(&["copy", "SRC/demo/worker:2026-11", "DST/worker"]).await.expect(0);
+    let line = copy.stderr.lines().find(|line| line.contains("copied     ")).unwrap();
+    let (time, rest) = line.split_once(' ').unwrap();
+    assert!(time.parse::<jiff::Timestamp>().is_ok() && rest.starts_with("copied"), "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_hears_how_far_a_long_run_is() {
+    let bench = Bench::new().await;
+    let source = FaultRegistry::before(bench.source.addr()).await;
+    source.will(Fault::on("GET", "/blobs/").act(Act::Stall { after: 0 }));
+    let words = ["copy", &format!("{}/demo/api", source.host()), "DST/api", "--all-tags", "--json"];
+    let words: Vec<String> = words.iter().map(|word| bench.named(word)).collect();
+    let dir = bench.dir.path().to_owned();
+    let progress = tokio::task::spawn_blocking(move || {
+        let mut running = Running::start(&dir, &words);
+        let progress = running.wait_for("progress");
+        running.terminate();
+        running.terminate();
+        running.child.wait().unwrap();
+        progress
+    })
+    .await
+    .unwrap();
+    assert_eq!(progress["images"]["listed"], 2);
+    assert!(progress["bytes_in_all"].as_u64() > progress["bytes"].as_u64(), "{progress}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -34,7 +34,15 @@ fn events() -> Vec<Event> {
         let source = image(&format!("kit.example/app:v{job}"));
         events.push(Event::JobStarted { job, source: source.clone() });
         let target = Some(image(&format!("to.example/app:v{job}")));
-        events.push(Event::TargetFinished { job, source, target, push: "registry".into(), outcome, again: false });
+        events.push(Event::TargetFinished {
+            job,
+            source,
+            target,
+            push: "registry".into(),
+            location: None,
+            outcome,
+            again: false,
+        });
         events.push(Event::JobFinished { job });
     }
     events.push(Event::Stopping);

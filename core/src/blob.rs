@@ -136,8 +136,12 @@ impl Blob {
 
     /// Lets `explain` say more about the error that it fails with, such as which file was read.
     #[must_use]
-    pub fn explained(self, explain: impl Fn(Error) -> Error + Send + 'static) -> Self {
-        Self { explain: Some(Box::new(explain)), ..self }
+    pub fn explained(mut self, explain: impl Fn(Error) -> Error + Send + 'static) -> Self {
+        self.explain = Some(match self.explain.take() {
+            Some(first) => Box::new(move |error| explain(first(error))),
+            None => Box::new(explain),
+        });
+        self
     }
 
     /// The next chunk; none once everything came and was verified. A blob is a stream as well: this is for those who

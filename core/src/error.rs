@@ -118,7 +118,7 @@ impl Error {
         })
     }
 
-    /// Keeps the error of a library for those who debug; it is not part of the message.
+    /// Keeps the error of a library. It is no part of the message; displays tell it below, as far as the message does not.
     #[must_use]
     pub fn with_source(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         self.change(|inner| inner.source = Some(Arc::new(source)))
@@ -152,6 +152,24 @@ impl Error {
     /// Returns the hint, if a remedy is known.
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
+    }
+
+    /// Returns the texts of the errors that it [keeps](Error::with_source), the outermost first, without those that its
+    /// message tells.
+    pub fn causes(&self) -> Vec<String> {
+        const MOST: usize = 8;
+        let first = std::error::Error::source(self);
+        let chain = std::iter::successors(first, |error| error.source()).take(MOST);
+        let mut causes: Vec<String> = Vec::new();
+        for error in chain {
+            let text = text::message(&error.to_string()).into_owned();
+            let known = text.split(" (os error").next().unwrap_or_default().to_lowercase();
+            let is_told = |said: &str| said.to_lowercase().contains(&known);
+            if !text.is_empty() && !is_told(self.message()) && !causes.iter().any(|cause| is_told(cause)) {
+                causes.push(text);
+            }
+        }
+        causes
     }
 
     /// Returns whether and when a retry can help.

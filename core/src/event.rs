@@ -10,6 +10,7 @@ use crate::{
     error::Error,
     job::Outcome,
     report::Report,
+    stage::Removed,
 };
 
 /// Something that happened.
@@ -63,6 +64,13 @@ pub enum Event {
         /// The image.
         source: ImageRef,
     },
+    /// The blobs of an image that have to come to its destinations are known; some may turn out to be there.
+    Needed {
+        /// The job.
+        job: u64,
+        /// Each blob with its bytes.
+        blobs: Vec<(Digest, u64)>,
+    },
     /// A blob is being moved.
     TransferStarted {
         /// The job that it is moved for.
@@ -113,6 +121,8 @@ pub enum Event {
         target: Option<ImageRef>,
         /// The kind of the destination.
         push: Arc<str>,
+        /// The directory or file that the destination writes to, if it is one.
+        location: Option<Arc<str>>,
         /// The outcome.
         outcome: Outcome,
         /// True if a later round will try again.
@@ -129,6 +139,15 @@ pub enum Event {
         round: u32,
         /// Number of images and listings that are tried again.
         failed: usize,
+    },
+    /// The end of the run removed content that it did not ask for; in a plan, would remove it.
+    Removed {
+        /// The kind of the destination.
+        push: Arc<str>,
+        /// The directory or file that the destination writes to, if it is one.
+        location: Option<Arc<str>>,
+        /// The content.
+        removed: Removed,
     },
     /// The user asked to stop.
     Stopping,
@@ -155,7 +174,7 @@ pub struct PlannedImage {
     /// The platforms that filters drop.
     #[serde(serialize_with = "as_texts")]
     pub dropped: Vec<Platform>,
-    /// Bytes of blobs that would be moved at most; a blob that several images share is counted at the first.
+    /// Bytes of blobs that would be moved at most, to all stores; a blob that several images share is counted at the first.
     pub bytes: u64,
     /// Blobs that would be moved at most.
     pub blobs: u64,
@@ -175,6 +194,9 @@ pub struct PlannedTarget {
     pub target: ImageRef,
     /// The kind of the destination.
     pub push: Arc<str>,
+    /// The directory or file that the destination writes to, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<Arc<str>>,
     /// The digest that the target has now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current: Option<Digest>,

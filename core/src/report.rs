@@ -21,9 +21,11 @@ pub struct Report {
     pub copied: u64,
     /// Targets where nothing had to be done.
     pub skipped: u64,
+    /// Images that destinations removed at the end because the run did not ask for them; in a plan, would remove.
+    pub removed: u64,
     /// Targets, and listings, that failed.
     pub failed: u64,
-    /// Sums over everything that was written.
+    /// Sums over everything that was written. `blobs` and `bytes` count what arrived for images that failed, too.
     pub moved: CopyStats,
     /// Targets whose index was written anew, with a digest of its own.
     pub rewritten: u64,
@@ -124,6 +126,9 @@ pub struct Failure {
     pub kind: ErrorKind,
     /// The cause, in one line.
     pub cause: String,
+    /// The errors below the cause, as far as the message does not tell them: what a plugin got from its libraries.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub because: Vec<String>,
     /// A remedy, if one is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
@@ -163,7 +168,13 @@ pub enum FailedItem {
 impl Failure {
     /// Returns a failure with the message and hint of `error`.
     pub fn new(what: FailedItem, error: &Error) -> Self {
-        Self { what, kind: error.kind(), cause: error.message().to_owned(), hint: error.hint().map(str::to_owned) }
+        Self {
+            what,
+            kind: error.kind(),
+            cause: error.message().to_owned(),
+            because: error.causes(),
+            hint: error.hint().map(str::to_owned),
+        }
     }
 }
 

@@ -360,6 +360,12 @@ pub trait Push: Send + Sync {
         Ok(there)
     }
 
+    /// Returns the directory or file that everything goes to, for displays: the names of images do not tell it from a
+    /// registry. Default: none.
+    fn location(&self) -> Option<String> {
+        None
+    }
+
     /// Told once, before [`Push::close`], what of the run did not come to a good end. Default: it does not matter.
     fn conclude(&self, end: &RunEnd<'_>) {
         let _ = end;
@@ -371,6 +377,15 @@ pub trait Push: Send + Sync {
     /// If what was written cannot be made to last.
     async fn close(&self) -> Result<()> {
         Ok(())
+    }
+
+    /// Returns what [`Push::close`] removed; in a plan, which closes nothing, what it would remove. Asked once, at the
+    /// end. Default: nothing.
+    ///
+    /// # Errors
+    /// If that cannot be found out.
+    async fn removed(&self) -> Result<Removed> {
+        Ok(Removed::default())
     }
 
     /// Returns the roots that were taken and that are not there after all, because [`Push::close`] could not make them
@@ -387,6 +402,19 @@ pub struct RunEnd<'a> {
     pub stopped: bool,
     /// What failed for good.
     pub failed: Vec<&'a FailedItem>,
+}
+
+/// Content that a destination had and that the end of a run removes, because the run did not ask for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Removed {
+    /// True if it is not removed after all, because not everything that was asked for arrived.
+    pub held_back: bool,
+    /// The names of the images.
+    pub images: Vec<String>,
+    /// Number of blobs that went with them, or that no image needed.
+    pub blobs: u64,
+    /// Their bytes.
+    pub bytes: u64,
 }
 
 /// A root that was taken and is not there after all.

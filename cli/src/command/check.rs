@@ -1,5 +1,7 @@
 //! `sealift check`: checks pipelines without any traffic.
 
+mod unused;
+
 use std::path::PathBuf;
 
 use sealift_core::{cache::Cache, diagnostic::Diagnostic, plugin::Purpose, spec::Pipeline, text::message};
@@ -29,7 +31,10 @@ pub(super) fn execute(args: &Args, context: &Context) -> u8 {
     let mut worst = 0;
     for path in &args.files {
         let (diagnostics, stages) = match pipeline_file::load(path, Purpose::Check, Cache::default()) {
-            Ok(loaded) => (loaded.warnings, stages(&loaded.pipeline)),
+            Ok(mut loaded) => {
+                loaded.warnings.extend(unused::registries(path));
+                (loaded.warnings, stages(&loaded.pipeline))
+            }
             Err(UsageError(diagnostics)) => (diagnostics, String::new()),
         };
         context.show(&diagnostics);

@@ -118,7 +118,7 @@ impl<'a> Destinations<'a> {
         for text in &args.destinations {
             match OciDirArgument::parse(text)? {
                 Some(dir) => all.dirs.push((dir, text)),
-                None => all.registries.push(text),
+                None => all.registries.push(checked(text)?),
             }
         }
         Ok(all)
@@ -145,6 +145,26 @@ impl<'a> Destinations<'a> {
             }
         }
     }
+}
+
+/// Refuses a destination that is none: a directory without its prefix, or a registry alone, which would be taken for the
+/// name and the tag of an image at Docker Hub.
+fn checked(text: &str) -> Result<&str, UsageError> {
+    let is_path = text.starts_with(['.', '/', '~']) || text.starts_with("dir:") || text.starts_with("oci:");
+    if is_path {
+        let path = text.trim_start_matches("dir:").trim_start_matches("oci:");
+        return Err(Diagnostic::error(format!("the destination `{text}` is no image name"))
+            .hint(format!("write `oci-dir:{path}` for a directory"))
+            .into());
+    }
+    let (host, port) = text.split_once(':').unwrap_or((text, ""));
+    let is_host = (host.contains('.') || host == "localhost") && port.bytes().all(|byte| byte.is_ascii_digit());
+    if is_host && !text.contains('/') {
+        return Err(Diagnostic::error(format!("the destination `{text}` is a registry, and no image in it"))
+            .hint(format!("write `{text}/PATH`; an image of this name at Docker Hub is `docker.io/{text}`"))
+            .into());
+    }
+    Ok(text)
 }
 
 /// Returns the source as a rule names it. A rule without a tag means all tags; on the command line it means `latest`.

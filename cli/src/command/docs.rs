@@ -10,6 +10,7 @@ use sealift_core::diagnostic::Diagnostic;
 use crate::{
     context::Context,
     display::io_message,
+    program::with_name,
     reference::{ReferencePage, pages},
     usage_error::UsageError,
 };
@@ -29,7 +30,7 @@ pub(crate) struct Args {
 pub(super) fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
     let mut pages = pages(&context.command);
     for page in &mut pages {
-        page.text = context.console.with_name(&page.text).into_owned();
+        page.text = with_name(&page.text, context.program.name).into_owned();
     }
     if args.check {
         let stale: Vec<_> = pages.iter().filter_map(|page| stale(&args.dir, page)).collect();

@@ -44,9 +44,12 @@ pub(super) fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> 
     if name.is_empty() || role.is_some() {
         let asked_for = |topic: &&Topic| role.is_none() || role == topic.stage.map(|(role, _)| role);
         let several: Vec<_> = topics.iter().filter(asked_for).collect();
-        match context.global.json {
-            true => context.out.json(&several.into_iter().map(Told::from).collect::<Vec<_>>()),
-            false => context.out.text(&overview(&several, context.out.columns())),
+        match (context.global.json, several.is_empty()) {
+            (true, _) => context.out.json(&several.into_iter().map(Told::from).collect::<Vec<_>>()),
+            (false, true) => context
+                .out
+                .text(&format!("this program has no `{name}` built in; `sealift new plugin {name} NAME` begins one\n")),
+            (false, false) => context.out.text(&overview(&several, context.out.columns())),
         }
         return Ok(0);
     }

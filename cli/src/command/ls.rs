@@ -7,7 +7,7 @@ use sealift_oci_layout::{Inventory, Layout};
 
 use crate::{
     context::Context,
-    display::{gaps, inventory},
+    display::{gaps, inventory, number},
     usage_error::UsageError,
 };
 
@@ -34,15 +34,23 @@ pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageE
     let hint = format!("`sealift verify {}` tells more", args.path.display());
     let broken = inventory.broken.iter().map(|entry| Diagnostic::error(entry.clone()).hint(hint.clone()));
     context.show(&broken.collect::<Vec<_>>());
+    let gaps = layout.gaps().await?;
     if context.global.json {
-        context.out.json(&inventory::InventoryObject::of(&inventory));
+        context.out.json(&inventory::InventoryObject::of(&inventory, &gaps));
         return Ok(code);
     }
     context.out.text(&inventory::text(&inventory, context.global.verbose > 0));
-    let gaps = layout.gaps().await?;
+    let path = args.path.display();
     if !gaps.is_empty() {
         let summary = gaps::summary(&gaps, inventory.images.len());
-        context.console.say(&format!("warning: `{}` is incomplete: {summary}", args.path.display()));
+        context.console.say(&format!("warning: `{path}` is incomplete: {summary}"));
+    }
+    let broken = inventory.images.iter().filter(|image| image.missing > 0).count() as u64;
+    if broken > 0 {
+        let count = number(broken, "image");
+        context
+            .console
+            .say(&format!("warning: files of {count} in `{path}` are not there: `sealift verify {path}` tells which"));
     }
     for note in &inventory.notes {
         context.console.say(&format!("warning: {note}"));

@@ -1,11 +1,20 @@
 //! `sealift merge`: brings the images of several directories into one.
 
+mod joined;
+
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use sealift_core::{cache::Cache, content::ImageRef, diagnostic::Diagnostic};
+use joined::{JoinedFetch, JoinedList};
+use sealift_core::{
+    cache::Cache,
+    content::ImageRef,
+    diagnostic::Diagnostic,
+    spec::{OpenPipeline, Pipeline},
+};
 use sealift_oci_layout::{ImageCatalog, Layout};
 
 use super::perform::{Extras, load_translated, perform};
@@ -18,9 +27,9 @@ use crate::{
 
 /// Bring the images of several directories into one
 ///
-/// Names, targets, signatures and SBOMs stay as they are. The directories that are read are not changed. A delta is
-/// completed if what it is a delta to comes before it. If two of them have different images under one name, nothing is
-/// written.
+/// Names, targets, signatures and SBOMs stay as they are. The directories that are read are not changed. What one of
+/// them lacks or has damaged is taken from another one, so that a delta is completed by what it is a delta to. If two
+/// of them have different images under one name, nothing is written.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The directories or tar files, at least two
@@ -39,15 +48,21 @@ pub(crate) struct Args {
 pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
     compare(args).await?;
     let mode = if args.plan { ShowMode::Plan } else { ShowMode::Run };
-    let mut code = 0;
-    for dir in &args.dirs {
-        let loaded = load_translated(&translation(dir, &args.to)?, Cache::default(), context)?;
-        code = code.max(perform(&loaded.pipeline, mode, context, Extras::default()).await);
-        if code == 130 {
-            break;
-        }
-    }
-    Ok(code)
+    let pipelines: Result<Vec<Pipeline>, UsageError> = args
+        .dirs
+        .iter()
+        .map(|dir| Ok(load_translated(&translation(dir, &args.to)?, Cache::default(), context)?.pipeline))
+        .collect();
+    Ok(perform(&joined(pipelines?)?, mode, context, Extras::default()).await)
+}
+
+/// Joins pipelines of one directory each into one that reads them all.
+fn joined(pipelines: Vec<Pipeline>) -> Result<Pipeline, UsageError> {
+    let opened: Vec<OpenPipeline> = pipelines.iter().map(Pipeline::open).collect::<Result<_, _>>()?;
+    let mut joined = opened.first().expect("at least two directories are named").clone();
+    joined.list.stage = Arc::new(JoinedList(opened.iter().map(|one| Arc::clone(&one.list.stage)).collect()));
+    joined.fetch.stage = Arc::new(JoinedFetch::new(opened.iter().map(|one| Arc::clone(&one.fetch.stage)).collect()));
+    Ok(Pipeline::from(joined))
 }
 
 fn translation(from: &Path, to: &Path) -> Result<Translation, UsageError> {

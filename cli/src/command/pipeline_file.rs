@@ -29,11 +29,10 @@ pub(crate) fn load(file: &Path, purpose: Purpose, notes: Cache) -> Result<Loaded
         (read(opened, file)?, file.parent().map(Path::to_owned).unwrap_or_default())
     };
     let name = if file == Path::new("-") { "stdin".into() } else { file.to_string_lossy() };
-    context::load(&text, &name, base, purpose, notes).map_err(|UsageError(mut wrong)| {
-        if let Some(first) = wrong.first_mut().filter(|_| is_of_rules(file)) {
-            first.hint.get_or_insert_with(|| NOT_RULES.to_owned());
-        }
-        UsageError(wrong)
+    context::load(&text, &name, base, purpose, notes).map_err(|wrong| match is_of_rules(file) {
+        // Each of its lines would be an error.
+        true => Diagnostic::error(format!("`{name}` is no pipeline: those are TOML")).hint(NOT_RULES).into(),
+        false => wrong,
     })
 }
 
@@ -52,7 +51,8 @@ fn cannot_read(file: &Path, why: &str) -> UsageError {
 }
 
 /// The hint for a file of image-syncer's that is given as a pipeline.
-const NOT_RULES: &str = "a pipeline is TOML; rules go with `sealift sync --images`";
+const NOT_RULES: &str = "a pipeline is TOML; rules go with `sealift sync --images`, logins with `--auth`, and `sealift convert` \
+                         checks both without any traffic";
 
 fn is_of_rules(file: &Path) -> bool {
     matches!(file.extension().and_then(|suffix| suffix.to_str()), Some("yaml" | "yml" | "json"))

@@ -8,7 +8,8 @@ use crate::{context::Context, display::sweep, usage_error::UsageError};
 
 /// Remove the blobs of a directory that no image needs
 ///
-/// They come from runs that were interrupted and from images that were replaced or removed. Nothing is removed if
+/// They come from runs that were interrupted and from images that were replaced or removed; so do unfinished files, which
+/// are removed as well. Nothing is removed if
 /// something that is listed cannot be read, because it is not known then what it needs.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -25,8 +26,10 @@ pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageE
     let layout = Layout::open(&args.dir).await?;
     let mut plan = Sweep::of_orphans(&layout).await?;
     if !args.plan && !plan.is_empty() {
-        let writer = Writer::create(&args.dir, WriterOptions::default()).await?;
+        let (leftovers, leftover_bytes) = (plan.leftovers, plan.leftover_bytes);
+        let writer = Writer::create(&args.dir, WriterOptions::default()).await?; // which removes what was left
         plan = Sweep::of_orphans(&writer).await?; // now nothing else writes
+        (plan.leftovers, plan.leftover_bytes) = (leftovers, leftover_bytes);
         writer.sweep(&plan).await?;
     }
     sweep::show(&plan, &args.dir, args.plan, &context.out, &context.global);

@@ -4,6 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use sealift_core::{
     cache::Cache,
+    content::FullReference,
     diagnostic::Diagnostic,
     engine::{self, CancelHandle, RunSettings},
     event::Event,
@@ -31,8 +32,9 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("allow_empty", |it| it.help("Warn instead of failing if there is no image in what the receipt is of")))]
 pub(crate) struct Args {
-    /// Directories or tar files, and repositories such as `harbor.example.com/library/nginx`: all their tags, or `…:1.27`, `…:/^v3/`
-    #[arg(value_name = "DIR|REPOSITORY", required = true)]
+    /// Directories or tar files, and repositories such as `harbor.example.com/library/nginx`: all their tags, or `…:1.27`, `…:/^v3/`.
+    /// All repositories of a registry: `harbor.example.com`, or of a part of it: `harbor.example.com/library/*`
+    #[arg(value_name = "DIR|REPOSITORY|REGISTRY", required = true)]
     of: Vec<String>,
 
     #[command(flatten)]
@@ -45,13 +47,40 @@ pub(crate) struct Args {
 impl Args {
     /// Returns the arguments that name repositories.
     fn repositories(&self) -> impl Iterator<Item = &String> {
-        self.of.iter().filter(|text| !is_directory(text))
+        self.of.iter().filter(|text| !is_directory(text) && catalog(text).is_none())
     }
+
+    /// Returns the registries, or parts of them, of which all repositories are meant.
+    fn catalogs(&self) -> impl Iterator<Item = &str> {
+        self.of.iter().filter(|text| !is_directory(text)).filter_map(|text| catalog(text))
+    }
+}
+
+/// Returns the registry, with the path that repositories are below, if a text names no single repository.
+fn catalog(text: &str) -> Option<&str> {
+    if let Some(below) = text.strip_suffix("/*") {
+        return Some(below);
+    }
+    let (host, port) = text.split_once(':').unwrap_or((text, ""));
+    let is_host = (host.contains('.') || host == "localhost") && port.bytes().all(|byte| byte.is_ascii_digit());
+    (is_host && !text.contains('/')).then_some(text)
 }
 
 /// Returns true for a directory or tar file: there is one of this name, or the name is written as a path.
 fn is_directory(text: &str) -> bool {
     Path::new(text).exists() || [".", "/", "~"].iter().any(|start| text.starts_with(start))
+}
+
+/// Returns a warning for a name that has no registry in it: a directory may have been meant.
+fn taken_for(name: &str) -> Option<Diagnostic> {
+    let host = name.split('/').next().unwrap_or_default();
+    let has_host = name.contains('/') && (host.contains(['.', ':']) || host == "localhost");
+    let repository = FullReference::parse_or_latest(name).ok().filter(|_| !has_host)?.image.repository;
+    let message = format!("there is no directory `{name}`, so it is taken for the repository `{repository}`");
+    Some(
+        Diagnostic::warning(message)
+            .hint(format!("write `./{name}` for a directory, `{repository}` for the repository")),
+    )
 }
 
 pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
@@ -65,10 +94,25 @@ pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageE
             context.show(&[Diagnostic::error(gap.clone())]);
         }
     }
+    for name in args.repositories() {
+        if let Some(notice) = taken_for(name) {
+            context.show(&[notice]);
+        }
+    }
+    let mut pipelines: Vec<Translation> = Vec::new();
     if args.repositories().next().is_some() {
-        let (receipt, exit) = of_registries(args, context).await?;
+        pipelines.push(of_repositories(args)?);
+    }
+    for place in args.catalogs() {
+        pipelines.push(of_catalog(args, place)?);
+    }
+    for pipeline in &pipelines {
+        let (receipt, exit) = of_registries(args, pipeline, context).await?;
         builder.add_all(&receipt);
         code = code.max(exit);
+        if code == 130 {
+            return Ok(code);
+        }
     }
     if code == 130 {
         return Ok(code);
@@ -98,9 +142,8 @@ pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageE
 }
 
 /// Runs a pipeline that ends in a recorder instead of a destination.
-async fn of_registries(args: &Args, context: &Context) -> Result<(Receipt, u8), UsageError> {
-    let translation = Translation::try_from(args)?;
-    let pipeline = load_translated(&translation, Cache::default(), context)?.pipeline;
+async fn of_registries(args: &Args, translation: &Translation, context: &Context) -> Result<(Receipt, u8), UsageError> {
+    let pipeline = load_translated(translation, Cache::default(), context)?.pipeline;
     let recorder = Arc::new(ReceiptRecorder::default());
     let push = Named::new("receipt", Arc::clone(&recorder) as Arc<dyn Push>);
     let pipeline = pipeline.with_stages(move |stages| stages.pushes = vec![push.clone()]);
@@ -130,21 +173,30 @@ async fn of_registries(args: &Args, context: &Context) -> Result<(Receipt, u8), 
     Ok((receipt, report.exit_code()))
 }
 
-impl TryFrom<&Args> for Translation {
-    type Error = UsageError;
-
-    fn try_from(args: &Args) -> Result<Self, UsageError> {
-        let mut pipeline = Self::new("receipt");
-        if args.emptiness.allow_empty {
-            pipeline.table("[run]");
-            pipeline.emptiness(args.emptiness);
-        }
-        pipeline.credentials(args.auth.file())?;
-        pipeline.table("[list]");
-        pipeline.key("use", "registry".into(), "");
-        let rule = |from: &String| Value::Table(Table::from_iter([("from".to_owned(), from.as_str().into())]));
-        let typed: Vec<&str> = args.repositories().map(String::as_str).collect();
-        pipeline.key("images", Value::Array(args.repositories().map(rule).collect()), &typed.join(" "));
-        Ok(pipeline)
+/// Begins a pipeline that reads registries.
+fn begin(args: &Args) -> Result<Translation, UsageError> {
+    let mut pipeline = Translation::new("receipt");
+    if args.emptiness.allow_empty {
+        pipeline.table("[run]");
+        pipeline.emptiness(args.emptiness);
     }
+    pipeline.credentials(args.auth.file())?;
+    pipeline.table("[list]");
+    Ok(pipeline)
+}
+
+fn of_repositories(args: &Args) -> Result<Translation, UsageError> {
+    let mut pipeline = begin(args)?;
+    pipeline.key("use", "registry".into(), "");
+    let rule = |from: &String| Value::Table(Table::from_iter([("from".to_owned(), from.as_str().into())]));
+    let typed: Vec<&str> = args.repositories().map(String::as_str).collect();
+    pipeline.key("images", Value::Array(args.repositories().map(rule).collect()), &typed.join(" "));
+    Ok(pipeline)
+}
+
+fn of_catalog(args: &Args, place: &str) -> Result<Translation, UsageError> {
+    let mut pipeline = begin(args)?;
+    pipeline.key("use", "catalog".into(), "");
+    pipeline.key("registry", place.into(), place);
+    Ok(pipeline)
 }

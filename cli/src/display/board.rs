@@ -41,7 +41,8 @@ pub(super) struct Board {
 
 struct TransferLine {
     job: u64,
-    label: String,
+    source: String,
+    digest: String,
     size: Option<u64>,
     passed: Arc<AtomicU64>,
     since: Instant,
@@ -59,10 +60,10 @@ impl Board {
                 self.jobs.remove(job);
             }
             Event::TransferStarted { job, transfer, source, digest, size, passed } => {
-                let label = format!("{source} {}", digest.short());
+                let (source, digest) = (source.to_string(), digest.short().to_string());
                 let (passed, speed) = (Arc::clone(passed), Speed::new(now));
-                self.transfers
-                    .insert(*transfer, TransferLine { job: *job, label, size: *size, passed, since: now, speed });
+                let line = TransferLine { job: *job, source, digest, size: *size, passed, since: now, speed };
+                self.transfers.insert(*transfer, line);
             }
             Event::TransferFinished { transfer, .. } => {
                 let job = self.transfers.remove(transfer).and_then(|transfer| self.jobs.get_mut(&transfer.job));
@@ -92,7 +93,7 @@ impl Board {
         if self.transfers.is_empty() {
             lines.extend(self.waiting(now).take(room.min(NAMES)).map(|line| cut(&line, columns)));
         }
-        lines.push(cut(&totals.line(now), columns));
+        lines.push(cut(&totals.line(now, columns), columns));
         lines
     }
 
@@ -106,7 +107,8 @@ impl Board {
 }
 
 impl TransferLine {
-    /// `label  [#####-----]  12.3 MiB of 45.6 MiB  10.2 MiB/s  0:03 left`, with less of it on a narrow terminal.
+    /// `image digest  [#####-----]  12.3 MiB of 45.6 MiB  10.2 MiB/s  0:03 left`, with less of it on a narrow terminal:
+    /// first the digest and the speed go, which the line of the totals has as well.
     fn line(&self, columns: usize) -> String {
         let passed = self.passed.load(Ordering::Relaxed);
         let amount = match self.size {
@@ -120,13 +122,15 @@ impl TransferLine {
                 .and_then(|left| self.speed.time_for(left))
                 .map_or_else(|| " ".repeat(12), |left| format!("{:>7} left", clock(left))),
         };
-        let end = match columns {
-            0..60 => amount,
-            60..100 => format!("{amount} {speed} {left}"),
-            _ => format!("[{}] {amount} {speed} {left}", bar(passed, self.size, 20)),
+        let (end, digest) = match columns {
+            0..60 => (amount, None),
+            60..75 => (format!("{amount} {left}"), None),
+            75..100 => (format!("[{}] {amount} {left}", bar(passed, self.size, 8)), None),
+            _ => (format!("[{}] {amount} {speed} {left}", bar(passed, self.size, 20)), Some(&self.digest)),
         };
         let label = columns.saturating_sub(end.chars().count() + 1);
-        cut(&format!("{:<label$} {end}", tail(&self.label, label)), columns)
+        let text = digest.map_or_else(|| self.source.clone(), |digest| format!("{} {digest}", self.source));
+        cut(&format!("{:<label$} {end}", tail(&text, label)), columns)
     }
 }
 

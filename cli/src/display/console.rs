@@ -4,7 +4,6 @@
 //! terminal there is no live line, no colour and no control character.
 
 use std::{
-    borrow::Cow,
     io::{self, IsTerminal, Write},
     sync::Arc,
 };
@@ -13,7 +12,7 @@ use console::Term;
 use indicatif::{MultiProgress, ProgressDrawTarget};
 
 use super::words;
-use crate::program::with_name;
+use crate::program::Program;
 
 /// stderr. Clones write to the same.
 #[derive(Clone)]
@@ -22,19 +21,21 @@ pub(crate) struct Console(Arc<Terminal>);
 struct Terminal {
     live: Option<(Term, MultiProgress)>,
     colour: bool,
-    /// The name of the program.
-    program: &'static str,
+    /// True if stderr is no terminal, so that its lines are read later.
+    is_kept: bool,
+    program: Program,
 }
 
 impl Console {
-    /// Returns the stderr of this process; messages name the program `program`.
-    pub(crate) fn of_process(program: &'static str) -> Self {
-        let terminal = io::stderr().is_terminal() && !console::is_dumb();
+    /// Returns the stderr of this process; messages are in the words of the program.
+    pub(crate) fn of_process(program: Program) -> Self {
+        let is_kept = !io::stderr().is_terminal();
+        let terminal = !is_kept && !console::is_dumb();
         let live = terminal.then(|| {
             let term = Term::stderr();
             (term.clone(), MultiProgress::with_draw_target(ProgressDrawTarget::term(term, 10)))
         });
-        Self(Arc::new(Terminal { live, colour: terminal && !no_color(), program }))
+        Self(Arc::new(Terminal { live, colour: terminal && !no_color(), is_kept, program }))
     }
 
     /// Returns true if colour may be used.
@@ -59,17 +60,28 @@ impl Console {
         self.size().map_or(140, |(_, columns)| columns)
     }
 
+    /// Says what happens at this moment: as [`Console::say`], with the time in front where it is read later.
+    pub(crate) fn report(&self, text: &str) {
+        match self.0.is_kept {
+            true => {
+                let time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
+                self.say(&text.lines().map(|line| format!("{time} {line}")).collect::<Vec<_>>().join("\n"));
+            }
+            false => self.say(text),
+        }
+    }
+
     /// Says something: a line or several, without the end of the last one.
     pub(crate) fn say(&self, text: &str) {
-        let text = self.with_name(text);
+        let text = self.0.program.worded(text);
         let text = if self.0.colour { words::clean_but_colour(&text) } else { words::clean(&text) };
         // Nothing can be done about a stderr that does not take words.
         self.undisturbed(|| drop(writeln!(io::stderr().lock(), "{text}")));
     }
 
-    /// Replaces the name of the program in commands such as `sealift run`.
-    pub(crate) fn with_name<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        with_name(text, self.0.program)
+    /// Returns the program whose words are used.
+    pub(crate) fn program(&self) -> Program {
+        self.0.program
     }
 
     /// Does something to the terminal while the live lines are away.

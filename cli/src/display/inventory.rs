@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use sealift_core::text::message;
-use sealift_oci_layout::{Inventory, InventoryImage};
+use sealift_oci_layout::{Gaps, Inventory, InventoryImage};
 use serde::Serialize;
 
 use super::words::{bytes, grouped, number};
@@ -17,11 +17,12 @@ pub(crate) struct InventoryObject<'a> {
     event: &'static str,
     #[serde(flatten)]
     inventory: &'a Inventory,
+    gaps: &'a Gaps,
 }
 
 impl<'a> InventoryObject<'a> {
-    pub(crate) fn of(inventory: &'a Inventory) -> Self {
-        Self { event: "inventory", inventory }
+    pub(crate) fn of(inventory: &'a Inventory, gaps: &'a Gaps) -> Self {
+        Self { event: "inventory", inventory, gaps }
     }
 }
 

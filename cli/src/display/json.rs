@@ -10,8 +10,11 @@ use sealift_core::{
     event::{Event, PlannedImage},
     job::{CopyStats, Outcome, Skip},
     report::Report,
+    stage::Removed,
 };
 use serde::Serialize;
+
+use super::totals::Progress;
 
 /// One line.
 #[derive(Serialize)]
@@ -79,15 +82,25 @@ enum Fact<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         target: Option<&'a ImageRef>,
         push: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        location: Option<&'a str>,
         #[serde(flatten)]
         end: OutcomeFields<'a>,
     },
     JobFinished {
         job: u64,
     },
+    Progress(&'a Progress),
     RoundStarted {
         round: u32,
         failed: usize,
+    },
+    Removed {
+        push: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        location: Option<&'a str>,
+        #[serde(flatten)]
+        removed: &'a Removed,
     },
     Stopping,
     Report {
@@ -115,13 +128,15 @@ enum OutcomeFields<'a> {
 struct ErrorFields<'a> {
     kind: ErrorKind,
     message: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    because: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'a str>,
 }
 
 impl<'a> From<&'a Error> for ErrorFields<'a> {
     fn from(error: &'a Error) -> Self {
-        Self { kind: error.kind(), message: error.message(), hint: error.hint() }
+        Self { kind: error.kind(), message: error.message(), because: error.causes(), hint: error.hint() }
     }
 }
 
@@ -152,11 +167,12 @@ pub(super) fn line<'a>(event: &'a Event, passed: Option<&Arc<AtomicU64>>) -> Opt
             Fact::Retrying { job: *job, what, attempt: *attempt, error: error.into() }
         }
         Event::Planned { job, image } => Fact::Planned { job: *job, image },
-        Event::TargetFinished { job, source, target, push, outcome, again } => Fact::TargetFinished {
+        Event::TargetFinished { job, source, target, push, location, outcome, again } => Fact::TargetFinished {
             job: *job,
             source,
             target: target.as_ref(),
             push,
+            location: location.as_deref(),
             end: match outcome {
                 Outcome::Copied(moved) => OutcomeFields::Copied(moved),
                 Outcome::Skipped(skip) => OutcomeFields::Skipped(skip),
@@ -165,11 +181,17 @@ pub(super) fn line<'a>(event: &'a Event, passed: Option<&Arc<AtomicU64>>) -> Opt
         },
         Event::JobFinished { job } => Fact::JobFinished { job: *job },
         Event::PassStarted { round, failed } => Fact::RoundStarted { round: *round, failed: *failed },
+        Event::Removed { push, location, removed } => Fact::Removed { push, location: location.as_deref(), removed },
         Event::Stopping => Fact::Stopping,
         // The report is the last line. The display misses nothing.
         _ => return None,
     };
     Some(now(fact))
+}
+
+/// The state of a run at this moment.
+pub(super) fn progress(progress: &Progress) -> EventLine<'_> {
+    now(Fact::Progress(progress))
 }
 
 /// The last line.

@@ -5,6 +5,7 @@ use sealift_core::{
     error::Error,
     event::Event,
     job::{CopyStats, Outcome, Skip},
+    stage::Removed,
 };
 
 use super::words::{self, Paint, bytes, number, paint};
@@ -54,7 +55,7 @@ pub(super) fn line(event: &Event, colour: bool) -> Option<(Weight, String)> {
             let text = format!("{what} (attempt {attempt}): {error}");
             Some((Weight::Odd, format!("{}{text}", word("retrying", Paint::Odd))))
         }
-        Event::TargetFinished { source, target, outcome, again, .. } => {
+        Event::TargetFinished { source, target, outcome, again, location, .. } => {
             let (weight, verb, tint, end) = match outcome {
                 Outcome::Copied(moved) => (Weight::Fact, "copied", Paint::Good, copied(moved)),
                 Outcome::Skipped(Skip::Present { .. }) => (Weight::More, "up to date", Paint::Dim, String::new()),
@@ -75,8 +76,16 @@ pub(super) fn line(event: &Event, colour: bool) -> Option<(Weight, String)> {
             };
             Some((
                 weight,
-                format!("{} {}{end}", paint(format_args!("{verb:<10}"), tint, colour), way(source, target.as_ref())),
+                format!(
+                    "{} {}{end}",
+                    paint(format_args!("{verb:<10}"), tint, colour),
+                    way(source, target.as_ref(), location.as_deref())
+                ),
             ))
+        }
+        Event::Removed { location, removed: content, .. } => {
+            let weight = if content.held_back { Weight::Odd } else { Weight::Fact };
+            Some((weight, removed(location.as_deref(), content, colour)))
         }
         Event::PassStarted { round, failed } => {
             let text = format!("round {round}: {} tried again", number(*failed as u64, "failure"));
@@ -86,12 +95,38 @@ pub(super) fn line(event: &Event, colour: bool) -> Option<(Weight, String)> {
     }
 }
 
-/// From where to where.
-pub(super) fn way(source: &ImageRef, target: Option<&ImageRef>) -> String {
-    match target {
-        Some(target) => format!("{source} → {target}"),
-        None => source.to_string(), // it failed before there was a target
+/// From where to where. In a directory images keep their names, so that its own name says more.
+pub(super) fn way(source: &ImageRef, target: Option<&ImageRef>, location: Option<&str>) -> String {
+    match (target, location) {
+        (None, _) => source.to_string(), // it failed before there was a target
+        (Some(target), Some(location)) => format!("{source} → {}", place(source, target, location)),
+        (Some(target), None) => format!("{source} → {target}"),
     }
+}
+
+/// The directory of an image, with its name there if that is another one.
+pub(super) fn place(source: &ImageRef, target: &ImageRef, location: &str) -> String {
+    match source == target {
+        true => location.to_owned(),
+        false => format!("{location}: {target}"),
+    }
+}
+
+/// Images that the end of a run removed, or kept because not everything arrived.
+fn removed(location: Option<&str>, removed: &Removed, colour: bool) -> String {
+    let (verb, tint) = if removed.held_back { ("kept", Paint::Odd) } else { ("removed", Paint::Good) };
+    let from = location.map(|location| format!(" from {location}")).unwrap_or_default();
+    let lines = removed.images.iter().map(|name| {
+        let word = paint(format_args!("{verb:<11}"), tint, colour);
+        match removed.held_back {
+            true => format!("{word}{name}: it was not asked for, and stays because not everything arrived"),
+            false => format!("{word}{name}{from}"),
+        }
+    });
+    let what = format!("{} ({})", number(removed.blobs, "blob"), bytes(removed.bytes));
+    let sum = (!removed.held_back && removed.blobs > 0)
+        .then(|| format!("{}{what}{from}", paint(format_args!("{verb:<11}"), tint, colour)));
+    lines.chain(sum).collect::<Vec<_>>().join("\n")
 }
 
 fn cause(error: &Error) -> &str {

@@ -9,6 +9,7 @@ use sealift_core::text::printable;
 use serde::Serialize;
 
 use super::{Console, words};
+use crate::program::with_name;
 
 /// stdout. Clones write to the same. A reader that goes away (`sealift plan x.toml | head`) is no error; a full disk is one, told at the end.
 #[derive(Clone)]
@@ -26,13 +27,13 @@ impl Out {
 
     /// Writes a text for people that ends its own lines.
     pub(crate) fn text(&self, text: &str) {
-        let text = self.console.with_name(text);
+        let text = self.console.program().worded(text);
         self.whole(&words::clean(&text));
     }
 
     /// Writes a document for programs, such as a pipeline or a receipt, as it is.
     pub(crate) fn document(&self, text: &str) {
-        let text = self.console.with_name(text);
+        let text = with_name(text, self.console.program().name);
         self.whole(&if self.terminal { printable(&text) } else { text.as_ref().into() });
     }
 
@@ -53,7 +54,7 @@ impl Out {
     pub(crate) fn json(&self, value: &impl Serialize) {
         let line =
             words::clean_json(serde_json::to_string(value).expect("what is shown can be written as JSON")) + "\n";
-        self.whole(&self.console.with_name(&line));
+        self.whole(&self.console.program().worded_json(&line));
     }
 
     fn write(&self, bytes: &[u8]) {

@@ -9,10 +9,11 @@ use sealift_core::{
     event::{Event, PlannedImage, PlannedTarget},
     job::{Outcome, Skip},
     report::Report,
+    stage::Removed,
 };
 
 use super::{
-    lines::way,
+    lines::{place, way},
     words::{bytes, number},
 };
 
@@ -35,6 +36,9 @@ pub(super) struct Plan {
     dropped: BTreeMap<String, u64>,
     /// Manifests that a run would read, by source registry.
     manifests: BTreeMap<String, u64>,
+    /// Images that would be removed at the end.
+    removed: Removed,
+    removed_from: String,
 }
 
 impl Plan {
@@ -51,12 +55,17 @@ impl Plan {
                 self.add(image);
                 self.of(*job).0.push_str(&block(image));
             }
-            Event::TargetFinished { job, source, target, outcome: Outcome::Skipped(skip), .. } => {
+            Event::TargetFinished { job, source, target, outcome: Outcome::Skipped(skip), location, .. } => {
                 self.unchanged += 1;
-                let line = format!("skip {}: {}\n", way(source, target.as_ref()), why(skip));
+                let way = way(source, target.as_ref(), location.as_deref());
+                let line = format!("skip {way}: {}\n", why(skip));
                 self.of(*job).0.push_str(&line);
             }
             Event::JobFinished { job } => self.of(*job).1 = true,
+            Event::Removed { location, removed, .. } => {
+                self.removed = removed.clone();
+                self.removed_from = location.as_ref().map(|location| format!(" from {location}")).unwrap_or_default();
+            }
             Event::Listed { repository, kept, dropped } if self.listings => {
                 text = dropped::listing(repository, *kept, dropped);
             }
@@ -87,9 +96,13 @@ impl Plan {
         *self.manifests.entry(image.source.repository.registry().to_owned()).or_default() += image.manifests;
     }
 
-    /// Returns the rest of a plan that was stopped before its end.
+    /// Returns the rest of a plan that was stopped before its end, and what would be removed.
     pub(super) fn rest(&mut self) -> String {
-        std::mem::take(&mut self.waiting).into_values().map(|(text, _)| text).collect()
+        let mut text: String = std::mem::take(&mut self.waiting).into_values().map(|(text, _)| text).collect();
+        for name in self.removed.images.iter().filter(|_| !self.removed.held_back) {
+            let _ = writeln!(text, "remove {name}{}", self.removed_from);
+        }
+        text
     }
 
     /// Returns the sums of the plan.
@@ -107,6 +120,10 @@ impl Plan {
         };
         if self.unchanged > 0 {
             let _ = write!(text, "; {} to skip", number(self.unchanged, "target"));
+        }
+        let removed = self.removed.images.len() as u64;
+        if removed > 0 && !self.removed.held_back {
+            let _ = write!(text, "; {} to remove ({})", number(removed, "image"), bytes(self.removed.bytes));
         }
         if failed > 0 {
             let _ = write!(text, "; {failed} failed");
@@ -149,7 +166,11 @@ fn block(image: &PlannedImage) -> String {
         let _ = writeln!(text, "  {} copied only if the source has it", number(count, "foreign layer"));
     }
     for target in &image.targets {
-        let _ = writeln!(text, "  → {}  {}", target.target, verdict(target));
+        let place = match &target.location {
+            Some(location) => place(&image.source, &target.target, location),
+            None => target.target.to_string(),
+        };
+        let _ = writeln!(text, "  → {place}  {}", verdict(target));
     }
     text
 }

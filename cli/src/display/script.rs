@@ -15,6 +15,7 @@ use sealift_core::{
     event::{Event, PlannedImage, PlannedTarget},
     job::{CopyStats, Outcome, Skip},
     report::{FailedItem, Failure, FilterStats, Report, SlowBlob, SlowImage},
+    stage::Removed,
 };
 
 pub(super) fn image(text: &str) -> ImageRef {
@@ -35,6 +36,7 @@ pub(super) fn ended(job: u64, tag: &str, outcome: Outcome, again: bool) -> Event
         source: image(&format!("q.io/a/b:{tag}")),
         target: Some(image(&format!("h.io/x/b:{tag}"))),
         push: "registry".into(),
+        location: None,
         outcome,
         again,
     }
@@ -65,16 +67,24 @@ pub(super) fn planned() -> PlannedImage {
         blobs: 7,
         manifests: 3,
         targets: vec![
-            PlannedTarget { target: image("h.io/x/b:v1"), push: "registry".into(), current: None, skip: None },
+            PlannedTarget {
+                target: image("h.io/x/b:v1"),
+                push: "registry".into(),
+                location: None,
+                current: None,
+                skip: None,
+            },
             PlannedTarget {
                 target: image("k.io/x/b:v1"),
                 push: "registry".into(),
+                location: None,
                 current: Some(Digest::of(b"old")),
                 skip: None,
             },
             PlannedTarget {
                 target: image("l.io/x/b:v1"),
                 push: "registry".into(),
+                location: None,
                 current: Some(Digest::of(b"smaller")),
                 skip: Some(Skip::Present { digest: Digest::of(b"smaller") }),
             },
@@ -101,6 +111,7 @@ pub(super) fn everything() -> Vec<Event> {
         Event::RuleRefused { rule: "images.yaml:9".into(), error: refused() },
         Event::Warning { message: "images.yaml:7: no tag of `q.io/a/c` matches".into() },
         Event::JobStarted { job: 1, source: image("q.io/a/b:1") },
+        Event::Needed { job: 1, blobs: vec![(Digest::of(b"layer"), 1 << 20)] },
         started,
         Event::TransferFinished { transfer: 1, error: None },
         Event::TransferFinished { transfer: 2, error: Some(refused()) },
@@ -117,6 +128,25 @@ pub(super) fn everything() -> Vec<Event> {
         Event::PassStarted { round: 1, failed: 1 },
         ended(7, "7", Outcome::Failed(refused()), false),
         ended(8, "8", Outcome::Failed(Error::cancelled()), false),
+        Event::Removed {
+            push: "oci-dir".into(),
+            location: Some("bundle".into()),
+            removed: Removed { held_back: false, images: vec!["q.io/a/b:0".into()], blobs: 3, bytes: 5 << 20 },
+        },
+        Event::Removed {
+            push: "oci-dir".into(),
+            location: Some("bundle".into()),
+            removed: Removed { held_back: true, images: vec!["q.io/a/b:0".into()], blobs: 3, bytes: 5 << 20 },
+        },
+        Event::TargetFinished {
+            job: 9,
+            source: image("q.io/a/b:9"),
+            target: Some(image("q.io/a/b:9")),
+            push: "oci-dir".into(),
+            location: Some("bundle".into()),
+            outcome: Outcome::Copied(moved()),
+            again: false,
+        },
         Event::Stopping,
         Event::RunFinished { report: Arc::default() },
     ]

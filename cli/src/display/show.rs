@@ -33,6 +33,9 @@ const TICK: Duration = Duration::from_millis(100);
 /// The interval of progress lines where there are no live lines.
 const QUARTER_MINUTE: Duration = Duration::from_secs(15);
 
+/// The interval of progress events.
+const EVENTS: Duration = Duration::from_secs(5);
+
 /// The kind of run that is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ShowMode {
@@ -53,13 +56,13 @@ pub(crate) struct Show {
 pub(crate) struct ShowOptions {
     /// Writes events as JSON objects to stdout.
     pub(crate) json: bool,
-    /// Shows failures, warnings and the summary only.
+    /// Shows warnings and, if something failed, the summary.
     pub(crate) quiet: bool,
     /// Shows everything (`-v`).
     pub(crate) all: bool,
-    /// Writes lines to the log file instead of stderr.
+    /// Writes lines and the summary to the log file; stderr gets the summary alone.
     pub(crate) to_log_file: bool,
-    /// Writes everything to the log file, too, and keeps the terminal silent while all goes well.
+    /// Writes everything to the log file, and keeps the terminal silent while all goes well.
     pub(crate) scraped: bool,
     /// Ends with the line that image-syncer ends with.
     pub(crate) is_image_syncer: bool,
@@ -82,8 +85,8 @@ struct ShowState {
 enum Voice {
     /// Lines, and live ones on a terminal.
     Lines,
-    /// Lines in the log file, and live ones on the terminal.
-    LogFile,
+    /// Live lines on a terminal; the others go to the log file.
+    Live,
     /// JSON objects.
     Json,
     /// Warnings only, until the end.
@@ -105,7 +108,7 @@ impl Show {
         let voice = match options {
             ShowOptions { quiet: true, .. } => Voice::Quiet,
             ShowOptions { json: true, .. } => Voice::Json,
-            ShowOptions { to_log_file: true, .. } => Voice::LogFile,
+            ShowOptions { to_log_file: true, .. } => Voice::Live,
             _ => Voice::Lines,
         };
         let shared = Arc::new(ShowState {
@@ -126,7 +129,7 @@ impl Show {
             }),
             over: Condvar::new(),
         });
-        let ticker = matches!(voice, Voice::Lines | Voice::LogFile).then(|| {
+        let ticker = (voice != Voice::Quiet).then(|| {
             let shared = Arc::clone(&shared);
             std::thread::Builder::new().spawn(move || shared.tick_until_over()).ok()
         });
@@ -144,7 +147,7 @@ impl Show {
         }
         let shared = &self.shared;
         let (options, all, colour) = (shared.options, shared.options.all, shared.console.colour());
-        if options.scraped {
+        if options.to_log_file {
             shared.log_the_end(report);
         }
         if options.json {
@@ -152,10 +155,10 @@ impl Show {
             return;
         }
         match shared.mode {
-            ShowMode::Run if options.scraped && report.exit_code() == 0 => {}
+            ShowMode::Run if (options.scraped || options.quiet) && report.exit_code() == 0 => {}
             ShowMode::Run => {
                 shared.console.say(&summary::run(report, &shared.state().totals, all, colour));
-                if options.is_image_syncer && !options.quiet {
+                if options.is_image_syncer {
                     shared.console.say(&summary::image_syncer_line(report));
                 }
             }
@@ -202,7 +205,7 @@ impl ShowState {
                 self.out.text(&text);
             }
         }
-        if self.options.scraped {
+        if self.options.to_log_file {
             self.log(event);
         }
         match self.voice {
@@ -211,8 +214,8 @@ impl ShowState {
                     self.out.json(&line);
                 }
             }
-            Voice::LogFile if self.options.scraped => {}
-            Voice::Lines | Voice::LogFile => self.say(event),
+            Voice::Live => {}
+            Voice::Lines => self.say(event),
             Voice::Quiet => {
                 if let Event::Warning { message } = event {
                     self.console.say(&format!("warning: {message}"));
@@ -223,7 +226,8 @@ impl ShowState {
 
     /// Writes an event to the log.
     fn log(&self, event: &Event) {
-        match lines::line(event, false) {
+        let is_start = matches!(event, Event::RunStarted { .. });
+        match lines::line(event, false).filter(|(weight, _)| is_start || *weight >= self.least) {
             Some((Weight::Failure, line)) => tracing::error!(target: RUN_LOG, "{line}"),
             Some((Weight::Odd, line)) => tracing::warn!(target: RUN_LOG, "{line}"),
             Some((_, line)) => tracing::info!(target: RUN_LOG, "{line}"),
@@ -231,42 +235,48 @@ impl ShowState {
         }
     }
 
-    /// Writes the result of a run to the log, and then the line that programs look for.
+    /// Writes the result of a run to the log, and then the line that programs look for in the logs of image-syncer.
     fn log_the_end(&self, report: &Report) {
         let text = summary::run(report, &self.state().totals, true, false);
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
             tracing::info!(target: RUN_LOG, "{line}");
         }
-        tracing::info!(target: RUN_LOG, "{}", summary::image_syncer_line(report));
+        if self.options.scraped {
+            tracing::info!(target: RUN_LOG, "{}", summary::image_syncer_line(report));
+        }
     }
 
     fn say(&self, event: &Event) {
-        let colour = self.voice == Voice::Lines && self.console.colour();
-        let Some((weight, line)) = lines::line(event, colour) else { return };
+        let Some((weight, line)) = lines::line(event, self.console.colour()) else { return };
         // A plan's own blocks say where it leads; only what is odd is worth a line beside them.
         let least = if self.mode == ShowMode::Plan { self.least.max(Weight::Odd) } else { self.least };
         if weight < least {
             return;
         }
         let say = match self.state().causes.take(event) {
-            _ if self.least == Weight::More || self.voice == Voice::LogFile => Say::Yes,
+            _ if self.least == Weight::More => Say::Yes,
             Say::No => return,
             say => say,
         };
-        match (self.voice, weight) {
-            (Voice::LogFile, Weight::Failure) => tracing::error!(target: RUN_LOG, "{line}"),
-            (Voice::LogFile, Weight::Odd) => tracing::warn!(target: RUN_LOG, "{line}"),
-            (Voice::LogFile, _) => tracing::info!(target: RUN_LOG, "{line}"),
-            _ if say == Say::Last => {
-                self.console
-                    .say(&format!("{line}\n           more for the same cause are only counted (-v tells all)"));
-            }
-            _ => self.console.say(&line),
-        }
+        let more = match say {
+            Say::Last => "\n           more for the same cause are only counted (-v tells all)",
+            _ => "",
+        };
+        self.console.report(&format!("{line}{more}"));
     }
 
     fn tick_until_over(&self) {
         match self.console.live() {
+            _ if self.voice == Voice::Json => {
+                while self.wait(EVENTS) {
+                    let now = Instant::now();
+                    let mut state = self.state();
+                    state.totals.sample(now);
+                    let progress = state.totals.progress();
+                    drop(state);
+                    self.out.json(&json::progress(&progress));
+                }
+            }
             Some(live) => {
                 let _quiet = KeysUnseen::on_stderr();
                 let style = ProgressStyle::with_template("{msg}").expect("the template is right");
@@ -288,9 +298,9 @@ impl ShowState {
                     let now = Instant::now();
                     let mut state = self.state();
                     state.totals.sample(now);
-                    let line = state.totals.line(now);
+                    let line = state.totals.line(now, usize::MAX);
                     drop(state);
-                    self.console.say(&format!("progress   {line}"));
+                    self.console.report(&format!("progress   {line}"));
                 }
             }
         }

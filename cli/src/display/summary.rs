@@ -33,6 +33,9 @@ pub(super) fn run(report: &Report, totals: &Totals, all: bool, colour: bool) -> 
             let _ = write!(text, ", {} already there", bytes(moved.present));
         }
     }
+    if report.removed > 0 {
+        let _ = write!(text, "\n  {} removed that the list does not name", number(report.removed, "image"));
+    }
     if report.rewritten > 0 {
         let what = number(report.rewritten, "index");
         let _ = write!(text, "\n  {what} rewritten without the dropped entries: the digest differs from the source");
@@ -80,6 +83,9 @@ pub(crate) fn failures(report: &Report, all: bool, colour: bool) -> String {
             _ => (number(group.failures.len() as u64, group.word), &group.cause),
         };
         let _ = write!(text, "\n\n{} {what}\n  {cause}", paint("failed:", Paint::Bad, colour));
+        for because in group.because {
+            let _ = write!(text, "\n  because: {because}");
+        }
         if let Some(hint) = group.hint {
             let _ = write!(text, "\n  hint: {hint}");
         }
@@ -102,6 +108,7 @@ pub(crate) fn failures(report: &Report, all: bool, colour: bool) -> String {
 /// Failures with the same cause.
 struct Group<'a> {
     cause: String,
+    because: &'a [String],
     hint: Option<&'a str>,
     word: &'static str,
     failures: Vec<&'a Failure>,
@@ -113,7 +120,7 @@ fn groups(failures: &[Failure]) -> Vec<Group<'_>> {
     for failure in failures {
         let (cause, word, hint) = (causes::of(failure), word(&failure.what), failure.hint.as_deref());
         let at = *known.entry((failure.kind, word, cause.clone(), hint)).or_insert_with(|| {
-            groups.push(Group { cause, hint, word, failures: Vec::new() });
+            groups.push(Group { cause, because: &failure.because, hint, word, failures: Vec::new() });
             groups.len() - 1
         });
         groups[at].failures.push(failure);
@@ -132,7 +139,8 @@ fn word(what: &FailedItem) -> &'static str {
 
 fn name(what: &FailedItem) -> String {
     match what {
-        FailedItem::Image { source, target } => way(source, target.as_ref()),
+        FailedItem::Image { source, target: Some(target) } if source != target => way(source, Some(target), None),
+        FailedItem::Image { source, .. } => source.to_string(), // in a directory it keeps its name
         FailedItem::Listing { repository: Some(repository) } => format!("the tags of {repository}"),
         FailedItem::Listing { repository: None } => "the list".to_owned(),
         FailedItem::Rule { rule } => format!("the rule at {rule}"),

@@ -51,6 +51,11 @@ fn text(sweep: &Sweep, dir: &Path, plan: bool) -> String {
             parts.push(number(count, word));
         }
     }
-    parts.push(format!("{} ({})", number(sweep.blobs, "blob"), bytes(sweep.bytes)));
+    if sweep.blobs > 0 || sweep.leftovers == 0 {
+        parts.push(format!("{} ({})", number(sweep.blobs, "blob"), bytes(sweep.bytes)));
+    }
+    if sweep.leftovers > 0 {
+        parts.push(format!("{} ({})", number(sweep.leftovers, "unfinished file"), bytes(sweep.leftover_bytes)));
+    }
     text + &format!("{dir}: {verb} {}\n", parts.join(", "))
 }

@@ -10,11 +10,16 @@ use std::{
 };
 
 use sealift_core::{
+    content::Digest,
     event::Event,
     job::{Outcome, Skip},
 };
+use serde::Serialize;
 
 use super::words::{bytes, clock, grouped};
+
+/// Upper bound for the blobs that are known to be moved; a blob beyond it that several images share counts more than once.
+const MOST_MOVED: usize = 65_536;
 
 /// Sums over everything that happened so far. Memory: what is in flight, and what failed and will be tried again.
 pub(super) struct Totals {
@@ -32,9 +37,36 @@ pub(super) struct Totals {
     /// Targets and listings that failed for good, as far as is known by now.
     failed: u64,
     waiting: HashSet<u64>,
-    moving: HashMap<u64, Arc<AtomicU64>>,
+    moving: HashMap<u64, (Digest, Arc<AtomicU64>)>,
     moved: u64,
+    /// Blobs that came, so that the next image that needs one does not count it again.
+    came: HashSet<Digest>,
+    /// Blobs that images in flight need, with their bytes and the number of those images.
+    needed: HashMap<Digest, (u64, u32)>,
+    needed_by: HashMap<u64, Vec<Digest>>,
     speed: Speed,
+}
+
+/// The state of a run at a moment.
+#[derive(Debug, Serialize)]
+pub(super) struct Progress {
+    images: Counts,
+    bytes: u64,
+    /// All bytes, those that passed included, as far as is known; images that were not looked at count like the others.
+    bytes_in_all: u64,
+    bytes_per_s: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_s: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Counts {
+    listed: u64,
+    done: u64,
+    copied: u64,
+    present: u64,
+    left_out: u64,
+    failed: u64,
 }
 
 impl Totals {
@@ -50,6 +82,9 @@ impl Totals {
             waiting: HashSet::new(),
             moving: HashMap::new(),
             moved: 0,
+            came: HashSet::new(),
+            needed: HashMap::new(),
+            needed_by: HashMap::new(),
             speed: Speed::new(now),
         }
     }
@@ -58,11 +93,19 @@ impl Totals {
     pub(super) fn take(&mut self, event: &Event) {
         match event {
             Event::Listed { kept, .. } => self.listed += *kept as u64,
-            Event::TransferStarted { transfer, passed, .. } => {
-                self.moving.insert(*transfer, Arc::clone(passed));
+            Event::Needed { job, blobs } => self.need(*job, blobs),
+            Event::TransferStarted { transfer, digest, passed, .. } => {
+                self.moving.insert(*transfer, (digest.clone(), Arc::clone(passed)));
             }
-            Event::TransferFinished { transfer, .. } => {
-                self.moved += self.moving.remove(transfer).map_or(0, |passed| passed.load(Ordering::Relaxed));
+            Event::TransferFinished { transfer, error } => {
+                let Some((digest, passed)) = self.moving.remove(transfer) else { return };
+                self.moved += passed.load(Ordering::Relaxed);
+                if error.is_none() {
+                    self.needed.remove(&digest);
+                    if self.came.len() < MOST_MOVED {
+                        self.came.insert(digest);
+                    }
+                }
             }
             Event::TargetFinished { job, again: true, .. } => {
                 self.waiting.insert(*job);
@@ -76,8 +119,31 @@ impl Totals {
                 Outcome::Skipped(_) => self.left_out += 1,
                 Outcome::Failed(_) => self.failed += 1,
             },
-            Event::JobFinished { job } => self.done += u64::from(!self.waiting.remove(job)),
+            Event::JobFinished { job } => {
+                self.done += u64::from(!self.waiting.remove(job));
+                self.forget(*job);
+            }
             _ => {}
+        }
+    }
+
+    /// Notes the blobs of an image.
+    fn need(&mut self, job: u64, blobs: &[(Digest, u64)]) {
+        for (digest, size) in blobs.iter().filter(|(digest, _)| !self.came.contains(digest)) {
+            self.needed.entry(digest.clone()).or_insert((*size, 0)).1 += 1;
+            self.needed_by.entry(job).or_default().push(digest.clone());
+        }
+    }
+
+    /// Forgets the blobs of an image that is through: what did not pass was there already.
+    fn forget(&mut self, job: u64) {
+        for digest in self.needed_by.remove(&job).unwrap_or_default() {
+            if let Some((_, images)) = self.needed.get_mut(&digest) {
+                *images -= 1;
+                if *images == 0 {
+                    self.needed.remove(&digest);
+                }
+            }
         }
     }
 
@@ -88,11 +154,41 @@ impl Totals {
     }
 
     fn passed(&self) -> u64 {
-        self.moved + self.moving.values().map(|passed| passed.load(Ordering::Relaxed)).sum::<u64>()
+        self.moved + self.moving.values().map(|(_, passed)| passed.load(Ordering::Relaxed)).sum::<u64>()
     }
 
-    /// One line: images, how they ended, bytes and speed, time.
-    pub(super) fn line(&self, now: Instant) -> String {
+    /// Returns the bytes that are still to pass, and true if images that were not looked at yet are estimated.
+    fn left(&self) -> (u64, bool) {
+        let needed: u64 = self.needed.values().map(|(size, _)| size).sum();
+        let under_way = self.moving.values().filter(|(digest, _)| self.needed.contains_key(digest));
+        let known = needed.saturating_sub(under_way.map(|(_, passed)| passed.load(Ordering::Relaxed)).sum());
+        let seen = self.done + self.needed_by.len() as u64;
+        match self.listed.saturating_sub(seen) {
+            0 => (known, false),
+            _ if seen == 0 => (known, false),
+            unseen => {
+                let each = u128::from(self.passed() + known) * u128::from(unseen) / u128::from(seen);
+                (known + u64::try_from(each).unwrap_or(u64::MAX), true)
+            }
+        }
+    }
+
+    /// Returns the state for programs.
+    pub(super) fn progress(&self) -> Progress {
+        let Self { listed, done, copied, present, left_out, failed, .. } = *self;
+        let (left, _) = self.left();
+        Progress {
+            images: Counts { listed: listed.max(done), done, copied, present, left_out, failed },
+            bytes: self.passed(),
+            bytes_in_all: self.passed() + left,
+            bytes_per_s: self.speed.per_second(),
+            left_s: self.speed.time_for(left).map(|left| left.as_secs()),
+        }
+    }
+
+    /// One line: images, how they ended, bytes, speed, time left, time. Where the columns do not hold all of that, the
+    /// parts go that tell least.
+    pub(super) fn line(&self, now: Instant, columns: usize) -> String {
         let mut ends = Vec::new();
         for (count, word) in
             [(self.copied, "copied"), (self.present, "up to date"), (self.left_out, "skipped"), (self.failed, "failed")]
@@ -101,19 +197,38 @@ impl Totals {
                 ends.push(format!("{} {word}", grouped(count)));
             }
         }
-        let mut parts = vec![match self.listed.max(self.done) {
+        let images = match self.listed.max(self.done) {
             0 => "looking for images".to_owned(),
             listed => format!("{} of {} images", grouped(self.done), grouped(listed)),
-        }];
-        if !ends.is_empty() {
-            parts.push(ends.join(", "));
+        };
+        let (left, is_estimate) = self.left();
+        let passed = self.passed();
+        let amount = match (left, is_estimate) {
+            (0, _) => bytes(passed),
+            (left, false) => format!("{} of {}", bytes(passed), bytes(passed + left)),
+            (left, true) => format!("{} of about {}", bytes(passed), bytes(passed + left)),
+        };
+        let is_moving = !self.moving.is_empty();
+        let speed = is_moving.then(|| format!("{}/s", bytes(self.speed.per_second())));
+        let time_left = self.speed.time_for(left).filter(|_| is_moving && left > 0);
+        // Each with its rank: the highest goes first.
+        let mut parts = vec![
+            (0, images),
+            (3, ends.join(", ")),
+            (1, amount),
+            (4, speed.unwrap_or_default()),
+            (2, time_left.map(|left| format!("{} left", clock(left))).unwrap_or_default()),
+            (5, clock(now - self.since)),
+        ];
+        parts.retain(|(_, text)| !text.is_empty());
+        loop {
+            let line = parts.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join(" · ");
+            let last = parts.iter().map(|(rank, _)| *rank).max().unwrap_or_default();
+            if line.chars().count() <= columns || last == 0 {
+                return line;
+            }
+            parts.retain(|(rank, _)| *rank != last);
         }
-        parts.push(match (self.moving.len(), self.speed.per_second()) {
-            (0, _) => bytes(self.passed()),
-            (_, speed) => format!("{} at {}/s", bytes(self.passed()), bytes(speed)),
-        });
-        parts.push(clock(now - self.since));
-        parts.join(" · ")
     }
 }
 

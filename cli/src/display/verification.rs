@@ -59,8 +59,12 @@ pub(crate) fn text(found: &Verification, quiet: bool, all: bool) -> String {
         text.push('\n');
     }
     if !found.broken.is_empty() {
-        let images = number(found.images as u64, "image");
-        let _ = writeln!(text, "not whole, of {images}:");
+        // An entry that is broken is no image, and perhaps was one.
+        let of = match found.images {
+            0 => String::new(),
+            images => format!(", of {}", number(images as u64, "image")),
+        };
+        let _ = writeln!(text, "not whole{of}:");
         for name in &found.broken {
             let _ = writeln!(text, "  {}", message(name));
         }
@@ -185,6 +189,7 @@ fn verdict(found: &Verification) -> String {
     let broken = match (has_index(found), found.broken.len()) {
         (false, _) => "nobody can tell which images it has".to_owned(),
         (true, 0) if found.images == 0 => "it has no image".to_owned(),
+        (true, 0) if found.images == 1 => "its only image is whole all the same".to_owned(),
         (true, 0) => format!("all {images} are whole all the same"),
         (true, broken) => format!("{} not whole", number(broken as u64, "image")),
     };

@@ -4,7 +4,7 @@ use serde_json::Value;
 use super::*;
 use crate::display::script;
 
-const PROGRAM: Program = Program { name: "acme", version: "1.2.3", is_image_syncer: false };
+const PROGRAM: Program = Program { name: "acme", version: "1.2.3", is_image_syncer: false, has_flags: false };
 
 const PUBLISHED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference/report.schema.json");
 

@@ -8,7 +8,7 @@ use super::*;
 
 fn ended(job: u64, source: &str, target: &str, outcome: Outcome) -> Event {
     let (source, target) = (source.parse().unwrap(), Some(target.parse().unwrap()));
-    Event::TargetFinished { job, source, target, push: "registry".into(), outcome, again: false }
+    Event::TargetFinished { job, source, target, push: "registry".into(), location: None, outcome, again: false }
 }
 
 fn copied(job: u64, source: &str, target: &str) -> Event {

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     content::{Digest, Manifest},
     error::{Error, ErrorKind, Result},
+    event::Event,
     job::Job,
     limit::Flow,
     stage::StoreId,
@@ -107,6 +108,7 @@ impl Copy<'_> {
         let Self { engine, route, flow, job, kept, .. } = *self;
         let all = blobs.iter().chain(foreign);
         let transfers: Vec<_> = all.map(|item| BlobTransfer { engine, route, flow, job, kept, item }).collect();
+        let mut wanted = Vec::new();
         let all: FuturesUnordered<_> = transfers
             .iter()
             .map(|transfer| {
@@ -117,9 +119,15 @@ impl Copy<'_> {
                         false => site.count(|moved| moved.present += size),
                     }
                 }
+                if !wanting.is_empty() {
+                    wanted.push((transfer.item.digest.clone(), size));
+                }
                 async move { transfer.run(&wanting).await }
             })
             .collect();
+        if !wanted.is_empty() {
+            engine.events.tell(&Event::Needed { job: job.id, blobs: wanted });
+        }
         all.for_each(|()| async {}).await;
     }
 

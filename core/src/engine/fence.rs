@@ -29,7 +29,9 @@ use crate::{
     limit::{Limiter, Pool},
     panic::panic_message,
     spec::{Named, OpenPipeline},
-    stage::{Fetch, Filter, Lost, Push, RepositoryTags, ResolveMode, RunEnd, StoreId, Upload, UploadStart, Verdict},
+    stage::{
+        Fetch, Filter, Lost, Push, Removed, RepositoryTags, ResolveMode, RunEnd, StoreId, Upload, UploadStart, Verdict,
+    },
 };
 
 /// Longer than everything that a stage may wait for: the commit of a blob at an object store, pauses that a registry
@@ -330,12 +332,20 @@ impl Push for Fence<dyn Push> {
         self.call("looked for referrers", self.stage().related(at, subject, referrers)).await
     }
 
+    fn location(&self) -> Option<String> {
+        self.ask("named its directory", || self.stage().location()).unwrap_or_default()
+    }
+
     fn conclude(&self, end: &RunEnd<'_>) {
         let _ = self.ask("heard how the run ended", || self.stage().conclude(end));
     }
 
     async fn close(&self) -> Result<()> {
         self.call("finished", self.stage().close()).await
+    }
+
+    async fn removed(&self) -> Result<Removed> {
+        self.call("said what it removes", self.stage().removed()).await
     }
 
     fn lost(&self) -> Vec<Lost> {

@@ -1,6 +1,7 @@
 //! The story of one job: where it goes, what is there, what the source has, what must be done.
 
 mod compare;
+mod plan;
 mod write;
 
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use super::{
 use crate::{
     content::{Descriptor, Digest, Manifest, MediaType, Repository},
     error::{Error, ErrorKind, Result},
-    event::{Event, PlannedImage, PlannedTarget},
+    event::Event,
     job::{Job, Outcome, Resolved, Skip},
     limit::Flow,
     stage::{Fetch, Push, StoreId, Verdict},
@@ -137,7 +138,7 @@ impl<'a> JobRun<'a> {
         match (self.engine.mode, todo) {
             (RunMode::Plan, todo) => {
                 if let Some(tree) = todo.and_then(|todo| todo.tree) {
-                    self.plan(&tree, &goals.open);
+                    self.plan(&tree, &goals.open).await;
                 }
                 goals.whole.into_iter().for_each(|goal| skip_present(goal, &mut ended));
             }
@@ -280,40 +281,6 @@ impl<'a> JobRun<'a> {
             }
         }
         open
-    }
-
-    /// Says what would be done.
-    fn plan(&self, tree: &Tree, goals: &[Goal]) {
-        if goals.is_empty() {
-            return;
-        }
-        let (blobs, foreign) = tree.blobs();
-        let new: Vec<_> = blobs.iter().filter(|blob| self.engine.counts(&blob.digest)).collect();
-        let target = |goal: &Goal| PlannedTarget {
-            target: goal.place.at.clone(),
-            push: Arc::clone(&self.engine.pipeline.pushes[goal.place.push].kind),
-            current: match &goal.presence {
-                Presence::Is(current) => Some(current.digest.clone()),
-                _ => None,
-            },
-            skip: None,
-        };
-        let source_digest = tree.changed_from.clone();
-        self.engine.events.tell(&Event::Planned {
-            job: self.work.job.id,
-            image: PlannedImage {
-                source: self.work.job.source.clone(),
-                digest: source_digest.clone().unwrap_or_else(|| tree.manifest.digest().clone()),
-                becomes: source_digest.map(|_| tree.manifest.digest().clone()),
-                platforms: tree.platforms(),
-                dropped: tree.dropped.clone(),
-                bytes: new.iter().filter_map(|blob| blob.known_size()).sum(),
-                blobs: new.len() as u64,
-                manifests: tree.children_first().len() as u64,
-                targets: goals.iter().map(target).collect(),
-                foreign: foreign.clone(),
-            },
-        });
     }
 }
 

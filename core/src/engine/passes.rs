@@ -411,25 +411,32 @@ impl Run {
         }
         self.report.unfinished += mem::take(&mut self.unlisted).len() as u64;
         self.tell_empty();
-        if self.engine.mode == RunMode::Plan {
-            return;
+        let plan = self.engine.mode == RunMode::Plan;
+        if !plan {
+            // The end of a job is told before its destinations are closed.
+            self.engine.events.idle().await;
+            self.engine.once.write_down(&self.engine.pipeline.cache);
         }
-        // The end of a job is told before its destinations are closed.
-        self.engine.events.idle().await;
-        self.engine.once.write_down(&self.engine.pipeline.cache);
         let pushes = self.engine.pipeline.pushes.clone();
-        for push in &pushes {
+        for (at, push) in pushes.iter().enumerate() {
             let failed = self.failures.iter().map(|(_, failure)| &failure.what).collect();
             push.stage.conclude(&RunEnd { stopped: self.is_stopping(), failed });
+            if plan {
+                self.tell_removed(at).await;
+                continue;
+            }
             let result = tokio::select! {
                 result = push.stage.close() => result,
                 () = self.closing_is_over() => return,
             };
             for lost in push.stage.lost() {
-                self.take_back(&push.kind, lost);
+                self.take_back(at, lost);
             }
-            if let Err(error) = result {
-                self.note_failure(u64::MAX, FailedItem::Finish { push: push.kind.to_string() }, &error);
+            match result {
+                Ok(()) => self.tell_removed(at).await,
+                Err(error) => {
+                    self.note_failure(u64::MAX, FailedItem::Finish { push: push.kind.to_string() }, &error);
+                }
             }
         }
     }

@@ -56,9 +56,13 @@ pub(super) struct RunState {
     pub(super) nearby: TagSuggestions,
     pub(super) tee: TeeOptions,
     laggards: Mutex<HashSet<StoreId>>,
-    counted: Mutex<HashSet<Digest>>,
+    counted: Mutex<HashSet<(StoreId, Digest)>>,
     overlaps: Mutex<HashSet<(Arc<str>, Arc<str>)>>,
     transfers_made: AtomicU64,
+    blobs_sent: AtomicU64,
+    bytes_sent: AtomicU64,
+    /// The directory or file of each destination.
+    locations: Vec<Option<Arc<str>>>,
 }
 
 impl RunState {
@@ -67,8 +71,10 @@ impl RunState {
         observers.extend(pipeline.observers.iter().cloned());
         let transfers = pipeline.run.transfers.map_or(TRANSFERS, NonZeroUsize::get);
         let source = super::fence::without_permits(pipeline.fetch.clone());
+        let pipeline = super::fence::around(pipeline);
+        let locations = pipeline.pushes.iter().map(|push| push.stage.location().map(Arc::from)).collect();
         Arc::new(Self {
-            pipeline: super::fence::around(pipeline),
+            pipeline,
             source,
             mode,
             cancel,
@@ -83,6 +89,9 @@ impl RunState {
             counted: Mutex::default(),
             overlaps: Mutex::default(),
             transfers_made: AtomicU64::new(0),
+            blobs_sent: AtomicU64::new(0),
+            bytes_sent: AtomicU64::new(0),
+            locations,
         })
     }
 
@@ -97,6 +106,22 @@ impl RunState {
 
     pub(super) fn next_transfer(&self) -> u64 {
         self.transfers_made.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Returns the directory or file of a destination.
+    pub(super) fn location(&self, push: usize) -> Option<Arc<str>> {
+        self.locations[push].clone()
+    }
+
+    /// Counts a blob that a destination took.
+    pub(super) fn count_sent(&self, bytes: u64) {
+        self.blobs_sent.fetch_add(1, Ordering::Relaxed);
+        self.bytes_sent.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Returns the number of blobs that destinations took, and their bytes.
+    pub(super) fn sent(&self) -> (u64, u64) {
+        (self.blobs_sent.load(Ordering::Relaxed), self.bytes_sent.load(Ordering::Relaxed))
     }
 
     /// Returns the stores that a job reads from and writes to, the source first. A source that is a directory counts as
@@ -150,8 +175,8 @@ impl RunState {
         }
     }
 
-    /// Returns true if a plan counts this blob for the first time.
-    pub(super) fn counts(&self, digest: &Digest) -> bool {
-        lock(&self.counted).insert(digest.clone())
+    /// Returns true if a plan counts this blob for the first time for this store.
+    pub(super) fn counts(&self, store: &StoreId, digest: &Digest) -> bool {
+        lock(&self.counted).insert((store.clone(), digest.clone()))
     }
 }

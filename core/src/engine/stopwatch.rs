@@ -59,6 +59,7 @@ impl Stopwatch {
                         under_way.bytes += moved.bytes;
                         under_way.failed.get_or_insert(false);
                     }
+                    Outcome::Failed(error) if error.is_cancelled() => {}
                     Outcome::Failed(_) => under_way.failed = Some(true),
                     Outcome::Skipped(_) => {}
                 }
@@ -67,6 +68,9 @@ impl Stopwatch {
             Event::TransferStarted { transfer, source, digest, passed, .. } => {
                 let (source, digest, passed) = (source.clone(), digest.clone(), Arc::clone(passed));
                 self.transfers.insert(*transfer, TransferTime { source, digest, since: now, passed });
+            }
+            Event::TransferFinished { transfer, error: Some(error) } if error.is_cancelled() => {
+                self.transfers.remove(transfer);
             }
             Event::TransferFinished { transfer, error } => self.transfer_finished(*transfer, error.is_some(), now),
             Event::Retrying { .. } => self.restarts += 1,
@@ -77,7 +81,13 @@ impl Stopwatch {
     fn job_finished(&mut self, job: u64, now: Instant) {
         let Some(UnderWay { source, since, bytes, failed: Some(failed) }) = self.jobs.remove(&job) else { return };
         let one = SlowImage { source, bytes, elapsed: now - since, failed };
-        keep(&mut self.slowest.images, one, |image| image.elapsed);
+        // An image that is tried again counts once, with its longest try.
+        let images = &mut self.slowest.images;
+        if images.iter().any(|known| known.source == one.source && known.elapsed >= one.elapsed) {
+            return;
+        }
+        images.retain(|known| known.source != one.source);
+        keep(images, one, |image| image.elapsed);
     }
 
     fn transfer_finished(&mut self, transfer: u64, failed: bool, now: Instant) {
@@ -110,7 +120,15 @@ mod tests {
     }
 
     fn ended(job: u64, outcome: Outcome) -> Event {
-        Event::TargetFinished { job, source: image(job), target: None, push: "x".into(), outcome, again: false }
+        Event::TargetFinished {
+            job,
+            source: image(job),
+            target: None,
+            push: "x".into(),
+            location: None,
+            outcome,
+            again: false,
+        }
     }
 
     #[test]

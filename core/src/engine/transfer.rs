@@ -218,6 +218,7 @@ impl BlobTransfer<'_> {
                     moved.bytes += size;
                     moved.blobs += 1;
                 });
+                self.engine.count_sent(size);
                 claim.done(true);
                 return None;
             }

@@ -10,6 +10,8 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
+pub(super) use crate::text::is_secret_name;
+
 /// The replacement for a secret.
 const MASK: &str = "[secret]";
 
@@ -96,12 +98,6 @@ impl Shown {
         self.text.push_str(text);
         self.width += text.chars().count();
     }
-}
-
-/// Returns true if the name of a key implies that its value is secret.
-pub(super) fn is_secret_name(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
-    ["password", "passwd", "passphrase", "token", "secret"].iter().any(|name| key.ends_with(name))
 }
 
 /// The values whose keys say that they are secret.

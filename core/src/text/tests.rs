@@ -12,6 +12,18 @@ fn logins_of_addresses_are_not_shown() {
         ("bob:CANARY@[::1]:5000/a", "[secret]@[::1]:5000/a"),
         ("one\ntwo bob:CANARY@h.io\nthree", "one\ntwo [secret]@h.io\nthree"),
         ("proxy=http://bob:CANARY@h:99999", "proxy=http://[secret]@h:99999"),
+        ("proxy: http://bob:CAN ARY@h.io/x", "proxy: http://[secret]@h.io/x"),
+        ("{\"image\": \"bob:CAN ARY@h.io/a\"}", "{\"image\": \"[secret]@h.io/a\"}"),
+        (
+            "`https://h.io/b?X-Amz-Signature=CANARY&n=5&sig=CANARY`: gone",
+            "`https://h.io/b?X-Amz-Signature=[secret]&n=5&sig=[secret]`: gone",
+        ),
+        ("to /v2/a/b?token=CANARY (refused)", "to /v2/a/b?token=[secret] (refused)"),
+        (r#"{"m": "at \"https://h.io/?a=CANARY\" now"}"#, r#"{"m": "at \"https://h.io/?a=[secret]\" now"}"#),
+        (
+            "\"url\":\"https://bob:CANARY@h.io/#access_token=CANARY\"",
+            "\"url\":\"https://[secret]@h.io/#access_token=[secret]\"",
+        ),
     ] {
         assert_eq!(lines(text), shown);
         assert!(!quoted(text).contains("CANARY"), "{}", quoted(text));
@@ -28,6 +40,8 @@ fn images_by_digest_and_mail_addresses_are_shown() {
         "write to ops@example.com",
         "https://h.io/a/b@c",
         "https://h.io/v2/a/manifests/v1",
+        "https://h.io/v2/a/tags/list?n=100&last=v1",
+        "did you mean `v1`? a=b",
     ] {
         assert_eq!(lines(text), text);
         assert_eq!(quoted(text), text);
@@ -57,4 +71,27 @@ proptest! {
 fn a_login_after_a_wide_gap_is_not_shown() {
     assert_eq!(lines("is\u{2000}bob:CANARY@h.io"), "is\u{2000}[secret]@h.io");
     assert_eq!(lines("is\u{3000}@0"), "is\u{3000}@0");
+}
+
+#[test]
+fn values_of_secret_keys_are_not_quoted_in_any_format() {
+    for (line, shown) in [
+        ("password: my CAN ARY", "password: **********"),
+        ("  \"registry_token\": \"CAN ARY\", \"image\": \"x\"", "  \"registry_token\": *********, \"image\": \"x\""),
+        ("API_SECRET=CAN ARY", "API_SECRET=*******"),
+        ("{name: DB_PASSWORD, value: 'CAN ARY', image: x}", "{name: DB_PASSWORD, value: *********, image: x}"),
+        ("{\"name\":\"DB_PASSWORD\",\"value\":\"CANARY\"}", "{\"name\":\"DB_PASSWORD\",\"value\":********}"),
+    ] {
+        assert_eq!(quoted(line), shown);
+    }
+    for line in [
+        "password = { env = \"NAME\" }",
+        "password: ${NAME}",
+        "password: \"${NAME}\"",
+        "tokens: 5",
+        "password",
+        "{password: *****, port: 3}",
+    ] {
+        assert_eq!(quoted(line), line);
+    }
 }

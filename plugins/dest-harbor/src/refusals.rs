@@ -17,7 +17,7 @@ pub(crate) const MAY_NOT_CREATE: &str =
 /// Returns the error of a push to a project that accepts none.
 pub(crate) fn refusal(at: &Repository, reason: Reason) -> Error {
     let (host, project) = (at.registry(), project_of(at));
-    let what = format!("nothing can be pushed to the project `{project}` of `{host}`: {reason}");
+    let what = format!("nothing can be pushed to the project `{project}` of `{host}`: {}", reason.clause());
     Error::new(reason.kind(), what).with_hint(reason.remedy()).with_source(reason)
 }
 

@@ -131,6 +131,10 @@ impl Push for ArchivePush {
         Ok(())
     }
 
+    fn location(&self) -> Option<String> {
+        Some(self.path.display().to_string())
+    }
+
     fn conclude(&self, end: &RunEnd<'_>) {
         *self.not_arrived.lock().unwrap_or_else(PoisonError::into_inner) = self.names.not_arrived(end);
     }

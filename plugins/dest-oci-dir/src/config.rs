@@ -8,7 +8,7 @@ use sealift_core::{
     plugin::{BuildContext, ConfigError, Purpose, StageConfig},
     stage::Push,
 };
-use sealift_oci_layout::{Baseline, RefStyle, check_writable, is_archive_name};
+use sealift_oci_layout::{Baseline, RefStyle, check_staged, check_writable, is_archive_name};
 use serde::Deserialize;
 
 use crate::{
@@ -49,8 +49,8 @@ pub struct Config {
     pub archive: Option<ArchiveFormat>,
 
     /// Removes everything else from the directory at the end of a run, so that it has what the list names and nothing
-    /// more. Nothing is removed if the run was stopped or anything that was asked for did not arrive. Default: false,
-    /// images that are there already stay.
+    /// more. Nothing is removed if the run was stopped or anything that was asked for did not arrive, and a directory
+    /// with images of another program is refused. Default: false, images that are there already stay.
     #[serde(default)]
     pub exact: bool,
 
@@ -127,6 +127,9 @@ impl Config {
         let path = path_of(&self.path, cx)?;
         if cx.purpose() == Purpose::Run {
             check_writable(&path).map_err(|error| ConfigError::from(error).at("path"))?;
+            if self.exact {
+                check_staged(&path).map_err(|error| ConfigError::from(error).at("exact"))?;
+            }
         }
         Ok(path)
     }

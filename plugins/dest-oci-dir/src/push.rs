@@ -8,7 +8,7 @@ use sealift_core::{
     content::{Descriptor, Digest, ImageRef, Manifest, Reference, Repository},
     error::{Error, Result},
     job::Job,
-    stage::{Lost, Push, RunEnd, StoreId, Upload, UploadStart},
+    stage::{Lost, Push, Removed, RunEnd, StoreId, Upload, UploadStart},
 };
 use sealift_oci_layout::{Layout, NamedEntry, StagingEnd, StagingRequest, Sweep, Writer, WriterOptions};
 use tokio::sync::{Mutex, OnceCell};
@@ -30,6 +30,8 @@ pub(crate) struct OciDirPush {
     not_arrived: std::sync::Mutex<StagingEnd>,
     /// The error of `close`.
     end: Mutex<Option<Error>>,
+    /// What `close` removed.
+    removed: std::sync::Mutex<Option<Removed>>,
 }
 
 impl OciDirPush {
@@ -43,6 +45,7 @@ impl OciDirPush {
             reader: Mutex::default(),
             not_arrived: Default::default(),
             end: Mutex::default(),
+            removed: Default::default(),
         }
     }
 
@@ -73,14 +76,37 @@ impl OciDirPush {
 
     /// Records what came of the run, and removes what it did not ask for if that is wanted and everything else arrived.
     async fn end(&self, writer: &Writer, request: StagingRequest, not_arrived: StagingEnd) -> Result<()> {
+        let surplus = self.surplus(writer, &request, &not_arrived).await;
+        writer.end_staging(request, not_arrived).await?;
+        if !self.exact {
+            return Ok(());
+        }
+        let (sweep, removed) = surplus?;
+        if !removed.held_back {
+            writer.sweep(&sweep).await?;
+        }
+        *self.removed.lock().unwrap_or_else(PoisonError::into_inner) = Some(removed);
+        Ok(())
+    }
+
+    /// Returns everything that the run did not ask for.
+    async fn surplus(
+        &self,
+        layout: &Layout,
+        request: &StagingRequest,
+        not_arrived: &StagingEnd,
+    ) -> Result<(Sweep, Removed)> {
         // A wrong password or tag must not cost what is there: in place of everything else there would be nothing.
         let is_all_there = !not_arrived.unfinished && not_arrived.unlisted.is_empty() && not_arrived.failed.is_empty();
         let kept = request.images.iter().cloned().chain(self.names.written()).collect();
-        writer.end_staging(request, not_arrived).await?;
-        if self.exact && is_all_there {
-            writer.sweep(&Sweep::of_all_but(writer, &kept).await?).await?;
-        }
-        Ok(())
+        let sweep = match self.exact {
+            true => Sweep::of_all_but(layout, &kept).await,
+            false => Ok(Sweep::default()),
+        };
+        let sweep = if is_all_there { sweep? } else { sweep.unwrap_or_default() };
+        let images = sweep.images.clone();
+        let removed = Removed { held_back: !is_all_there, images, blobs: sweep.blobs, bytes: sweep.bytes };
+        Ok((sweep, removed))
     }
 
     /// Writes a manifest, and an entry for it in the index, which follows within a second.
@@ -184,6 +210,20 @@ impl Push for OciDirPush {
         self.list(manifest, self.names.noted(job, asked, &at, manifest.descriptor())).await?;
         self.names.wrote(job, asked, &at);
         Ok(())
+    }
+
+    fn location(&self) -> Option<String> {
+        Some(self.path.display().to_string())
+    }
+
+    async fn removed(&self) -> Result<Removed> {
+        let known = self.removed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if known.is_some() || !self.exact || self.writer.get().is_some() {
+            return Ok(known.unwrap_or_default());
+        }
+        let Some(layout) = self.layout().await? else { return Ok(Removed::default()) };
+        let not_arrived = self.not_arrived.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(self.surplus(&layout, &self.names.request(), &not_arrived).await?.1)
     }
 
     fn conclude(&self, end: &RunEnd<'_>) {

@@ -29,7 +29,7 @@ pub fn rules_file(
     variables: &Variables,
 ) -> Result<(Vec<Rule>, Vec<Diagnostic>), Vec<Diagnostic>> {
     let mut document = SourceText::new(text, file).and_then(|text| Document::parse(text, variables.dialect()))?;
-    if holds_maps(&document.root) {
+    if holds_maps(&document) {
         // Rules hold no maps but logins do: an auth file in the wrong place must not show its passwords.
         document.text.show_only(rule_spans(&document, &document.root));
     }
@@ -39,8 +39,13 @@ pub fn rules_file(
     findings.or_parts(rules, variables.forgives())
 }
 
-fn holds_maps(root: &DocumentNode) -> bool {
-    let Value::Map(entries) = &root.value else { return true };
+/// The hint for destinations that YAML reads as one text.
+const JOINED: &str = "a line that is indented deeper goes on with the one before: indent all destinations alike";
+
+fn holds_maps(document: &Document<'_>) -> bool {
+    let Value::Map(entries) = &document.root.value else {
+        return ["username", "password"].iter().any(|field| document.text.content.contains(field));
+    };
     entries.iter().any(|(_, value)| matches!(value.value, Value::Map(_)))
 }
 
@@ -69,7 +74,8 @@ pub(crate) fn read_rules(
         Value::Null => &Vec::new(),
         other => {
             let message = format!("expected a map from source to destination, found {}", other.what());
-            findings.refuse(Diagnostic::error(message).at(document.place(root)));
+            let error = Diagnostic::error(message).at(document.place(root));
+            findings.refuse(error.hint("write each rule as `SOURCE: DESTINATION`, with a space behind the colon"));
             return Vec::new();
         }
     };
@@ -199,7 +205,9 @@ fn check_rule<'n>(
     }
     errors.extend(reading.errors.into_iter().map(|error| {
         let node = node(error.part);
-        (error, node)
+        let is_joined = matches!(&node.value, Value::Text(text) if text.contains(' '));
+        let hint = error.hint.or_else(|| (is_joined && error.part != RulePart::Source).then(|| JOINED.to_owned()));
+        (RuleError { hint, ..error }, node)
     }));
     let warnings = reading.warnings.into_iter().map(|warning| (node(warning.part), warning));
     CheckedEntry {

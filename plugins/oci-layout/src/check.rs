@@ -10,7 +10,7 @@ use rustix::{
 };
 use sealift_core::{
     content::Algorithm,
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
 };
 
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
     fault::{broken, fault},
     index::{self, Index},
     marker::{MARKER, OURS, check_kind},
+    staged::StagingRecord,
     storage::LayoutDir,
 };
 
@@ -36,6 +37,24 @@ pub fn check_writable(path: &Path) -> Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => Err(in_the_way(path)),
         Err(error) => Err(fault("open", path, error)),
     }
+}
+
+/// Says whether a layout may be emptied of what a run does not ask for: only one that this program staged. Blocks.
+///
+/// # Errors
+/// [`ErrorKind::Conflict`] if there are images and no record of them; those of [`check_writable`].
+pub fn check_staged(path: &Path) -> Result<()> {
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    let Some(dir) = Dir::root(path)?.filter(|root| root.has(index::FILE)).map(LayoutDir::new) else { return Ok(()) };
+    let images = Index::read(&dir)?.0.entries().count();
+    if images == 0 || StagingRecord::find(&dir)?.is_some() {
+        return Ok(());
+    }
+    let what = if images == 1 { "an image that was".to_owned() } else { format!("{images} images that were") };
+    let message =
+        format!("`{}` has {what} not staged, and `exact` would remove what the list does not name", path.display());
+    Err(Error::new(ErrorKind::Conflict, message)
+        .with_hint("choose another directory, or remove its images first: `sealift rm`"))
 }
 
 /// Checks an existing directory: it must be a layout, or contain nothing of one.

@@ -219,15 +219,16 @@ impl Dir {
         Ok(found)
     }
 
+    /// Returns what [`Dir::create_part`] made and that got no other name: names and lengths.
+    pub(crate) fn parts(&self) -> Result<Vec<(String, u64)>> {
+        let parts = self.list()?.into_iter().filter(|(name, ..)| is_part(name));
+        Ok(parts.map(|(name, _, length)| (name, length)).collect())
+    }
+
     /// Removes what [`Dir::create_part`] made and that got no other name. Needs the lock.
     pub(crate) fn remove_parts(&self) -> Result<()> {
-        let entries = rustix::fs::Dir::read_from(&self.fd).map_err(|error| fault("list", &self.path, error))?;
-        for entry in entries {
-            let entry = entry.map_err(|error| fault("list", &self.path, error))?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if is_part(&name) {
-                self.remove(&name);
-            }
+        for (name, _) in self.parts()? {
+            self.remove(&name);
         }
         Ok(())
     }

@@ -65,7 +65,7 @@ pub use archive_writer::{ArchiveWriter, check_archive, is_archive_name};
 pub use baseline::{Baseline, Baselines};
 pub use blob_writer::BlobWriter;
 pub use catalog::{CatalogImage, ImageCatalog, Naming};
-pub use check::check_writable;
+pub use check::{check_staged, check_writable};
 pub use expectation::{Differences, Expectation};
 pub use graph::{FileState, Graph, GraphNode, GraphRoot, NodeId, NodeKind, RootKind, Walker};
 pub use index::BrokenEntry;

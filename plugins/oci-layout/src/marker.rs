@@ -78,3 +78,17 @@ pub(crate) fn is_incomplete(root: &Dir) -> Result<bool> {
     let blobs = root.sub("blobs")?.map_or(Ok(None), |blobs| blobs.sub(Algorithm::Sha256.name()))?;
     blobs.map_or(Ok(true), |blobs| blobs.is_empty())
 }
+
+/// Does something with each directory that writers write to.
+pub(crate) fn each_written(dir: &LayoutDir, mut act: impl FnMut(&Dir) -> Result<()>) -> Result<()> {
+    act(&dir.root)?;
+    if let Some(ours) = dir.root.sub(OURS)? {
+        act(&ours)?;
+    }
+    for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+        if let Some(blobs) = dir.blob_dir(algorithm)? {
+            act(blobs)?;
+        }
+    }
+    Ok(())
+}

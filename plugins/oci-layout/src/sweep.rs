@@ -17,6 +17,7 @@ use crate::{
     blocking::blocking,
     catalog::{CatalogImage, ImageCatalog},
     layout::Layout,
+    marker::each_written,
     name::entry_name,
     staged::StagingRecord,
     writer::{EntryChange, Writer},
@@ -35,6 +36,10 @@ pub struct Sweep {
     pub blobs: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Number of unfinished files of writers that were cut off.
+    pub leftovers: u64,
+    /// Their bytes.
+    pub leftover_bytes: u64,
     #[serde(skip)]
     changes: Vec<EntryChange>,
     #[serde(skip)]
@@ -44,10 +49,10 @@ pub struct Sweep {
 impl Sweep {
     /// Returns true if there is nothing to remove.
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.candidates.is_empty() && self.forgotten.is_empty()
+        self.changes.is_empty() && self.candidates.is_empty() && self.forgotten.is_empty() && self.leftovers == 0
     }
 
-    /// All blobs that no image needs.
+    /// All blobs that no image needs, and what writers left unfinished, which the next [`Writer::create`] removes.
     ///
     /// # Errors
     /// If something listed cannot be read, so that it is not known what it needs.
@@ -62,6 +67,15 @@ impl Sweep {
             }
             let mut sweep = Self::default();
             sweep.take_unneeded(&layout, &layout.entries(), None)?;
+            if let Some(dir) = layout.0.storage.directory() {
+                each_written(dir, |dir| {
+                    for (_, length) in dir.parts()? {
+                        sweep.leftovers += 1;
+                        sweep.leftover_bytes += length;
+                    }
+                    Ok(())
+                })?;
+            }
             Ok(sweep)
         })
         .await
@@ -203,9 +217,22 @@ impl Writer {
     pub async fn sweep(&self, sweep: &Sweep) -> Result<()> {
         let Sweep { changes, candidates, forgotten, .. } = sweep.clone();
         if !changes.is_empty() {
-            self.change_entries(changes).await?;
+            match self.change_entries(changes.clone()).await {
+                Err(error) if is_full(&error) => {
+                    // What no image needs may make room for the new index.
+                    let orphans = Sweep::of_orphans(self).await.unwrap_or_default();
+                    self.remove_unneeded(orphans.candidates).await?;
+                    self.change_entries(changes).await.map_err(|error| error.with_hint(ROOM))?;
+                }
+                result => result?,
+            }
         }
         self.forget_staged(forgotten).await?;
+        self.remove_unneeded(candidates).await
+    }
+
+    /// Removes blobs that nothing listed needs.
+    async fn remove_unneeded(&self, candidates: Vec<Digest>) -> Result<()> {
         self.refresh().await?;
         let layout = self.layout().clone();
         blocking(move || {
@@ -227,6 +254,17 @@ impl Writer {
         })
         .await
     }
+}
+
+/// The hint for a full disk.
+const ROOM: &str = "the list without those images is written before anything is removed, so it takes a little room: remove \
+                    another file of this disk first";
+
+fn is_full(error: &Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
+    source.is_some_and(|error| {
+        matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+    })
 }
 
 /// The hint for a layout in which something listed cannot be read.
@@ -260,7 +298,12 @@ fn is_called(image: &CatalogImage, name: &str) -> bool {
 fn unknown(layout: &Layout, catalog: &ImageCatalog, name: &str) -> Error {
     let path = layout.path().display();
     let error = Error::new(ErrorKind::NotFound, format!("there is no image `{name}` in `{path}`"));
-    match did_you_mean(name, catalog.images().iter().map(|image| image.name.as_str())) {
+    // Another number is another version, and not what was misspelt.
+    let numbers = |name: &str| -> String {
+        name.rsplit([':', '@']).next().unwrap_or_default().chars().filter(char::is_ascii_digit).collect()
+    };
+    let like = catalog.images().iter().map(|image| image.name.as_str()).filter(|other| numbers(other) == numbers(name));
+    match did_you_mean(name, like) {
         Some(close) => error.with_hint(format!("did you mean `{close}`?")),
         None => error.with_hint(format!("`sealift ls {path}` tells what is there")),
     }

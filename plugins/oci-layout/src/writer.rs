@@ -30,7 +30,7 @@ use crate::{
     index::{self, Index, IndexChange},
     layout::{IndexState, Layout},
     lock::WriterLock,
-    marker::{MARKER, MARKER_TEXT, OURS, check_kind, is_incomplete},
+    marker::{MARKER, MARKER_TEXT, OURS, check_kind, each_written, is_incomplete},
     name::NamedEntry,
     staged::{StagingEnd, StagingRecord, StagingRequest},
     storage::LayoutDir,
@@ -104,13 +104,11 @@ impl Writer {
         if !root.has(MARKER) {
             root.replace(MARKER, MARKER_TEXT, options.sync)?;
         }
-        let blobs = root.make_sub("blobs")?.make_sub(Algorithm::Sha256.name())?;
+        root.make_sub("blobs")?.make_sub(Algorithm::Sha256.name())?;
         if is_incomplete(root)? {
             root.replace(index::FILE, Index::empty().render().as_bytes(), options.sync)?;
         }
-        for dir in [root, &ours, &blobs] {
-            dir.remove_parts()?;
-        }
+        each_written(&dir, Dir::remove_parts)?;
         if options.sync {
             sync_all(root)?;
         }

@@ -139,6 +139,11 @@ impl<'i> Documents<'i> {
         let line = line.min(self.lines.len()).max(1);
         let text = self.lines.get(line - 1).copied().unwrap_or_default();
         let place = Location { file: self.file(), line, column: column + 1, length: 1, text: quoted(text) };
+        let before: String = text.chars().take(column + 1).collect();
+        let message = match before.trim_start_matches(' ').starts_with('\t') {
+            true => "a tab stands here, and YAML is indented by spaces only",
+            false => message,
+        };
         let error = Diagnostic::error(format!("this cannot be read as YAML: {message}")).at(place);
         if self.input.text.contains("{{") { error.hint(RENDER) } else { error }
     }

@@ -137,7 +137,7 @@ const PUSH: [(&str, &[How]); 14] = [
     ("write", &WAYS),
 ];
 /// What only helps: an image arrives without it.
-const HELP: [(&str, &[How]); 12] = [
+const HELP: [(&str, &[How]); 13] = [
     ("announce", &[How::Panics]),
     ("announce_images", &[How::Panics]),
     ("conclude", &[How::Panics]),
@@ -150,6 +150,7 @@ const HELP: [(&str, &[How]); 12] = [
     ("related", &WAYS),
     ("read_back", &WAYS),
     ("keeps_apart", &[How::Panics]),
+    ("location", &[How::Panics]),
 ];
 
 /// Breaks each method in each way that it can.
@@ -207,7 +208,7 @@ async fn what_only_helps_may_break_and_the_image_arrives_without_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_push_that_breaks_at_the_end_is_a_failure_of_the_run_and_no_end_of_it() {
-    each(&[("close", &WAYS)], async |_, how, report, _| {
+    each(&[("close", &WAYS), ("removed", &WAYS)], async |_, how, report, _| {
         assert_eq!((report.copied, report.failed), (6, 2));
         let broken = broken(&report);
         assert!(matches!(broken[0].what, FailedItem::Finish { .. }));
@@ -224,7 +225,7 @@ async fn nothing_that_a_stage_is_asked_is_left_out() {
     assert_eq!((report.copied, report.failed, broken(&report).len()), (6, 1, 0), "{:?}", report.failures);
     to.assert_whole();
     let mut asked: BTreeSet<_> = FETCH.iter().chain(&PUSH).chain(&HELP).map(|(method, _)| *method).collect();
-    asked.extend(["close", "lost"]);
+    asked.extend(["close", "lost", "removed"]);
     assert_eq!(trap.asked(), asked, "what is asked in that run, and what breaks");
 
     asked.remove("resolve a digest");

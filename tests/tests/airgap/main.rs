@@ -12,6 +12,7 @@ mod room;
 mod signing;
 #[cfg(target_os = "linux")]
 mod sweeping;
+mod telling;
 
 use std::{
     collections::BTreeMap,

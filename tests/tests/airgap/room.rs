@@ -114,3 +114,38 @@ async fn a_file_that_would_be_too_large_is_told_before_it_is_brought() {
     assert_eq!(from.requests().count("GET", RequestKind::Blob), 0, "none is small enough: {:?}", from.requests());
     assert_eq!(judged(&folder.path("bundle")).await.len(), 0);
 }
+
+// Seen by a newcomer: `rm` failed on a full disk, although it frees space.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_is_removed_from_a_full_disk_if_anything_there_can_make_room() {
+    let Some(from) = large().await else { return };
+    let folder = folder();
+    if !may_mount(&folder) {
+        return;
+    }
+    let v1 = format!("{}/shop/app:v1", from.host());
+    let ran = script(
+        &folder,
+        &["unshare", "-rm"],
+        &format!(
+            "mount -t tmpfs -o size=8m tmpfs disk || exit 9
+             \"$0\" stage {v1} --to disk/bundle -q || exit 8
+             dd if=/dev/zero of=disk/fill bs=4k 2>/dev/null
+             \"$0\" rm disk/bundle {v1}; echo full $?
+             \"$0\" verify disk/bundle >/dev/null; echo whole $?
+             truncate -s -8k disk/fill; printf orphan > disk/bundle/blobs/sha256/{orphan}
+             dd if=/dev/zero of=disk/more bs=4k 2>/dev/null
+             \"$0\" rm disk/bundle {v1}; echo room $?
+             ls disk/bundle/blobs/sha256 | grep -c .",
+            orphan = "0".repeat(64)
+        ),
+    );
+    for line in ["full 2", "whole 0", "room 0", "0"] {
+        assert!(ran.stdout.lines().any(|found| found == line), "{line} is not in\n{}", ran.all());
+    }
+    assert!(
+        ran.stderr.contains("before anything is removed") && ran.stderr.contains("remove another file"),
+        "{}",
+        ran.all()
+    );
+}

@@ -40,14 +40,14 @@ pub(super) fn pipeline(rules: &Source, logins: Option<&Source>) -> (String, Vec<
 /// goes before the file, also where a longer key of the file should win.
 fn write_logins(text: &mut String, source: &Source) -> Option<Diagnostic> {
     let logins = &source.written.logins;
-    if let Some((line, why)) = stays(logins) {
+    if let Some((line, why, hint)) = stays(logins) {
         let _ = write!(
             text,
             "\n[credentials]\n# The logins stay in this file, and nothing of it was copied: {why}.\nfile = {}\n",
             quoted(&source.name)
         );
         let notice = Diagnostic::warning(format!("the logins stay in `{}`: {why} (line {line})", source.name));
-        return Some(notice.hint("write passwords as `${NAME}` there, and they become `{ env = \"NAME\" }`"));
+        return Some(notice.hint(hint));
     }
     for login in logins {
         text.push('\n');
@@ -69,23 +69,32 @@ fn write_logins(text: &mut String, source: &Source) -> Option<Diagnostic> {
 }
 
 /// Returns the line of the first login that cannot be a table, and the reason.
-fn stays(logins: &[WrittenLogin]) -> Option<(usize, &'static str)> {
+fn stays(logins: &[WrittenLogin]) -> Option<(usize, &'static str, &'static str)> {
     let mut seen = HashSet::new();
     logins.iter().find_map(|login| {
-        let why = match (&login.username, &login.password) {
-            (_, WrittenValue::Text(_)) => "a password stands there in clear",
-            (WrittenValue::Mixed, _) | (_, WrittenValue::Mixed) => "a variable is only a part of a value",
+        let (why, hint) = match (&login.username, &login.password) {
+            (_, WrittenValue::Text(_)) => (
+                "a password stands there in clear",
+                "write passwords as `${NAME}` there, and they become `{ env = \"NAME\" }`",
+            ),
+            (WrittenValue::Mixed, _) | (_, WrittenValue::Mixed) => (
+                "a variable is only a part of a value",
+                "let a variable hold the whole value, and it becomes `{ env = \"NAME\" }`",
+            ),
             (WrittenValue::Nothing, WrittenValue::Variable(_))
             | (WrittenValue::Text(_) | WrittenValue::Variable(_), WrittenValue::Nothing) => {
-                "a login has only one of user name and password"
+                ("a login has only one of user name and password", "add the other one, or take the login out")
             }
-            _ if login.key.contains('/') => "a login is for a part of a registry only",
+            _ if login.key.contains('/') => (
+                "a login is for a part of a registry only",
+                "the pipeline reads them from there; a table is for a whole registry",
+            ),
             _ => match Repository::new(&login.key, "x") {
                 Ok(probe) if seen.insert(probe.registry().to_owned()) => return None,
-                _ => "two logins are for one registry",
+                _ => ("two logins are for one registry", "keep one of them, and it becomes a table"),
             },
         };
-        Some((login.line, why))
+        Some((login.line, why, hint))
     })
 }
 

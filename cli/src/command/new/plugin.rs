@@ -53,6 +53,9 @@ pub(super) fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> 
     write(folder, &files)
         .map_err(|error| Diagnostic::error(format!("cannot write `{name}`: {}", io_message(&error))))?;
     context.out.text(&told(args.role, &name, &files));
+    if args.sealift.is_none() && !context.global.quiet {
+        context.console.say("it depends on the published version of this program; where there is none, `--sealift PATH` names a checkout");
+    }
     Ok(0)
 }
 

@@ -1,3 +1,5 @@
+use sealift_core::content::Digest;
+
 use super::*;
 use crate::display::script;
 
@@ -33,6 +35,8 @@ fn busy(transfers: u64) -> Night {
     let mut night = Night::new();
     let repository = script::image("quay.io/a/b:1").repository;
     night.take(&Event::Listed { repository, kept: 57, dropped: vec![] }, 0);
+    let blobs = (1..=transfers).map(|number| (Digest::of(&number.to_le_bytes()), number * (40 << 20))).collect();
+    night.take(&Event::Needed { job: 1, blobs }, 0);
     for number in 1..=transfers {
         let size = (number != 2).then_some(number * (40 << 20));
         let (event, counter) = script::transfer(number, size, 0);
@@ -124,4 +128,32 @@ fn speed_follows_what_happens_now() {
         speed.sample(60_000, start + Duration::from_secs(second));
     }
     assert_eq!(speed.time_for(1000), None, "nothing moves any more: {}", speed.per_second());
+}
+
+// Seen at 80 columns: no bytes in all, no time left, and the line was cut within its speed.
+#[test]
+fn the_total_tells_all_bytes_and_the_time_left_and_is_never_cut() {
+    let mut night = busy(3);
+    for columns in 60..120 {
+        let line = night.lines(4000, (24, columns)).pop().unwrap();
+        assert!(line.contains("MiB of about") && line.ends_with(|c: char| c.is_ascii_alphanumeric()), "{line}");
+    }
+    assert!(night.lines(4000, (24, 80)).pop().unwrap().contains(" left"));
+}
+
+#[test]
+fn a_blob_of_several_images_counts_once_and_what_is_there_does_not_stay_to_be_sent() {
+    let mut night = Night::new();
+    let (first, second) = (Digest::of(&1u64.to_le_bytes()), Digest::of(b"there"));
+    night.take(&Event::Listed { repository: script::image("q.io/a/b:1").repository, kept: 2, dropped: vec![] }, 0);
+    for job in [1, 2] {
+        night.take(&Event::Needed { job, blobs: vec![(first.clone(), 10 << 20), (second.clone(), 30 << 20)] }, 0);
+    }
+    assert_eq!(night.lines(1000, (24, 80)), ["0 of 2 images · 0 B of 40.0 MiB · 0:01"]);
+    night.take(&script::transfer(1, Some(10 << 20), 10 << 20).0, 1000);
+    night.take(&Event::TransferFinished { transfer: 1, error: None }, 2000);
+    assert_eq!(night.lines(2000, (24, 80)), ["0 of 2 images · 10.0 MiB of 40.0 MiB · 0:02"]);
+    night.take(&Event::JobFinished { job: 1 }, 2000);
+    night.take(&Event::JobFinished { job: 2 }, 2000);
+    assert_eq!(night.lines(3000, (24, 80)), ["2 of 2 images · 10.0 MiB · 0:03"]);
 }

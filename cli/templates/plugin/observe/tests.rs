@@ -27,6 +27,7 @@ fn target_finished(outcome: Outcome) -> Event {
         source: "quay.io/acme/app:1".parse().unwrap(),
         target: Some("registry.example.com/app:1".parse().unwrap()),
         push: "registry".into(),
+        location: None,
         outcome,
         again: false,
     }

@@ -27,6 +27,10 @@ use crate::{
 /// Manifests of one image that are looked for at the same time.
 const LOOKS: usize = 16;
 
+/// The hint for a destination with a digest.
+const OTHER_DIGEST: &str = "a filter that drops platforms gives an index a new digest: let the destination have a tag, or \
+                            copy this image without the filter";
+
 impl JobRun<'_> {
     /// Returns the presence of each target as known before the source is asked; targets that fail at this are ended.
     pub(super) async fn presences(&self, places: Vec<Target>, ended: &mut Ended) -> Vec<Goal> {
@@ -162,7 +166,8 @@ impl JobRun<'_> {
         for goal in goals.open.extract_if(.., |goal| demanding.contains_key(&goal.site())) {
             let at = &demanding[&goal.site()];
             let message = format!("`{at}` demands another digest than `{digest}`, which would be pushed");
-            ended.end(goal.place, Outcome::Failed(Error::new(ErrorKind::Conflict, message)));
+            let error = Error::new(ErrorKind::Conflict, message).with_hint(OTHER_DIGEST);
+            ended.end(goal.place, Outcome::Failed(error));
         }
     }
 

@@ -154,13 +154,23 @@ impl Run {
 
     /// Something is listed that cannot be copied.
     fn unusable(&mut self, image: Option<ImageRef>, error: &Error) {
-        let repository = image.as_ref().map(|image| image.repository.clone());
-        self.engine.events.tell(&Event::ListingFailed { repository: repository.clone(), error: error.clone() });
-        let what = match image {
-            Some(source) => FailedItem::Image { source, target: None },
-            None => FailedItem::Listing { repository },
+        let Some(source) = image else {
+            self.engine.events.tell(&Event::ListingFailed { repository: None, error: error.clone() });
+            return self.note_failure(u64::MAX, FailedItem::Listing { repository: None }, error);
         };
-        self.note_failure(u64::MAX, what, error);
+        let job = self.next_job;
+        self.next_job += 1;
+        self.engine.events.tell(&Event::TargetFinished {
+            job,
+            source: source.clone(),
+            target: None,
+            push: "".into(),
+            location: None,
+            outcome: Outcome::Failed(error.clone()),
+            again: false,
+        });
+        self.engine.events.tell(&Event::JobFinished { job });
+        self.note_failure(job, FailedItem::Image { source, target: None }, error);
     }
 
     /// A filter could not choose among the versions of a repository. The list did its part, so it is not asked again.

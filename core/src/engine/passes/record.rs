@@ -13,7 +13,8 @@ use crate::{
     event::Event,
     job::{Outcome, Skip},
     report::{FailedItem, Failure, Report},
-    stage::Lost,
+    spec::Named,
+    stage::{Lost, Removed},
 };
 
 impl Run {
@@ -24,6 +25,7 @@ impl Run {
             source: work.job.source.clone(),
             target: place.map(|place| place.at.clone()),
             push,
+            location: place.and_then(|place| self.engine.location(place.push)),
             outcome: outcome.clone(),
             again: again && place.is_some(),
         });
@@ -99,20 +101,37 @@ impl Run {
         self.failures.push((job, Failure::new(what, error)));
     }
 
+    /// Tells what the end of the run removes at a destination.
+    pub(super) async fn tell_removed(&mut self, push: usize) {
+        let Named { kind, stage } = self.engine.pipeline.pushes[push].clone();
+        match stage.removed().await {
+            Ok(Removed { images, blobs: 0, .. }) if images.is_empty() => {}
+            Ok(removed) => {
+                if !removed.held_back {
+                    self.report.removed += removed.images.len() as u64;
+                }
+                let location = self.engine.location(push);
+                self.engine.events.tell(&Event::Removed { push: kind, location, removed });
+            }
+            Err(error) => self.note_failure(u64::MAX, FailedItem::Finish { push: kind.to_string() }, &error),
+        }
+    }
+
     /// Counts what a round had no time for any more.
     pub(super) fn give_up(&mut self, work: &Work) {
         self.report.unfinished += work.places.len() as u64;
     }
 
     /// An image that was counted as copied is not there after all.
-    pub(super) fn take_back(&mut self, push: &Arc<str>, lost: Lost) {
+    pub(super) fn take_back(&mut self, push: usize, lost: Lost) {
         let Lost { job, source, at, error } = lost;
         self.report.copied = self.report.copied.saturating_sub(1);
         self.engine.events.tell(&Event::TargetFinished {
             job,
             source: source.clone(),
             target: Some(at.clone()),
-            push: Arc::clone(push),
+            push: Arc::clone(&self.engine.pipeline.pushes[push].kind),
+            location: self.engine.location(push),
             outcome: Outcome::Failed(error.clone()),
             again: false,
         });
@@ -125,6 +144,8 @@ impl Run {
         self.report.failures = self.failures.into_iter().map(|(_, failure)| failure).collect();
         self.report.interrupted = self.engine.cancel.is_stopping();
         (self.report.slowest, self.report.restarts) = self.engine.events.slowest();
+        // Blobs of images that did not come to their end were sent as well.
+        (self.report.moved.blobs, self.report.moved.bytes) = self.engine.sent();
         self.report.counters = self.engine.pipeline.counters.read();
         self.report.warnings = self.engine.events.warnings();
         self.report

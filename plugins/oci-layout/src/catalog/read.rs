@@ -54,8 +54,22 @@ impl ImageCatalog {
             reader.drop_what_belongs_to_others().await;
         }
         let mut catalog = reader.catalog;
+        catalog.tell_names_of_two();
         catalog.relate_tags(layout).await;
         Ok(catalog)
+    }
+}
+
+impl ImageCatalog {
+    /// Warns of names under which the index lists different images: each tool takes another one.
+    fn tell_names_of_two(&mut self) {
+        for image in &self.images {
+            let Some(first) = self.by_source.get(&image.source) else { continue };
+            if first.digest != image.entry.digest {
+                let (name, first, second) = (&image.name, &first.digest, &image.entry.digest);
+                self.warnings.push(format!("`{name}` is the name of two images: `{first}` and `{second}`"));
+            }
+        }
     }
 }
 

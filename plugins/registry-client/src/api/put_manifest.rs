@@ -87,7 +87,8 @@ async fn send(registry: &Registry, request: &Request<'_>) -> Result<Response> {
         }
         if refusals >= most {
             let (operation, reason) = (request.operation, Reason::Unreadable);
-            let what = format!("{operation}: {reason}, it answers 500 each time and other requests as always");
+            let what =
+                format!("{operation}: {}, it answers 500 each time and other requests as always", reason.clause());
             return Err(Error::new(reason.kind(), what).with_hint(reason.remedy()).with_source(reason));
         }
         let Some(pause) = attempts.pause(&registry.retry, &refused) else { return Err(refused) };

@@ -4,7 +4,7 @@ use std::{error, fmt};
 
 use sealift_core::error::{Error, ErrorKind};
 
-/// A reason of Harbor for a refusal. It is the source of the error, and displays as a clause about the project.
+/// A reason of Harbor for a refusal. It is the source of the error, which tells it in its own message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// There is no such project.
@@ -85,9 +85,17 @@ impl Reason {
     }
 }
 
+// Without a text: displays tell the sources of an error below its message.
 impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Ok(())
+    }
+}
+
+impl Reason {
+    /// Returns a clause about the project.
+    pub fn clause(self) -> &'static str {
+        match self {
             Self::NoProject => "it does not exist",
             Self::NoRight => "this login may not push there",
             Self::Quota => "its quota is used up",
@@ -97,7 +105,7 @@ impl fmt::Display for Reason {
             Self::MissingChild => "an entry of the index is no artifact of the repository",
             Self::Unwell => "it cannot look up projects at the moment",
             Self::Unreadable => "Harbor cannot read the manifest or its config",
-        })
+        }
     }
 }
 

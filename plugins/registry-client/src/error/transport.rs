@@ -65,7 +65,7 @@ pub(crate) fn transport(error: reqwest::Error, side: Peer<'_>) -> Error {
     }
     let cause = innermost(&error);
     let io = find::<io::Error>(&error);
-    let told = match io.map(io::Error::kind) {
+    match io.map(io::Error::kind) {
         Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted) => {
             Error::new(ErrorKind::Unavailable, format!("`{host}` broke the connection"))
                 .with_hint("its log may say why; a proxy or firewall on the way may have done it, too")
@@ -90,8 +90,7 @@ pub(crate) fn transport(error: reqwest::Error, side: Peer<'_>) -> Error {
                 .with_hint("something else may listen there, or a proxy on the way may garble responses")
         }
         _ => Error::new(ErrorKind::Unavailable, format!("the exchange with `{host}` broke off: {cause}")),
-    };
-    told.with_source(error)
+    }
 }
 
 fn untrusted(tls: &rustls::Error, side: Peer<'_>) -> Error {

@@ -32,7 +32,7 @@ impl Registry {
     /// Returns the error of a write to a project whose quota is used up.
     pub(crate) fn no_room(&self, at: &Repository) -> Error {
         let (project, reason) = (project_of(at), Reason::Quota);
-        let what = format!("nothing more is sent to the project `{project}` of `{}`: {reason}", self.name());
+        let what = format!("nothing more is sent to the project `{project}` of `{}`: {}", self.name(), reason.clause());
         Error::new(reason.kind(), what).with_hint(reason.remedy()).with_source(reason)
     }
 

@@ -12,7 +12,7 @@ use sealift_core::{
     content::{Descriptor, Digest, ImageRef, Manifest, Reference, Repository, Tag},
     error::Result,
     job::{Job, Resolved},
-    stage::{Fetch, Lost, Push, RepositoryTags, ResolveMode, RunEnd, StoreId, Upload, UploadStart},
+    stage::{Fetch, Lost, Push, Removed, RepositoryTags, ResolveMode, RunEnd, StoreId, Upload, UploadStart},
 };
 
 use super::How;
@@ -230,6 +230,16 @@ impl Push for Trapped {
     async fn add_referrers(&self, at: &Repository, subject: &Digest, referrers: &[&Manifest]) -> Result<()> {
         self.trap.step("add_referrers", at).await;
         self.push().add_referrers(at, subject, referrers).await
+    }
+
+    fn location(&self) -> Option<String> {
+        self.trap.step_at_once("location", &self.all);
+        self.push().location()
+    }
+
+    async fn removed(&self) -> Result<Removed> {
+        self.trap.step("removed", &self.all).await;
+        self.push().removed().await
     }
 
     fn conclude(&self, _: &RunEnd<'_>) {

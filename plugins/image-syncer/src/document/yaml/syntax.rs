@@ -28,7 +28,9 @@ pub(super) fn syntax_error(text: &str, error: &serde_yaml::Error) -> SyntaxError
         _ => offset.unwrap_or_default(),
     };
     // What serde says holds values, and a value may be a password.
-    let message = if told.contains(TOO_LARGE) {
+    let message = if told.contains("cannot start any token") && text[at..].starts_with('\t') {
+        "a tab stands here, and YAML is indented by spaces only".to_owned()
+    } else if told.contains(TOO_LARGE) {
         TOO_LARGE.to_owned()
     } else if told.contains("invalid value: ") || told.contains("invalid type: ") {
         "this value is not what its tag says, or the tag is not known".to_owned()
