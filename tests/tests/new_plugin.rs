@@ -23,7 +23,7 @@ fn target() -> PathBuf {
 /// An empty folder, where cargo builds as it does here: the same profile makes the same files, which are not built again.
 fn folder() -> Folder {
     let folder = Folder::new(env!("CARGO_BIN_EXE_sealift-under-test"));
-    let profile = "[profile.dev]\ndebug = \"line-tables-only\"\n\n[profile.dev.package]\nsha2.opt-level = 3\nflate2.opt-level = 3\nminiz_oxide.opt-level = 3\n";
+    let profile = "[profile.dev]\ndebug = \"line-tables-only\"\n\n[profile.dev.package]\nsha2.opt-level = 3\nflate2.opt-level = 3\nminiz_oxide.opt-level = 3\nsealift-core.opt-level = 1\n";
     folder.write(".cargo/config.toml", &format!("[build]\ntarget-dir = {:?}\n\n{profile}", target()));
     folder
 }
