@@ -39,6 +39,7 @@ mod pflags;
 mod process;
 mod program;
 mod reference;
+mod registry_options;
 mod report_file;
 mod subcommand;
 mod success_list;

@@ -112,21 +112,6 @@ pub(crate) struct EmptinessOptions {
     pub(crate) allow_empty: bool,
 }
 
-/// The credentials of a verb.
-#[derive(Clone, Debug, Default, clap::Args)]
-pub(crate) struct AuthOptions {
-    /// Credentials in image-syncer's format; without it Docker's and Podman's, then anonymous
-    #[arg(long = "auth", value_name = "FILE", value_parser = maybe_file())]
-    auth: Option<PathBuf>,
-}
-
-impl AuthOptions {
-    /// Returns the file of credentials; an empty name means none.
-    pub(crate) fn file(&self) -> Option<&Path> {
-        not_empty(self.auth.as_deref())
-    }
-}
-
 /// Checks that may be left to the destination, and the cache.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct SavingsOptions {

@@ -7,10 +7,13 @@
 use std::ffi::{OsStr, OsString};
 
 /// Flags with a value, of image-syncer and of our own.
-const VALUES: [&str; 16] = [
+const VALUES: [&str; 21] = [
     "arch",
     "auth",
+    "ca-file",
     "cache-dir",
+    "client-cert",
+    "client-key",
     "config",
     "images",
     "log",
@@ -20,9 +23,11 @@ const VALUES: [&str; 16] = [
     "output-success-images",
     "proc",
     "records",
+    "registries",
     "registry",
     "report",
     "retries",
+    "user",
     "verify",
 ];
 
@@ -30,8 +35,19 @@ const VALUES: [&str; 16] = [
 const SHORT: [(&str, &str); 2] = [("p", "proc"), ("r", "retries")];
 
 /// The one switch that image-syncer has; ours take a value as well.
-const SWITCHES: [&str; 9] =
-    ["force", "json", "no-cache", "no-referrers", "plan", "print-pipeline", "quiet", "referrers", "strict"];
+const SWITCHES: [&str; 11] = [
+    "force",
+    "insecure",
+    "json",
+    "no-cache",
+    "no-referrers",
+    "password-stdin",
+    "plan",
+    "print-pipeline",
+    "quiet",
+    "referrers",
+    "strict",
+];
 
 /// The words behind `sync`, one for each flag.
 pub(crate) fn normalised(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {

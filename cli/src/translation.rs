@@ -31,6 +31,8 @@ pub(crate) struct Translation {
     flags: Vec<(usize, String)>,
     /// Warnings about values that are taken in another way than they were typed.
     pub(crate) notices: Vec<Diagnostic>,
+    /// True if the password of the login is read from stdin.
+    pub(crate) password_stdin: bool,
 }
 
 impl Translation {
@@ -43,7 +45,7 @@ impl Translation {
             "# The pipeline that this `sealift {verb}` stands for: `sealift run FILE` does the same.\n\
              # Relative paths start from the directory of this file, here from the working directory.\n"
         );
-        let mut translation = Self { text, flags: Vec::new(), notices: Vec::new() };
+        let mut translation = Self { text, flags: Vec::new(), notices: Vec::new(), password_stdin: false };
         translation.key("name", verb.into(), "");
         translation
     }
@@ -56,6 +58,12 @@ impl Translation {
     /// Writes the header of a table.
     pub(crate) fn table(&mut self, header: &str) {
         self.text.push_str(&format!("\n{header}\n"));
+    }
+
+    /// Writes the header of a table that comes from a flag.
+    pub(crate) fn table_of(&mut self, header: &str, flag: &str) {
+        self.table(header);
+        self.flags.push((self.text.lines().count(), flag.to_owned()));
     }
 
     /// Writes a key. `flag` is the flag as it was typed; empty if the value comes from none.

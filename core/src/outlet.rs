@@ -138,7 +138,7 @@ impl Outlet {
         self.hand_out(Found::Unusable(image, error)).await
     }
 
-    async fn hand_out(&self, found: Found) -> Result<()> {
+    pub(crate) async fn hand_out(&self, found: Found) -> Result<()> {
         self.0.send(found).await.map_err(|_| Error::cancelled())
     }
 }

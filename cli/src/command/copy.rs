@@ -1,15 +1,16 @@
 //! `sealift copy`: copies one image.
 
 use sealift_core::{
-    content::{FullReference, ReferenceError, Repository},
+    content::{ReferenceError, Repository},
     diagnostic::Diagnostic,
 };
 use toml::{Table, Value};
 
-use super::perform::translated;
+use super::{image_argument, perform::translated};
 use crate::{
     context::Context,
-    options::{AuthOptions, TransferOptions},
+    options::TransferOptions,
+    registry_options::RegistryOptions,
     translation::{OciDirArgument, Translation, list},
     usage_error::UsageError,
 };
@@ -40,7 +41,7 @@ pub(crate) struct Args {
     force: bool,
 
     #[command(flatten)]
-    auth: AuthOptions,
+    registries: RegistryOptions,
 
     #[command(flatten)]
     transfer: TransferOptions,
@@ -68,12 +69,13 @@ impl TryFrom<&Args> for Translation {
             pipeline.key("referrers", choice.into(), "");
         }
         pipeline.verify(&output.savings);
-        pipeline.credentials(args.auth.file())?;
-
         let destinations = Destinations::of(args)?;
+        let from = OciDirArgument::parse(&args.source)?;
+        let from_registry = from.is_none().then_some(args.source.as_str());
+        args.registries.write(&mut pipeline, destinations.registries.iter().copied().chain(from_registry))?;
         let mut rule = Table::new();
         pipeline.table("[list]");
-        if let Some(dir) = OciDirArgument::parse(&args.source)? {
+        if let Some(dir) = from {
             if args.all_tags {
                 return Err(Diagnostic::error("`--all-tags` takes a repository, and the source is a directory")
                     .hint(format!("`sealift load {} --to HOST/PREFIX` copies all images of it", dir.path))
@@ -171,9 +173,7 @@ fn checked(text: &str) -> Result<&str, UsageError> {
 fn source(args: &Args) -> Result<String, UsageError> {
     let wrong = |error: ReferenceError| Diagnostic::error(error.to_string()).note(format!("from `{}`", args.source));
     if !args.all_tags {
-        return FullReference::parse_or_latest(&args.source)
-            .map(|image| image.to_string())
-            .map_err(|error| wrong(error).into());
+        return image_argument::parse(&args.source, "`sealift stage` and the lists of a pipeline read files of images");
     }
     match args.source.parse::<Repository>() {
         Ok(repository) => Ok(repository.to_string()),

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use super::perform::translated;
 use crate::{
     context::Context,
-    options::{AuthOptions, BulkOptions, trimmed},
+    options::{BulkOptions, trimmed},
+    registry_options::RegistryOptions,
     translation::{Translation, list, path},
     usage_error::UsageError,
 };
@@ -34,7 +35,7 @@ pub(crate) struct Args {
     create_projects: bool,
 
     #[command(flatten)]
-    auth: AuthOptions,
+    registries: RegistryOptions,
 
     #[command(flatten)]
     bulk: BulkOptions,
@@ -50,7 +51,8 @@ impl TryFrom<&Args> for Translation {
     fn try_from(args: &Args) -> Result<Self, UsageError> {
         let mut pipeline = Self::new("load");
         pipeline.run(&args.bulk);
-        pipeline.credentials(args.auth.file())?;
+        let to = args.to.as_ref().map(|to| format!("{to}/image"));
+        args.registries.write(&mut pipeline, to.as_deref())?;
 
         pipeline.table("[list]");
         pipeline.key("use", "oci-dir".into(), "");

@@ -7,6 +7,7 @@ mod copy;
 mod demo;
 mod docs;
 mod explain;
+mod image_argument;
 mod load;
 mod ls;
 mod man;

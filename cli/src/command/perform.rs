@@ -9,15 +9,16 @@ use sealift_core::{
     engine::{self, CancelHandle, RunSettings},
     observer::Observer,
     plugin::Purpose,
-    spec::{Loaded, Pipeline},
+    spec::{self, LoadOptions, Loaded, Pipeline},
     text::has_login,
 };
 
 use crate::{
-    context::{Context, load},
+    context::Context,
     display::{Show, ShowMode},
     interrupt, notebook,
     options::{OutputOptions, ReportOptions},
+    registry_options::{PASSWORD, password_from_stdin},
     report_file::ReportFile,
     translation::Translation,
     usage_error::UsageError,
@@ -108,8 +109,15 @@ pub(super) fn load_translated(
     notes: Cache,
     context: &Context,
 ) -> Result<Loaded, UsageError> {
-    let mut loaded = load(translation.text(), Translation::FILE, PathBuf::new(), Purpose::Run, notes)
-        .map_err(|UsageError(diagnostics)| translation.explain(diagnostics))?;
+    let password = translation.password_stdin.then(password_from_stdin).transpose()?;
+    let environment = move |name: &str| match &password {
+        Some(password) if name == PASSWORD => Some(password.clone()),
+        _ => std::env::var(name).ok(),
+    };
+    let options =
+        LoadOptions { base: PathBuf::new(), environment: Arc::new(environment), purpose: Purpose::Run, cache: notes };
+    let mut loaded = spec::load(translation.text(), Translation::FILE, &options)
+        .map_err(|diagnostics| translation.explain(diagnostics))?;
     context.show(&translation.explain(std::mem::take(&mut loaded.warnings)));
     Ok(loaded)
 }

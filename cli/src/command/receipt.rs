@@ -20,7 +20,8 @@ use crate::{
     context::Context,
     display::{bytes, failures, number},
     interrupt,
-    options::{AuthOptions, EmptinessOptions},
+    options::EmptinessOptions,
+    registry_options::RegistryOptions,
     translation::Translation,
     usage_error::UsageError,
 };
@@ -38,7 +39,7 @@ pub(crate) struct Args {
     of: Vec<String>,
 
     #[command(flatten)]
-    auth: AuthOptions,
+    registries: RegistryOptions,
 
     #[command(flatten)]
     emptiness: EmptinessOptions,
@@ -180,7 +181,10 @@ fn begin(args: &Args) -> Result<Translation, UsageError> {
         pipeline.table("[run]");
         pipeline.emptiness(args.emptiness);
     }
-    pipeline.credentials(args.auth.file())?;
+    let names = args.of.iter().filter(|name| !is_directory(name)).map(|name| name.trim_end_matches("/*"));
+    let names = names.map(|name| if name.contains('/') { name.to_owned() } else { format!("{name}/all") });
+    let names: Vec<String> = names.collect();
+    args.registries.write(&mut pipeline, names.iter().map(String::as_str))?;
     pipeline.table("[list]");
     Ok(pipeline)
 }

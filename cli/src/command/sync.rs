@@ -20,6 +20,7 @@ use crate::{
     notebook,
     options::{OutputOptions, ReferrersOptions, maybe_file, not_empty, trimmed},
     pflags,
+    registry_options::ConnectionOptions,
     success_list::{SuccessList, SuccessListFormat},
     translation::Translation,
     usage_error::UsageError,
@@ -79,6 +80,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     referrers: ReferrersOptions,
+
+    #[command(flatten)]
+    connection: ConnectionOptions,
 
     #[command(flatten)]
     output: OutputOptions,

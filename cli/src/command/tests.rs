@@ -160,7 +160,9 @@ fn staging_wants_one_way_to_name_images() {
     for (words, wanted) in [
         (&["stage", "--to", "b"][..], "not said which images"),
         (&["stage", "--images", "", "--to", "b"], "not said which images"),
-        (&["stage", "nginx", "--file", "a.txt", "--to", "b"], "in several ways"),
+        (&["stage", "--file", "-", "--helm", "-", "--to", "b"], "`--file -` and `--helm -` read it"),
+        (&["stage", "--file", "-", "--user", "q.io=bot", "--password-stdin", "--to", "b"], "stdin is read once"),
+        (&["stage", "nginx", "--exclude", "x", "--to", "b"], "no such file is given"),
     ] {
         let refused = translated(words).unwrap_err();
         assert!(refused.0[0].message.contains(wanted), "{}", refused.0[0].message);
@@ -197,4 +199,93 @@ fn a_copy_takes_directories_on_both_sides() {
     assert!(into.contains("images = [{ from = \"docker.io/library/nginx:1\" }]"), "{into}");
     let refused = translated(&["copy", "oci-dir:in", "h.io/a", "--all-tags"]).unwrap_err();
     assert!(refused.0[0].hint.as_ref().unwrap().contains("sealift load in"));
+}
+
+#[test]
+fn sources_of_several_kinds_add_up() {
+    insta::assert_snapshot!(text(&[
+        "stage",
+        "nginx",
+        "--images",
+        "rules.yaml",
+        "--file",
+        "a.txt",
+        "--kubernetes",
+        "k8s",
+        "--helm",
+        "-",
+        "--compose",
+        "compose.yaml",
+        "--exclude",
+        "*-debug,q.io/*",
+        "--to",
+        "b",
+    ]));
+}
+
+#[test]
+fn a_file_is_no_image() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("app.yaml");
+    std::fs::write(&file, "kind: Pod\n").unwrap();
+    let file = file.to_str().unwrap();
+    let chart = dir.path().join("chart");
+    std::fs::create_dir(&chart).unwrap();
+    std::fs::write(chart.join("Chart.yaml"), "").unwrap();
+    for (words, told, hint) in [
+        (&["stage", file, "--to", "b"][..], "is a file, and an image is expected", "`--kubernetes`"),
+        (&["copy", file, "h.io/a/b"], "is a file, and an image is expected", "`sealift stage`"),
+        (&["stage", "--helm", chart.to_str().unwrap(), "--to", "b"], "is not rendered", "`helm template "),
+    ] {
+        let UsageError(refused) = translated(words).unwrap_err();
+        assert!(refused[0].message.contains(told), "{refused:?}");
+        assert!(refused[0].hint.as_ref().unwrap().contains(hint), "{refused:?}");
+    }
+}
+
+#[test]
+fn registries_are_set_by_flags() {
+    insta::assert_snapshot!(text(&[
+        "copy",
+        "a.io/a:1",
+        "oci-dir:x",
+        "--registries",
+        "site.toml",
+        "--insecure",
+        "--insecure=b.io:5000",
+        "--ca-file",
+        "ca.pem",
+        "--client-cert",
+        "c.pem",
+        "--client-key",
+        "c.key",
+        "--user",
+        "robot$x",
+    ]));
+}
+
+#[test]
+fn a_login_is_for_one_registry() {
+    let login = |words: &[&str]| {
+        let text = text(words);
+        let (_, table) = text.split_once("[registries.").unwrap();
+        table.lines().take(2).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(login(&["copy", "a.io/a:1", "a.io/b", "--user", "bot"]), r#""a.io"] username = "bot""#);
+    assert_eq!(login(&["load", "d", "--to", "h.io:5000/x", "--user", "bot"]), r#""h.io:5000"] username = "bot""#);
+    assert_eq!(login(&["stage", "nginx", "--to", "d", "--user", "bot"]), r#""docker.io"] username = "bot""#);
+    assert_eq!(login(&["copy", "a.io/a", "b.io/b", "--user", "b.io=a=b"]), r#""b.io"] username = "a=b""#);
+    let sync = login(&["sync", "--images", "i.yaml", "--user", "b.io=bot"]);
+    assert_eq!(sync, r#""b.io"] username = "bot""#);
+    for (words, hint) in [
+        (&["copy", "a.io/a:1", "b.io/b", "--user", "bot"][..], "`--user a.io=bot`"),
+        (&["stage", "--file", "a.txt", "--to", "d", "--user", "bot"], "`--user registry.example.com=bot`"),
+        (&["stage", "nginx", "--to", "d", "--user", "bot:CANARY"], "SEALIFT_PASSWORD"),
+        (&["stage", "nginx", "--to", "d", "--user", "q.io=bot:CANARY"], "SEALIFT_PASSWORD"),
+        (&["stage", "nginx", "--to", "d", "--user", ""], "`--user NAME`"),
+    ] {
+        let UsageError(refused) = translated(words).unwrap_err();
+        assert!(refused[0].hint.as_ref().unwrap().contains(hint), "{refused:?}");
+        assert!(!format!("{refused:?}").contains("CANARY"));
+    }
 }

@@ -82,7 +82,7 @@ fn it_refuses_what_check_refuses() {
         ("a word that is no choice", format!("{list}[run]\nindex = \"rewritten\"\n")),
         ("a missing field", format!("{list}[[push]]\nuse = \"oci-dir\"\n")),
         ("one table where there are several", format!("{list}[push]\nuse = \"registry\"\n")),
-        ("several tables where there is one", list.replace("[list]", "[[list]]")),
+        ("several tables where there is one", format!("{list}[[fetch]]\nuse = \"registry\"\n")),
         ("an unknown key of a registry", format!("{list}[registries.\"quay.io\"]\nuser = \"a\"\n")),
         ("a number for a password", format!("{list}[registries.\"quay.io\"]\nusername = \"a\"\npassword = 1\n")),
     ] {
@@ -90,7 +90,9 @@ fn it_refuses_what_check_refuses() {
         let checked = sealift(&["check", "-"]).write_stdin(text.clone()).output().unwrap();
         assert_eq!(checked.status.code(), Some(2), "`check` takes {what}:\n{text}");
     }
-    assert_eq!(wrong(&validator, list), [""; 0]);
+    for right in [list, &list.replace("[list]", "[[list]]")] {
+        assert_eq!(wrong(&validator, right), [""; 0]);
+    }
 }
 
 #[test]

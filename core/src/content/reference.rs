@@ -83,6 +83,9 @@ pub enum ReferenceError {
     /// No digest.
     #[error(transparent)]
     Digest(#[from] DigestError),
+    /// A digest stands where an image was expected.
+    #[error("`{0}` is a digest alone, and an image needs its repository")]
+    DigestAlone(String),
     /// A repository was expected, a tag or digest is there.
     #[error("`{0}` has a tag or digest where only a repository is expected")]
     Versioned(String),
@@ -143,6 +146,10 @@ impl Repository {
         }
         refuse_login(text)?;
         refuse_url(text)?;
+        // It would be a tag of `docker.io/library/sha256`.
+        if text.parse::<Digest>().is_ok() {
+            return Err(ReferenceError::DigestAlone(text.to_owned()));
+        }
         let (host, rest) = split_host(text);
         // The first `:` or `@` after the host ends the path: a path has neither.
         let (path, suffix) = match rest.find([':', '@']) {

@@ -60,15 +60,10 @@ impl Role {
         }
     }
 
-    /// Returns true if a pipeline may have several tables of the role.
-    pub const fn is_repeated(self) -> bool {
-        !matches!(self, Self::List | Self::Fetch)
-    }
-
     /// Returns the purpose of its tables in one line, for the schema and the reference.
     pub const fn summary(self) -> &'static str {
         match self {
-            Self::List => "Finds what there is to copy.",
+            Self::List => "Finds what there is to copy; several are written as `[[list]]`.",
             Self::Filter => "Drops what is not wanted, one after the other.",
             Self::Fetch => "Reads images. Left out: of the same kind as the list, else `registry`.",
             Self::Push => "Writes images; several share each download. Left out: `registry`.",

@@ -18,6 +18,7 @@ use super::{
     findings::{Findings, Scope},
     locate,
     read::read,
+    several_lists::SeveralLists,
     stages::{Plugins, Selected},
     written::{SpannedTable, Written, missing_list},
 };
@@ -34,7 +35,7 @@ use crate::{
 
 /// The tables of the stages of a pipeline, read.
 struct Stages<'t> {
-    list: Option<Selected<'t>>,
+    lists: Vec<Option<Selected<'t>>>,
     filters: Vec<Option<Selected<'t>>>,
     fetch: Option<Selected<'t>>,
     pushes: Vec<Option<Selected<'t>>>,
@@ -91,7 +92,7 @@ pub(super) fn assemble(
     let cx = context().with_sections(&sections).with_cache(settings.cache.clone());
     let cx = cx.with_limiter(Limiter::new(requests)).with_logins(providers);
     build_sections(&tables, &sections, &cx, findings);
-    let list = build(stages.list, Stage::list, &cx, findings);
+    let list = build_all(stages.lists, Stage::list, &cx, findings).and_then(SeveralLists::join);
     let filters = build_all(stages.filters, Stage::filter, &cx, findings);
     let fetch = build(stages.fetch, Stage::fetch, &cx, findings);
     let pushes = build_all(stages.pushes, Stage::push, &cx, findings);
@@ -144,26 +145,26 @@ impl<'t> Stages<'t> {
     fn read(written: Written<'t>, left_out: LeftOut, findings: &mut Findings) -> Self {
         let fill_in = left_out == LeftOut::Default;
         let mut plugins = Plugins::linked();
-        let list = written.list.and_then(|table| plugins.select(Role::List, table, findings));
-        let fetch = match (written.fetch, &list) {
-            (Some(table), _) => plugins.select(Role::Fetch, table, findings),
-            (None, Some(list)) if fill_in && !written.has_fetch => plugins.left_out_fetch(list, findings),
-            (None, _) => None,
-        };
         let mut all = |role, tables: Vec<_>, findings: &mut Findings| -> Vec<_> {
             tables.into_iter().map(|table| plugins.select(role, table, findings)).collect()
         };
+        let lists = all(Role::List, written.lists, findings);
         let filters = all(Role::Filter, written.filters, findings);
         let mut pushes = all(Role::Push, written.pushes, findings);
         let observers = all(Role::Observe, written.observers, findings);
         let mut logins = all(Role::Login, written.logins, findings);
+        let fetch = match written.fetch {
+            Some(table) => plugins.select(Role::Fetch, table, findings),
+            None if fill_in && !written.has_fetch => plugins.left_out_fetch(&lists, findings),
+            None => None,
+        };
         if fill_in && !written.has_push {
             pushes.push(plugins.left_out_push(findings));
         }
         if fill_in {
             logins.extend(plugins.automatic_logins(&logins, findings));
         }
-        Self { list, filters, fetch, pushes, observers, logins }
+        Self { lists, filters, fetch, pushes, observers, logins }
     }
 }
 
@@ -251,7 +252,10 @@ fn add_report(report: SectionReport, tables: &[(&'static SectionPlugin, SpannedT
 }
 
 fn add(problem: Problem, span: Range<usize>, scope: &Scope, findings: &mut Findings) {
-    findings.add(span, problem.diagnostic.note(&scope.note));
+    let Problem { diagnostic, .. } = problem;
+    // A file that a section names may have been read as a piece of a pipeline.
+    let is_noted = diagnostic.notes.contains(&scope.note);
+    findings.add(span, if is_noted { diagnostic } else { diagnostic.note(&scope.note) });
 }
 
 fn path_of(problem: &Problem) -> Option<KeyPath> {

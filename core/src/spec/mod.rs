@@ -18,6 +18,7 @@ mod parts;
 mod pipeline;
 mod read;
 mod schema;
+mod several_lists;
 mod source;
 mod stages;
 mod words;

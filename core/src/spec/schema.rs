@@ -22,9 +22,13 @@ pub fn schema() -> Schema {
         let stage = stage(role, &mut defs);
         properties.insert(
             role.name().into(),
-            match role.is_repeated() {
-                true => json!({ "type": "array", "items": stage, "description": role.summary() }),
-                false => stage,
+            match role {
+                Role::Fetch => stage,
+                Role::List => json!({
+                    "description": role.summary(),
+                    "anyOf": [stage, { "type": "array", "items": stage, "minItems": 1 }],
+                }),
+                _ => json!({ "type": "array", "items": stage, "description": role.summary() }),
             },
         );
     }

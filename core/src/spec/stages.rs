@@ -53,9 +53,23 @@ impl Plugins {
     }
 
     /// The fetch of a pipeline without `[fetch]`: of the same kind as its list, else `registry`.
-    pub(super) fn left_out_fetch<'t>(&mut self, list: &Selected<'t>, findings: &mut Findings) -> Option<Selected<'t>> {
-        let kind = if self.find(Role::Fetch, list.kind).is_some() { list.kind } else { "registry" };
-        self.left_out(Role::Fetch, kind, "[fetch]", list.table.span(), findings)
+    pub(super) fn left_out_fetch<'t>(
+        &mut self,
+        lists: &[Option<Selected<'t>>],
+        findings: &mut Findings,
+    ) -> Option<Selected<'t>> {
+        let of = |list: &Selected<'t>| if self.find(Role::Fetch, list.kind).is_some() { list.kind } else { "registry" };
+        let mut lists = lists.iter().flatten();
+        let first = lists.next()?;
+        let kind = of(first);
+        if let Some(other) = lists.find(|list| of(list) != kind) {
+            let (own, kind) = (of(other), kind);
+            let message = format!("this list is of images in `{own}`, and another one of images in `{kind}`");
+            let hint = "a pipeline reads from one of them: make a second pipeline of this list";
+            findings.add(other.table.span(), Diagnostic::error(message).hint(hint));
+            return None;
+        }
+        self.left_out(Role::Fetch, kind, "[fetch]", first.table.span(), findings)
     }
 
     /// The push of a pipeline without `[[push]]`.

@@ -23,9 +23,8 @@ pub(super) type SpannedTable<'t> = Spanned<DeTable<'t>>;
 pub(super) struct Written<'t> {
     pub(super) name: Option<String>,
     pub(super) run: Option<SpannedTable<'t>>,
-    /// None: it is not there, or it is no table.
-    pub(super) list: Option<SpannedTable<'t>>,
-    /// True if there is a key `list`, even if it is no table.
+    pub(super) lists: Vec<SpannedTable<'t>>,
+    /// True if there is a key `list`, even if there is no table in it.
     pub(super) has_list: bool,
     pub(super) filters: Vec<SpannedTable<'t>>,
     /// None: it is not there.
@@ -58,7 +57,12 @@ impl<'t> Written<'t> {
         match name {
             "name" => self.name = text(value, findings),
             "run" => self.run = one("run", value, findings),
-            "list" => self.list = one("list", value, findings),
+            "list" => {
+                self.lists = match value.get_ref() {
+                    DeValue::Array(items) if !items.is_empty() => several("list", key.span(), value, findings),
+                    _ => one("list", value, findings).into_iter().collect(),
+                };
+            }
             "filter" => self.filters = several("filter", key.span(), value, findings),
             "fetch" => {
                 self.has_fetch = true;

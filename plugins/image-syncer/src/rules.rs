@@ -107,8 +107,29 @@ fn stand_again(document: &Document<'_>, entries: &[(DocumentNode, DocumentNode)]
     named.filter_map(|(at, source)| last.insert(source, at)).collect()
 }
 
+/// Returns the first key of a file that other tools read, with its kind and the flag for it.
+fn other_kind<'d>(
+    document: &Document<'_>,
+    entries: &'d [(DocumentNode, DocumentNode)],
+) -> Option<(&'d DocumentNode, &'static str, &'static str)> {
+    let find = |names: &[&str], is_map: bool| {
+        let named = |key| document.written(key).is_some_and(|name| names.contains(&name));
+        entries.iter().find(|(key, value)| named(key) && matches!(value.value, Value::Map(_)) == is_map)
+    };
+    let (first, _) = entries.first()?;
+    if find(&["apiVersion"], false).is_some() || find(&["kind"], false).and(find(&["metadata", "spec"], true)).is_some()
+    {
+        return Some((first, "manifests of Kubernetes", "--kubernetes"));
+    }
+    find(&["services"], true).map(|(key, _)| (key, "services of Compose", "--compose"))
+}
+
 /// Another of image-syncer's files in the place of this one: one complaint instead of one for each entry.
 fn not_rules(document: &Document<'_>, entries: &[(DocumentNode, DocumentNode)]) -> Option<Diagnostic> {
+    if let Some((place, what, flag)) = other_kind(document, entries) {
+        let error = Diagnostic::error(format!("{what} stand here, and rules are expected")).at(document.place(place));
+        return Some(error.hint(format!("`sealift stage {flag} FILE` reads them")));
+    }
     for (key, value) in entries {
         let Value::Map(fields) = &value.value else { continue };
         let error = |message: &str, hint: &str| Some(Diagnostic::error(message).at(document.place(key)).hint(hint));

@@ -22,8 +22,9 @@ use crate::{
     api::{ApiRequest, ApiResponse, Catalog, Grant, TagList, login, product, tags},
     auth::RepositoryAccess,
     credentials::Credentials,
+    host_settings::HostSettings,
     referrer_tags::ReferrerTags,
-    registry::{Common, Registry, RegistrySettings},
+    registry::{Common, Registry},
     request_counts::RequestCounts,
     scope::Scopes,
 };
@@ -32,7 +33,7 @@ use crate::{
 ///
 /// It holds connections, tokens and what it learned of each registry, so it is made once and shared.
 pub struct Client {
-    settings: HashMap<String, RegistrySettings>,
+    settings: HostSettings,
     auth_file: Arc<Credentials>,
     common: Arc<Common>,
     registries: Mutex<HashMap<Arc<str>, Arc<Registry>>>,
@@ -40,11 +41,7 @@ pub struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(
-        settings: HashMap<String, RegistrySettings>,
-        auth_file: Arc<Credentials>,
-        common: Common,
-    ) -> Self {
+    pub(crate) fn new(settings: HostSettings, auth_file: Arc<Credentials>, common: Common) -> Self {
         let (registries, referrer_tags) = (Mutex::default(), ReferrerTags::default());
         Self { settings, auth_file, common: Arc::new(common), registries, referrer_tags }
     }
@@ -56,7 +53,7 @@ impl Client {
         if let Some(registry) = registries.get(name) {
             return Arc::clone(registry);
         }
-        let mut settings = self.settings.get(name).cloned().unwrap_or_default();
+        let mut settings = self.settings.of(name);
         settings.connection.insecure |=
             self.auth_file.is_insecure(name) || self.common.containers.conf.is_insecure(name);
         let registry = Arc::new(Registry::new(name, settings, Arc::clone(&self.common)));

@@ -14,10 +14,17 @@ use serde::Deserialize;
 /// A registry needs an entry only where something differs from what is usual: https, verified by the roots of the
 /// system, and a login from the auth file or from Docker's and Podman's credential files.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(transparent)]
 #[schemars(extend("examples" = [{ "harbor.example.com": { "username": "robot$mirror", "password": { "env": "HARBOR_PASSWORD" } } }]))]
 pub struct Config {
-    /// By host, with port if it has one, such as `"quay.io"` or `"harbor.corp:8443"`.
+    /// A file with further tables `[registries."…"]`, which several pipelines share; relative paths in it start at its
+    /// directory. What stands here goes before what stands there. Default: none.
+    #[serde(default)]
+    #[schemars(example = &"registries.toml")]
+    pub file: Option<String>,
+
+    /// By host, with port if it has one, such as `"quay.io"` or `"harbor.corp:8443"`. What stands under `"*"` is for all
+    /// registries, as far as their own tables do not say it; a login cannot stand there.
+    #[serde(flatten)]
     pub hosts: BTreeMap<String, RegistryConfig>,
 }
 
@@ -59,6 +66,32 @@ pub struct RegistryConfig {
     /// further inside than its own. Default: none.
     pub trusted_hosts: Vec<String>,
 }
+
+impl RegistryConfig {
+    /// Fills in from `other` what this does not say.
+    pub(crate) fn or(self, other: Self) -> Self {
+        let has_login = self.username.is_some() || self.password.is_some();
+        let (username, password) =
+            if has_login { (self.username, self.password) } else { (other.username, other.password) };
+        let has_cert = self.client_cert.is_some() || self.client_key.is_some();
+        let (client_cert, client_key) =
+            if has_cert { (self.client_cert, self.client_key) } else { (other.client_cert, other.client_key) };
+        Self {
+            username,
+            password,
+            insecure: self.insecure || other.insecure,
+            kind: self.kind.or(other.kind),
+            ca_file: self.ca_file.or(other.ca_file),
+            client_cert,
+            client_key,
+            path_prefix: self.path_prefix.or(other.path_prefix),
+            trusted_hosts: if self.trusted_hosts.is_empty() { other.trusted_hosts } else { self.trusted_hosts },
+        }
+    }
+}
+
+/// The key of what is for all registries.
+pub(crate) const ALL: &str = "*";
 
 /// Returns the one spelling of a registry that is used as a key: `index.docker.io` and its like become `docker.io`.
 ///

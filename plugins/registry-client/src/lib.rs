@@ -63,6 +63,7 @@ mod fetch;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzz;
+mod host_settings;
 mod limit;
 mod network_scope;
 mod operation;

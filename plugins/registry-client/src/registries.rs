@@ -1,7 +1,6 @@
 //! The section that all registry stages of a pipeline share: settings, logins, connections, pacing.
 
 use std::{
-    collections::HashMap,
     fmt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -10,7 +9,6 @@ use std::{
 use sealift_core::{
     counters::CounterSet,
     diagnostic::Diagnostic,
-    error::io_message,
     login::LoginProvider,
     plugin::{BuildContext, ConfigError, Section, SectionPlugin},
 };
@@ -19,14 +17,14 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     client::Client,
-    config::{Config, RegistryConfig, canonical},
+    config::Config,
     containers::Containers,
     credentials::{Credentials, DockerFiles},
-    profile,
-    registry::{Common, RegistrySettings},
+    host_settings::{self, HostSettings},
+    registry::Common,
     request_counts::RequestCounters,
     timing::Timing,
-    transport::{ConnectionSettings, Network, PROXY, Proxies, Trust, read_ca, read_identity},
+    transport::{Network, PROXY, Proxies},
 };
 
 /// The section `[registries]`. All stages of a pipeline share its client.
@@ -79,18 +77,10 @@ impl Registries {
         containers: Arc<Containers>,
     ) -> Result<Self, ConfigError> {
         let mut problems = ConfigError::default();
-        let mut settings = HashMap::new();
-        for (written, entry) in config.hosts {
-            match read(&written, &entry, cx) {
-                Ok((host, found)) => {
-                    if settings.insert(host, found).is_some() {
-                        let twice = ConfigError::new(format!("`{written}` is a second entry for the same registry"));
-                        problems = problems.and(twice.at(format!("{written:?}")));
-                    }
-                }
-                Err(found) => problems = problems.and(found),
-            }
-        }
+        let settings = host_settings::read(config, cx).unwrap_or_else(|found| {
+            problems = std::mem::take(&mut problems).and(found);
+            HostSettings::default()
+        });
         let proxies = Proxies::from_env(&|name| cx.env(name));
         for why in proxies.troubles() {
             let what = format!("the environment variable {why}: what would go through it fails");
@@ -125,80 +115,4 @@ impl fmt::Debug for Registries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Registries").finish_non_exhaustive()
     }
-}
-
-/// Reads one entry; all that is wrong with it at once.
-fn read(
-    written: &str,
-    entry: &RegistryConfig,
-    cx: &BuildContext<'_>,
-) -> Result<(String, RegistrySettings), ConfigError> {
-    let key = |field: &str| format!("{written:?}.{field}");
-    let mut problems = ConfigError::default();
-    let mut note = |problem: ConfigError| problems = std::mem::take(&mut problems).and(problem);
-
-    let host = canonical(written).unwrap_or_else(|error| {
-        let hint = "write host and port only, such as \"registry.example.com:5000\"";
-        note(ConfigError::new(error.to_string()).at(format!("{written:?}")).hint(hint));
-        String::new()
-    });
-    let mut reveal = |value: &Option<_>, field: &str| {
-        value.as_ref().and_then(|value| cx.reveal(value, &key(field)).map_err(&mut note).ok())
-    };
-    let (username, password) = (reveal(&entry.username, "username"), reveal(&entry.password, "password"));
-    for (one, has_one, other, has_other, example) in [
-        ("username", entry.username.is_some(), "password", entry.password.is_some(), "{ env = \"REGISTRY_PASSWORD\" }"),
-        ("password", entry.password.is_some(), "username", entry.username.is_some(), "\"robot\""),
-        ("client_cert", entry.client_cert.is_some(), "client_key", entry.client_key.is_some(), "\"client.key\""),
-        ("client_key", entry.client_key.is_some(), "client_cert", entry.client_cert.is_some(), "\"client.pem\""),
-    ] {
-        if has_one && !has_other {
-            let hint = format!("add `{other} = {example}`, or leave out `{one}`");
-            note(ConfigError::new(format!("`{one}` needs a `{other}`")).at(key(one)).hint(hint));
-        }
-    }
-    let trust = read_trust(entry, cx, &key).unwrap_or_else(|problem| {
-        note(problem);
-        Trust::default()
-    });
-    let path_prefix = entry.path_prefix.as_deref().unwrap_or_default().trim_end_matches('/');
-    if !path_prefix.is_empty() && (!path_prefix.starts_with('/') || path_prefix.contains(['?', '#', '%'])) {
-        let message = format!("`path_prefix` must be a path such as `/repository/docker`, not `{path_prefix}`");
-        note(ConfigError::new(message).at(key("path_prefix")));
-    }
-    let profile = entry.kind.as_deref().map(profile::by_name).transpose().unwrap_or_else(|why| {
-        note(ConfigError::new(why).at(key("kind")));
-        None
-    });
-    let connection = ConnectionSettings {
-        insecure: entry.insecure,
-        trust,
-        path_prefix: path_prefix.to_owned(),
-        trusted_hosts: entry.trusted_hosts.clone(),
-    };
-    let login = username.map(|name| name.expose().to_owned()).zip(password);
-    let settings = RegistrySettings { login, connection, profile };
-    problems.or_ok((host, settings))
-}
-
-fn read_trust(
-    entry: &RegistryConfig,
-    cx: &BuildContext<'_>,
-    key: &dyn Fn(&str) -> String,
-) -> Result<Trust, ConfigError> {
-    let read = |path: &str, field: &str| {
-        std::fs::read(cx.path(path))
-            .map_err(|error| ConfigError::new(format!("cannot read `{path}`: {}", io_message(&error))).at(key(field)))
-    };
-    let mut trust = Trust::default();
-    if let Some(path) = &entry.ca_file {
-        trust.roots = read_ca(&read(path, "ca_file")?)
-            .map_err(|why| ConfigError::new(format!("`{path}` {why}")).at(key("ca_file")))?;
-    }
-    if let (Some(cert), Some(private)) = (&entry.client_cert, &entry.client_key) {
-        let identity = read_identity(&read(cert, "client_cert")?, &read(private, "client_key")?)
-            .map_err(|why| ConfigError::new(format!("`{cert}` {why}")).at(key("client_cert")))?;
-        trust.identity = Some(identity);
-    }
-    Ok(trust)
 }

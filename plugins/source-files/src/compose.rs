@@ -15,6 +15,8 @@ use sealift_core::{
 use serde::Deserialize;
 
 use crate::{
+    exclude::Excluded,
+    file_kind::FileKind,
     images::{Images, Mention},
     input::{self, Input},
     yaml::{Documents, YamlNode, YamlValue},
@@ -44,6 +46,11 @@ pub struct Compose {
     #[serde(default)]
     #[schemars(example = &"prod.env")]
     pub env_file: Option<String>,
+    /// Names that are left out, as globs: `*-debug`, `registry.example.com/*`; a repository stands for all its versions.
+    /// Default: none.
+    #[serde(default)]
+    #[schemars(example = ["registry.example.com/*"])]
+    pub exclude: Vec<String>,
 }
 
 impl StageConfig<dyn List> for Compose {
@@ -58,7 +65,7 @@ impl StageConfig<dyn List> for Compose {
                 return Err(errors.fold(ConfigError::default(), ConfigError::and));
             }
         };
-        let mut project = ComposeProject::new(cx);
+        let mut project = ComposeProject { excluded: Excluded::new(&self.exclude)?, ..ComposeProject::new(cx) };
         for input in &inputs {
             project.read(input, given.as_ref());
         }
@@ -83,6 +90,7 @@ type Variables = BTreeMap<String, String>;
 /// The merged services of all files.
 struct ComposeProject<'c> {
     cx: &'c BuildContext<'c>,
+    excluded: Excluded,
     /// The services in the order in which they are named first; none of an image means that it is built.
     services: Vec<(String, Option<Mention>)>,
     errors: Vec<Diagnostic>,
@@ -90,7 +98,7 @@ struct ComposeProject<'c> {
 
 impl<'c> ComposeProject<'c> {
     fn new(cx: &'c BuildContext<'c>) -> Self {
-        Self { cx, services: Vec::new(), errors: Vec::new() }
+        Self { cx, excluded: Excluded::default(), services: Vec::new(), errors: Vec::new() }
     }
 
     fn read(&mut self, input: &Input, given: Option<&Variables>) {
@@ -99,6 +107,9 @@ impl<'c> ComposeProject<'c> {
             None => self.variables_beside(input),
         };
         let (documents, error) = Documents::parse(input);
+        if let Some(kind) = FileKind::of(&documents).filter(|kind| *kind != FileKind::Compose) {
+            return self.errors.push(kind.unexpected(input, "services of Compose"));
+        }
         for root in documents.roots.iter().filter(|root| !root.is_null()) {
             self.document(&documents, root, &beside);
         }
@@ -218,7 +229,8 @@ impl<'c> ComposeProject<'c> {
             let message = format!("there is no `image` for {}, so nothing is copied for that", built.join(", "));
             self.cx.warn_at("files", Diagnostic::warning(message));
         }
-        let mentions = self.services.into_iter().filter_map(|(_, image)| image).collect();
+        let mentions = self.services.into_iter().filter_map(|(_, image)| image);
+        let mentions = mentions.filter(|mention| !self.excluded.has(&mention.image.to_string())).collect();
         Ok(Box::new(Images::new(mentions, self.cx)))
     }
 }

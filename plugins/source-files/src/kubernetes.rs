@@ -3,9 +3,9 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    rc::Rc,
 };
 
-use globset::{Glob, GlobSet, GlobSetBuilder};
 use schemars::JsonSchema;
 use sealift_core::{
     diagnostic::Diagnostic,
@@ -15,36 +15,25 @@ use sealift_core::{
 use serde::Deserialize;
 
 use crate::{
+    exclude::Excluded,
+    file_kind::FileKind,
     images::{Images, Mention},
     input::{self, Input},
     yaml::{Documents, RENDER, YamlNode, YamlValue},
 };
 
 mod parts;
+mod paths;
 
-/// Compiles globs.
-fn globs(texts: &[String]) -> Result<GlobSet, ConfigError> {
-    let mut set = GlobSetBuilder::new();
-    let mut errors = ConfigError::default();
-    for (index, text) in texts.iter().enumerate() {
-        match Glob::new(text) {
-            Ok(glob) => _ = set.add(glob),
-            Err(error) => {
-                let message = format!("`{text}` is not a glob: {}", error.kind());
-                errors = errors.and(ConfigError::new(message).at(format!("exclude[{index}]")));
-            }
-        }
-    }
-    let set = set.build().map_err(|error| ConfigError::new(error.to_string()).at("exclude"))?;
-    errors.or_ok(set)
-}
+use paths::ImagePaths;
 
 /// Lists the images that Kubernetes manifests name, also those that `helm template` or `kustomize build` print.
 ///
 /// Found are: `image` of every container, init container and ephemeral container, wherever a pod is described; image
 /// volumes; and in other resources everything under a key `image` that can be read as a reference: a text, or a map with
-/// `repository` and perhaps `registry`, `tag` and `digest`. What cannot be read there is left out with a warning. An image
-/// that is named several times is copied once.
+/// `repository` and perhaps `registry`, `tag` and `digest`; and environment variables `RELATED_IMAGE_…`, which operators
+/// read. What cannot be read there is left out with a warning. What stands under `status` does not count. An image that is
+/// named several times is copied once.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Kubernetes {
@@ -52,16 +41,29 @@ pub struct Kubernetes {
     /// are read, also further down; `-` for standard input. Relative paths start at the pipeline file. At least one.
     #[schemars(length(min = 1), example = ["-"])]
     pub files: Vec<String>,
-    /// Names that are left out, as globs over what stands in the files: `ami-*`, `*.png`, `registry.example.com/**`.
-    /// Resources of other kinds have keys `image` with other meanings. Default: none.
+    /// Names that are left out, as globs: `ami-*`, `*.png`, `registry.example.com/*`; a repository stands for all its
+    /// versions. Resources of other kinds have keys `image` with other meanings. Default: none.
     #[serde(default)]
     #[schemars(example = ["*.png"])]
     pub exclude: Vec<String>,
+    /// Further places of images, as paths from the root of a document: `spec.worker.baseImage`, `spec.components[].from`.
+    /// `*` is any key or item, `**` is any number of levels, and an item of a list is called by its `name` as well:
+    /// `**.env.PROXY_IMAGE`. Default: none.
+    #[serde(default)]
+    #[schemars(example = ["spec.**.baseImage"])]
+    pub paths: Vec<String>,
 }
 
 impl StageConfig<dyn List> for Kubernetes {
     fn build(self, cx: &BuildContext<'_>) -> Result<Box<dyn List>, ConfigError> {
-        let mut finder = Finder { excluded: globs(&self.exclude)?, ..Finder::default() };
+        let (excluded, paths) = match (Excluded::new(&self.exclude), ImagePaths::new(&self.paths)) {
+            (Ok(excluded), Ok(paths)) => (excluded, paths),
+            (excluded, paths) => {
+                let errors = [excluded.err(), paths.err()].into_iter().flatten();
+                return Err(errors.fold(ConfigError::default(), ConfigError::and));
+            }
+        };
+        let mut finder = Finder { excluded, paths, ..Finder::default() };
         for input in input::read(&self.files, manifests_in, cx)? {
             let before = finder.found();
             finder.read(&input);
@@ -100,9 +102,15 @@ fn manifests_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
 /// The lists in a pod's spec whose entries run an image.
 const CONTAINERS: [&str; 3] = ["containers", "initContainers", "ephemeralContainers"];
 
+/// The start of the names of environment variables by which operators are told their images.
+const RELATED: &str = "RELATED_IMAGE_";
+
 #[derive(Default)]
 struct Finder {
-    excluded: GlobSet,
+    excluded: Excluded,
+    paths: ImagePaths,
+    /// The keys and items that lead to the node that is looked at.
+    at: Vec<String>,
     mentions: Vec<Mention>,
     errors: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
@@ -116,6 +124,9 @@ impl Finder {
 
     fn read(&mut self, input: &Input) {
         let (documents, error) = Documents::parse(input);
+        if let Some(kind) = FileKind::of(&documents).filter(|kind| *kind != FileKind::Kubernetes) {
+            return self.errors.push(kind.unexpected(input, "manifests of Kubernetes"));
+        }
         for root in &documents.roots {
             self.walk(&documents, root);
         }
@@ -124,9 +135,23 @@ impl Finder {
 
     /// Looks at everything once: what an alias points to was looked at where it stands.
     fn walk(&mut self, documents: &Documents<'_>, node: &YamlNode) {
+        if self.paths.contain(&self.at) {
+            self.named_by_path(documents, node);
+        }
         match &node.value {
-            YamlValue::List(items) => items.iter().for_each(|item| self.walk(documents, item)),
+            YamlValue::List(items) => self.items(items, |finder, item| finder.walk(documents, item)),
             YamlValue::Map(entries) => {
+                let variable = node.get("name").and_then(|name| name.text());
+                if let Some(value) =
+                    node.get("value").filter(|_| variable.is_some_and(|name| name.starts_with(RELATED)))
+                {
+                    self.guess(
+                        documents,
+                        value.text().unwrap_or_default(),
+                        value,
+                        &format!("in `{}`", variable.unwrap_or_default()),
+                    );
+                }
                 // What a resource was seen to run is no wish: `kubectl get -o yaml` prints it.
                 let is_resource = entries.iter().any(|(key, _)| key.text() == Some("kind"));
                 for (key, value) in entries.iter().filter(|(key, _)| !is_resource || key.text() != Some("status")) {
@@ -137,14 +162,26 @@ impl Finder {
         }
     }
 
+    /// Looks at the items of a list, each called by its `name`, or else by its number.
+    fn items(&mut self, items: &[Rc<YamlNode>], look: impl Fn(&mut Self, &YamlNode)) {
+        for (number, item) in items.iter().enumerate() {
+            let name = item.get("name").and_then(|name| name.text());
+            self.at.push(name.map_or_else(|| number.to_string(), ToOwned::to_owned));
+            look(self, item);
+            self.at.pop();
+        }
+    }
+
     fn entry(&mut self, documents: &Documents<'_>, key: &YamlNode, value: &YamlNode) {
+        self.at.push(key.text().unwrap_or_default().to_owned());
         match (key.text(), &value.value) {
             (Some("image"), _) => self.anything(documents, value),
             (Some(name), YamlValue::List(items)) if CONTAINERS.contains(&name) => {
-                items.iter().for_each(|item| self.container(documents, item));
+                self.items(items, |finder, item| finder.container(documents, item));
             }
             _ => self.walk(documents, value),
         }
+        self.at.pop();
     }
 
     /// A container runs its image: what is no reference there is a mistake.
@@ -155,7 +192,7 @@ impl Finder {
                 self.entry(documents, key, value);
                 continue;
             }
-            if value.text().is_some_and(|text| self.excluded.is_match(text)) {
+            if value.text().is_some_and(|text| self.excluded.has(text)) {
                 continue;
             }
             let complaint = match value.text().map(|text| Mention::parse(text, || documents.place(value))) {
@@ -178,9 +215,9 @@ impl Finder {
         // The image of a volume: `image: { reference: … }`.
         let named = value.get("reference").map_or(value, |node| node);
         if let Some(text) = named.text() {
-            self.guess(documents, text, named);
+            self.guess(documents, text, named, UNDER_IMAGE);
         } else if let Some((name, repository)) = parts::join(value) {
-            self.guess(documents, &name, repository);
+            self.guess(documents, &name, repository, UNDER_IMAGE);
             self.walk(documents, value);
         } else if value.is_template() {
             let warning = Diagnostic::warning("what stands under `image` is not rendered and is left out");
@@ -190,20 +227,40 @@ impl Finder {
         }
     }
 
+    /// Takes what a path of the config leads to: a name, names, a variable with a value, or an image in parts.
+    fn named_by_path(&mut self, documents: &Documents<'_>, node: &YamlNode) {
+        let place = format!("at `{}`", self.at.join("."));
+        if let Some(text) = node.text() {
+            self.guess(documents, text, node, &place);
+        } else if let YamlValue::List(items) = node.resolved() {
+            let names = items.iter().filter_map(|item| Some((item, item.text()?)));
+            names.for_each(|(item, text)| self.guess(documents, text, item, &place));
+        } else if let Some((name, repository)) = parts::join(node) {
+            self.guess(documents, &name, repository, &place);
+        } else if let Some((value, text)) = node.get("value").and_then(|value| Some((value, value.text()?))) {
+            self.guess(documents, text, value, &place);
+        }
+    }
+
     /// Takes a name that may be something else.
-    fn guess(&mut self, documents: &Documents<'_>, name: &str, node: &YamlNode) {
-        if self.excluded.is_match(name) {
+    fn guess(&mut self, documents: &Documents<'_>, name: &str, node: &YamlNode, found: &str) {
+        if self.excluded.has(name) {
             return;
         }
         match Mention::parse(name, || documents.place(node)) {
+            // A path may lead to what is found without it.
+            Ok(mention) if self.mentions.last() == Some(&mention) => {}
             Ok(mention) => self.mentions.push(mention),
             Err(_) => {
-                let warning = Diagnostic::warning(format!("`{name}` under `image` is no reference and is left out"));
+                let warning = Diagnostic::warning(format!("`{name}` {found} is no reference and is left out"));
                 self.warnings.push(hinted(warning.at(documents.place(node)), node));
             }
         }
     }
 }
+
+/// The place of a name that a warning tells.
+const UNDER_IMAGE: &str = "under `image`";
 
 /// With what to do about a template, if the value is one.
 fn hinted(diagnostic: Diagnostic, value: &YamlNode) -> Diagnostic {

@@ -8,6 +8,8 @@
 //! `images::Images` makes listings of those.
 
 mod compose;
+mod exclude;
+mod file_kind;
 mod images;
 mod input;
 mod kubernetes;

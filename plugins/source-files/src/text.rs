@@ -10,8 +10,11 @@ use sealift_core::{
 use serde::Deserialize;
 
 use crate::{
+    exclude::Excluded,
+    file_kind::FileKind,
     images::{Images, Mention},
     input::{self, Input},
+    yaml::Documents,
 };
 
 /// Lists the images that text files name, one in a line.
@@ -25,19 +28,32 @@ pub struct Text {
     /// The files, such as `images.txt`; `-` is standard input. Relative paths start at the pipeline file. At least one.
     #[schemars(length(min = 1), example = ["-"])]
     pub files: Vec<String>,
+    /// Names that are left out, as globs: `*-debug`, `registry.example.com/*`; a repository stands for all its versions.
+    /// Default: none.
+    #[serde(default)]
+    #[schemars(example = ["registry.example.com/*"])]
+    pub exclude: Vec<String>,
 }
 
 impl StageConfig<dyn List> for Text {
     fn build(self, cx: &BuildContext<'_>) -> Result<Box<dyn List>, ConfigError> {
         let no_directories: input::InDirectory =
             |_| Err(std::io::Error::other("it is a directory, and this list reads files"));
+        let excluded = Excluded::new(&self.exclude)?;
         let mut errors = Vec::new();
         let mut mentions = Vec::new();
         let mut empty = Vec::new();
         for input in input::read(&self.files, no_directories, cx)? {
-            let found = mentions.len() + errors.len();
-            read(&input, &mut mentions, &mut errors);
-            if mentions.len() + errors.len() == found {
+            let (found, wrong) = (mentions.len() + errors.len(), errors.len());
+            let left_out = read(&input, &excluded, &mut mentions, &mut errors);
+            if errors.len() > wrong {
+                let kind = FileKind::of(&Documents::parse(&input).0).filter(|kind| *kind != FileKind::Text);
+                if let Some(kind) = kind {
+                    errors.truncate(wrong);
+                    errors.push(kind.unexpected(&input, "lines with one image each"));
+                }
+            }
+            if mentions.len() + errors.len() + left_out == found {
                 empty.push(input.name.clone());
                 // A run tells it as a failure.
                 if cx.purpose() == Purpose::Check {
@@ -52,8 +68,9 @@ impl StageConfig<dyn List> for Text {
     }
 }
 
-/// Finds the references of one text.
-fn read(input: &Input, mentions: &mut Vec<Mention>, errors: &mut Vec<Diagnostic>) {
+/// Finds the references of one text, and returns how many of them are left out.
+fn read(input: &Input, excluded: &Excluded, mentions: &mut Vec<Mention>, errors: &mut Vec<Diagnostic>) -> usize {
+    let mut left_out = 0;
     for (index, line) in input.text.lines().enumerate() {
         let written = without_comment(line);
         let name = written.trim();
@@ -73,10 +90,12 @@ fn read(input: &Input, mentions: &mut Vec<Mention>, errors: &mut Vec<Diagnostic>
             continue;
         }
         match Mention::parse(name, place) {
+            _ if excluded.has(name) => left_out += 1,
             Ok(mention) => mentions.push(mention),
             Err(error) => errors.push(Diagnostic::error(error.to_string()).at(place())),
         }
     }
+    left_out
 }
 
 fn without_comment(line: &str) -> &str {

@@ -31,7 +31,7 @@ async fn in_a_process_of_its_own() {
     let files = || vec!["-".to_owned()];
     for _ in 0..2 {
         let cx = BuildContext::new(Arc::new(|_| None), ".", Purpose::Run);
-        let list = Text { files: files() }.build(&cx).ok().unwrap();
+        let list = Text { exclude: Vec::new(), files: files() }.build(&cx).ok().unwrap();
         let (out, mut found) = Outlet::new(2);
         list.list(&out).await.unwrap();
         assert!(matches!(found.recv().await, Some(Found::Announced(..))));
@@ -39,6 +39,7 @@ async fn in_a_process_of_its_own() {
         assert_eq!((listing.repository.to_string().as_str(), &*listing.rule), ("quay.io/a/b", "-:1"));
     }
     let cx = BuildContext::new(Arc::new(|_| None), ".", Purpose::Run);
-    assert!(Kubernetes { exclude: Vec::new(), files: files() }.build(&cx).is_ok());
-    assert_eq!(cx.take_warnings()[0].diagnostic.message, "`-` names no image", "other lists see the same text");
+    let other = Kubernetes { exclude: Vec::new(), paths: Vec::new(), files: files() }.build(&cx).err().unwrap();
+    let told = &other.into_problems()[0].diagnostic.message;
+    assert!(told.starts_with("lines of text stand here"), "other lists see the same text: {told}");
 }

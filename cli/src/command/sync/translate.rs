@@ -59,6 +59,7 @@ impl TryFrom<&Args> for Translation {
             pipeline.key("file", path(file, flag)?, &written(flag, file));
             dialect(&mut pipeline, args.strict);
         }
+        args.connection.write(&mut pipeline, [])?;
         // image-syncer follows what is configured on the machine for podman and skopeo.
         pipeline.table("[containers]");
         pipeline.key("registries_conf", true.into(), "");

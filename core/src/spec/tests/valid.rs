@@ -89,6 +89,12 @@ fn a_list_without_a_fetch_of_its_kind_reads_from_registries() {
 }
 
 #[test]
+fn several_lists_are_one() {
+    let pipeline = right("[[list]]\nuse = \"registry\"\n[[list]]\nuse = \"registry\"\n").pipeline.open().unwrap();
+    assert_eq!((&*pipeline.list.kind, &*pipeline.fetch.kind), ("registry + registry", "registry"));
+}
+
+#[test]
 fn a_variable_that_is_not_set_is_a_warning_when_only_checking() {
     let text = format!("{LEAST}[registries.\"quay.io\"]\nusername = \"bot\"\npassword = {{ env = \"UNSET\" }}\n");
     let loaded = checked(&text);

@@ -140,7 +140,7 @@ impl ClientBuilder {
             limiter: Limiter::default(),
             endings: TaskTracker::new(),
         };
-        Ok(Client::new(settings, Arc::default(), common))
+        Ok(Client::new(settings.into(), Arc::default(), common))
     }
 }
 

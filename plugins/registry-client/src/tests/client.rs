@@ -131,7 +131,7 @@ fn an_unknown_kind_is_refused_where_it_stands() {
     use sealift_core::plugin::{BuildContext, Purpose};
     let cx = BuildContext::new(std::sync::Arc::new(|_: &str| None), ".", Purpose::Run);
     let entry = crate::RegistryConfig { kind: Some("harbour".to_owned()), ..Default::default() };
-    let config = crate::Config { hosts: [("h.io".to_owned(), entry)].into() };
+    let config = crate::Config { file: None, hosts: [("h.io".to_owned(), entry)].into() };
     let problems = crate::Registries::with(config, &cx, hasty(), Vec::new()).unwrap_err().into_problems();
     assert_eq!(problems[0].key.as_deref(), Some("\"h.io\".kind"));
     assert!(problems[0].diagnostic.message.contains("`harbour`"), "{}", problems[0].diagnostic.message);

@@ -90,7 +90,9 @@ pub(super) fn client_following(conf: &str) -> Arc<Client> {
 
 fn build(entries: &[(&str, RegistryConfig)], timing: Timing, certs_d: &Path, cx: &BuildContext<'_>) -> Arc<Client> {
     let hosts = entries.iter().map(|(host, entry)| ((*host).to_owned(), entry.clone())).collect();
-    Registries::with(Config { hosts }, cx, timing, vec![certs_d.to_owned()]).expect("the entries are valid").client()
+    Registries::with(Config { file: None, hosts }, cx, timing, vec![certs_d.to_owned()])
+        .expect("the entries are valid")
+        .client()
 }
 
 pub(super) fn client() -> Arc<Client> {

@@ -154,3 +154,13 @@ fn values_that_double_each_other_are_refused() {
     let errors = services.unwrap_err();
     assert!(errors[0].contains("`A16`: with its variables replaced it is longer than 64 KiB"), "{errors:?}");
 }
+
+#[test]
+fn a_file_of_another_kind_is_one_error() {
+    let pod = "kind: Pod\nspec:\n  containers:\n    - image: nginx:1\n---\nkind: Pod\n";
+    let (errors, _) = given(&[("compose.yaml", pod)]).build();
+    assert_eq!(
+        errors.err().unwrap(),
+        ["compose.yaml:1:1: manifests of Kubernetes stand here, and services of Compose are expected"]
+    );
+}

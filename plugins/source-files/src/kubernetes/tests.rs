@@ -10,6 +10,10 @@ fn find(text: &str) -> Finder {
     finder
 }
 
+fn files(name: &str) -> Kubernetes {
+    Kubernetes { files: vec![name.to_owned()], exclude: Vec::new(), paths: Vec::new() }
+}
+
 fn images(text: &str) -> Vec<String> {
     let finder = find(text);
     assert_eq!(finder.errors, []);
@@ -181,12 +185,11 @@ fn a_directory_is_read_in_order_and_further_down() {
     let names = manifests_in(&base.path().join("k")).unwrap();
     let names: Vec<_> = names.iter().map(|path| path.strip_prefix(base.path()).unwrap().to_str().unwrap()).collect();
     assert_eq!(names, ["k/a/z.yaml", "k/b.yml", "k/c.json"]);
-    assert!(Kubernetes { files: vec!["k".to_owned()], exclude: Vec::new() }.build(&cx).is_ok());
+    assert!(files("k").build(&cx).is_ok());
     assert!(cx.take_warnings().is_empty());
     write("k/a/bad.yaml", "[");
     write("k/d.yaml", "BAD:1");
-    let problems =
-        Kubernetes { files: vec!["k".to_owned()], exclude: Vec::new() }.build(&cx).err().unwrap().into_problems();
+    let problems = files("k").build(&cx).err().unwrap().into_problems();
     let files: Vec<_> =
         problems.iter().map(|problem| problem.diagnostic.location.as_ref().unwrap().file.to_string()).collect();
     assert_eq!(files, ["k/a/bad.yaml", "k/d.yaml"], "all files are read, whatever is wrong with one");
@@ -195,13 +198,12 @@ fn a_directory_is_read_in_order_and_further_down() {
 #[test]
 fn names_can_be_left_out() {
     let text = "kind: A\nspec: {image: logo.png}\n---\nkind: B\nspec: {image: ami-0abc}\n---\nspec:\n  containers:\n    - image: No Name\n    - image: a.io/b:1\n";
-    let excluded = globs(&["*.png".to_owned(), "ami-*".to_owned(), "No*".to_owned()]).unwrap();
+    let excluded = Excluded::new(&["*.png".to_owned(), "ami-*".to_owned(), "No*".to_owned()]).ok().unwrap();
     let mut finder = Finder { excluded, ..Finder::default() };
     finder.read(&Input { name: "a.yaml".into(), text: text.to_owned(), directory: ".".into(), named: true });
     assert_eq!(finder.errors, []);
     let found: Vec<_> = finder.mentions.iter().map(|mention| mention.image.to_string()).collect();
     assert_eq!(found, ["a.io/b:1"]);
-    assert!(globs(&["[".to_owned()]).is_err());
 }
 
 // `kubectl get -o yaml` prints the digests of what runs, without a name.
@@ -210,4 +212,67 @@ fn the_status_of_a_resource_is_no_wish() {
     let text =
         "kind: Pod\nspec: {containers: [{image: a.io/b:1}]}\nstatus:\n  containerStatuses: [{image: 'sha256:af85'}]\n";
     assert_eq!(images(text), ["a.io/b:1 2"]);
+}
+
+#[test]
+fn paths_lead_to_further_images() {
+    let text = r#"kind: Shop
+spec:
+  base: a.io/base:1
+  all: [a.io/x:1, a.io/y:1]
+  parts: {of: {registry: a.io, repository: parts, tag: 2}}
+  components:
+    - {name: web, from: a.io/web:1}
+    - {from: a.io/second:1}
+  template:
+    containers:
+      - name: manager
+        image: a.io/manager:1
+        env:
+          - {name: PROXY_IMAGE, value: a.io/proxy:1}
+          - {name: LEVEL, value: "no image"}
+  image: a.io/twice:1
+status: {base: a.io/status:1}
+"#;
+    let paths = [
+        "spec.base",
+        ".spec.all",
+        "$.spec.parts.of",
+        "spec.components[].from",
+        "**.containers.manager.env.PROXY_*",
+        "spec.image",
+        "status.base",
+    ];
+    let paths = ImagePaths::new(&paths.map(ToOwned::to_owned)).ok().unwrap();
+    let mut finder = Finder { paths, ..Finder::default() };
+    finder.read(&Input { name: "a.yaml".into(), text: text.to_owned(), directory: ".".into(), named: true });
+    assert_eq!((finder.errors.len(), finder.warnings.len()), (0, 0));
+    let found: Vec<_> = finder.mentions.iter().map(|mention| mention.image.to_string()).collect();
+    let names = ["base:1", "x:1", "y:1", "parts:2", "web:1", "second:1", "manager:1", "proxy:1", "twice:1"];
+    assert_eq!(found, names.map(|name| format!("a.io/{name}")));
+    for wrong in ["spec..image", "", "a.["] {
+        assert!(ImagePaths::new(&[wrong.to_owned()]).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn related_images_of_operators_are_found() {
+    let env = "env: [{name: RELATED_IMAGE_DB, value: a.io/db:1}, {name: DB, value: a.io/not:1}, {name: RELATED_IMAGE_X, value: NO}]";
+    let finder = find(&format!("kind: Deployment\nspec: {{containers: [{{name: m, image: a.io/m:1, {env}}}]}}\n"));
+    let found: Vec<_> = finder.mentions.iter().map(|mention| mention.image.to_string()).collect();
+    assert_eq!(found, ["a.io/m:1", "a.io/db:1"]);
+    let said = finder.warnings[0].to_string();
+    assert!(said.ends_with("`NO` in `RELATED_IMAGE_X` is no reference and is left out"), "{said}");
+}
+
+#[test]
+fn a_file_of_another_kind_is_one_error() {
+    for (text, holds) in [
+        ("services:\n  a: {image: nginx}\n", "services of Compose"),
+        ("nginx:1\nquay.io/a/b:1\n", "lines of text"),
+        ("quay.io/a/b: h.io/b\n", "rules of image-syncer"),
+    ] {
+        let errors: Vec<String> = find(text).errors.iter().map(ToString::to_string).collect();
+        assert_eq!(errors, [format!("a.yaml:1:1: {holds} stand here, and manifests of Kubernetes are expected")]);
+    }
 }

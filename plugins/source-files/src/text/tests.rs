@@ -7,7 +7,7 @@ use super::*;
 fn found(text: &str) -> (Vec<String>, Vec<String>) {
     let input = Input { name: "images.txt".into(), text: text.to_owned(), directory: ".".into(), named: true };
     let (mut mentions, mut errors) = (Vec::new(), Vec::new());
-    read(&input, &mut mentions, &mut errors);
+    read(&input, &Excluded::default(), &mut mentions, &mut errors);
     let line = |mention: &Mention| format!("{} {}:{}", mention.image, mention.place.line, mention.place.column);
     (mentions.iter().map(line).collect(), errors.iter().map(ToString::to_string).collect())
 }
@@ -40,7 +40,7 @@ type Built = Result<Box<dyn List>, Vec<String>>;
 fn build(base: &Path, files: &[&str]) -> (Built, Vec<String>) {
     let cx = BuildContext::new(Arc::new(|_| None), base, sealift_core::plugin::Purpose::Check);
     let files = files.iter().map(|file| (*file).to_owned()).collect();
-    let built = Text { files }.build(&cx).map_err(|error| {
+    let built = Text { files, exclude: vec!["left.io/*".to_owned()] }.build(&cx).map_err(|error| {
         let line = |problem: &sealift_core::plugin::Problem| {
             format!("{}: {}", problem.key.as_deref().unwrap_or_default(), problem.diagnostic)
         };
@@ -73,6 +73,37 @@ fn a_file_without_images_is_worth_a_warning() {
     let (built, warnings) = build(directory.path(), &["empty.txt"]);
     assert!(built.is_ok());
     assert_eq!(warnings, ["`empty.txt` names no image"]);
+}
+
+// 30 errors about lines said nothing of the kind of the file.
+#[test]
+fn a_file_of_another_kind_is_one_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let pod = "kind: Pod\nspec:\n  containers:\n    - image: nginx:1\n";
+    std::fs::write(directory.path().join("pod.yaml"), pod).unwrap();
+    std::fs::write(directory.path().join("bad.txt"), "quay.io/A/b:1\n").unwrap();
+    let errors = build(directory.path(), &["bad.txt", "pod.yaml"]).0.err().unwrap();
+    assert_eq!(errors.len(), 2, "{errors:?}");
+    assert_eq!(
+        errors[1],
+        ": pod.yaml:1:1: manifests of Kubernetes stand here, and lines with one image each are expected"
+    );
+}
+
+#[test]
+fn names_can_be_left_out() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("a.txt"), "left.io/a:1\nleft.io/B\n").unwrap();
+    let (built, warnings) = build(directory.path(), &["a.txt"]);
+    assert!(built.is_ok() && warnings.is_empty(), "{warnings:?}");
+}
+
+#[test]
+fn a_digest_alone_names_no_image() {
+    let digest = format!("sha256:{}", "a".repeat(64));
+    let (mentions, errors) = found(&digest);
+    assert!(mentions.is_empty());
+    assert_eq!(errors, [format!("images.txt:1:1: `{digest}` is a digest alone, and an image needs its repository")]);
 }
 
 #[test]

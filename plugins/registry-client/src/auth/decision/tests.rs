@@ -74,7 +74,7 @@ async fn outcome(host_name: &str, sent: &str, asked: &str, tried_all: bool) -> S
     let cx = BuildContext::new(Arc::new(|_: &str| None), ".", Purpose::Run);
     let retry = RetryPolicy { backoff: Duration::from_millis(1), ..RetryPolicy::default() };
     let timing = Timing { retry, ..Timing::default() };
-    let client = Registries::with(Config { hosts }, &cx, timing, Vec::new()).unwrap().client();
+    let client = Registries::with(Config { file: None, hosts }, &cx, timing, Vec::new()).unwrap().client();
     let repository: Repository = format!("{host_name}/a/b").parse().unwrap();
     let registry = client.registry(&repository);
     let (auth, at) = (&registry.auth, registry.transport.endpoint().await.unwrap());
