@@ -140,9 +140,8 @@ mod tests {
 
     /// The sources with continued texts in one line.
     fn joined(code: &str) -> String {
-        let mut lines = code.lines().peekable();
         let mut joined = String::new();
-        while let Some(line) = lines.next() {
+        for line in code.lines() {
             let line = if joined.ends_with('\\') { line.trim_start() } else { line };
             if joined.ends_with('\\') {
                 joined.pop();
