@@ -192,7 +192,7 @@ impl Push for OciDirPush {
     async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()> {
         if manifest.subject().is_some() {
             // Nothing points to a signature: without an entry a tool that cleans up would take it away.
-            let entry = self.names.entry(&at.with_digest(manifest.digest()), manifest.descriptor());
+            let entry = NamedEntry::referrer(manifest.descriptor(), &at.to_string());
             return self.list(manifest, entry).await;
         }
         self.writer().await?.put_bytes(&manifest.descriptor(), manifest.bytes().clone()).await

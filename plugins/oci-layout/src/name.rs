@@ -6,6 +6,9 @@
 //!
 //! Tags that Docker allows and the grammar of `ref.name` does not (`a__b`, `x-`) stand in the second annotation as they
 //! are, and the first one names the digest instead: skopeo and umoci refuse other texts there.
+//!
+//! Signatures and other referrers have neither, because containerd makes an image of each name and fails at what cannot
+//! be unpacked. Their repository stands in an annotation of this program.
 
 use sealift_core::content::{Descriptor, Digest, ImageRef, Reference, Tag};
 
@@ -13,6 +16,8 @@ use sealift_core::content::{Descriptor, Digest, ImageRef, Reference, Tag};
 pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// The annotation that containerd reads first. Always the full name.
 pub const CONTAINERD_NAME: &str = "io.containerd.image.name";
+/// The annotation for the full name of a referrer, which other programs do not read.
+const REFERRER_NAME: &str = "dev.sealift.referrer";
 /// The annotation for the full reference of the source.
 pub const SOURCE: &str = "dev.sealift.source";
 /// The annotation for the references to copy the image to, separated by spaces.
@@ -28,10 +33,11 @@ pub enum RefStyle {
     Tag,
 }
 
-/// Returns the full name of an entry: `io.containerd.image.name`, else `ref.name`, without checking its grammar.
+/// Returns the full name of an entry: `io.containerd.image.name`, else `ref.name`, without checking its grammar; that of
+/// a referrer of this program stands elsewhere.
 pub fn entry_name(entry: &Descriptor) -> Option<&str> {
     let get = |key| entry.annotations.get(key).map(String::as_str);
-    get(CONTAINERD_NAME).or_else(|| get(REF_NAME)).filter(|name| !name.is_empty())
+    get(CONTAINERD_NAME).or_else(|| get(REF_NAME)).or_else(|| get(REFERRER_NAME)).filter(|name| !name.is_empty())
 }
 
 /// An entry with its names, before it goes into an index.
@@ -55,6 +61,12 @@ impl NamedEntry {
         entry.annotations.insert(REF_NAME.to_owned(), ref_name);
         entry.annotations.insert(CONTAINERD_NAME.to_owned(), full);
         Self(entry)
+    }
+
+    /// Gives a manifest that is about another one its repository, and no name that other programs see.
+    pub fn referrer(manifest: Descriptor, repository: &str) -> Self {
+        let name = format!("{repository}@{}", manifest.digest);
+        Self(manifest).note(REFERRER_NAME, name)
     }
 
     /// Gives a root manifest its tag as its only name, as skopeo, umoci and regctl write it.

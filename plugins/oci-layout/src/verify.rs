@@ -31,7 +31,7 @@ use crate::{
     graph::Graph,
     layout::Layout,
     locate,
-    marker::{MARKER, OURS, check_marker},
+    marker::{MARKER, OURS, check_marker, check_readable},
     staged::{Gaps, StagingRecord},
     storage::{LayoutDir, Storage},
     suspects,
@@ -167,16 +167,8 @@ impl Verification {
 /// layout. Everything else is a damage, and stands in the result.
 pub async fn verify(path: impl Into<PathBuf>, progress: Arc<Progress>) -> Result<Verification> {
     let path = path.into();
-    let mut found = blocking({
-        let path = path.clone();
-        move || open(&path)
-    })
-    .await?;
+    let (mut found, storage) = blocking(move || open(&path)).await?;
     let mut known = None;
-    let storage = {
-        let path = path.clone();
-        blocking(move || locate::open(&path)?.ok_or_else(|| locate::nothing_at(&path))).await?
-    };
     match read(&storage).await {
         Ok(layout) => {
             let catalog = ImageCatalog::read(&layout).await?;
@@ -231,11 +223,12 @@ async fn read(storage: &Arc<dyn Storage>) -> Result<Layout> {
 }
 
 /// Looks whether there is something like a layout at all.
-fn open(path: &Path) -> Result<Verification> {
+fn open(path: &Path) -> Result<(Verification, Arc<dyn Storage>)> {
     let root = locate::open(path)?.ok_or_else(|| locate::nothing_at(path))?;
-    let marker = check_marker(&*root);
+    // Others write none; one of ours lost it.
+    let marker = if root.has(OURS) { check_marker(&*root) } else { check_readable(&*root) };
     if !root.has(MARKER) && !root.has("blobs") && !root.has("index.json") {
-        return marker.map(|()| unreachable!("a marker that is not there is not right"));
+        check_marker(&*root)?;
     }
     let mut found = Verification {
         path: path.to_owned(),
@@ -255,7 +248,7 @@ fn open(path: &Path) -> Result<Verification> {
     if let Err(error) = marker {
         found.damages.push(Damage::of(DamageKind::Layout, MARKER, error.message()));
     }
-    Ok(found)
+    Ok((found, root))
 }
 
 impl Verification {

@@ -72,7 +72,7 @@ impl OciDirFetch {
             Err(error) => return error,
         };
         match self.absent.get_or_try_init(|| MissingContent::find(bundle)).await {
-            Ok(absent) => absent.error(bundle, &bases, item),
+            Ok(absent) => absent.error(bundle, &bases, item).await,
             Err(error) => error,
         }
     }

@@ -33,7 +33,7 @@ impl MissingContent {
     }
 
     /// Says which file is missing, and who needs it.
-    pub(crate) fn error(&self, bundle: &Bundle, bases: &Baselines, item: &Descriptor) -> Error {
+    pub(crate) async fn error(&self, bundle: &Bundle, bases: &Baselines, item: &Descriptor) -> Error {
         let digest = &item.digest;
         let path = bundle.layout.path().display();
         let size = item.known_size().map(|size| format!(" ({size} bytes)")).unwrap_or_default();
@@ -44,11 +44,21 @@ impl MissingContent {
         let Some(base) = bases.with(digest) else {
             let message = format!("`{digest}`{size} is not in `{path}`{needed}");
             let hint = format!("`sealift verify {path}` tells everything that is missing; bring it, or stage again");
-            return match &item.platform {
-                // `docker save` writes an index of all platforms with the content of one.
-                Some(platform) => Error::new(ErrorKind::NotFound, format!("{message} as its `{platform}`"))
-                    .with_hint(format!("{hint}; `--platform` loads only the platforms that are there")),
-                None => Error::new(ErrorKind::NotFound, message).with_hint(hint),
+            let image = self.0.get(digest).and_then(|images| images.first());
+            let platforms = match image {
+                Some(image) => Platforms::of(bundle, *image).await,
+                None => Platforms::default(),
+            };
+            return match platforms.whole.is_empty() || platforms.partial.is_empty() {
+                true => Error::new(ErrorKind::NotFound, message).with_hint(hint),
+                false => {
+                    let (whole, partial) = (platforms.whole.join(", "), platforms.partial.join(", "));
+                    Error::new(
+                        ErrorKind::NotFound,
+                        format!("{message}, which is here for {whole} and not for {partial}"),
+                    )
+                    .with_hint(format!("`--platform {}` loads what is here; {hint}", platforms.whole.join(",")))
+                }
             };
         };
         let had = base.images_with(digest).next().map(|image| format!(" with `{}`", image.name)).unwrap_or_default();
@@ -59,6 +69,27 @@ impl MissingContent {
         );
         Error::new(ErrorKind::NotFound, message)
             .with_hint("make a new receipt of this destination, and stage with it, or without `base`")
+    }
+}
+
+/// The platforms of an image. `docker save` and `ctr image export` write an index of all platforms with the content of
+/// one.
+#[derive(Default)]
+struct Platforms {
+    whole: Vec<String>,
+    partial: Vec<String>,
+}
+
+impl Platforms {
+    async fn of(bundle: &Bundle, image: usize) -> Self {
+        let mut all = Self::default();
+        let Ok(root) = bundle.layout.manifest(&bundle.catalog.images()[image].entry).await else { return all };
+        for child in root.children() {
+            let Some(platform) = child.platform.as_ref().filter(|platform| !platform.is_unknown()) else { continue };
+            let is_whole = bundle.layout.has_image(child).await.unwrap_or_default();
+            if is_whole { &mut all.whole } else { &mut all.partial }.push(platform.to_string());
+        }
+        all
     }
 }
 

@@ -240,7 +240,12 @@ impl Content {
     fn set(&mut self, item: Descriptor, version: Reference, changes: &mut Vec<EntryChange>) -> Vec<Digest> {
         let before = self.listed.remove(&version).unwrap_or_default();
         let kept = before.iter().find_map(|entry| entry.moved(item.clone(), &version));
-        let entry = kept.unwrap_or_else(|| NamedEntry::new(item, &self.path, &version, RefStyle::Full));
+        let is_referrer =
+            version.digest().and_then(|digest| self.manifests.get(digest)).is_some_and(|held| held.subject.is_some());
+        let entry = kept.unwrap_or_else(|| match is_referrer {
+            true => NamedEntry::referrer(item, &self.path),
+            false => NamedEntry::new(item, &self.path, &version, RefStyle::Full),
+        });
         let others = before.iter().filter(|other| !other.is_called(entry.name()));
         changes.extend(others.map(ListedEntry::removal));
         self.listed.insert(version, vec![ListedEntry::of(entry.entry())]);

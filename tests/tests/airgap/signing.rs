@@ -2,6 +2,7 @@
 
 use sealift_conformance::images::{Image, artifact, index};
 use sealift_core::content::{Manifest, Tag, well_known};
+use sealift_oci_layout::{CONTAINERD_NAME, REF_NAME};
 use sealift_serve::{ServeOptions, Server, access::RequestKind};
 use sealift_testkit::{content::Content, registry::Registry};
 use serde_json::json;
@@ -84,6 +85,17 @@ async fn what_is_about_an_image_crosses_the_air_gap() {
     folder.run(&["stage", &format!("{f}/shop/app:v1"), "--to", "bundle"]).expect(0);
     folder.run(&["load", "bundle", "--to", &t]).expect(0);
     arrived(&Content::at(&to.url()), "shop/app", &image).await;
+
+    // containerd makes an image of each name, and fails at a signature. A server knows the repository nevertheless.
+    let index: serde_json::Value = serde_json::from_str(&folder.read("bundle/index.json")).unwrap();
+    let entries = index["manifests"].as_array().unwrap();
+    let names = [REF_NAME, CONTAINERD_NAME]
+        .map(|key| entries.iter().filter_map(move |entry| entry["annotations"][key].as_str()));
+    let names: Vec<&str> = names.into_iter().flatten().collect();
+    assert!(entries.len() == 4 && names.len() == 4 && names.iter().all(|name| !name.contains('@')), "{index}");
+    let served = Server::start(ServeOptions::new(folder.path("bundle"))).await.unwrap();
+    folder.run(&["copy", &format!("{}/shop/app:v1", served.host()), &format!("{t}/served/app:v1")]).expect(0);
+    arrived(&Content::at(&to.url()), "served/app", &image).await;
 
     // A registry that has the API finds them by itself, and gets no fallback tag.
     let inside = tempfile::tempdir().unwrap();
