@@ -120,6 +120,39 @@ async fn skopeo_pulls_an_image_under_each_of_its_names() {
 }
 
 #[tokio::test]
+async fn a_tar_file_is_served_as_the_directory_is() {
+    let folder = folder();
+    let dir = folder.path("bundle");
+    write(&dir, &[("docker.io/library/nginx", "1.27", "nginx"), ("q.io/team/app", "v1", "app")]).await;
+    let mut tar = Command::new("tar");
+    tar.arg("-C").arg(&dir).arg("-cf").arg(folder.path("bundle.tar")).arg(".");
+    assert!(tar.status().unwrap().success());
+    let server = Serving::start(&folder, &["bundle.tar"]);
+    for (name, layer) in [("library/nginx/manifests/1.27", "nginx"), ("q.io/team/app/manifests/v1", "app")] {
+        assert_eq!(server.digest(name).await, Some(digest(layer)), "{name}");
+    }
+    let manifest: Value = server.get("team/app/manifests/v1").await.json().await.unwrap();
+    let blob: Digest = manifest["layers"][0]["digest"].as_str().unwrap().parse().unwrap();
+    let path = format!("team/app/blobs/{blob}");
+    assert_eq!(server.digest(&path).await, Some(blob));
+    let whole = server.get(&path).await.bytes().await.unwrap();
+    let part = reqwest::Client::new().get(format!("{}/v2/{path}", server.url)).header("range", "bytes=7-20");
+    let part = part.send().await.unwrap();
+    assert_eq!((part.status().as_u16(), &part.bytes().await.unwrap()[..]), (206, &whole[7..21]));
+    let from = format!("docker://{}/team/app:v1", server.host());
+    let to = format!("dir:{}", folder.path("out").display());
+    if skopeo_ok(&["copy", "--preserve-digests", "--src-tls-verify=false", &from, &to]).is_some() {
+        assert!(digest("app").matches(&std::fs::read(folder.path("out/manifest.json")).unwrap()));
+    }
+    assert_eq!(server.end("TERM").0, Some(0));
+    // It is read and not written to, and a name of a tar file makes no directory.
+    let written = folder.run(&["serve", "--writable", "--listen", "127.0.0.1:0", "bundle.tar"]).expect(2);
+    assert!(written.stderr.contains("is an archive") && written.stderr.contains("tar -xf"), "{}", written.stderr);
+    folder.run(&["serve", "--writable", "--listen", "127.0.0.1:0", "new.tar"]).expect(2);
+    assert!(!folder.path("new.tar").exists());
+}
+
+#[tokio::test]
 async fn podman_pulls_an_image_under_each_of_its_names() {
     let Some(podman) = podman() else { return };
     let folder = folder();

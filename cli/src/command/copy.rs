@@ -87,6 +87,9 @@ impl TryFrom<&Args> for Translation {
                 rule.insert("from".into(), image.into());
             }
         } else {
+            for (to, _) in &destinations.dirs {
+                OciDirArgument::check_platforms(to.kind, !args.platforms.is_empty())?;
+            }
             pipeline.key("use", "registry".into(), "");
             rule.insert("from".into(), source(args)?.into());
         }

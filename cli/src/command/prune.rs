@@ -23,7 +23,7 @@ pub(crate) struct Args {
 }
 
 pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
-    let layout = Layout::open(&args.dir).await?;
+    let layout = Layout::open_dir(&args.dir).await?;
     let mut plan = Sweep::of_orphans(&layout).await?;
     if !args.plan && !plan.is_empty() {
         let (leftovers, leftover_bytes) = (plan.leftovers, plan.leftover_bytes);

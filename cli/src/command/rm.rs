@@ -26,7 +26,7 @@ pub(crate) struct Args {
 }
 
 pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
-    let layout = Layout::open(&args.dir).await?;
+    let layout = Layout::open_dir(&args.dir).await?;
     let mut plan = Sweep::of_images(&layout, &args.images).await?;
     if !args.plan {
         let writer = Writer::create(&args.dir, WriterOptions::default()).await?;

@@ -59,7 +59,8 @@ impl TryFrom<&Args> for Translation {
 
         pipeline.table("[[push]]");
         let Some(to) = args.to.to_str() else { return Err(path(&args.to, "--to").expect_err("it is not UTF-8")) };
-        let (kind, place) = OciDirArgument::place(to);
+        let (kind, place) = OciDirArgument::place(to)?;
+        OciDirArgument::check_platforms(kind, args.bulk.platforms.keys().next().is_some())?;
         pipeline.key("use", "oci-dir".into(), "");
         pipeline.key("path", place.into(), &format!("--to {to}"));
         if let Some(format) = OciDirArgument::archive(kind) {

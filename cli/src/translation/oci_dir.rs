@@ -45,13 +45,32 @@ impl<'a> OciDirArgument<'a> {
 
     /// Parses a place that is written as a path or with its kind before a colon: `bundle`, `bundle.tar`,
     /// `docker-archive:image.tar`.
-    pub(crate) fn place(text: &'a str) -> (&'static str, &'a str) {
-        for kind in KINDS {
-            if let Some(path) = text.strip_prefix(kind).and_then(|rest| rest.strip_prefix(':')) {
-                return (kind, path);
-            }
+    ///
+    /// # Errors
+    /// If it names an image as well.
+    pub(crate) fn place(text: &'a str) -> Result<(&'static str, &'a str), UsageError> {
+        match Self::parse(text)? {
+            None => Ok(("oci-dir", text)),
+            Some(Self { kind, path, image: None }) => Ok((kind, path)),
+            Some(Self { kind, path, image: Some(image) }) => Err(Diagnostic::error(format!(
+                "`{text}` names the image `{image}`, and staged images keep their names"
+            ))
+            .hint(format!("write `{kind}:{path}`; `sealift copy IMAGE {text}` gives one image that name"))
+            .into()),
         }
-        ("oci-dir", text)
+    }
+
+    /// Refuses to write images of all platforms for `docker load`, before any of them is read.
+    ///
+    /// # Errors
+    /// If the kind is that of Docker and no platform is chosen.
+    pub(crate) fn check_platforms(kind: &str, are_chosen: bool) -> Result<(), UsageError> {
+        if kind != "docker-archive" || are_chosen {
+            return Ok(());
+        }
+        Err(Diagnostic::error("`docker load` takes images of one platform, and none is chosen")
+            .hint("add the platform of the machine that loads them, such as `--platform linux/amd64`")
+            .into())
     }
 
     /// Returns the format of a kind that is a tar file.
@@ -76,9 +95,14 @@ mod tests {
         assert_eq!(parse("oci-dir:b:q.io:5000/x:v1"), Some(OciDirArgument { kind: "oci-dir", path: "b", image }));
         let tar = OciDirArgument { kind: "docker-archive", path: "x.tar", image: Some("v1") };
         assert_eq!(parse("docker-archive:x.tar:v1"), Some(tar));
-        assert_eq!(OciDirArgument::place("oci-archive:x"), ("oci-archive", "x"));
-        assert_eq!(OciDirArgument::place("docker-archive:x"), ("docker-archive", "x"));
-        assert_eq!(OciDirArgument::place("bundle"), ("oci-dir", "bundle"));
+        for (text, place) in [
+            ("oci-archive:x", ("oci-archive", "x")),
+            ("docker-archive:x", ("docker-archive", "x")),
+            ("bundle", ("oci-dir", "bundle")),
+        ] {
+            assert_eq!(OciDirArgument::place(text).unwrap(), place);
+        }
+        assert!(OciDirArgument::place("docker-archive:x:v1").is_err());
         assert_eq!(parse("nginx:1.27"), None);
         assert!(OciDirArgument::parse("oci-dir:").is_err());
         assert!(OciDirArgument::parse("oci-dir:b:").is_err());

@@ -3,17 +3,17 @@
 use std::{
     collections::HashSet,
     path::PathBuf,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use async_trait::async_trait;
 use sealift_core::{
     blob::Blob,
     content::{Descriptor, Digest, ImageRef, Manifest, Reference, Repository},
-    error::Result,
+    error::{Error, ErrorKind, Result},
     job::Job,
     plugin::{BuildContext, ConfigError, Purpose},
-    stage::{Push, RunEnd, StoreId, Upload, UploadStart},
+    stage::{Lost, Push, RunEnd, StoreId, Upload, UploadStart},
 };
 use sealift_oci_layout::{ArchiveWriter, NamedEntry, RefStyle, StagingEnd, check_archive};
 use tokio::sync::OnceCell;
@@ -36,7 +36,7 @@ pub(crate) fn build(
         docker,
         names: EntryNames::new(called, style),
         writer: OnceCell::new(),
-        not_arrived: Mutex::default(),
+        end: Mutex::default(),
     }))
 }
 
@@ -47,10 +47,23 @@ struct ArchivePush {
     names: EntryNames,
     /// Opened by the first write, so that a plan makes no file.
     writer: OnceCell<ArchiveWriter>,
-    not_arrived: Mutex<StagingEnd>,
+    end: Mutex<ArchiveEnd>,
+}
+
+/// The end of a run.
+#[derive(Default)]
+struct ArchiveEnd {
+    stopped: bool,
+    not_arrived: StagingEnd,
+    /// The error of `close`.
+    error: Option<Error>,
 }
 
 impl ArchivePush {
+    fn end(&self) -> MutexGuard<'_, ArchiveEnd> {
+        self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn writer(&self) -> Result<&ArchiveWriter> {
         self.writer.get_or_try_init(|| ArchiveWriter::create(&self.path, self.docker)).await
     }
@@ -59,10 +72,17 @@ impl ArchivePush {
         self.writer.get().is_some_and(|writer| writer.has(item))
     }
 
+    /// A part of what was asked for would pass for the whole with other programs.
+    fn stopped(&self) -> Error {
+        let message = format!("`{}` was not written, because the run was stopped before its end", self.path.display());
+        Error::new(ErrorKind::Cancelled, message)
+            .with_hint("run again, or stage into a directory, where a later run goes on")
+    }
+
     async fn list(&self, manifest: &Manifest, entry: NamedEntry) -> Result<()> {
         let writer = self.writer().await?;
         writer.put_manifest(manifest).await?;
-        writer.set(entry)
+        writer.set(manifest, entry).await
     }
 }
 
@@ -111,7 +131,7 @@ impl Push for ArchivePush {
 
     async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()> {
         if manifest.subject().is_some() {
-            let entry = self.names.entry(&at.with_digest(manifest.digest()), manifest.descriptor());
+            let entry = NamedEntry::referrer(manifest.descriptor(), &at.to_string());
             return self.list(manifest, entry).await;
         }
         self.writer().await?.put_manifest(manifest).await
@@ -136,13 +156,27 @@ impl Push for ArchivePush {
     }
 
     fn conclude(&self, end: &RunEnd<'_>) {
-        *self.not_arrived.lock().unwrap_or_else(PoisonError::into_inner) = self.names.not_arrived(end);
+        let not_arrived = self.names.not_arrived(end);
+        *self.end() = ArchiveEnd { stopped: end.stopped, not_arrived, error: None };
     }
 
     async fn close(&self) -> Result<()> {
         let Some(writer) = self.writer.get() else { return Ok(()) };
-        let end = self.not_arrived.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        writer.finish(self.names.request(), end).await
+        let (stopped, not_arrived) = {
+            let end = self.end();
+            (end.stopped, end.not_arrived.clone())
+        };
+        let finished = match stopped {
+            true => Err(self.stopped()),
+            false => writer.finish(self.names.request(), not_arrived).await,
+        };
+        self.end().error = finished.as_ref().err().cloned();
+        finished
+    }
+
+    fn lost(&self) -> Vec<Lost> {
+        let (Some(writer), Some(error)) = (self.writer.get(), self.end().error.clone()) else { return Vec::new() };
+        self.names.lost(&writer.names(), &error)
     }
 }
 

@@ -14,10 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sealift_core::{
-    content::{Algorithm, Digest},
-    error::Result,
-};
+use sealift_core::{content::Digest, error::Result};
 
 use crate::{
     dir::Stamp,
@@ -25,7 +22,7 @@ use crate::{
     index,
     storage::{Storage, blob_name},
 };
-use tar_index::{Region, TarIndex};
+use tar_index::{Region, TarIndex, blob_of};
 
 /// A layout in a tar file.
 pub(crate) struct Archive {
@@ -33,9 +30,8 @@ pub(crate) struct Archive {
     file: File,
     identity: (u64, u64, u64),
     stamp: Stamp,
+    blobs: HashMap<Digest, Region>,
     files: HashMap<String, Region>,
-    /// Blobs that have other names in the file.
-    named: HashMap<Digest, Region>,
     /// Files that are made of others.
     made: HashMap<String, Vec<u8>>,
 }
@@ -47,9 +43,8 @@ impl Archive {
         let file = File::open(path).map_err(cannot)?;
         let identity = identity(&file).map_err(cannot)?;
         let stamp = Stamp::of_file(&file).map_err(cannot)?;
-        let TarIndex { files, links } = TarIndex::read(&file, identity.2, path)?;
-        let mut archive =
-            Self { path: path.to_owned(), file, identity, stamp, files, named: HashMap::new(), made: HashMap::new() };
+        let TarIndex { blobs, files, links, .. } = TarIndex::read(&file, identity.2, path)?;
+        let mut archive = Self { path: path.to_owned(), file, identity, stamp, blobs, files, made: HashMap::new() };
         if !archive.files.contains_key(index::FILE) {
             archive.read_docker(&links)?;
         } else if let Some(link) = links.keys().find(|name| name.starts_with("blobs/")) {
@@ -71,10 +66,6 @@ impl Archive {
             .map_err(|error| fault("read", &self.path.join(name), error))?;
         Ok(bytes)
     }
-
-    fn region(&self, digest: &Digest) -> Option<Region> {
-        self.named.get(digest).or_else(|| self.files.get(&blob_name(digest))).copied()
-    }
 }
 
 impl Storage for Archive {
@@ -83,9 +74,11 @@ impl Storage for Archive {
     }
 
     fn has(&self, name: &str) -> bool {
-        self.made.contains_key(name)
+        let dir = format!("{name}/");
+        (name == "blobs" && !self.blobs.is_empty())
+            || self.made.contains_key(name)
             || self.files.contains_key(name)
-            || self.files.keys().any(|file| file.starts_with(&format!("{name}/")))
+            || self.files.keys().any(|file| file.starts_with(&dir))
     }
 
     fn read(&self, name: &str, cap: u64) -> Result<Option<(Vec<u8>, Stamp)>> {
@@ -110,7 +103,7 @@ impl Storage for Archive {
         if let Some(made) = self.made.get(&blob_name(digest)) {
             return in_memory(made, &path).map(|file| Some((file, made.len() as u64)));
         }
-        let Some(region) = self.region(digest) else { return Ok(None) };
+        let Some(region) = self.blobs.get(digest) else { return Ok(None) };
         // Each reader has a position of its own.
         let mut file = File::open(&self.path).map_err(|error| fault("open", &self.path, error))?;
         if identity(&file).map_err(|error| fault("look at", &self.path, error))? != self.identity {
@@ -121,15 +114,9 @@ impl Storage for Archive {
     }
 
     fn blobs(&self) -> Result<Vec<(Digest, Option<u64>)>> {
-        let of_name = |name: &str| -> Option<Digest> {
-            let (algorithm, hex) = name.strip_prefix("blobs/")?.split_once('/')?;
-            let known = [Algorithm::Sha256, Algorithm::Sha512].iter().any(|one| one.name() == algorithm);
-            known.then(|| format!("{algorithm}:{hex}").parse().ok()).flatten()
-        };
-        let files = self.files.iter().filter_map(|(name, region)| Some((of_name(name)?, Some(region.length))));
-        let made = self.made.iter().filter_map(|(name, bytes)| Some((of_name(name)?, Some(bytes.len() as u64))));
-        let named = self.named.iter().map(|(digest, region)| (digest.clone(), Some(region.length)));
-        let all: HashMap<Digest, Option<u64>> = files.chain(made).chain(named).collect();
+        let made = self.made.iter().filter_map(|(name, bytes)| Some((blob_of(name)?, Some(bytes.len() as u64))));
+        let files = self.blobs.iter().map(|(digest, region)| (digest.clone(), Some(region.length)));
+        let all: HashMap<Digest, Option<u64>> = files.chain(made).collect();
         Ok(all.into_iter().collect())
     }
 
@@ -138,7 +125,7 @@ impl Storage for Archive {
         if let Some(made) = self.made.get(&name) {
             return Ok(Some(made.clone()));
         }
-        self.region(digest).map(|region| self.read_at(region, cap, &name)).transpose()
+        self.blobs.get(digest).map(|region| self.read_at(*region, cap, &name)).transpose()
     }
 }
 

@@ -1,15 +1,15 @@
 //! Writing a layout into a tar file, without a copy of the whole.
 //!
 //! Several blobs are written at the same time: the length of each is known before its first byte, so each gets a place
-//! of its own. The file has a hidden name until all is on the disk. A blob that failed leaves its place to one of the
-//! same length, or is cut off at the end.
+//! of its own. The file has a hidden name until all is on the disk, and is locked until then; the next run takes up
+//! what a killed one left. A blob that failed leaves its place to one of the same length, or is cut off at the end.
 
 mod docker;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fs::File,
-    os::unix::fs::FileExt,
+    fs::{File, TryLockError},
+    os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -26,11 +26,11 @@ use tar::{EntryType, Header};
 use crate::{
     blocking::blocking,
     changes::OwnChanges,
-    dir::{make_all, sync_parent},
+    dir::{Dir, make_all},
     fault::{broken, fault, fault_writing},
     index::{self, Index, IndexChange},
     marker::{MARKER, MARKER_TEXT, OURS},
-    name::NamedEntry,
+    name::{NamedEntry, entry_name},
     staged::{StagingEnd, StagingRecord, StagingRequest},
     storage::blob_name,
 };
@@ -43,7 +43,9 @@ pub struct ArchiveWriter(Arc<ArchiveFile>);
 
 struct ArchiveFile {
     path: PathBuf,
-    part: PathBuf,
+    dir: Dir,
+    /// The hidden name, until the file has its own.
+    part: String,
     file: File,
     docker: bool,
     state: Mutex<ArchiveState>,
@@ -52,7 +54,7 @@ struct ArchiveFile {
 struct ArchiveState {
     end: u64,
     blobs: HashMap<Digest, u64>,
-    manifests: HashMap<Digest, Manifest>,
+    manifests: HashMap<Digest, WrittenManifest>,
     /// Places of blobs that failed, by length.
     free: BTreeMap<u64, Vec<u64>>,
     /// Places that stay unused, because something may still be written there.
@@ -61,21 +63,29 @@ struct ArchiveState {
     finished: bool,
 }
 
+/// A manifest in the file. Its bytes are there only, because memory would follow the number of images.
+struct WrittenManifest {
+    at: u64,
+    length: u64,
+    /// True if everything below it was written before it.
+    whole: bool,
+}
+
 impl ArchiveWriter {
     /// Begins a file at a path where there is nothing. With `docker` it also gets what `docker load` reads.
     ///
     /// # Errors
-    /// [`ErrorKind::Storage`] if something is there, or the file cannot be made.
+    /// [`ErrorKind::Storage`] if something is there, or the file cannot be made; [`ErrorKind::Conflict`] if another
+    /// program is writing it.
     pub async fn create(path: impl Into<PathBuf>, docker: bool) -> Result<Self> {
         let path = path.into();
         blocking(move || {
             check_archive(&path)?;
             let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
             make_all(parent)?;
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let part = parent.join(format!(".{name}.{}.part", std::process::id()));
-            let file = File::options().read(true).write(true).create(true).truncate(true).open(&part);
-            let file = file.map_err(|error| fault_writing(&part, error, None))?;
+            let dir = Dir::root(parent)?.ok_or_else(|| broken(parent, "is not a directory"))?;
+            let part = format!(".{}.part", file_name(&path));
+            let file = lock_part(&dir, &part, &path)?;
             let state = ArchiveState {
                 end: 0,
                 blobs: HashMap::new(),
@@ -85,7 +95,7 @@ impl ArchiveWriter {
                 index: Index::empty(),
                 finished: false,
             };
-            let this = Self(Arc::new(ArchiveFile { path, part, file, docker, state: Mutex::new(state) }));
+            let this = Self(Arc::new(ArchiveFile { path, dir, part, file, docker, state: Mutex::new(state) }));
             this.0.put_file(MARKER, MARKER_TEXT)?; // first, so that programs that look at the start know it
             Ok(this)
         })
@@ -96,7 +106,7 @@ impl ArchiveWriter {
     pub fn has(&self, item: &Descriptor) -> bool {
         let state = self.0.state();
         match state.manifests.get(&item.digest) {
-            Some(manifest) => state.is_whole(manifest),
+            Some(manifest) => manifest.whole,
             None => state.blobs.contains_key(&item.digest),
         }
     }
@@ -117,12 +127,12 @@ impl ArchiveWriter {
                 format!("nothing says how long `{digest}` is, which must be known to write it into a tar file");
             return Err(Error::new(ErrorKind::Unsupported, message).with_hint("write into a directory instead"));
         };
-        let at = self.0.reserve(&blob_name(&digest), length)?;
-        let mut place = Place { file: Arc::clone(&self.0), at, length, kept: false, busy: false };
+        let (file, name) = (Arc::clone(&self.0), blob_name(&digest));
+        let mut place = blocking(move || Place::take(&file, &name, length)).await?;
         let mut written = 0;
         while let Some(chunk) = blob.next().await {
             let chunk: Bytes = chunk?;
-            let (file, start) = (Arc::clone(&self.0), at + BLOCK + written);
+            let (file, start) = (Arc::clone(&self.0), place.at + BLOCK + written);
             written += chunk.len() as u64;
             if written > length {
                 return Err(Error::new(ErrorKind::Corrupt, format!("`{digest}` is longer than {length} bytes")));
@@ -136,8 +146,8 @@ impl ArchiveWriter {
             let message = format!("`{digest}` has {written} bytes instead of {length}");
             return Err(Error::new(ErrorKind::Corrupt, message));
         }
-        place.kept = true;
-        self.0.state().blobs.insert(digest, length);
+        // Two tasks may have brought it; the place of the second one is given back.
+        place.kept = self.0.state().blobs.insert(digest, length).is_none();
         Ok(())
     }
 
@@ -146,42 +156,104 @@ impl ArchiveWriter {
     /// # Errors
     /// [`ErrorKind::Storage`] if the disk fails.
     pub async fn put_manifest(&self, manifest: &Manifest) -> Result<()> {
-        if self.0.state().manifests.contains_key(manifest.digest()) {
-            return Ok(());
+        {
+            let mut state = self.0.state();
+            let whole = state.has_parts(manifest);
+            if let Some(written) = state.manifests.get_mut(manifest.digest()) {
+                written.whole |= whole;
+                return Ok(());
+            }
         }
         let (this, manifest) = (Arc::clone(&self.0), manifest.clone());
         blocking(move || {
-            this.put_file(&blob_name(manifest.digest()), manifest.bytes())?;
-            this.state().manifests.insert(manifest.digest().clone(), manifest);
+            let length = manifest.bytes().len() as u64;
+            let mut place = Place::take(&this, &blob_name(manifest.digest()), length)?;
+            let at = place.at;
+            this.write(manifest.bytes(), at + BLOCK)?;
+            let mut state = this.state();
+            let whole = state.has_parts(&manifest);
+            let written = WrittenManifest { at, length, whole };
+            place.kept = state.manifests.insert(manifest.digest().clone(), written).is_none();
+            drop(state);
             Ok(())
         })
         .await
     }
 
-    /// Lists an image.
+    /// Lists an image whose manifest was written.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] if the list would become too long.
-    pub fn set(&self, entry: NamedEntry) -> Result<()> {
-        let change = IndexChange::Put(Box::new(entry.0));
-        let mut state = self.0.state();
-        if !state.index.has_room_for(&change) {
-            return Err(Error::new(ErrorKind::Unsupported, "a tar file cannot list so many images")
-                .with_hint("spread the images over several files"));
-        }
-        state.index.apply(&change);
-        Ok(())
+    /// [`ErrorKind::Unsupported`] if the list would become too long, or `docker load` could not read the image.
+    pub async fn set(&self, manifest: &Manifest, entry: NamedEntry) -> Result<()> {
+        let (this, manifest) = (Arc::clone(&self.0), manifest.clone());
+        blocking(move || {
+            if this.docker {
+                docker::saved(&manifest, entry.entry(), &|item| this.manifest(item))?;
+            }
+            let change = IndexChange::Put(Box::new(entry.0));
+            let mut state = this.state();
+            if !state.index.has_room_for(&change) {
+                return Err(Error::new(ErrorKind::Unsupported, "a tar file cannot list so many images")
+                    .with_hint("spread the images over several files"));
+            }
+            state.index.apply(&change);
+            Ok(())
+        })
+        .await
     }
 
     /// Writes the list of images and gives the file its name. Without an image there will be no file.
     ///
     /// # Errors
-    /// [`ErrorKind::Storage`] if the disk fails or something has the name meanwhile; [`ErrorKind::Unsupported`] if an
-    /// image cannot be written as `docker load` reads it.
+    /// [`ErrorKind::Storage`] if the disk fails or something has the name meanwhile.
     pub async fn finish(&self, request: StagingRequest, end: StagingEnd) -> Result<()> {
         let this = Arc::clone(&self.0);
         blocking(move || this.finish(&request, &end)).await
     }
+
+    /// Returns the names of the entries.
+    pub fn names(&self) -> Vec<String> {
+        let state = self.0.state();
+        let mut names: Vec<String> =
+            state.index.entries().filter_map(|entry| entry_name(entry).map(str::to_owned)).collect();
+        names.sort();
+        names
+    }
+}
+
+/// Opens the hidden file and locks it, so that two programs never write one file. What a killed program left in it is
+/// cut off.
+fn lock_part(dir: &Dir, part: &str, path: &Path) -> Result<File> {
+    loop {
+        let file = dir.open_or_create(part)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let message = format!("another process is writing `{}`", path.display());
+                return Err(
+                    Error::new(ErrorKind::Conflict, message).with_hint("wait until it is done, or write another file")
+                );
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(fault("lock", &dir.file_path(part), error)
+                    .with_hint("write the file to a file system that has file locks"));
+            }
+        }
+        if !dir.is_named(&file, part) {
+            continue; // it was finished or removed between the two
+        }
+        let cannot = |error| fault_writing(path, error, None);
+        if file.metadata().map_err(cannot)?.nlink() > 1 {
+            dir.remove(part); // what it is under another name stays
+            continue;
+        }
+        file.set_len(0).map_err(cannot)?;
+        return Ok(file);
+    }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Returns true if a path has the name of a tar file, compressed or not.
@@ -220,8 +292,9 @@ impl ArchiveFile {
             match state.free.get_mut(&length).and_then(Vec::pop) {
                 Some(at) => at,
                 None => {
-                    let at = state.end;
-                    state.end += BLOCK + length.next_multiple_of(BLOCK);
+                    let (at, need) = (state.end, BLOCK + length.next_multiple_of(BLOCK));
+                    self.dir.check_room(need, at + need)?;
+                    state.end += need;
                     at
                 }
             }
@@ -255,20 +328,35 @@ impl ArchiveFile {
     }
 
     fn write(&self, bytes: &[u8], at: u64) -> Result<()> {
-        self.file.write_all_at(bytes, at).map_err(|error| fault_writing(&self.part, error, Some(bytes.len() as u64)))
+        self.file.write_all_at(bytes, at).map_err(|error| self.cannot_write(error, Some(bytes.len() as u64)))
+    }
+
+    fn cannot_write(&self, error: std::io::Error, need: Option<u64>) -> Error {
+        let is_full = error.kind() == std::io::ErrorKind::StorageFull;
+        let fault = fault_writing(&self.path, error, need);
+        if is_full { fault.with_hint("free some space there, or write to another disk") } else { fault }
+    }
+
+    /// Reads a manifest that was written.
+    fn manifest(&self, item: &Descriptor) -> Result<Option<Manifest>> {
+        let Some((at, length)) = self.state().manifests.get(&item.digest).map(|found| (found.at, found.length)) else {
+            return Ok(None);
+        };
+        let mut bytes = vec![0; usize::try_from(length).unwrap_or_default()];
+        self.file.read_exact_at(&mut bytes, at + BLOCK).map_err(|error| fault("read", &self.path, error))?;
+        Ok(Some(Manifest::parse_expecting(bytes, &item.media_type, &item.digest)?))
     }
 
     fn finish(&self, request: &StagingRequest, end: &StagingEnd) -> Result<()> {
-        let (text, docker, record) = {
+        let (text, entries, record) = {
             let state = self.state();
-            if state.index.entries().next().is_none() {
-                return Ok(());
-            }
-            let docker = if self.docker { Some(docker::list(&state.index, &state.manifests)?) } else { None };
             let mut record = StagingRecord::default();
             record.end(&state.index, &OwnChanges::default(), request, end);
-            (state.index.render(), docker, record.render())
+            (state.index.render(), state.index.entries().cloned().collect::<Vec<_>>(), record.render())
         };
+        if entries.is_empty() {
+            return Ok(());
+        }
         // What is left of blobs that failed.
         let free: Vec<(u64, u64)> = {
             let mut state = self.state();
@@ -280,46 +368,43 @@ impl ArchiveFile {
         for (number, (at, length)) in free.into_iter().enumerate() {
             self.write(&header(&format!("{OURS}/unused/{number}"), length)?, at)?;
         }
-        if let Some(list) = docker {
-            self.put_file("manifest.json", list.as_bytes())?;
-        }
         self.put_file(&format!("{OURS}/staged"), record.as_bytes())?;
+        if self.docker {
+            self.put_file("manifest.json", docker::list(&entries, &|item| self.manifest(item))?.as_bytes())?;
+        }
+        // Last, so that a file that is cut off lists no image.
         self.put_file(index::FILE, text.as_bytes())?;
         let length = {
             let state = self.state();
             self.write(&[0; 2 * BLOCK as usize], state.end)?;
             state.end + 2 * BLOCK
         };
-        let cannot = |error| fault_writing(&self.part, error, None);
-        self.file.set_len(length).map_err(cannot)?;
-        self.file.sync_all().map_err(cannot)?;
+        self.file.set_len(length).map_err(|error| self.cannot_write(error, None))?;
+        self.file.sync_all().map_err(|error| self.cannot_write(error, None))?;
         check_archive(&self.path)?; // something may have got the name meanwhile
-        std::fs::rename(&self.part, &self.path).map_err(|error| fault("name", &self.path, error))?;
+        self.dir.rename(&self.part, &self.file, &self.dir, &file_name(&self.path))?;
         self.state().finished = true;
-        sync_parent(&self.path);
-        Ok(())
+        self.dir.sync()
     }
 }
 
 impl Drop for ArchiveFile {
     fn drop(&mut self) {
-        if !self.state().finished {
-            let _ = std::fs::remove_file(&self.part);
+        if !self.state().finished && self.dir.is_named(&self.file, &self.part) {
+            self.dir.remove(&self.part);
         }
     }
 }
 
 impl ArchiveState {
-    fn is_whole(&self, manifest: &Manifest) -> bool {
-        let has = |blob: &Descriptor| blob.is_foreign() || self.blobs.contains_key(&blob.digest);
-        manifest.blobs().all(has)
-            && manifest
-                .children()
-                .all(|child| self.manifests.get(&child.digest).is_some_and(|manifest| self.is_whole(manifest)))
+    /// Returns true if everything below a manifest was written.
+    fn has_parts(&self, manifest: &Manifest) -> bool {
+        manifest.blobs().all(|blob| blob.is_foreign() || self.blobs.contains_key(&blob.digest))
+            && manifest.children().all(|child| self.manifests.get(&child.digest).is_some_and(|child| child.whole))
     }
 }
 
-/// A place that is given back unless the blob is whole.
+/// A place that is given back unless the content is whole.
 struct Place {
     file: Arc<ArchiveFile>,
     at: u64,
@@ -327,6 +412,13 @@ struct Place {
     kept: bool,
     /// True while a thread writes into it, which goes on if the future is dropped.
     busy: bool,
+}
+
+impl Place {
+    fn take(file: &Arc<ArchiveFile>, name: &str, length: u64) -> Result<Self> {
+        let at = file.reserve(name, length)?;
+        Ok(Self { file: Arc::clone(file), at, length, kept: false, busy: false })
+    }
 }
 
 impl Drop for Place {

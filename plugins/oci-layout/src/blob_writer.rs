@@ -51,7 +51,7 @@ impl BlobWriter {
         let part = blocking(move || {
             let dir = layout.dir().make_blobs(Algorithm::Sha256)?;
             if let Some(need) = need {
-                dir.check_room(need)?;
+                dir.check_room(need, need)?;
             }
             let (name, file) = dir.create_part("blob")?;
             Ok(PartialFile { layout, name, file: Some(file), written: 0, hasher, need, sync, named: false })

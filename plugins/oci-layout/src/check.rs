@@ -14,7 +14,7 @@ use sealift_core::{
 };
 
 use crate::{
-    dir::Dir,
+    dir::{Dir, no_directory},
     fault::{broken, fault},
     index::{self, Index},
     marker::{MARKER, OURS, check_kind},
@@ -31,7 +31,7 @@ use crate::{
 pub fn check_writable(path: &Path) -> Result<()> {
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     match std::fs::metadata(path) {
-        Ok(meta) if !meta.is_dir() => Err(broken(path, "is not a directory")),
+        Ok(meta) if !meta.is_dir() => Err(no_directory(path)),
         Ok(_) => inside(path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => above(path),
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => Err(in_the_way(path)),

@@ -39,7 +39,7 @@ pub(crate) struct Dir {
 }
 
 /// Returns the error for what is no directory, with the way to one for an archive.
-fn no_directory(path: &Path) -> sealift_core::error::Error {
+pub(crate) fn no_directory(path: &Path) -> sealift_core::error::Error {
     let mut start = [0; 262];
     // Not blocking, because opening a named pipe would wait for its other end.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
@@ -48,11 +48,8 @@ fn no_directory(path: &Path) -> sealift_core::error::Error {
         file.is_ok_and(|mut file| file.metadata().is_ok_and(|meta| meta.is_file()) && file.read(&mut start).is_ok());
     let compressed = [&b"\x1f\x8b"[..], b"\x28\xb5\x2f\xfd"].iter().any(|magic| start.starts_with(magic));
     match read && (compressed || start.ends_with(b"ustar")) {
-        true => broken(path, "is an archive, and a directory is expected").with_hint(format!(
-            "unpack it: `mkdir DIR && tar -xf {0} -C DIR`; one of `docker save` that has no `index.json` becomes a \
-             directory by `skopeo copy docker-archive:{0} oci:DIR`",
-            path.display()
-        )),
+        true => broken(path, "is an archive, and a directory is expected")
+            .with_hint(format!("unpack it: `mkdir DIR && tar -xf {0} -C DIR`", path.display())),
         false => broken(path, "is not a directory"),
     }
 }
@@ -245,10 +242,10 @@ impl Dir {
         Ok(true)
     }
 
-    /// Says beforehand if so many bytes do not fit, or not into one file.
-    pub(crate) fn check_room(&self, need: u64) -> Result<()> {
-        if self.largest_file().is_some_and(|most| most < need) {
-            return Err(fault_writing(&self.file_path("blob"), Errno::FBIG, Some(need)));
+    /// Says beforehand if so many bytes do not fit, or not into a file that gets this length.
+    pub(crate) fn check_room(&self, need: u64, length: u64) -> Result<()> {
+        if self.largest_file().is_some_and(|most| most < length) {
+            return Err(fault_writing(&self.file_path("blob"), Errno::FBIG, Some(length)));
         }
         // Some file systems in user space do not count at all, so nothing is said of those.
         let free = rustix::fs::fstatvfs(&self.fd).ok().filter(|stat| stat.f_blocks > 0);
@@ -404,7 +401,7 @@ fn most_of(kind: rustix::fs::FsWord) -> Option<u64> {
 pub(crate) fn make_all(path: &Path) -> Result<()> {
     let missing: Vec<&Path> = path.ancestors().take_while(|path| std::fs::metadata(path).is_err()).collect();
     std::fs::create_dir_all(path).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => broken(path, "is not a directory"),
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => no_directory(path),
         _ => fault("create", path, error),
     })?;
     missing.into_iter().rev().for_each(sync_parent);

@@ -19,7 +19,7 @@ use crate::{
     baseline::Baselines,
     blocking::blocking,
     changes::OwnChanges,
-    dir::{Dir, Stamp},
+    dir::{Dir, Stamp, no_directory},
     fault::fault,
     index::{self, BrokenEntry, Index, IndexChange},
     locate,
@@ -73,6 +73,19 @@ impl Layout {
     pub async fn open(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
         blocking(move || Self::open_blocking(&path)).await
+    }
+
+    /// As [`Layout::open`], but only a directory, which can be changed.
+    ///
+    /// # Errors
+    /// Those of [`Layout::open`], and [`ErrorKind::Storage`] if it is a tar file.
+    pub async fn open_dir(path: impl Into<PathBuf>) -> Result<Self> {
+        let path = path.into();
+        blocking(move || match path.is_file() {
+            true => Err(no_directory(&path)),
+            false => Self::open_blocking(&path),
+        })
+        .await
     }
 
     /// Does what [`Layout::open`] does. Blocks.

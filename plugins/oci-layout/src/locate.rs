@@ -27,5 +27,10 @@ pub(crate) fn is_archive(path: &Path) -> bool {
 /// The error of a path at which there is nothing.
 pub(crate) fn nothing_at(path: &Path) -> Error {
     let what = if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("tar")) { "file" } else { "directory" };
-    Error::new(ErrorKind::NotFound, format!("there is no {what} `{}`", path.display()))
+    let error = Error::new(ErrorKind::NotFound, format!("there is no {what} `{}`", path.display()));
+    let text = path.to_string_lossy();
+    match ["oci-dir:", "oci-archive:", "docker-archive:"].into_iter().find_map(|kind| text.strip_prefix(kind)) {
+        Some(rest) => error.with_hint(format!("give the path alone: `{rest}`")),
+        None => error,
+    }
 }

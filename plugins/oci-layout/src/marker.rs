@@ -33,7 +33,7 @@ pub(crate) fn check_marker(root: &dyn Storage) -> Result<()> {
     let Some((bytes, _)) = root.read(MARKER, 64 << 10)? else {
         if root.has("manifest.json") && !root.has(index::FILE) {
             return Err(broken(root.path(), "is what `docker save` writes, and no OCI image layout")
-                .with_hint("make one of its archive: `skopeo copy docker-archive:FILE.tar oci:DIR`"));
+                .with_hint("give the tar file itself, as `docker save` wrote it"));
         }
         return Err(broken(root.path(), "is no OCI image layout: it has no file `oci-layout`"));
     };

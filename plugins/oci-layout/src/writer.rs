@@ -22,6 +22,7 @@ use sealift_core::{
 use tokio::time::Instant;
 
 use crate::{
+    archive_writer::is_archive_name,
     baseline::{self, Baseline},
     blob_writer::BlobWriter,
     blocking::blocking,
@@ -94,6 +95,10 @@ impl Writer {
     }
 
     fn create_blocking(path: &Path, options: WriterOptions) -> Result<Self> {
+        if is_archive_name(path) && !path.exists() {
+            return Err(broken(path, "would be a directory with the name of a tar file")
+                .with_hint("give the directory another name"));
+        }
         make_all(path)?;
         let root = Dir::root(path)?.ok_or_else(|| broken(path, "is not a directory"))?;
         let dir = LayoutDir::new(root);
@@ -136,7 +141,7 @@ impl Writer {
     pub async fn check_room(&self, item: &Descriptor) -> Result<()> {
         let Some(need) = item.known_size() else { return Ok(()) };
         let layout = self.layout.clone();
-        blocking(move || layout.0.dir().make_blobs(Algorithm::Sha256)?.check_room(need)).await
+        blocking(move || layout.0.dir().make_blobs(Algorithm::Sha256)?.check_room(need, need)).await
     }
 
     /// Begins a blob whose digest is said at its end. Its bytes are hashed on the way.

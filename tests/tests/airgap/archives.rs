@@ -2,16 +2,17 @@
 
 use std::{path::Path, process::Command};
 
-use sealift_e2e::program::Folder;
+use sealift_e2e::program::{Folder, signal};
 use sealift_oci_layout::{Layout, Writer, WriterOptions};
 use sealift_serve::sample::{Recipe, Sample};
 use sealift_testkit::{
     content::Content,
-    program::{podman, skopeo_ok},
+    program::{find, podman, skopeo_ok},
+    proxy::{Network, Proxy},
     registry::Registry,
 };
 
-use crate::{folder, shop, sites};
+use crate::{app, folder, shop, sites};
 
 /// Writes images with real layers into the directory `ours`.
 async fn ours(folder: &Folder) -> Vec<Sample> {
@@ -153,4 +154,165 @@ async fn archives_of_docker_are_written_and_read() {
     let both = [docker, saved]
         .map(|path| skopeo_ok(&["inspect", "--config", &format!("docker-archive:{}", path.display())]).unwrap());
     assert_eq!(both[0], both[1], "the config is the same, and with it the layers");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tar_file_that_was_not_finished_is_not_there() {
+    let Some(from) = Registry::start() else { return };
+    let source = Content::at(&from.url());
+    for tag in ["v1", "v2", "v3"] {
+        source.put("shop/app", tag, &app(&tag.repeat(100_000))).await;
+    }
+    let slow = Proxy::start(from.addr(), Network { bytes_per_second: 300_000, ..Network::default() }).await;
+    let (folder, name) = (folder(), format!("{}/shop/app", slow.host()));
+    let [one, two, three] = ["v1", "v2", "v3"].map(|tag| format!("{name}:{tag}"));
+    let stage = ["stage", &one, &two, &three, "--to", "bundle.tar", "--proc", "1", "--json"];
+    let (tar, part) = (folder.path("bundle.tar"), folder.path(".bundle.tar.part"));
+    for how in ["KILL", "TERM"] {
+        let length = || std::fs::metadata(&part).map_or(0, |meta| meta.len());
+        let left = length();
+        let mut child = folder.start(&stage);
+        // What the killed one left is cut off first.
+        for is_reached in [&(|| left == 0 || length() < left) as &dyn Fn() -> bool, &|| length() >= 300_000] {
+            while !is_reached() {
+                assert!(child.try_wait().unwrap().is_none(), "it ended too early");
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+        }
+        if how == "KILL" {
+            child.kill().unwrap();
+        } else {
+            let other = folder.run(&stage).expect(1);
+            assert!(other.all().contains("another process is writing"), "{}", other.all());
+            signal(&child, how);
+        }
+        let ended = child.wait_with_output().unwrap();
+        assert!(!tar.exists(), "{how}");
+        assert_eq!(part.exists(), how == "KILL");
+        if how == "TERM" {
+            let said = String::from_utf8_lossy(&ended.stdout) + String::from_utf8_lossy(&ended.stderr);
+            assert!(said.contains("was not written, because the run was stopped"), "{said}");
+            assert_ne!(ended.status.code(), Some(0));
+        }
+    }
+    slow.change(Network::default());
+    folder.run(&stage).expect(0);
+    folder.run(&["verify", "bundle.tar"]).expect(0);
+    assert!(!part.exists());
+    // A file that may not become as long as it would have to be.
+    let stage = ["stage", &one, &two, &three, "--to", "small.tar", "--retries", "0", "--proc", "1", "--no-cache"];
+    let command = folder.command(&stage);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -f 2800 && exec \"$@\"", "sh"]).arg(command.get_program()).args(command.get_args());
+    limited.env_clear().envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    limited.current_dir(folder.dir());
+    let ran = limited.output().unwrap();
+    assert_eq!(ran.status.code(), Some(1), "{}", String::from_utf8_lossy(&ran.stderr));
+    let found = folder.run(&["verify", "small.tar"]).expect(1);
+    assert!(found.stdout.contains("INCOMPLETE (") && found.stdout.contains(" of 3 images"), "{}", found.all());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changes_a_directory_says_that_a_tar_file_is_none() {
+    let folder = folder();
+    let name = name(&ours(&folder).await[0]);
+    folder.run(&["copy", &format!("oci-dir:ours:{name}"), "oci-archive:one.tar"]).expect(0);
+    folder.run(&["copy", &format!("oci-dir:ours:{name}"), "oci-archive:two"]).expect(0);
+    for arguments in [
+        &["rm", "one.tar", &name][..],
+        &["rm", "one.tar", &name, "--plan"],
+        &["prune", "one.tar"],
+        &["prune", "two", "--plan"],
+        &["stage", "q.io/a:1", "--to", "two"],
+    ] {
+        let said = folder.run(arguments).expect(2).stderr;
+        assert!(said.contains("is an archive, and a directory is expected"), "{arguments:?}: {said}");
+        assert!(said.contains("hint: unpack it: `mkdir DIR && tar -xf"), "{arguments:?}: {said}");
+    }
+    folder.run(&["merge", "one.tar", "ours", "--to", "all.tar"]).expect(0);
+    folder.run(&["verify", "all.tar", "--expect", "ours"]).expect(0);
+    let again = folder.run(&["merge", "one.tar", "ours", "--to", "all.tar"]).expect(2);
+    assert!(again.stderr.contains("all.tar"), "{}", again.all());
+    let asked = folder.run(&["load", "oci-archive:one.tar", "--to", "h.io"]).expect(2);
+    assert!(asked.stderr.contains("hint: give the path alone: `one.tar`"), "{}", asked.all());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn docker_archives_take_one_platform_which_is_said_before_anything_is_read() {
+    let folder = folder();
+    for arguments in [
+        &["copy", "127.0.0.1:1/a/b:1", "docker-archive:x.tar"][..],
+        &["stage", "127.0.0.1:1/a/b:1", "--to", "docker-archive:x.tar"],
+    ] {
+        let said = folder.run(arguments).expect(2).stderr;
+        assert!(said.contains("none is chosen") && said.contains("--platform linux/amd64"), "{said}");
+    }
+    let said = folder.run(&["stage", "127.0.0.1:1/a/b:1", "--to", "oci-archive:x.tar:v1"]).expect(2).stderr;
+    assert!(said.contains("names the image `v1`") && said.contains("write `oci-archive:x.tar`"), "{said}");
+    // An image of several platforms fails alone.
+    let Some(from) = Registry::start() else { return };
+    shop(&from).await;
+    let host = from.host();
+    folder.write(
+        "p.toml",
+        "[run]\nretries = 0\n[list]\nuse = \"text\"\nfiles = [\"images.txt\"]\n[fetch]\nuse = \"registry\"\n\
+             [[push]]\nuse = \"oci-dir\"\npath = \"x.tar\"\narchive = \"docker\"\n",
+    );
+    folder.write("images.txt", &format!("{host}/shop/app:v1\n{host}/shop/tool:a__b\n"));
+    let ran = folder.run(&["run", "p.toml"]).expect(1);
+    assert!(ran.stderr.contains("has several platforms, and `docker load` takes one"), "{}", ran.all());
+    let listed = folder.run(&["ls", "x.tar"]).expect(0).stdout;
+    assert!(listed.contains("shop/tool:a__b") && !listed.contains("shop/app"), "{listed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn umoci_and_podman_read_our_archives_and_we_read_those_of_podman() {
+    let folder = folder();
+    let sample = ours(&folder).await.remove(0);
+    let source = format!("oci-dir:ours:{}", name(&sample));
+    folder.run(&["copy", &source, "oci-archive:app.tar:q.io/team/app:v1", "--platform", "linux/amd64"]).expect(0);
+    folder.run(&["copy", &source, "docker-archive:docker.tar:q.io/team/app:v1", "--platform", "linux/amd64"]).expect(0);
+    let digest = only_digest(&folder.path("app.tar")).await;
+    // What tar unpacks is the layout.
+    std::fs::create_dir(folder.path("unpacked")).unwrap();
+    let mut tar = Command::new("tar");
+    assert!(tar.args(["-xf", "app.tar", "-C", "unpacked"]).current_dir(folder.dir()).status().unwrap().success());
+    assert_eq!(only_digest(&folder.path("unpacked")).await, digest);
+    if let Some(umoci) = find("umoci") {
+        let list = Command::new(umoci).args(["ls", "--layout", "unpacked"]).current_dir(folder.dir()).output().unwrap();
+        assert!(list.status.success() && String::from_utf8_lossy(&list.stdout).contains("team/app:v1"), "{list:?}");
+    }
+    let Some(podman) = podman() else { return };
+    for (at, archive) in ["app.tar", "docker.tar"].into_iter().enumerate() {
+        let run = |arguments: &[&str]| {
+            let mut command = Command::new(&podman);
+            let (root, state) = (folder.path(&format!("root{at}")), folder.path(&format!("run{at}")));
+            command.arg("--root").arg(root).arg("--runroot").arg(state).args(["--storage-driver", "vfs"]);
+            let ran = command.args(arguments).current_dir(folder.dir()).env("HOME", folder.dir()).output().unwrap();
+            assert!(ran.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
+            String::from_utf8_lossy(&ran.stdout).trim().to_owned()
+        };
+        run(&["load", "-i", archive]);
+        let id = run(&["image", "inspect", "--format", "{{.Id}}", "q.io/team/app:v1"]);
+        assert_eq!(id, sample_config(&folder.path("app.tar")).await, "{archive}");
+        for format in ["oci-archive", "docker-archive"] {
+            let saved = format!("{archive}.{format}");
+            run(&["save", "--format", format, "-o", &saved, "q.io/team/app:v1"]);
+            folder.run(&["verify", &saved]).expect(0);
+            assert!(folder.run(&["ls", &saved]).expect(0).stdout.contains("team/app:v1"), "{saved}");
+            assert_eq!(sample_config(&folder.path(&saved)).await, id, "{saved}");
+        }
+    }
+}
+
+/// The digits of the digest of the config of the only image, by which podman calls it.
+async fn sample_config(path: &Path) -> String {
+    let layout = Layout::open(path).await.unwrap();
+    let [entry] = &layout.entries()[..] else { panic!("one image is expected") };
+    let mut manifest = layout.manifest(entry).await.unwrap();
+    let child = manifest.children().next().cloned();
+    if let Some(child) = child {
+        manifest = layout.manifest(&child).await.unwrap();
+    }
+    manifest.config().unwrap().digest.hex().to_string()
 }

@@ -12,7 +12,10 @@ use sealift_core::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Archive, tar_index::Region};
+use super::{
+    Archive,
+    tar_index::{DOCKER_LIST, Region, blob_of},
+};
 use crate::{
     fault::{broken, fault},
     index,
@@ -21,12 +24,12 @@ use crate::{
     storage::blob_name,
 };
 
-/// The file that lists the images.
-const LIST: &str = "manifest.json";
-
 /// Longer lists and configs are refused.
-const MAX_LIST: u64 = 16 << 20;
+const MAX_LIST: u64 = 4 << 20;
 const MAX_CONFIG: u64 = 4 << 20;
+
+/// The bytes of all manifests that are made. A few bytes of the list can make many of a manifest.
+const MAX_MADE: usize = 32 << 20;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -56,16 +59,19 @@ struct RootFs {
 impl Archive {
     /// Makes a layout of the images that `manifest.json` lists.
     pub(super) fn read_docker(&mut self, links: &HashMap<String, String>) -> Result<()> {
-        let Some(region) = self.files.get(LIST).copied() else {
+        let Some(region) = self.files.get(DOCKER_LIST).copied() else {
             return Err(broken(&self.path, "has neither `index.json` nor `manifest.json`")
                 .with_hint("give an OCI image layout as a directory or a tar file, or what `docker save` writes"));
         };
-        let list = self.read_at(region, MAX_LIST, LIST)?;
+        let list = self.read_at(region, MAX_LIST, DOCKER_LIST)?;
         let images: Vec<Saved> = serde_json::from_slice(&list)
-            .map_err(|error| broken(&self.path, format_args!("has a `{LIST}` that cannot be read: {error}")))?;
-        let mut entries: Vec<Value> = Vec::new();
+            .map_err(|error| broken(&self.path, format_args!("has a `{DOCKER_LIST}` that cannot be read: {error}")))?;
+        let (mut entries, mut made): (Vec<Value>, usize) = (Vec::new(), 0);
         for image in images {
-            self.read_image(image, links, &mut entries)?;
+            made += self.read_image(image, links, &mut entries)?;
+            if made > MAX_MADE {
+                return Err(broken(&self.path, format_args!("has too many images in its `{DOCKER_LIST}`")));
+            }
         }
         let index = json!({ "schemaVersion": 2, "manifests": entries });
         self.made.insert(index::FILE.to_owned(), index.to_string().into_bytes());
@@ -73,14 +79,15 @@ impl Archive {
         Ok(())
     }
 
-    fn read_image(&mut self, image: Saved, links: &HashMap<String, String>, entries: &mut Vec<Value>) -> Result<()> {
+    /// Makes the manifest of an image and its entries; returns the number of bytes read and made.
+    fn read_image(&mut self, image: Saved, links: &HashMap<String, String>, entries: &mut Vec<Value>) -> Result<usize> {
         let region = self.file_of(&image.config, links)?;
         let bytes = self.read_at(region, MAX_CONFIG, &image.config)?;
         let config: Config = serde_json::from_slice(&bytes).map_err(|error| {
             broken(&self.path.join(&image.config), format_args!("is no config of an image: {error}"))
         })?;
         let config_digest = Digest::of(&bytes);
-        self.named.insert(config_digest.clone(), region);
+        self.blobs.insert(config_digest.clone(), region);
         let names = image.layers.unwrap_or_default();
         if names.len() != config.rootfs.diff_ids.len() {
             let (listed, known) = (names.len(), config.rootfs.diff_ids.len());
@@ -93,7 +100,7 @@ impl Archive {
                 "" => ("", diff_id),
                 kind => (kind, self.digest_of(name, region)?),
             };
-            self.named.insert(digest.clone(), region);
+            self.blobs.insert(digest.clone(), region);
             let media_type = format!("application/vnd.oci.image.layer.v1.tar{kind}");
             layers.push(json!({ "mediaType": media_type, "digest": digest, "size": region.length }));
         }
@@ -106,7 +113,7 @@ impl Archive {
             "layers": layers,
         })
         .to_string();
-        let digest = Digest::of(manifest.as_bytes());
+        let (digest, read) = (Digest::of(manifest.as_bytes()), bytes.len() + manifest.len());
         let entry = json!({ "mediaType": manifest_type, "digest": digest, "size": manifest.len(),
             "platform": { "os": config.os, "architecture": config.architecture } });
         self.made.insert(blob_name(&digest), manifest.into_bytes());
@@ -121,14 +128,14 @@ impl Archive {
             entry["annotations"] = json!({ REF_NAME: name, CONTAINERD_NAME: name });
             entries.push(entry);
         }
-        Ok(())
+        Ok(read)
     }
 
     /// The place of a file. Older versions of Docker write a layer that several images have once, and links to it.
     fn file_of(&self, name: &str, links: &HashMap<String, String>) -> Result<Region> {
         let mut name = name.trim_start_matches("./").to_owned();
         for _ in 0..4 {
-            if let Some(region) = self.files.get(&name) {
+            if let Some(region) = self.files.get(&name).or_else(|| self.blobs.get(&blob_of(&name)?)) {
                 return Ok(*region);
             }
             let Some(link) = links.get(&name) else { break };
@@ -143,7 +150,7 @@ impl Archive {
             }
             name = parts.join("/");
         }
-        Err(broken(&self.path, format_args!("has no file `{}`, which `{LIST}` lists", name.escape_debug())))
+        Err(broken(&self.path, format_args!("has no file `{}`, which `{DOCKER_LIST}` lists", name.escape_debug())))
     }
 
     /// The end of the media type of a layer, by its first bytes.
@@ -165,7 +172,7 @@ impl Archive {
         let stem = name.rsplit('/').next().unwrap_or(name);
         let stem = stem.split('.').next().unwrap_or(stem);
         if let Ok(digest) = format!("sha256:{}", stem.trim_start_matches("sha256:")).parse() {
-            return Ok(digest); // whoever reads the layer compares it
+            return Ok(digest); // it is compared when the layer is read
         }
         let mut hasher = sealift_core::content::Algorithm::Sha256.hasher();
         let mut buffer = vec![0; 256 << 10];

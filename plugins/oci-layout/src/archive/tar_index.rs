@@ -2,10 +2,18 @@
 
 use std::{collections::HashMap, fs::File, os::unix::fs::FileExt, path::Path};
 
-use sealift_core::error::{Error, Result};
+use sealift_core::{
+    content::Digest,
+    error::{Error, Result},
+};
 use tar::{EntryType, Header, PaxExtensions};
 
-use crate::fault::{broken, fault};
+use crate::{
+    fault::{broken, fault},
+    index,
+    marker::MARKER,
+    storage::blob_name,
+};
 
 /// A block of a tar file.
 const BLOCK: u64 = 512;
@@ -13,8 +21,17 @@ const BLOCK: u64 = 512;
 /// Longer names and attributes than these are refused.
 const MAX_ATTRIBUTES: u64 = 64 << 10;
 
+/// The file by which Docker lists the images.
+pub(super) const DOCKER_LIST: &str = "manifest.json";
+
 /// More files than an index can list.
 const MAX_FILES: usize = 400_000;
+
+/// The bytes of all names but those of blobs, so that memory stays below a bound whatever an archive has in it.
+const MAX_NAMES: usize = 8 << 20;
+
+/// Files that stand in an archive once. Programs differ in which one of several counts.
+const SINGLE: [&str; 3] = [MARKER, index::FILE, DOCKER_LIST];
 
 /// A file in the archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,11 +40,15 @@ pub(super) struct Region {
     pub(super) length: u64,
 }
 
-/// The files and links of an archive, by name. Of a name that stands twice the last one counts, as everywhere.
+/// The content of an archive. Of other files than [`SINGLE`] that stand twice the last one counts.
 #[derive(Debug, Default)]
 pub(super) struct TarIndex {
+    /// Files with the name of a blob: one that is not what its name says is found by whoever reads it.
+    pub(super) blobs: HashMap<Digest, Region>,
     pub(super) files: HashMap<String, Region>,
     pub(super) links: HashMap<String, String>,
+    /// The bytes of the names in `files` and `links`.
+    names: usize,
 }
 
 /// What the entries before a file say of it.
@@ -46,9 +67,11 @@ impl TarIndex {
         let (mut index, mut at, mut attributes) = (Self::default(), 0, Attributes::default());
         while let Some(header) = reader.header(at)? {
             let start = at + BLOCK;
-            let size = match attributes.size.take() {
-                Some(size) => size,
-                None => header.entry_size().map_err(|error| reader.wrong(at, &error))?,
+            let size = match (header.entry_type(), attributes.size.take()) {
+                // Their size says nothing (POSIX, pax, "ustar Interchange Format"); no content follows.
+                (EntryType::Directory | EntryType::Symlink | EntryType::Link, _) => 0,
+                (_, Some(size)) => size,
+                _ => header.entry_size().map_err(|error| reader.wrong(at, &error))?,
             };
             let end = start.checked_add(size).filter(|end| *end <= length).ok_or_else(|| reader.truncated())?;
             at = end.checked_next_multiple_of(BLOCK).ok_or_else(|| reader.truncated())?;
@@ -59,31 +82,65 @@ impl TarIndex {
                 EntryType::GNULongLink => attributes.link = Some(reader.attribute(start, size)?),
                 kind => {
                     let Attributes { name, link, .. } = std::mem::take(&mut attributes);
-                    let name = name.unwrap_or_else(|| header.path_bytes().into_owned());
-                    let name = reader.name(&name)?;
-                    if index.files.len() + index.links.len() >= MAX_FILES {
-                        return Err(broken(path, format_args!("has more than {MAX_FILES} files")));
-                    }
-                    match kind {
-                        EntryType::Regular | EntryType::Continuous => {
-                            index.files.insert(name, Region { start, length: size });
-                        }
-                        EntryType::Directory => {}
-                        EntryType::Symlink | EntryType::Link => {
-                            let link = link.or_else(|| header.link_name_bytes().map(|link| link.into_owned()));
-                            let link = String::from_utf8_lossy(&link.unwrap_or_default()).into_owned();
-                            index.links.insert(name, link);
-                        }
-                        _ => {
-                            let what = "which is neither a file nor a directory";
-                            return Err(broken(path, format_args!("has `{}`, {what}", name.escape_debug())));
-                        }
-                    }
+                    let name = reader.name(&name.unwrap_or_else(|| header.path_bytes().into_owned()))?;
+                    let link = link.or_else(|| header.link_name_bytes().map(|link| link.into_owned()));
+                    index.take(&reader, kind, name, link.unwrap_or_default(), Region { start, length: size })?;
                 }
             }
         }
         Ok(index)
     }
+
+    fn take(
+        &mut self,
+        reader: &HeaderReader<'_>,
+        kind: EntryType,
+        name: String,
+        link: Vec<u8>,
+        at: Region,
+    ) -> Result<()> {
+        let path = reader.path;
+        match kind {
+            EntryType::Directory => return Ok(()),
+            // Earlier formats have no type for directories.
+            EntryType::Regular if name.ends_with('/') => return Ok(()),
+            EntryType::Regular | EntryType::Continuous => match blob_of(&name) {
+                Some(digest) => drop(self.blobs.insert(digest, at)),
+                None if SINGLE.contains(&&*name) && self.files.contains_key(&name) => {
+                    return Err(broken(path, format_args!("has `{name}` twice")).with_hint(AGAIN));
+                }
+                None => {
+                    self.names += name.len();
+                    self.files.insert(name, at);
+                }
+            },
+            EntryType::Symlink | EntryType::Link => {
+                self.names += name.len() + link.len();
+                self.links.insert(name, String::from_utf8_lossy(&link).into_owned());
+            }
+            EntryType::GNUSparse => return Err(sparse(path)),
+            _ => {
+                let what = "which is neither a file nor a directory";
+                return Err(broken(path, format_args!("has `{}`, {what}", name.escape_debug())));
+            }
+        }
+        match self.blobs.len() + self.files.len() + self.links.len() > MAX_FILES || self.names > MAX_NAMES {
+            true => Err(broken(path, "has more files than a layout can have")),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Returns the digest of the blob that has this name in a layout.
+pub(super) fn blob_of(name: &str) -> Option<Digest> {
+    let (algorithm, hex) = name.strip_prefix("blobs/")?.split_once('/')?;
+    let digest: Digest = format!("{algorithm}:{hex}").parse().ok()?;
+    (blob_name(&digest) == name).then_some(digest)
+}
+
+fn sparse(path: &Path) -> Error {
+    broken(path, "has a sparse file, which an archive of images may not have")
+        .with_hint("write it again without `--sparse`")
 }
 
 struct HeaderReader<'a> {
@@ -105,7 +162,7 @@ impl HeaderReader<'_> {
             _ => return Ok(()),
         };
         Err(broken(self.path, "is compressed, and blobs are read at their places")
-            .with_hint(format!("unpack it first with `{program}`; layers inside are compressed already")))
+            .with_hint(format!("run `{program} {}` first; layers inside are compressed already", self.path.display())))
     }
 
     /// The header at a place; none at the end of the archive.
@@ -148,7 +205,7 @@ impl HeaderReader<'_> {
                     attributes.size = Some(size.ok_or_else(|| broken(self.path, "has a size that is no number"))?);
                 }
                 key if key.starts_with(b"GNU.sparse") => {
-                    return Err(broken(self.path, "has a sparse file, which an archive of images may not have"));
+                    return Err(sparse(self.path));
                 }
                 _ => {}
             }
@@ -165,7 +222,7 @@ impl HeaderReader<'_> {
         Ok(bytes)
     }
 
-    /// A name inside the archive, without `./` in front.
+    /// A name inside the archive, without `./` in front. That of a directory may end in `/`.
     fn name(&self, bytes: &[u8]) -> Result<String> {
         let text = String::from_utf8_lossy(bytes);
         let text = text.trim_end_matches('\0');
@@ -173,7 +230,7 @@ impl HeaderReader<'_> {
         if text.starts_with('/') || parts.contains(&"..") {
             return Err(broken(self.path, format_args!("has a name that leads out of it: `{}`", text.escape_debug())));
         }
-        Ok(parts.join("/"))
+        Ok(parts.join("/") + if text.ends_with('/') { "/" } else { "" })
     }
 
     fn no_archive(&self) -> Error {

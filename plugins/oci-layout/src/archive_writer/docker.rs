@@ -1,41 +1,35 @@
 //! `manifest.json`, by which `docker load`, `ctr image import` and podman know the images of an archive.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use sealift_core::{
-    content::{Descriptor, Digest, Manifest},
+    content::{Descriptor, Digest, Manifest, well_known},
     error::{Error, ErrorKind, Result},
 };
 use serde::Serialize;
 
-use crate::{index::Index, name::entry_name, storage::blob_name};
+use crate::{name::entry_name, storage::blob_name};
 
+/// An image as the list has it.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Saved {
+pub(super) struct Saved {
     config: String,
     repo_tags: Vec<String>,
     layers: Vec<String>,
 }
 
-/// Returns the list of the images in an index, each of which has one platform.
-pub(super) fn list(index: &Index, manifests: &HashMap<Digest, Manifest>) -> Result<String> {
+/// Reads a manifest that was written before.
+type ReadManifest<'a> = dyn Fn(&Descriptor) -> Result<Option<Manifest>> + 'a;
+
+/// Returns the list of the images among some entries.
+pub(super) fn list(entries: &[Descriptor], read: &ReadManifest<'_>) -> Result<String> {
     let mut images: BTreeMap<String, Saved> = BTreeMap::new();
-    for entry in index.entries() {
+    for entry in entries {
+        let Some(root) = read(entry)? else { continue };
+        let Some((digest, saved)) = saved(&root, entry, read)? else { continue };
+        let image = images.entry(digest.to_string()).or_insert(saved);
         let name = entry_name(entry).unwrap_or_default();
-        let Some(root) = manifests.get(&entry.digest) else { continue };
-        if root.subject().is_some() {
-            continue; // a signature is no image for Docker
-        }
-        let manifest = single(root, manifests).ok_or_else(|| {
-            let message = format!("`{name}` has several platforms, and `docker load` takes one");
-            Error::new(ErrorKind::Unsupported, message)
-                .with_hint("choose one with `--platform`, such as `--platform linux/amd64`")
-        })?;
-        let Some(config) = manifest.config() else { continue };
-        let layers: Vec<String> = manifest.blobs().filter(|blob| blob.digest != config.digest).map(path).collect();
-        let saved = Saved { config: path(config), repo_tags: Vec::new(), layers };
-        let image = images.entry(manifest.digest().to_string()).or_insert(saved);
         if !name.contains('@') && !name.is_empty() {
             image.repo_tags.push(name.to_owned());
         }
@@ -43,15 +37,46 @@ pub(super) fn list(index: &Index, manifests: &HashMap<Digest, Manifest>) -> Resu
     Ok(serde_json::to_string(&images.into_values().collect::<Vec<_>>()).expect("it is JSON"))
 }
 
+/// Returns what the list says of an image, with the digest of its manifest; none for a signature, which is no image
+/// for Docker.
+///
+/// # Errors
+/// [`ErrorKind::Unsupported`] if it has several platforms, or is no image that can be run.
+pub(super) fn saved(root: &Manifest, entry: &Descriptor, read: &ReadManifest<'_>) -> Result<Option<(Digest, Saved)>> {
+    let name = entry_name(entry).unwrap_or_default();
+    if root.subject().is_some() {
+        return Ok(None);
+    }
+    let Some(manifest) = single(root, read)? else {
+        let message = format!("`{name}` has several platforms, and `docker load` takes one");
+        return Err(Error::new(ErrorKind::Unsupported, message)
+            .with_hint("choose one with `--platform`, such as `--platform linux/amd64`"));
+    };
+    let is_image =
+        |config: &&Descriptor| [well_known::OCI_CONFIG, well_known::DOCKER_CONFIG].contains(&config.media_type);
+    let Some(config) = manifest.config().filter(is_image) else {
+        let message = format!("`{name}` is no image that `docker load` takes");
+        return Err(
+            Error::new(ErrorKind::Unsupported, message).with_hint("write it as `oci-archive:FILE` or into a directory")
+        );
+    };
+    let layers: Vec<String> = manifest.blobs().filter(|blob| blob.digest != config.digest).map(path).collect();
+    let saved = Saved { config: path(config), repo_tags: Vec::new(), layers };
+    Ok(Some((manifest.digest().clone(), saved)))
+}
+
 /// The manifest of an image with one platform; attestations do not count.
-fn single<'a>(root: &'a Manifest, manifests: &'a HashMap<Digest, Manifest>) -> Option<&'a Manifest> {
+fn single(root: &Manifest, read: &ReadManifest<'_>) -> Result<Option<Manifest>> {
     if root.children().next().is_none() {
-        return Some(root);
+        return Ok(Some(root.clone()));
     }
     let is_image = |child: &&Descriptor| child.platform.as_ref().is_none_or(|platform| !platform.is_unknown());
     let mut children = root.children().filter(is_image);
-    let only = children.next().filter(|_| children.next().is_none())?;
-    single(manifests.get(&only.digest)?, manifests)
+    let Some(only) = children.next().filter(|_| children.next().is_none()) else { return Ok(None) };
+    match read(only)? {
+        Some(manifest) => single(&manifest, read),
+        None => Ok(None),
+    }
 }
 
 fn path(blob: &Descriptor) -> String {

@@ -27,7 +27,7 @@ async fn image(writer: &ArchiveWriter, name: &str, layers: &[&'static [u8]]) -> 
     writer.put_manifest(&manifest).await.unwrap();
     let name = FullReference::parse_or_latest(name).unwrap().image;
     let entry = NamedEntry::new(manifest.descriptor(), &name.repository.to_string(), &name.reference, RefStyle::Full);
-    writer.set(entry).unwrap();
+    writer.set(&manifest, entry).await.unwrap();
     manifest
 }
 
@@ -91,4 +91,56 @@ async fn docker_gets_a_list_of_its_own() {
         serde_json::json!([{ "Config": paths(&manifest.config().unwrap().digest), "RepoTags": ["q.io/app:v1"],
             "Layers": [paths(&Digest::of(b"one"))] }])
     );
+}
+
+#[tokio::test]
+async fn one_program_writes_a_file_and_what_a_killed_one_left_is_taken_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("bundle.tar");
+    let first = ArchiveWriter::create(&path, false).await.unwrap();
+    let error = ArchiveWriter::create(&path, false).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+    drop(first);
+    // A killed one leaves its file without a lock; one that is a link elsewhere is not written to.
+    let (part, other) = (dir.path().join(".bundle.tar.part"), dir.path().join("other"));
+    std::fs::write(&part, [1; 9000]).unwrap();
+    std::fs::hard_link(&part, &other).unwrap();
+    let writer = ArchiveWriter::create(&path, false).await.unwrap();
+    image(&writer, "q.io/app:v1", &[b"one"]).await;
+    writer.finish(StagingRequest::default(), StagingEnd::default()).await.unwrap();
+    assert_eq!(std::fs::read(&other).unwrap(), [1; 9000]);
+    assert!(!part.exists() && verify(&path, Default::default()).await.unwrap().is_whole());
+    drop(writer);
+    assert!(path.exists(), "a finished file stays");
+    std::os::unix::fs::symlink(&other, dir.path().join(".x.tar.part")).unwrap();
+    assert!(ArchiveWriter::create(dir.path().join("x.tar"), false).await.is_err());
+}
+
+#[tokio::test]
+async fn what_two_tasks_bring_is_in_the_file_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("bundle.tar");
+    let writer = ArchiveWriter::create(&path, false).await.unwrap();
+    let (one, two) = tokio::join!(writer.put_blob(blob(b"one", false)), writer.put_blob(blob(b"one", false)));
+    one.and(two).unwrap();
+    image(&writer, "q.io/app:v1", &[b"one"]).await;
+    writer.finish(StagingRequest::default(), StagingEnd::default()).await.unwrap();
+    let mut tar = tar::Archive::new(File::open(&path).unwrap());
+    let names = tar.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().display().to_string());
+    let blobs = names.filter(|name| name.starts_with("blobs/")).count();
+    assert_eq!(blobs, 3, "the layer, the config, the manifest");
+}
+
+#[tokio::test]
+async fn a_manifest_before_its_blobs_is_no_image() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = ArchiveWriter::create(dir.path().join("x.tar"), false).await.unwrap();
+    let config = Descriptor::of_bytes(well_known::OCI_CONFIG, b"{}");
+    let text = serde_json::json!({ "schemaVersion": 2, "config": config, "layers": [] }).to_string();
+    let manifest = Manifest::parse(text.into_bytes(), &well_known::OCI_MANIFEST).unwrap();
+    writer.put_manifest(&manifest).await.unwrap();
+    assert!(!writer.has(&manifest.descriptor()));
+    writer.put_blob(blob(b"{}", false)).await.unwrap();
+    writer.put_manifest(&manifest).await.unwrap();
+    assert!(writer.has(&manifest.descriptor()));
 }
