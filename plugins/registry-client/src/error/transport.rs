@@ -104,10 +104,10 @@ fn untrusted(tls: &rustls::Error, side: Peer<'_>) -> Error {
     let fail = |what: String| Error::new(ErrorKind::Unavailable, what).with_retry(Retry::Never);
     match tls {
         rustls::Error::InvalidMessage(_) => fail(format!("`{host}` does not speak TLS"))
-            .with_hint(format!("if it speaks plain http only, allow that: `--insecure={host}`, or `insecure = true` in [registries.\"{host}\"]")),
+            .with_hint(format!("if it speaks plain http only, set `insecure = true` in [registries.\"{host}\"]")),
         rustls::Error::AlertReceived(alert) => {
             fail(format!("`{host}` ended the TLS handshake: {}", words(&format!("{alert:?}"))))
-                .with_hint("it may want a client certificate: `--client-cert` and `--client-key`, or `client_cert` and `client_key` in [registries]")
+                .with_hint("it may want a client certificate: `client_cert` and `client_key` in [registries]")
         }
         rustls::Error::PeerIncompatible(_) => {
             fail(format!("`{host}` and this program have no version or cipher of TLS in common"))
@@ -176,7 +176,7 @@ fn remedy(why: &rustls::CertificateError, host: &str) -> String {
         }
         _ => format!(
             "put its CA, or the certificate itself if it is self-signed, into `/etc/containers/certs.d/{host}/ca.crt`, or \
-             name it by `--ca-file`, or by `ca_file` in [registries.\"{host}\"]; `--insecure` gives up all verification"
+             name it with `ca_file` in [registries.\"{host}\"]; `insecure = true` there gives up all verification"
         ),
     }
 }

@@ -118,7 +118,7 @@ impl Clients {
 fn no_tls(cause: &str) -> Error {
     Error::new(ErrorKind::Unavailable, format!("TLS cannot be set up: {cause}"))
         .with_retry(Retry::Never)
-        .with_hint("install the CA certificates of your system (package `ca-certificates`), set SSL_CERT_FILE, or name a CA by `--ca-file` or by `ca_file` in [registries]")
+        .with_hint("install the CA certificates of your system (package `ca-certificates`), set SSL_CERT_FILE, or name a `ca_file` in [registries]")
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
