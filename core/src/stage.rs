@@ -182,6 +182,16 @@ pub trait Fetch: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// Returns an error if a blob cannot be read, as far as that is known without a request: a plan asks it for each blob.
+    /// Default: nothing is known, which is no error.
+    ///
+    /// # Errors
+    /// As [`Fetch::blob`].
+    async fn check_blob(&self, repository: &Repository, item: &Descriptor) -> Result<()> {
+        let _ = (repository, item);
+        Ok(())
+    }
+
     /// Returns repositories said to have a blob that cannot be read here, because it was left out of what was
     /// carried. A destination that has those repositories, too, may take it from there.
     async fn mount_hints(&self, item: &Descriptor) -> Vec<Repository> {
@@ -256,6 +266,11 @@ pub trait Push: Send + Sync {
     /// # Errors
     /// If it cannot be asked.
     async fn blob_exists(&self, at: &Repository, item: &Descriptor) -> Result<bool>;
+
+    /// Returns the free bytes of the disk that is written to, for a plan. Default: unknown.
+    fn free_space(&self) -> Option<u64> {
+        None
+    }
 
     /// Returns true if an index that is there is there with every manifest below it: because [`Push::resolve`] and
     /// [`Push::blob_exists`] looked for them, or because the destination gives away no manifest that an index lists. Default:

@@ -11,6 +11,7 @@ use crate::usage_error::UsageError;
 /// # Errors
 /// If it names none. A file of that name is told as one, with `files` as the hint.
 pub(super) fn parse(text: &str, files: &str) -> Result<String, UsageError> {
+    refuse_host(text)?;
     let parsed = FullReference::parse_or_latest(text);
     let path = Path::new(text);
     if path.is_file() && (parsed.is_err() || path.extension().is_some()) {
@@ -20,4 +21,24 @@ pub(super) fn parse(text: &str, files: &str) -> Result<String, UsageError> {
         Ok(image) => Ok(image.to_string()),
         Err(error) => Err(Diagnostic::error(error.to_string()).note(format!("from `{text}`")).into()),
     }
+}
+
+/// Refuses a registry without a repository, which reads as an image of Docker Hub: `127.0.0.1:5000`.
+///
+/// # Errors
+/// If the argument is one.
+pub(super) fn refuse_host(text: &str) -> Result<(), UsageError> {
+    let name = text.split_once(':').map_or(text, |(name, _)| name);
+    let rest = text.strip_prefix(name).unwrap_or_default();
+    let has_port = rest.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
+    let is_address = name.parse::<std::net::Ipv4Addr>().is_ok() || text.starts_with('[');
+    let is_domain =
+        name.rsplit_once('.').is_some_and(|(_, top)| !top.is_empty() && top.chars().all(char::is_alphabetic));
+    let is_host = is_address || (has_port && name == "localhost") || (is_domain && (has_port || rest.is_empty()));
+    if text.contains('/') || !is_host || Path::new(text).exists() {
+        return Ok(());
+    }
+    Err(Diagnostic::error(format!("`{text}` is a registry, and no repository is named there"))
+        .hint(format!("write the repository as well: `{text}/team/app`"))
+        .into())
 }

@@ -289,3 +289,17 @@ fn a_login_is_for_one_registry() {
         assert!(!format!("{refused:?}").contains("CANARY"));
     }
 }
+
+// It was read as a tag of `docker.io/library/127.0.0.1`.
+#[test]
+fn a_registry_alone_is_no_image() {
+    for name in ["127.0.0.1:6104", "localhost:5000", "harbor.example.com", "harbor.example.com:8443", "[::1]:5000"] {
+        for words in [&["copy", name, "a.io/a"][..], &["stage", name, "--to", "d"]] {
+            let UsageError(refused) = translated(words).unwrap_err();
+            assert_eq!(refused[0].message, format!("`{name}` is a registry, and no repository is named there"));
+        }
+    }
+    for name in ["nginx:1.27", "nginx:1", "my.app:v1", "localhost"] {
+        assert!(translated(&["copy", name, "a.io/a"]).is_ok(), "{name}");
+    }
+}

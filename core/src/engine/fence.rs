@@ -242,6 +242,10 @@ impl Fetch for Fence<dyn Fetch> {
         self.call("listed tags about an image", self.stage().referrer_tags(repository, subject)).await
     }
 
+    async fn check_blob(&self, repository: &Repository, item: &Descriptor) -> Result<()> {
+        self.call("looked for a blob", self.stage().check_blob(repository, item)).await
+    }
+
     async fn mount_hints(&self, item: &Descriptor) -> Vec<Repository> {
         let answer = async { Ok(self.stage().mount_hints(item).await) };
         self.call("said where a blob is", answer).await.unwrap_or_default()
@@ -284,6 +288,10 @@ impl Push for Fence<dyn Push> {
 
     async fn blob_exists(&self, at: &Repository, item: &Descriptor) -> Result<bool> {
         self.call("looked for a blob", self.stage().blob_exists(at, item)).await
+    }
+
+    fn free_space(&self) -> Option<u64> {
+        self.ask("said how much is free", || self.stage().free_space()).ok().flatten()
     }
 
     fn keeps_children(&self, at: &Repository) -> bool {

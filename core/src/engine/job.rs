@@ -138,7 +138,7 @@ impl<'a> JobRun<'a> {
         match (self.engine.mode, todo) {
             (RunMode::Plan, todo) => {
                 if let Some(tree) = todo.and_then(|todo| todo.tree) {
-                    self.plan(&tree, &goals.open).await;
+                    self.plan(&tree, std::mem::take(&mut goals.open), &mut ended).await;
                 }
                 goals.whole.into_iter().for_each(|goal| skip_present(goal, &mut ended));
             }

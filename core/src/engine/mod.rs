@@ -24,6 +24,7 @@ mod observers;
 mod outline;
 mod passes;
 mod placement;
+mod plans;
 mod presence;
 mod referrers;
 mod run_state;

@@ -345,6 +345,9 @@ impl Run {
             self.yields.something(&work.job.rule); // it was planned
         }
         self.take_in(work, ends);
+        if self.engine.mode == RunMode::Plan {
+            self.tell_planned(self.engine.plans.finish(work.job.id));
+        }
         self.engine.events.tell(&Event::JobFinished { job: work.job.id });
     }
 
@@ -412,7 +415,10 @@ impl Run {
         self.report.unfinished += mem::take(&mut self.unlisted).len() as u64;
         self.tell_empty();
         let plan = self.engine.mode == RunMode::Plan;
-        if !plan {
+        if plan {
+            self.tell_planned(self.engine.plans.rest());
+            self.tell_full();
+        } else {
             // The end of a job is told before its destinations are closed.
             self.engine.events.idle().await;
             self.engine.once.write_down(&self.engine.pipeline.cache);

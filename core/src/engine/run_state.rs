@@ -12,11 +12,11 @@ use std::{
 
 use super::{
     CancelHandle, RunSettings, destination::Target, events::Events, inflight::Inflight, name_ownership::NameOwnership,
-    presence::Surveys, tag_suggestions::TagSuggestions,
+    plans::Plans, presence::Surveys, tag_suggestions::TagSuggestions,
 };
 use crate::{
     blob::TeeOptions,
-    content::{Digest, ImageRef},
+    content::ImageRef,
     job::Job,
     limit::{Demand, Permit, Pool},
     lock::lock,
@@ -56,7 +56,7 @@ pub(super) struct RunState {
     pub(super) nearby: TagSuggestions,
     pub(super) tee: TeeOptions,
     laggards: Mutex<HashSet<StoreId>>,
-    counted: Mutex<HashSet<(StoreId, Digest)>>,
+    pub(super) plans: Plans,
     overlaps: Mutex<HashSet<(Arc<str>, Arc<str>)>>,
     transfers_made: AtomicU64,
     blobs_sent: AtomicU64,
@@ -86,7 +86,7 @@ impl RunState {
             nearby: TagSuggestions::default(),
             tee: TeeOptions::default(),
             laggards: Mutex::default(),
-            counted: Mutex::default(),
+            plans: Plans::default(),
             overlaps: Mutex::default(),
             transfers_made: AtomicU64::new(0),
             blobs_sent: AtomicU64::new(0),
@@ -173,10 +173,5 @@ impl RunState {
         if lock(&self.overlaps).insert((Arc::clone(earlier), Arc::clone(later))) {
             self.events.warn(format!("`{at}` is written by two rules, {earlier} and {later}: the later one counts"));
         }
-    }
-
-    /// Returns true if a plan counts this blob for the first time for this store.
-    pub(super) fn counts(&self, store: &StoreId, digest: &Digest) -> bool {
-        lock(&self.counted).insert((store.clone(), digest.clone()))
     }
 }

@@ -15,7 +15,7 @@ use sealift_core::{
     plugin::{BuildContext, ConfigError, Purpose},
     stage::{Lost, Push, RunEnd, StoreId, Upload, UploadStart},
 };
-use sealift_oci_layout::{ArchiveWriter, NamedEntry, RefStyle, StagingEnd, check_archive};
+use sealift_oci_layout::{ArchiveWriter, NamedEntry, RefStyle, StagingEnd, check_archive, free_space};
 use tokio::sync::OnceCell;
 
 use crate::names::{EntryNames, NameRule};
@@ -111,6 +111,10 @@ impl Push for ArchivePush {
 
     async fn blob_exists(&self, _: &Repository, item: &Descriptor) -> Result<bool> {
         Ok(self.has_item(item))
+    }
+
+    fn free_space(&self) -> Option<u64> {
+        free_space(&self.path)
     }
 
     fn keeps_children(&self, _: &Repository) -> bool {

@@ -10,7 +10,7 @@ use sealift_core::{
     job::Job,
     stage::{Lost, Push, Removed, RunEnd, StoreId, Upload, UploadStart},
 };
-use sealift_oci_layout::{Layout, NamedEntry, StagingEnd, StagingRequest, Sweep, Writer, WriterOptions};
+use sealift_oci_layout::{Layout, NamedEntry, StagingEnd, StagingRequest, Sweep, Writer, WriterOptions, free_space};
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::{names::EntryNames, omitted::BaselineFilter};
@@ -157,6 +157,10 @@ impl Push for OciDirPush {
             Some(layout) if layout.has(item).await? => Ok(true),
             _ => self.omitted.has(item).await,
         }
+    }
+
+    fn free_space(&self) -> Option<u64> {
+        free_space(&self.path)
     }
 
     fn keeps_children(&self, _: &Repository) -> bool {

@@ -35,6 +35,14 @@ pub(crate) fn broken(path: &Path, what: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Storage, format!("`{}` {what}", path.display()))
 }
 
+/// Returns the free bytes of the disk of a path that may not be there yet; none if unknown.
+pub fn free_space(path: &Path) -> Option<u64> {
+    let there = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
+    // Some file systems in user space do not count at all.
+    let stat = rustix::fs::statvfs(if there.as_os_str().is_empty() { Path::new(".") } else { there });
+    stat.ok().filter(|stat| stat.f_blocks > 0).map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
 fn free(dir: &Path) -> Option<u64> {
     rustix::fs::statvfs(dir).ok().map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize))
 }

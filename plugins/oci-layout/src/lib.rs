@@ -67,6 +67,7 @@ pub use blob_writer::BlobWriter;
 pub use catalog::{CatalogImage, ImageCatalog, Naming};
 pub use check::{check_staged, check_writable};
 pub use expectation::{Differences, Expectation};
+pub use fault::free_space;
 pub use graph::{FileState, Graph, GraphNode, GraphRoot, NodeId, NodeKind, RootKind, Walker};
 pub use index::BrokenEntry;
 pub use inventory::{Inventory, InventoryImage};

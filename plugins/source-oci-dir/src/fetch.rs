@@ -106,7 +106,7 @@ impl stage::Fetch for OciDirFetch {
         }
     }
 
-    async fn blob(&self, _: &Repository, item: &Descriptor) -> Result<Blob> {
+    async fn check_blob(&self, _: &Repository, item: &Descriptor) -> Result<()> {
         let bundle = self.lazy.get().await?;
         let path = bundle.layout.path().to_owned();
         let Some((_, length)) = bundle.layout.open_blob(&item.digest).await? else {
@@ -117,6 +117,13 @@ impl stage::Fetch for OciDirFetch {
             let message = format!("`{}` has {length} bytes instead of {size}", file.display());
             return Err(damaged(path, Error::new(ErrorKind::Corrupt, message)));
         }
+        Ok(())
+    }
+
+    async fn blob(&self, repository: &Repository, item: &Descriptor) -> Result<Blob> {
+        self.check_blob(repository, item).await?;
+        let bundle = self.lazy.get().await?;
+        let path = bundle.layout.path().to_owned();
         let file = bundle.layout.blob_path(&item.digest);
         let blob = bundle.layout.blob(item).await?;
         Ok(blob.explained(move |error| match error.kind() {

@@ -153,6 +153,9 @@ const HELP: [(&str, &[How]); 13] = [
     ("location", &[How::Panics]),
 ];
 
+/// What only a plan asks.
+const PLAN: [(&str, &[How]); 2] = [("check_blob", &WAYS), ("free_space", &[How::Panics])];
+
 /// Breaks each method in each way that it can.
 async fn each(methods: &[(&'static str, &[How])], mut look: impl AsyncFnMut(&'static str, How, Report, Memory)) {
     for &(method, ways) in methods {
@@ -217,6 +220,26 @@ async fn a_push_that_breaks_at_the_end_is_a_failure_of_the_run_and_no_end_of_it(
     .await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_plan_ends_whatever_breaks() {
+    for (method, ways) in PLAN {
+        for &how in ways {
+            let trap = Trap::at(method, how);
+            let (from, to, wanted) = two_images();
+            let mut bench = Bench::new(wanted, &from, &[&to]);
+            bench.pipeline.fetch = Named::new("fragile", Arc::new(Trapped::new(&from, &trap)) as Arc<dyn Fetch>);
+            bench.pipeline.pushes = vec![Named::new("fragile", Arc::new(Trapped::new(&to, &trap)) as Arc<dyn Push>)];
+            let report = bench.plan().await;
+            assert!(trap.asked().contains(method), "{method} was never asked");
+            let failed = u64::from(method == "check_blob");
+            assert_eq!(report.failed, failed, "{method}, {how:?}: {:?}", report.failures);
+            report.failures.iter().for_each(|failure| assert_names(failure, "the fetch `fragile`", how));
+            let full = report.warnings.iter().any(|warning| warning.contains("MiB free"));
+            assert_eq!(full, method != "free_space", "{method}: {:?}", report.warnings);
+        }
+    }
+}
+
 /// The tables above are all that a stage can be asked.
 #[tokio::test(start_paused = true)]
 async fn nothing_that_a_stage_is_asked_is_left_out() {
@@ -228,6 +251,7 @@ async fn nothing_that_a_stage_is_asked_is_left_out() {
     asked.extend(["close", "lost", "removed"]);
     assert_eq!(trap.asked(), asked, "what is asked in that run, and what breaks");
 
+    asked.extend(PLAN.map(|(method, _)| method));
     asked.remove("resolve a digest");
     asked.remove("resolve a target");
     let stages = include_str!("../../../core/src/stage.rs");

@@ -342,6 +342,23 @@ async fn a_plan_writes_nothing_and_counts_shared_blobs_once() {
     assert_eq!(planned, 5, "two configs, two layers and the shared one");
 }
 
+/// A plan for two registries promised half of what a run sent.
+#[tokio::test]
+async fn a_plan_counts_what_each_destination_gets() {
+    let (from, one, two) = (Memory::new("from.io"), Memory::new("one.io"), Memory::new("two.io"));
+    from.add("app:v1", &image("linux/amd64", &["shared", "one"]));
+    from.add("app:v2", &image("linux/amd64", &["shared", "two"]));
+    let wanted = Wanted::new().image("from.io/app:v1", &[]).image("from.io/app:v2", &[]);
+    let bench = Bench::new(wanted, &from, &[&one, &two]);
+    bench.plan().await;
+    let planned = |event: &Event| match event {
+        Event::Planned { job, image } => Some((*job, image.blobs)),
+        _ => None,
+    };
+    let told: Vec<_> = bench.told().iter().filter_map(planned).collect();
+    assert_eq!(told, [(0, 6), (1, 4)], "in the order of the list, with the shared layer at the first image");
+}
+
 /// Promotion from dev to prod downloaded and uploaded every blob that an earlier run had not brought itself.
 #[tokio::test]
 async fn within_one_registry_blobs_are_taken_from_the_repository_of_the_source() {

@@ -26,6 +26,9 @@ async fn a_delta_is_small_and_loads_where_the_rest_is() {
     for base in ["carried.json", "there.json", "january"] {
         from.reset();
         let delta = format!("february by {base}");
+        let plan = folder.run(&["stage", &new[0], &new[1], "--to", &delta, "--base", base, "--plan"]).expect(0);
+        assert!(plan.stdout.contains(" in 5 blobs;"), "{base}: {}", plan.stdout);
+        from.reset();
         folder.run(&["stage", &new[0], &new[1], "--to", &delta, "--base", base]).expect(0);
         let read = from.requests();
         // Of the app a layer that both platforms share and two configs; of the other a layer and a config.
@@ -35,16 +38,20 @@ async fn a_delta_is_small_and_loads_where_the_rest_is() {
 
         let inside = format!("inside by {base}");
         carry(&folder.path(&delta), folder.path(&inside));
+        folder.run(&["load", &inside, "--to", &format!("{t}/mirror"), "--force", "--plan"]).expect(0);
         folder.run(&["load", &inside, "--to", &format!("{t}/mirror"), "--force"]).expect(0);
         assert_eq!(target.whole("mirror/shop/app", "v2").await, source.whole("shop/app", "v2").await, "{base}");
         assert_eq!(target.whole("mirror/shop/other", "v1").await, source.whole("shop/other", "v1").await, "{base}");
     }
 
     let Some(elsewhere) = Registry::start() else { return };
-    let ran = folder.run(&["load", "inside by january", "--to", &elsewhere.host(), "--retries", "0"]).expect(1);
     let missing = Digest::of(b"base amd64").to_string();
-    for words in [missing.as_str(), "shop/app:v2", "was left out", "receipt"] {
-        assert!(ran.stderr.contains(words), "{words} is not in\n{}", ran.stderr);
+    let load = ["load", "inside by january", "--to", &elsewhere.host(), "--retries", "0"];
+    for verb in [&[&load[..], &["--plan"]].concat()[..], &load] {
+        let ran = folder.run(verb).expect(1);
+        for words in [missing.as_str(), "shop/app:v2", "was left out", "receipt"] {
+            assert!(ran.stderr.contains(words), "{words} is not in\n{}", ran.all());
+        }
     }
     assert_eq!(Content::at(&elsewhere.url()).digest("shop/app", "v2").await, None, "no name without content");
 }

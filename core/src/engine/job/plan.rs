@@ -1,72 +1,78 @@
 //! What a job would do.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use super::{Goal, JobRun};
 use crate::{
     content::Descriptor,
-    engine::{presence::Presence, tree::Tree},
-    event::{Event, PlannedImage, PlannedTarget},
-    stage::StoreId,
+    engine::{destination::Ended, plans::Draft, presence::Presence, tree::Tree},
+    error::{Error, Result},
+    event::{PlannedImage, PlannedTarget},
+    job::Outcome,
 };
 
 impl JobRun<'_> {
-    /// Says what would be done.
-    pub(super) async fn plan(&self, tree: &Tree, goals: &[Goal]) {
-        if goals.is_empty() {
+    /// Says what would be done. Targets for which a run would fail fail here.
+    pub(super) async fn plan(&self, tree: &Tree, goals: Vec<Goal>, ended: &mut Ended) {
+        let (mut targets, mut blobs) = (Vec::new(), Vec::new());
+        for goal in goals {
+            match self.to_send(tree, &goal).await {
+                Ok(needed) => {
+                    let store = self.stage(goal.place.push).store(&goal.place.at.repository);
+                    blobs.extend(needed.into_iter().map(|blob| (goal.place.push, store.clone(), blob)));
+                    targets.push(self.planned(goal));
+                }
+                Err(error) => ended.end(goal.place, Outcome::Failed(error)),
+            }
+        }
+        if targets.is_empty() {
             return;
         }
-        let (blobs, bytes) = self.to_send(tree, goals).await;
         let source_digest = tree.changed_from.clone();
-        self.engine.events.tell(&Event::Planned {
-            job: self.work.job.id,
-            image: PlannedImage {
-                source: self.work.job.source.clone(),
-                digest: source_digest.clone().unwrap_or_else(|| tree.manifest.digest().clone()),
-                becomes: source_digest.map(|_| tree.manifest.digest().clone()),
-                platforms: tree.platforms(),
-                dropped: tree.dropped.clone(),
-                bytes,
-                blobs,
-                manifests: tree.children_first().len() as u64,
-                targets: goals.iter().map(|goal| self.planned(goal)).collect(),
-                foreign: tree.blobs().1.clone(),
-            },
-        });
+        let image = PlannedImage {
+            source: self.work.job.source.clone(),
+            digest: source_digest.clone().unwrap_or_else(|| tree.manifest.digest().clone()),
+            becomes: source_digest.map(|_| tree.manifest.digest().clone()),
+            platforms: tree.platforms(),
+            dropped: tree.dropped.clone(),
+            bytes: 0,
+            blobs: 0,
+            manifests: tree.children_first().len() as u64,
+            targets,
+            foreign: tree.blobs().1.clone(),
+        };
+        self.engine.plans.add(self.work.job.id, Draft { image, blobs });
     }
 
-    fn planned(&self, goal: &Goal) -> PlannedTarget {
+    fn planned(&self, goal: Goal) -> PlannedTarget {
         PlannedTarget {
-            target: goal.place.at.clone(),
             push: Arc::clone(&self.engine.pipeline.pushes[goal.place.push].kind),
             location: self.engine.location(goal.place.push),
-            current: match &goal.presence {
-                Presence::Is(current) => Some(current.digest.clone()),
+            target: goal.place.at,
+            current: match goal.presence {
+                Presence::Is(current) => Some(current.digest),
                 _ => None,
             },
             skip: None,
         }
     }
 
-    /// Returns the number of blobs that would be sent at most, and their bytes: each blob once to each store that is not
-    /// known to have it.
-    async fn to_send(&self, tree: &Tree, goals: &[Goal]) -> (u64, u64) {
-        let (mut blobs, mut bytes) = (0, 0);
-        let mut stores: HashSet<StoreId> = HashSet::new();
-        for goal in goals {
-            let store = self.stage(goal.place.push).store(&goal.place.at.repository);
-            if !stores.insert(store.clone()) {
+    /// Returns the blobs that would be sent to a target at most. Fails if the source is known to lack one that the
+    /// destination does not have either.
+    async fn to_send(&self, tree: &Tree, goal: &Goal) -> Result<Vec<Descriptor>> {
+        let (fetch, source) = (&self.engine.pipeline.fetch.stage, &self.work.job.source.repository);
+        let needed = tree.needed(&goal.there);
+        let mut blobs = Vec::new();
+        for blob in tree.blobs().0.iter().filter(|blob| needed.contains(&blob.digest)) {
+            if self.is_in_directory(goal, blob).await {
                 continue;
             }
-            let needed = tree.needed(&goal.there);
-            for blob in tree.blobs().0.iter().filter(|blob| needed.contains(&blob.digest)) {
-                if self.engine.counts(&store, &blob.digest) && !self.is_in_directory(goal, blob).await {
-                    blobs += 1;
-                    bytes += blob.known_size().unwrap_or_default();
-                }
+            match fetch.check_blob(source, blob).await {
+                Ok(()) => blobs.push(blob.clone()),
+                Err(error) => self.find_elsewhere(goal, blob, error).await?,
             }
         }
-        (blobs, bytes)
+        Ok(blobs)
     }
 
     /// Returns true if a destination on a disk has a blob, or leaves it out. A registry is not asked for each.
@@ -76,5 +82,20 @@ impl JobRun<'_> {
         }
         let stage = self.stage(goal.place.push);
         stage.blob_exists(&goal.place.at.repository, blob).await.unwrap_or_default()
+    }
+
+    /// Looks for a blob that the source lacks at the destination, for which it may have been left out.
+    async fn find_elsewhere(&self, goal: &Goal, blob: &Descriptor, error: Error) -> Result<()> {
+        let stage = self.stage(goal.place.push);
+        let hints = self.engine.pipeline.fetch.stage.mount_hints(blob).await;
+        let at = &goal.place.at.repository;
+        // What another registry has cannot be taken from there.
+        let hints = hints.iter().filter(|hint| hint.registry() == at.registry());
+        for place in std::iter::once(at).chain(hints) {
+            if stage.blob_exists(place, blob).await? {
+                return Ok(());
+            }
+        }
+        Err(error)
     }
 }

@@ -10,7 +10,7 @@ use crate::{
         yields::{MAY_BE_EMPTY, Nothing},
     },
     error::{Error, ErrorKind},
-    event::Event,
+    event::{Event, PlannedImage},
     job::{Outcome, Skip},
     report::{FailedItem, Failure, Report},
     spec::Named,
@@ -60,6 +60,25 @@ impl Run {
         let why = format!("the filter `{}` drops `{}` ({}): {reason}", filter.kind, job.source, job.rule);
         let repository = Some(job.source.repository.clone());
         self.yields.nothing(&job.rule, Nothing { repository, why, must_yield: work.batch.must_yield });
+    }
+
+    pub(super) fn tell_planned(&self, planned: Vec<(u64, PlannedImage)>) {
+        planned.into_iter().for_each(|(job, image)| self.engine.events.tell(&Event::Planned { job, image }));
+    }
+
+    /// Warns of disks that have less room than a run may need.
+    pub(super) fn tell_full(&self) {
+        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        for ((push, store), needed) in self.engine.plans.sums() {
+            let free = self.engine.pipeline.pushes[push].stage.free_space();
+            if let Some(free) = free.filter(|free| *free < needed) {
+                self.engine.events.warn(format!(
+                    "`{store}` has {:.1} MiB free, and up to {:.1} MiB would be written there",
+                    mib(free),
+                    mib(needed)
+                ));
+            }
+        }
     }
 
     /// Makes failures of rules of which nothing is left, or warnings where that may be.

@@ -123,6 +123,11 @@ impl Fetch for Trapped {
         self.fetch().tags(repository).await
     }
 
+    async fn check_blob(&self, repository: &Repository, _: &Descriptor) -> Result<()> {
+        self.trap.step("check_blob", repository).await;
+        Ok(())
+    }
+
     async fn mount_hints(&self, _: &Descriptor) -> Vec<Repository> {
         self.trap.step("mount_hints", &self.all).await;
         vec![format!("to.io/{SPARED}").parse().unwrap()]
@@ -167,6 +172,11 @@ impl Push for Trapped {
     async fn blob_exists(&self, at: &Repository, item: &Descriptor) -> Result<bool> {
         self.trap.step("blob_exists", at).await;
         self.push().blob_exists(at, item).await
+    }
+
+    fn free_space(&self) -> Option<u64> {
+        self.trap.step_at_once("free_space", &self.all);
+        Some(1)
     }
 
     fn keeps_children(&self, at: &Repository) -> bool {

@@ -1,0 +1,88 @@
+//! Plans of images: their blobs are counted for each store, in the order of the list however the jobs end.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    mem,
+    sync::Mutex,
+};
+
+use crate::{
+    content::{Descriptor, Digest},
+    event::PlannedImage,
+    lock::lock,
+    stage::StoreId,
+};
+
+/// The plan of one image, before its blobs are counted.
+pub(super) struct Draft {
+    pub(super) image: PlannedImage,
+    /// The blobs that a run would send at most, each with the push and the store that it goes to.
+    pub(super) blobs: Vec<(usize, StoreId, Descriptor)>,
+}
+
+/// The plans of a run.
+#[derive(Default)]
+pub(super) struct Plans(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// The job that is counted next.
+    next: u64,
+    /// Jobs from there on, with their drafts; true once they are through.
+    waiting: BTreeMap<u64, (Vec<Draft>, bool)>,
+    counted: HashMap<StoreId, HashSet<Digest>>,
+    sums: BTreeMap<(usize, StoreId), u64>,
+}
+
+impl Plans {
+    /// Takes the draft of a job.
+    pub(super) fn add(&self, job: u64, draft: Draft) {
+        lock(&self.0).waiting.entry(job).or_default().0.push(draft);
+    }
+
+    /// Notes that a job is through. Returns the plans that are counted now, with their jobs.
+    pub(super) fn finish(&self, job: u64) -> Vec<(u64, PlannedImage)> {
+        let mut state = lock(&self.0);
+        state.waiting.entry(job).or_default().1 = true;
+        let mut counted = Vec::new();
+        while state.waiting.first_key_value().is_some_and(|(first, (_, through))| *first == state.next && *through) {
+            counted.extend(state.count_first());
+            state.next += 1;
+        }
+        counted
+    }
+
+    /// Returns the plans of a run that was stopped before its end.
+    pub(super) fn rest(&self) -> Vec<(u64, PlannedImage)> {
+        let mut state = lock(&self.0);
+        let mut counted = Vec::new();
+        while !state.waiting.is_empty() {
+            counted.extend(state.count_first());
+        }
+        counted
+    }
+
+    /// Returns the bytes that a run would send at most, by push and store.
+    pub(super) fn sums(&self) -> BTreeMap<(usize, StoreId), u64> {
+        mem::take(&mut lock(&self.0).sums)
+    }
+}
+
+impl State {
+    fn count_first(&mut self) -> Vec<(u64, PlannedImage)> {
+        let Some((job, (drafts, _))) = self.waiting.pop_first() else { return Vec::new() };
+        drafts.into_iter().map(|draft| (job, self.count(draft))).collect()
+    }
+
+    fn count(&mut self, Draft { mut image, blobs }: Draft) -> PlannedImage {
+        for (push, store, blob) in blobs {
+            if self.counted.entry(store.clone()).or_default().insert(blob.digest.clone()) {
+                let size = blob.known_size().unwrap_or_default();
+                image.blobs += 1;
+                image.bytes += size;
+                *self.sums.entry((push, store)).or_default() += size;
+            }
+        }
+        image
+    }
+}
