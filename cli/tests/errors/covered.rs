@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Messages that no test can provoke with the program as it is, and why.
-const NOT_HERE: [(&str, &str); 42] = [
+const NOT_HERE: [(&str, &str); 43] = [
     ("breaks the rules of TLS", "takes a peer that breaks the handshake"),
     ("perhaps because the name is too long", "takes a name of 250 characters; has tests in registry-client"),
     ("cannot write `{name}`", "takes a disk that refuses between two files"),
@@ -36,6 +36,7 @@ const NOT_HERE: [(&str, &str); 42] = [
     ("TLS cannot be set up", "takes a system without certificates"),
     ("garbage collection sweeps", "takes a Harbor that collects garbage at the moment"),
     ("did not answer within", "takes a registry that is silent for half a minute"),
+    ("sends no valid HTTP response", "takes a server that speaks something else; has a test in the client"),
     ("does not speak TLS", "takes a registry that is not on this machine"),
     ("ended the TLS handshake", "takes a registry that wants certificates; has a test in the client"),
     ("TLS with `{host}` failed", "takes an error of TLS that is none of the others"),
