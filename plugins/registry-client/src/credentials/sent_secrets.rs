@@ -86,6 +86,31 @@ pub(crate) fn hide<'l>(
         if form.len() >= SHORTEST_IN_LOWER_CASE && text.contains(&lower) {
             text = text.replace(&lower, MASK);
         }
+        if form.len() >= SHORTEST_IN_LOWER_CASE {
+            text = without_spread(text, form);
+        }
+    }
+    text
+}
+
+/// Hides a secret with line breaks or the like between its letters, which become spaces where they are shown.
+fn without_spread(mut text: String, secret: &str) -> String {
+    let is_gap = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '\u{fffd}' | '\u{200b}');
+    let letters: Vec<char> = secret.chars().filter(|c| !is_gap(*c)).collect();
+    let Some(first) = letters.first() else { return text };
+    let mut from = 0;
+    while let Some(at) = text[from..].find(*first).map(|at| from + at) {
+        let mut rest = text[at..].char_indices().filter(|(_, c)| !is_gap(*c));
+        let end = letters.iter().try_fold(at, |_, letter| {
+            rest.next().filter(|(_, found)| found == letter).map(|(offset, found)| at + offset + found.len_utf8())
+        });
+        from = match end {
+            Some(end) => {
+                text.replace_range(at..end, MASK);
+                at + MASK.len()
+            }
+            None => at + first.len_utf8(),
+        };
     }
     text
 }
@@ -143,6 +168,15 @@ mod tests {
             "bot:[secret] sent Basic [secret] or [secret] or [secret] or [secret] or [secret] at [secret].example.com"
         );
         assert_eq!(SentSecrets::default().hide(said.to_owned()), said);
+    }
+
+    #[tokio::test]
+    async fn a_secret_with_gaps_in_it_is_hidden() {
+        let shown = SentSecrets::new(Some(current("CANARY+/?").await), None);
+        for gap in ["\n", "\u{7}", " ", "\u{fffd}", "\u{200b}"] {
+            assert_eq!(shown.hide(format!("you are CAN{gap}ARY+/? there")), "you are [secret] there", "{gap:?}");
+        }
+        assert_eq!(shown.hide("you CAN see".to_owned()), "you CAN see");
     }
 
     #[tokio::test]
