@@ -239,9 +239,12 @@ impl BlobTransfer<'_> {
             Went::SourceFailed(error) => (error, true),
         };
         if let Some(attempt) = next.filter(|_| error.is_retryable_now() && !self.engine.cancel.is_stopping()) {
-            let what = format!("blob {}", self.item.digest.short());
-            let event = Event::Retrying { job: self.job.id, what, error: error.clone(), attempt };
-            self.engine.events.tell(&event);
+            // A pause that a store asked for is no failure, and is told as such.
+            if !is_throttled(&error) {
+                let what = format!("blob {}", self.item.digest.short());
+                let event = Event::Retrying { job: self.job.id, what, error: error.clone(), attempt };
+                self.engine.events.tell(&event);
+            }
             return Some((Move { site, claim }, error));
         }
         site.fail(error.clone());

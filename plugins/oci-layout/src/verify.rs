@@ -163,8 +163,8 @@ impl Verification {
 /// Verifies a layout. Nothing is changed but a note in `.sealift/`, which says what was found damaged.
 ///
 /// # Errors
-/// [`ErrorKind::NotFound`] or [`ErrorKind::Storage`] if there is no directory, or nothing in it that belongs to a
-/// layout. Everything else is a damage, and stands in the result.
+/// [`NotFound`](sealift_core::error::ErrorKind::NotFound) or [`Storage`](sealift_core::error::ErrorKind::Storage) if there
+/// is no directory, or nothing in it that belongs to a layout. Everything else is a damage, and stands in the result.
 pub async fn verify(path: impl Into<PathBuf>, progress: Arc<Progress>) -> Result<Verification> {
     let path = path.into();
     let (mut found, storage) = blocking(move || open(&path)).await?;
