@@ -48,7 +48,8 @@ impl Registry {
 
     pub(crate) fn failed_try(&self, began: Instant, failed: &Error, exhausted: bool) -> FailedTry {
         let unwell = Reason::of(failed) == Some(Reason::Unwell);
-        FailedTry { began, last_response: self.transport.last_response(), unwell, exhausted }
+        let broke = std::error::Error::source(failed).is_some_and(|source| source.is::<reqwest::Error>());
+        FailedTry { began, last_response: self.transport.last_response(), unwell, exhausted, broke }
     }
 
     /// Sends a request once. Returns none if the same request is to be sent again, now that more is known.

@@ -29,6 +29,16 @@ pub(crate) struct FailedTry {
     pub(crate) unwell: bool,
     /// The failed part was tried several times already, such as a request to a token service.
     pub(crate) exhausted: bool,
+    /// The exchange broke off, without a response.
+    pub(crate) broke: bool,
+}
+
+impl FailedTry {
+    /// Returns true if the host answered others while this attempt broke off. It is not down then, or went away a moment
+    /// ago, with all that was under way.
+    fn is_single(&self) -> bool {
+        self.broke && self.last_response.is_some_and(|at| at >= self.began)
+    }
 }
 
 impl Attempts {
@@ -67,11 +77,14 @@ impl Attempts {
             return again.then(|| self.own_pause()).flatten().filter(|_| host.spend());
         }
         let asked = self.asked(failed);
-        let FailedTry { began, last_response, unwell, exhausted } = *failed_try;
+        let FailedTry { began, last_response, unwell, exhausted, .. } = *failed_try;
         let away = if unwell { host.recovers(began) } else { asked.is_some() && host.is_away(began, last_response) };
         let own = match away {
             true => Some(host.outage_pause()),
-            false => asked.filter(|_| !exhausted).and_then(|_| self.own_pause()).filter(|_| host.spend()),
+            false => asked
+                .filter(|_| !exhausted)
+                .and_then(|_| self.own_pause())
+                .filter(|_| failed_try.is_single() || host.spend()),
         };
         own.map(|own| if matches!(failed.retry(), Retry::After(_)) { Duration::ZERO } else { own })
     }
@@ -95,7 +108,26 @@ impl Attempts {
 
 #[cfg(test)]
 mod tests {
+    use sealift_core::error::ErrorKind;
+
     use super::*;
+
+    // Fifty requests were under way when a network went away, and the budget was for thirty.
+    #[tokio::test(start_paused = true)]
+    async fn requests_that_break_off_together_are_all_sent_again() {
+        let (host, began) = (RetryState::new(RetryPolicy::default()), Instant::now());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let failed = Error::new(ErrorKind::Unavailable, "it broke the connection");
+        let broken = FailedTry { began, last_response: Some(began), unwell: false, exhausted: false, broke: true };
+        let refused = FailedTry { broke: false, ..broken };
+        let is_repeated =
+            |failed_try| host.attempts(host.policy().requests).pause_of_request(&host, &failed, failed_try).is_some();
+        assert!((0..100).all(|_| is_repeated(&broken)));
+        assert_eq!((0..100).filter(|_| is_repeated(&refused)).count(), 30);
+        let mut attempts = host.attempts(3);
+        let pauses = std::iter::from_fn(|| attempts.pause_of_request(&host, &failed, &broken));
+        assert_eq!(pauses.count(), 2, "a host that breaks one request again and again");
+    }
 
     #[test]
     fn pauses_stay_below_a_doubling_bound_and_end() {
