@@ -14,7 +14,7 @@ use sealift_core::{
 };
 use serde::Serialize;
 
-use super::totals::Progress;
+use super::totals::RunProgress;
 
 /// One line.
 #[derive(Serialize)]
@@ -90,7 +90,7 @@ enum Fact<'a> {
     JobFinished {
         job: u64,
     },
-    Progress(&'a Progress),
+    Progress(&'a RunProgress),
     RoundStarted {
         round: u32,
         failed: usize,
@@ -190,7 +190,7 @@ pub(super) fn line<'a>(event: &'a Event, passed: Option<&Arc<AtomicU64>>) -> Opt
 }
 
 /// The state of a run at this moment.
-pub(super) fn progress(progress: &Progress) -> EventLine<'_> {
+pub(super) fn progress(progress: &RunProgress) -> EventLine<'_> {
     now(Fact::Progress(progress))
 }
 

@@ -49,8 +49,8 @@ pub(super) struct Totals {
 
 /// The state of a run at a moment.
 #[derive(Debug, Serialize)]
-pub(super) struct Progress {
-    images: Counts,
+pub(super) struct RunProgress {
+    images: ImageCounts,
     bytes: u64,
     /// All bytes, those that passed included, as far as is known; images that were not looked at count like the others.
     bytes_in_all: u64,
@@ -60,7 +60,7 @@ pub(super) struct Progress {
 }
 
 #[derive(Debug, Serialize)]
-struct Counts {
+struct ImageCounts {
     listed: u64,
     done: u64,
     copied: u64,
@@ -174,11 +174,11 @@ impl Totals {
     }
 
     /// Returns the state for programs.
-    pub(super) fn progress(&self) -> Progress {
+    pub(super) fn progress(&self) -> RunProgress {
         let Self { listed, done, copied, present, left_out, failed, .. } = *self;
         let (left, _) = self.left();
-        Progress {
-            images: Counts { listed: listed.max(done), done, copied, present, left_out, failed },
+        RunProgress {
+            images: ImageCounts { listed: listed.max(done), done, copied, present, left_out, failed },
             bytes: self.passed(),
             bytes_in_all: self.passed() + left,
             bytes_per_s: self.speed.per_second(),

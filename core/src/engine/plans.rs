@@ -22,10 +22,10 @@ pub(super) struct Draft {
 
 /// The plans of a run.
 #[derive(Default)]
-pub(super) struct Plans(Mutex<State>);
+pub(super) struct Plans(Mutex<PlanState>);
 
 #[derive(Default)]
-struct State {
+struct PlanState {
     /// The job that is counted next.
     next: u64,
     /// Jobs from there on, with their drafts; true once they are through.
@@ -68,7 +68,7 @@ impl Plans {
     }
 }
 
-impl State {
+impl PlanState {
     fn count_first(&mut self) -> Vec<(u64, PlannedImage)> {
         let Some((job, (drafts, _))) = self.waiting.pop_first() else { return Vec::new() };
         drafts.into_iter().map(|draft| (job, self.count(draft))).collect()

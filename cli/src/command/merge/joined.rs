@@ -21,7 +21,7 @@ pub(super) struct JoinedList(pub(super) Vec<Arc<dyn List>>);
 
 /// The findings of all directories.
 #[derive(Default)]
-struct Findings {
+struct JoinedFindings {
     listings: Vec<Listing>,
     /// The place of each repository in `listings`.
     places: HashMap<Repository, usize>,
@@ -32,7 +32,7 @@ struct Findings {
 #[async_trait]
 impl List for JoinedList {
     async fn list(&self, out: &Outlet) -> Result<()> {
-        let mut findings = Findings::default();
+        let mut findings = JoinedFindings::default();
         let mut ended = Ok(());
         for list in &self.0 {
             let (sender, mut inbox) = Outlet::new(1);
@@ -45,7 +45,7 @@ impl List for JoinedList {
             taken?;
             ended = ended.and(listed);
         }
-        let Findings { listings, names, unusable, .. } = findings;
+        let JoinedFindings { listings, names, unusable, .. } = findings;
         for (image, error) in unusable {
             if image.as_ref().is_none_or(|image| !names.contains(image)) {
                 out.unusable(image, error).await?;
@@ -56,7 +56,7 @@ impl List for JoinedList {
     }
 }
 
-impl Findings {
+impl JoinedFindings {
     async fn take_all(&mut self, inbox: &mut mpsc::Receiver<Found>, out: &Outlet) -> Result<()> {
         while let Some(found) = inbox.recv().await {
             self.take(found, out).await?;

@@ -13,7 +13,7 @@ use crate::{name::entry_name, storage::blob_name};
 /// An image as the list has it.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Saved {
+pub(super) struct DockerImage {
     config: String,
     repo_tags: Vec<String>,
     layers: Vec<String>,
@@ -24,7 +24,7 @@ type ReadManifest<'a> = dyn Fn(&Descriptor) -> Result<Option<Manifest>> + 'a;
 
 /// Returns the list of the images among some entries.
 pub(super) fn list(entries: &[Descriptor], read: &ReadManifest<'_>) -> Result<String> {
-    let mut images: BTreeMap<String, Saved> = BTreeMap::new();
+    let mut images: BTreeMap<String, DockerImage> = BTreeMap::new();
     for entry in entries {
         let Some(root) = read(entry)? else { continue };
         let Some((digest, saved)) = saved(&root, entry, read)? else { continue };
@@ -42,7 +42,11 @@ pub(super) fn list(entries: &[Descriptor], read: &ReadManifest<'_>) -> Result<St
 ///
 /// # Errors
 /// [`ErrorKind::Unsupported`] if it has several platforms, or is no image that can be run.
-pub(super) fn saved(root: &Manifest, entry: &Descriptor, read: &ReadManifest<'_>) -> Result<Option<(Digest, Saved)>> {
+pub(super) fn saved(
+    root: &Manifest,
+    entry: &Descriptor,
+    read: &ReadManifest<'_>,
+) -> Result<Option<(Digest, DockerImage)>> {
     let name = entry_name(entry).unwrap_or_default();
     if root.subject().is_some() {
         return Ok(None);
@@ -61,7 +65,7 @@ pub(super) fn saved(root: &Manifest, entry: &Descriptor, read: &ReadManifest<'_>
         );
     };
     let layers: Vec<String> = manifest.blobs().filter(|blob| blob.digest != config.digest).map(path).collect();
-    let saved = Saved { config: path(config), repo_tags: Vec::new(), layers };
+    let saved = DockerImage { config: path(config), repo_tags: Vec::new(), layers };
     Ok(Some((manifest.digest().clone(), saved)))
 }
 
