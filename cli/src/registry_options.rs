@@ -138,7 +138,12 @@ impl ConnectionOptions {
 /// Returns the host and the name of `--user`. Without a host it is for the only registry on the command line.
 fn login<'a>(user: &str, images: impl IntoIterator<Item = &'a str>) -> Result<(String, String), UsageError> {
     let is_host = |host: &str| host == "localhost" || host.contains(['.', ':']);
-    let named = user.split_once('=').filter(|(host, _)| is_host(host));
+    let named = user.split_once('=');
+    if let Some((host, _)) = named.filter(|(host, _)| !is_host(host)) {
+        return Err(Diagnostic::error(format!("`{host}` in front of the `=` of `--user` is no registry"))
+            .hint("write the registry with its dot or port: `--user registry.example.com=NAME`")
+            .into());
+    }
     let named = named.and_then(|(host, name)| Some((host_of(&format!("{host}/x"))?, name)));
     let name = named.as_ref().map_or(user, |(_, name)| *name);
     if name.contains(':') {

@@ -19,7 +19,7 @@ use crate::{
 
 /// Lists that are asked one after the other.
 pub(super) struct SeveralLists {
-    lists: Vec<Arc<dyn List>>,
+    lists: Vec<Named<dyn List>>,
     /// The lists that had something to say of a repository, by their numbers.
     about: Mutex<HashMap<Repository, BTreeSet<usize>>>,
 }
@@ -32,14 +32,13 @@ impl SeveralLists {
         }
         let kinds: Vec<_> = lists.iter().map(|list| &*list.kind).collect();
         let kind = kinds.join(" + ");
-        let lists = lists.into_iter().map(|list| list.stage).collect();
         Some(Named::new(&kind, Arc::new(Self { lists, about: Mutex::default() })))
     }
 
     /// Passes on what a list finds, and notes which repositories it is about.
     async fn pass_on(&self, number: usize, again: Option<&Repository>, out: &Outlet) -> Result<()> {
         let (own, mut inbox) = Outlet::new(1);
-        let list = &self.lists[number];
+        let Named { kind, stage: list } = &self.lists[number];
         let work = async move {
             let result = match again {
                 Some(repository) => list.list_repository(repository, &own).await,
@@ -49,16 +48,26 @@ impl SeveralLists {
             result
         };
         let passing = async {
+            let mut is_empty = true;
             while let Some(found) = inbox.recv().await {
+                is_empty &= matches!(found, Found::Warning(_) | Found::Announced(..));
                 if let Some(repository) = repository_of(&found) {
                     lock(&self.about).entry(repository.clone()).or_default().insert(number);
                 }
                 out.hand_out(found).await?;
             }
-            Ok(())
+            Ok::<_, crate::error::Error>(is_empty)
         };
         let (worked, passed) = join(work, passing).await;
-        passed.and(worked)
+        let is_empty = passed?;
+        worked?;
+        // The images of the others do not make up for it.
+        match is_empty && again.is_none() {
+            true => {
+                out.nothing(format!("list {}", number + 1), None, format!("the list `{kind}` finds no image")).await
+            }
+            false => Ok(()),
+        }
     }
 
     /// Asks these lists one after the other. One that fails does not keep the others from being asked.
@@ -106,6 +115,7 @@ mod tests {
         Lists(&'static str),
         FailsAt(&'static str),
         Fails,
+        Warns,
     }
 
     #[async_trait]
@@ -116,6 +126,7 @@ mod tests {
                 Self::Lists(at) => out.send(crate::job::Listing::new(at.parse().unwrap(), Vec::new(), "rule")).await,
                 Self::FailsAt(at) => out.failed(&at.parse().unwrap(), error).await,
                 Self::Fails => Err(error),
+                Self::Warns => out.warn("an empty file").await,
             }
         }
 
@@ -141,6 +152,18 @@ mod tests {
             });
         }
         (found, result)
+    }
+
+    // The images of one file made a warning of another that was empty, such as that of a command that failed.
+    #[tokio::test]
+    async fn a_list_that_finds_nothing_is_told_beside_others() {
+        let lists = [Fake::Lists("a.io/a"), Fake::Warns];
+        let lists = lists.into_iter().map(|list| Named::new("fake", Arc::new(list) as Arc<dyn List>));
+        let lists = SeveralLists::join(lists.collect()).unwrap();
+        let (all, result) = found(&*lists.stage, None).await;
+        assert_eq!(all[..2], ["listed a.io/a", "an empty file"]);
+        assert!(all[2].contains("the list `fake` finds no image") && all.len() == 3, "{all:?}");
+        assert!(result.is_ok());
     }
 
     #[tokio::test]
