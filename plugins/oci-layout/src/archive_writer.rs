@@ -7,7 +7,7 @@
 mod docker;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, hash_map::Entry},
     fs::{File, TryLockError},
     os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
@@ -172,8 +172,14 @@ impl ArchiveWriter {
             this.write(manifest.bytes(), at + BLOCK)?;
             let mut state = this.state();
             let whole = state.has_parts(&manifest);
-            let written = WrittenManifest { at, length, whole };
-            place.kept = state.manifests.insert(manifest.digest().clone(), written).is_none();
+            match state.manifests.entry(manifest.digest().clone()) {
+                // Two tasks may have brought it; the place of the second one is given back.
+                Entry::Occupied(mut first) => first.get_mut().whole |= whole,
+                Entry::Vacant(vacant) => {
+                    vacant.insert(WrittenManifest { at, length, whole });
+                    place.kept = true;
+                }
+            }
             drop(state);
             Ok(())
         })

@@ -144,3 +144,24 @@ async fn a_manifest_before_its_blobs_is_no_image() {
     writer.put_manifest(&manifest).await.unwrap();
     assert!(writer.has(&manifest.descriptor()));
 }
+
+// The second place was given back, and remembered: what was read there was another manifest.
+#[tokio::test]
+async fn a_manifest_that_several_tasks_bring_is_read_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = ArchiveWriter::create(dir.path().join("bundle.tar"), true).await.unwrap();
+    let manifests: Vec<Manifest> = (100..200)
+        .map(|number| {
+            let text = format!(r#"{{"schemaVersion":2,"manifests":[],"annotations":{{"number":"{number}"}}}}"#);
+            Manifest::parse(text, &well_known::OCI_INDEX).unwrap()
+        })
+        .collect();
+    for pair in manifests.chunks(2) {
+        let all = pair.iter().chain(pair).chain(pair).map(|manifest| writer.put_manifest(manifest));
+        futures::future::join_all(all).await.into_iter().for_each(Result::unwrap);
+    }
+    for manifest in &manifests {
+        let read = writer.0.manifest(&manifest.descriptor()).unwrap().unwrap();
+        assert_eq!(read.bytes(), manifest.bytes());
+    }
+}
