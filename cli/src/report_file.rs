@@ -6,7 +6,7 @@
 use std::{
     borrow::Cow,
     fs,
-    io::{self, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
@@ -92,7 +92,8 @@ impl ReportFile {
     /// If it cannot be written.
     pub(crate) fn new(path: &Path, program: Program) -> Result<Self, UsageError> {
         let file = Self { path: path.to_owned(), program, started: jiff::Timestamp::now(), state: Mutex::default() };
-        let tried = if file.is_special() { Ok(()) } else { file.temporary().map(drop) };
+        let tried =
+            if file.is_special() { Ok(()) } else { file.check_replaced().and_then(|()| file.temporary().map(drop)) };
         tried.map_err(|error| file.cannot(&error))?;
         Ok(file)
     }
@@ -127,11 +128,26 @@ impl ReportFile {
         if self.is_special() {
             return logging::open(&self.path)?.write_all(text.as_bytes());
         }
+        self.check_replaced()?;
         let mut file = self.temporary()?;
         file.write_all(text.as_bytes())?;
         file.as_file().sync_all()?;
         file.persist(&self.path).map_err(|error| error.error)?;
         Ok(())
+    }
+
+    /// Returns an error if what is there are images: a tar file, or the `index.json` of a layout, named by mistake.
+    fn check_replaced(&self) -> io::Result<()> {
+        let mut start = [0; 262];
+        let read = fs::File::open(&self.path).and_then(|mut file| file.read_exact(&mut start));
+        // POSIX.1-1988, ustar: the magic at offset 257.
+        let is_tar = read.is_ok() && start[257..] == *b"ustar";
+        let is_index = self.path.file_name().is_some_and(|name| name == "index.json" || name == "oci-layout")
+            && self.path.with_file_name("blobs").is_dir();
+        match is_tar || is_index {
+            true => Err(io::Error::other("images are there, which a report would replace")),
+            false => Ok(()),
+        }
     }
 
     /// Creates a temporary file in the same directory.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use sealift_core::{diagnostic::Diagnostic, error::ErrorKind};
-use sealift_oci_layout::{Inventory, Layout};
+use sealift_oci_layout::{Inventory, InventoryImage, Layout};
 
 use crate::{
     context::Context,
@@ -45,12 +45,15 @@ pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageE
         let summary = gaps::summary(&gaps, inventory.images.len());
         context.console.say(&format!("warning: `{path}` is incomplete: {summary}"));
     }
-    let broken = inventory.images.iter().filter(|image| image.missing > 0).count() as u64;
-    if broken > 0 {
-        let count = number(broken, "image");
-        context
-            .console
-            .say(&format!("warning: files of {count} in `{path}` are not there: `sealift verify {path}` tells which"));
+    type Count = fn(&InventoryImage) -> u64;
+    let kinds: [(Count, &str); 2] = [(|image| image.missing, "not there"), (|image| image.damaged, "damaged")];
+    for (count, what) in kinds {
+        let images = inventory.images.iter().filter(|image| count(image) > 0).count() as u64;
+        if images > 0 {
+            let images = number(images, "image");
+            let hint = format!("`sealift verify {path}` tells which");
+            context.console.say(&format!("warning: files of {images} in `{path}` are {what}: {hint}"));
+        }
     }
     for note in &inventory.notes {
         context.console.say(&format!("warning: {note}"));

@@ -21,7 +21,7 @@ use super::perform::{Extras, load_translated, perform};
 use crate::{
     context::Context,
     display::ShowMode,
-    translation::{Translation, path},
+    translation::{OciDirArgument, Translation, path},
     usage_error::UsageError,
 };
 
@@ -36,7 +36,8 @@ pub(crate) struct Args {
     #[arg(value_name = "DIR", required = true, num_args = 2..)]
     dirs: Vec<PathBuf>,
 
-    /// The directory that gets all images, made if it is missing; images that are there already stay
+    /// The directory that gets all images, made if it is missing; images that are there already stay. A new `FILE.tar`
+    /// is possible, too
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
 
@@ -46,12 +47,13 @@ pub(crate) struct Args {
 }
 
 pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
-    compare(args).await?;
+    let to = MergeTarget::of(&args.to)?;
+    compare(args, to.path.as_ref()).await?;
     let mode = if args.plan { ShowMode::Plan } else { ShowMode::Run };
     let pipelines: Result<Vec<Pipeline>, UsageError> = args
         .dirs
         .iter()
-        .map(|dir| Ok(load_translated(&translation(dir, &args.to)?, Cache::default(), context)?.pipeline))
+        .map(|dir| Ok(load_translated(&translation(dir, &to)?, Cache::default(), context)?.pipeline))
         .collect();
     Ok(perform(&joined(pipelines?)?, mode, context, Extras::default()).await)
 }
@@ -65,22 +67,48 @@ fn joined(pipelines: Vec<Pipeline>) -> Result<Pipeline, UsageError> {
     Ok(Pipeline::from(joined))
 }
 
-fn translation(from: &Path, to: &Path) -> Result<Translation, UsageError> {
+/// What `--to` names.
+struct MergeTarget<'a> {
+    typed: &'a str,
+    kind: &'static str,
+    path: &'a str,
+}
+
+impl<'a> MergeTarget<'a> {
+    fn of(to: &'a Path) -> Result<Self, UsageError> {
+        let Some(typed) = to.to_str() else { return Err(path(to, "--to").expect_err("it is not UTF-8")) };
+        let (kind, path) = OciDirArgument::place(typed)?;
+        match kind {
+            "docker-archive" => Err(Diagnostic::error("directories are not merged into a file for `docker load`")
+                .hint(format!(
+                    "merge into `oci-archive:FILE`; `sealift copy oci-archive:FILE:IMAGE {typed}` makes one of an image"
+                ))
+                .into()),
+            _ => Ok(Self { typed, kind, path }),
+        }
+    }
+}
+
+fn translation(from: &Path, to: &MergeTarget<'_>) -> Result<Translation, UsageError> {
     let mut pipeline = Translation::new("merge");
     pipeline.table("[list]");
     pipeline.key("use", "oci-dir".into(), "");
     pipeline.key("path", path(from, "DIR")?, &from.display().to_string());
     pipeline.table("[[push]]");
     pipeline.key("use", "oci-dir".into(), "");
-    pipeline.key("path", path(to, "--to")?, &format!("--to {}", to.display()));
+    let typed = format!("--to {}", to.typed);
+    pipeline.key("path", to.path.into(), &typed);
+    if let Some(format) = OciDirArgument::archive(to.kind) {
+        pipeline.key("archive", format.into(), &typed);
+    }
     Ok(pipeline)
 }
 
 /// Compares the names of all images before anything is written.
-async fn compare(args: &Args) -> Result<(), UsageError> {
+async fn compare(args: &Args, to: &Path) -> Result<(), UsageError> {
     let mut owners = HashMap::new();
     let mut clashes = Vec::new();
-    let there = Layout::open_existing(&args.to).await?;
+    let there = Layout::open_existing(to).await?;
     for dir in &args.dirs {
         note(&Layout::open(dir).await?, &mut owners, &mut clashes).await?;
     }

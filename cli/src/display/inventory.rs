@@ -63,7 +63,12 @@ fn row(image: &InventoryImage) -> [String; 6] {
         many => format!("{} platforms", grouped(many as u64)),
     };
     let mut notes = Vec::new();
-    for (count, word) in [(image.missing, "MISSING"), (image.left_out, "left out"), (image.referrers, "referring")] {
+    for (count, word) in [
+        (image.missing, "MISSING"),
+        (image.damaged, "DAMAGED"),
+        (image.left_out, "left out"),
+        (image.referrers, "referring"),
+    ] {
         if count > 0 {
             notes.push(format!("{} {word}", grouped(count)));
         }

@@ -100,7 +100,10 @@ pub(crate) fn failures(report: &Report, all: bool, colour: bool) -> String {
         }
     }
     if report.interrupted {
-        text.push_str("\n\nthe run was stopped before its end; the same command goes on where it stopped");
+        // A destination that could not be ended, such as a tar file, has nothing to go on from.
+        let is_kept = !report.failures.iter().any(|failure| matches!(failure.what, FailedItem::Finish { .. }));
+        text.push_str("\n\nthe run was stopped before its end");
+        text.push_str(if is_kept { "; the same command goes on where it stopped" } else { "" });
     }
     text
 }

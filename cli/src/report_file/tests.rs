@@ -135,3 +135,22 @@ fn a_pipe_that_nothing_reads_is_an_error_and_no_wait() {
     let error = file.write_text("{}").unwrap_err();
     assert_eq!(error.to_string(), "it is a pipe that nothing reads");
 }
+
+// `--to bundle.tar --report bundle.tar` left a report where the images had been, with exit code 0.
+#[test]
+fn images_are_not_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let (tar, index) = (dir.path().join("bundle.tar"), dir.path().join("index.json"));
+    let file = ReportFile::new(&tar, PROGRAM).unwrap();
+    let mut header = [0; 512];
+    header[257..262].copy_from_slice(b"ustar");
+    fs::write(&tar, header).unwrap();
+    assert!(file.write(&Report::default(), false).is_err());
+    fs::create_dir(dir.path().join("blobs")).unwrap();
+    fs::write(&index, "{}").unwrap();
+    for path in [&tar, &index] {
+        let Err(UsageError(wrong)) = ReportFile::new(path, PROGRAM) else { panic!("{}", path.display()) };
+        assert!(wrong[0].message.contains("images are there"), "{:?}", wrong[0].message);
+    }
+    assert_eq!((fs::read(&tar).unwrap().len(), fs::read(&index).unwrap().len()), (512, 2));
+}

@@ -50,6 +50,9 @@ impl<'a> OciDirArgument<'a> {
     /// If it names an image as well.
     pub(crate) fn place(text: &'a str) -> Result<(&'static str, &'a str), UsageError> {
         match Self::parse(text)? {
+            None if text == "-" => Err(Diagnostic::error("images are not written to stdout")
+                .hint("name a directory, or a file that ends in `.tar`")
+                .into()),
             None => Ok(("oci-dir", text)),
             Some(Self { kind, path, image: None }) => Ok((kind, path)),
             Some(Self { kind, path, image: Some(image) }) => Err(Diagnostic::error(format!(
@@ -103,6 +106,7 @@ mod tests {
             assert_eq!(OciDirArgument::place(text).unwrap(), place);
         }
         assert!(OciDirArgument::place("docker-archive:x:v1").is_err());
+        assert!(OciDirArgument::place("-").is_err());
         assert_eq!(parse("nginx:1.27"), None);
         assert!(OciDirArgument::parse("oci-dir:").is_err());
         assert!(OciDirArgument::parse("oci-dir:b:").is_err());

@@ -1,6 +1,6 @@
 //! The inventory of a layout: images, their platforms, and the blobs that they share.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use sealift_core::{
     content::{Digest, Platform},
@@ -48,6 +48,8 @@ pub struct InventoryImage {
     pub referrers: u64,
     /// Manifests and blobs that are not there.
     pub missing: u64,
+    /// Manifests and blobs that are not what their names say, as far as that is known without hashing blobs.
+    pub damaged: u64,
     /// Manifests and blobs that are not there because the other side has them.
     pub left_out: u64,
     /// The references to copy it to.
@@ -68,7 +70,15 @@ impl Inventory {
         let bases = layout.baselines().await?;
         let layout = layout.clone();
         blocking(move || {
-            Ok(InventoryBuilder { layout: &layout, catalog: &catalog, graph: &graph, bases: &bases }.take())
+            let suspects = layout.0.suspects.of(&*layout.0.storage)?;
+            let builder = InventoryBuilder {
+                layout: &layout,
+                catalog: &catalog,
+                graph: &graph,
+                bases: &bases,
+                suspects: &suspects,
+            };
+            Ok(builder.take())
         })
         .await
     }
@@ -79,6 +89,8 @@ struct InventoryBuilder<'a> {
     catalog: &'a ImageCatalog,
     graph: &'a Graph,
     bases: &'a Baselines,
+    /// Blobs that were found damaged earlier.
+    suspects: &'a BTreeSet<Digest>,
 }
 
 impl InventoryBuilder<'_> {
@@ -111,6 +123,7 @@ impl InventoryBuilder<'_> {
                 own: 0,
                 referrers: 0,
                 missing: 0,
+                damaged: 0,
                 left_out: 0,
                 targets: image.targets.iter().map(ToString::to_string).collect(),
             };
@@ -125,11 +138,11 @@ impl InventoryBuilder<'_> {
                 if users[at.index()] == 1 {
                     found.own += size;
                 }
-                if matches!(node.state, FileState::Absent) {
-                    match self.bases.with(&node.digest) {
-                        Some(_) => found.left_out += 1,
-                        None => found.missing += 1,
-                    }
+                match node.state {
+                    FileState::Absent if self.bases.with(&node.digest).is_some() => found.left_out += 1,
+                    FileState::Absent => found.missing += 1,
+                    FileState::Broken(_) => found.damaged += 1,
+                    FileState::Present => found.damaged += u64::from(self.suspects.contains(&node.digest)),
                 }
             });
             inventory.images.push(found);

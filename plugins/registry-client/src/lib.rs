@@ -64,6 +64,7 @@ mod fetch;
 #[doc(hidden)]
 pub mod fuzz;
 mod host_settings;
+mod in_order;
 mod limit;
 mod network_scope;
 mod operation;
@@ -90,6 +91,7 @@ pub use containers::{Config as ContainersConfig, Containers};
 pub use credentials::{Config as CredentialsConfig, Credentials};
 pub use error::Reason;
 pub use fetch::RegistryFetch;
+pub use in_order::InOrder;
 pub use push::{RegistryPush, TargetNaming};
 pub use registries::Registries;
 pub use request_counts::RequestCounts;

@@ -11,11 +11,11 @@ use sealift_core::{
     outlet::Outlet,
     stage::List,
 };
-use sealift_registry_client::{Client, TagList};
+use sealift_registry_client::{Client, InOrder, TagList};
 
 use crate::wanted::RepositorySelection;
 
-/// Tag lists that are read at once; one that is slow holds up its repository only.
+/// Tag lists that are read at once.
 const AHEAD: usize = 8;
 
 /// Lists what a catalog has.
@@ -77,12 +77,17 @@ impl CatalogList {
 impl List for CatalogList {
     async fn list(&self, out: &Outlet) -> Result<()> {
         let mut noted = Noted::default();
-        let read = |repository: Repository| async move {
-            let tags = self.client.tags_ahead(&repository).await;
-            Ok((repository, tags))
+        let read = |(number, repository): (usize, Result<Repository>)| async move {
+            let tags = match repository {
+                Ok(repository) => Ok((self.client.tags_ahead(&repository).await, repository)),
+                Err(error) => Err(error),
+            };
+            (number, tags)
         };
-        let mut turns = self.repositories(out).map_ok(read).try_buffer_unordered(AHEAD).boxed();
-        while let Some((repository, tags)) = turns.try_next().await? {
+        let read = self.repositories(out).enumerate().map(read).buffer_unordered(AHEAD).boxed();
+        let mut turns = InOrder::new(read, []);
+        while let Some((_, read)) = turns.next().await {
+            let (tags, repository) = read?;
             noted.found += 1;
             let has_tags = match tags {
                 Ok(tags) => self.hand_out(&repository, tags, out).await?,

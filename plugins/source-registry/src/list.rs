@@ -1,7 +1,7 @@
 //! `list "registry"`: rules become listings, in their order.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet},
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use futures::{Stream, StreamExt, stream};
+use futures::{StreamExt, stream};
 use sealift_core::{
     async_trait,
     content::{Repository, Tag},
@@ -19,12 +19,12 @@ use sealift_core::{
     stage::List,
 };
 use sealift_image_syncer::Rule;
-use sealift_registry_client::{Client, TagList};
+use sealift_registry_client::{Client, InOrder, TagList};
 use tokio::sync::OnceCell;
 
 use crate::exclusive::exclusive;
 
-/// Tag lists of one registry that are read at once. A registry that is slow or silent holds up its own rules only.
+/// Tag lists of one registry that are read at once. A registry that is slow or silent does not hold up the rules of others.
 const AHEAD: usize = 8;
 
 /// Lists what rules name.
@@ -110,7 +110,9 @@ impl List for RegistryList {
         let read = |at: usize| async move { (at, self.read_ahead(&self.rules[at].0, lists).await) };
         let registries = self.by_registry().into_values();
         let streams = registries.map(|rules| stream::iter(rules).map(read).buffer_unordered(AHEAD));
-        let mut turns = Turns::of(&self.rules, stream::select_all(streams));
+        // Rules that may write one name stay in their order, because the later one gets it, or is refused.
+        let shared = self.rules.iter().enumerate().filter(|(_, (_, alone))| !alone).map(|(at, _)| at);
+        let mut turns = InOrder::new(stream::select_all(streams), shared);
         let mut told = HashSet::new();
         while let Some((at, tags)) = turns.next().await {
             let rule = &self.rules[at];
@@ -138,39 +140,6 @@ impl List for RegistryList {
             self.hand_out(rule, &found.tags, out).await?;
         }
         Ok(())
-    }
-}
-
-/// Rules with their tags as they come; those that may write one name come in the order in which they were written.
-struct Turns<S> {
-    read: S,
-    /// Rules that share names with others and were not handed out yet, in their order.
-    ordered: VecDeque<usize>,
-    /// Those of them whose tags are here.
-    waiting: HashMap<usize, Tags>,
-}
-
-type Tags = Result<Arc<TagList>>;
-
-impl<S: Stream<Item = (usize, Tags)> + Unpin> Turns<S> {
-    fn of(rules: &[(Rule, bool)], read: S) -> Self {
-        let shared = rules.iter().enumerate().filter(|(_, (_, alone))| !alone);
-        Self { read, ordered: shared.map(|(at, _)| at).collect(), waiting: HashMap::new() }
-    }
-
-    async fn next(&mut self) -> Option<(usize, Tags)> {
-        loop {
-            let due = self.ordered.front().and_then(|first| self.waiting.remove_entry(first));
-            if due.is_some() {
-                self.ordered.pop_front();
-                return due;
-            }
-            let (at, tags) = self.read.next().await?;
-            if self.ordered.binary_search(&at).is_err() {
-                return Some((at, tags));
-            }
-            self.waiting.insert(at, tags);
-        }
     }
 }
 

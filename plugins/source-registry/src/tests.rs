@@ -81,10 +81,8 @@ async fn rules_come_out_in_their_order_and_nothing_is_asked_twice() {
         ("a/b:/x/", &["h.io/four"]),
     ];
     let list = list(&registry, rules);
-    let mut found = collect(async |out| list.list(out).await).await;
-    // Those that share no name with others come as they are read.
-    found.retain(|rule| !rule.starts_with("images[1]") && !rule.starts_with("images[3]"));
-    assert_eq!(found, ["images[0]: v1 v2", "images[2]: v1 v2 x", "images[4]: x"]);
+    let found = collect(async |out| list.list(out).await).await;
+    assert_eq!(found, ["images[0]: v1 v2", "images[1]: t2 t1", "images[2]: v1 v2 x", "images[3]: v9", "images[4]: x"]);
     let requests = registry.requests();
     assert_eq!((requests.count("GET", RequestKind::Tags), requests.total()), (2, 2), "{requests}");
 }
@@ -110,7 +108,6 @@ async fn a_registry_that_is_silent_holds_up_its_own_rules_only() {
             shown_first.push(shown(&listing));
         }
     }
-    shown_first.sort();
     assert_eq!(shown_first, ["images[12]: v1", "images[13]: v1", "images[14]: v1"]);
     listing.abort();
 }
@@ -129,8 +126,7 @@ async fn a_repository_that_fails_is_told_once_and_can_be_listed_again() {
     let Some(registry) = Registry::start() else { return };
     fill(&registry, &["good:v1"]).await;
     let list = list(&registry, &[("late:/^v/", &[]), ("good", &[]), ("late", &[]), ("late:named", &[])]);
-    let mut found = collect(async |out| list.list(out).await).await;
-    found.sort();
+    let found = collect(async |out| list.list(out).await).await;
     assert_eq!(found, ["failed: late", "images[1]: v1", "images[3]: named"]);
     let repository = format!("{}/late", registry.host()).parse().unwrap();
     let (outlet, _found) = Outlet::new(10);

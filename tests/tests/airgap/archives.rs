@@ -2,9 +2,9 @@
 
 use std::{path::Path, process::Command};
 
-use sealift_e2e::program::{Folder, signal};
-use sealift_oci_layout::{Layout, Writer, WriterOptions};
-use sealift_serve::sample::{Recipe, Sample};
+use sealift_e2e::program::signal;
+use sealift_oci_layout::Layout;
+use sealift_serve::sample::Sample;
 use sealift_testkit::{
     content::Content,
     program::{find, podman, skopeo_ok},
@@ -12,19 +12,7 @@ use sealift_testkit::{
     registry::Registry,
 };
 
-use crate::{app, folder, shop, sites};
-
-/// Writes images with real layers into the directory `ours`.
-async fn ours(folder: &Folder) -> Vec<Sample> {
-    let recipe = Recipe { repositories: 1, tags: 2, ..Recipe::default() };
-    let samples: Vec<Sample> = recipe.images().collect();
-    let writer = Writer::create(folder.path("ours"), WriterOptions { sync: false }).await.unwrap();
-    for sample in &samples {
-        sample.write(&writer).await.unwrap();
-    }
-    writer.commit().await.unwrap();
-    samples
-}
+use crate::{app, folder, ours, shop, sites};
 
 fn name(sample: &Sample) -> String {
     format!("{}:{}", sample.repository, sample.tags[0])

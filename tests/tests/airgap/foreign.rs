@@ -1,23 +1,14 @@
 //! Layouts of others are loaded.
 
-use sealift_oci_layout::{Writer, WriterOptions};
-use sealift_serve::sample::{Recipe, Sample};
 use sealift_testkit::{content::Content, program::skopeo_ok, registry::Registry};
 
-use crate::{folder, shop, sites};
+use crate::{folder, ours, shop, sites};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_layout_that_skopeo_wrote_goes_where_the_user_says() {
     let Some(to) = Registry::start() else { return };
     let folder = folder();
-    let recipe = Recipe { repositories: 1, tags: 2, ..Recipe::default() };
-    let samples: Vec<Sample> = recipe.images().collect();
-    let writer = Writer::create(folder.path("ours"), WriterOptions { sync: false }).await.unwrap();
-    for sample in &samples {
-        sample.write(&writer).await.unwrap();
-    }
-    writer.commit().await.unwrap();
-    drop(writer);
+    let samples = ours(&folder).await;
     let (ours, theirs) = (folder.path("ours"), folder.path("theirs"));
     for sample in &samples {
         let (repository, tag) = (&sample.repository, &sample.tags[0]);

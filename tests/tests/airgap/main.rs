@@ -22,7 +22,8 @@ use std::{
 use sealift_conformance::images::{Image, image, index};
 use sealift_core::content::Digest;
 use sealift_e2e::program::Folder;
-use sealift_oci_layout::{Layout, entry_name};
+use sealift_oci_layout::{Layout, Writer, WriterOptions, entry_name};
+use sealift_serve::sample::{Recipe, Sample};
 use sealift_testkit::{content::Content, registry::Registry};
 
 fn folder() -> Folder {
@@ -49,6 +50,18 @@ async fn shop(from: &Registry) -> Content {
     source.put("shop/app", "v2", &app("v2")).await;
     source.put("shop/tool", "a__b", &image("linux/amd64", &["base amd64", "tool"])).await;
     source
+}
+
+/// Writes images with real layers into the directory `ours`.
+async fn ours(folder: &Folder) -> Vec<Sample> {
+    let recipe = Recipe { repositories: 1, tags: 2, ..Recipe::default() };
+    let samples: Vec<Sample> = recipe.images().collect();
+    let writer = Writer::create(folder.path("ours"), WriterOptions { sync: false }).await.unwrap();
+    for sample in &samples {
+        sample.write(&writer).await.unwrap();
+    }
+    writer.commit().await.unwrap();
+    samples
 }
 
 /// What is carried: a copy of the directory, as `cp` makes one.

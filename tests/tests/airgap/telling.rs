@@ -44,25 +44,13 @@ async fn a_plan_counts_each_destination_and_leaves_out_what_the_base_has() {
     };
     folder.run(&["stage", &v1, "--to", "base"]).expect(0);
     let stage = ["stage", &v2, "--base", "base", "--to", "delta"];
-    let plan = folder.run(&[&stage[..], &["--plan"]].concat()).expect(0);
-    let ran = folder.run(&stage).expect(0);
-    assert_eq!(
-        blobs(&plan.stdout),
-        blobs(ran.stderr.split("copied in").last().unwrap()),
-        "{}{}",
-        plan.all(),
-        ran.all()
-    );
     let copy = ["copy", &v1, &format!("{}/a/app", to.host()), "oci-dir:other"];
-    let plan = folder.run(&[&copy[..], &["--plan"]].concat()).expect(0);
-    let ran = folder.run(&copy).expect(0);
-    assert_eq!(
-        blobs(&plan.stdout),
-        blobs(ran.stderr.split("copied in").last().unwrap()),
-        "{}{}",
-        plan.all(),
-        ran.all()
-    );
+    for command in [&stage[..], &copy] {
+        let plan = folder.run(&[command, &["--plan"]].concat()).expect(0);
+        let ran = folder.run(command).expect(0);
+        let sent = ran.stderr.split("copied in").last().unwrap();
+        assert_eq!(blobs(&plan.stdout), blobs(sent), "{}{}", plan.all(), ran.all());
+    }
 }
 
 // A hint about `prefix` in [[push]] cannot be followed in `load`.
@@ -135,4 +123,40 @@ async fn a_program_hears_which_image_cannot_be_loaded() {
         ran.all()
     );
     assert!(!ran.stdout.contains("listing_failed"), "{}", ran.all());
+}
+
+// Listed as sound, with no platform and a size of a few bytes.
+#[tokio::test(flavor = "multi_thread")]
+async fn ls_marks_an_image_that_is_damaged() {
+    let Some((from, _)) = sites() else { return };
+    shop(&from).await;
+    let (folder, host) = (folder(), from.host());
+    folder.run(&["stage", &format!("{host}/shop/app:v1"), "--to", "bundle"]).expect(0);
+    let index: serde_json::Value = serde_json::from_str(&folder.read("bundle/index.json")).unwrap();
+    let digest = index["manifests"][0]["digest"].as_str().unwrap().replace(':', "/");
+    let manifest = folder.path(&format!("bundle/blobs/{digest}"));
+    let spoiled = std::fs::read_to_string(&manifest).unwrap().replacen("schemaVersion", "schemaVersiom", 1);
+    std::fs::write(&manifest, spoiled).unwrap();
+    let ran = folder.run(&["ls", "bundle"]);
+    assert!(ran.stdout.contains("1 DAMAGED") && ran.stderr.contains("sealift verify bundle"), "{}", ran.all());
+    let ran = folder.run(&["ls", "bundle", "--json"]);
+    assert!(ran.stdout.contains(r#""damaged":1"#), "{}", ran.all());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn directories_are_merged_into_one_file() {
+    let Some((from, _)) = sites() else { return };
+    shop(&from).await;
+    let (folder, host) = (folder(), from.host());
+    for (tag, dir) in [("v1", "a"), ("v2", "b")] {
+        folder.run(&["stage", &format!("{host}/shop/app:{tag}"), "--to", dir]).expect(0);
+    }
+    folder.run(&["merge", "a", "b", "--to", "oci-archive:both"]).expect(0);
+    let ran = folder.run(&["verify", "both"]).expect(0);
+    assert!(ran.stdout.contains("2 images"), "{}", ran.all());
+    for (to, words) in [("docker-archive:x.tar", "sealift copy"), ("-", "stdout")] {
+        let ran = folder.run(&["merge", "a", "b", "--to", to]).expect(2);
+        assert!(ran.stderr.contains(words), "{to}: {}", ran.all());
+    }
+    assert!(!folder.path("docker-archive:x.tar").exists() && !folder.path("-").exists());
 }

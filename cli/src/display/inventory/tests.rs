@@ -11,6 +11,7 @@ fn image(name: &str, platforms: &[&str], size: u64, own: u64) -> InventoryImage 
         own,
         referrers: 0,
         missing: 0,
+        damaged: 0,
         left_out: 0,
         targets: Vec::new(),
     }
