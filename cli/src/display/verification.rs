@@ -182,7 +182,7 @@ fn verdict(found: &Verification) -> String {
         let summary = gaps::summary(&found.gaps, found.images);
         return format!(
             "{path}: INCOMPLETE ({summary}; {read} read, all are what their names say)\nhint: {}\n",
-            gaps::HINT
+            if found.path.is_file() { FILE_HINT } else { gaps::HINT }
         );
     }
     let problems = number(found.damages.len() as u64, "problem");
@@ -201,8 +201,14 @@ fn verdict(found: &Verification) -> String {
     format!("{path}: DAMAGED ({problems}: {broken}; {gaps}{read} read)\nhint: {hint}\n")
 }
 
+/// The advice for a tar file, which is not changed once it is there.
+const FILE_HINT: &str = "bring the file again from where it was written, or write another one";
+
 /// Returns the advice.
 fn hint(found: &Verification) -> &'static str {
+    if found.path.is_file() {
+        return FILE_HINT;
+    }
     let has = |kind: DamageKind| found.damages.iter().any(|damage| damage.kind == kind);
     let is_lost = found.files > 0 && has(DamageKind::Empty);
     if !has_index(found) || is_lost {

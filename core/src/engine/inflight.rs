@@ -38,7 +38,7 @@ struct StoreBlobs {
     /// Repositories that got some blob first; all that a mount can be asked from.
     firsts: Vec<Repository>,
     /// Mount candidates from earlier runs, read when they are needed first.
-    hearsay: Option<MountCandidates>,
+    candidates: Option<MountCandidates>,
     /// Repositories that gave nothing when they were said to have a blob.
     mistrusted: HashSet<Repository>,
 }
@@ -84,7 +84,7 @@ pub(super) struct Lease {
     /// A repository of the same store that has the blob.
     pub(super) known_in: Option<Repository>,
     /// True if `known_in` is not certain: it is from the notes of an earlier run, or the image's own source.
-    pub(super) by_hearsay: bool,
+    pub(super) is_unconfirmed: bool,
     /// Unverified bytes may be stored under this digest, so its presence proves nothing.
     pub(super) in_doubt: bool,
 }
@@ -114,15 +114,15 @@ impl Inflight {
             }
         }
         let seen_in = there.map(|there| known.firsts[there.first as usize].clone());
-        let hearsay = known.hearsay.get_or_insert_with(|| MountCandidates::read(&engine.pipeline.cache, store));
-        let by_hearsay = seen_in.is_none();
-        let known_in = seen_in.or_else(|| hearsay.of(digest, repository).cloned());
+        let candidates = known.candidates.get_or_insert_with(|| MountCandidates::read(&engine.pipeline.cache, store));
+        let is_unconfirmed = seen_in.is_none();
+        let known_in = seen_in.or_else(|| candidates.of(digest, repository).cloned());
         let in_doubt = known.doubted.contains(digest);
         known.coming.entry(digest.clone()).or_default().to.push(name);
         drop(stores);
         let engine = Arc::clone(engine);
         let (store, repository, digest) = (store.clone(), repository.clone(), digest.clone());
-        BlobState::Go(Lease { engine, store, repository, digest, known_in, by_hearsay, in_doubt })
+        BlobState::Go(Lease { engine, store, repository, digest, known_in, is_unconfirmed, in_doubt })
     }
 
     /// A new round: what was used up may be tried again.
@@ -136,8 +136,8 @@ impl Inflight {
     pub(super) fn has_heard_of(engine: &super::RunState, store: &StoreId, repository: &Repository) -> bool {
         let mut stores = lock(&engine.once.stores);
         let known = stores.entry(store.clone()).or_default();
-        let hearsay = known.hearsay.get_or_insert_with(|| MountCandidates::read(&engine.pipeline.cache, store));
-        hearsay.names(repository) || known.firsts.contains(repository)
+        let candidates = known.candidates.get_or_insert_with(|| MountCandidates::read(&engine.pipeline.cache, store));
+        candidates.names(repository) || known.firsts.contains(repository)
     }
 
     /// Forgets that a repository has these blobs, because the registry misses one of them.
@@ -164,8 +164,8 @@ impl Inflight {
     pub(super) fn write_down(&self, notes: &Cache) {
         for (id, store) in lock(&self.stores).iter() {
             let seen = store.there.iter().map(|(digest, there)| (&store.firsts[there.first as usize], digest));
-            if let Some(hearsay) = &store.hearsay {
-                hearsay.write(notes, id, seen);
+            if let Some(candidates) = &store.candidates {
+                candidates.write(notes, id, seen);
             }
         }
     }
@@ -210,10 +210,10 @@ impl Lease {
     }
 
     /// The repository that was said to have it did not, as far as one could see: it is not asked again.
-    pub(super) fn mistrust_hearsay(&self) {
-        if let Some(repository) = self.known_in.as_ref().filter(|_| self.by_hearsay) {
+    pub(super) fn mistrust_candidate(&self) {
+        if let Some(repository) = self.known_in.as_ref().filter(|_| self.is_unconfirmed) {
             self.change(|store| {
-                store.hearsay.iter_mut().for_each(|hearsay| hearsay.mistrust(repository));
+                store.candidates.iter_mut().for_each(|candidates| candidates.mistrust(repository));
                 store.mistrusted.insert(repository.clone());
             });
         }
@@ -224,9 +224,9 @@ impl Lease {
     pub(super) fn prefer(&mut self, source: &Repository) {
         let mut trusted = true;
         self.change(|store| trusted = !store.mistrusted.contains(source));
-        if trusted && (self.known_in.is_none() || self.by_hearsay) {
-            (self.known_in, self.by_hearsay) = (Some(source.clone()), true);
-        } else if self.by_hearsay && self.known_in.as_ref() == Some(source) {
+        if trusted && (self.known_in.is_none() || self.is_unconfirmed) {
+            (self.known_in, self.is_unconfirmed) = (Some(source.clone()), true);
+        } else if self.is_unconfirmed && self.known_in.as_ref() == Some(source) {
             self.known_in = None;
         }
     }

@@ -86,7 +86,7 @@ enum Unlisted {
 
 /// Images and listings that were not found when they were read.
 #[derive(Default)]
-struct Hopes {
+struct Awaited {
     images: Vec<(Work, Vec<TargetEnd>)>,
     listings: Vec<(Repository, Error)>,
     targets: WrittenRepositories,
@@ -125,7 +125,7 @@ struct Run {
     unlisted: Vec<Unlisted>,
     failures: Vec<(u64, Failure)>,
     /// Images and listings that were not found and may appear, because other jobs of this run write them.
-    hopes: Hopes,
+    awaited: Awaited,
     /// Images for names that belong to other images, which are fine only if both are the same.
     contested: Vec<Work>,
     /// Listings that wait until all are known.
@@ -156,7 +156,7 @@ impl Run {
             failed: Vec::new(),
             unlisted: Vec::new(),
             failures: Vec::new(),
-            hopes: Hopes::default(),
+            awaited: Awaited::default(),
             contested: Vec::new(),
             held_back: Vec::new(),
             later_wins: false,
@@ -180,7 +180,7 @@ impl Run {
     async fn all_rounds(&mut self) {
         self.list(None).await;
         self.drain().await;
-        self.settle_hopes();
+        self.settle_awaited();
         while self.round < self.rounds() && !self.is_stopping() {
             let (failed, listings) = (mem::take(&mut self.failed), mem::take(&mut self.unlisted));
             if failed.is_empty() && listings.is_empty() {
@@ -200,7 +200,7 @@ impl Run {
             self.finish_choices().await;
             self.repeat(failed).await;
             self.drain().await;
-            self.settle_hopes();
+            self.settle_awaited();
         }
         self.is_over = true;
         self.compare_contested().await;
@@ -208,9 +208,9 @@ impl Run {
 
     /// Decides, now that everything ran once, which of what was not there is worth another round: what another job of
     /// this run wrote, as in a chain of rules from A to B and from B to C.
-    fn settle_hopes(&mut self) {
+    fn settle_awaited(&mut self) {
         let may_repeat = !self.is_stopping();
-        let Hopes { images, listings, targets } = &mut self.hopes;
+        let Awaited { images, listings, targets } = &mut self.awaited;
         let (images, listings) = (mem::take(images), mem::take(listings));
         let comes = |repository: &Repository| may_repeat && targets.contains(repository);
         let images: Vec<_> =
@@ -353,13 +353,13 @@ impl Run {
 
     /// Takes in how a job ended for some of its targets. What was not there is put aside until all others are through.
     fn take_in(&mut self, work: &Work, ends: Vec<TargetEnd>) {
-        let is_hope = |end: &TargetEnd| match &end.outcome {
+        let is_awaited = |end: &TargetEnd| match &end.outcome {
             Outcome::Failed(error) => end.place.is_some() && self.may_hope(error),
             _ => false,
         };
-        let (hopes, ends): (Vec<_>, Vec<_>) = ends.into_iter().partition(is_hope);
-        if !hopes.is_empty() {
-            self.hopes.images.push((work.clone(), hopes));
+        let (awaited, ends): (Vec<_>, Vec<_>) = ends.into_iter().partition(is_awaited);
+        if !awaited.is_empty() {
+            self.awaited.images.push((work.clone(), awaited));
         }
         self.take_in_as(work, ends, Error::is_retryable);
     }

@@ -55,7 +55,7 @@ pub(super) struct RunState {
     pub(super) claims: NameOwnership,
     pub(super) nearby: TagSuggestions,
     pub(super) tee: TeeOptions,
-    laggards: Mutex<HashSet<StoreId>>,
+    slow_stores: Mutex<HashSet<StoreId>>,
     pub(super) plans: Plans,
     overlaps: Mutex<HashSet<(Arc<str>, Arc<str>)>>,
     transfers_made: AtomicU64,
@@ -85,7 +85,7 @@ impl RunState {
             claims: NameOwnership::default(),
             nearby: TagSuggestions::default(),
             tee: TeeOptions::default(),
-            laggards: Mutex::default(),
+            slow_stores: Mutex::default(),
             plans: Plans::default(),
             overlaps: Mutex::default(),
             transfers_made: AtomicU64::new(0),
@@ -161,11 +161,11 @@ impl RunState {
     /// Notes that a store is much slower than the others of its transfers, and is served apart from them from now on.
     /// Returns true if that is news.
     pub(super) fn mark_laggard(&self, store: &StoreId) -> bool {
-        lock(&self.laggards).insert(store.clone())
+        lock(&self.slow_stores).insert(store.clone())
     }
 
     pub(super) fn is_laggard(&self, store: &StoreId) -> bool {
-        lock(&self.laggards).contains(store)
+        lock(&self.slow_stores).contains(store)
     }
 
     /// Warns, once for two rules, that the later one of them gets a name that both want.

@@ -200,7 +200,7 @@ impl BlobTransfer<'_> {
         let Move { site, mut claim } = one;
         let size = self.size();
         if !matches!(went, Went::Have | Went::Mounted) {
-            claim.mistrust_hearsay();
+            claim.mistrust_candidate();
         }
         let (error, by_source) = match went {
             Went::Have => {
@@ -257,7 +257,7 @@ impl BlobTransfer<'_> {
 
     /// Returns the repositories that are said to have a blob that the source lacks.
     async fn elsewhere(&self, moves: &[Move<'_>]) -> Vec<Repository> {
-        let certain = |one: &Move<'_>| one.claim.known_in.is_some() && !one.claim.by_hearsay;
+        let certain = |one: &Move<'_>| one.claim.known_in.is_some() && !one.claim.is_unconfirmed;
         match moves.iter().all(certain) {
             true => Vec::new(),
             false => self.kept.mount_hints(self.item).await,

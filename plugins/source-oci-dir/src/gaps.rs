@@ -14,11 +14,12 @@ use crate::{layouts::Bundle, plan::ImageSelection};
 pub(crate) async fn tell(bundle: &Bundle, gaps: &Gaps, wanted: &ImageSelection, out: &Outlet) -> Result<()> {
     let ImageSelection::Some { include, .. } = wanted else { return Ok(()) };
     let path = bundle.layout.path().display();
-    let incomplete = |message: String| {
-        Error::new(ErrorKind::NotFound, message)
-            .with_retry(Retry::Never)
-            .with_hint("stage again into it, which brings what is missing; what is there is loaded")
+    let hint = match bundle.layout.path().is_file() {
+        true => "write another file, and bring that; what is there is loaded",
+        false => "stage again into it, which brings what is missing; what is there is loaded",
     };
+    let incomplete =
+        |message: String| Error::new(ErrorKind::NotFound, message).with_retry(Retry::Never).with_hint(hint);
     if bundle.layout.is_unrecorded().await? {
         let what = "an image that did not arrive when it was staged is not missed";
         out.warn(format!("there is no record in `{path}` of what was asked for: {what}")).await?;

@@ -304,3 +304,19 @@ async fn sample_config(path: &Path) -> String {
     }
     manifest.config().unwrap().digest.hex().to_string()
 }
+
+// `stage again into this directory` was advised, which a tar file refuses.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_to_be_done_about_a_file_is_said_of_a_file() {
+    let Some((from, to)) = sites() else { return };
+    shop(&from).await;
+    let (folder, host) = (folder(), from.host());
+    let [v1, none] = ["v1", "none"].map(|tag| format!("{host}/shop/app:{tag}"));
+    folder.run(&["stage", &v1, &none, "--to", "bundle.tar"]).expect(1);
+    let load = ["load", "bundle.tar", "--to", &format!("{}/carried", to.host())];
+    for command in [&["verify", "bundle.tar"][..], &load] {
+        let ran = folder.run(command).expect(1);
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(said.contains("write another") && !said.contains("stage again"), "{}", ran.all());
+    }
+}

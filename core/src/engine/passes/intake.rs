@@ -101,7 +101,7 @@ impl Run {
     async fn take_held_back(&mut self) {
         let mut listings = mem::take(&mut self.held_back);
         // Where some rule of the list is not known yet, it is not known either which one is the last.
-        self.later_wins = self.unlisted.is_empty() && self.hopes.listings.is_empty();
+        self.later_wins = self.unlisted.is_empty() && self.awaited.listings.is_empty();
         while let Some(listing) = listings.pop() {
             self.take_listing(listing).await;
         }
@@ -131,7 +131,7 @@ impl Run {
 
     fn listing_failed(&mut self, repository: Option<Repository>, error: Error) {
         if let Some(repository) = repository.as_ref().filter(|_| self.may_hope(&error)) {
-            return self.hopes.listings.push((repository.clone(), error));
+            return self.awaited.listings.push((repository.clone(), error));
         }
         let again = self.may_repeat(&error);
         self.listing_failed_as(repository, error, again);
@@ -246,7 +246,7 @@ impl Run {
             ended.ends.push(placement::nowhere(&job));
         }
         for Target { at, .. } in places.iter().filter(|place| place.at.repository != job.source.repository) {
-            self.hopes.targets.insert(&at.repository);
+            self.awaited.targets.insert(&at.repository);
         }
         let waits = !contested.is_empty() && self.engine.mode == RunMode::Copy;
         for (place, other) in contested {
