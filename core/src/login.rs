@@ -2,9 +2,14 @@
 //!
 //! A provider is asked only after a registry demanded a login. Its answer is kept until it expires or is rejected.
 
-use std::{fmt, time::SystemTime};
+use std::{
+    fmt,
+    sync::LazyLock,
+    time::{Duration, SystemTime},
+};
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 
 use crate::{content::Repository, error::Result, secret::Secret};
 
@@ -67,6 +72,11 @@ impl Login {
         Self { expires: Some(expires), ..self }
     }
 
+    /// Returns true if it ceases to be valid within this time.
+    pub fn expires_within(&self, time: Duration) -> bool {
+        self.expires.is_some_and(|expires| expires <= now() + time)
+    }
+
     /// Returns the secret part: the password or the token.
     pub fn secret(&self) -> &Secret {
         match &self.kind {
@@ -75,6 +85,13 @@ impl Login {
             | LoginKind::RegistryToken(secret) => secret,
         }
     }
+}
+
+/// Returns the time of day, which never goes back: of the clock or of what passed since the first call, the later one.
+fn now() -> SystemTime {
+    static FIRST: LazyLock<(SystemTime, Instant)> = LazyLock::new(|| (SystemTime::now(), Instant::now()));
+    let (time, at) = *FIRST;
+    SystemTime::now().max(time + at.elapsed())
 }
 
 impl fmt::Debug for Login {

@@ -3,6 +3,7 @@
 pub mod allocations;
 pub mod book;
 pub mod canary;
+pub mod cloud;
 pub mod content;
 pub mod fault;
 pub mod harbor;

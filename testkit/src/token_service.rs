@@ -57,7 +57,8 @@ pub struct TokenService {
 struct Shared {
     key: EcdsaKeyPair,
     certificate_der: Vec<u8>,
-    users: Vec<(String, String)>,
+    users: Mutex<Vec<(String, String)>>,
+    service: Mutex<String>,
     rights: Mutex<Rights>,
     lifetime: Mutex<Duration>,
     journal: Mutex<Vec<Asked>>,
@@ -93,7 +94,8 @@ impl TokenService {
         let shared = Arc::new(Shared {
             key: key.expect("the key is of this kind"),
             certificate_der: certificate.der().to_vec(),
-            users: users.iter().map(|(user, password)| ((*user).to_owned(), (*password).to_owned())).collect(),
+            users: Mutex::new(owned(users)),
+            service: Mutex::new(SERVICE.to_owned()),
             rights: Mutex::new(Box::new(|user, _, _| user.is_some())),
             lifetime: Mutex::new(Duration::from_secs(300)),
             journal: Mutex::default(),
@@ -130,6 +132,16 @@ impl TokenService {
     /// The certificate that the registry must trust.
     pub fn certificate_pem(&self) -> &str {
         &self.certificate
+    }
+
+    /// Replaces the users; others are rejected from now on.
+    pub fn users(&self, users: &[(&str, &str)]) {
+        *lock(&self.shared.users) = owned(users);
+    }
+
+    /// Changes the name of the registry that tokens are for. Default: [`SERVICE`].
+    pub fn service(&self, name: &str) {
+        name.clone_into(&mut lock(&self.shared.service));
     }
 
     /// Changes who may do what: user, repository, action.
@@ -174,7 +186,7 @@ async fn token(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery, hea
         .map(|(_, v)| v.into_owned())
         .collect();
     let login = headers.get(header::AUTHORIZATION).and_then(|value| basic(value.to_str().ok()?));
-    let known = login.as_ref().is_none_or(|login| shared.users.contains(login));
+    let known = login.as_ref().is_none_or(|login| lock(&shared.users).contains(login));
     let user = login.map(|(user, _)| user);
     let asked = Asked { user: user.clone(), scopes: scopes.clone(), granted: known };
     lock(&shared.journal).push(asked);
@@ -186,6 +198,10 @@ async fn token(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery, hea
         scopes.iter().flat_map(|scope| scope.split(' ')).filter_map(|s| shared.access(user.as_deref(), s)).collect();
     let body = shared.sign(user.as_deref(), &access);
     ([(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+}
+
+fn owned(users: &[(&str, &str)]) -> Vec<(String, String)> {
+    users.iter().map(|(user, password)| ((*user).to_owned(), (*password).to_owned())).collect()
 }
 
 fn basic(value: &str) -> Option<(String, String)> {
@@ -210,7 +226,7 @@ impl Shared {
         let lifetime = lock(&self.lifetime).as_secs();
         let header = json!({ "typ": "JWT", "alg": "ES256", "x5c": [BASE64_STANDARD.encode(&self.certificate_der)] });
         let claims = json!({
-            "iss": ISSUER, "sub": user.unwrap_or_default(), "aud": SERVICE, "jti": format!("{now}"),
+            "iss": ISSUER, "sub": user.unwrap_or_default(), "aud": *lock(&self.service), "jti": format!("{now}"),
             "iat": now, "nbf": now.saturating_sub(5), "exp": now + lifetime, "access": access,
         });
         let encode = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());

@@ -40,6 +40,8 @@ pub struct BuildContext<'a> {
     notes: Cache,
     limiter: Limiter,
     logins: Vec<Arc<dyn LoginProvider>>,
+    automatic_logins: Vec<Arc<dyn LoginProvider>>,
+    is_automatic: bool,
     targets_claimed: AtomicBool,
     warnings: Lock<Vec<Problem>>,
 }
@@ -55,6 +57,8 @@ impl<'a> BuildContext<'a> {
             notes: Cache::default(),
             limiter: Limiter::default(),
             logins: Vec::new(),
+            automatic_logins: Vec::new(),
+            is_automatic: false,
             targets_claimed: AtomicBool::new(false),
             warnings: Lock::default(),
         }
@@ -87,6 +91,28 @@ impl<'a> BuildContext<'a> {
     /// Returns the providers of `[[login]]`, in the order in which they are asked. A login itself sees none.
     pub fn logins(&self) -> &[Arc<dyn LoginProvider>] {
         &self.logins
+    }
+
+    /// The same with the logins that no table names.
+    #[must_use]
+    pub fn with_automatic_logins(self, automatic_logins: Vec<Arc<dyn LoginProvider>>) -> Self {
+        Self { automatic_logins, ..self }
+    }
+
+    /// Returns the providers that no table names and that know their hosts. They are asked last.
+    pub fn automatic_logins(&self) -> &[Arc<dyn LoginProvider>] {
+        &self.automatic_logins
+    }
+
+    /// The same for a plugin that no table names.
+    #[must_use]
+    pub fn automatic(self) -> Self {
+        Self { is_automatic: true, ..self }
+    }
+
+    /// Returns true if no table names the plugin. A login then looks at the environment and nowhere else.
+    pub fn is_automatic(&self) -> bool {
+        self.is_automatic
     }
 
     /// Returns the notes of earlier runs.

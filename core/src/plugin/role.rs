@@ -69,7 +69,8 @@ impl Role {
             Self::Push => "Writes images; several share each download. Left out: `registry`.",
             Self::Observe => "Takes the events of a run, and neither slows it down nor ends it.",
             Self::Login => {
-                "Provides logins for the hosts that it names, before the auth file, credential files and helpers."
+                "Provides logins for the hosts that it names, before the auth file, credential files and helpers; \
+                 one that is used without a table, after them."
             }
         }
     }

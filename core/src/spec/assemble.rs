@@ -41,6 +41,8 @@ struct Stages<'t> {
     pushes: Vec<Option<Selected<'t>>>,
     observers: Vec<Option<Selected<'t>>>,
     logins: Vec<Option<Selected<'t>>>,
+    /// Logins that no table names.
+    automatic_logins: Vec<Option<Selected<'t>>>,
 }
 
 /// The stages that were built; none where something is wrong, and the findings have it then.
@@ -87,10 +89,15 @@ pub(super) fn assemble(
     let context = || BuildContext::new(Arc::clone(&settings.environment), &settings.base, settings.purpose);
     // Sections use the logins, so a login comes first and has no sections.
     let logins = build_all(stages.logins, Stage::login, &context(), findings);
+    let automatic = build_all(stages.automatic_logins, Stage::login, &context().automatic(), findings);
     let requests = run.as_ref().and_then(|run| run.requests);
-    let providers = logins.iter().flatten().map(|login| Arc::clone(&login.stage)).collect();
+    let providers = |of: &Option<Vec<Named<dyn LoginProvider>>>| {
+        of.iter().flatten().map(|login| Arc::clone(&login.stage)).collect()
+    };
     let cx = context().with_sections(&sections).with_cache(settings.cache.clone());
-    let cx = cx.with_limiter(Limiter::new(requests)).with_logins(providers);
+    let cx = cx.with_limiter(Limiter::new(requests)).with_logins(providers(&logins));
+    let cx = cx.with_automatic_logins(providers(&automatic));
+    let logins = logins.filter(|_| automatic.is_some());
     build_sections(&tables, &sections, &cx, findings);
     let list = build_all(stages.lists, Stage::list, &cx, findings).and_then(SeveralLists::join);
     let filters = build_all(stages.filters, Stage::filter, &cx, findings);
@@ -152,7 +159,7 @@ impl<'t> Stages<'t> {
         let filters = all(Role::Filter, written.filters, findings);
         let mut pushes = all(Role::Push, written.pushes, findings);
         let observers = all(Role::Observe, written.observers, findings);
-        let mut logins = all(Role::Login, written.logins, findings);
+        let logins = all(Role::Login, written.logins, findings);
         let fetch = match written.fetch {
             Some(table) => plugins.select(Role::Fetch, table, findings),
             None if fill_in && !written.has_fetch => plugins.left_out_fetch(&lists, findings),
@@ -161,10 +168,8 @@ impl<'t> Stages<'t> {
         if fill_in && !written.has_push {
             pushes.push(plugins.left_out_push(findings));
         }
-        if fill_in {
-            logins.extend(plugins.automatic_logins(&logins, findings));
-        }
-        Self { lists, filters, fetch, pushes, observers, logins }
+        let automatic_logins = if fill_in { plugins.automatic_logins(&logins, findings) } else { Vec::new() };
+        Self { lists, filters, fetch, pushes, observers, logins, automatic_logins }
     }
 }
 

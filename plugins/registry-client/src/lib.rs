@@ -49,6 +49,7 @@
 //! limit/          pauses, rates, concurrency
 //! transport/      connections, TLS, proxies    url_policy    which URLs of servers are followed
 //! profile/        known registry products
+//! web             requests to services beside registries, for plugins
 //! error/          statuses and broken connections as errors of the core
 //! ```
 
@@ -83,6 +84,7 @@ mod tests;
 mod timing;
 mod transport;
 mod url_policy;
+mod web;
 
 pub use api::{ApiRequest, ApiResponse, Catalog, CatalogPage, Grant, TagList};
 pub use client::{Client, ClientBuilder, HostConfig};
@@ -96,3 +98,4 @@ pub use push::{RegistryPush, TargetNaming};
 pub use registries::Registries;
 pub use request_counts::RequestCounts;
 pub use retry::RetryPolicy;
+pub use web::WebClient;

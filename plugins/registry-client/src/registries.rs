@@ -1,10 +1,6 @@
 //! The section that all registry stages of a pipeline share: settings, logins, connections, pacing.
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use sealift_core::{
     counters::CounterSet,
@@ -24,16 +20,13 @@ use crate::{
     registry::Common,
     request_counts::RequestCounters,
     timing::Timing,
-    transport::{Network, PROXY, Proxies},
+    transport::{Network, PROXY, Proxies, certs_d},
 };
 
 /// The section `[registries]`. All stages of a pipeline share its client.
 pub struct Registries {
     client: Arc<Client>,
 }
-
-/// The directories with certificates of hosts, besides the user's own. Podman, skopeo and CRI-O read both.
-const CERTS_D: [&str; 2] = ["/etc/containers/certs.d", "/etc/docker/certs.d"];
 
 sealift_core::inventory::submit! { SectionPlugin::of::<Registries>() }
 
@@ -42,10 +35,7 @@ impl Section for Registries {
     type Config = Config;
 
     fn build(config: Option<Config>, cx: &BuildContext<'_>) -> Result<Self, ConfigError> {
-        let home = cx.env("HOME").filter(|home| !home.is_empty());
-        let home = home.map(|home| Path::new(&home).join(".config/containers/certs.d"));
-        let certs_d = home.into_iter().chain(CERTS_D.map(PathBuf::from)).collect();
-        Self::with(config.unwrap_or_default(), cx, Timing::default(), certs_d)
+        Self::with(config.unwrap_or_default(), cx, Timing::default(), certs_d(&|name| cx.env(name)))
     }
 
     fn counters(&self) -> Vec<CounterSet> {
@@ -95,7 +85,8 @@ impl Registries {
             logins: {
                 let auth_file = Arc::clone(&auth_file) as Arc<dyn LoginProvider>;
                 let files = Arc::new(DockerFiles::new(cx.environment(), timing.helper));
-                cx.logins().iter().cloned().chain([auth_file, files as _]).collect()
+                let logins = cx.logins().iter().cloned().chain([auth_file, files as _]);
+                logins.chain(cx.automatic_logins().iter().cloned()).collect()
             },
             containers,
             notes: cx.cache().clone(),

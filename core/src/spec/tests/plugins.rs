@@ -322,7 +322,7 @@ impl Section for Registries {
 
     fn build(config: Option<Hosts>, cx: &BuildContext<'_>) -> std::result::Result<Self, ConfigError> {
         if cx.env("KEEP_LOGINS").is_some() {
-            *lock(&LOGINS) = cx.logins().to_vec();
+            *lock(&LOGINS) = cx.logins().iter().chain(cx.automatic_logins()).cloned().collect();
         }
         let mut errors = ConfigError::default();
         for (host, config) in config.into_iter().flat_map(|hosts| hosts.0) {

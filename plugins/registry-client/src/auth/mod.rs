@@ -30,7 +30,6 @@ use sealift_core::{
     error::{Error, Result},
 };
 
-#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use challenge::Challenges;
 pub(crate) use decision::AuthProgress;
 pub(crate) use harbor_claims::HarborClaims;

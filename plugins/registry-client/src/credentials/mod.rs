@@ -2,7 +2,7 @@
 //!
 //! Providers are asked in this order, and only after a registry demanded a login: the entry of the host in
 //! `[registries]`, the providers of `[[login]]` in their order, the auth file of `[credentials]` (longest match), Docker's and Podman's credential files and helpers
-//! (from the path of the repository up to the host). A login that was accepted and is rejected later is read again.
+//! (from the path of the repository up to the host), and plugins that know their hosts and that no table names. A login that was accepted and is rejected later is read again.
 
 mod docker;
 mod docker_file;

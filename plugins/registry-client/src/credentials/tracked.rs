@@ -8,7 +8,7 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use sealift_core::{
@@ -199,8 +199,7 @@ impl TrackedLogin {
 
     /// Returns true if the provider should be asked again, because the secret is about to expire.
     pub(super) fn expires_soon(&self) -> bool {
-        let expires = self.state().login.expires;
-        expires.is_some_and(|expires| expires <= SystemTime::now() + EXPIRY_MARGIN)
+        self.state().login.expires_within(EXPIRY_MARGIN)
     }
 
     /// Asks the provider again, unless it was asked a moment ago. Returns true if there is another secret now than

@@ -22,5 +22,5 @@ pub(crate) use resolver::GuardedResolver;
 pub(crate) use response::Response;
 #[cfg(test)]
 pub(crate) use tls::install_crypto;
-pub(crate) use tls::{Trust, from_certs_d, read_ca, read_identity};
+pub(crate) use tls::{Trust, certs_d, from_certs_d, read_ca, read_identity};
 pub(crate) use tls_probe::Protocol;

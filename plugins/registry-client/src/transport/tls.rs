@@ -109,6 +109,16 @@ pub(crate) fn read_identity(certificate: &[u8], key: &[u8]) -> Result<Arc<Identi
     Ok(trial.identity.expect("it was put there"))
 }
 
+/// The directories with certificates of hosts, besides the user's own. Podman, skopeo and CRI-O read both.
+const CERTS_D: [&str; 2] = ["/etc/containers/certs.d", "/etc/docker/certs.d"];
+
+/// Returns the directories with certificates of hosts.
+pub(crate) fn certs_d(env: &dyn Fn(&str) -> Option<String>) -> Vec<PathBuf> {
+    let home = env("HOME").filter(|home| !home.is_empty());
+    let home = home.map(|home| Path::new(&home).join(".config/containers/certs.d"));
+    home.into_iter().chain(CERTS_D.map(PathBuf::from)).collect()
+}
+
 /// Reads the certificates for a host: `*.crt` are CAs, `NAME.cert` with `NAME.key` is a client certificate. All CAs
 /// count, and the first client certificate.
 ///
