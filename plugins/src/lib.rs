@@ -19,6 +19,20 @@ use sealift_dest_registry as _;
 use sealift_filter_platform as _;
 #[cfg(feature = "filter-tag")]
 use sealift_filter_tag as _;
+#[cfg(feature = "login-alibaba")]
+use sealift_login_alibaba as _;
+#[cfg(feature = "login-azure")]
+use sealift_login_azure as _;
+#[cfg(feature = "login-ci")]
+use sealift_login_ci as _;
+#[cfg(feature = "login-ecr")]
+use sealift_login_ecr as _;
+#[cfg(feature = "login-google")]
+use sealift_login_google as _;
+#[cfg(feature = "login-huawei")]
+use sealift_login_huawei as _;
+#[cfg(feature = "login-tencent")]
+use sealift_login_tencent as _;
 #[cfg(feature = "source-catalog")]
 use sealift_source_catalog as _;
 #[cfg(feature = "source-files")]

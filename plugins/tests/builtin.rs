@@ -8,7 +8,14 @@
     feature = "dest-harbor",
     feature = "dest-oci-dir",
     feature = "filter-platform",
-    feature = "filter-tag"
+    feature = "filter-tag",
+    feature = "login-alibaba",
+    feature = "login-ecr",
+    feature = "login-google",
+    feature = "login-azure",
+    feature = "login-huawei",
+    feature = "login-tencent",
+    feature = "login-ci"
 ))]
 
 use sealift_core::plugin::{plugins, sections};
@@ -34,6 +41,14 @@ fn the_built_in_plugins_are_these() {
     push harbor sealift_dest_harbor
     push oci-dir sealift_dest_oci_dir
     push registry sealift_dest_registry
+    login alibaba sealift_login_alibaba
+    login azure sealift_login_azure
+    login ecr sealift_login_ecr
+    login github sealift_login_ci
+    login gitlab sealift_login_ci
+    login google sealift_login_google
+    login huawei sealift_login_huawei
+    login tencent sealift_login_tencent
     ");
 }
 

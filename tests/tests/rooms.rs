@@ -65,7 +65,9 @@ fn host() -> String {
 
 /// A crate that holds stages, and is therefore needed by the umbrella alone.
 fn is_stage(name: &str) -> bool {
-    ["sealift-source-", "sealift-dest-", "sealift-filter-"].iter().any(|prefix| name.starts_with(prefix))
+    ["sealift-source-", "sealift-dest-", "sealift-filter-", "sealift-login-"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
 }
 
 #[test]
@@ -119,7 +121,13 @@ fn only_the_umbrella_knows_the_stages() {
 #[test]
 fn nothing_points_back_at_the_command_line() {
     let workspace = workspace();
-    for library in ["sealift-registry-client", "sealift-oci-layout", "sealift-image-syncer", "sealift-serve"] {
+    for library in [
+        "sealift-registry-client",
+        "sealift-cloud-login",
+        "sealift-oci-layout",
+        "sealift-image-syncer",
+        "sealift-serve",
+    ] {
         let below = &workspace.below[library];
         for above in ["sealift-cli", "sealift-plugins", "sealift-testkit", "sealift-conformance"] {
             assert!(!below.contains(above), "`{library}` depends on `{above}`");

@@ -1,5 +1,6 @@
 //! `sealift sync` with image-syncer's files, between two real registries.
 
+mod cloud_logins;
 mod converting;
 mod counting;
 mod emptiness;

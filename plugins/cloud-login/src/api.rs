@@ -1,0 +1,154 @@
+//! Requests to the API of a cloud, and its refusals in words.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::{Request, StatusCode};
+use sealift_core::{
+    error::{Error, ErrorKind, Result, io_message},
+    plugin::{BuildContext, ConfigError},
+    secret::Secret,
+};
+use sealift_registry_client::WebClient;
+use serde_json::Value;
+use url::Url;
+
+/// The API of a cloud.
+pub struct Api {
+    web: WebClient,
+    endpoint: Option<String>,
+    /// The keys that it is asked with, for hints: "`ALIBABA_CLOUD_ACCESS_KEY_ID` and its secret".
+    pub credentials: String,
+    /// The right that the login needs, for hints: "`cr:GetAuthorizationToken`".
+    pub right: &'static str,
+}
+
+impl Api {
+    /// Returns an API; `endpoint` is the key of that name, a URL that replaces its own.
+    ///
+    /// # Errors
+    /// If `endpoint` is no URL.
+    pub fn new(cx: &BuildContext<'_>, endpoint: Option<String>, right: &'static str) -> Result<Self, ConfigError> {
+        let endpoint = endpoint.map(|endpoint| endpoint.trim_end_matches('/').to_owned());
+        let is_url = |text: &String| Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+        if !endpoint.as_ref().is_none_or(is_url) {
+            let wrong = ConfigError::new("`endpoint` must be a URL").at("endpoint");
+            return Err(wrong.hint("write it as `https://api.example.com`"));
+        }
+        Ok(Self { web: WebClient::new(cx), endpoint, credentials: String::new(), right })
+    }
+
+    /// Returns the root of the API: the configured one, else `default`.
+    pub fn root<'a>(&'a self, default: &'a str) -> &'a str {
+        self.endpoint.as_deref().unwrap_or(default)
+    }
+
+    /// Returns the client of the API.
+    pub fn web(&self) -> &WebClient {
+        &self.web
+    }
+
+    /// Sends a request and returns the JSON of the answer.
+    ///
+    /// # Errors
+    /// If it is refused, or the answer is no JSON. Of a refusal only the code is quoted: its text may repeat what was
+    /// signed.
+    pub async fn ask(&self, request: &Request<String>) -> Result<Value> {
+        let host = request.uri().authority().map_or("", |host| host.as_str());
+        let answer = self.web.send(request).await?;
+        let json = serde_json::from_slice::<Value>(answer.body());
+        match json {
+            Ok(json) if answer.status().is_success() && code(&json).is_none() => Ok(json),
+            Ok(json) => Err(self.refused(host, answer.status(), code(&json).as_deref())),
+            Err(_) if answer.status().is_success() => Err(unreadable(host)),
+            Err(_) => Err(self.refused(host, answer.status(), None)),
+        }
+    }
+
+    fn refused(&self, host: &str, status: StatusCode, code: Option<&str>) -> Error {
+        let (kind, why, hint) = self.explain(status, code.unwrap_or_default());
+        let quoted = code.map_or_else(|| status.as_u16().to_string(), |code| format!("{}, `{code}`", status.as_u16()));
+        Error::new(kind, format!("`{host}` gives no login: {why} ({quoted})")).with_hint(hint)
+    }
+
+    fn explain(&self, status: StatusCode, code: &str) -> (ErrorKind, &'static str, String) {
+        let (has, keys) = (|words: &[&str]| words.iter().any(|word| code.contains(word)), &self.credentials);
+        if status == StatusCode::TOO_MANY_REQUESTS || has(&["Throttl", "LimitExceeded"]) {
+            (ErrorKind::Throttled, "it is asked too often", "run again later".to_owned())
+        } else if status.is_server_error() {
+            (ErrorKind::Unavailable, "it fails", "run again later".to_owned())
+        } else if has(&["Expired", "TimeStamp", "SignatureExpire", "RequestTimeTooSkewed"]) && !has(&["Token"]) {
+            (ErrorKind::Denied, "the time of the request is wrong", "look at the clock of this machine".to_owned())
+        } else if has(&["Token"]) && !has(&["InvalidClientTokenId"]) {
+            let hint = format!("get new temporary keys: {keys}");
+            (ErrorKind::Denied, "the session token is wrong or ran out", hint)
+        } else if has(&["Signature"]) {
+            (ErrorKind::Denied, "the secret does not belong to the access key", format!("check {keys}"))
+        } else if has(&["AccessKey", "ClientTokenId", "UnrecognizedClient", "SecretIdNotFound", "invalid_client"]) {
+            (ErrorKind::Denied, "it does not know the access key, or the key is disabled", format!("check {keys}"))
+        } else if has(&["Denied", "NoPermission", "Forbidden", "Unauthorized"]) || status == StatusCode::FORBIDDEN {
+            let hint = format!("allow {} to the account of {keys}", self.right);
+            (ErrorKind::Denied, "the account lacks the right", hint)
+        } else {
+            (ErrorKind::Denied, "it refuses the request", format!("check {keys}"))
+        }
+    }
+}
+
+/// Returns a request with a body.
+///
+/// # Errors
+/// If its URL or a header is not valid.
+pub fn with_body(request: http::request::Builder, body: impl Into<String>) -> Result<Request<String>> {
+    request.body(body.into()).map_err(|error| Error::new(ErrorKind::Unsupported, error.to_string()))
+}
+
+/// Reads a token from a file that something else renews; `variable` names it.
+///
+/// # Errors
+/// If the file cannot be read.
+pub async fn read_token(file: &str, variable: &str) -> Result<Secret> {
+    let text = tokio::fs::read_to_string(file).await.map_err(|error| {
+        Error::new(ErrorKind::Denied, format!("cannot read the token in `{file}`: {}", io_message(&error)))
+            .with_hint(format!("look at `{variable}`"))
+    })?;
+    Ok(Secret::new(text.trim()))
+}
+
+/// Returns the code of an error, as the clouds write it.
+fn code(json: &Value) -> Option<String> {
+    let paths = ["/Code", "/code", "/__type", "/Error/Code", "/Response/Error/Code", "/error", "/errors/0/code"];
+    let code = paths
+        .iter()
+        .find_map(|path| json.pointer(path)?.as_str())
+        .filter(|code| !code.eq_ignore_ascii_case("success"))?;
+    let code = code.rsplit('#').next().unwrap_or(code);
+    Some(code.chars().filter(|char| char.is_ascii_alphanumeric() || "._-".contains(*char)).take(60).collect())
+}
+
+/// Returns the error of an answer that is not what the API documents.
+pub fn unreadable(host: &str) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("`{host}` gives an answer without a login"))
+        .with_hint("something else may answer there: look at `endpoint` and at proxies")
+}
+
+/// Returns a text of an answer.
+///
+/// # Errors
+/// If it is not there.
+pub fn text<'a>(json: &'a Value, path: &str, host: &str) -> Result<&'a str> {
+    let text = json.pointer(path).and_then(Value::as_str).filter(|text| !text.is_empty());
+    text.ok_or_else(|| unreadable(host))
+}
+
+/// Returns a time of an answer in milliseconds, `None` if it is not there.
+pub fn millis(json: &Value, path: &str) -> Option<SystemTime> {
+    Some(UNIX_EPOCH + Duration::from_millis(json.pointer(path)?.as_u64()?))
+}
+
+/// Returns a time of an answer in seconds, `None` if it is not there.
+pub fn seconds(json: &Value, path: &str) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(json.pointer(path)?.as_f64()?).ok()?)
+}
+
+#[cfg(test)]
+mod tests;

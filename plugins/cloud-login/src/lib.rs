@@ -1,0 +1,13 @@
+//! What logins of clouds share: keys, signatures, requests to APIs, and temporary logins that are renewed.
+//!
+//! No SDK: an API for logins is one signed request. The plugins are crates of their own (`login-*`).
+
+mod api;
+mod keys;
+mod signing;
+mod temporary;
+
+pub use api::{Api, millis, read_token, seconds, text, unreadable, with_body};
+pub use keys::{KeyNames, Keys, variable};
+pub use signing::{Acs3, SigV4, Tc3, encode, hex_hmac};
+pub use temporary::{Issuer, TemporaryLogin};
