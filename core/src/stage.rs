@@ -232,8 +232,8 @@ pub trait Push: Send + Sync {
         let _ = (source, images);
     }
 
-    /// Returns the tags of a repository, called before anything else when `wanted` tags are to be looked up: for
-    /// destinations that tell tags with their digests in fewer questions than there are tags. [`RepositoryTags::Unknown`], which
+    /// Returns the tags of a repository, called before anything else when `wanted` tags of it are to be looked up, also
+    /// for a single one: for destinations that tell tags with their digests in fewer questions than there are tags. [`RepositoryTags::Unknown`], which
     /// is the default, says that this one does not, or not for so few of them.
     ///
     /// # Errors

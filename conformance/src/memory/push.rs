@@ -41,8 +41,8 @@ impl Push for Memory {
         self.state().expected.push(format!("{}: {}", source.path(), targets.join(" ")));
     }
 
-    async fn overview(&self, at: &Repository, _: usize) -> Result<RepositoryTags> {
-        if !self.state().overviews {
+    async fn overview(&self, at: &Repository, wanted: usize) -> Result<RepositoryTags> {
+        if wanted < 2 || !self.state().overviews {
             return Ok(RepositoryTags::Unknown);
         }
         self.call(Op::Overview, at, "").await?;

@@ -192,11 +192,9 @@ pub(super) async fn presence(
     let cell = batch.survey(surveys, push, &at.repository);
     let mut mine = None;
     let known = cell.get_or_try_init(|| async {
-        if batch.size > 1 {
-            match saving(at, stage.overview(&at.repository, batch.size)).await? {
-                RepositoryTags::Unknown => {}
-                known => return Ok(known),
-            }
+        match saving(at, stage.overview(&at.repository, batch.size)).await? {
+            RepositoryTags::Unknown => {}
+            known => return Ok(known),
         }
         let current = stage.resolve(at).await?;
         let there = current.is_some();

@@ -3,6 +3,8 @@
 //! Who may push need not be allowed to ask any of this, and some put only `/v2/` before the world. So what is refused or
 //! does not work is [`Lookup::Closed`] and no error: the push itself will tell.
 
+use std::collections::HashMap;
+
 use http::Method;
 use sealift_core::{
     content::Repository,
@@ -27,7 +29,7 @@ pub(crate) fn project_of(at: &Repository) -> &str {
 }
 
 /// The result of a request to the API.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Lookup<T> {
     /// The answer.
     Is(T),
@@ -39,9 +41,9 @@ pub(crate) enum Lookup<T> {
 }
 
 /// A project.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct ProjectInfo {
-    name: String,
+    pub(crate) name: String,
     pub(crate) project_id: u64,
     /// The registry that it caches.
     #[serde(default)]
@@ -74,13 +76,22 @@ struct Summary {
 }
 
 /// The quota of a project and what is used of it.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct QuotaInfo {
     hard: Storage,
     used: Storage,
 }
 
-#[derive(Debug, Deserialize)]
+/// A quota in the list of all of them.
+#[derive(Deserialize)]
+struct ListedQuota {
+    #[serde(rename = "ref")]
+    of: NamedProject,
+    #[serde(flatten)]
+    quota: QuotaInfo,
+}
+
+#[derive(Clone, Debug, Deserialize)]
 struct Storage {
     #[serde(default)]
     storage: Option<i64>,
@@ -108,6 +119,9 @@ struct SystemInfo {
 /// One artifact and its tags.
 #[derive(Debug, Deserialize)]
 pub(crate) struct ArtifactInfo {
+    /// The path of its repository, project included.
+    #[serde(default)]
+    pub(crate) repository_name: String,
     pub(crate) digest: String,
     #[serde(default)]
     pub(crate) tags: Option<Vec<ArtifactTag>>,
@@ -154,13 +168,14 @@ impl Api<'_> {
         Ok(matches!(info, Lookup::Is(SystemInfo { read_only: Some(true) })))
     }
 
-    /// A project by its name. Looked for in the list, which any login may read as far as it has to do with the projects,
-    /// robots included; the project itself may be read by few.
-    pub(crate) async fn project(&self, name: &str) -> Result<Lookup<Option<ProjectInfo>>> {
-        let path = format!("projects?q=name%3D%7B%27{name}%27%7D&with_detail=false&page_size={PAGE}");
-        let listed = self.get::<Option<Vec<ProjectInfo>>>(&path).await?;
-        Ok(match listed {
-            Lookup::Is(listed) => Lookup::Is(listed.into_iter().flatten().find(|project| project.name == name)),
+    /// Projects by their names, of which there are at most [`PAGE`]. Looked for in the list, which any login may read as far
+    /// as it has to do with the projects, robots included; a project itself may be read by few.
+    pub(crate) async fn projects(&self, names: &[String]) -> Result<Lookup<Vec<ProjectInfo>>> {
+        let quoted: Vec<_> = names.iter().map(|name| format!("%27{name}%27")).collect();
+        let names = quoted.join("%20");
+        let path = format!("projects?q=name%3D%7B{names}%7D&with_detail=false&page_size={PAGE}");
+        Ok(match self.get::<Option<Vec<ProjectInfo>>>(&path).await? {
+            Lookup::Is(listed) => Lookup::Is(listed.unwrap_or_default()),
             Lookup::Missing | Lookup::Closed => Lookup::Closed,
         })
     }
@@ -193,6 +208,15 @@ impl Api<'_> {
         })
     }
 
+    /// Returns the quotas of all projects by their names, if the login may list them and one page has them all.
+    pub(crate) async fn quotas(&self) -> Result<Option<HashMap<String, QuotaInfo>>> {
+        let path = format!("quotas?reference=project&page_size={PAGE}");
+        let page = self.ask(&path, |answer| Ok((total(answer), self.read::<Option<Vec<ListedQuota>>>(answer)?)));
+        let Lookup::Is((total, Some(listed))) = page.await? else { return Ok(None) };
+        let is_whole = total.is_some_and(|total| total <= listed.len());
+        Ok(is_whole.then(|| listed.into_iter().map(|listed| (listed.of.name, listed.quota)).collect()))
+    }
+
     /// The repositories of the project at hand, with their full paths, as far as one page shows them; none if the login may
     /// not list them.
     pub(crate) async fn repositories(&self) -> Result<Vec<String>> {
@@ -219,15 +243,23 @@ impl Api<'_> {
         self.get(&format!("{path}?with_tag=true&with_immutable_status=true")).await
     }
 
-    /// A page of artifacts, from 1.
+    /// A page of the artifacts of the repository, from 1.
     pub(crate) async fn artifacts(&self, page: usize) -> Result<Lookup<ArtifactPage>> {
         let (project, repository) = self.split();
-        let path = format!("projects/{project}/repositories/{repository}/artifacts");
+        self.artifact_page(&format!("projects/{project}/repositories/{repository}/artifacts"), page).await
+    }
+
+    /// A page of the artifacts of all repositories of the project, from 1 (Harbor 2.12 and later).
+    pub(crate) async fn project_artifacts(&self, page: usize) -> Result<Lookup<ArtifactPage>> {
+        self.artifact_page(&format!("projects/{}/artifacts", project_of(self.at)), page).await
+    }
+
+    async fn artifact_page(&self, path: &str, page: usize) -> Result<Lookup<ArtifactPage>> {
         let path = format!("{path}?with_tag=true&page_size={PAGE}&page={page}");
         self.ask(&path, |answer| {
             Ok(ArtifactPage {
                 artifacts: self.read::<Option<Vec<ArtifactInfo>>>(answer)?.unwrap_or_default(),
-                total: answer.header("x-total-count").and_then(|text| text.parse().ok()),
+                total: total(answer),
                 has_next: answer.header("link").is_some_and(|link| link.contains("rel=\"next\"")),
             })
         })
@@ -289,7 +321,8 @@ impl Api<'_> {
         // A project may be called `2024`, which would else be taken for the id of another one.
         let headers = vec![("x-is-resource-name", "true")];
         let request = ApiRequest { repository: self.at, method, path, headers, body: body.map(Into::into) };
-        self.client.product_api(&request).await
+        // The type of the future would else be too deep for the compiler.
+        Box::pin(self.client.product_api(&request)).await
     }
 
     fn read<T: DeserializeOwned>(&self, answer: &ApiResponse) -> Result<T> {
@@ -303,4 +336,9 @@ impl Api<'_> {
         let (host, status, said) = (self.at.registry(), answer.status, answer.message());
         Error::new(ErrorKind::Unsupported, format!("the API of `{host}` answers {status}: {said}"))
     }
+}
+
+/// Returns the number of rows in all pages.
+fn total(answer: &ApiResponse) -> Option<usize> {
+    answer.header("x-total-count").and_then(|text| text.parse().ok())
 }

@@ -1,14 +1,17 @@
-//! All tags of a repository with their digests, in pages of a hundred.
+//! All tags of a repository, or of all repositories of a project, with their digests, in pages of a hundred.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
+use futures::{StreamExt, TryStreamExt, stream};
 use sealift_core::{
-    content::{Digest, Tag},
+    content::{Digest, Repository, Tag},
     error::Result,
     stage::RepositoryTags,
 };
 
-use crate::api::{Api, ArtifactInfo, Lookup, PAGE};
+use tokio::time::Instant;
+
+use crate::api::{Api, ArtifactInfo, ArtifactPage, Lookup, PAGE};
 
 /// The result of listing a repository.
 pub(crate) enum Overview {
@@ -60,4 +63,60 @@ fn take(artifact: &ArtifactInfo, tags: &mut HashMap<Tag, Digest>) {
             tags.insert(name, digest.clone());
         }
     }
+}
+
+/// The tags of all repositories of a project.
+#[derive(Debug)]
+pub(crate) struct ProjectTags {
+    /// By the path of the repository, project included.
+    repositories: HashMap<String, HashMap<Tag, Digest>>,
+    /// The time at which reading began.
+    read: Instant,
+}
+
+impl ProjectTags {
+    /// Returns the tags of one repository; none if what is known is too old.
+    pub(crate) fn of(&self, at: &Repository) -> Option<RepositoryTags> {
+        let tags = || RepositoryTags::Images(self.repositories.get(at.path()).cloned().unwrap_or_default());
+        (self.read.elapsed() < LIFETIME).then(tags)
+    }
+
+    fn take(&mut self, page: &ArtifactPage) {
+        for artifact in &page.artifacts {
+            take(artifact, self.repositories.entry(artifact.repository_name.clone()).or_default());
+        }
+    }
+}
+
+/// How long the tags of a project are believed. Others may push to it and delete from it meanwhile.
+const LIFETIME: Duration = Duration::from_secs(120);
+
+/// The most pages of a project that are read, so that they are read within seconds.
+const MOST_PAGES: usize = 20;
+
+/// Pages that are read at the same time.
+const AT_ONCE: usize = 4;
+
+/// Returns the number of pages of a project that may be read instead of asking each of so many repositories; none if that is
+/// not worth it.
+pub(crate) fn pages_of_project(repositories: usize) -> Option<usize> {
+    (repositories > 1).then(|| (repositories / 4).clamp(1, MOST_PAGES))
+}
+
+/// Reads the artifacts of a project, if there are at most this many pages of them.
+pub(crate) async fn read_project(api: Api<'_>, pages: usize) -> Result<Option<ProjectTags>> {
+    let read = Instant::now();
+    let Lookup::Is(first) = api.project_artifacts(1).await? else { return Ok(None) };
+    let Some(total) = first.total.filter(|total| total.div_ceil(PAGE) <= pages) else { return Ok(None) };
+    let (mut tags, mut seen) = (ProjectTags { repositories: HashMap::new(), read }, first.artifacts.len());
+    tags.take(&first);
+    let mut rest =
+        stream::iter(2..=total.div_ceil(PAGE)).map(|page| api.project_artifacts(page)).buffer_unordered(AT_ONCE);
+    while let Some(page) = rest.try_next().await? {
+        let Lookup::Is(page) = page else { return Ok(None) };
+        seen += page.artifacts.len();
+        tags.take(&page);
+    }
+    // Something was pushed or deleted while it was read.
+    Ok((seen == total).then_some(tags))
 }

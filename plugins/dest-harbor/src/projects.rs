@@ -1,25 +1,31 @@
 //! The state of projects, each requested once in a run.
 //!
-//! The first look at a project takes one request or two. Making it ready for writes takes
-//! two more, and creates it where that is wanted. The token says what the login may do there. A project that
+//! One request looks at all projects that a list announced, another one reads their quotas, if the login may list these.
+//! Else a project that is to be written to costs a request for its quota, and a project that is not there one more. The
+//! token says what the login may do. A project that
 //! refused a write is not written to again, because the reason holds for all other writes. A full one is an exception:
 //! what it has already costs nothing, so only bytes are not sent to it (see [`quota`](crate::quota)).
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    collections::{BTreeSet, HashMap},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
 
 use futures::try_join;
 use sealift_core::{
     content::{Descriptor, ImageRef, Repository},
     error::{Error, ErrorKind, Result},
+    stage::RepositoryTags,
 };
 use sealift_registry_client::{Grant, Reason};
 use tokio::sync::OnceCell;
 
 use crate::{
-    api::{Api, Created, Lookup, Right, project_of},
+    api::{Api, Created, Lookup, PAGE, ProjectInfo, QuotaInfo, Right, project_of},
+    overview::{self, ProjectTags},
     quota::RemainingQuota,
     refusals::{self, refusal},
 };
@@ -47,11 +53,26 @@ pub(crate) struct Projects {
 #[derive(Default)]
 struct HarborInstance {
     read_only: Once<bool>,
+    /// The projects that images will go to, as far as the list knows.
+    announced: Mutex<BTreeSet<String>>,
+    /// What the list of projects says about those that were looked for.
+    listed: tokio::sync::Mutex<HashMap<String, Lookup<Option<ProjectInfo>>>>,
+    /// The quotas of all projects; none if the login may not list them, or there are too many.
+    quotas: Once<Option<HashMap<String, QuotaInfo>>>,
 }
+
+/// The number of projects from which one request for all quotas is worth the risk that it is refused.
+const MANY_PROJECTS: usize = 3;
 
 /// One project.
 #[derive(Default)]
 pub(crate) struct HarborProject {
+    /// The number of listings whose images will go there.
+    announced: AtomicUsize,
+    /// The tags of all its repositories; none if they cannot be listed, or that is not worth it.
+    tags: Once<Option<ProjectTags>>,
+    /// True once the tags were asked for. A request that took too long is not repeated.
+    tags_asked: AtomicBool,
     seen: Once<ProjectState>,
     /// The check of the login. Logins may differ between projects.
     login: Once<()>,
@@ -91,6 +112,30 @@ impl Projects {
         Arc::clone(self.sites.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default())
     }
 
+    /// Notes that images of a listing will go to a repository.
+    pub(crate) fn announce(&self, at: &Repository) {
+        let name = project_of(at);
+        self.site(at).announced.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
+        self.of(at).announced.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns the tags of a repository, if those of the whole project can be listed and that is worth it.
+    ///
+    /// # Errors
+    /// If Harbor cannot tell at the moment.
+    pub(crate) async fn tags(&self, api: Api<'_>) -> Result<Option<RepositoryTags>> {
+        let project = self.of(api.at);
+        let pages = overview::pages_of_project(project.announced.load(Ordering::Relaxed));
+        let Some(pages) = pages else { return Ok(None) };
+        let look = || async {
+            match project.tags_asked.swap(true, Ordering::Relaxed) {
+                true => Ok(None),
+                false => overview::read_project(api, pages).await,
+            }
+        };
+        Ok(once_ref(&project.tags, look).await?.as_ref().and_then(|tags| tags.of(api.at)))
+    }
+
     /// Looks whether the project of a repository is there, or will be.
     ///
     /// # Errors
@@ -117,7 +162,7 @@ impl Projects {
         let project = self.of(api.at);
         let look = || async {
             let name = project_of(api.at);
-            match api.project(name).await? {
+            match self.listed(api, name).await? {
                 Lookup::Is(Some(found)) => {
                     return Ok(ProjectState::There { id: Some(found.project_id), proxy_cache: found.is_proxy_cache() });
                 }
@@ -135,6 +180,41 @@ impl Projects {
             })
         };
         once(&project.seen, look).await
+    }
+
+    /// Returns what the list of projects says about one. Those that were announced are looked for in the same request.
+    async fn listed(&self, api: Api<'_>, name: &str) -> Result<Lookup<Option<ProjectInfo>>> {
+        let site = self.site(api.at);
+        let mut listed = site.listed.lock().await;
+        if let Some(known) = listed.get(name) {
+            return Ok(known.clone());
+        }
+        let announced = site.announced.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let others = announced.into_iter().filter(|other| other != name && !listed.contains_key(other));
+        let names: Vec<_> = std::iter::once(name.to_owned()).chain(others).take(PAGE).collect();
+        let answer = api.projects(&names).await?;
+        for name in names {
+            let found = match &answer {
+                Lookup::Is(found) => Lookup::Is(found.iter().find(|project| project.name == name).cloned()),
+                Lookup::Missing | Lookup::Closed => Lookup::Closed,
+            };
+            listed.insert(name, found);
+        }
+        Ok(listed[name].clone())
+    }
+
+    /// Returns the quota of the project of a repository, if the login may know.
+    async fn quota(&self, api: Api<'_>) -> Result<Option<QuotaInfo>> {
+        let site = self.site(api.at);
+        let announced = site.announced.lock().unwrap_or_else(PoisonError::into_inner).len();
+        let name = project_of(api.at);
+        if announced >= MANY_PROJECTS {
+            let all = once_ref(&site.quotas, || api.quotas()).await?.as_ref();
+            if let Some(quota) = all.and_then(|all| all.get(name)) {
+                return Ok(Some(quota.clone()));
+            }
+        }
+        api.quota(name).await
     }
 
     /// Makes sure that the project of a repository may be written to, as far as that can be known before.
@@ -155,11 +235,8 @@ impl Projects {
         if let ProjectState::There { proxy_cache: true, .. } = seen {
             return Err(refusal(api.at, Reason::ProxyCache));
         }
-        let (grant, read_only, quota) = try_join!(
-            api.client.grant(api.at),
-            once(&site.read_only, || api.is_read_only()),
-            api.quota(project_of(api.at)),
-        )?;
+        let (grant, read_only, quota) =
+            try_join!(api.client.grant(api.at), once(&site.read_only, || api.is_read_only()), self.quota(api),)?;
         if read_only {
             return Err(refusal(api.at, Reason::ReadOnly));
         }
@@ -271,13 +348,18 @@ fn may_push(rights: Lookup<Vec<Right>>) -> bool {
 
 /// Asks once; what may pass is asked again by the next one who needs it.
 async fn once<T: Clone, F: Future<Output = Result<T>>>(cell: &Once<T>, ask: impl FnOnce() -> F) -> Result<T> {
+    once_ref(cell, ask).await.cloned()
+}
+
+/// The same without a copy.
+async fn once_ref<T, F: Future<Output = Result<T>>>(cell: &Once<T>, ask: impl FnOnce() -> F) -> Result<&T> {
     let answer = cell.get_or_try_init(|| async {
         match ask().await {
             Err(error) if error.is_retryable() => Err(error),
             answer => Ok(answer),
         }
     });
-    answer.await?.clone()
+    answer.await?.as_ref().map_err(Clone::clone)
 }
 
 async fn create(api: Api<'_>, new: NewProjects, seen: ProjectState) -> Result<()> {

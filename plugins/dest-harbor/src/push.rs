@@ -100,11 +100,18 @@ impl Push for HarborPush {
     }
 
     fn announce(&self, source: &Repository, targets: &[Repository]) {
+        self.push.repositories(source, targets).iter().for_each(|at| self.projects.announce(at));
         self.push.announce(source, targets);
     }
 
     async fn overview(&self, at: &Repository, wanted: usize) -> Result<RepositoryTags> {
         let api = self.api(at);
+        if let Some(known) = self.projects.tags(api).await? {
+            return Ok(known);
+        }
+        if wanted < 2 {
+            return Ok(RepositoryTags::Unknown);
+        }
         Ok(match overview::read(api, wanted).await? {
             Overview::Known(known) => known,
             Overview::Missing => {

@@ -50,6 +50,11 @@ impl RegistryPush {
         Self { harbor: true, ..self }
     }
 
+    /// Returns the repositories that the images of a source go to, if its rule names these targets.
+    pub fn repositories(&self, source: &Repository, targets: &[Repository]) -> Vec<Repository> {
+        self.naming.repositories(source, targets)
+    }
+
     fn registry(&self, at: &Repository) -> Arc<Registry> {
         if self.harbor { self.client.harbor(at) } else { self.client.registry(at) }
     }
@@ -70,7 +75,7 @@ impl Push for RegistryPush {
     }
 
     fn announce(&self, source: &Repository, targets: &[Repository]) {
-        for at in self.naming.repositories(source, targets) {
+        for at in self.repositories(source, targets) {
             self.client.announce(&at, RepositoryAccess::Push);
         }
     }

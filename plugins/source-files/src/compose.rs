@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use schemars::JsonSchema;
@@ -94,11 +95,13 @@ struct ComposeProject<'c> {
     /// The services in the order in which they are named first; none of an image means that it is built.
     services: Vec<(String, Option<Mention>)>,
     errors: Vec<Diagnostic>,
+    /// Files that the user named and that hold no document.
+    empty: Vec<Arc<str>>,
 }
 
 impl<'c> ComposeProject<'c> {
     fn new(cx: &'c BuildContext<'c>) -> Self {
-        Self { cx, excluded: Excluded::default(), services: Vec::new(), errors: Vec::new() }
+        Self { cx, excluded: Excluded::default(), services: Vec::new(), errors: Vec::new(), empty: Vec::new() }
     }
 
     fn read(&mut self, input: &Input, given: Option<&Variables>) {
@@ -112,6 +115,12 @@ impl<'c> ComposeProject<'c> {
         }
         for root in documents.roots.iter().filter(|root| !root.is_null()) {
             self.document(&documents, root, &beside);
+        }
+        if input.named && error.is_none() && documents.is_empty() {
+            self.empty.push(Arc::clone(&input.name));
+            if self.cx.purpose() == Purpose::Check {
+                input::warn_of_nothing(input, 0, self.cx);
+            }
         }
         self.errors.extend(error);
     }
@@ -231,7 +240,7 @@ impl<'c> ComposeProject<'c> {
         }
         let mentions = self.services.into_iter().filter_map(|(_, image)| image);
         let mentions = mentions.filter(|mention| !self.excluded.has(&mention.image.to_string())).collect();
-        Ok(Box::new(Images::new(mentions, self.cx)))
+        Ok(Box::new(Images::new(mentions, self.cx).and_nothing_in(self.empty)))
     }
 }
 

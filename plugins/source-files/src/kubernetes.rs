@@ -4,12 +4,13 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     rc::Rc,
+    sync::Arc,
 };
 
 use schemars::JsonSchema;
 use sealift_core::{
     diagnostic::Diagnostic,
-    plugin::{BuildContext, ConfigError, Plugin, StageConfig},
+    plugin::{BuildContext, ConfigError, Plugin, Purpose, StageConfig},
     stage::List,
 };
 use serde::Deserialize;
@@ -67,13 +68,16 @@ impl StageConfig<dyn List> for Kubernetes {
         for input in input::read(&self.files, manifests_in, cx)? {
             let before = finder.found();
             finder.read(&input);
-            input::warn_of_nothing(&input, finder.found() - before, cx);
+            let is_empty = finder.empty.last() == Some(&input.name) && cx.purpose() == Purpose::Run;
+            if !is_empty {
+                input::warn_of_nothing(&input, finder.found() - before, cx);
+            }
         }
         finder.warnings.into_iter().for_each(|warning| cx.warn(warning));
         if !finder.errors.is_empty() {
             return Err(finder.errors.into());
         }
-        Ok(Box::new(Images::new(finder.mentions, cx)))
+        Ok(Box::new(Images::new(finder.mentions, cx).and_nothing_in(finder.empty)))
     }
 }
 
@@ -114,6 +118,8 @@ struct Finder {
     mentions: Vec<Mention>,
     errors: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
+    /// Files that the user named and that hold no document.
+    empty: Vec<Arc<str>>,
 }
 
 impl Finder {
@@ -129,6 +135,9 @@ impl Finder {
         }
         for root in &documents.roots {
             self.walk(&documents, root);
+        }
+        if input.named && error.is_none() && documents.is_empty() {
+            self.empty.push(Arc::clone(&input.name));
         }
         self.errors.extend(error);
     }

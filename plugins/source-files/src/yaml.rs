@@ -148,6 +148,11 @@ impl<'i> Documents<'i> {
         if self.input.text.contains("{{") { error.hint(RENDER) } else { error }
     }
 
+    /// Returns true if there is no document, or only empty ones.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.roots.iter().all(|root| root.is_null())
+    }
+
     /// The name of the file.
     pub(crate) fn file(&self) -> Arc<str> {
         Arc::clone(&self.input.name)

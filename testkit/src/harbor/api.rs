@@ -45,6 +45,10 @@ pub(super) async fn answer(shared: &Shared, path: &str, request: Request) -> Res
             (&Method::GET, ["projects", name]) => show_project(&state, asker.as_ref(), name),
             (&Method::GET, ["projects", name, "summary"]) => summary(&state, asker.as_ref(), name),
             (&Method::GET, ["projects", name, "immutabletagrules"]) => rules(&state, asker.as_ref(), name),
+            (&Method::GET, ["quotas"]) => quotas(&state, asker.as_ref()),
+            (&Method::GET, ["projects", project, "artifacts"]) => {
+                list_project_artifacts(&state, asker.as_ref(), project, &parts.uri)
+            }
             (&Method::GET, ["projects", project, "repositories"]) => list_repositories(&state, asker.as_ref(), project),
             (&Method::GET, ["projects", project, "repositories", repository, "artifacts"]) => {
                 list_artifacts(&state, asker.as_ref(), project, repository, &parts.uri)
@@ -162,6 +166,29 @@ fn quota(project: &Project) -> Value {
     json!({ "hard": { "storage": limit }, "used": { "storage": project.used() } })
 }
 
+/// Answers `GET quotas`, which administrators may ask.
+fn quotas(state: &State, asker: Option<&Account>) -> Result<Response, Refusal> {
+    match asker {
+        Some(asker) if asker.kind == Kind::Admin => {}
+        Some(_) => return Err(Refusal::forbidden("forbidden")),
+        None => return Err(Refusal::unauthorized("unauthorized")),
+    }
+    let shown: Vec<Value> = state
+        .projects
+        .iter()
+        .map(|(name, project)| {
+            let mut shown = quota(project);
+            shown["id"] = project.id.into();
+            shown["ref"] = json!({ "id": project.id, "name": name, "owner_name": "admin" });
+            shown
+        })
+        .take(PAGE)
+        .collect();
+    let mut response = json_answer(StatusCode::OK, &shown.into());
+    response.headers_mut().insert("x-total-count", state.projects.len().into());
+    Ok(response)
+}
+
 fn rules(state: &State, asker: Option<&Account>, name: &str) -> Result<Response, Refusal> {
     let project = require(state, asker, name, Right::ListRules)?;
     let selector = |pattern: &String, decoration: &str| json!({ "kind": "doublestar", "decoration": decoration, "pattern": pattern });
@@ -201,21 +228,51 @@ fn list_artifacts(
 ) -> Result<Response, Refusal> {
     let project = require(state, asker, project_name, Right::ListArtifacts)?;
     let name = repository_name(encoded);
+    let nothing = super::state::Repository::default();
+    let known = state.repositories.get(&format!("{project_name}/{name}")).unwrap_or(&nothing);
+    paged(uri, &[(name, known)], project_name, project)
+}
+
+/// Pages of the artifacts of all repositories of a project (2.12 and later).
+fn list_project_artifacts(
+    state: &State,
+    asker: Option<&Account>,
+    project_name: &str,
+    uri: &Uri,
+) -> Result<Response, Refusal> {
+    let project = require(state, asker, project_name, Right::ListArtifacts)?;
+    let begin = format!("{project_name}/");
+    let repositories: Vec<_> = state
+        .repositories
+        .iter()
+        .filter_map(|(name, known)| Some((name.strip_prefix(&begin)?.to_owned(), known)))
+        .collect();
+    paged(uri, &repositories, project_name, project)
+}
+
+/// One page of the artifacts of repositories, which are called without their project.
+fn paged(
+    uri: &Uri,
+    repositories: &[(String, &super::state::Repository)],
+    project_name: &str,
+    project: &Project,
+) -> Result<Response, Refusal> {
     let number = |key: &str, default: usize| query(uri, key).map_or(Ok(default), |text| text.parse());
     let (page, size) = match (number("page", 1), number("page_size", 10)) {
         (Ok(page), Ok(size)) if page >= 1 && size <= PAGE => (page, size),
         _ => return Err(Refusal::unprocessable("page_size in query should be less than or equal to 100")),
     };
     let with = with(uri);
-    let nothing = super::state::Repository::default();
-    let known = state.repositories.get(&format!("{project_name}/{name}")).unwrap_or(&nothing);
-    let rows = artifacts::rows(known);
+    let of = |(name, known)| artifacts::rows(known).map(move |row| (name, known, row));
+    let mut rows: Vec<_> = repositories.iter().map(|(name, known)| (name.as_str(), *known)).flat_map(of).collect();
+    // The last pushed comes first.
+    rows.sort_by_key(|(_, _, (_, artifact))| std::cmp::Reverse(artifact.id));
     let total = rows.len();
     let shown: Vec<Value> = rows
-        .iter()
+        .into_iter()
         .skip((page - 1) * size)
         .take(size)
-        .map(|row| artifacts::describe(project, &name, known, *row, &with))
+        .map(|(name, known, row)| artifacts::describe(project, (project_name, name), known, row, &with))
         .collect();
     let mut response = json_answer(StatusCode::OK, &shown.into());
     response.headers_mut().insert("x-total-count", total.into());
@@ -240,7 +297,7 @@ fn show_artifact(
     let known = state.repositories.get(&format!("{project_name}/{name}")).ok_or_else(missing)?;
     let digest = known.tags.get(reference).map_or(reference, String::as_str);
     let row = known.artifacts.get_key_value(digest).ok_or_else(missing)?;
-    Ok(json_answer(StatusCode::OK, &artifacts::describe(project, &name, known, row, &with(uri))))
+    Ok(json_answer(StatusCode::OK, &artifacts::describe(project, (project_name, &name), known, row, &with(uri))))
 }
 
 /// The framework decodes once, the handler once more; a slash that was encoded once comes through as well.

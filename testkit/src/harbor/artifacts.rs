@@ -96,22 +96,19 @@ pub(super) struct With {
 }
 
 /// The rows that a list of artifacts is paged over: tagged ones, and those that no index points to, but nothing that is
-/// about another artifact (`dao.go`). The last pushed comes first.
-pub(super) fn rows(known: &Repository) -> Vec<(&String, &Artifact)> {
+/// about another artifact (`dao.go`).
+pub(super) fn rows(known: &Repository) -> impl Iterator<Item = (&String, &Artifact)> {
     let children: HashSet<&String> = known.artifacts.values().flat_map(|parent| &parent.children).collect();
     let tagged: HashSet<&String> = known.tags.values().collect();
-    let is_row = |digest: &String| tagged.contains(digest) || !children.contains(digest);
+    let is_row = move |digest: &String| tagged.contains(digest) || !children.contains(digest);
     let is_accessory = |artifact: &Artifact| artifact.accessory.is_some();
-    let rows = known.artifacts.iter().filter(|(digest, artifact)| is_row(digest) && !is_accessory(artifact));
-    let mut rows: Vec<_> = rows.collect();
-    rows.sort_by_key(|(_, artifact)| std::cmp::Reverse(artifact.id));
-    rows
+    known.artifacts.iter().filter(move |(digest, artifact)| is_row(digest) && !is_accessory(artifact))
 }
 
 /// One artifact as the API shows it.
 pub(super) fn describe(
     project: &Project,
-    name: &str,
+    (project_name, name): (&str, &str),
     known: &Repository,
     row: (&String, &Artifact),
     with: &With,
@@ -123,7 +120,7 @@ pub(super) fn describe(
         "digest": digest,
         "size": artifact.size,
         "manifest_media_type": artifact.media_type,
-        "repository_name": name,
+        "repository_name": format!("{project_name}/{name}"),
         "tags": null,
         "accessories": null,
     });

@@ -30,8 +30,11 @@ async fn what_yields_nothing_is_a_failure_for_every_verb_unless_that_is_allowed(
         &pipeline(&format!("[list]\nuse = \"catalog\"\nregistry = \"{f}\"\ninclude = [\"typo/*\"]"), ""),
     );
     folder.write("comments.txt", "# nothing yet\n");
+    folder.write("comments.yaml", "# nothing yet\n---\n");
     let (source, target) = (format!("{f}/shop/app:v1"), format!("{t}/m/app:v1"));
     folder.run(&["stage", &source, "--to", "full"]).expect(0);
+    folder.write("pod.yaml", &format!("kind: Pod\nspec:\n  containers:\n  - image: {source}\n"));
+    folder.write("compose.yaml", &format!("services:\n  a:\n    image: {source}\n"));
     std::fs::create_dir_all(folder.path("empty/blobs/sha256")).unwrap();
     folder.write("empty/oci-layout", r#"{"imageLayoutVersion":"1.0.0"}"#);
     folder.write("empty/index.json", r#"{"schemaVersion":2,"manifests":[]}"#);
@@ -45,6 +48,8 @@ async fn what_yields_nothing_is_a_failure_for_every_verb_unless_that_is_allowed(
         &["run", "no-rules.toml"],
         &["run", "pipe.toml"],
         &["run", "catalog.toml"],
+        &["stage", "--kubernetes", "pod.yaml", "--helm", "-", "--to", "of-pods"],
+        &["stage", "--compose", "compose.yaml", "--compose", "comments.yaml", "--to", "of-services"],
         &["copy", &source, &target, "--platform", "linux/amd46"],
         &["copy", &source, &target, "--platform", "linux/s390x", "--plan"],
         &["stage", &source, "--to", "staged", "--platform", "linux/s390x"],

@@ -115,3 +115,37 @@ async fn where_only_the_registry_is_shown_the_push_works_without_what_the_api_wo
     assert_eq!((report.copied, report.failed), (0, 5));
     assert!(told(&report, &harbor).contains("the project `nope` does not exist"), "{:?}", report.failures);
 }
+
+// Four requests for each project, before.
+#[tokio::test]
+async fn twenty_projects_are_looked_at_in_five_requests() {
+    let Some(harbor) = Harbor::start().await else { return };
+    (0..20).for_each(|number| harbor.add_project(&format!("team{number}")));
+    harbor.limit_storage("team7", 5 << 20);
+    let bench = (0..20).fold(Bench::new(&harbor), |bench, number| {
+        let name = format!("app{number}:v1");
+        bench.image(&name, &image("linux/amd64", &[&name]), &format!("team{number}/{name}"))
+    });
+    let report = bench.run().await;
+    assert_eq!((report.copied, report.failed), (20, 0), "{:?}", report.failures);
+    let journal = harbor.requests();
+    let tokens = journal.iter().filter(|request| request.path.starts_with("/service/token")).count();
+    let asked = api(&journal, "GET", "");
+    assert_eq!((asked, tokens), (3, 2), "projects, quotas, systeminfo: {journal}");
+}
+
+#[tokio::test]
+async fn projects_that_are_missing_among_others_are_created() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_project("there");
+    harbor.add_account(Account::robot("robot$all", "s").may("*", &Right::ALL).may_create_projects());
+    let bench = ["there", "new", "newer"].iter().fold(Bench::new(&harbor), |bench, project| {
+        bench.image(&format!("{project}:v1"), &image("linux/amd64", &[project]), &format!("{project}/app:v1"))
+    });
+    let report = bench.login("robot$all", "s").push("create_projects = true").run().await;
+    assert_eq!((report.copied, report.failed), (3, 0), "{:?}", report.failures);
+    let journal = harbor.requests();
+    assert_eq!(api(&journal, "GET", "projects?"), 1, "{journal}");
+    assert_eq!(api(&journal, "POST", "projects"), 2, "{journal}");
+    assert_eq!(api(&journal, "GET", "quotas"), 1, "refused once, and not asked again: {journal}");
+}

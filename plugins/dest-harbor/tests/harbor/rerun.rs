@@ -3,7 +3,7 @@
 use sealift_conformance::images::{Image, artifact, image, index};
 use sealift_core::content::well_known;
 use sealift_serve::access::RequestKind;
-use sealift_testkit::harbor::Harbor;
+use sealift_testkit::harbor::{Account, Harbor, Right};
 use serde_json::json;
 
 use crate::{Bench, api};
@@ -36,6 +36,65 @@ async fn an_unchanged_repository_costs_a_tenth_of_a_request_for_an_image() {
     assert!(journal.total() <= 20, "a tenth of a request for each:\n{journal}");
     assert_eq!(api(&journal, "GET", "projects/team/repositories/deep%252Fapp/artifacts"), 2, "{journal}");
     assert_eq!(journal.total(), 2, "{journal}");
+}
+
+// 50 pages, one for each repository, before.
+#[tokio::test]
+async fn a_project_of_many_repositories_is_listed_once() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_project("team");
+    let bench = || {
+        (0..1000).fold(Bench::new(&harbor), |bench, number| {
+            let (repository, tag) = (number % 50, number / 50);
+            bench.image(&format!("app{repository}:v{tag}"), &variant(number), &format!("team/app{repository}:v{tag}"))
+        })
+    };
+    let report = bench().run().await;
+    assert_eq!((report.copied, report.failed), (1000, 0), "{:?}", report.failures);
+    harbor.reset();
+    let report = bench().run().await;
+    assert_eq!((report.copied, report.skipped), (0, 1000), "{:?}", report.failures);
+    let journal = harbor.requests();
+    assert_eq!(api(&journal, "GET", "projects/team/artifacts"), 10, "{journal}");
+    assert_eq!(journal.total(), 10, "{journal}");
+}
+
+// One HEAD for each, and one that learns who wants a token, before.
+#[tokio::test]
+async fn repositories_of_one_tag_are_not_asked_one_by_one() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_project("team");
+    let bench = || {
+        (0..30).fold(Bench::new(&harbor), |bench, number| {
+            bench.image(&format!("app{number}:v1"), &variant(number), &format!("team/deep/app{number}:v1"))
+        })
+    };
+    assert_eq!(bench().run().await.copied, 30);
+    harbor.reset();
+    assert_eq!(bench().run().await.skipped, 30);
+    assert_eq!(harbor.requests().total(), 1, "{}", harbor.requests());
+    // Who may not list artifacts is no worse off.
+    harbor.add_account(Account::robot("robot$team+ci", "s").may("team", &[Right::Pull, Right::Push]));
+    harbor.reset();
+    assert_eq!(bench().login("robot$team+ci", "s").run().await.skipped, 30);
+    assert_eq!(harbor.requests().count("HEAD", RequestKind::Manifest), 31, "{}", harbor.requests());
+}
+
+#[tokio::test]
+async fn a_few_repositories_of_a_large_project_are_asked_one_by_one() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_project("team");
+    assert_eq!(tags(&harbor, 0..210, "team/large").run().await.copied, 210);
+    let bench = || {
+        (0..3).fold(Bench::new(&harbor), |bench, number| {
+            bench.image(&format!("app{number}:v1"), &variant(number), &format!("team/app{number}:v1"))
+        })
+    };
+    assert_eq!(bench().run().await.copied, 3);
+    harbor.reset();
+    assert_eq!(bench().run().await.skipped, 3);
+    assert_eq!(api(&harbor.requests(), "GET", "projects/team/artifacts"), 1, "{}", harbor.requests());
+    assert_eq!(harbor.requests().count("HEAD", RequestKind::Manifest), 4, "{}", harbor.requests());
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ pub(crate) use clock::sent_at;
 pub(crate) use retry_after::read as retry_after;
 
 use crate::{
+    operation::project_of,
     profile::{LimitedRequests, PublishedLimit},
     quota::Quota,
     transport::Request,
@@ -49,14 +50,24 @@ impl HostLimit {
         Self { limiter, store, quota: Mutex::default(), closed_until: Mutex::default() }
     }
 
-    /// Waits until a request with a small body may be sent.
+    /// Waits until a request with a small body may be sent. Of `manifests` so many are written to one project at once.
     ///
     /// # Errors
     /// The rest of a pause that is longer than `patience`.
-    pub(crate) async fn small(&self, request: &Request<'_>, patience: Duration) -> Result<Permit, Duration> {
+    pub(crate) async fn small(
+        &self,
+        request: &Request<'_>,
+        manifests: Option<usize>,
+        patience: Duration,
+    ) -> Result<Permit, Duration> {
         let mut demand = self.limiter.demand(&self.store, Pool::Small);
         if request.method == Method::PUT && request.body.is_some() {
             self.limiter.require(&mut demand, &self.store, Pool::Manifests);
+            if let Some(most) = manifests {
+                let at = request.operation.repository();
+                let bound = format!("manifests of {}/{}", at.registry(), project_of(at));
+                self.limiter.require_bound(&mut demand, &bound, most);
+            }
         }
         self.acquire(&demand, patience).await
     }

@@ -15,6 +15,11 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Harbor;
 
+/// Each manifest that is written changes one row of its project in the database, for which all others of the project wait
+/// and then try again: measured with Harbor 2.15, 16 at once are slower by a quarter than one at a time. The second
+/// one hides the way there and back.
+const MANIFESTS_OF_PROJECT: usize = 2;
+
 impl RegistryProfile for Harbor {
     fn name(&self) -> &'static str {
         "harbor"
@@ -29,7 +34,7 @@ impl RegistryProfile for Harbor {
     }
 
     fn facts(&self) -> ProductFacts {
-        ProductFacts { projects: true, ..ProductFacts::default() }
+        ProductFacts { projects: true, manifests_of_project: Some(MANIFESTS_OF_PROJECT), ..ProductFacts::default() }
     }
 
     fn interpret(&self, refusal: &Refusal<'_>) -> Option<Meaning> {

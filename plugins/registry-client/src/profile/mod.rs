@@ -59,6 +59,8 @@ pub(crate) struct ProductFacts {
     pub(crate) projects: bool,
     /// Published limits, kept from the first request on.
     pub(crate) limits: &'static [PublishedLimit],
+    /// Manifests that are written to one project at the same time, if more of them make it slower.
+    pub(crate) manifests_of_project: Option<usize>,
 }
 
 /// A documented limit of requests in a span of time.

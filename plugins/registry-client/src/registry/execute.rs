@@ -79,7 +79,8 @@ impl Registry {
         // A blob that is read has a permit until its end.
         let mut permit = match request.pool {
             ConnectionPool::Small if !request.in_transfer => {
-                let permit = self.limit.small(request, self.retry.policy().patience).await;
+                let manifests = self.profile.facts().manifests_of_project;
+                let permit = self.limit.small(request, manifests, self.retry.policy().patience).await;
                 Some(permit.map_err(|left| context(self.is_paused(left)))?)
             }
             _ => None,
