@@ -23,14 +23,17 @@ use crate::{
     error::{Error, ErrorKind, Result, Retry},
 };
 
+mod reopen;
 mod tee;
+pub use reopen::BlobMark;
 pub(crate) use tee::laggard;
 pub use tee::{TeeEnd, TeeOptions};
 
 /// A byte stream with a name, that fails instead of ending if its bytes are not what the name says.
 pub struct Blob {
     descriptor: Descriptor,
-    source: Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>,
+    source: Pieces,
+    reopen: Option<reopen::Reopen>,
     check: Option<Hasher>,
     hashing: Hashing,
     enough: Option<Enough>,
@@ -42,6 +45,7 @@ pub struct Blob {
     explain: Option<Explain>,
 }
 
+type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
 type Enough = Box<dyn Fn() -> bool + Send>;
 type Explain = Box<dyn Fn(Error) -> Error + Send>;
 
@@ -52,6 +56,7 @@ impl Blob {
         Self {
             descriptor,
             source: Box::pin(source),
+            reopen: None,
             check,
             hashing: Hashing(Arc::new(AtomicBool::new(true))),
             enough: None,
@@ -203,6 +208,20 @@ impl Blob {
         }
     }
 
+    /// Ends the blob with an error.
+    fn failed(&mut self, error: Error) -> Error {
+        self.ended = true;
+        (self.held, self.check, self.reopen) = (None, None, None);
+        let error = match &self.explain {
+            Some(explain) => explain(error),
+            None => error,
+        };
+        if let Some(trouble) = &self.trouble {
+            let _ = trouble.set(error.clone()); // the first one is the cause
+        }
+        error
+    }
+
     fn corrupt(&self, what: String) -> Error {
         let digest = &self.descriptor.digest;
         Error::new(ErrorKind::Corrupt, format!("the blob `{digest}` {what}"))
@@ -233,16 +252,7 @@ impl Stream for Blob {
                 }
                 Ok(None) => {}
                 Err(error) => {
-                    this.ended = true;
-                    (this.held, this.check) = (None, None);
-                    let error = match &this.explain {
-                        Some(explain) => explain(error),
-                        None => error,
-                    };
-                    if let Some(trouble) = &this.trouble {
-                        let _ = trouble.set(error.clone()); // the first one is the cause
-                    }
-                    return Poll::Ready(Some(Err(error)));
+                    return Poll::Ready(Some(Err(this.failed(error))));
                 }
             }
         }

@@ -7,6 +7,7 @@ pub mod cloud;
 pub mod content;
 pub mod fault;
 pub mod harbor;
+pub mod nginx;
 pub mod program;
 pub mod proxy;
 pub mod registry;

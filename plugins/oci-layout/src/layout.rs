@@ -2,13 +2,14 @@
 
 use std::{
     fs::File,
-    io::Read,
+    io::{Read, Seek, SeekFrom},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use futures::StreamExt;
+use futures::{Stream, StreamExt};
 use sealift_core::{
+    Bytes,
     blob::Blob,
     content::{Descriptor, Digest, Manifest},
     error::{Error, ErrorKind, Result, Retry},
@@ -253,9 +254,18 @@ impl Layout {
         let mut item = item.clone();
         item.size = item.known_size().unwrap_or(length);
         let path = self.0.blob_path(&item.digest);
-        let file = tokio::io::AsyncReadExt::take(tokio::fs::File::from_std(file), length);
-        let chunks = ReaderStream::with_capacity(file, CHUNK);
-        Ok(Blob::new(item, chunks.map(move |chunk| chunk.map_err(|error| fault("read", &path, error)))))
+        let (this, digest) = (self.clone(), item.digest.clone());
+        let blob = Blob::new(item, chunks(file, length, path.clone()));
+        Ok(blob.reopened_by(move |offset| {
+            let (this, digest, path) = (this.clone(), digest.clone(), path.clone());
+            async move {
+                let (mut file, length) = this.open_blob(&digest).await?.ok_or_else(|| this.missing(&digest))?;
+                let offset = offset.min(length);
+                let sought = file.seek(SeekFrom::Current(offset.cast_signed()));
+                sought.map_err(|error| fault("read", &path, error))?;
+                Ok(chunks(file, length - offset, path))
+            }
+        }))
     }
 
     /// Reads a manifest. It has the digest that was asked for.
@@ -358,6 +368,13 @@ impl Layout {
     fn missing(&self, digest: &Digest) -> Error {
         Error::new(ErrorKind::NotFound, format!("there is no `{}`", self.0.blob_path(digest).display()))
     }
+}
+
+/// The next bytes of the file of a blob.
+fn chunks(file: File, length: u64, path: PathBuf) -> impl Stream<Item = Result<Bytes>> + Send + 'static {
+    let file = tokio::io::AsyncReadExt::take(tokio::fs::File::from_std(file), length);
+    let chunks = ReaderStream::with_capacity(file, CHUNK);
+    chunks.map(move |chunk| chunk.map_err(|error| fault("read", &path, error)))
 }
 
 impl LayoutInner {

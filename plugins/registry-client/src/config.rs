@@ -1,6 +1,9 @@
 //! The configuration in `[registries]`.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    num::{NonZeroU8, NonZeroU32},
+};
 
 use schemars::JsonSchema;
 use sealift_core::{
@@ -65,6 +68,16 @@ pub struct RegistryConfig {
     /// Further hosts that this registry may send us to (token service, object store) although their addresses lie
     /// further inside than its own. Default: none.
     pub trusted_hosts: Vec<String>,
+
+    /// Sends blobs to this registry in parts of at most so many MiB (by `PATCH`), for a proxy in front of it that limits
+    /// the size of a request, such as 100 MB at Cloudflare. Without it a blob is one request; after the first answer 413
+    /// a size that fits is found and remembered. Default: none.
+    pub chunk_mib: Option<NonZeroU32>,
+
+    /// Reads a blob of 32 MiB or more from this registry in so many ranges at once, for a line or a store that limits the
+    /// speed of each connection. Takes memory of 8 MiB for each range but one, of each such blob under way, and only
+    /// connections that no other blob waits for. Default: 1.
+    pub ranges: Option<NonZeroU8>,
 }
 
 impl RegistryConfig {
@@ -86,6 +99,8 @@ impl RegistryConfig {
             client_key,
             path_prefix: self.path_prefix.or(other.path_prefix),
             trusted_hosts: if self.trusted_hosts.is_empty() { other.trusted_hosts } else { self.trusted_hosts },
+            chunk_mib: self.chunk_mib.or(other.chunk_mib),
+            ranges: self.ranges.or(other.ranges),
         }
     }
 }

@@ -177,7 +177,9 @@ fn read_entry(
         trusted_hosts: entry.trusted_hosts.clone(),
     };
     let login = username.map(|name| name.expose().to_owned()).zip(password);
-    let settings = RegistrySettings { login, connection, profile };
+    let part = entry.chunk_mib.map(|mebibytes| u64::from(mebibytes.get()) << 20);
+    let ranges = entry.ranges.map_or(1, |ranges| usize::from(ranges.get()));
+    let settings = RegistrySettings { login, connection, profile, part, ranges };
     problems.or_ok((host, settings))
 }
 

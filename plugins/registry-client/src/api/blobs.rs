@@ -1,13 +1,14 @@
 //! Blobs: streams that go on by themselves when they break off.
 //!
 //! What comes is verified by [`Blob`]; here it is only joined together. Each attempt begins at the registry, never at
-//! the URL that it redirected to before, because that may have run out.
+//! the URL that it redirected to before, because that may have run out. A large blob may be read in several ranges at
+//! once ([`ranges`]).
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
 
 use bytes::Bytes;
-use futures::stream;
-use http::{HeaderValue, Method, header};
+use futures::{Stream, StreamExt, stream};
+use http::{HeaderValue, Method, StatusCode, header};
 use sealift_core::{
     blob::Blob,
     content::{Descriptor, Repository},
@@ -17,6 +18,7 @@ use sealift_core::{
 
 use super::{
     range::{self, RangeMatch},
+    ranges::{self, BlobSource, RangedChunks},
     read_timeout::ReadTimeout,
 };
 use crate::{
@@ -30,12 +32,18 @@ use crate::{
 /// Bytes that count as getting on.
 const PROGRESS: u64 = 64 << 10;
 
+type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
+
 struct BlobReader {
     registry: Arc<Registry>,
     repository: Repository,
     item: Descriptor,
     /// Bytes that were handed on.
     at: u64,
+    /// The end of the range that is read; none for the end of the blob.
+    end: Option<u64>,
+    /// The validator that the range must have.
+    etag: Option<HeaderValue>,
     /// The offset at which the attempts were last restored.
     rested_at: u64,
     attempts: Attempts,
@@ -76,35 +84,24 @@ async fn open_with(
     item: &Descriptor,
     permit: Option<Permit>,
 ) -> Result<Blob> {
-    let mut reader = BlobReader {
-        registry: Arc::clone(registry),
-        repository: repository.clone(),
-        item: item.clone(),
-        at: 0,
-        rested_at: 0,
-        attempts: fresh_attempts(registry),
-        is_refused: false,
-        whole_only: false,
-        open: None,
-        permit,
-    };
-    reader.open().await?;
+    let mut reader = BlobReader::at(registry, repository, item, 0, permit);
+    let in_transfer = reader.permit.is_none();
+    reader.open_in_ranges().await?;
     // Schema 1 does not say how long its layers are; the answer does.
     if item.known_size().is_none()
         && let Some(length) = reader.open.as_ref().and_then(|open| open.response.length())
     {
         reader.item.size = length;
     }
-    let item = reader.item.clone();
-    let chunks = stream::unfold(Some(reader), |reader| async {
-        let mut reader = reader?;
-        match reader.next().await {
-            Ok(Some(bytes)) => Some((Ok(bytes), Some(reader))),
-            Ok(None) => None,
-            Err(error) => Some((Err(error), None)),
-        }
-    });
-    Ok(Blob::new(item, chunks))
+    let blob = Blob::new(reader.item.clone(), reader.into_blob());
+    if !in_transfer || item.known_size().is_none() {
+        return Ok(blob);
+    }
+    let (registry, repository, item) = (Arc::clone(registry), repository.clone(), item.clone());
+    Ok(blob.reopened_by(move |offset| {
+        let mut reader = BlobReader::at(&registry, &repository, &item, offset, None);
+        async move { reader.open_in_ranges().await.map(|()| reader.into_blob()) }
+    }))
 }
 
 fn fresh_attempts(registry: &Registry) -> Attempts {
@@ -112,6 +109,80 @@ fn fresh_attempts(registry: &Registry) -> Attempts {
 }
 
 impl BlobReader {
+    /// A reader of the bytes from `at` on.
+    fn at(
+        registry: &Arc<Registry>,
+        repository: &Repository,
+        item: &Descriptor,
+        at: u64,
+        permit: Option<Permit>,
+    ) -> Self {
+        Self {
+            registry: Arc::clone(registry),
+            repository: repository.clone(),
+            item: item.clone(),
+            at,
+            end: None,
+            etag: None,
+            rested_at: at,
+            attempts: fresh_attempts(registry),
+            is_refused: false,
+            whole_only: false,
+            open: None,
+            permit,
+        }
+    }
+
+    /// Opens the stream, and only a first range of it if it may be read in several.
+    async fn open_in_ranges(&mut self) -> Result<()> {
+        let left = self.item.known_size().map_or(0, |size| size.saturating_sub(self.at));
+        if self.registry.ranges > 1 && left >= ranges::WORTH_SPLITTING {
+            self.end = Some(self.at + ranges::RANGE);
+            if let Ok(open) = self.try_open().await {
+                self.open = Some(open);
+                return Ok(());
+            }
+            self.end = None;
+        }
+        self.open().await
+    }
+
+    /// The bytes of the blob from here on, in ranges if the first one of them is open.
+    fn into_blob(mut self) -> Chunks {
+        let (Some(end), Some(size)) = (self.end, self.item.known_size()) else { return Box::pin(self.into_chunks()) };
+        let etag = self.open.as_ref().and_then(|open| open.response.headers().get(header::ETAG).cloned());
+        let source = BlobSource {
+            registry: Arc::clone(&self.registry),
+            repository: self.repository.clone(),
+            item: self.item.clone(),
+            // A weak one says nothing of single bytes.
+            etag: etag.filter(|etag| etag.as_bytes().starts_with(b"\"")),
+        };
+        let (most, permit) = (self.registry.ranges, self.permit.take());
+        let first = (self.at, end, Box::pin(self.into_chunks()) as Chunks);
+        let chunks = RangedChunks::new(source, size, most, first, |source, start, end| {
+            let BlobSource { registry, repository, item, etag } = source;
+            let reader = Self::at(registry, repository, item, start, None);
+            Box::pin(Self { end, etag: etag.clone(), ..reader }.into_chunks())
+        });
+        // The permit of the blob is held until its end.
+        Box::pin(chunks.map(move |chunk| {
+            let _held = &permit;
+            chunk
+        }))
+    }
+
+    fn into_chunks(self) -> impl Stream<Item = Result<Bytes>> + Send + 'static {
+        stream::unfold(Some(self), |reader| async {
+            let mut reader = reader?;
+            match reader.next().await {
+                Ok(Some(bytes)) => Some((Ok(bytes), Some(reader))),
+                Ok(None) => None,
+                Err(error) => Some((Err(error), None)),
+            }
+        })
+    }
+
     fn operation(&self) -> Operation<'_> {
         Operation::ReadBlob(&self.repository, &self.item.digest)
     }
@@ -119,6 +190,9 @@ impl BlobReader {
     /// The next piece; none at the end.
     async fn next(&mut self) -> Result<Option<Bytes>> {
         loop {
+            if self.end == Some(self.at) {
+                return Ok(None);
+            }
             let Some(open) = &mut self.open else {
                 self.open().await?;
                 continue;
@@ -128,6 +202,9 @@ impl BlobReader {
                     let skipped = open.skip.min(bytes.len() as u64);
                     open.skip -= skipped;
                     bytes = bytes.slice(usize::try_from(skipped).unwrap_or_default()..);
+                    if let Some(end) = self.end {
+                        bytes.truncate(usize::try_from(end - self.at).unwrap_or(usize::MAX));
+                    }
                     if bytes.is_empty() {
                         continue;
                     }
@@ -190,17 +267,28 @@ impl BlobReader {
         let content_range = response.header(header::CONTENT_RANGE).map(str::to_owned);
         let skip = match range::judge(response.status(), content_range.as_deref(), asked_from, self.item.known_size()) {
             RangeMatch::From { .. } if self.whole_only => self.at,
-            RangeMatch::From { skip } => skip,
-            RangeMatch::Unfit => {
-                self.whole_only = true;
-                let what = "the registry sent another part of the blob than it was asked for";
-                let error = Error::new(ErrorKind::Unavailable, what).with_retry(Retry::Soon);
-                return Err(error.with_context(self.operation()));
+            RangeMatch::From { .. } if self.end.is_some() && response.status() == StatusCode::OK => {
+                // The source knows no ranges, or has something else by now.
+                if self.at > 0 {
+                    return Err(self.unfit());
+                }
+                self.end = None;
+                0
             }
+            RangeMatch::From { skip } => skip,
+            RangeMatch::Unfit => return Err(self.unfit()),
             RangeMatch::Refused => return Err(self.registry.refused(self.operation(), response).await),
         };
         self.check_length(&response, skip)?;
         Ok(OpenBlob { response, skip, idle: ReadTimeout::new(self.registry.timing().idle_read) })
+    }
+
+    /// Returns the error of an answer with other bytes than those that were asked for. From then on the whole is asked for.
+    fn unfit(&mut self) -> Error {
+        self.whole_only = self.end.is_none();
+        let retry = if self.whole_only { Retry::Soon } else { Retry::Later };
+        let what = "the registry sent another part of the blob than it was asked for";
+        Error::new(ErrorKind::Unavailable, what).with_retry(retry).with_context(self.operation())
     }
 
     fn request(&self) -> Request<'_> {
@@ -209,17 +297,23 @@ impl BlobReader {
         let request = Request::new(self.operation(), Method::GET, target, scopes, self.registry.timing())
             .in_transfer(self.permit.is_none())
             .pool(ConnectionPool::Bulk);
-        if self.at == 0 || self.whole_only {
-            return request;
+        let range = match self.end {
+            Some(end) => format!("bytes={}-{}", self.at, end - 1),
+            None if self.at == 0 || self.whole_only => return request,
+            None => format!("bytes={}-", self.at),
+        };
+        let range = HeaderValue::from_str(&range).expect("digits are valid in a header");
+        let request = request.header(header::RANGE, range);
+        match &self.etag {
+            Some(etag) => request.header(header::IF_RANGE, etag.clone()),
+            None => request,
         }
-        let range = HeaderValue::from_str(&format!("bytes={}-", self.at)).expect("digits are valid in a header");
-        request.header(header::RANGE, range)
     }
 
     /// A length that does not fit is told before anything is read.
     fn check_length(&self, response: &Response, skip: u64) -> Result<()> {
         let (Some(size), Some(length)) = (self.item.known_size(), response.length()) else { return Ok(()) };
-        let expected = if skip > 0 { size } else { size - self.at };
+        let expected = if skip > 0 { size } else { self.end.unwrap_or(size) - self.at };
         if length == expected {
             return Ok(());
         }

@@ -14,6 +14,7 @@ pub(crate) mod manifests;
 pub(crate) mod product;
 pub(crate) mod put_manifest;
 mod range;
+mod ranges;
 mod read_timeout;
 pub(crate) mod referrers;
 pub(crate) mod tags;

@@ -30,6 +30,7 @@ use sealift_core::{
     error::{Error, Result},
 };
 
+pub(crate) use authorization::Authorization;
 pub(crate) use challenge::Challenges;
 pub(crate) use decision::AuthProgress;
 pub(crate) use harbor_claims::HarborClaims;

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use futures::FutureExt;
 use http::Method;
 use sealift_core::{
     limit::{Demand, Limiter, Permit, Pool, Rate, RequestOutcome},
@@ -78,6 +79,12 @@ impl HostLimit {
     /// As [`HostLimit::small`].
     pub(crate) async fn blob(&self, pool: Pool, patience: Duration) -> Result<Permit, Duration> {
         self.acquire(&self.limiter.demand(&self.store, pool), patience).await
+    }
+
+    /// Returns a permit to read a further blob, or a range of one, if nobody waits for it.
+    pub(crate) fn spare_read(&self) -> Option<Permit> {
+        let demand = self.limiter.demand(&self.store, Pool::Reads);
+        self.limiter.acquire(&demand).now_or_never()
     }
 
     /// Waits until a list of tags may be read, which takes as long as a blob, where the number of requests is given.

@@ -7,6 +7,7 @@
 //! transport   connections, redirects
 //! ```
 
+mod body_limit;
 mod execute;
 mod foreign_uploads;
 mod observed;
@@ -22,6 +23,7 @@ use sealift_core::{
 
 use tokio_util::task::TaskTracker;
 
+pub(crate) use body_limit::BodyLimit;
 pub(crate) use observed::{BlobCheck, ObservedBehavior};
 
 use crate::{
@@ -55,6 +57,10 @@ pub(crate) struct RegistrySettings {
     pub(crate) connection: ConnectionSettings,
     /// The product that the pipeline names.
     pub(crate) profile: Option<&'static dyn RegistryProfile>,
+    /// The most bytes of a blob in one request, if that is limited.
+    pub(crate) part: Option<u64>,
+    /// Ranges of one blob that are read at once; 0 and 1 stand for one stream.
+    pub(crate) ranges: usize,
 }
 
 /// One registry.
@@ -65,6 +71,9 @@ pub(crate) struct Registry {
     pub(crate) retry: Arc<RetryState>,
     pub(crate) profile: Arc<CurrentProfile>,
     pub(crate) observed: ObservedBehavior,
+    pub(crate) body_limit: BodyLimit,
+    /// Ranges of one blob that are read at once.
+    pub(crate) ranges: usize,
     common: Arc<Common>,
 }
 
@@ -86,6 +95,8 @@ impl Registry {
             auth: Auth::new(Arc::clone(&transport), logins, Arc::clone(&retry), Arc::clone(&profile)),
             limit: HostLimit::new(common.limiter.clone(), name, facts.limits),
             retry,
+            ranges: settings.ranges,
+            body_limit: BodyLimit::new(name, settings.part, common.notes.clone()),
             observed: ObservedBehavior::new(name, common.notes.clone()),
             profile,
             transport,

@@ -3,6 +3,9 @@
 mod begin;
 mod location;
 mod mount;
+mod parts;
+mod progress;
+mod send;
 mod stall_detector;
 mod upload;
 

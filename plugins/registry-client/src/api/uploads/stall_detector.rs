@@ -13,7 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use futures::Stream;
-use sealift_core::{blob::Blob, error::Error};
+use sealift_core::error::{Error, Result};
 use tokio::time::Instant;
 
 /// Detects an upload that stands still.
@@ -54,9 +54,9 @@ impl StallDetector {
         Arc::new(Self(Mutex::new(UploadState { phase, left: size, failed: None })))
     }
 
-    /// The bytes of a blob, with this detector over them.
-    pub(super) fn over(self: &Arc<Self>, blob: Blob) -> MonitoredBlob {
-        MonitoredBlob { blob, detector: Arc::clone(self) }
+    /// The bytes of a body, with this detector over them.
+    pub(super) fn over<S>(self: &Arc<Self>, body: S) -> MonitoredBody<S> {
+        MonitoredBody { body, detector: Arc::clone(self) }
     }
 
     /// Comes back when the server kept us waiting for too long.
@@ -89,13 +89,13 @@ impl StallDetector {
     }
 }
 
-/// The bytes of a blob on their way to a server.
-pub(super) struct MonitoredBlob {
-    blob: Blob,
+/// The bytes of a body on their way to a server.
+pub(super) struct MonitoredBody<S> {
+    body: S,
     detector: Arc<StallDetector>,
 }
 
-impl Stream for MonitoredBlob {
+impl<S: Stream<Item = Result<Bytes>> + Unpin> Stream for MonitoredBody<S> {
     type Item = Result<Bytes, io::Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -103,7 +103,7 @@ impl Stream for MonitoredBlob {
         if !this.detector.all_sent() {
             this.detector.state().phase = UploadPhase::Source;
         }
-        let chunk = ready!(Pin::new(&mut this.blob).poll_next(cx));
+        let chunk = ready!(Pin::new(&mut this.body).poll_next(cx));
         let mut state = this.detector.state();
         Poll::Ready(match chunk {
             Some(Ok(bytes)) => {
@@ -129,6 +129,7 @@ impl Stream for MonitoredBlob {
 mod tests {
     use futures::{StreamExt, stream};
     use sealift_core::{
+        blob::Blob,
         content::{Descriptor, well_known},
         error::ErrorKind,
     };
