@@ -9,12 +9,12 @@ use sealift_core::{
     content::{Descriptor, Digest, ImageRef, well_known},
     error::{Error, ErrorKind},
     plugin::Role,
-    stage::{Push, RepositoryTags, Upload, UploadStart},
+    stage::{BeginUpload, Push, RepositoryTags, TagRequest, Upload, UploadStart},
 };
 
 use super::{
     Given, Violation, fetch, rules,
-    samples::{blob, chunks, image, job, place, put, put_at, put_blob, samples, told},
+    samples::{blob, chunks, image, job, place, prepare, put, put_at, put_blob, samples, told},
 };
 
 rules!(
@@ -27,8 +27,8 @@ rules!(
     two_tags_share_a_manifest: "let any number of tags point to one digest",
     a_tag_can_move: "replace what a tag points to, and answer `resolve` from what stands there now",
     twice_is_once: "take an image that is there already once more, without an error and without a change",
-    an_index_is_there_the_next_time: "let `blob_exists` tell manifests that were written before, or say that it `keeps_children`",
-    knows_what_it_has: "let `resolve`, `blob_exists`, `offer` and `survey` tell what was written; nothing there is no error",
+    an_index_is_there_the_next_time: "let `blob_exists` tell manifests that were written before, or say that it `keeps_children` (`ChildRetention`)",
+    knows_what_it_has: "let `resolve`, `blob_exists`, `begin_upload` and the tag inventory tell what was written; nothing there is no error",
 );
 
 /// A layer that is larger than a few chunks.
@@ -41,13 +41,15 @@ async fn has(push: &dyn Push, at: &ImageRef, item: &Descriptor) -> Result<bool, 
     push.blob_exists(&at.repository, item).await.map_err(told("blob_exists"))
 }
 
-/// Takes a slot for a blob that cannot be there yet.
+async fn begin(push: &dyn Push, at: &ImageRef, item: &Descriptor) -> Result<UploadStart, Violation> {
+    push.begin_upload(&BeginUpload::new(&at.repository, item)).await.map_err(told("begin_upload"))
+}
+
+/// Begins an upload of a blob that cannot be there yet.
 async fn slot(push: &dyn Push, at: &ImageRef, item: &Descriptor) -> Result<Box<dyn Upload>, Violation> {
-    match push.offer(&at.repository, item, None).await.map_err(told("offer"))? {
+    match begin(push, at, item).await? {
         UploadStart::Upload(slot) => Ok(slot),
-        UploadStart::Present | UploadStart::Mounted => {
-            Err("`offer` says that a blob is there that was never whole".to_owned())
-        }
+        _ => Err("`begin_upload` says that a blob is there that was never whole".to_owned()),
     }
 }
 
@@ -81,7 +83,7 @@ async fn a_blob_is_there_whole_or_not_at_all(given: Arc<Given>) -> Result<(), Vi
     let push = given.push()?;
     let at = place(&*push, "kit/app:v1")?;
     let (item, bytes) = layer("whole");
-    push.prepare(&at, None, std::slice::from_ref(&item)).await.map_err(told("prepare"))?;
+    prepare(&*push, &at, std::slice::from_ref(&item)).await?;
     let half = bytes.slice(..bytes.len() / 2);
     let broke_off =
         chunks(&half).map(Ok).chain(stream::iter([Err(Error::new(ErrorKind::Unavailable, "the source is gone"))]));
@@ -134,7 +136,7 @@ async fn ten_may_write_one_blob(given: Arc<Given>) -> Result<(), Violation> {
     let push = given.push()?;
     let at = place(&*push, "kit/app:v1")?;
     let (item, bytes) = layer("ten");
-    push.prepare(&at, None, std::slice::from_ref(&item)).await.map_err(told("prepare"))?;
+    prepare(&*push, &at, std::slice::from_ref(&item)).await?;
     let written = join_all((0..10).map(|_| put_blob(&*push, &at.repository, &item, &bytes))).await;
     if let Some(error) = written.into_iter().find_map(Result::err) {
         return Err(format!("one of ten writers failed: {error}"));
@@ -150,7 +152,7 @@ async fn takes_an_empty_blob(given: Arc<Given>) -> Result<(), Violation> {
     let push = given.push()?;
     let at = place(&*push, "kit/app:v1")?;
     let (item, bytes) = (Descriptor::of_bytes(well_known::OCI_LAYER_GZIP, b""), Bytes::new());
-    push.prepare(&at, None, std::slice::from_ref(&item)).await.map_err(told("prepare"))?;
+    prepare(&*push, &at, std::slice::from_ref(&item)).await?;
     put_blob(&*push, &at.repository, &item, &bytes).await.map_err(|error| format!("it is not taken: {error}"))?;
     if !has(&*push, &at, &item).await? {
         return Err("it was written, and `blob_exists` says no".to_owned());
@@ -227,7 +229,9 @@ async fn an_index_is_there_the_next_time(given: Arc<Given>) -> Result<(), Violat
     let Ok(at) = put(&*push, name, &index).await else { return Ok(()) };
     push.close().await.map_err(told("close"))?;
     let next = given.push()?;
-    if points_to(&*next, &at).await?.as_ref() != Some(index.manifest.digest()) || next.keeps_children(&at.repository) {
+    let retention = next.capabilities().child_retention;
+    let keeps_children = retention.is_some_and(|retention| retention.keeps_children(&at.repository));
+    if keeps_children || points_to(&*next, &at).await?.as_ref() != Some(index.manifest.digest()) {
         return Ok(());
     }
     for child in index.manifest.children() {
@@ -258,21 +262,21 @@ async fn knows_what_it_has(given: Arc<Given>) -> Result<(), Violation> {
     if !has(&*push, &at, item).await? {
         return Err("`blob_exists` says no of a blob of the image".to_owned());
     }
-    if !matches!(push.offer(&at.repository, item, None).await.map_err(told("offer"))?, UploadStart::Present) {
-        return Err("`offer` wants a blob that is there".to_owned());
+    if !matches!(begin(&*push, &at, item).await?, UploadStart::Present) {
+        return Err("`begin_upload` wants a blob that is there".to_owned());
     }
     let tag = at.reference.tag().ok_or("`targets` gave the tag away")?;
-    let known = push.survey(&at.repository).await.map_err(told("survey"))?;
-    let overview = push.overview(&at.repository, 1).await.map_err(told("overview"))?;
-    for (doing, known) in [("survey", known), ("overview", overview)] {
+    let Some(inventory) = push.capabilities().tag_inventory else { return Ok(()) };
+    for request in [TagRequest::Names, TagRequest::Digests { wanted: 1 }] {
+        let known = inventory.tags(&at.repository, request).await.map_err(told("tags"))?;
         let is_right = match &known {
-            RepositoryTags::All(tags) | RepositoryTags::Images(tags) => tags.get(tag) == Some(digest),
+            RepositoryTags::Digests { tags, .. } => tags.get(tag) == Some(digest),
             RepositoryTags::Names(names) => names.contains(tag),
             RepositoryTags::Empty => false,
-            RepositoryTags::Unknown => true,
+            _ => true,
         };
         if !is_right {
-            return Err(format!("`{doing}` does not know `{at}`: {known:?}"));
+            return Err(format!("`tags` does not know `{at}`, asked for {request:?}: {known:?}"));
         }
     }
     Ok(())

@@ -9,7 +9,7 @@ use sealift_core::{
     content::{Descriptor, ImageRef, Reference, Repository, well_known},
     error::{Error, Result},
     job::Job,
-    stage::{Push, UploadStart},
+    stage::{BeginUpload, Push, PutManifest, UploadStart},
 };
 use serde_json::json;
 
@@ -77,16 +77,28 @@ pub(super) fn place(push: &dyn Push, name: &str) -> std::result::Result<ImageRef
     placed.into_iter().next().ok_or_else(|| format!("`targets` has no place for `source.example/{name}`"))
 }
 
+/// Prepares a push for an image, if it wants to be.
+pub(super) async fn prepare(
+    push: &dyn Push,
+    at: &ImageRef,
+    blobs: &[Descriptor],
+) -> std::result::Result<(), Violation> {
+    match push.capabilities().admission {
+        Some(admission) => admission.prepare(at, None, blobs).await.map_err(told("prepare")),
+        None => Ok(()),
+    }
+}
+
 /// Says what was being done when an error came.
 pub(super) fn told(doing: &str) -> impl Fn(Error) -> Violation + '_ {
     move |error| format!("`{doing}` failed: {error}")
 }
 
-/// Offers a blob, and fills the slot with it if it is wanted.
+/// Writes a blob, unless it is there.
 pub(super) async fn put_blob(push: &dyn Push, at: &Repository, item: &Descriptor, bytes: &Bytes) -> Result<()> {
-    match push.offer(at, item, None).await? {
-        UploadStart::Present | UploadStart::Mounted => Ok(()),
-        UploadStart::Upload(slot) => slot.write(blob(item, bytes)).await,
+    match push.begin_upload(&BeginUpload::new(at, item)).await? {
+        UploadStart::Upload(upload) => upload.write(blob(item, bytes)).await,
+        _ => Ok(()),
     }
 }
 
@@ -97,7 +109,7 @@ async fn put_below(push: &dyn Push, at: &Repository, image: &Image) -> Result<()
     }
     for child in &image.children {
         Box::pin(put_below(push, at, child)).await?;
-        push.put_manifest(at, &child.manifest).await?;
+        push.put_manifest(&PutManifest::new(at, &child.manifest)).await?;
     }
     Ok(())
 }
@@ -124,7 +136,8 @@ pub(super) async fn put_at(
     at: &ImageRef,
     image: &Image,
 ) -> std::result::Result<(), Violation> {
-    push.prepare(at, None, &blobs(image)).await.map_err(told("prepare"))?;
+    prepare(push, at, &blobs(image)).await?;
     put_below(push, &at.repository, image).await.map_err(|error| format!("`{name}` was not taken: {error}"))?;
-    push.root(&job(name), at, &image.manifest).await.map_err(told("root"))
+    let root = PutManifest::named(at, &image.manifest);
+    push.put_manifest(&root.root_of(&job(name))).await.map_err(told("put_manifest"))
 }

@@ -14,7 +14,10 @@ use sealift_core::{
     job::{Candidate, Job, Listing, Resolved},
     outlet::Outlet,
     spec::{Named, OpenPipeline, RunOptions},
-    stage::{Fetch, List, Push, ResolveMode, StoreId, Upload, UploadStart},
+    stage::{
+        BeginUpload, DistinctTargets, Fetch, FetchCapabilities, List, Push, PushCapabilities, PutManifest, ResolveMode,
+        StoreId, Upload, UploadStart,
+    },
 };
 use sealift_testkit::allocations::{self, Counting};
 
@@ -55,6 +58,10 @@ impl Fetch for Endless {
         let (_, bytes) = self.image.blobs.iter().find(|(known, _)| known.digest == item.digest).expect("one of ours");
         Ok(Blob::from_bytes(item.clone(), bytes.clone()))
     }
+
+    fn capabilities(&self) -> FetchCapabilities<'_> {
+        FetchCapabilities::default()
+    }
 }
 
 struct Forgetful;
@@ -64,11 +71,6 @@ impl Push for Forgetful {
     fn targets(&self, job: &Job) -> Result<Vec<ImageRef>> {
         let repository = Repository::new("to.io", job.source.repository.path())?;
         Ok(vec![ImageRef { repository, reference: job.source.reference.clone() }])
-    }
-
-    /// As any registry does. Otherwise the engine has to remember each name.
-    fn keeps_apart(&self) -> bool {
-        true
     }
 
     fn store(&self, _: &Repository) -> StoreId {
@@ -84,16 +86,27 @@ impl Push for Forgetful {
         Ok(false)
     }
 
-    async fn offer(&self, _: &Repository, _: &Descriptor, _: Option<&Repository>) -> Result<UploadStart> {
+    async fn begin_upload(&self, _: &BeginUpload<'_>) -> Result<UploadStart> {
         Ok(UploadStart::Upload(Box::new(Forgetful)))
     }
 
-    async fn put_manifest(&self, _: &Repository, _: &Manifest) -> Result<()> {
+    async fn put_manifest(&self, _: &PutManifest<'_>) -> Result<()> {
         Ok(())
     }
 
-    async fn tag(&self, _: &ImageRef, _: &Manifest) -> Result<()> {
+    fn capabilities(&self) -> PushCapabilities<'_> {
+        PushCapabilities::default().distinct_targets(self)
+    }
+
+    async fn close(&self) -> Result<()> {
         Ok(())
+    }
+}
+
+impl DistinctTargets for Forgetful {
+    /// As any registry does. Otherwise the engine has to remember each name.
+    fn keeps_apart(&self) -> bool {
+        true
     }
 }
 

@@ -7,17 +7,13 @@ use sealift_core::{
     content::{Descriptor, Digest, ImageRef, Manifest, Repository, Tag},
     error::{Error, ErrorKind, Result},
     job::Resolved,
-    stage::{Fetch, ResolveMode},
+    stage::{Fetch, FetchCapabilities, ReadHints, Referrers, ResolveMode, TagList},
 };
 
 use super::{Fault, Memory, Op};
 
 #[async_trait]
 impl Fetch for Memory {
-    fn announce(&self, repository: &Repository) {
-        self.state().expected.push(repository.path().to_owned());
-    }
-
     async fn resolve(&self, image: &ImageRef, want: ResolveMode) -> Result<Resolved> {
         let op = if want == ResolveMode::Descriptor { Op::ResolveDigest } else { Op::ResolveManifest };
         self.call(op, &image.repository, &image.reference).await?;
@@ -43,13 +39,29 @@ impl Fetch for Memory {
         Ok(Blob::new(item.clone(), stream::iter(chunks)))
     }
 
+    fn capabilities(&self) -> FetchCapabilities<'_> {
+        FetchCapabilities::default().referrers(self).tag_list(self).read_hints(self)
+    }
+}
+
+impl ReadHints for Memory {
+    fn announce(&self, repository: &Repository) {
+        self.state().expected.push(repository.path().to_owned());
+    }
+}
+
+#[async_trait]
+impl TagList for Memory {
     async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>> {
         self.call(Op::Tags, repository, "").await?;
         let state = self.state();
         let members = state.repositories.get(repository.path());
         Ok(members.map(|members| members.tags.keys().cloned().collect()).unwrap_or_default())
     }
+}
 
+#[async_trait]
+impl Referrers for Memory {
     async fn referrer_tags(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Tag>> {
         self.call(Op::TagsAbout, repository, subject).await?;
         let state = self.state();

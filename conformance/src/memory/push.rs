@@ -9,7 +9,11 @@ use sealift_core::{
     content::{Descriptor, Digest, ImageRef, Manifest, Repository},
     error::{Error, ErrorKind, Result, Retry},
     job::Job,
-    stage::{Push, RepositoryTags, StoreId, Upload, UploadStart},
+    stage::{
+        Admission, BeginUpload, ChildRetention, DigestVerification, DistinctTargets, ManifestReader, Push,
+        PushCapabilities, PutManifest, ReferrerPresence, RepositoryTags, StoreId, TagInventory, TagRequest, Upload,
+        UploadStart, WriteHints,
+    },
 };
 
 use super::{
@@ -28,34 +32,8 @@ impl Push for Memory {
         Ok(vec![ImageRef { repository, reference: job.called().reference }])
     }
 
-    fn keeps_apart(&self) -> bool {
-        true
-    }
-
     fn store(&self, _: &Repository) -> StoreId {
         StoreId::new(&self.0.host)
-    }
-
-    fn announce(&self, source: &Repository, targets: &[Repository]) {
-        let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
-        self.state().expected.push(format!("{}: {}", source.path(), targets.join(" ")));
-    }
-
-    async fn overview(&self, at: &Repository, wanted: usize) -> Result<RepositoryTags> {
-        if wanted < 2 || !self.state().overviews {
-            return Ok(RepositoryTags::Unknown);
-        }
-        self.call(Op::Overview, at, "").await?;
-        let state = self.state();
-        let tags = state.repositories.get(at.path()).into_iter().flat_map(|members| members.tags.clone());
-        Ok(RepositoryTags::Images(tags.filter(|(tag, _)| tag.referenced_digest().is_none()).collect()))
-    }
-
-    async fn survey(&self, at: &Repository) -> Result<RepositoryTags> {
-        self.call(Op::Survey, at, "").await?;
-        let state = self.state();
-        let tags = state.repositories.get(at.path()).map(|members| members.tags.keys().cloned().collect());
-        Ok(tags.map_or(RepositoryTags::Empty, RepositoryTags::Names))
     }
 
     async fn resolve(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
@@ -73,14 +51,49 @@ impl Push for Memory {
         Ok(state.repositories.get(at.path()).is_some_and(has))
     }
 
-    async fn prepare(&self, at: &ImageRef, replaces: Option<&Digest>, _: &[Descriptor]) -> Result<()> {
-        let what =
-            replaces.map_or_else(|| at.reference.to_string(), |old| format!("{} instead of {old}", at.reference));
-        self.call(Op::Prepare, &at.repository, what).await.map(drop)
+    async fn begin_upload(&self, request: &BeginUpload<'_>) -> Result<UploadStart> {
+        if !request.replace {
+            return request.try_each(|known_in| self.offer(request.repository, request.item, known_in)).await;
+        }
+        self.call(Op::Renew, request.repository, &request.item.digest).await?;
+        Ok(self.upload(request.repository, request.item))
     }
 
-    fn verifies_digest(&self, _: &Repository) -> bool {
-        self.state().confirming == Confirming::Seen
+    async fn put_manifest(&self, &PutManifest { repository, manifest, tag, .. }: &PutManifest<'_>) -> Result<()> {
+        match tag {
+            Some(tag) => self.call(Op::Tag, repository, tag).await?,
+            None => self.call(Op::PutManifest, repository, manifest.digest()).await?,
+        };
+        self.put(repository, manifest)?;
+        if let Some(tag) = tag {
+            let mut state = self.state();
+            let members = state.repositories.entry(repository.path().to_owned()).or_default();
+            members.tags.insert(tag.clone(), manifest.digest().clone());
+        }
+        Ok(())
+    }
+
+    fn capabilities(&self) -> PushCapabilities<'_> {
+        PushCapabilities::default()
+            .distinct_targets(self)
+            .tag_inventory(self)
+            .admission(self)
+            .manifest_reader(self)
+            .referrer_presence(self)
+            .child_retention(self)
+            .digest_verification(self)
+            .write_hints(self)
+    }
+
+    async fn close(&self) -> Result<()> {
+        let anywhere = Repository::new(&self.0.host, "all").expect("a valid name");
+        self.call(Op::Finish, &anywhere, "").await.map(drop)
+    }
+}
+
+impl Memory {
+    fn upload(&self, at: &Repository, item: &Descriptor) -> UploadStart {
+        UploadStart::Upload(Box::new(MemoryUpload { registry: self.clone(), at: at.clone(), item: item.clone() }))
     }
 
     async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<UploadStart> {
@@ -98,60 +111,96 @@ impl Push for Memory {
             return Ok(UploadStart::Mounted);
         }
         drop(state);
-        Ok(UploadStart::Upload(Box::new(MemorySlot { registry: self.clone(), at: at.clone(), item: item.clone() })))
+        Ok(self.upload(at, item))
     }
+}
 
-    async fn renew(&self, at: &Repository, item: &Descriptor) -> Result<UploadStart> {
-        self.call(Op::Renew, at, &item.digest).await?;
-        Ok(UploadStart::Upload(Box::new(MemorySlot { registry: self.clone(), at: at.clone(), item: item.clone() })))
+impl DistinctTargets for Memory {
+    fn keeps_apart(&self) -> bool {
+        true
     }
+}
 
+impl WriteHints for Memory {
+    fn announce(&self, source: &Repository, targets: &[Repository], _: &[ImageRef]) {
+        let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
+        self.state().expected.push(format!("{}: {}", source.path(), targets.join(" ")));
+    }
+}
+
+#[async_trait]
+impl TagInventory for Memory {
+    async fn tags(&self, at: &Repository, request: TagRequest) -> Result<RepositoryTags> {
+        let TagRequest::Digests { wanted } = request else {
+            self.call(Op::Survey, at, "").await?;
+            let state = self.state();
+            let tags = state.repositories.get(at.path()).map(|members| members.tags.keys().cloned().collect());
+            return Ok(tags.map_or(RepositoryTags::Empty, RepositoryTags::Names));
+        };
+        if wanted < 2 || !self.state().overviews {
+            return Ok(RepositoryTags::Unknown);
+        }
+        self.call(Op::Overview, at, "").await?;
+        let state = self.state();
+        let tags = state.repositories.get(at.path()).into_iter().flat_map(|members| members.tags.clone());
+        let tags = tags.filter(|(tag, _)| tag.referenced_digest().is_none()).collect();
+        Ok(RepositoryTags::Digests { tags, has_referrer_tags: false })
+    }
+}
+
+#[async_trait]
+impl Admission for Memory {
+    async fn prepare(&self, at: &ImageRef, replaces: Option<&Digest>, _: &[Descriptor]) -> Result<()> {
+        let what =
+            replaces.map_or_else(|| at.reference.to_string(), |old| format!("{} instead of {old}", at.reference));
+        self.call(Op::Prepare, &at.repository, what).await.map(drop)
+    }
+}
+
+impl DigestVerification for Memory {
+    fn verifies_digest(&self, _: &Repository) -> bool {
+        self.state().confirming == Confirming::Seen
+    }
+}
+
+#[async_trait]
+impl ManifestReader for Memory {
     async fn read_back(&self, at: &ImageRef) -> Result<Option<Manifest>> {
         self.call(Op::ReadBack, &at.repository, &at.reference).await?;
         Ok(self.lookup(at))
     }
+}
 
+impl ChildRetention for Memory {
     fn keeps_children(&self, _: &Repository) -> bool {
         self.state().keeps_children
     }
+}
 
-    async fn related(&self, at: &Repository, subject: &Digest, referrers: &[Descriptor]) -> Result<HashSet<Digest>> {
+#[async_trait]
+impl ReferrerPresence for Memory {
+    async fn present_referrers(
+        &self,
+        at: &Repository,
+        subject: &Digest,
+        referrers: &[Descriptor],
+    ) -> Result<HashSet<Digest>> {
         self.call(Op::Related, at, subject).await?;
         let state = self.state();
         let Some(members) = state.repositories.get(at.path()) else { return Ok(HashSet::new()) };
         let there = |entry: &&Descriptor| members.manifests.contains_key(&entry.digest);
         Ok(referrers.iter().filter(there).map(|entry| entry.digest.clone()).collect())
     }
-
-    async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()> {
-        self.call(Op::PutManifest, at, manifest.digest()).await?;
-        self.put(at, manifest)
-    }
-
-    async fn tag(&self, at: &ImageRef, manifest: &Manifest) -> Result<()> {
-        self.call(Op::Tag, &at.repository, &at.reference).await?;
-        self.put(&at.repository, manifest)?;
-        let tag = at.reference.tag().ok_or_else(|| Error::new(ErrorKind::Bug, "a tag was expected"))?;
-        let mut state = self.state();
-        let members = state.repositories.entry(at.repository.path().to_owned()).or_default();
-        members.tags.insert(tag.clone(), manifest.digest().clone());
-        Ok(())
-    }
-
-    async fn close(&self) -> Result<()> {
-        let anywhere = Repository::new(&self.0.host, "all").expect("a valid name");
-        self.call(Op::Finish, &anywhere, "").await.map(drop)
-    }
 }
 
-struct MemorySlot {
+struct MemoryUpload {
     registry: Memory,
     at: Repository,
     item: Descriptor,
 }
 
 #[async_trait]
-impl Upload for MemorySlot {
+impl Upload for MemoryUpload {
     async fn write(self: Box<Self>, mut blob: Blob) -> Result<()> {
         let fault = self.registry.call(Op::Fill, &self.at, &self.item.digest).await?;
         let hashing = blob.hashing();

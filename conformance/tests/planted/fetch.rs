@@ -10,7 +10,7 @@ use sealift_core::{
     inventory,
     job::Resolved,
     plugin::{BuildContext, ConfigError, Plugin, StageConfig},
-    stage::{Fetch, ResolveMode},
+    stage::{Fetch, FetchCapabilities, ResolveMode},
 };
 use serde::Deserialize;
 
@@ -104,6 +104,10 @@ impl Fetch for Stage {
             }
             result => result,
         }
+    }
+
+    fn capabilities(&self) -> FetchCapabilities<'_> {
+        Fetch::capabilities(&self.0)
     }
 }
 

@@ -24,7 +24,10 @@ use sealift_core::{
     inventory,
     job::Job,
     plugin::{BuildContext, ConfigError, Plugin, StageConfig},
-    stage::{Push, RepositoryTags, StoreId, Upload, UploadStart},
+    stage::{
+        BeginUpload, Push, PushCapabilities, PutManifest, RepositoryTags, StoreId, TagInventory, TagRequest, Upload,
+        UploadStart,
+    },
 };
 use serde::Deserialize;
 
@@ -169,14 +172,6 @@ impl Push for Stage {
         self.memory.store(at)
     }
 
-    async fn survey(&self, at: &Repository) -> Result<RepositoryTags> {
-        match self.how {
-            Some(How::DeniesAll) => Ok(RepositoryTags::Empty),
-            Some(How::Reformats | How::OneTag | How::FirstWins) => Ok(RepositoryTags::Unknown),
-            _ => self.memory.survey(at).await,
-        }
-    }
-
     async fn resolve(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
         match self.how {
             Some(How::Reformats | How::OneTag | How::FirstWins) => Ok(self.tags.lock().unwrap().get(at).cloned()),
@@ -193,12 +188,13 @@ impl Push for Stage {
         Ok(!forgets && self.memory.blob_exists(at, item).await?)
     }
 
-    async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<UploadStart> {
+    async fn begin_upload(&self, request: &BeginUpload<'_>) -> Result<UploadStart> {
+        let BeginUpload { repository: at, item, .. } = *request;
         if self.how == Some(How::OneWriter) && !self.busy.lock().unwrap().insert(item.digest.clone()) {
             return Err(Error::new(ErrorKind::Conflict, "somebody else is writing it"));
         }
         let busy = Busy(Arc::clone(&self.busy), item.digest.clone());
-        let real = match self.memory.offer(at, item, known_in).await? {
+        let real = match self.memory.begin_upload(request).await? {
             UploadStart::Upload(real) => real,
             UploadStart::Present if self.how == Some(How::WantsAgain) => Box::new(Again),
             other => return Ok(other),
@@ -214,14 +210,12 @@ impl Push for Stage {
         })))
     }
 
-    async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()> {
-        self.memory.put_manifest(at, &self.written(manifest)).await
-    }
-
-    async fn tag(&self, at: &ImageRef, manifest: &Manifest) -> Result<()> {
-        {
+    async fn put_manifest(&self, request: &PutManifest<'_>) -> Result<()> {
+        let (at, manifest) = (request.target(), request.manifest);
+        if request.tag.is_some() {
             let mut tags = self.tags.lock().unwrap();
-            if self.how == Some(How::RefusesAgain) && tags.get(at).is_some_and(|old| old.digest == *manifest.digest()) {
+            if self.how == Some(How::RefusesAgain) && tags.get(&at).is_some_and(|old| old.digest == *manifest.digest())
+            {
                 return Err(Error::new(ErrorKind::Conflict, "it is there already"));
             }
             if self.how == Some(How::OneTag) {
@@ -232,7 +226,32 @@ impl Push for Stage {
                 _ => _ = tags.insert(at.clone(), manifest.descriptor()),
             }
         }
-        self.memory.tag(at, &self.written(manifest)).await
+        let written = self.written(manifest);
+        let request = match request.tag {
+            Some(_) => PutManifest::named(&at, &written),
+            None => PutManifest::new(request.repository, &written),
+        };
+        self.memory.put_manifest(&request).await
+    }
+
+    fn capabilities(&self) -> PushCapabilities<'_> {
+        PushCapabilities::default().tag_inventory(self)
+    }
+
+    async fn close(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl TagInventory for Stage {
+    async fn tags(&self, at: &Repository, request: TagRequest) -> Result<RepositoryTags> {
+        match self.how {
+            _ if request != TagRequest::Names => Ok(RepositoryTags::Unknown),
+            Some(How::DeniesAll) => Ok(RepositoryTags::Empty),
+            Some(How::Reformats | How::OneTag | How::FirstWins) => Ok(RepositoryTags::Unknown),
+            _ => Push::capabilities(&self.memory).tag_inventory.unwrap().tags(at, request).await,
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     event::Event,
     job::Job,
     limit::Flow,
-    stage::StoreId,
+    stage::{PutManifest, StoreId},
 };
 
 /// The context of a copy of one image.
@@ -140,7 +140,7 @@ impl Copy<'_> {
     async fn root(&self, root: &Manifest, site: &Destination<'_>) -> Result<()> {
         // Everything but the name is there: if the user stops now, finishing costs one small request.
         for target in &site.targets {
-            site.stage.root(self.job, target, root).await?;
+            site.stage.put_manifest(PutManifest::named(target, root).root_of(self.job)).await?;
         }
         if let Some(subject) = root.subject() {
             site.stage.add_referrers(&site.repository, &subject.digest, &[root]).await?;
@@ -162,7 +162,7 @@ impl Copy<'_> {
                 // Tags of one repository often share children, and so do two indexes of one image.
                 let write = async move {
                     self.children(child, site, there).await?;
-                    site.stage.put_manifest(&site.repository, &child.manifest).await
+                    site.stage.put_manifest(PutManifest::new(&site.repository, &child.manifest)).await
                 };
                 self.batch.write_once(site.push, &site.repository, child.manifest.digest(), write).await
             }))

@@ -8,7 +8,8 @@ use std::sync::{
 use super::{outline::PresentParts, presence::JobGroup};
 use crate::{
     content::{Digest, ImageRef, Repository},
-    error::{Error, ErrorKind},
+    error::{Error, ErrorKind, Result},
+    isolate::Isolated,
     job::{CopyStats, Job, Outcome, Skip},
     lock::lock,
     stage::{Push, StoreId},
@@ -71,7 +72,7 @@ impl Ended {
 /// One repository of one destination, and the names that the image gets there.
 pub(super) struct Destination<'a> {
     pub(super) push: usize,
-    pub(super) stage: &'a dyn Push,
+    pub(super) stage: &'a Isolated<dyn Push>,
     pub(super) repository: Repository,
     pub(super) store: StoreId,
     /// Names to be written.
@@ -90,12 +91,12 @@ pub(super) struct Destination<'a> {
 }
 
 impl<'a> Destination<'a> {
-    pub(super) fn new(push: usize, stage: &'a dyn Push, repository: &Repository) -> Self {
-        Self {
+    pub(super) fn new(push: usize, stage: &'a Isolated<dyn Push>, repository: &Repository) -> Result<Self> {
+        Ok(Self {
             push,
             stage,
             repository: repository.clone(),
-            store: stage.store(repository),
+            store: stage.store(repository)?,
             targets: Vec::new(),
             standing: Vec::new(),
             there: PresentParts::default(),
@@ -104,7 +105,7 @@ impl<'a> Destination<'a> {
             failed: Mutex::default(),
             moved: Mutex::default(),
             deferred: AtomicBool::new(false),
-        }
+        })
     }
 
     /// Notes what else of the image is there.

@@ -114,7 +114,7 @@ impl Inflight {
             }
         }
         let seen_in = there.map(|there| known.firsts[there.first as usize].clone());
-        let candidates = known.candidates.get_or_insert_with(|| MountCandidates::read(&engine.pipeline.cache, store));
+        let candidates = known.candidates.get_or_insert_with(|| MountCandidates::read(&engine.cache, store));
         let is_unconfirmed = seen_in.is_none();
         let known_in = seen_in.or_else(|| candidates.of(digest, repository).cloned());
         let in_doubt = known.doubted.contains(digest);
@@ -136,7 +136,7 @@ impl Inflight {
     pub(super) fn has_heard_of(engine: &super::RunState, store: &StoreId, repository: &Repository) -> bool {
         let mut stores = lock(&engine.once.stores);
         let known = stores.entry(store.clone()).or_default();
-        let candidates = known.candidates.get_or_insert_with(|| MountCandidates::read(&engine.pipeline.cache, store));
+        let candidates = known.candidates.get_or_insert_with(|| MountCandidates::read(&engine.cache, store));
         candidates.names(repository) || known.firsts.contains(repository)
     }
 

@@ -22,6 +22,7 @@ use crate::{
     content::{Descriptor, Digest, Manifest, MediaType, Repository},
     error::{Error, ErrorKind, Result},
     event::Event,
+    isolate::Isolated,
     job::{Job, Outcome, Resolved, Skip},
     limit::Flow,
     stage::{Fetch, Push, StoreId, Verdict},
@@ -89,7 +90,7 @@ impl Goals {
 }
 
 /// Does a job.
-pub(super) async fn run(engine: &Arc<RunState>, work: &Work) -> Ended {
+pub(super) async fn run(engine: &Arc<RunState>, work: &Work) -> Result<Ended> {
     let mut ended = Ended::default();
     let (slow, mut places) = placement::split_by_speed(engine, work);
     ended.deferred = slow;
@@ -97,14 +98,14 @@ pub(super) async fn run(engine: &Arc<RunState>, work: &Work) -> Ended {
         ended.end(place, Outcome::Skipped(Skip::Duplicate));
     }
     if places.is_empty() {
-        return ended;
+        return Ok(ended);
     }
     engine.events.tell(&Event::JobStarted { job: work.job.id, source: work.job.source.clone() });
     // Only a filter that may cut an index makes one worth looking at again.
-    let rewrites = engine.pipeline.filters.iter().any(|filter| filter.stage.drops_entries());
-    let kept = Kept::new(&*engine.pipeline.fetch.stage, &engine.pipeline.cache);
-    let route = engine.route(&work.job, places.iter());
-    let flow = engine.pipeline.limiter.flow(engine.demand(&route[0], route[1..].iter()));
+    let rewrites = engine.filters.iter().any(|filter| filter.drops_entries);
+    let kept = Kept::new(&engine.source, &engine.cache);
+    let route = engine.route(&work.job, places.iter())?;
+    let flow = engine.limiter.flow(engine.demand(&route[0], route[1..].iter()));
     JobRun { engine, work, rewrites, kept, route, flow }.run(places, ended).await
 }
 
@@ -121,7 +122,7 @@ struct JobRun<'a> {
 }
 
 impl<'a> JobRun<'a> {
-    async fn run(&self, places: Vec<Target>, mut ended: Ended) -> Ended {
+    async fn run(&self, places: Vec<Target>, mut ended: Ended) -> Result<Ended> {
         let open = self.presences(places, &mut ended).await;
         let mut goals = Goals { open, ..Goals::default() };
         let todo = match self.find_out(&mut goals, &mut ended).await {
@@ -133,7 +134,7 @@ impl<'a> JobRun<'a> {
         };
         if let Some(other) = &self.work.contested {
             self.settle_contest(goals, other, &mut ended);
-            return ended;
+            return Ok(ended);
         }
         match (self.engine.mode, todo) {
             (RunMode::Plan, todo) => {
@@ -146,10 +147,10 @@ impl<'a> JobRun<'a> {
                 if let Some(todo) = &todo {
                     goals.open = self.prepare(todo, goals.open, &mut ended).await;
                 }
-                self.copy(todo, goals, &mut ended).await;
+                self.copy(todo, goals, &mut ended).await?;
             }
         }
-        ended
+        Ok(ended)
     }
 
     /// Finds out what must be written. Nothing comes back if no target is open any more.
@@ -183,12 +184,11 @@ impl<'a> JobRun<'a> {
         if self.engine.cancel.is_stopping() {
             return error;
         }
-        let fetch = &*self.engine.pipeline.fetch.stage;
-        self.engine.nearby.explain(fetch, &self.work.job.source, error).await
+        self.engine.nearby.explain(&self.engine.source, &self.work.job.source, error).await
     }
 
-    fn stage(&self, push: usize) -> &'a dyn Push {
-        &*self.engine.pipeline.pushes[push].stage
+    fn push(&self, push: usize) -> &'a Isolated<dyn Push> {
+        &self.engine.pushes[push]
     }
 
     /// Reads the image and asks the filters. Nothing comes back if they do not want it, or if no target is open any
@@ -201,8 +201,9 @@ impl<'a> JobRun<'a> {
         };
         self.kept.keep(&root);
         let resolved = Resolved { descriptor: root.descriptor(), manifest: Some(root.clone()), ..resolved };
-        for (at, filter) in self.engine.pipeline.filters.iter().enumerate() {
-            if let Verdict::Drop(reason) = filter.stage.check(&resolved, &self.kept).await? {
+        for (at, filter) in self.engine.filters.iter().enumerate() {
+            let verdict = filter.calls.call("judged an image", |filter| filter.check(&resolved, &self.kept)).await?;
+            if let Verdict::Drop(reason) = verdict {
                 self.skip_filtered(&mut goals.open, at, &reason, ended);
                 return Ok(None);
             }
@@ -236,11 +237,11 @@ impl<'a> JobRun<'a> {
 
     /// Ends targets, because the filter at this position does not want the image.
     fn skip_filtered(&self, open: &mut Vec<Goal>, at: usize, reason: &str, ended: &mut Ended) {
-        let filter = &self.engine.pipeline.filters[at];
-        let kind = &filter.kind;
-        if self.work.job.named && !filter.stage.may_leave_nothing() {
+        let filter = &self.engine.filters[at];
+        let kind = filter.calls.kind();
+        if self.work.job.named && !filter.may_leave_nothing {
             let Job { source, rule, .. } = &self.work.job;
-            let keeps = filter.stage.summary().map(|keeps| format!(" ({keeps})")).unwrap_or_default();
+            let keeps = filter.summary.as_ref().map(|keeps| format!(" ({keeps})")).unwrap_or_default();
             let message = format!("`{source}` was named by {rule}, and the filter `{kind}`{keeps} drops it: {reason}");
             if !self.engine.options().allow_empty {
                 let error = Error::new(ErrorKind::Unsupported, message).with_hint(MAY_BE_EMPTY);
@@ -256,7 +257,7 @@ impl<'a> JobRun<'a> {
 
     fn reader(&self) -> TreeReader<'_> {
         let source = &self.work.job.source.repository;
-        TreeReader::new(source, &self.kept, &self.engine.pipeline.filters, self.engine.options().index)
+        TreeReader::new(source, &self.kept, &self.engine.filters, self.engine.options().index)
     }
 
     fn wants_referrers(&self) -> bool {
@@ -271,7 +272,11 @@ impl<'a> JobRun<'a> {
                 _ => None,
             };
             let blobs = todo.needed(&goal.there);
-            self.stage(goal.place.push).prepare(&goal.place.at, replaces, &blobs).await
+            let (at, blobs) = (&goal.place.at, &blobs);
+            let prepare = self.push(goal.place.push).call_if("prepared for an image", |push| {
+                Some(push.capabilities().admission?.prepare(at, replaces, blobs))
+            });
+            prepare.await
         }));
         let mut open = Vec::new();
         for (answer, goal) in asked.await.into_iter().zip(goals) {

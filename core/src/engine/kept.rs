@@ -1,4 +1,4 @@
-//! A fetch that remembers what a filter read, so that the copy does not read it again, and indexes that earlier runs
+//! A source that remembers what a filter read, so that the copy does not read it again, and indexes that earlier runs
 //! read.
 
 use std::{
@@ -10,22 +10,23 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::OnceCell;
 
+use super::source::Source;
 use crate::{
     blob::Blob,
     cache::Cache,
-    content::{Descriptor, Digest, ImageRef, Manifest, Repository, Tag},
+    content::{Descriptor, Digest, ImageRef, Manifest, Repository},
     error::Result,
     job::Resolved,
     lock::lock,
-    stage::{Fetch, ResolveMode},
+    stage::{Fetch, FetchCapabilities, ResolveMode},
 };
 
 /// Blobs up to this many bytes are kept; configs are, layers are not.
 const KEEP: u64 = 1 << 20;
 
-/// Reads through to the real fetch, and keeps manifests and small blobs of one image.
+/// Reads through to the source, and keeps manifests and small blobs of one image.
 pub(super) struct Kept<'a> {
-    fetch: &'a dyn Fetch,
+    source: &'a Source,
     /// The notes that keep indexes: a rerun looks for the manifests that they list.
     notes: &'a Cache,
     /// In a cell, because two indexes of one image may ask for the same child at the same time.
@@ -34,13 +35,13 @@ pub(super) struct Kept<'a> {
 }
 
 impl<'a> Kept<'a> {
-    pub(super) fn new(fetch: &'a dyn Fetch, notes: &'a Cache) -> Self {
-        Self { fetch, notes, manifests: Mutex::default(), blobs: Mutex::default() }
+    pub(super) fn new(source: &'a Source, notes: &'a Cache) -> Self {
+        Self { source, notes, manifests: Mutex::default(), blobs: Mutex::default() }
     }
 
-    /// One over the same fetch that keeps nothing yet.
+    /// One over the same source that keeps nothing yet.
     pub(super) fn anew(&self) -> Self {
-        Self::new(self.fetch, self.notes)
+        Self::new(self.source, self.notes)
     }
 
     /// Keeps a manifest that was read on another way.
@@ -74,12 +75,8 @@ impl<'a> Kept<'a> {
 
 #[async_trait]
 impl Fetch for Kept<'_> {
-    fn announce(&self, repository: &Repository) {
-        self.fetch.announce(repository);
-    }
-
     async fn resolve(&self, image: &ImageRef, want: ResolveMode) -> Result<Resolved> {
-        self.fetch.resolve(image, want).await
+        self.source.resolve(image, want).await
     }
 
     async fn manifest(&self, repository: &Repository, item: &Descriptor) -> Result<Manifest> {
@@ -87,7 +84,7 @@ impl Fetch for Kept<'_> {
             if let Some(manifest) = self.noted(item) {
                 return Ok(manifest);
             }
-            let manifest = self.fetch.manifest(repository, item).await?;
+            let manifest = self.source.manifest(repository, item).await?;
             self.note(&manifest);
             Ok(manifest)
         };
@@ -96,30 +93,18 @@ impl Fetch for Kept<'_> {
 
     async fn blob(&self, repository: &Repository, item: &Descriptor) -> Result<Blob> {
         if item.size > KEEP {
-            return self.fetch.blob(repository, item).await;
+            return self.source.blob(repository, item).await;
         }
         let kept = lock(&self.blobs).get(&item.digest).cloned();
         let bytes = match kept {
             Some(bytes) => bytes,
-            None => self.fetch.blob(repository, item).await?.read_to_end(KEEP).await?,
+            None => self.source.blob(repository, item).await?.read_to_end(KEEP).await?,
         };
         lock(&self.blobs).insert(item.digest.clone(), bytes.clone());
         Ok(Blob::from_bytes(item.clone(), bytes))
     }
 
-    async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Descriptor>> {
-        self.fetch.referrers(repository, subject).await
-    }
-
-    async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>> {
-        self.fetch.tags(repository).await
-    }
-
-    async fn referrer_tags(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Tag>> {
-        self.fetch.referrer_tags(repository, subject).await
-    }
-
-    async fn mount_hints(&self, item: &Descriptor) -> Vec<Repository> {
-        self.fetch.mount_hints(item).await
+    fn capabilities(&self) -> FetchCapabilities<'_> {
+        self.source.capabilities()
     }
 }

@@ -64,7 +64,7 @@ enum Worker {
 impl Queue {
     /// Starts to deliver to an observer.
     pub(super) fn start(observer: &Named<dyn Observer>) -> Self {
-        let isolated = Isolated::new("observer", Arc::clone(&observer.kind), Arc::clone(&observer.stage));
+        let isolated = Isolated::new("observer", Arc::clone(&observer.kind), LIMIT, Arc::clone(&observer.stage));
         let (sender, events) = mpsc::unbounded_channel();
         let delivery = isolated.ask("said how it takes events", |observer| observer.delivery());
         let mut failures = Failures::default();
@@ -165,13 +165,13 @@ impl EventQueueState {
         while !self.is_over.load(Ordering::Relaxed)
             && let Some(event) = events.recv().await
         {
-            let taken = observer.call("took an event", LIMIT, |observer| observer.event(&event)).await;
+            let taken = observer.call("took an event", |observer| observer.event(&event)).await;
             self.note(taken.err());
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             self.progress.notify_waiters();
         }
         if !self.is_over.swap(true, Ordering::Relaxed) {
-            self.note(observer.call("closed", LIMIT, |observer| observer.close()).await.err());
+            self.note(observer.call("closed", |observer| observer.close()).await.err());
         }
         self.progress.notify_waiters();
     }

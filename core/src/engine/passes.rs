@@ -8,7 +8,7 @@ use std::{
     collections::{HashMap, HashSet},
     hash::{BuildHasher, RandomState},
     mem,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -20,7 +20,7 @@ use choice::Chosen;
 
 use super::{
     destination::{Ended, TargetEnd, Work},
-    fence, job,
+    job,
     run_state::{RunMode, RunState},
     yields::Yields,
 };
@@ -29,6 +29,7 @@ use crate::{
     error::{Error, ErrorKind, Result, Retry},
     event::Event,
     job::{Listing, Outcome},
+    panic::panic_message,
     report::{FailedItem, Failure, FilterStats, Report},
     stage::RunEnd,
 };
@@ -50,7 +51,7 @@ const CLOSING: Duration = Duration::from_secs(2);
 pub(super) async fn run(engine: Arc<RunState>) -> Report {
     let started = Instant::now();
     let plan = engine.mode == RunMode::Plan;
-    engine.events.tell(&Event::RunStarted { name: engine.pipeline.name.clone(), plan });
+    engine.events.tell(&Event::RunStarted { name: engine.name.clone(), plan });
     let watcher = tokio::spawn(watch(Arc::clone(&engine)));
     let mut run = Run::new(Arc::clone(&engine));
     run.all_rounds().await;
@@ -140,12 +141,12 @@ struct Run {
 
 impl Run {
     fn new(engine: Arc<RunState>) -> Self {
-        let filters = engine.pipeline.filters.iter().map(|filter| FilterStats {
-            filter: filter.kind.to_string(),
-            keeps: filter.stage.summary().unwrap_or_default(),
+        let filters = engine.filters.iter().map(|filter| FilterStats {
+            filter: filter.calls.kind().to_string(),
+            keeps: filter.summary.clone().unwrap_or_default(),
             ..FilterStats::default()
         });
-        let report = Report { name: engine.pipeline.name.clone(), filters: filters.collect(), ..Report::default() };
+        let report = Report { name: engine.name.clone(), filters: filters.collect(), ..Report::default() };
         Self {
             engine,
             round: 0,
@@ -274,8 +275,8 @@ impl Run {
                 }
                 engine.events.ready().await;
                 // A push that breaks at this question breaks the job.
-                let route = catch_unwind(AssertUnwindSafe(|| engine.route(&work.job, work.places.iter())));
-                engine.start_on(&route.unwrap_or_default()).await
+                let route = engine.route(&work.job, work.places.iter()).unwrap_or_default();
+                engine.start_on(&route).await
             };
             let _place = tokio::select! {
                 biased;
@@ -421,27 +422,27 @@ impl Run {
         } else {
             // The end of a job is told before its destinations are closed.
             self.engine.events.idle().await;
-            self.engine.once.write_down(&self.engine.pipeline.cache);
+            self.engine.once.write_down(&self.engine.cache);
         }
-        let pushes = self.engine.pipeline.pushes.clone();
-        for (at, push) in pushes.iter().enumerate() {
+        let engine = Arc::clone(&self.engine);
+        for (at, push) in engine.pushes.iter().enumerate() {
             let failed = self.failures.iter().map(|(_, failure)| &failure.what).collect();
-            push.stage.conclude(&RunEnd { stopped: self.is_stopping(), failed });
+            let end = RunEnd { stopped: self.is_stopping(), failed };
+            push.hint("heard how the run ended", |push| Some(push.capabilities().conclusion?.conclude(&end)));
             if plan {
                 self.tell_removed(at).await;
                 continue;
             }
             let result = tokio::select! {
-                result = push.stage.close() => result,
+                result = push.call("finished", |push| push.close()) => result,
                 () = self.closing_is_over() => return,
             };
-            for lost in push.stage.lost() {
-                self.take_back(at, lost);
-            }
+            let lost = push.hint("said what was lost", |push| Some(push.capabilities().conclusion?.lost()));
+            lost.into_iter().for_each(|lost| self.take_back(at, lost));
             match result {
                 Ok(()) => self.tell_removed(at).await,
                 Err(error) => {
-                    self.note_failure(u64::MAX, FailedItem::Finish { push: push.kind.to_string() }, &error);
+                    self.note_failure(u64::MAX, FailedItem::Finish { push: push.kind().to_string() }, &error);
                 }
             }
         }
@@ -451,7 +452,11 @@ impl Run {
 /// Does a job; a plugin that panics takes down its image, not the run.
 async fn do_work(engine: &Arc<RunState>, work: Work) -> (Work, Result<Ended>) {
     let ended = AssertUnwindSafe(job::run(engine, &work)).catch_unwind().await;
-    (work, ended.map_err(|panic| fence::error_of(&*panic)))
+    let ended = ended.unwrap_or_else(|panic| {
+        let message = format!("a stage broke while it worked on this image: {}", panic_message(&*panic));
+        Err(Error::new(ErrorKind::Bug, message))
+    });
+    (work, ended)
 }
 
 fn broken(work: &Work, error: &Error) -> Ended {

@@ -28,17 +28,22 @@ pub(super) struct Claimed {
 /// `later_wins` the list is taken from its end, and a target that is already taken is skipped instead of contested.
 pub(super) fn claim(engine: &RunState, job: &Job, batch: &JobGroup, later_wins: bool, ended: &mut Ended) -> Claimed {
     let mut claimed = Claimed::default();
-    for (push, stage) in engine.pipeline.pushes.iter().enumerate() {
-        let targets = match stage.stage.targets(job) {
+    for (push, stage) in engine.pushes.iter().enumerate() {
+        let targets = match stage.ask("named an image", |push| push.targets(job)).flatten() {
             Ok(targets) => targets,
             Err(error) => {
                 ended.ends.push(TargetEnd { place: None, outcome: Outcome::Failed(error) });
                 continue;
             }
         };
+        let keeps_apart = || {
+            stage.hint("said whether it keeps images apart", |push| {
+                Some(push.capabilities().distinct_targets?.keeps_apart())
+            })
+        };
         for at in targets {
             let place = Target { push, at };
-            let claim = match stage.stage.keeps_apart() && batch.exclusive {
+            let claim = match keeps_apart() && batch.exclusive {
                 true => Ownership::Free,
                 false => engine.claims.claim(push, &place.at, &job.source, &job.rule),
             };
@@ -74,8 +79,8 @@ pub(super) fn nowhere(job: &Job) -> TargetEnd {
 /// Those at destinations that are too slow for the others, and those that are not.
 pub(super) fn split_by_speed(engine: &RunState, work: &Work) -> (Vec<Target>, Vec<Target>) {
     let is_slow = |place: &Target| {
-        let stage = &engine.pipeline.pushes[place.push].stage;
-        !work.slow && engine.is_laggard(&stage.store(&place.at.repository))
+        let store = engine.pushes[place.push].store(&place.at.repository);
+        !work.slow && store.is_ok_and(|store| engine.is_laggard(&store))
     };
     work.places.iter().cloned().partition(is_slow)
 }

@@ -20,8 +20,9 @@ use tokio::{
 use crate::{
     content::{Descriptor, Digest, ImageRef, MediaType, Reference, Repository},
     error::{Error, ErrorKind, Result},
+    isolate::Isolated,
     lock::lock,
-    stage::{Push, RepositoryTags},
+    stage::{Push, RepositoryTags, TagRequest},
 };
 
 /// The presence of a target, as known before the source is asked.
@@ -117,7 +118,13 @@ impl JobGroup {
 
     /// Returns true if a repository has a manifest by its digest. Asked once for all jobs of the listing, and not at all
     /// of what one of them wrote.
-    pub(super) async fn has(&self, push: usize, stage: &dyn Push, at: &Repository, item: &Descriptor) -> Result<bool> {
+    pub(super) async fn has(
+        &self,
+        push: usize,
+        stage: &Isolated<dyn Push>,
+        at: &Repository,
+        item: &Descriptor,
+    ) -> Result<bool> {
         let key = (push, at.clone());
         let written = lock(&self.written).get(&key).and_then(|written| written.get(&item.digest).cloned());
         if written.is_some_and(|cell| cell.initialized()) {
@@ -184,7 +191,7 @@ impl JobGroup {
 pub(super) async fn presence(
     surveys: &Surveys,
     push: usize,
-    stage: &dyn Push,
+    stage: &Isolated<dyn Push>,
     at: &ImageRef,
     batch: &JobGroup,
 ) -> Result<Presence> {
@@ -192,7 +199,7 @@ pub(super) async fn presence(
     let cell = batch.survey(surveys, push, &at.repository);
     let mut mine = None;
     let known = cell.get_or_try_init(|| async {
-        match saving(at, stage.overview(&at.repository, batch.size)).await? {
+        match saving(at, list(stage, &at.repository, TagRequest::Digests { wanted: batch.size })).await? {
             RepositoryTags::Unknown => {}
             known => return Ok(known),
         }
@@ -201,7 +208,7 @@ pub(super) async fn presence(
         mine = Some(current);
         match there || batch.size < 2 {
             true => Ok(RepositoryTags::Unknown),
-            false => saving(at, stage.survey(&at.repository)).await,
+            false => saving(at, list(stage, &at.repository, TagRequest::Names)).await,
         }
     });
     let known = known.await?.of_tag(tag);
@@ -210,6 +217,14 @@ pub(super) async fn presence(
         Some(None) => Presence::Absent,
         None => known,
     })
+}
+
+async fn list(push: &Isolated<dyn Push>, at: &Repository, request: TagRequest) -> Result<RepositoryTags> {
+    let operation = match request {
+        TagRequest::Digests { .. } => "looked a repository over",
+        TagRequest::Names => "listed what a repository has",
+    };
+    push.call_if(operation, |push| Some(push.capabilities().tag_inventory?.tags(at, request))).await
 }
 
 /// The answer to a question that only saves others: without one, each tag is asked for. A verdict stays one: on the
@@ -234,7 +249,7 @@ impl RepositoryTags {
     /// Returns true if some tag points to this digest.
     pub(super) fn points_to(&self, digest: &Digest) -> bool {
         match self {
-            Self::All(tags) | Self::Images(tags) => tags.values().any(|known| known == digest),
+            Self::Digests { tags, .. } => tags.values().any(|known| known == digest),
             Self::Names(_) | Self::Empty | Self::Unknown => false,
         }
     }
@@ -242,7 +257,7 @@ impl RepositoryTags {
     /// Returns true if there are tags; none if this does not tell.
     pub(super) fn has_tags(&self) -> Option<bool> {
         match self {
-            Self::All(tags) | Self::Images(tags) => Some(!tags.is_empty()),
+            Self::Digests { tags, .. } => Some(!tags.is_empty()),
             Self::Names(names) => Some(!names.is_empty()),
             Self::Empty => Some(false),
             Self::Unknown => None,
@@ -252,8 +267,12 @@ impl RepositoryTags {
     /// Returns the presence of one tag according to this answer.
     fn of_tag(&self, tag: &crate::content::Tag) -> Presence {
         match self {
-            Self::Images(tags) if !tags.contains_key(tag) && tag.referenced_digest().is_some() => Presence::Ask,
-            Self::All(tags) | Self::Images(tags) => {
+            Self::Digests { tags, has_referrer_tags: false }
+                if !tags.contains_key(tag) && tag.referenced_digest().is_some() =>
+            {
+                Presence::Ask
+            }
+            Self::Digests { tags, .. } => {
                 let bare = |digest: &Digest| Descriptor::new(MediaType::default(), digest.clone(), Descriptor::UNSIZED);
                 tags.get(tag).map_or(Presence::Absent, |digest| Presence::Is(bare(digest)))
             }

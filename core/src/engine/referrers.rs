@@ -17,7 +17,7 @@ use crate::{
     content::{Descriptor, Digest, ImageRef, Manifest, Reference, Tag},
     error::{ErrorKind, Result},
     spec::IndexMode,
-    stage::{Fetch, ResolveMode},
+    stage::{Fetch, PutManifest, Referrers, ResolveMode},
 };
 
 /// Manifests about one image that are copied. Referrers have referrers (a signature of an SBOM), so an image of a
@@ -76,8 +76,8 @@ async fn all(copy: &Copy<'_>, subjects: Vec<Digest>, sites: &[Destination<'_>]) 
 
 async fn ask(copy: &Copy<'_>, subject: Digest) -> Result<About> {
     let source = &copy.job.source.repository;
-    let entries = copy.kept.referrers(source, &subject).await?;
-    let tags = copy.kept.referrer_tags(source, &subject).await?;
+    let entries = copy.engine.source.referrers(source, &subject).await?;
+    let tags = copy.engine.source.referrer_tags(source, &subject).await?;
     Ok(About { subject, entries, tags })
 }
 
@@ -119,7 +119,20 @@ async fn related(site: &Destination<'_>, subject: &Digest, entries: &[Descriptor
     if site.is_over() || !site.had_the_image {
         return HashSet::new();
     }
-    match timeout(PATIENCE, site.stage.related(&site.repository, subject, entries)).await {
+    let at = &site.repository;
+    let list = site.stage.call("looked for referrers", |push| async move {
+        if let Some(presence) = push.capabilities().referrer_presence {
+            return presence.present_referrers(at, subject, entries).await;
+        }
+        let mut there = HashSet::new();
+        for entry in entries {
+            if push.blob_exists(at, entry).await? {
+                there.insert(entry.digest.clone());
+            }
+        }
+        Ok(there)
+    });
+    match timeout(PATIENCE, list).await {
         Ok(Ok(there)) => there,
         Ok(Err(error)) => {
             tracing::debug!(repository = %site.repository, %error, "referrers cannot be listed, so all are written");
@@ -182,7 +195,7 @@ async fn tagged(copy: &Copy<'_>, tag: Tag, sites: &[Destination<'_>]) -> Result<
     copy.content(&tree, &lacking).await;
     for site in lacking.into_iter().filter(|site| !site.is_over()) {
         let at = at(site, &tag);
-        match site.stage.tag(&at, &tree.manifest).await {
+        match site.stage.put_manifest(PutManifest::named(&at, &tree.manifest)).await {
             Ok(()) => {
                 site.count(|moved| moved.referrers += 1);
                 copy.batch.carry(site.push, at);
@@ -219,7 +232,7 @@ async fn read(copy: &Copy<'_>, manifest: Manifest) -> Result<Option<Tree>> {
 async fn write(copy: &Copy<'_>, referrer: &Tree, sites: &[&Destination<'_>]) {
     copy.content(referrer, sites).await;
     for site in sites.iter().filter(|site| !site.is_over()) {
-        match site.stage.put_manifest(&site.repository, &referrer.manifest).await {
+        match site.stage.put_manifest(PutManifest::new(&site.repository, &referrer.manifest)).await {
             Ok(()) => site.count(|moved| moved.referrers += 1),
             Err(error) => site.fail(error),
         }

@@ -11,17 +11,29 @@ use std::{
 };
 
 use super::{
-    CancelHandle, RunSettings, destination::Target, events::Events, inflight::Inflight, name_ownership::NameOwnership,
-    plans::Plans, presence::Surveys, tag_suggestions::TagSuggestions,
+    CancelHandle, RunSettings,
+    destination::Target,
+    events::Events,
+    inflight::Inflight,
+    name_ownership::NameOwnership,
+    plans::Plans,
+    presence::Surveys,
+    source::Source,
+    stages::{ActiveFilter, isolated},
+    tag_suggestions::TagSuggestions,
 };
 use crate::{
     blob::TeeOptions,
+    cache::Cache,
     content::ImageRef,
+    counters::Counters,
+    error::Result,
+    isolate::Isolated,
     job::Job,
-    limit::{Demand, Permit, Pool},
+    limit::{Demand, Limiter, Permit, Pool},
     lock::lock,
-    spec::{OpenPipeline, RunOptions},
-    stage::{Fetch, StoreId},
+    spec::{Named, OpenPipeline, RunOptions},
+    stage::{List, Push, StoreId},
 };
 
 /// The mode of a run: only `Copy` writes.
@@ -42,12 +54,19 @@ pub(super) const ATTEMPTS: u32 = 3;
 
 /// State that the jobs of one run share.
 pub(super) struct RunState {
-    pub(super) pipeline: OpenPipeline,
+    /// The name of the pipeline.
+    pub(super) name: String,
+    options: RunOptions,
+    pub(super) list: Named<dyn List>,
+    pub(super) filters: Vec<ActiveFilter>,
+    pub(super) source: Source,
+    pub(super) pushes: Vec<Isolated<dyn Push>>,
+    pub(super) counters: Counters,
+    pub(super) cache: Cache,
+    pub(super) limiter: Limiter,
     pub(super) mode: RunMode,
     pub(super) cancel: CancelHandle,
     pub(super) events: Events,
-    /// Opens blobs for transfers.
-    pub(super) source: Arc<dyn Fetch>,
     /// Transfers at once, over all stores.
     transfers: usize,
     pub(super) once: Inflight,
@@ -67,19 +86,30 @@ pub(super) struct RunState {
 
 impl RunState {
     pub(super) fn new(pipeline: OpenPipeline, settings: RunSettings, mode: RunMode) -> Arc<Self> {
-        let RunSettings { cancel, mut observers, warnings } = settings;
-        observers.extend(pipeline.observers.iter().cloned());
-        let transfers = pipeline.run.transfers.map_or(TRANSFERS, NonZeroUsize::get);
-        let source = super::fence::without_permits(pipeline.fetch.clone());
-        let pipeline = super::fence::around(pipeline);
-        let locations = pipeline.pushes.iter().map(|push| push.stage.location().map(Arc::from)).collect();
+        let OpenPipeline { name, run, list, filters, fetch, pushes, observers, counters, cache, limiter } = pipeline;
+        let RunSettings { cancel, observers: mut all, warnings } = settings;
+        all.extend(observers);
+        let pushes: Vec<_> = pushes.into_iter().map(|push| isolated("push", push)).collect();
+        let location = |push: &Isolated<dyn Push>| {
+            let named: Option<String> =
+                push.hint("named its directory", |push| Some(push.capabilities().disk_location?.location()));
+            named.map(Arc::from)
+        };
         Arc::new(Self {
-            pipeline,
-            source,
+            name,
+            transfers: run.transfers.map_or(TRANSFERS, NonZeroUsize::get),
+            options: run,
+            list,
+            filters: filters.into_iter().map(ActiveFilter::new).collect(),
+            source: Source::new(fetch, limiter.clone()),
+            locations: pushes.iter().map(location).collect(),
+            pushes,
+            counters,
+            cache,
+            limiter,
             mode,
             cancel,
-            events: Events::new(&observers, warnings),
-            transfers,
+            events: Events::new(&all, warnings),
             once: Inflight::default(),
             surveys: Surveys::default(),
             claims: NameOwnership::default(),
@@ -91,12 +121,11 @@ impl RunState {
             transfers_made: AtomicU64::new(0),
             blobs_sent: AtomicU64::new(0),
             bytes_sent: AtomicU64::new(0),
-            locations,
         })
     }
 
     pub(super) fn options(&self) -> &RunOptions {
-        &self.pipeline.run
+        &self.options
     }
 
     /// Returns the time that running transfers get after the first request to stop; default: 20 seconds.
@@ -126,19 +155,19 @@ impl RunState {
 
     /// Returns the stores that a job reads from and writes to, the source first. A source that is a directory counts as
     /// the registry that its images came from.
-    pub(super) fn route<'t>(&self, job: &Job, targets: impl Iterator<Item = &'t Target>) -> Vec<StoreId> {
-        let store = |target: &Target| self.pipeline.pushes[target.push].stage.store(&target.at.repository);
-        let mut route: Vec<StoreId> = targets.map(store).collect();
+    pub(super) fn route<'t>(&self, job: &Job, targets: impl Iterator<Item = &'t Target>) -> Result<Vec<StoreId>> {
+        let store = |target: &Target| self.pushes[target.push].store(&target.at.repository);
+        let mut route: Vec<StoreId> = targets.map(store).collect::<Result<_>>()?;
         route.sort();
         route.dedup();
         route.insert(0, StoreId::new(job.source.repository.registry()));
-        route
+        Ok(route)
     }
 
     /// Waits until a job of this route may start. The bound holds for each route, so that a slow or paused store holds up
     /// its own jobs only; nothing else is held meanwhile.
     pub(super) async fn start_on(&self, route: &[StoreId]) -> Permit {
-        let limiter = &self.pipeline.limiter;
+        let limiter = &self.limiter;
         let requests = limiter.requests().map_or(usize::MAX, NonZeroUsize::get);
         let most = (self.transfers * 2).clamp(2, JOBS).min(requests);
         // A single request at once is asked for to go easy on a fragile host, which jobs of other routes disturb as well.
@@ -150,7 +179,7 @@ impl RunState {
 
     /// Returns the permits that a transfer needs: one of the source, one of each destination, and one of all transfers.
     pub(super) fn demand<'s>(&self, source: &StoreId, destinations: impl Iterator<Item = &'s StoreId>) -> Demand {
-        let limiter = &self.pipeline.limiter;
+        let limiter = &self.limiter;
         let mut demand = Demand::default();
         limiter.require(&mut demand, source, Pool::Reads);
         destinations.for_each(|store| limiter.require(&mut demand, store, Pool::Writes));

@@ -3,7 +3,7 @@
 //! Filters may only drop. Entries that describe another entry, as BuildKit's attestations do, go or stay with what
 //! they describe, independent of other filters; except for a filter that drops them on purpose.
 
-use crate::{content::Descriptor, error::Error, error::ErrorKind, error::Result, spec::Named, stage::Filter};
+use crate::{content::Descriptor, engine::stages::ActiveFilter, error::Error, error::ErrorKind, error::Result};
 
 /// The result of all filters for one index.
 #[derive(Debug)]
@@ -18,16 +18,16 @@ pub(super) struct Selection {
 ///
 /// # Errors
 /// If a filter added an entry or changed the order: that is a mistake of the filter, and it is named.
-pub(super) fn select(entries: &[Descriptor], filters: &[Named<dyn Filter>]) -> Result<Selection> {
+pub(super) fn select(entries: &[Descriptor], filters: &[ActiveFilter]) -> Result<Selection> {
     let mut kept = vec![true; entries.len()];
     let mut unwanted = vec![false; entries.len()];
     let mut emptied_by = None;
     for (at, filter) in filters.iter().enumerate() {
         let before: Vec<Descriptor> = chosen(entries, &kept).cloned().collect();
         let mut after = before.clone();
-        filter.stage.filter_entries(&mut after);
-        kept = mark(entries, &kept, &after).ok_or_else(|| only_drop(&filter.kind))?;
-        if filter.stage.drops_attestations() {
+        filter.calls.ask("looked at the entries of an index", |filter| filter.filter_entries(&mut after))?;
+        kept = mark(entries, &kept, &after).ok_or_else(|| only_drop(filter.calls.kind()))?;
+        if filter.drops_attestations {
             let dropped = |at: &usize| !kept[*at] && entries[*at].attested_digest().is_some();
             (0..entries.len()).filter(dropped).for_each(|at| unwanted[at] = true);
         }
@@ -84,7 +84,11 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::content::{Digest, MediaType, Platform, well_known};
+    use crate::{
+        content::{Digest, MediaType, Platform, well_known},
+        spec::Named,
+        stage::Filter,
+    };
 
     struct Os(&'static str);
     impl Filter for Os {
@@ -127,8 +131,8 @@ mod tests {
         entry
     }
 
-    fn filters(filter: impl Filter + 'static) -> Vec<Named<dyn Filter>> {
-        vec![Named::new("os", Arc::new(filter) as Arc<dyn Filter>)]
+    fn filters(filter: impl Filter + 'static) -> Vec<ActiveFilter> {
+        vec![ActiveFilter::new(Named::new("os", Arc::new(filter) as Arc<dyn Filter>))]
     }
 
     #[test]

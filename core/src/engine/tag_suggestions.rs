@@ -10,12 +10,13 @@ use std::{
 
 use tokio::{sync::OnceCell, time::timeout};
 
+use super::source::Source;
 use crate::{
     content::{ImageRef, Repository, Tag},
     diagnostic::did_you_mean,
     error::{Error, ErrorKind},
     lock::lock,
-    stage::Fetch,
+    stage::TagList,
 };
 
 /// Timeout of the list of tags.
@@ -36,14 +37,14 @@ pub(super) struct TagSuggestions(Mutex<Vec<(Repository, Tags)>>);
 
 impl TagSuggestions {
     /// The error of an image that the source does not have, with a hint where one can be given.
-    pub(super) async fn explain(&self, fetch: &dyn Fetch, image: &ImageRef, error: Error) -> Error {
+    pub(super) async fn explain(&self, source: &Source, image: &ImageRef, error: Error) -> Error {
         let Some(tag) = image.reference.tag() else { return error };
         if error.kind() != ErrorKind::NotFound || error.hint().is_some() {
             return error;
         }
         let tags = self.of(&image.repository);
         let ask = async {
-            let listed = timeout(PATIENCE, fetch.tags(&image.repository)).await;
+            let listed = timeout(PATIENCE, source.tags(&image.repository)).await;
             let mut tags = listed.ok().and_then(Result::ok).unwrap_or_default();
             tags.truncate(TAGS);
             tags

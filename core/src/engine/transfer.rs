@@ -4,6 +4,7 @@
 //! held while bytes may move, and never while anything else is waited for.
 
 use std::{
+    borrow::Cow,
     sync::{Arc, OnceLock, atomic::AtomicU64},
     time::Duration,
 };
@@ -12,10 +13,10 @@ use futures::future::{join_all, select_all};
 
 use super::{
     destination::Destination,
-    fence,
     inflight::{BlobState, Inflight, Lease},
     kept::Kept,
     run_state::{ATTEMPTS, RunState},
+    stages::standing_still,
 };
 use crate::{
     blob::{Blob, laggard},
@@ -25,7 +26,7 @@ use crate::{
     job::Job,
     limit::{Flow, Permit, Pool, RequestOutcome},
     spec::Verify,
-    stage::{Fetch, StoreId, Upload, UploadStart},
+    stage::{BeginUpload, MountHints, StoreId, Upload, UploadStart},
 };
 
 /// A blob of a job that is to be transferred.
@@ -126,11 +127,11 @@ impl BlobTransfer<'_> {
     fn source_in_store_of(&self, site: &Destination<'_>) -> Option<&Repository> {
         let source = &self.job.source.repository;
         let elsewhere = *source != site.repository && source.registry() == site.repository.registry();
-        (elsewhere && site.stage.store(source) == site.store).then_some(source)
+        (elsewhere && site.stage.store(source).is_ok_and(|store| store == site.store)).then_some(source)
     }
 
     fn is_paused(&self, store: &StoreId) -> bool {
-        self.engine.pipeline.limiter.pause_left(store).is_some()
+        self.engine.limiter.pause_left(store).is_some()
     }
 
     fn size(&self) -> u64 {
@@ -260,7 +261,7 @@ impl BlobTransfer<'_> {
         let certain = |one: &Move<'_>| one.claim.known_in.is_some() && !one.claim.is_unconfirmed;
         match moves.iter().all(certain) {
             true => Vec::new(),
-            false => self.kept.mount_hints(self.item).await,
+            false => self.engine.source.mount_hints(self.item).await,
         }
     }
 
@@ -335,19 +336,21 @@ impl BlobTransfer<'_> {
 
     /// Offers the blob to one site, and names it repositories to take it from.
     async fn offer(&self, Move { site, claim }: &Move<'_>, elsewhere: &[Repository]) -> Result<UploadStart> {
+        let request = BeginUpload::new(&site.repository, self.item);
         if claim.in_doubt {
-            return site.stage.renew(&site.repository, self.item).await;
+            let request = request.replacing();
+            let begun =
+                site.stage.call("was offered a blob again", |push| async move { push.begin_upload(&request).await });
+            return begun.await;
         }
-        let in_this_store = |at: &&Repository| **at != site.repository && site.stage.store(at) == site.store;
-        let mut places = claim.known_in.iter().chain(elsewhere.iter().filter(in_this_store));
-        let mut offer = site.stage.offer(&site.repository, self.item, places.next()).await?;
-        for place in places.take_while(|_| !elsewhere.is_empty()) {
-            if !matches!(offer, UploadStart::Upload(_)) {
-                break;
-            }
-            offer = site.stage.offer(&site.repository, self.item, Some(place)).await?;
+        let in_this_store =
+            |at: &&Repository| **at != site.repository && site.stage.store(at).is_ok_and(|store| store == site.store);
+        let mut candidates = Cow::Borrowed(claim.known_in.as_slice());
+        if !elsewhere.is_empty() {
+            candidates.to_mut().extend(elsewhere.iter().filter(in_this_store).cloned());
         }
-        Ok(offer)
+        let request = request.mount_from(&candidates);
+        site.stage.call("was offered a blob", |push| async move { push.begin_upload(&request).await }).await
     }
 
     /// The blob, hashed by us: unless the user trusts the destinations, and then until each of them is known to do it
@@ -357,25 +360,31 @@ impl BlobTransfer<'_> {
         if self.engine.options().verify == Verify::Passing || takers.iter().any(|one| one.claim.in_doubt) {
             return blob;
         }
-        let stage = |push: usize| Arc::clone(&self.engine.pipeline.pushes[push].stage);
-        let takers: Vec<_> = takers.iter().map(|one| (stage(one.site.push), one.site.repository.clone())).collect();
-        let all_confirm = move || takers.iter().all(|(stage, at)| stage.verifies_digest(at));
+        let takers: Vec<_> = takers.iter().map(|one| (one.site.push, one.site.repository.clone())).collect();
+        let engine = Arc::clone(self.engine);
+        let all_confirm = move || {
+            takers.iter().all(|(push, at)| {
+                engine.pushes[*push].hint("said whether it confirms digests", |push| {
+                    Some(push.capabilities().digest_verification?.verifies_digest(at))
+                })
+            })
+        };
         if all_confirm() { blob.unhashed() } else { blob.hashed_until(all_confirm) }
     }
 
     /// Names the blob, the fetch and the pushes for a timeout without progress, which either side may have caused.
     fn between(&self, takers: &[&Move<'_>]) -> String {
-        let (blob, pipeline) = (self.item.digest.short(), &self.engine.pipeline);
-        let kind = |one: &&Move<'_>| format!("the push `{}`", pipeline.pushes[one.site.push].kind);
+        let kind = |one: &&Move<'_>| format!("the push `{}`", one.site.stage.kind());
         let pushes: Vec<_> = takers.iter().map(kind).collect();
-        format!("blob `{blob}` from the fetch `{}` to {}", pipeline.fetch.kind, pushes.join(" and "))
+        let (blob, fetch) = (self.item.digest.short(), self.engine.source.kind());
+        format!("blob `{blob}` from the fetch `{fetch}` to {}", pushes.join(" and "))
     }
 
     async fn fill(&self, slots: Vec<Box<dyn Upload>>, takers: &[&Move<'_>]) -> Vec<Went> {
         let trouble = Arc::new(OnceLock::new());
         let opened = match self.kept.kept_blob(self.item) {
             Some(blob) => Ok(blob),
-            None => self.engine.source.blob(&self.job.source.repository, self.item).await,
+            None => self.engine.source.open(&self.job.source.repository, self.item).await,
         };
         let blob = match opened {
             Ok(blob) => self.hashed(blob, takers),
@@ -395,8 +404,8 @@ impl BlobTransfer<'_> {
         let blob = blob.counted(passed).watched(Arc::clone(&trouble));
         let hashing = blob.hashing();
         let results = tokio::select! {
-            results = self.pour(blob, slots) => results,
-            error = fence::standing_still(&watched, || self.between(takers)) => {
+            results = self.pour(blob, slots, takers) => results,
+            error = standing_still(&watched, || self.between(takers)) => {
                 vec![Some(Err(error)); takers.len()]
             }
         };
@@ -419,17 +428,17 @@ impl BlobTransfer<'_> {
     }
 
     /// Fills all slots from one read; none stands for a slot that was too slow for the others.
-    async fn pour(&self, blob: Blob, mut slots: Vec<Box<dyn Upload>>) -> Vec<Option<Result<()>>> {
+    async fn pour(&self, blob: Blob, mut slots: Vec<Box<dyn Upload>>, takers: &[&Move<'_>]) -> Vec<Option<Result<()>>> {
         if let [_] = slots[..] {
             let only = slots.remove(0);
-            return vec![Some(only.write(blob).await)];
+            return vec![Some(takers[0].site.stage.write(only, blob).await)];
         }
         let ends = blob.tee(slots.len(), self.engine.tee);
-        join_all(slots.into_iter().zip(ends).map(|(slot, end)| async move {
+        join_all(slots.into_iter().zip(ends).zip(takers).map(|((slot, end), taker)| async move {
             tokio::select! {
                 biased;
                 () = end.left.cancelled() => None,
-                result = slot.write(end.blob) => Some(result),
+                result = taker.site.stage.write(slot, end.blob) => Some(result),
             }
         }))
         .await

@@ -15,12 +15,13 @@ use super::{
     kept::Kept,
     outline::{Outline, PresentParts},
     select::{Selection, nothing_is_left, select},
+    stages::ActiveFilter,
 };
 use crate::{
     content::{Change, Descriptor, Digest, Links, Manifest, Platform, Repository},
     error::{Error, ErrorKind, Result},
-    spec::{IndexMode, Named},
-    stage::{Fetch, Filter},
+    spec::IndexMode,
+    stage::Fetch,
 };
 
 /// Nested indexes go this deep at most; real ones have one or two levels.
@@ -52,7 +53,7 @@ pub(super) struct Tree {
 pub(super) struct TreeReader<'a> {
     pub(super) source: &'a Repository,
     pub(super) kept: &'a Kept<'a>,
-    pub(super) filters: &'a [Named<dyn Filter>],
+    pub(super) filters: &'a [ActiveFilter],
     pub(super) index: IndexMode,
     nodes: AtomicUsize,
     bytes: AtomicU64,
@@ -63,7 +64,7 @@ impl<'a> TreeReader<'a> {
     pub(super) fn new(
         source: &'a Repository,
         kept: &'a Kept<'a>,
-        filters: &'a [Named<dyn Filter>],
+        filters: &'a [ActiveFilter],
         index: IndexMode,
     ) -> Self {
         Self {
@@ -102,7 +103,7 @@ impl<'a> TreeReader<'a> {
         // may be one.
         let plain = |entry: &&Descriptor| !entry.media_type.is_empty() && !entry.media_type.is_index();
         if !left.iter().all(plain) {
-            let may_lose = self.filters.iter().any(|filter| filter.stage.drops_entries());
+            let may_lose = self.filters.iter().any(|filter| filter.drops_entries);
             if may_lose {
                 return Ok(None);
             }

@@ -37,7 +37,7 @@ pub(super) fn read<T: StageConfig<dyn LoginProvider> + 'static>(
         let (hosts, provider) = (patterns(&hosts), config.build(cx));
         let provider = match (hosts, provider) {
             (Ok(hosts), Ok(provider)) => {
-                let provider = Isolated::new("login", kind.into(), Arc::from(provider));
+                let provider = Isolated::new("login", kind.into(), LIMIT, Arc::from(provider));
                 HostLogin { kind, hosts, provider }
             }
             (Ok(_), Err(error)) | (Err(error), Ok(_)) => return Err(error),
@@ -142,12 +142,12 @@ impl LoginProvider for HostLogin {
         if !self.is_for(repository) {
             return Ok(None);
         }
-        let login = self.provider.call("looked up a login", LIMIT, |provider| provider.get(repository)).await;
+        let login = self.provider.call("looked up a login", |provider| provider.get(repository)).await;
         login.map_err(|error| error.with_context(format_args!("cannot get a login from `{}`", self.kind)))
     }
 
     async fn invalidate(&self, login: &Login) {
-        let invalidated = self.provider.call("discarded a login", LIMIT, |provider| async {
+        let invalidated = self.provider.call("discarded a login", |provider| async {
             provider.invalidate(login).await;
             Ok(())
         });
@@ -157,9 +157,9 @@ impl LoginProvider for HostLogin {
     }
 
     async fn may_have(&self, repository: &Repository) -> bool {
-        let answer = self.provider.call("said whether it may have a login", LIMIT, |provider| async {
-            Ok(provider.may_have(repository).await)
-        });
+        let answer = self
+            .provider
+            .call("said whether it may have a login", |provider| async { Ok(provider.may_have(repository).await) });
         match self.is_for(repository) {
             true => answer.await.unwrap_or(true),
             false => false,

@@ -45,8 +45,8 @@ impl Incoming {
     }
 
     /// A place for a blob.
-    pub(crate) fn slot(self: &Arc<Self>, item: &Descriptor) -> Box<dyn Upload> {
-        Box::new(IncomingSlot { incoming: Arc::clone(self), digest: item.digest.clone() })
+    pub(crate) fn upload(self: &Arc<Self>, item: &Descriptor) -> Box<dyn Upload> {
+        Box::new(IncomingUpload { incoming: Arc::clone(self), digest: item.digest.clone() })
     }
 
     fn keep(&self, file: NamedTempFile, digest: &Digest) -> Result<()> {
@@ -61,13 +61,13 @@ impl Incoming {
 }
 
 /// A blob on its way. Dropped half way, its temporary file goes with it.
-struct IncomingSlot {
+struct IncomingUpload {
     incoming: Arc<Incoming>,
     digest: Digest,
 }
 
 #[async_trait]
-impl Upload for IncomingSlot {
+impl Upload for IncomingUpload {
     async fn write(self: Box<Self>, mut blob: Blob) -> Result<()> {
         let directory = self.incoming.0.path();
         let mut file = NamedTempFile::new_in(directory).map_err(|error| cannot("write to", directory, error))?;

@@ -4,10 +4,10 @@ use std::{path::PathBuf, sync::Arc};
 
 use sealift_core::{
     async_trait,
-    content::{Descriptor, ImageRef, Manifest, Reference, Repository},
+    content::{Descriptor, ImageRef, Reference, Repository},
     error::Result,
     job::Job,
-    stage::{Push, StoreId, UploadStart},
+    stage::{BeginUpload, ChildRetention, Push, PushCapabilities, PutManifest, StoreId, UploadStart},
 };
 use tokio::sync::OnceCell;
 
@@ -68,33 +68,38 @@ impl Push for Archives {
         Ok(self.incoming.get().is_some_and(|incoming| incoming.has(&item.digest)))
     }
 
-    /// A file has everything that its image is made of.
-    fn keeps_children(&self, _: &Repository) -> bool {
-        true
-    }
-
-    async fn offer(&self, _: &Repository, item: &Descriptor, _: Option<&Repository>) -> Result<UploadStart> {
+    async fn begin_upload(&self, request: &BeginUpload<'_>) -> Result<UploadStart> {
         let incoming = self.incoming().await?;
-        Ok(match incoming.has(&item.digest) {
+        Ok(match incoming.has(&request.item.digest) {
             true => UploadStart::Present,
-            false => UploadStart::Upload(incoming.slot(item)),
+            false => UploadStart::Upload(incoming.upload(request.item)),
         })
     }
 
-    async fn put_manifest(&self, _: &Repository, manifest: &Manifest) -> Result<()> {
-        let (incoming, manifest) = (Arc::clone(self.incoming().await?), manifest.clone());
-        blocking(move || incoming.put(manifest.digest(), manifest.bytes())).await
+    async fn put_manifest(&self, request: &PutManifest<'_>) -> Result<()> {
+        let (incoming, manifest) = (Arc::clone(self.incoming().await?), request.manifest.clone());
+        let at = request.target();
+        // An image that goes by its digest gets a file like one that has a tag.
+        let file = (request.tag.is_some() || request.root_of.is_some()).then(|| self.file(&at));
+        blocking(move || {
+            incoming.put(manifest.digest(), manifest.bytes())?;
+            file.map_or(Ok(()), |file| archive::write(&file, &at, &manifest, &incoming))
+        })
+        .await
     }
 
-    async fn tag(&self, at: &ImageRef, manifest: &Manifest) -> Result<()> {
-        self.put_manifest(&at.repository, manifest).await?;
-        let (incoming, manifest) = (Arc::clone(self.incoming().await?), manifest.clone());
-        let (file, at) = (self.file(at), at.clone());
-        blocking(move || archive::write(&file, &at, &manifest, &incoming)).await
+    fn capabilities(&self) -> PushCapabilities<'_> {
+        PushCapabilities::default().child_retention(self)
     }
 
-    /// An image that goes by its digest gets a file like one that has a tag.
-    async fn root(&self, _: &Job, at: &ImageRef, manifest: &Manifest) -> Result<()> {
-        self.tag(at, manifest).await
+    async fn close(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl ChildRetention for Archives {
+    /// A file has everything that its image is made of.
+    fn keeps_children(&self, _: &Repository) -> bool {
+        true
     }
 }

@@ -50,7 +50,11 @@ pub(crate) async fn read(api: Api<'_>, wanted: usize) -> Result<Overview> {
         let total = page.total.unwrap_or_default();
         let more = page.has_next || seen < total;
         if !more || (page.artifacts.is_empty() && number * PAGE >= total) {
-            return Ok(Overview::Known(if seen == 0 { RepositoryTags::Empty } else { RepositoryTags::Images(tags) }));
+            return Ok(Overview::Known(if seen == 0 {
+                RepositoryTags::Empty
+            } else {
+                RepositoryTags::Digests { tags, has_referrer_tags: false }
+            }));
         }
     }
     Ok(Overview::Known(RepositoryTags::Unknown))
@@ -77,7 +81,10 @@ pub(crate) struct ProjectTags {
 impl ProjectTags {
     /// Returns the tags of one repository; none if what is known is too old.
     pub(crate) fn of(&self, at: &Repository) -> Option<RepositoryTags> {
-        let tags = || RepositoryTags::Images(self.repositories.get(at.path()).cloned().unwrap_or_default());
+        let tags = || RepositoryTags::Digests {
+            tags: self.repositories.get(at.path()).cloned().unwrap_or_default(),
+            has_referrer_tags: false,
+        };
         (self.read.elapsed() < LIFETIME).then(tags)
     }
 

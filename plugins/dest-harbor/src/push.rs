@@ -1,6 +1,6 @@
 //! The stage: the registry push, with Harbor's projects asked before.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use futures::future::try_join_all;
 use sealift_core::{
@@ -9,7 +9,10 @@ use sealift_core::{
     content::{Descriptor, Digest, ImageRef, Manifest, Repository},
     error::{Error, ErrorKind, Result},
     job::Job,
-    stage::{Push, RepositoryTags, StoreId, Upload, UploadStart},
+    stage::{
+        Admission, BeginUpload, Push, PushCapabilities, PutManifest, ReferrersTag, RepositoryTags, StoreId,
+        TagInventory, TagRequest, Upload, UploadStart, WriteHints,
+    },
 };
 use sealift_registry_client::{Client, Reason, RegistryPush};
 
@@ -64,7 +67,18 @@ impl HarborPush {
         write.await.map_err(|error| self.projects.heed(at, error))
     }
 
-    /// The same offer, with an eye on the quota and an ear for what is refused later.
+    /// Offers a blob to the registry, and names it one repository to take it from.
+    async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<UploadStart> {
+        let nearby = self.nearby.of(at, item);
+        let known_in = known_in.or(nearby.as_ref());
+        let request = BeginUpload::new(at, item).mount_from(known_in.map_or(&[], std::slice::from_ref));
+        let start = self.write(at, self.push.begin_upload(&request)).await?;
+        // A project counts a blob once, in however many of its repositories it is.
+        let counted = known_in.is_some_and(|other| have_one_project(at, other));
+        Ok(self.watched(at, item, counted, start))
+    }
+
+    /// The same start, with an eye on the quota and an ear for what is refused later.
     fn watched(&self, at: &Repository, item: &Descriptor, counted: bool, offer: UploadStart) -> UploadStart {
         match offer {
             UploadStart::Upload(slot) => {
@@ -91,20 +105,61 @@ impl Push for HarborPush {
         Ok(places)
     }
 
-    fn keeps_apart(&self) -> bool {
-        self.push.keeps_apart()
-    }
-
     fn store(&self, at: &Repository) -> StoreId {
         self.push.store(at)
     }
 
-    fn announce(&self, source: &Repository, targets: &[Repository]) {
-        self.push.repositories(source, targets).iter().for_each(|at| self.projects.announce(at));
-        self.push.announce(source, targets);
+    async fn resolve(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
+        let api = self.api(&at.repository);
+        match self.push.resolve(at).await {
+            Ok(None) => self.projects.expect(api).await.map(|_| None),
+            Err(error) if Reason::of(&error) == Some(Reason::NoRight) => {
+                self.projects.refuse_wrong_login(api).await?;
+                Err(error)
+            }
+            answer => answer,
+        }
     }
 
-    async fn overview(&self, at: &Repository, wanted: usize) -> Result<RepositoryTags> {
+    async fn blob_exists(&self, at: &Repository, item: &Descriptor) -> Result<bool> {
+        self.push.blob_exists(at, item).await
+    }
+
+    async fn begin_upload(&self, request: &BeginUpload<'_>) -> Result<UploadStart> {
+        let BeginUpload { repository: at, item, replace, .. } = *request;
+        match replace {
+            true => {
+                let start = self.write(at, self.push.begin_upload(request)).await?;
+                Ok(self.watched(at, item, true, start))
+            }
+            false => request.try_each(|known_in| self.offer(at, item, known_in)).await,
+        }
+    }
+
+    async fn put_manifest(&self, request: &PutManifest<'_>) -> Result<()> {
+        self.write(request.repository, self.push.put_manifest(request)).await
+    }
+
+    fn capabilities(&self) -> PushCapabilities<'_> {
+        self.push.capabilities().tag_inventory(self).admission(self).referrers_tag(self).write_hints(self)
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.push.close().await
+    }
+}
+
+impl WriteHints for HarborPush {
+    fn announce(&self, source: &Repository, targets: &[Repository], images: &[ImageRef]) {
+        self.push.repositories(source, targets).iter().for_each(|at| self.projects.announce(at));
+        self.push.announce(source, targets, images);
+    }
+}
+
+#[async_trait]
+impl TagInventory for HarborPush {
+    async fn tags(&self, at: &Repository, request: TagRequest) -> Result<RepositoryTags> {
+        let TagRequest::Digests { wanted } = request else { return self.push.tags(at, request).await };
         let api = self.api(at);
         if let Some(known) = self.projects.tags(api).await? {
             return Ok(known);
@@ -127,39 +182,10 @@ impl Push for HarborPush {
             }
         })
     }
+}
 
-    async fn survey(&self, at: &Repository) -> Result<RepositoryTags> {
-        self.push.survey(at).await
-    }
-
-    async fn resolve(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
-        let api = self.api(&at.repository);
-        match self.push.resolve(at).await {
-            Ok(None) => self.projects.expect(api).await.map(|_| None),
-            Err(error) if Reason::of(&error) == Some(Reason::NoRight) => {
-                self.projects.refuse_wrong_login(api).await?;
-                Err(error)
-            }
-            answer => answer,
-        }
-    }
-
-    async fn blob_exists(&self, at: &Repository, item: &Descriptor) -> Result<bool> {
-        self.push.blob_exists(at, item).await
-    }
-
-    fn keeps_children(&self, at: &Repository) -> bool {
-        self.push.keeps_children(at)
-    }
-
-    async fn read_back(&self, at: &ImageRef) -> Result<Option<Manifest>> {
-        self.push.read_back(at).await
-    }
-
-    async fn related(&self, at: &Repository, subject: &Digest, referrers: &[Descriptor]) -> Result<HashSet<Digest>> {
-        self.push.related(at, subject, referrers).await
-    }
-
+#[async_trait]
+impl Admission for HarborPush {
     async fn prepare(&self, at: &ImageRef, replaces: Option<&Digest>, blobs: &[Descriptor]) -> Result<()> {
         let api = self.api(&at.repository);
         self.projects.ready(api).await?;
@@ -174,39 +200,12 @@ impl Push for HarborPush {
         }
         Ok(())
     }
+}
 
-    async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<UploadStart> {
-        let nearby = self.nearby.of(at, item);
-        let known_in = known_in.or(nearby.as_ref());
-        let offer = self.write(at, self.push.offer(at, item, known_in)).await?;
-        // A project counts a blob once, in however many of its repositories it is.
-        let counted = known_in.is_some_and(|other| have_one_project(at, other));
-        Ok(self.watched(at, item, counted, offer))
-    }
-
-    fn verifies_digest(&self, at: &Repository) -> bool {
-        self.push.verifies_digest(at)
-    }
-
-    async fn renew(&self, at: &Repository, item: &Descriptor) -> Result<UploadStart> {
-        let offer = self.write(at, self.push.renew(at, item)).await?;
-        Ok(self.watched(at, item, true, offer))
-    }
-
-    async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()> {
-        self.write(at, self.push.put_manifest(at, manifest)).await
-    }
-
-    async fn tag(&self, at: &ImageRef, manifest: &Manifest) -> Result<()> {
-        self.write(&at.repository, self.push.tag(at, manifest)).await
-    }
-
+#[async_trait]
+impl ReferrersTag for HarborPush {
     async fn add_referrers(&self, at: &Repository, subject: &Digest, referrers: &[&Manifest]) -> Result<()> {
         self.write(at, self.push.add_referrers(at, subject, referrers)).await
-    }
-
-    async fn close(&self) -> Result<()> {
-        self.push.close().await
     }
 }
 

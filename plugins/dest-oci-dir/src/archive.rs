@@ -9,13 +9,16 @@ use std::{
 use async_trait::async_trait;
 use sealift_core::{
     blob::Blob,
-    content::{Descriptor, Digest, ImageRef, Manifest, Reference, Repository},
+    content::{Descriptor, Digest, ImageRef, Repository},
     error::{Error, ErrorKind, Result},
     job::Job,
     plugin::{BuildContext, ConfigError, Purpose},
-    stage::{Lost, Push, RunEnd, StoreId, Upload, UploadStart},
+    stage::{
+        BeginUpload, ChildRetention, Conclusion, DiskLocation, Lost, Push, PushCapabilities, PutManifest,
+        ReferrerPresence, Removed, RunEnd, StoreId, Upload, UploadStart,
+    },
 };
-use sealift_oci_layout::{ArchiveWriter, NamedEntry, RefStyle, StagingEnd, check_archive, free_space};
+use sealift_oci_layout::{ArchiveWriter, RefStyle, StagingEnd, check_archive, free_space};
 use tokio::sync::OnceCell;
 
 use crate::names::{EntryNames, NameRule};
@@ -78,12 +81,6 @@ impl ArchivePush {
         Error::new(ErrorKind::Cancelled, message)
             .with_hint("run again, or stage into a directory, where a later run goes on")
     }
-
-    async fn list(&self, manifest: &Manifest, entry: NamedEntry) -> Result<()> {
-        let writer = self.writer().await?;
-        writer.put_manifest(manifest).await?;
-        writer.set(manifest, entry).await
-    }
 }
 
 #[async_trait]
@@ -92,16 +89,8 @@ impl Push for ArchivePush {
         self.names.give(job).map(|at| vec![at])
     }
 
-    fn keeps_apart(&self) -> bool {
-        self.names.are_those_of_the_sources()
-    }
-
     fn store(&self, _: &Repository) -> StoreId {
         StoreId::new(&format!("oci-archive:{}", self.path.display()))
-    }
-
-    fn announce_images(&self, source: &Repository, images: &[ImageRef]) {
-        self.names.announce(source, images);
     }
 
     async fn resolve(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
@@ -113,19 +102,7 @@ impl Push for ArchivePush {
         Ok(self.has_item(item))
     }
 
-    fn free_space(&self) -> Option<u64> {
-        free_space(&self.path)
-    }
-
-    fn keeps_children(&self, _: &Repository) -> bool {
-        true
-    }
-
-    async fn related(&self, _: &Repository, _: &Digest, referrers: &[Descriptor]) -> Result<HashSet<Digest>> {
-        Ok(referrers.iter().filter(|item| self.has_item(item)).map(|item| item.digest.clone()).collect())
-    }
-
-    async fn offer(&self, _: &Repository, item: &Descriptor, _: Option<&Repository>) -> Result<UploadStart> {
+    async fn begin_upload(&self, &BeginUpload { item, .. }: &BeginUpload<'_>) -> Result<UploadStart> {
         let writer = self.writer().await?;
         match writer.has(item) {
             true => Ok(UploadStart::Present),
@@ -133,35 +110,24 @@ impl Push for ArchivePush {
         }
     }
 
-    async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()> {
-        if manifest.subject().is_some() {
-            let entry = NamedEntry::referrer(manifest.descriptor(), &at.to_string());
-            return self.list(manifest, entry).await;
+    async fn put_manifest(&self, request: &PutManifest<'_>) -> Result<()> {
+        let writer = self.writer().await?;
+        writer.put_manifest(request.manifest).await?;
+        if let Some(entry) = self.names.entry_for(request) {
+            writer.set(request.manifest, entry).await?;
         }
-        self.writer().await?.put_manifest(manifest).await
-    }
-
-    async fn tag(&self, at: &ImageRef, manifest: &Manifest) -> Result<()> {
-        self.list(manifest, self.names.entry(at, manifest.descriptor())).await
-    }
-
-    async fn root(&self, job: &Job, asked: &ImageRef, manifest: &Manifest) -> Result<()> {
-        let at = match &asked.reference {
-            Reference::Tag(_) => asked.clone(),
-            Reference::Digest(_) => asked.repository.with_digest(manifest.digest()),
-        };
-        self.list(manifest, self.names.noted(job, asked, &at, manifest.descriptor())).await?;
-        self.names.wrote(job, asked, &at);
+        self.names.wrote(request);
         Ok(())
     }
 
-    fn location(&self) -> Option<String> {
-        Some(self.path.display().to_string())
-    }
-
-    fn conclude(&self, end: &RunEnd<'_>) {
-        let not_arrived = self.names.not_arrived(end);
-        *self.end() = ArchiveEnd { stopped: end.stopped, not_arrived, error: None };
+    fn capabilities(&self) -> PushCapabilities<'_> {
+        PushCapabilities::default()
+            .distinct_targets(&self.names)
+            .referrer_presence(self)
+            .child_retention(self)
+            .write_hints(&self.names)
+            .disk_location(self)
+            .conclusion(self)
     }
 
     async fn close(&self) -> Result<()> {
@@ -176,6 +142,41 @@ impl Push for ArchivePush {
         };
         self.end().error = finished.as_ref().err().cloned();
         finished
+    }
+}
+
+#[async_trait]
+impl ReferrerPresence for ArchivePush {
+    async fn present_referrers(&self, _: &Repository, _: &Digest, referrers: &[Descriptor]) -> Result<HashSet<Digest>> {
+        Ok(referrers.iter().filter(|item| self.has_item(item)).map(|item| item.digest.clone()).collect())
+    }
+}
+
+impl ChildRetention for ArchivePush {
+    fn keeps_children(&self, _: &Repository) -> bool {
+        true
+    }
+}
+
+impl DiskLocation for ArchivePush {
+    fn location(&self) -> Option<String> {
+        Some(self.path.display().to_string())
+    }
+
+    fn free_space(&self) -> Option<u64> {
+        free_space(&self.path)
+    }
+}
+
+#[async_trait]
+impl Conclusion for ArchivePush {
+    fn conclude(&self, end: &RunEnd<'_>) {
+        let not_arrived = self.names.not_arrived(end);
+        *self.end() = ArchiveEnd { stopped: end.stopped, not_arrived, error: None };
+    }
+
+    async fn removed(&self) -> Result<Removed> {
+        Ok(Removed::default())
     }
 
     fn lost(&self) -> Vec<Lost> {

@@ -10,7 +10,7 @@ use sealift_core::{
     error::{Error, ErrorKind, Result},
     job::Job,
     report::FailedItem,
-    stage::{Lost, RunEnd},
+    stage::{DistinctTargets, Lost, PutManifest, RunEnd, WriteHints},
 };
 use sealift_oci_layout::{Layout, NamedEntry, RefStyle, SOURCE, StagingEnd, StagingRequest, TARGETS};
 
@@ -51,8 +51,8 @@ struct EntryNotes {
     /// The name at the source.
     called: ImageRef,
     targets: Vec<ImageRef>,
-    /// The job that wrote it in this run, and the name that its entry got.
-    written: Option<(u64, ImageRef)>,
+    /// The job that wrote it in this run.
+    written: Option<u64>,
 }
 
 impl EntryNames {
@@ -62,11 +62,6 @@ impl EntryNames {
 
     fn wanted(&self) -> MutexGuard<'_, RequestedNames> {
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Returns true if images keep the names of their sources.
-    pub(crate) fn are_those_of_the_sources(&self) -> bool {
-        self.called == NameRule::AsSource
     }
 
     /// The name of a job's image.
@@ -102,19 +97,6 @@ impl EntryNames {
         Ok(at)
     }
 
-    /// Notes the images of a repository that will come; none if the list has yet to find them.
-    pub(crate) fn announce(&self, repository: &Repository, images: &[ImageRef]) {
-        let mut wanted = self.wanted();
-        let repository = repository.to_string();
-        if images.is_empty() {
-            wanted.announced.unlisted.insert(repository.clone());
-        }
-        wanted.announced.repositories.insert(repository);
-        if self.called == NameRule::AsSource {
-            wanted.announced.images.extend(images.iter().map(ToString::to_string));
-        }
-    }
-
     /// Returns what this run asks for: what the list announced, and what it has found since.
     pub(crate) fn request(&self) -> StagingRequest {
         let wanted = self.wanted();
@@ -124,11 +106,6 @@ impl EntryNames {
             request.repositories.insert(notes.source.repository.to_string());
         }
         request
-    }
-
-    /// Returns the names of the entries that this run wrote for images: a filter may have changed a digest.
-    pub(crate) fn written(&self) -> Vec<String> {
-        self.wanted().notes.values().filter_map(|notes| Some(notes.written.as_ref()?.1.to_string())).collect()
     }
 
     /// Returns what did not arrive, by the names of entries.
@@ -163,32 +140,42 @@ impl EntryNames {
         }
     }
 
-    /// The entry of something without notes.
-    pub(crate) fn entry(&self, at: &ImageRef, manifest: Descriptor) -> NamedEntry {
+    fn named(&self, at: &ImageRef, manifest: Descriptor) -> NamedEntry {
         NamedEntry::new(manifest, &at.repository.to_string(), &at.reference, self.style)
     }
 
-    /// The entry of a job's image. `asked` is its name, `at` the one that it gets.
-    pub(crate) fn noted(&self, job: &Job, asked: &ImageRef, at: &ImageRef, manifest: Descriptor) -> NamedEntry {
-        let targets = self.wanted().notes.get(asked).map(|notes| notes.targets.clone());
-        let entry = self.entry(at, manifest).with_source(&job.called());
-        entry.with_targets(targets.as_deref().unwrap_or(&job.targets))
+    /// The entry of a manifest; none for a child of an index.
+    pub(crate) fn entry_for(&self, request: &PutManifest<'_>) -> Option<NamedEntry> {
+        let (at, manifest) = (request.target(), request.manifest.descriptor());
+        match (request.root_of, request.tag) {
+            (Some(job), _) => {
+                let targets = self.wanted().notes.get(&at).map(|notes| notes.targets.clone());
+                let entry = self.named(&at, manifest).with_source(&job.called());
+                Some(entry.with_targets(targets.as_deref().unwrap_or(&job.targets)))
+            }
+            (None, Some(_)) => Some(self.named(&at, manifest)),
+            // Nothing points to a signature: without an entry a tool that cleans up would take it away.
+            (None, None) if request.manifest.subject().is_some() => {
+                Some(NamedEntry::referrer(manifest, &at.repository.to_string()))
+            }
+            (None, None) => None,
+        }
     }
 
-    /// Remembers that a job wrote its image: `asked` is the name that it wanted, `at` the one that it got.
-    pub(crate) fn wrote(&self, job: &Job, asked: &ImageRef, at: &ImageRef) {
-        if let Some(notes) = self.wanted().notes.get_mut(asked) {
-            notes.written = Some((job.id, at.clone()));
+    /// Remembers the image of a job that was written.
+    pub(crate) fn wrote(&self, request: &PutManifest<'_>) {
+        let Some(job) = request.root_of else { return };
+        if let Some(notes) = self.wanted().notes.get_mut(&request.target()) {
+            notes.written = Some(job.id);
         }
     }
 
     /// The images of this run among these names, which are not in the index after all.
     pub(crate) fn lost(&self, names: &[String], error: &Error) -> Vec<Lost> {
         let wanted = self.wanted();
-        let lost = wanted.notes.values().filter_map(|notes| {
-            let (job, at) = notes.written.clone()?;
+        let lost = wanted.notes.iter().filter_map(|(at, notes)| {
             names.binary_search(&at.to_string()).ok()?;
-            Some(Lost { job, source: notes.source.clone(), at, error: error.clone() })
+            Some(Lost { job: notes.written?, source: notes.source.clone(), at: at.clone(), error: error.clone() })
         });
         let mut lost: Vec<Lost> = lost.collect();
         lost.sort_by_key(|lost| lost.job);
@@ -209,12 +196,34 @@ impl EntryNames {
             if !notes.targets.is_empty() {
                 bare.annotations.remove(TARGETS); // else what was noted earlier still holds
             }
-            let entry = self.entry(at, bare).with_source(&notes.called).with_targets(&notes.targets);
+            let entry = self.named(at, bare).with_source(&notes.called).with_targets(&notes.targets);
             if *entry.entry() != there {
                 outdated.push(entry);
             }
         }
         outdated
+    }
+}
+
+impl DistinctTargets for EntryNames {
+    /// True if images keep the names of their sources.
+    fn keeps_apart(&self) -> bool {
+        self.called == NameRule::AsSource
+    }
+}
+
+impl WriteHints for EntryNames {
+    /// Notes the images of a repository that will come; none if the list has yet to find them.
+    fn announce(&self, source: &Repository, _: &[Repository], images: &[ImageRef]) {
+        let mut wanted = self.wanted();
+        let repository = source.to_string();
+        if images.is_empty() {
+            wanted.announced.unlisted.insert(repository.clone());
+        }
+        wanted.announced.repositories.insert(repository);
+        if self.called == NameRule::AsSource {
+            wanted.announced.images.extend(images.iter().map(ToString::to_string));
+        }
     }
 }
 

@@ -5,10 +5,13 @@ use std::{collections::HashSet, path::PathBuf, sync::PoisonError};
 use async_trait::async_trait;
 use sealift_core::{
     blob::Blob,
-    content::{Descriptor, Digest, ImageRef, Manifest, Reference, Repository},
+    content::{Descriptor, Digest, ImageRef, Manifest, Repository},
     error::{Error, Result},
     job::Job,
-    stage::{Lost, Push, Removed, RunEnd, StoreId, Upload, UploadStart},
+    stage::{
+        Admission, BeginUpload, ChildRetention, Conclusion, DiskLocation, Lost, Push, PushCapabilities, PutManifest,
+        ReferrerPresence, Removed, RunEnd, StoreId, Upload, UploadStart,
+    },
 };
 use sealift_oci_layout::{Layout, NamedEntry, StagingEnd, StagingRequest, Sweep, Writer, WriterOptions, free_space};
 use tokio::sync::{Mutex, OnceCell};
@@ -98,9 +101,8 @@ impl OciDirPush {
     ) -> Result<(Sweep, Removed)> {
         // A wrong password or tag must not cost what is there: in place of everything else there would be nothing.
         let is_all_there = !not_arrived.unfinished && not_arrived.unlisted.is_empty() && not_arrived.failed.is_empty();
-        let kept = request.images.iter().cloned().chain(self.names.written()).collect();
         let sweep = match self.exact {
-            true => Sweep::of_all_but(layout, &kept).await,
+            true => Sweep::of_all_but(layout, &request.images).await,
             false => Ok(Sweep::default()),
         };
         let sweep = if is_all_there { sweep? } else { sweep.unwrap_or_default() };
@@ -126,16 +128,8 @@ impl Push for OciDirPush {
         self.names.give(job).map(|at| vec![at])
     }
 
-    fn keeps_apart(&self) -> bool {
-        self.names.are_those_of_the_sources()
-    }
-
     fn store(&self, _: &Repository) -> StoreId {
         StoreId::new(&format!("oci-dir:{}", self.path.display()))
-    }
-
-    fn announce_images(&self, source: &Repository, images: &[ImageRef]) {
-        self.names.announce(source, images);
     }
 
     async fn resolve(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
@@ -159,32 +153,7 @@ impl Push for OciDirPush {
         }
     }
 
-    fn free_space(&self) -> Option<u64> {
-        free_space(&self.path)
-    }
-
-    fn keeps_children(&self, _: &Repository) -> bool {
-        true // `resolve` and `blob_exists` look at everything below
-    }
-
-    /// Returns the referrers that have an entry: nothing else points to them.
-    async fn related(&self, _: &Repository, _: &Digest, referrers: &[Descriptor]) -> Result<HashSet<Digest>> {
-        let Some(layout) = self.layout().await? else { return Ok(HashSet::new()) };
-        let base = self.omitted.base().await?;
-        let mut there = HashSet::new();
-        for referrer in referrers {
-            if layout.lists(&referrer.digest) && layout.has_image_except(referrer, base.clone()).await? {
-                there.insert(referrer.digest.clone());
-            }
-        }
-        Ok(there)
-    }
-
-    async fn prepare(&self, at: &ImageRef, _: Option<&Digest>, _: &[Descriptor]) -> Result<()> {
-        self.names.check(self.writer().await?, at)
-    }
-
-    async fn offer(&self, _: &Repository, item: &Descriptor, _: Option<&Repository>) -> Result<UploadStart> {
+    async fn begin_upload(&self, &BeginUpload { item, .. }: &BeginUpload<'_>) -> Result<UploadStart> {
         let writer = self.writer().await?;
         if writer.has(item).await? || self.omitted.has(item).await? {
             return Ok(UploadStart::Present);
@@ -193,45 +162,25 @@ impl Push for OciDirPush {
         Ok(UploadStart::Upload(Box::new(DirSlot(writer.clone()))))
     }
 
-    async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()> {
-        if manifest.subject().is_some() {
-            // Nothing points to a signature: without an entry a tool that cleans up would take it away.
-            let entry = NamedEntry::referrer(manifest.descriptor(), &at.to_string());
-            return self.list(manifest, entry).await;
+    async fn put_manifest(&self, request: &PutManifest<'_>) -> Result<()> {
+        let manifest = request.manifest;
+        match self.names.entry_for(request) {
+            Some(entry) => self.list(manifest, entry).await?,
+            None => self.writer().await?.put_bytes(&manifest.descriptor(), manifest.bytes().clone()).await?,
         }
-        self.writer().await?.put_bytes(&manifest.descriptor(), manifest.bytes().clone()).await
-    }
-
-    async fn tag(&self, at: &ImageRef, manifest: &Manifest) -> Result<()> {
-        self.list(manifest, self.names.entry(at, manifest.descriptor())).await
-    }
-
-    async fn root(&self, job: &Job, asked: &ImageRef, manifest: &Manifest) -> Result<()> {
-        let at = match &asked.reference {
-            Reference::Tag(_) => asked.clone(),
-            Reference::Digest(_) => asked.repository.with_digest(manifest.digest()),
-        };
-        self.list(manifest, self.names.noted(job, asked, &at, manifest.descriptor())).await?;
-        self.names.wrote(job, asked, &at);
+        self.names.wrote(request);
         Ok(())
     }
 
-    fn location(&self) -> Option<String> {
-        Some(self.path.display().to_string())
-    }
-
-    async fn removed(&self) -> Result<Removed> {
-        let known = self.removed.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if known.is_some() || !self.exact || self.writer.get().is_some() {
-            return Ok(known.unwrap_or_default());
-        }
-        let Some(layout) = self.layout().await? else { return Ok(Removed::default()) };
-        let not_arrived = self.not_arrived.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Ok(self.surplus(&layout, &self.names.request(), &not_arrived).await?.1)
-    }
-
-    fn conclude(&self, end: &RunEnd<'_>) {
-        *self.not_arrived.lock().unwrap_or_else(PoisonError::into_inner) = self.names.not_arrived(end);
+    fn capabilities(&self) -> PushCapabilities<'_> {
+        PushCapabilities::default()
+            .distinct_targets(&self.names)
+            .admission(self)
+            .referrer_presence(self)
+            .child_retention(self)
+            .write_hints(&self.names)
+            .disk_location(self)
+            .conclusion(self)
     }
 
     async fn close(&self) -> Result<()> {
@@ -268,10 +217,66 @@ impl Push for OciDirPush {
         }
         ended
     }
+}
+
+#[async_trait]
+impl Admission for OciDirPush {
+    async fn prepare(&self, at: &ImageRef, _: Option<&Digest>, _: &[Descriptor]) -> Result<()> {
+        self.names.check(self.writer().await?, at)
+    }
+}
+
+impl ChildRetention for OciDirPush {
+    fn keeps_children(&self, _: &Repository) -> bool {
+        true // `resolve` and `blob_exists` look at everything below
+    }
+}
+
+#[async_trait]
+impl ReferrerPresence for OciDirPush {
+    /// Returns the referrers that have an entry: nothing else points to them.
+    async fn present_referrers(&self, _: &Repository, _: &Digest, referrers: &[Descriptor]) -> Result<HashSet<Digest>> {
+        let Some(layout) = self.layout().await? else { return Ok(HashSet::new()) };
+        let base = self.omitted.base().await?;
+        let mut there = HashSet::new();
+        for referrer in referrers {
+            if layout.lists(&referrer.digest) && layout.has_image_except(referrer, base.clone()).await? {
+                there.insert(referrer.digest.clone());
+            }
+        }
+        Ok(there)
+    }
+}
+
+impl DiskLocation for OciDirPush {
+    fn location(&self) -> Option<String> {
+        Some(self.path.display().to_string())
+    }
+
+    fn free_space(&self) -> Option<u64> {
+        free_space(&self.path)
+    }
+}
+
+#[async_trait]
+impl Conclusion for OciDirPush {
+    fn conclude(&self, end: &RunEnd<'_>) {
+        *self.not_arrived.lock().unwrap_or_else(PoisonError::into_inner) = self.names.not_arrived(end);
+    }
 
     fn lost(&self) -> Vec<Lost> {
         let (Some(writer), Ok(end)) = (self.writer.get(), self.end.try_lock()) else { return Vec::new() };
         end.as_ref().map_or_else(Vec::new, |error| self.names.lost(&writer.unwritten(), error))
+    }
+
+    async fn removed(&self) -> Result<Removed> {
+        let known = self.removed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if known.is_some() || !self.exact || self.writer.get().is_some() {
+            return Ok(known.unwrap_or_default());
+        }
+        let Some(layout) = self.layout().await? else { return Ok(Removed::default()) };
+        let not_arrived = self.not_arrived.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(self.surplus(&layout, &self.names.request(), &not_arrived).await?.1)
     }
 }
 

@@ -27,7 +27,7 @@ use sealift_core::{
     outlet::Outlet,
     plugin::{BuildContext, Purpose, StageConfig},
     spec::{Named, OpenPipeline, RunOptions},
-    stage::{Fetch, List, Push, ResolveMode},
+    stage::{Fetch, FetchCapabilities, List, Push, ResolveMode},
 };
 use sealift_dest_oci_dir::Config;
 use serde_json::json;
@@ -116,6 +116,10 @@ impl Fetch for Endless {
         let shared = self.layers.iter().position(|layer| layer.digest == item.digest);
         let text = shared.map_or_else(|| config(number(at)), layer);
         Ok(Blob::from_bytes(item.clone(), text.into()))
+    }
+
+    fn capabilities(&self) -> FetchCapabilities<'_> {
+        FetchCapabilities::default()
     }
 }
 

@@ -4,7 +4,7 @@
 //! reader, and what a crash leaves, never list an image with a missing blob. A blob is removed only if everything that
 //! is still listed could be read down to its blobs, and none of that needs it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sealift_core::{
     content::{Algorithm, Descriptor, Digest, FullReference},
@@ -116,7 +116,7 @@ impl Sweep {
     ///
     /// # Errors
     /// If what stays cannot be read.
-    pub async fn of_all_but(layout: &Layout, names: &HashSet<String>) -> Result<Self> {
+    pub async fn of_all_but(layout: &Layout, names: &BTreeSet<String>) -> Result<Self> {
         let catalog = ImageCatalog::read(layout).await?;
         let is_kept = |image: &CatalogImage| {
             entry_name(&image.entry).is_some_and(|name| names.contains(name))

@@ -12,7 +12,7 @@ use sealift_core::{
     content::{Descriptor, Digest, ImageRef, Manifest, Repository, Tag},
     error::Result,
     job::Resolved,
-    stage::{Fetch, ResolveMode},
+    stage::{Fetch, FetchCapabilities, ReadHints, Referrers, ResolveMode, TagList},
 };
 
 use crate::{
@@ -85,12 +85,6 @@ impl RegistryFetch {
 
 #[async_trait]
 impl Fetch for RegistryFetch {
-    fn announce(&self, repository: &Repository) {
-        for place in self.client.sources(repository, false) {
-            self.client.announce(&place, RepositoryAccess::Pull);
-        }
-    }
-
     async fn resolve(&self, image: &ImageRef, want: ResolveMode) -> Result<Resolved> {
         let by_digest = image.reference.digest().is_some();
         let ask = |repository| -> Reading<'_, _> {
@@ -116,6 +110,21 @@ impl Fetch for RegistryFetch {
         self.at_first(repository, true, ask).await
     }
 
+    fn capabilities(&self) -> FetchCapabilities<'_> {
+        FetchCapabilities::default().referrers(self).tag_list(self).read_hints(self)
+    }
+}
+
+impl ReadHints for RegistryFetch {
+    fn announce(&self, repository: &Repository) {
+        for place in self.client.sources(repository, false) {
+            self.client.announce(&place, RepositoryAccess::Pull);
+        }
+    }
+}
+
+#[async_trait]
+impl Referrers for RegistryFetch {
     async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Descriptor>> {
         let mut failed = None;
         let places = self.client.sources(repository, true);
@@ -135,7 +144,10 @@ impl Fetch for RegistryFetch {
         let at = self.client.sources(repository, false).pop().unwrap_or_else(|| repository.clone());
         self.client.referrer_tags().of_cosign(&self.client.registry(&at), &at, subject).await
     }
+}
 
+#[async_trait]
+impl TagList for RegistryFetch {
     async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>> {
         Ok(self.client.tags(repository).await?.tags)
     }

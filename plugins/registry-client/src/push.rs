@@ -7,7 +7,11 @@ use sealift_core::{
     content::{Descriptor, Digest, ImageRef, Manifest, MediaType, Reference, Repository},
     error::{ErrorKind, Result},
     job::Job,
-    stage::{Push, RepositoryTags, StoreId, UploadStart},
+    stage::{
+        BeginUpload, ChildRetention, DigestVerification, DistinctTargets, ManifestReader, Push, PushCapabilities,
+        PutManifest, ReferrerPresence, ReferrersTag, RepositoryTags, StoreId, TagInventory, TagRequest, UploadStart,
+        WriteHints,
+    },
 };
 
 mod naming;
@@ -66,32 +70,8 @@ impl Push for RegistryPush {
         self.naming.of(job)
     }
 
-    fn keeps_apart(&self) -> bool {
-        self.naming.keeps_apart()
-    }
-
     fn store(&self, at: &Repository) -> StoreId {
         StoreId::new(at.registry())
-    }
-
-    fn announce(&self, source: &Repository, targets: &[Repository]) {
-        for at in self.repositories(source, targets) {
-            self.client.announce(&at, RepositoryAccess::Push);
-        }
-    }
-
-    async fn survey(&self, at: &Repository) -> Result<RepositoryTags> {
-        match tags::list(&self.registry(at), at, Scopes::push(at)).await {
-            Ok(found) => Ok(RepositoryTags::Names(found.tags.into_iter().collect())),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                self.registry(at).observed.note_new(at);
-                Ok(RepositoryTags::Empty)
-            }
-            // Who may push need not be allowed to list, and not every registry can. One that could not this time fails
-            // the questions for the single tags, too, or answers them.
-            Err(error) if error.is_cancelled() => Err(error),
-            Err(_) => Ok(RepositoryTags::Unknown),
-        }
     }
 
     async fn resolve(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
@@ -125,11 +105,86 @@ impl Push for RegistryPush {
         blob_existence::stands(&self.registry(at), at, item).await
     }
 
+    async fn begin_upload(&self, request: &BeginUpload<'_>) -> Result<UploadStart> {
+        let BeginUpload { repository: at, item, replace, .. } = *request;
+        let registry = self.registry(at);
+        match replace {
+            true => uploads::begin(&registry, at, item).await,
+            false => request.try_each(|known_in| uploads::offer(&registry, at, item, known_in)).await,
+        }
+    }
+
+    async fn put_manifest(&self, request: &PutManifest<'_>) -> Result<()> {
+        put_manifest::put(&self.registry(request.repository), &request.target(), request.manifest).await
+    }
+
+    fn capabilities(&self) -> PushCapabilities<'_> {
+        PushCapabilities::default()
+            .distinct_targets(self)
+            .tag_inventory(self)
+            .manifest_reader(self)
+            .referrers_tag(self)
+            .referrer_presence(self)
+            .child_retention(self)
+            .digest_verification(self)
+            .write_hints(self)
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.client.end_uploads().await;
+        Ok(())
+    }
+}
+
+impl DistinctTargets for RegistryPush {
+    fn keeps_apart(&self) -> bool {
+        self.naming.keeps_apart()
+    }
+}
+
+impl WriteHints for RegistryPush {
+    fn announce(&self, source: &Repository, targets: &[Repository], _: &[ImageRef]) {
+        for at in self.repositories(source, targets) {
+            self.client.announce(&at, RepositoryAccess::Push);
+        }
+    }
+}
+
+#[async_trait]
+impl TagInventory for RegistryPush {
+    async fn tags(&self, at: &Repository, request: TagRequest) -> Result<RepositoryTags> {
+        if request != TagRequest::Names {
+            return Ok(RepositoryTags::Unknown);
+        }
+        match tags::list(&self.registry(at), at, Scopes::push(at)).await {
+            Ok(found) => Ok(RepositoryTags::Names(found.tags.into_iter().collect())),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                self.registry(at).observed.note_new(at);
+                Ok(RepositoryTags::Empty)
+            }
+            // Who may push need not be allowed to list, and not every registry can. One that could not this time fails
+            // the questions for the single tags, too, or answers them.
+            Err(error) if error.is_cancelled() => Err(error),
+            Err(_) => Ok(RepositoryTags::Unknown),
+        }
+    }
+}
+
+impl ChildRetention for RegistryPush {
     /// Harbor deletes no artifact that another one lists ("referenced by others"); of other registries nothing is known.
     fn keeps_children(&self, at: &Repository) -> bool {
         self.registry(at).has_projects()
     }
+}
 
+impl DigestVerification for RegistryPush {
+    fn verifies_digest(&self, at: &Repository) -> bool {
+        self.registry(at).observed.confirms()
+    }
+}
+
+#[async_trait]
+impl ManifestReader for RegistryPush {
     async fn read_back(&self, at: &ImageRef) -> Result<Option<Manifest>> {
         let registry = self.registry(&at.repository);
         match manifests::get(&registry, at, Operation::CheckManifest(at), Scopes::push(&at.repository)).await {
@@ -137,32 +192,23 @@ impl Push for RegistryPush {
             read => read.map(Some),
         }
     }
+}
 
-    async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<UploadStart> {
-        uploads::offer(&self.registry(at), at, item, known_in).await
-    }
-
-    fn verifies_digest(&self, at: &Repository) -> bool {
-        self.registry(at).observed.confirms()
-    }
-
-    async fn renew(&self, at: &Repository, item: &Descriptor) -> Result<UploadStart> {
-        uploads::begin(&self.registry(at), at, item).await
-    }
-
-    async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()> {
-        put_manifest::put(&self.registry(at), &at.with_digest(manifest.digest()), manifest).await
-    }
-
-    async fn tag(&self, at: &ImageRef, manifest: &Manifest) -> Result<()> {
-        put_manifest::put(&self.registry(&at.repository), at, manifest).await
-    }
-
+#[async_trait]
+impl ReferrersTag for RegistryPush {
     async fn add_referrers(&self, at: &Repository, subject: &Digest, referrers: &[&Manifest]) -> Result<()> {
         self.referrers_tags.add(&self.registry(at), at, subject, referrers).await
     }
+}
 
-    async fn related(&self, at: &Repository, subject: &Digest, referrers: &[Descriptor]) -> Result<HashSet<Digest>> {
+#[async_trait]
+impl ReferrerPresence for RegistryPush {
+    async fn present_referrers(
+        &self,
+        at: &Repository,
+        subject: &Digest,
+        referrers: &[Descriptor],
+    ) -> Result<HashSet<Digest>> {
         let (registry, scopes) = (self.registry(at), Scopes::push(at));
         // The tags of a destination are not listed for this: one request for the fallback tag is less.
         let listed = match referrers::list(&registry, at, subject, &scopes).await? {
@@ -171,10 +217,5 @@ impl Push for RegistryPush {
         };
         let listed: HashSet<Digest> = listed.into_iter().map(|entry| entry.digest).collect();
         Ok(referrers.iter().map(|entry| entry.digest.clone()).filter(|digest| listed.contains(digest)).collect())
-    }
-
-    async fn close(&self) -> Result<()> {
-        self.client.end_uploads().await;
-        Ok(())
     }
 }

@@ -11,7 +11,7 @@ use sealift_core::{
     error::{Error, ErrorKind, Result, Retry},
     job::Resolved,
     plugin::{BuildContext, ConfigError, StageConfig},
-    stage::{self, ResolveMode},
+    stage::{self, BlobCheck, Fetch, FetchCapabilities, ResolveMode},
 };
 use sealift_oci_layout::{Naming, ReceiptImage};
 use serde::Deserialize;
@@ -106,6 +106,25 @@ impl stage::Fetch for OciDirFetch {
         }
     }
 
+    async fn blob(&self, repository: &Repository, item: &Descriptor) -> Result<Blob> {
+        self.check_blob(repository, item).await?;
+        let bundle = self.lazy.get().await?;
+        let path = bundle.layout.path().to_owned();
+        let file = bundle.layout.blob_path(&item.digest);
+        let blob = bundle.layout.blob(item).await?;
+        Ok(blob.explained(move |error| match error.kind() {
+            ErrorKind::Corrupt => damaged(path.clone(), error.with_context(format_args!("`{}`", file.display()))),
+            _ => error,
+        }))
+    }
+
+    fn capabilities(&self) -> FetchCapabilities<'_> {
+        FetchCapabilities::default().referrers(self).blob_check(self).mount_hints(self)
+    }
+}
+
+#[async_trait]
+impl stage::BlobCheck for OciDirFetch {
     async fn check_blob(&self, _: &Repository, item: &Descriptor) -> Result<()> {
         let bundle = self.lazy.get().await?;
         let path = bundle.layout.path().to_owned();
@@ -119,19 +138,10 @@ impl stage::Fetch for OciDirFetch {
         }
         Ok(())
     }
+}
 
-    async fn blob(&self, repository: &Repository, item: &Descriptor) -> Result<Blob> {
-        self.check_blob(repository, item).await?;
-        let bundle = self.lazy.get().await?;
-        let path = bundle.layout.path().to_owned();
-        let file = bundle.layout.blob_path(&item.digest);
-        let blob = bundle.layout.blob(item).await?;
-        Ok(blob.explained(move |error| match error.kind() {
-            ErrorKind::Corrupt => damaged(path.clone(), error.with_context(format_args!("`{}`", file.display()))),
-            _ => error,
-        }))
-    }
-
+#[async_trait]
+impl stage::Referrers for OciDirFetch {
     async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Descriptor>> {
         let bundle = self.lazy.get().await?;
         let mut found = bundle.catalog.referrers(subject).to_vec();
@@ -151,7 +161,10 @@ impl stage::Fetch for OciDirFetch {
         let about = bundle.catalog.tags_about(repository, subject);
         Ok(about.filter_map(|image| image.source.reference.tag().cloned()).collect())
     }
+}
 
+#[async_trait]
+impl stage::MountHints for OciDirFetch {
     async fn mount_hints(&self, item: &Descriptor) -> Vec<Repository> {
         let Ok(bundle) = self.lazy.get().await else { return Vec::new() };
         let Ok(bases) = bundle.layout.baselines().await else { return Vec::new() };

@@ -8,7 +8,7 @@ use sealift_core::{
     job::Listing,
     outlet::{Found, Outlet},
     plugin::{BuildContext, ConfigError, Purpose, StageConfig},
-    stage::{List, Push},
+    stage::{List, Push, PutManifest},
 };
 use sealift_image_syncer::Dialect;
 use sealift_registry_client::{Registries, RegistryPush, TargetNaming};
@@ -27,7 +27,7 @@ async fn fill(registry: &Registry, names: &[&str]) {
     let manifest = Manifest::parse(&bytes[..], &well_known::OCI_INDEX).unwrap();
     for name in names {
         let at: ImageRef = format!("{}/{name}", registry.host()).parse().unwrap();
-        push.tag(&at, &manifest).await.unwrap();
+        push.put_manifest(&PutManifest::named(&at, &manifest)).await.unwrap();
     }
     registry.reset();
 }

@@ -4,7 +4,7 @@ use sealift_core::{
     blob::Blob,
     content::{ImageRef, Reference, Repository},
     error::Result,
-    stage::{Push, UploadStart},
+    stage::{BeginUpload, Push, PutManifest, UploadStart},
 };
 use sealift_oci_layout::{NamedEntry, RefStyle, Writer};
 
@@ -17,17 +17,14 @@ impl Image {
     /// If the destination does not take something.
     pub async fn push(&self, to: &dyn Push, at: &ImageRef) -> Result<()> {
         for (item, bytes) in self.blobs() {
-            if let UploadStart::Upload(slot) = to.offer(&at.repository, item, None).await? {
+            if let UploadStart::Upload(slot) = to.begin_upload(&BeginUpload::new(&at.repository, item)).await? {
                 slot.write(Blob::from_bytes(item.clone(), bytes.clone())).await?;
             }
         }
         for child in self.children() {
-            to.put_manifest(&at.repository, child).await?;
+            to.put_manifest(&PutManifest::new(&at.repository, child)).await?;
         }
-        match at.reference {
-            Reference::Tag(_) => to.tag(at, self.root()).await,
-            Reference::Digest(_) => to.put_manifest(&at.repository, self.root()).await,
-        }
+        to.put_manifest(&PutManifest::named(at, self.root())).await
     }
 
     /// Writes it into a layout, with an entry in the index. A commit has to follow.

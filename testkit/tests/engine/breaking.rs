@@ -66,7 +66,7 @@ fn assert_names(failure: &Failure, named: &str, how: How) {
 
 /// A run in which every method of a fetch and of a push is asked for something, and the trap for one of them is set.
 ///
-/// One image of another repository, and in `app` an index with a signature, a new tag beside it and one that is there
+/// One image of another repository, and in `app` an index with a signature of each kind, a new tag beside it and one that is there
 /// already with something else; a tag that is not at the source; an index that is at the destination with other bytes;
 /// an image that is there without its signature; and a destination that takes one blob without confirming it.
 async fn with_everything(trap: &Trap) -> (Report, Memory) {
@@ -85,6 +85,8 @@ async fn with_everything(trap: &Trap) -> (Report, Memory) {
         from.add(name, image);
     }
     from.add(&format!("app@{}", Digest::of(b"any")), &artifact(well_known::OCI_CONFIG, "{}", &["signed"], &about));
+    let signature = format!("app:sha256-{}.sig", app.manifest.digest().hex());
+    from.add(&signature, &image("linux/amd64", &["signed by a tag"]));
     to.add("app:v3", &image("linux/amd64", &["an older layer"]));
     let (there, anew) = (image("linux/amd64", &["there"]), index(&[("linux/amd64", &amd)]));
     from.add("app:v4", &there);
@@ -123,31 +125,30 @@ const FETCH: [(&str, &[How]); 6] = [
 const PUSH: [(&str, &[How]); 14] = [
     ("targets", &[How::Panics]),
     ("store", &[How::Panics]),
-    ("overview", &[How::Panics]),
-    ("survey", &[How::Panics]),
+    ("tags by digest", &[How::Panics]),
+    ("tags by name", &[How::Panics]),
     ("resolve a target", &WAYS),
     ("blob_exists", &WAYS),
     ("prepare", &WAYS),
-    ("offer", &WAYS),
-    ("renew", &WAYS),
+    ("begin_upload", &WAYS),
+    ("begin_upload again", &WAYS),
     ("put_manifest", &WAYS),
-    ("tag", &WAYS),
-    ("root", &WAYS),
+    ("put_manifest with a tag", &WAYS),
+    ("put_manifest of a root", &WAYS),
     ("add_referrers", &WAYS),
     ("write", &WAYS),
 ];
 /// What only helps: an image arrives without it.
-const HELP: [(&str, &[How]); 13] = [
+const HELP: [(&str, &[How]); 12] = [
     ("announce", &[How::Panics]),
-    ("announce_images", &[How::Panics]),
     ("conclude", &[How::Panics]),
     ("tags", &WAYS),
     ("mount_hints", &WAYS),
     ("verifies_digest", &[How::Panics]),
-    ("overview", &[How::Hangs]),
-    ("survey", &[How::Hangs]),
+    ("tags by digest", &[How::Hangs]),
+    ("tags by name", &[How::Hangs]),
     ("keeps_children", &[How::Panics]),
-    ("related", &WAYS),
+    ("present_referrers", &WAYS),
     ("read_back", &WAYS),
     ("keeps_apart", &[How::Panics]),
     ("location", &[How::Panics]),
@@ -209,6 +210,24 @@ async fn what_only_helps_may_break_and_the_image_arrives_without_it() {
     .await;
 }
 
+/// Capabilities are asked for with each use of one, so a stage that breaks at that loses its images and not the run.
+#[tokio::test(start_paused = true)]
+async fn a_stage_that_cannot_say_what_it_can_do_is_named_by_each_image() {
+    // A push is asked at the end as well.
+    for (role, failed) in [("fetch", 2), ("push", 3)] {
+        let trap = Trap::at("capabilities", How::Panics);
+        let (from, to, wanted) = two_images();
+        let mut bench = Bench::new(wanted, &from, &[&to]).options(|run| run.referrers = Some(true));
+        match role {
+            "fetch" => bench.pipeline.fetch = Named::new("fragile", Arc::new(Trapped::new(&from, &trap)) as _),
+            _ => bench.pipeline.pushes = vec![Named::new("fragile", Arc::new(Trapped::new(&to, &trap)) as _)],
+        }
+        let report = bench.run().await;
+        assert_eq!((report.copied, report.failed), (0, failed), "{:?}", report.failures);
+        report.failures.iter().for_each(|failure| assert_names(failure, &format!("the {role} `fragile`"), How::Panics));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_push_that_breaks_at_the_end_is_a_failure_of_the_run_and_no_end_of_it() {
     each(&[("close", &WAYS), ("removed", &WAYS)], async |_, how, report, _| {
@@ -248,20 +267,22 @@ async fn nothing_that_a_stage_is_asked_is_left_out() {
     assert_eq!((report.copied, report.failed, broken(&report).len()), (6, 1, 0), "{:?}", report.failures);
     to.assert_whole();
     let mut asked: BTreeSet<_> = FETCH.iter().chain(&PUSH).chain(&HELP).map(|(method, _)| *method).collect();
-    asked.extend(["close", "lost", "removed"]);
+    asked.extend(["capabilities", "close", "lost", "removed"]);
     assert_eq!(trap.asked(), asked, "what is asked in that run, and what breaks");
 
     asked.extend(PLAN.map(|(method, _)| method));
-    asked.remove("resolve a digest");
-    asked.remove("resolve a target");
-    let stages = include_str!("../../../core/src/stage.rs");
-    let able = ["Fetch", "Push", "Upload"].into_iter().flat_map(|role| methods(stages, role)).collect();
+    asked.retain(|method| !method.contains(' '));
+    let files = [
+        include_str!("../../../core/src/stage/fetch.rs"),
+        include_str!("../../../core/src/stage/push.rs"),
+        include_str!("../../../core/src/stage/push_capabilities.rs"),
+    ];
+    let able = files.into_iter().flat_map(|file| file.split("pub trait ").skip(1).flat_map(methods)).collect();
     assert_eq!(asked, able, "what breaks, and what the traits have");
 }
 
-/// The methods of a trait.
-fn methods<'a>(text: &'a str, role: &str) -> Vec<&'a str> {
-    let (_, text) = text.split_once(&format!("pub trait {role}")).unwrap();
+/// The methods of the trait that a text begins with.
+fn methods(text: &str) -> Vec<&str> {
     let lines = text.lines().take_while(|line| *line != "}").map(str::trim);
     let heads = lines.filter_map(|line| line.trim_start_matches("async ").strip_prefix("fn "));
     heads.filter_map(|head| head.split('(').next()).collect()

@@ -15,7 +15,7 @@ use sealift_core::{
     error::Result,
     job::Resolved,
     spec::Named,
-    stage::{Fetch, ResolveMode},
+    stage::{Fetch, FetchCapabilities, ResolveMode},
 };
 
 use crate::Bench;
@@ -87,8 +87,8 @@ impl Fetch for Faulty {
         })
     }
 
-    async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Descriptor>> {
-        self.0.referrers(repository, subject).await
+    fn capabilities(&self) -> FetchCapabilities<'_> {
+        Fetch::capabilities(&self.0)
     }
 }
 
@@ -176,7 +176,7 @@ impl Fetch for OnlyReferrers {
         self.0.blob(repository, item).await
     }
 
-    async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Descriptor>> {
-        self.0.referrers(repository, subject).await
+    fn capabilities(&self) -> FetchCapabilities<'_> {
+        Fetch::capabilities(&self.0)
     }
 }

@@ -8,12 +8,12 @@ use sealift_conformance::{
     memory::{Memory, Op, Wanted},
 };
 use sealift_core::{
-    content::{Descriptor, ImageRef, Manifest, Repository},
+    content::{Descriptor, ImageRef, Repository},
     error::Result,
     job::Job,
     report::Report,
     spec::{Named, Overlaps},
-    stage::{Push, StoreId, UploadStart},
+    stage::{BeginUpload, Push, PushCapabilities, PutManifest, StoreId, UploadStart},
 };
 
 use crate::Bench;
@@ -45,16 +45,20 @@ impl Push for Flat {
         self.0.blob_exists(at, item).await
     }
 
-    async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<UploadStart> {
-        self.0.offer(at, item, known_in).await
+    async fn begin_upload(&self, request: &BeginUpload<'_>) -> Result<UploadStart> {
+        self.0.begin_upload(request).await
     }
 
-    async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()> {
-        self.0.put_manifest(at, manifest).await
+    async fn put_manifest(&self, request: &PutManifest<'_>) -> Result<()> {
+        self.0.put_manifest(request).await
     }
 
-    async fn tag(&self, at: &ImageRef, manifest: &Manifest) -> Result<()> {
-        self.0.tag(at, manifest).await
+    fn capabilities(&self) -> PushCapabilities<'_> {
+        PushCapabilities::default()
+    }
+
+    async fn close(&self) -> Result<()> {
+        Ok(())
     }
 }
 

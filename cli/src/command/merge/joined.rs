@@ -12,7 +12,7 @@ use sealift_core::{
     error::{Error, ErrorKind, Result, Retry},
     job::{Listing, Resolved},
     outlet::{Found, Outlet},
-    stage::{Fetch, List, ResolveMode},
+    stage::{Fetch, FetchCapabilities, List, MountHints, Referrers, ResolveMode},
 };
 use tokio::sync::mpsc;
 
@@ -162,10 +162,17 @@ impl Fetch for JoinedFetch {
         self.first(|at, dir| self.blob_in(at, dir, repository, item)).await
     }
 
+    fn capabilities(&self) -> FetchCapabilities<'_> {
+        FetchCapabilities::default().referrers(self).mount_hints(self)
+    }
+}
+
+#[async_trait]
+impl Referrers for JoinedFetch {
     async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Descriptor>> {
         let mut all: Vec<Descriptor> = Vec::new();
         let mut failed = Ok(());
-        for dir in &self.dirs {
+        for dir in self.dirs.iter().filter_map(|dir| dir.capabilities().referrers) {
             match dir.referrers(repository, subject).await {
                 Ok(found) => {
                     let is_new = |one: &Descriptor| all.iter().all(|known| known.digest != one.digest);
@@ -181,7 +188,7 @@ impl Fetch for JoinedFetch {
 
     async fn referrer_tags(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Tag>> {
         let mut all = Vec::new();
-        for dir in &self.dirs {
+        for dir in self.dirs.iter().filter_map(|dir| dir.capabilities().referrers) {
             for tag in dir.referrer_tags(repository, subject).await? {
                 if !all.contains(&tag) {
                     all.push(tag);
@@ -190,10 +197,13 @@ impl Fetch for JoinedFetch {
         }
         Ok(all)
     }
+}
 
+#[async_trait]
+impl MountHints for JoinedFetch {
     async fn mount_hints(&self, item: &Descriptor) -> Vec<Repository> {
         let mut all = Vec::new();
-        for dir in &self.dirs {
+        for dir in self.dirs.iter().filter_map(|dir| dir.capabilities().mount_hints) {
             all.extend(dir.mount_hints(item).await);
         }
         all

@@ -22,7 +22,7 @@ use sealift_core::{
     plugin::{BuildContext, ConfigError, Plugin, StageConfig},
     schemars::JsonSchema,
     serde::Deserialize,
-    stage::{Fetch, ResolveMode},
+    stage::{Fetch, FetchCapabilities, ResolveMode},
 };
 use tokio::{
     fs::{self, File},
@@ -127,6 +127,11 @@ impl Fetch for Store {
         });
         // A blob verifies itself: a damaged file is an error, not a damaged copy.
         Ok(Blob::new(item.clone(), chunks))
+    }
+
+    /// What else this source can do: `FetchCapabilities` lists what there is.
+    fn capabilities(&self) -> FetchCapabilities<'_> {
+        FetchCapabilities::default()
     }
 }
 

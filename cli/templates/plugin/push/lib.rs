@@ -21,7 +21,7 @@ use sealift_core::{
     plugin::{BuildContext, ConfigError, Plugin, StageConfig},
     schemars::JsonSchema,
     serde::Deserialize,
-    stage::{Push, StoreId, Upload, UploadStart},
+    stage::{BeginUpload, Push, PushCapabilities, PutManifest, StoreId, Upload, UploadStart},
 };
 use tempfile::NamedTempFile;
 use tokio::{
@@ -121,19 +121,24 @@ impl Push for Store {
             .map_err(|error| cannot("read", &path, error))
     }
 
-    async fn offer(
-        &self,
-        at: &Repository,
-        item: &Descriptor,
-        _: Option<&Repository>,
-    ) -> Result<UploadStart> {
-        Ok(match self.blob_exists(at, item).await? {
-            true => UploadStart::Present,
-            false => UploadStart::Upload(Box::new(Place(self.content(&item.digest)))),
-        })
+    async fn begin_upload(&self, request: &BeginUpload<'_>) -> Result<UploadStart> {
+        Ok(
+            match self.blob_exists(request.repository, request.item).await? {
+                true => UploadStart::Present,
+                false => {
+                    UploadStart::Upload(Box::new(FileUpload(self.content(&request.item.digest))))
+                }
+            },
+        )
     }
 
-    async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()> {
+    async fn put_manifest(&self, request: &PutManifest<'_>) -> Result<()> {
+        let PutManifest {
+            repository,
+            manifest,
+            tag,
+            ..
+        } = *request;
         let path = self.content(manifest.digest());
         Incoming::beside(path)
             .await?
@@ -141,22 +146,30 @@ impl Push for Store {
             .await?
             .keep()
             .await?;
-        self.point(&at.with_digest(manifest.digest()), manifest)
-            .await
+        self.point(&repository.with_digest(manifest.digest()), manifest)
+            .await?;
+        // The tag comes last, when everything below it is there.
+        match tag {
+            Some(tag) => self.point(&repository.with_tag(tag), manifest).await,
+            None => Ok(()),
+        }
     }
 
-    /// The tag comes last, when everything below it is there.
-    async fn tag(&self, at: &ImageRef, manifest: &Manifest) -> Result<()> {
-        self.put_manifest(&at.repository, manifest).await?;
-        self.point(at, manifest).await
+    /// What else this destination can do: `PushCapabilities` lists what there is.
+    fn capabilities(&self) -> PushCapabilities<'_> {
+        PushCapabilities::default()
+    }
+
+    async fn close(&self) -> Result<()> {
+        Ok(())
     }
 }
 
 /// Waits for one blob.
-struct Place(PathBuf);
+struct FileUpload(PathBuf);
 
 #[async_trait]
-impl Upload for Place {
+impl Upload for FileUpload {
     async fn write(self: Box<Self>, mut blob: Blob) -> Result<()> {
         let mut incoming = Incoming::beside(self.0).await?;
         // The last chunk comes only if all of it was what the digest says, so `?` is all there is to verify.

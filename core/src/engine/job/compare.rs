@@ -35,12 +35,12 @@ impl JobRun<'_> {
     /// Returns the presence of each target as known before the source is asked; targets that fail at this are ended.
     pub(super) async fn presences(&self, places: Vec<Target>, ended: &mut Ended) -> Vec<Goal> {
         let asked = join_all(places.iter().map(|place| async {
-            let stage = self.stage(place.push);
+            let push = self.push(place.push);
             match self.work.contested {
                 None if self.engine.options().force => Ok(Presence::Absent),
-                None => presence(&self.engine.surveys, place.push, stage, &place.at, &self.work.batch).await,
+                None => presence(&self.engine.surveys, place.push, push, &place.at, &self.work.batch).await,
                 // Another job of this run wrote it, so nothing that was known before counts.
-                Some(_) => stage.resolve(&place.at).await.map(|current| match current {
+                Some(_) => push.resolve(&place.at).await.map(|current| match current {
                     Some(descriptor) => Presence::Is(descriptor),
                     None => Presence::Absent,
                 }),
@@ -60,7 +60,7 @@ impl JobRun<'_> {
     /// Asks both sides at the same time, and takes out what is the same on both. Nothing comes back if nothing is
     /// left.
     pub(super) async fn compare(&self, goals: &mut Goals, ended: &mut Ended) -> Result<Option<Resolved>> {
-        let fetch = &self.engine.pipeline.fetch.stage;
+        let fetch = &self.engine.source;
         let source = &self.work.job.source;
         if goals.open.iter().all(|goal| goal.presence == Presence::Absent) {
             return fetch.resolve(source, ResolveMode::Manifest).await.map(Some);
@@ -92,7 +92,7 @@ impl JobRun<'_> {
     async fn ask_targets(&self, goals: &mut Goals, ended: &mut Ended) {
         let currents = join_all(goals.open.iter().map(|goal| async {
             match goal.presence {
-                Presence::Ask => self.stage(goal.place.push).resolve(&goal.place.at).await.map(Some),
+                Presence::Ask => self.push(goal.place.push).resolve(&goal.place.at).await.map(Some),
                 _ => ready(Ok(None)).await,
             }
         }));
@@ -152,8 +152,11 @@ impl JobRun<'_> {
 
     /// Returns true if a target has an index with the same entries. One that cannot be read counts as different.
     async fn has_same(&self, goal: &Goal, outline: &Outline) -> bool {
-        let read = self.stage(goal.place.push).read_back(&goal.place.at).await;
-        read.ok().flatten().is_some_and(|manifest| outline.has_the_entries_of(&manifest))
+        let at = &goal.place.at;
+        let read = self
+            .push(goal.place.push)
+            .call_if("read a manifest", |push| Some(push.capabilities().manifest_reader?.read_back(at)));
+        read.await.ok().flatten().is_some_and(|manifest| outline.has_the_entries_of(&manifest))
     }
 
     /// Takes out targets that demand another digest.
@@ -240,12 +243,15 @@ impl JobRun<'_> {
 
     async fn has(&self, goal: &Goal, item: &Descriptor) -> Result<bool> {
         let Target { push, at } = &goal.place;
-        self.work.batch.has(*push, self.stage(*push), &at.repository, item).await
+        self.work.batch.has(*push, self.push(*push), &at.repository, item).await
     }
 
     /// Returns true if a destination may have an index without all that is below it.
     fn must_look_below(&self, goal: &Goal) -> bool {
-        !self.stage(goal.place.push).keeps_children(&goal.place.at.repository)
+        let at = &goal.place.at.repository;
+        !self.push(goal.place.push).hint("said whether it keeps children", |push| {
+            Some(push.capabilities().child_retention?.keeps_children(at))
+        })
     }
 
     /// Returns true if a repository may have some manifest of the image: not if it is known to be empty, and not if
@@ -257,8 +263,8 @@ impl JobRun<'_> {
         }
         let told = self.work.batch.known(*push, &at.repository, RepositoryTags::has_tags).flatten();
         told.unwrap_or_else(|| {
-            let store = self.stage(*push).store(&at.repository);
-            Inflight::has_heard_of(self.engine, &store, &at.repository)
+            let store = self.push(*push).store(&at.repository);
+            store.is_ok_and(|store| Inflight::has_heard_of(self.engine, &store, &at.repository))
         })
     }
 }

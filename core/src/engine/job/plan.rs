@@ -9,6 +9,7 @@ use crate::{
     error::{Error, Result},
     event::{PlannedImage, PlannedTarget},
     job::Outcome,
+    stage::{BlobCheck, MountHints},
 };
 
 impl JobRun<'_> {
@@ -16,13 +17,13 @@ impl JobRun<'_> {
     pub(super) async fn plan(&self, tree: &Tree, goals: Vec<Goal>, ended: &mut Ended) {
         let (mut targets, mut blobs) = (Vec::new(), Vec::new());
         for goal in goals {
-            match self.to_send(tree, &goal).await {
-                Ok(needed) => {
-                    let store = self.stage(goal.place.push).store(&goal.place.at.repository);
+            let store = self.push(goal.place.push).store(&goal.place.at.repository);
+            match (self.to_send(tree, &goal).await, store) {
+                (Ok(needed), Ok(store)) => {
                     blobs.extend(needed.into_iter().map(|blob| (goal.place.push, store.clone(), blob)));
                     targets.push(self.planned(goal));
                 }
-                Err(error) => ended.end(goal.place, Outcome::Failed(error)),
+                (Err(error), _) | (_, Err(error)) => ended.end(goal.place, Outcome::Failed(error)),
             }
         }
         if targets.is_empty() {
@@ -46,7 +47,7 @@ impl JobRun<'_> {
 
     fn planned(&self, goal: Goal) -> PlannedTarget {
         PlannedTarget {
-            push: Arc::clone(&self.engine.pipeline.pushes[goal.place.push].kind),
+            push: Arc::clone(self.push(goal.place.push).kind()),
             location: self.engine.location(goal.place.push),
             target: goal.place.at,
             current: match goal.presence {
@@ -60,7 +61,7 @@ impl JobRun<'_> {
     /// Returns the blobs that would be sent to a target at most. Fails if the source is known to lack one that the
     /// destination does not have either.
     async fn to_send(&self, tree: &Tree, goal: &Goal) -> Result<Vec<Descriptor>> {
-        let (fetch, source) = (&self.engine.pipeline.fetch.stage, &self.work.job.source.repository);
+        let (fetch, source) = (&self.engine.source, &self.work.job.source.repository);
         let needed = tree.needed(&goal.there);
         let mut blobs = Vec::new();
         for blob in tree.blobs().0.iter().filter(|blob| needed.contains(&blob.digest)) {
@@ -80,19 +81,19 @@ impl JobRun<'_> {
         if self.engine.location(goal.place.push).is_none() {
             return false;
         }
-        let stage = self.stage(goal.place.push);
-        stage.blob_exists(&goal.place.at.repository, blob).await.unwrap_or_default()
+        let push = self.push(goal.place.push);
+        push.blob_exists(&goal.place.at.repository, blob).await.unwrap_or_default()
     }
 
     /// Looks for a blob that the source lacks at the destination, for which it may have been left out.
     async fn find_elsewhere(&self, goal: &Goal, blob: &Descriptor, error: Error) -> Result<()> {
-        let stage = self.stage(goal.place.push);
-        let hints = self.engine.pipeline.fetch.stage.mount_hints(blob).await;
+        let push = self.push(goal.place.push);
+        let hints = self.engine.source.mount_hints(blob).await;
         let at = &goal.place.at.repository;
         // What another registry has cannot be taken from there.
         let hints = hints.iter().filter(|hint| hint.registry() == at.registry());
         for place in std::iter::once(at).chain(hints) {
-            if stage.blob_exists(place, blob).await? {
+            if push.blob_exists(place, blob).await? {
                 return Ok(());
             }
         }

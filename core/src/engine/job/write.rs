@@ -9,17 +9,18 @@ use crate::{
         referrers,
         run_state::RunState,
     },
+    error::Result,
     job::{CopyStats, Outcome, Skip},
 };
 
 impl<'a> JobRun<'a> {
-    pub(super) async fn copy(&self, todo: Option<Todo>, goals: Goals, ended: &mut Ended) {
+    pub(super) async fn copy(&self, todo: Option<Todo>, goals: Goals, ended: &mut Ended) -> Result<()> {
         let Goals { open, whole, outline } = goals;
         let mut sites: Vec<Destination<'_>> = Vec::new();
         for goal in open.into_iter().chain(whole) {
-            self.add(goal, &mut sites);
+            self.add(goal, &mut sites)?;
         }
-        let Some(outline) = outline.filter(|_| !sites.is_empty()) else { return };
+        let Some(outline) = outline.filter(|_| !sites.is_empty()) else { return Ok(()) };
         let copy = Copy {
             engine: self.engine,
             route: &self.route,
@@ -42,16 +43,17 @@ impl<'a> JobRun<'a> {
         for site in sites {
             conclude(self.engine, &digests, site, ended);
         }
+        Ok(())
     }
 
     /// Adds a target to the site of its repository.
-    fn add(&self, goal: Goal, sites: &mut Vec<Destination<'a>>) {
+    fn add(&self, goal: Goal, sites: &mut Vec<Destination<'a>>) -> Result<()> {
         let Goal { place: Target { push, at }, presence, there, named } = goal;
         let known = sites.iter().position(|site| site.push == push && site.repository == at.repository);
-        let number = known.unwrap_or_else(|| {
-            sites.push(Destination::new(push, self.stage(push), &at.repository));
-            sites.len() - 1
-        });
+        let number = known.unwrap_or(sites.len());
+        if known.is_none() {
+            sites.push(Destination::new(push, self.push(push), &at.repository)?);
+        }
         let site = &mut sites[number];
         site.had_the_image |= named || there.is_whole();
         match presence {
@@ -59,6 +61,7 @@ impl<'a> JobRun<'a> {
             _ => site.targets.push(at),
         }
         site.learn(there);
+        Ok(())
     }
 
     /// Writes what the sites lack of the image.

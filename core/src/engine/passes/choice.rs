@@ -1,16 +1,12 @@
 //! Asks the filters which versions of a listing are wanted. Repositories whose filters read images do so side by side.
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-    task::Poll,
-};
+use std::{sync::Arc, task::Poll};
 
 use tokio::task::JoinError;
 
 use super::Run;
 use crate::{
-    engine::{fence, run_state::RunState},
+    engine::run_state::RunState,
     error::{Error, Result},
     job::Listing,
 };
@@ -83,11 +79,10 @@ async fn choose(engine: Arc<RunState>, whole: Listing) -> Chosen {
 /// Asks all filters which versions are wanted, and counts what each of them drops.
 async fn filter(engine: &RunState, listing: &mut Listing) -> Result<Vec<(usize, usize)>> {
     let mut dropped = Vec::new();
-    for (at, filter) in engine.pipeline.filters.iter().enumerate() {
+    for (at, filter) in engine.filters.iter().enumerate() {
         let before = listing.candidates.len();
-        catch_unwind(AssertUnwindSafe(|| filter.stage.filter_tags(listing)))
-            .map_err(|panic| fence::error_of(&*panic))?;
-        filter.stage.select(listing, &*engine.pipeline.fetch.stage).await?;
+        filter.calls.ask("looked at names", |filter| filter.filter_tags(listing))?;
+        filter.calls.call("chose versions", |filter| filter.select(listing, &engine.source)).await?;
         let fewer = before.saturating_sub(listing.candidates.len());
         if fewer > 0 {
             dropped.push((at, fewer));

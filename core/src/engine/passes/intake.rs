@@ -10,18 +10,19 @@ use crate::{
     content::{Digest, ImageRef, Repository, Tag},
     engine::{
         destination::{Ended, Target, Work},
-        fence,
         placement::{self, Claimed},
         presence::JobGroup,
         run_state::RunMode,
+        stages::{ActiveFilter, LIMIT},
         yields::Nothing,
     },
     error::{Error, ErrorKind},
     event::Event,
+    isolate::hung,
     job::{Candidate, Job, Listing, Outcome, Skip},
     outlet::{Found, Outlet},
     report::FailedItem,
-    spec::{Named, Overlaps},
+    spec::Overlaps,
 };
 
 /// Listings that wait for the engine; a source stops listing when there are more.
@@ -31,7 +32,7 @@ impl Run {
     /// Takes what the list finds until there is no more: everything, or one repository once more.
     pub(super) async fn list(&mut self, only: Option<Repository>) {
         let (outlet, mut inbox) = Outlet::new(LISTINGS_AHEAD);
-        let list = Arc::clone(&self.engine.pipeline.list.stage);
+        let list = Arc::clone(&self.engine.list.stage);
         let again = only.clone();
         let lister = tokio::spawn(async move {
             match again {
@@ -41,10 +42,10 @@ impl Run {
         });
         loop {
             // While the engine works on what was found the list waits, so only its own time counts.
-            let Ok(found) = tokio::time::timeout(fence::LIMIT, self.next_found(&mut inbox)).await else {
+            let Ok(found) = tokio::time::timeout(LIMIT, self.next_found(&mut inbox)).await else {
                 lister.abort(); // the task is not awaited: it ends only at its next await, if at all
-                let kind = &self.engine.pipeline.list.kind;
-                let error = fence::hung(format_args!("the list `{kind}` handed out nothing, and did not end,"));
+                let kind = &self.engine.list.kind;
+                let error = hung(format_args!("the list `{kind}` handed out nothing, and did not end,"), LIMIT);
                 return self.listing_failed(only, error);
             };
             let Some(found) = found else { break };
@@ -65,10 +66,10 @@ impl Run {
         let stopped = lister.abort_handle();
         let result = tokio::select! {
             result = lister => result,
-            () = tokio::time::sleep(fence::LIMIT) => {
+            () = tokio::time::sleep(LIMIT) => {
                 stopped.abort();
-                let kind = &self.engine.pipeline.list.kind;
-                return self.listing_failed(only, fence::hung(format_args!("the list `{kind}` did not end")));
+                let kind = &self.engine.list.kind;
+                return self.listing_failed(only, hung(format_args!("the list `{kind}` did not end"), LIMIT));
             }
             () = self.engine.cancel.stopped() => {
                 stopped.abort();
@@ -80,7 +81,7 @@ impl Run {
             Ok(Err(error)) if error.is_cancelled() => {}
             Ok(Err(error)) => self.listing_failed(only, error),
             Err(panic) => {
-                let kind = &self.engine.pipeline.list.kind;
+                let kind = &self.engine.list.kind;
                 let text = panic
                     .try_into_panic()
                     .map_or_else(|error| error.to_string(), |panic| crate::panic::panic_message(&*panic));
@@ -122,10 +123,12 @@ impl Run {
 
     /// Tells the stages what they will be asked for, as far as the list knows it before the first version.
     fn expect(&self, repository: &Repository, targets: &[Repository], images: &[ImageRef]) {
-        self.engine.pipeline.fetch.stage.announce(repository);
-        for push in &self.engine.pipeline.pushes {
-            push.stage.announce(repository, targets);
-            push.stage.announce_images(repository, images);
+        self.engine.source.announce(repository);
+        for push in &self.engine.pushes {
+            // Nothing depends on it: a push that breaks here breaks again later.
+            push.hint("heard what will be written", |push| {
+                Some(push.capabilities().write_hints?.announce(repository, targets, images))
+            });
         }
     }
 
@@ -223,10 +226,11 @@ impl Run {
     /// Notes that nothing is left of a listing; `filter` dropped the last of it, if there was something before.
     fn note_emptied(&mut self, whole: &Listing, filter: Option<usize>) {
         let Listing { repository, candidates, rule, must_yield, .. } = whole;
-        let why = match filter.map(|at| &self.engine.pipeline.filters[at]) {
-            Some(filter) if filter.stage.may_leave_nothing() => return self.yields.something(rule),
-            Some(Named { kind, stage }) => {
-                let keeps = stage.summary().map(|keeps| format!(" ({keeps})")).unwrap_or_default();
+        let why = match filter.map(|at| &self.engine.filters[at]) {
+            Some(filter) if filter.may_leave_nothing => return self.yields.something(rule),
+            Some(ActiveFilter { calls, summary, .. }) => {
+                let kind = calls.kind();
+                let keeps = summary.as_ref().map(|keeps| format!(" ({keeps})")).unwrap_or_default();
                 let count = match candidates.len() {
                     1 => "the only version".to_owned(),
                     count => format!("any of the {count} versions"),

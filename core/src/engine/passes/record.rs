@@ -9,17 +9,16 @@ use crate::{
         destination::{Target, Work},
         yields::{MAY_BE_EMPTY, Nothing},
     },
-    error::{Error, ErrorKind},
+    error::{Error, ErrorKind, Result},
     event::{Event, PlannedImage},
     job::{Outcome, Skip},
     report::{FailedItem, Failure, Report},
-    spec::Named,
     stage::{Lost, Removed},
 };
 
 impl Run {
     pub(super) fn tell_end(&self, work: &Work, place: Option<&Target>, outcome: &Outcome, again: bool) {
-        let push = place.map_or_else(|| "".into(), |place| Arc::clone(&self.engine.pipeline.pushes[place.push].kind));
+        let push = place.map_or_else(|| "".into(), |place| Arc::clone(self.engine.pushes[place.push].kind()));
         self.engine.events.tell(&Event::TargetFinished {
             job: work.job.id,
             source: work.job.source.clone(),
@@ -52,12 +51,12 @@ impl Run {
 
     /// Notes that nothing came of an image because a filter dropped it.
     pub(super) fn note_filtered(&mut self, work: &Work, filter: usize, reason: &str) {
-        let filter = &self.engine.pipeline.filters[filter];
+        let filter = &self.engine.filters[filter];
         let job = &work.job;
-        if filter.stage.may_leave_nothing() {
+        if filter.may_leave_nothing {
             return self.yields.something(&job.rule);
         }
-        let why = format!("the filter `{}` drops `{}` ({}): {reason}", filter.kind, job.source, job.rule);
+        let why = format!("the filter `{}` drops `{}` ({}): {reason}", filter.calls.kind(), job.source, job.rule);
         let repository = Some(job.source.repository.clone());
         self.yields.nothing(&job.rule, Nothing { repository, why, must_yield: work.batch.must_yield });
     }
@@ -70,7 +69,8 @@ impl Run {
     pub(super) fn tell_full(&self) {
         let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         for ((push, store), needed) in self.engine.plans.sums() {
-            let free = self.engine.pipeline.pushes[push].stage.free_space();
+            let free: Option<u64> = self.engine.pushes[push]
+                .hint("said how much is free", |push| Some(push.capabilities().disk_location?.free_space()));
             if let Some(free) = free.filter(|free| *free < needed) {
                 self.engine.events.warn(format!(
                     "`{store}` has {:.1} MiB free, and up to {:.1} MiB would be written there",
@@ -93,7 +93,7 @@ impl Run {
             .map(|Nothing { repository, why, .. }| (repository.clone(), why.clone()))
             .collect();
         if self.yields.is_nothing() && told.is_empty() && self.failures.is_empty() {
-            let list = &self.engine.pipeline.list.kind;
+            let list = &self.engine.list.kind;
             told.push((
                 None,
                 match &empty[..] {
@@ -122,8 +122,11 @@ impl Run {
 
     /// Tells what the end of the run removes at a destination.
     pub(super) async fn tell_removed(&mut self, push: usize) {
-        let Named { kind, stage } = self.engine.pipeline.pushes[push].clone();
-        match stage.removed().await {
+        let at = &self.engine.pushes[push];
+        let kind = Arc::clone(at.kind());
+        let removed: Result<Removed> =
+            at.call_if("said what it removes", |push| Some(push.capabilities().conclusion?.removed())).await;
+        match removed {
             Ok(Removed { images, blobs: 0, .. }) if images.is_empty() => {}
             Ok(removed) => {
                 if !removed.held_back {
@@ -149,7 +152,7 @@ impl Run {
             job,
             source: source.clone(),
             target: Some(at.clone()),
-            push: Arc::clone(&self.engine.pipeline.pushes[push].kind),
+            push: Arc::clone(self.engine.pushes[push].kind()),
             location: self.engine.location(push),
             outcome: Outcome::Failed(error.clone()),
             again: false,
@@ -165,7 +168,7 @@ impl Run {
         (self.report.slowest, self.report.restarts) = self.engine.events.slowest();
         // Blobs of images that did not come to their end were sent as well.
         (self.report.moved.blobs, self.report.moved.bytes) = self.engine.sent();
-        self.report.counters = self.engine.pipeline.counters.read();
+        self.report.counters = self.engine.counters.read();
         self.report.warnings = self.engine.events.warnings();
         self.report
     }

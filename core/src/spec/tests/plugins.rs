@@ -20,7 +20,10 @@ use crate::{
     outlet::Outlet,
     plugin::{BuildContext, ConfigError, KeyPath, Plugin, Section, SectionPlugin, StageConfig},
     secret::{Secret, SecretValue},
-    stage::{Fetch, Filter, List, Push, ResolveMode, StoreId, UploadStart},
+    stage::{
+        BeginUpload, Fetch, FetchCapabilities, Filter, List, Push, PushCapabilities, PutManifest, ResolveMode, StoreId,
+        UploadStart,
+    },
 };
 
 /// A stage that does nothing.
@@ -44,6 +47,9 @@ impl Fetch for Idle {
     async fn blob(&self, _: &Repository, _: &Descriptor) -> Result<Blob> {
         unimplemented!()
     }
+    fn capabilities(&self) -> FetchCapabilities<'_> {
+        unimplemented!()
+    }
 }
 
 #[async_trait]
@@ -60,13 +66,16 @@ impl Push for Idle {
     async fn blob_exists(&self, _: &Repository, _: &Descriptor) -> Result<bool> {
         unimplemented!()
     }
-    async fn offer(&self, _: &Repository, _: &Descriptor, _: Option<&Repository>) -> Result<UploadStart> {
+    async fn begin_upload(&self, _: &BeginUpload<'_>) -> Result<UploadStart> {
         unimplemented!()
     }
-    async fn put_manifest(&self, _: &Repository, _: &Manifest) -> Result<()> {
+    async fn put_manifest(&self, _: &PutManifest<'_>) -> Result<()> {
         unimplemented!()
     }
-    async fn tag(&self, _: &ImageRef, _: &Manifest) -> Result<()> {
+    fn capabilities(&self) -> PushCapabilities<'_> {
+        unimplemented!()
+    }
+    async fn close(&self) -> Result<()> {
         unimplemented!()
     }
 }

@@ -10,7 +10,10 @@ use sealift_core::{
     content::{Descriptor, Digest, ImageRef, Manifest, Repository},
     error::Result,
     job::Job,
-    stage::{Push, RepositoryTags, StoreId, UploadStart},
+    stage::{
+        BeginUpload, Push, PushCapabilities, PutManifest, RepositoryTags, StoreId, TagInventory, TagRequest,
+        UploadStart,
+    },
 };
 
 use super::{Receipt, ReceiptBuilder};
@@ -102,10 +105,6 @@ impl Push for ReceiptRecorder {
         StoreId::new("receipt")
     }
 
-    async fn survey(&self, _: &Repository) -> Result<RepositoryTags> {
-        Ok(RepositoryTags::Empty)
-    }
-
     async fn resolve(&self, _: &ImageRef) -> Result<Option<Descriptor>> {
         Ok(None)
     }
@@ -114,17 +113,31 @@ impl Push for ReceiptRecorder {
         Ok(true)
     }
 
-    async fn offer(&self, _: &Repository, _: &Descriptor, _: Option<&Repository>) -> Result<UploadStart> {
+    async fn begin_upload(&self, _: &BeginUpload<'_>) -> Result<UploadStart> {
         Ok(UploadStart::Present)
     }
 
-    async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()> {
-        self.note(manifest).others.insert((at.clone(), manifest.digest().clone()));
+    async fn put_manifest(&self, request: &PutManifest<'_>) -> Result<()> {
+        let (mut seen, digest) = (self.note(request.manifest), request.manifest.digest().clone());
+        match request.tag {
+            Some(_) => _ = seen.roots.insert(request.target(), digest),
+            None => _ = seen.others.insert((request.repository.clone(), digest)),
+        }
         Ok(())
     }
 
-    async fn tag(&self, at: &ImageRef, manifest: &Manifest) -> Result<()> {
-        self.note(manifest).roots.insert(at.clone(), manifest.digest().clone());
+    fn capabilities(&self) -> PushCapabilities<'_> {
+        PushCapabilities::default().tag_inventory(self)
+    }
+
+    async fn close(&self) -> Result<()> {
         Ok(())
+    }
+}
+
+#[async_trait]
+impl TagInventory for ReceiptRecorder {
+    async fn tags(&self, _: &Repository, request: TagRequest) -> Result<RepositoryTags> {
+        Ok(if request == TagRequest::Names { RepositoryTags::Empty } else { RepositoryTags::Unknown })
     }
 }

@@ -1,4 +1,4 @@
-use sealift_core::stage::Push;
+use sealift_core::stage::{Push, PutManifest};
 
 use super::*;
 use crate::made::{Made, annotated};
@@ -91,10 +91,10 @@ async fn a_pipeline_that_ends_in_the_recorder_makes_a_receipt() {
     let repository = "h.io/a".parse().unwrap();
     for child in [&image, &signature] {
         let manifest = made.writer.manifest(child).await.unwrap();
-        recorder.put_manifest(&repository, &manifest).await.unwrap();
+        recorder.put_manifest(&PutManifest::new(&repository, &manifest)).await.unwrap();
     }
     let manifest = made.writer.manifest(&index).await.unwrap();
-    recorder.tag(&"h.io/a:v1".parse().unwrap(), &manifest).await.unwrap();
+    recorder.put_manifest(&PutManifest::named(&"h.io/a:v1".parse().unwrap(), &manifest)).await.unwrap();
     let receipt = recorder.receipt(["h.io/a"]);
     let names: Vec<String> = receipt.images().iter().map(|image| image.name.to_string()).collect();
     assert_eq!(names, ["h.io/a:v1".to_owned(), format!("h.io/a@{}", signature.digest)]);

@@ -93,7 +93,7 @@ async fn everything_but_some_names_goes() {
     made.entry(&nameless, &[(REF_NAME, "other")]);
     made.layout().await;
     made.writer.refresh().await.unwrap();
-    let kept = HashSet::from(["q.io/app:two".to_owned()]);
+    let kept = BTreeSet::from(["q.io/app:two".to_owned()]);
     let sweep = Sweep::of_all_but(&made.writer, &kept).await.unwrap();
     made.writer.sweep(&sweep).await.unwrap();
     let left: Vec<String> = made.writer.entries().iter().filter_map(entry_name).map(str::to_owned).collect();
@@ -102,7 +102,7 @@ async fn everything_but_some_names_goes() {
     assert!(is_whole(&made).await && Sweep::of_orphans(&made.writer).await.unwrap().is_empty());
     // Signatures of what stays, stay.
     let (made, [_, _, signature]) = two().await;
-    let sweep = Sweep::of_all_but(&made.writer, &HashSet::from(["q.io/app:one".to_owned()])).await.unwrap();
+    let sweep = Sweep::of_all_but(&made.writer, &BTreeSet::from(["q.io/app:one".to_owned()])).await.unwrap();
     made.writer.sweep(&sweep).await.unwrap();
     assert!(made.file(&signature).exists() && is_whole(&made).await);
 }

@@ -73,8 +73,8 @@ impl Client {
         loop {
             let permit = registry.permit(Pool::Writes).await?;
             match uploads::offer(&registry, at, &item, None).await {
-                Ok(UploadStart::Present | UploadStart::Mounted) => return Ok(false),
                 Ok(UploadStart::Upload(upload)) => return upload.write(blob).await.map(|()| true),
+                Ok(_) => return Ok(false),
                 // The pause that the host asked for is waited for without a permit.
                 Err(error) if matches!(error.retry(), Retry::After(_)) => {
                     drop(permit);

@@ -1,7 +1,7 @@
 //! One token for several repositories, and hosts that do not take one.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use sealift_core::stage::{Push, UploadStart};
+use sealift_core::stage::UploadStart;
 use sealift_testkit::{
     registry::Registry,
     token_service::{ISSUER, SERVICE, TokenService},

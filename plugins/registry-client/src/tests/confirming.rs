@@ -2,7 +2,7 @@
 
 use sealift_core::{
     error::ErrorKind,
-    stage::{Push, Upload, UploadStart},
+    stage::{DigestVerification, Push, Upload, UploadStart},
 };
 use sealift_testkit::registry::Registry;
 

@@ -9,7 +9,7 @@ use rustls::{
 };
 use sealift_core::{
     error::ErrorKind,
-    stage::{Fetch, Push, ResolveMode},
+    stage::{Fetch, ResolveMode},
 };
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;

@@ -6,7 +6,7 @@ use sealift_conformance::images::{Image, artifact, image};
 use sealift_core::{
     content::{Descriptor, Digest, Repository},
     error::{ErrorKind, Retry},
-    stage::{Fetch, Push, ResolveMode, UploadStart},
+    stage::{Fetch, Push, ReferrersTag, ResolveMode, UploadStart},
 };
 use sealift_serve::access::RequestKind;
 use sealift_testkit::harbor::{ADMIN, Account, Gc, Harbor, Policy, Right};
@@ -84,7 +84,7 @@ async fn a_blob_that_is_being_swept_is_not_mounted() {
 async fn a_missing_project_is_told_from_a_missing_right() {
     let Some(harbor) = Harbor::start().await else { return };
     let at = repository(&harbor.host(), "nope/app");
-    let error = push(&harbor).put_manifest(&at, &empty_index()).await.unwrap_err();
+    let error = push(&harbor).put_child(&at, &empty_index()).await.unwrap_err();
     assert_eq!(Reason::of(&error), Some(Reason::NoProject), "{error}");
     assert!(push(&harbor).resolve(&image_at(&harbor.host(), "nope/app:v1")).await.unwrap().is_none());
 }
@@ -290,7 +290,7 @@ async fn a_project_that_refused_a_layer_gets_what_is_smaller_and_manifests() {
             UploadStart::Upload(slot) => {
                 slot.write(sealift_core::blob::Blob::from_bytes(item.clone(), bytes.clone())).await
             }
-            UploadStart::Present | UploadStart::Mounted => Ok(()),
+            _ => Ok(()),
         };
     for layer in layers {
         bring(layer).await.unwrap();
@@ -326,7 +326,7 @@ async fn a_missing_project_to_read_from_is_not_to_be_created() {
     assert_eq!(Reason::of(&error), Some(Reason::NoProject), "{error}");
     let hint = error.hint().unwrap_or_default();
     assert!(hint.contains("check the name of the project") && !hint.contains("push"), "{hint}");
-    let error = push_of(&client).put_manifest(&name.repository, &empty_index()).await.unwrap_err();
+    let error = push_of(&client).put_child(&name.repository, &empty_index()).await.unwrap_err();
     assert!(error.hint().unwrap_or_default().contains("create it in Harbor"), "{error}");
 }
 
@@ -365,7 +365,7 @@ async fn put(push: &crate::RegistryPush, at: &Repository, image: &Image) -> seal
             slot.write(sealift_core::blob::Blob::from_bytes(item.clone(), bytes.clone())).await?;
         }
     }
-    push.put_manifest(at, &image.manifest).await
+    push.put_child(at, &image.manifest).await
 }
 
 #[tokio::test]

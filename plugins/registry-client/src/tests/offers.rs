@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sealift_core::{
     cache::Namespace,
     error::ErrorKind,
-    stage::{Push, RepositoryTags, UploadStart},
+    stage::{RepositoryTags, UploadStart},
 };
 use sealift_testkit::book::Book;
 
@@ -51,7 +51,7 @@ async fn nothing_is_looked_for_in_a_repository_that_does_not_exist_yet() {
     let double = never_mounting(1).await;
     let push = push_of(&client());
     let at = repository(&double.host(), "a/b");
-    assert!(matches!(push.survey(&at).await.unwrap(), RepositoryTags::Empty));
+    assert!(matches!(survey(&push, &at).await.unwrap(), RepositoryTags::Empty));
     assert_eq!(send(&push, &at, &noise(LARGE)).await.unwrap(), "sent");
     assert_eq!(double.count("HEAD", ""), 0);
 }

@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use sealift_core::{
     error::{ErrorKind, Retry},
-    stage::{Fetch, Push, ResolveMode},
+    stage::{Fetch, ResolveMode},
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

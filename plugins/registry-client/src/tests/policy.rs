@@ -2,7 +2,7 @@
 
 use sealift_core::{
     error::ErrorKind,
-    stage::{Fetch, Push, ResolveMode},
+    stage::{Fetch, ResolveMode},
 };
 
 use super::{double::*, setting::*};

@@ -5,7 +5,7 @@ use sealift_conformance::images::{image, index};
 use sealift_core::{
     content::{Descriptor, Tag, well_known},
     error::ErrorKind,
-    stage::{Fetch, Push, RepositoryTags, ResolveMode, UploadStart},
+    stage::{Fetch, Push, Referrers, RepositoryTags, ResolveMode, UploadStart},
 };
 use sealift_serve::access::RequestKind;
 use sealift_testkit::registry::Registry;
@@ -43,7 +43,7 @@ async fn a_blob_costs_one_post_and_one_put_and_one_get() {
     let client = client();
     let (push, fetch) = (push_of(&client), fetch_of(&client));
     let at = repository(&registry.host(), "a/b");
-    assert!(matches!(push.survey(&at).await.unwrap(), RepositoryTags::Empty));
+    assert!(matches!(survey(&push, &at).await.unwrap(), RepositoryTags::Empty));
     // The first blob of a run also finds out how the registry answers.
     send(&push, &at, &noise(10)).await.unwrap();
     let content = noise(300_000);
@@ -127,7 +127,7 @@ async fn tags_are_listed_sorted() {
     }
     let found = client.tags(&at).await.unwrap();
     assert_eq!(found.tags.iter().map(Tag::as_str).collect::<Vec<_>>(), ["V1", "a__b", "v10", "v2"]);
-    assert!(matches!(push.survey(&at).await.unwrap(), RepositoryTags::Names(names) if names.len() == 4));
+    assert!(matches!(survey(&push, &at).await.unwrap(), RepositoryTags::Names(names) if names.len() == 4));
     let missing = client.tags(&repository(&registry.host(), "no/such")).await.unwrap_err();
     assert_eq!(missing.kind(), ErrorKind::NotFound);
     assert!(missing.message().ends_with("/no/such`: the repository does not exist"), "{missing}");

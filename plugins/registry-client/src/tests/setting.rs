@@ -8,8 +8,9 @@ use sealift_core::{
     blob::Blob,
     cache::Cache,
     content::{Descriptor, Digest, ImageRef, Manifest, Repository, well_known},
+    error::Result,
     plugin::{BuildContext, Purpose},
-    stage::{Fetch, Push, UploadStart},
+    stage::{BeginUpload, Fetch, Push, PutManifest, RepositoryTags, TagInventory, TagRequest, UploadStart},
 };
 
 use crate::{
@@ -142,21 +143,45 @@ pub(super) fn blob(content: &Bytes) -> Blob {
     Blob::new(layer(content), futures::stream::iter(pieces))
 }
 
+/// The requests of a push in one line.
+pub(super) trait PushRequests: Push {
+    async fn offer(&self, at: &Repository, item: &Descriptor, from: Option<&Repository>) -> Result<UploadStart> {
+        let from = from.map_or(&[][..], std::slice::from_ref);
+        self.begin_upload(&BeginUpload::new(at, item).mount_from(from)).await
+    }
+
+    async fn renew(&self, at: &Repository, item: &Descriptor) -> Result<UploadStart> {
+        self.begin_upload(&BeginUpload::new(at, item).replacing()).await
+    }
+
+    async fn put_child(&self, at: &Repository, manifest: &Manifest) -> Result<()> {
+        self.put_manifest(&PutManifest::new(at, manifest)).await
+    }
+
+    async fn tag(&self, at: &ImageRef, manifest: &Manifest) -> Result<()> {
+        self.put_manifest(&PutManifest::named(at, manifest)).await
+    }
+}
+
+impl<P: Push + ?Sized> PushRequests for P {}
+
+/// Lists the names of the tags.
+pub(super) async fn survey(push: &RegistryPush, at: &Repository) -> Result<RepositoryTags> {
+    push.tags(at, TagRequest::Names).await
+}
+
 /// Sends a blob the way the engine does.
-pub(super) async fn send(
-    push: &dyn Push,
-    at: &Repository,
-    content: &Bytes,
-) -> sealift_core::error::Result<&'static str> {
+pub(super) async fn send(push: &dyn Push, at: &Repository, content: &Bytes) -> Result<&'static str> {
     match push.offer(at, &layer(content), None).await? {
         UploadStart::Present => Ok("have"),
         UploadStart::Mounted => Ok("mounted"),
         UploadStart::Upload(slot) => slot.write(blob(content)).await.map(|()| "sent"),
+        _ => unreachable!("there is no other start"),
     }
 }
 
 /// Reads a blob whole.
-pub(super) async fn read(fetch: &dyn Fetch, at: &Repository, item: &Descriptor) -> sealift_core::error::Result<Bytes> {
+pub(super) async fn read(fetch: &dyn Fetch, at: &Repository, item: &Descriptor) -> Result<Bytes> {
     fetch.blob(at, item).await?.read_to_end(u64::MAX).await
 }
 
@@ -170,7 +195,7 @@ pub(super) async fn send_image(push: &dyn Push, at: &ImageRef, image: &Image) {
             }
         }
         if part.manifest.digest() != image.manifest.digest() {
-            push.put_manifest(repository, &part.manifest).await.unwrap();
+            push.put_child(repository, &part.manifest).await.unwrap();
         }
     }
     push.tag(at, &image.manifest).await.unwrap();

@@ -70,7 +70,7 @@ async fn a_registry_that_answers_in_its_own_way_is_asked_once_whether_it_took_a_
         let double = answering(put, true).await;
         tagged(&double, &empty_index()).await.expect(what);
         assert_eq!((double.count("HEAD", "/manifests/v1"), double.count("GET", "")), (1, 0), "{what}");
-        push_of(&client()).put_manifest(&repository(&double.host(), "a/b"), &empty_index()).await.expect(what);
+        push_of(&client()).put_child(&repository(&double.host(), "a/b"), &empty_index()).await.expect(what);
     }
 }
 

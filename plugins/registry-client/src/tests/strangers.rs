@@ -5,7 +5,7 @@ use std::path::Path;
 use sealift_core::{
     content::Digest,
     error::ErrorKind,
-    stage::{Fetch, Push, ResolveMode},
+    stage::{Fetch, Push, Referrers, ResolveMode},
 };
 
 use super::{double::*, setting::*};

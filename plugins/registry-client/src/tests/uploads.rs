@@ -88,7 +88,7 @@ async fn a_registry_that_keeps_its_answer_is_asked_whether_it_has_the_blob() {
         let push = push_of(&client_with(&[], short()));
         // Known to be new, so that the only HEAD is the one in question.
         let at = repository(&double.host(), "a/b");
-        push.survey(&at).await.unwrap();
+        survey(&push, &at).await.unwrap();
         assert_eq!(send(&push, &at, &noise(10)).await.map_err(|error| error.kind()), expected);
         assert_eq!(double.count("HEAD", "/blobs/"), 1);
     }

@@ -9,10 +9,15 @@ use async_trait::async_trait;
 use sealift_conformance::memory::Memory;
 use sealift_core::{
     blob::Blob,
-    content::{Descriptor, Digest, ImageRef, Manifest, Reference, Repository, Tag},
+    content::{Descriptor, Digest, ImageRef, Manifest, Repository, Tag},
     error::Result,
     job::{Job, Resolved},
-    stage::{Fetch, Lost, Push, Removed, RepositoryTags, ResolveMode, RunEnd, StoreId, Upload, UploadStart},
+    stage::{
+        Admission, BeginUpload, BlobCheck, ChildRetention, Conclusion, DigestVerification, DiskLocation,
+        DistinctTargets, Fetch, FetchCapabilities, Lost, ManifestReader, MountHints, Push, PushCapabilities,
+        PutManifest, ReadHints, ReferrerPresence, Referrers, ReferrersTag, Removed, RepositoryTags, ResolveMode,
+        RunEnd, StoreId, TagInventory, TagList, TagRequest, Upload, UploadStart, WriteHints,
+    },
 };
 
 use super::How;
@@ -76,22 +81,17 @@ impl Trapped {
         &self.memory
     }
 
-    fn slot(&self, at: &Repository, offer: UploadStart) -> UploadStart {
-        match offer {
-            UploadStart::Upload(slot) => {
-                UploadStart::Upload(Box::new(TrappedSlot { slot, trap: self.trap.clone(), at: at.clone() }))
-            }
-            other => other,
-        }
+    fn read(&self) -> FetchCapabilities<'_> {
+        self.fetch().capabilities()
+    }
+
+    fn write(&self) -> PushCapabilities<'_> {
+        self.push().capabilities()
     }
 }
 
 #[async_trait]
 impl Fetch for Trapped {
-    fn announce(&self, repository: &Repository) {
-        self.trap.step_at_once("announce", repository);
-    }
-
     async fn resolve(&self, image: &ImageRef, want: ResolveMode) -> Result<Resolved> {
         let method = if want == ResolveMode::Descriptor { "resolve a digest" } else { "resolve" };
         self.trap.step(method, &image.repository).await;
@@ -108,26 +108,49 @@ impl Fetch for Trapped {
         self.fetch().blob(repository, item).await
     }
 
+    fn capabilities(&self) -> FetchCapabilities<'_> {
+        self.trap.step_at_once("capabilities", &self.all);
+        self.read().referrers(self).tag_list(self).blob_check(self).mount_hints(self).read_hints(self)
+    }
+}
+
+impl ReadHints for Trapped {
+    fn announce(&self, repository: &Repository) {
+        self.trap.step_at_once("announce", repository);
+    }
+}
+
+#[async_trait]
+impl Referrers for Trapped {
     async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Descriptor>> {
         self.trap.step("referrers", repository).await;
-        self.fetch().referrers(repository, subject).await
+        self.read().referrers.unwrap().referrers(repository, subject).await
     }
 
     async fn referrer_tags(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Tag>> {
         self.trap.step("referrer_tags", repository).await;
-        self.fetch().referrer_tags(repository, subject).await
+        self.read().referrers.unwrap().referrer_tags(repository, subject).await
     }
+}
 
+#[async_trait]
+impl TagList for Trapped {
     async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>> {
         self.trap.step("tags", repository).await;
-        self.fetch().tags(repository).await
+        self.read().tag_list.unwrap().tags(repository).await
     }
+}
 
+#[async_trait]
+impl BlobCheck for Trapped {
     async fn check_blob(&self, repository: &Repository, _: &Descriptor) -> Result<()> {
         self.trap.step("check_blob", repository).await;
         Ok(())
     }
+}
 
+#[async_trait]
+impl MountHints for Trapped {
     async fn mount_hints(&self, _: &Descriptor) -> Vec<Repository> {
         self.trap.step("mount_hints", &self.all).await;
         vec![format!("to.io/{SPARED}").parse().unwrap()]
@@ -146,24 +169,6 @@ impl Push for Trapped {
         self.push().store(at)
     }
 
-    fn announce(&self, source: &Repository, _: &[Repository]) {
-        self.trap.step_at_once("announce", source);
-    }
-
-    fn announce_images(&self, source: &Repository, _: &[ImageRef]) {
-        self.trap.step_at_once("announce_images", source);
-    }
-
-    async fn overview(&self, at: &Repository, wanted: usize) -> Result<RepositoryTags> {
-        self.trap.step("overview", at).await;
-        self.push().overview(at, wanted).await
-    }
-
-    async fn survey(&self, at: &Repository) -> Result<RepositoryTags> {
-        self.trap.step("survey", at).await;
-        self.push().survey(at).await
-    }
-
     async fn resolve(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
         self.trap.step("resolve a target", &at.repository).await;
         self.push().resolve(at).await
@@ -174,109 +179,153 @@ impl Push for Trapped {
         self.push().blob_exists(at, item).await
     }
 
-    fn free_space(&self) -> Option<u64> {
-        self.trap.step_at_once("free_space", &self.all);
-        Some(1)
+    async fn begin_upload(&self, request: &BeginUpload<'_>) -> Result<UploadStart> {
+        let at = request.repository;
+        self.trap.step(if request.replace { "begin_upload again" } else { "begin_upload" }, at).await;
+        Ok(match self.push().begin_upload(request).await? {
+            UploadStart::Upload(upload) => {
+                UploadStart::Upload(Box::new(TrappedUpload { upload, trap: self.trap.clone(), at: at.clone() }))
+            }
+            other => other,
+        })
     }
 
-    fn keeps_children(&self, at: &Repository) -> bool {
-        self.trap.step_at_once("keeps_children", at);
-        self.push().keeps_children(at)
+    async fn put_manifest(&self, request: &PutManifest<'_>) -> Result<()> {
+        let step = match (request.root_of, request.tag) {
+            (Some(_), _) => "put_manifest of a root",
+            (None, Some(_)) => "put_manifest with a tag",
+            (None, None) => "put_manifest",
+        };
+        self.trap.step(step, request.repository).await;
+        self.push().put_manifest(request).await
     }
 
-    async fn read_back(&self, at: &ImageRef) -> Result<Option<Manifest>> {
-        self.trap.step("read_back", &at.repository).await;
-        self.push().read_back(at).await
-    }
-
-    async fn related(&self, at: &Repository, subject: &Digest, referrers: &[Descriptor]) -> Result<HashSet<Digest>> {
-        self.trap.step("related", at).await;
-        self.push().related(at, subject, referrers).await
-    }
-
-    async fn prepare(&self, at: &ImageRef, replaces: Option<&Digest>, blobs: &[Descriptor]) -> Result<()> {
-        self.trap.step("prepare", &at.repository).await;
-        self.push().prepare(at, replaces, blobs).await
-    }
-
-    async fn offer(&self, at: &Repository, item: &Descriptor, known_in: Option<&Repository>) -> Result<UploadStart> {
-        self.trap.step("offer", at).await;
-        Ok(self.slot(at, self.push().offer(at, item, known_in).await?))
-    }
-
-    async fn renew(&self, at: &Repository, item: &Descriptor) -> Result<UploadStart> {
-        self.trap.step("renew", at).await;
-        Ok(self.slot(at, self.push().renew(at, item).await?))
-    }
-
-    async fn put_manifest(&self, at: &Repository, manifest: &Manifest) -> Result<()> {
-        self.trap.step("put_manifest", at).await;
-        self.push().put_manifest(at, manifest).await
-    }
-
-    async fn tag(&self, at: &ImageRef, manifest: &Manifest) -> Result<()> {
-        self.trap.step("tag", &at.repository).await;
-        self.push().tag(at, manifest).await
-    }
-
-    async fn root(&self, _: &Job, at: &ImageRef, manifest: &Manifest) -> Result<()> {
-        self.trap.step("root", &at.repository).await;
-        match &at.reference {
-            Reference::Tag(_) => self.tag(at, manifest).await,
-            Reference::Digest(_) => self.put_manifest(&at.repository, manifest).await,
-        }
-    }
-
-    fn keeps_apart(&self) -> bool {
-        self.trap.step_at_once("keeps_apart", &self.all);
-        self.push().keeps_apart()
-    }
-
-    fn verifies_digest(&self, at: &Repository) -> bool {
-        self.trap.step_at_once("verifies_digest", at);
-        self.push().verifies_digest(at)
-    }
-
-    async fn add_referrers(&self, at: &Repository, subject: &Digest, referrers: &[&Manifest]) -> Result<()> {
-        self.trap.step("add_referrers", at).await;
-        self.push().add_referrers(at, subject, referrers).await
-    }
-
-    fn location(&self) -> Option<String> {
-        self.trap.step_at_once("location", &self.all);
-        self.push().location()
-    }
-
-    async fn removed(&self) -> Result<Removed> {
-        self.trap.step("removed", &self.all).await;
-        self.push().removed().await
-    }
-
-    fn conclude(&self, _: &RunEnd<'_>) {
-        self.trap.step_at_once("conclude", &self.all);
+    fn capabilities(&self) -> PushCapabilities<'_> {
+        self.trap.step_at_once("capabilities", &self.all);
+        let capabilities =
+            self.write().distinct_targets(self).tag_inventory(self).admission(self).manifest_reader(self);
+        let capabilities = capabilities.referrers_tag(self).referrer_presence(self).child_retention(self);
+        capabilities.digest_verification(self).write_hints(self).disk_location(self).conclusion(self)
     }
 
     async fn close(&self) -> Result<()> {
         self.trap.step("close", &self.all).await;
         self.push().close().await
     }
+}
 
-    fn lost(&self) -> Vec<Lost> {
-        self.trap.step_at_once("lost", &self.all);
-        self.push().lost()
+impl DistinctTargets for Trapped {
+    fn keeps_apart(&self) -> bool {
+        self.trap.step_at_once("keeps_apart", &self.all);
+        self.write().distinct_targets.unwrap().keeps_apart()
     }
 }
 
-struct TrappedSlot {
-    slot: Box<dyn Upload>,
+impl WriteHints for Trapped {
+    fn announce(&self, source: &Repository, _: &[Repository], _: &[ImageRef]) {
+        self.trap.step_at_once("announce", source);
+    }
+}
+
+#[async_trait]
+impl TagInventory for Trapped {
+    async fn tags(&self, at: &Repository, request: TagRequest) -> Result<RepositoryTags> {
+        let step = if request == TagRequest::Names { "tags by name" } else { "tags by digest" };
+        self.trap.step(step, at).await;
+        self.write().tag_inventory.unwrap().tags(at, request).await
+    }
+}
+
+#[async_trait]
+impl Admission for Trapped {
+    async fn prepare(&self, at: &ImageRef, replaces: Option<&Digest>, blobs: &[Descriptor]) -> Result<()> {
+        self.trap.step("prepare", &at.repository).await;
+        self.write().admission.unwrap().prepare(at, replaces, blobs).await
+    }
+}
+
+#[async_trait]
+impl ManifestReader for Trapped {
+    async fn read_back(&self, at: &ImageRef) -> Result<Option<Manifest>> {
+        self.trap.step("read_back", &at.repository).await;
+        self.write().manifest_reader.unwrap().read_back(at).await
+    }
+}
+
+#[async_trait]
+impl ReferrersTag for Trapped {
+    async fn add_referrers(&self, at: &Repository, _: &Digest, _: &[&Manifest]) -> Result<()> {
+        self.trap.step("add_referrers", at).await;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl ReferrerPresence for Trapped {
+    async fn present_referrers(
+        &self,
+        at: &Repository,
+        subject: &Digest,
+        referrers: &[Descriptor],
+    ) -> Result<HashSet<Digest>> {
+        self.trap.step("present_referrers", at).await;
+        self.write().referrer_presence.unwrap().present_referrers(at, subject, referrers).await
+    }
+}
+
+impl ChildRetention for Trapped {
+    fn keeps_children(&self, at: &Repository) -> bool {
+        self.trap.step_at_once("keeps_children", at);
+        self.write().child_retention.unwrap().keeps_children(at)
+    }
+}
+
+impl DigestVerification for Trapped {
+    fn verifies_digest(&self, at: &Repository) -> bool {
+        self.trap.step_at_once("verifies_digest", at);
+        self.write().digest_verification.unwrap().verifies_digest(at)
+    }
+}
+
+impl DiskLocation for Trapped {
+    fn location(&self) -> Option<String> {
+        self.trap.step_at_once("location", &self.all);
+        None
+    }
+
+    fn free_space(&self) -> Option<u64> {
+        self.trap.step_at_once("free_space", &self.all);
+        Some(1)
+    }
+}
+
+#[async_trait]
+impl Conclusion for Trapped {
+    fn conclude(&self, _: &RunEnd<'_>) {
+        self.trap.step_at_once("conclude", &self.all);
+    }
+
+    fn lost(&self) -> Vec<Lost> {
+        self.trap.step_at_once("lost", &self.all);
+        Vec::new()
+    }
+
+    async fn removed(&self) -> Result<Removed> {
+        self.trap.step("removed", &self.all).await;
+        Ok(Removed::default())
+    }
+}
+
+struct TrappedUpload {
+    upload: Box<dyn Upload>,
     trap: Trap,
     at: Repository,
 }
 
 #[async_trait]
-impl Upload for TrappedSlot {
+impl Upload for TrappedUpload {
     async fn write(self: Box<Self>, blob: Blob) -> Result<()> {
         self.trap.step("write", &self.at).await;
-        self.slot.write(blob).await
+        self.upload.write(blob).await
     }
 }

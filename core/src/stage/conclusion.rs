@@ -1,0 +1,38 @@
+//! The end of a run at a destination.
+
+use crate::{content::ImageRef, error::Error, report::FailedItem};
+
+/// The end of a run, as far as a destination should know it.
+#[derive(Clone, Debug, Default)]
+pub struct RunEnd<'a> {
+    /// True if the run was stopped before all was done.
+    pub stopped: bool,
+    /// What failed for good.
+    pub failed: Vec<&'a FailedItem>,
+}
+
+/// Content that a destination had and that the end of a run removes, because the run did not ask for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Removed {
+    /// True if it is not removed after all, because not everything that was asked for arrived.
+    pub held_back: bool,
+    /// The names of the images.
+    pub images: Vec<String>,
+    /// Number of blobs that went with them, or that no image needed.
+    pub blobs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// A root that was taken and is not there after all.
+#[derive(Clone, Debug)]
+pub struct Lost {
+    /// The job that brought it.
+    pub job: u64,
+    /// The image that was copied.
+    pub source: ImageRef,
+    /// The target where it is missing.
+    pub at: ImageRef,
+    /// The error.
+    pub error: Error,
+}
