@@ -54,8 +54,21 @@ pub(crate) struct TransferOptions {
     #[command(flatten)]
     pub(crate) emptiness: EmptinessOptions,
 
+    /// Leave tags alone that stand for other images at the destination
+    #[arg(long)]
+    pub(crate) no_overwrite: bool,
+
     #[command(flatten)]
     pub(crate) output: OutputOptions,
+}
+
+impl TransferOptions {
+    /// Returns true if `[run]` needs none of its keys for these.
+    pub(crate) fn is_default(&self) -> bool {
+        let Self { referrers, emptiness, no_overwrite, output } = self;
+        let has_verify = output.savings.verify().is_some();
+        !(*no_overwrite || emptiness.allow_empty || referrers.choice().is_some() || has_verify)
+    }
 }
 
 /// The options of a verb that moves many images: how fast, and which platforms.
@@ -71,7 +84,7 @@ pub(crate) struct BulkOptions {
     pub(crate) retries: u32,
 
     /// Push manifests and tags even where the destination already has them
-    #[arg(long)]
+    #[arg(long, conflicts_with = "no_overwrite")]
     pub(crate) force: bool,
 
     #[command(flatten)]

@@ -76,7 +76,6 @@ impl Translation {
 
     /// Writes `[run]`.
     pub(crate) fn run(&mut self, options: &BulkOptions) {
-        let TransferOptions { referrers, emptiness, output } = &options.transfer;
         self.table("[run]");
         if let Some(count) = options.transfers {
             self.key("transfers", i64::from(count.get().min(MOST_TRANSFERS)).into(), &format!("--proc {count}"));
@@ -84,6 +83,15 @@ impl Translation {
         self.key("retries", i64::from(options.retries).into(), &format!("--retries {}", options.retries));
         if options.force {
             self.key("force", true.into(), "--force");
+        }
+        self.transfer(&options.transfer);
+    }
+
+    /// Writes the keys of `[run]` that each verb has which moves images.
+    pub(crate) fn transfer(&mut self, options: &TransferOptions) {
+        let TransferOptions { referrers, emptiness, no_overwrite, output } = options;
+        if *no_overwrite {
+            self.key("overwrite", false.into(), "--no-overwrite");
         }
         self.emptiness(*emptiness);
         if let Some(choice) = referrers.choice() {

@@ -182,6 +182,11 @@ pub enum Skip {
         /// The reason given by the filter.
         reason: String,
     },
+    /// The name stands for another image, which the pipeline leaves there (`overwrite = false`).
+    Kept {
+        /// The digest at the destination.
+        digest: Digest,
+    },
     /// An earlier rule does the same.
     Duplicate,
     /// A later rule sends another image to this name.

@@ -37,7 +37,7 @@ pub(crate) struct Args {
     all_tags: bool,
 
     /// Push manifests and tags even where the destination already has them
-    #[arg(long)]
+    #[arg(long, conflicts_with = "no_overwrite")]
     force: bool,
 
     #[command(flatten)]
@@ -56,19 +56,13 @@ impl TryFrom<&Args> for Translation {
 
     fn try_from(args: &Args) -> Result<Self, UsageError> {
         let mut pipeline = Self::new("copy");
-        let TransferOptions { referrers, emptiness, output } = &args.transfer;
-        let choice = referrers.choice();
-        if args.force || emptiness.allow_empty || choice.is_some() || output.savings.verify().is_some() {
+        if args.force || !args.transfer.is_default() {
             pipeline.table("[run]");
         }
         if args.force {
             pipeline.key("force", true.into(), "--force");
         }
-        pipeline.emptiness(*emptiness);
-        if let Some(choice) = choice {
-            pipeline.key("referrers", choice.into(), "");
-        }
-        pipeline.verify(&output.savings);
+        pipeline.transfer(&args.transfer);
         let destinations = Destinations::of(args)?;
         let from = OciDirArgument::parse(&args.source)?;
         let from_registry = from.is_none().then_some(args.source.as_str());

@@ -59,6 +59,9 @@ pub(super) fn line(event: &Event, colour: bool) -> Option<(Weight, String)> {
             let (weight, verb, tint, end) = match outcome {
                 Outcome::Copied(moved) => (Weight::Fact, "copied", Paint::Good, copied(moved)),
                 Outcome::Skipped(Skip::Present { .. }) => (Weight::More, "up to date", Paint::Dim, String::new()),
+                Outcome::Skipped(Skip::Kept { digest }) => {
+                    (Weight::Odd, "kept", Paint::Odd, format!(": it is {digest} and stays so"))
+                }
                 Outcome::Skipped(Skip::Duplicate) => {
                     (Weight::More, "skipped", Paint::Dim, ": an earlier rule does the same".to_owned())
                 }

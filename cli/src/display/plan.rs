@@ -186,6 +186,7 @@ fn verdict(target: &PlannedTarget) -> String {
 fn why(skip: &Skip) -> String {
     match skip {
         Skip::Present { digest } => format!("it is there already, {digest}"),
+        Skip::Kept { digest } => format!("it is {digest} and stays so"),
         Skip::Overridden { by } => format!("{by} sends another image there"),
         Skip::Filtered { filter, reason, .. } => format!("filter `{filter}`: {reason}"),
         Skip::Duplicate => "an earlier rule does the same".to_owned(),

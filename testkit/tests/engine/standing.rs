@@ -384,3 +384,30 @@ async fn digests_that_an_overview_tells_are_not_looked_for() {
     assert_eq!((to.count(Op::Current), to.count(Op::Offer), to.count(Op::PutManifest)), (0, 0, 0));
     assert_ne!(to.digest_of("app:v0"), None::<Digest>);
 }
+
+// As Harbor's replication does without "override".
+#[tokio::test]
+async fn tags_that_stand_for_other_images_are_left_alone_if_that_is_asked_for() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
+    for (tag, content) in [("v0", "new"), ("v1", "same"), ("v2", "added")] {
+        from.add(&format!("app:{tag}"), &two_platforms(content));
+    }
+    let old = two_platforms("old");
+    to.add("app:v0", &old);
+    to.add("app:v1", &two_platforms("same"));
+    for force in [false, true] {
+        let bench = Bench::new(tags(3), &from, &[&to]).options(|run| (run.overwrite, run.force) = (Some(false), force));
+        let report = bench.run().await;
+        let copied = u64::from(!force);
+        assert_eq!((report.copied, report.skipped, report.failed), (copied, 3 - copied, 0), "{:?}", report.failures);
+        let kept = bench.told().into_iter().filter_map(|event| match event {
+            Event::TargetFinished { outcome: Outcome::Skipped(Skip::Kept { digest }), target, .. } => {
+                Some((target, digest))
+            }
+            _ => None,
+        });
+        let v0 = "to.io/app:v0".parse().unwrap();
+        assert_eq!(kept.collect::<Vec<_>>(), [(Some(v0), old.manifest.digest().clone())], "{force}");
+        assert_eq!(to.digest_of("app:v0").as_ref(), Some(old.manifest.digest()));
+    }
+}

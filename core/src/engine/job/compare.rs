@@ -19,7 +19,7 @@ use crate::{
         run_state::RunMode,
     },
     error::{Error, ErrorKind, Result},
-    job::{Outcome, Resolved},
+    job::{Outcome, Resolved, Skip},
     spec::Compare,
     stage::{Fetch, RepositoryTags, ResolveMode},
 };
@@ -37,7 +37,7 @@ impl JobRun<'_> {
         let asked = join_all(places.iter().map(|place| async {
             let push = self.push(place.push);
             match self.work.contested {
-                None if self.engine.options().force => Ok(Presence::Absent),
+                None if self.writes_anyway() => Ok(Presence::Absent),
                 None => presence(&self.engine.surveys, place.push, push, &place.at, &self.work.batch).await,
                 // Another job of this run wrote it, so nothing that was known before counts.
                 Some(_) => push.resolve(&place.at).await.map(|current| match current {
@@ -78,6 +78,9 @@ impl JobRun<'_> {
         if !(self.rewrites && found.media_type.is_index()) {
             self.take_out_same(&found, resolved.as_ref().and_then(|resolved| resolved.manifest.as_ref()), goals, ended)
                 .await?;
+            if self.engine.options().compare == Compare::Digest {
+                self.keep_others(goals, ended);
+            }
         }
         if goals.open.is_empty() {
             return Ok(None);
@@ -141,13 +144,36 @@ impl JobRun<'_> {
     /// Compares what stands at the targets with what shall be written, and finds out what of it is there.
     pub(super) async fn match_up(&self, outline: Outline, goals: &mut Goals, ended: &mut Ended) {
         self.refuse_other_digests(&outline.root.digest, goals, ended);
-        let entries = self.engine.options().compare == Compare::Entries && !self.engine.options().force;
+        let entries = self.engine.options().compare == Compare::Entries && !self.writes_anyway();
         for goal in goals.open.iter_mut().filter(|goal| !goal.named) {
             let differs = matches!(goal.presence, Presence::Is(_));
             goal.named =
                 goal.stands_for(&outline.root.digest) || (entries && differs && self.has_same(goal, &outline).await);
         }
+        self.keep_others(goals, ended);
         self.sort_out(outline, goals, ended).await;
+    }
+
+    /// Returns true if names are written that stand for the image already.
+    fn writes_anyway(&self) -> bool {
+        let options = self.engine.options();
+        options.force && options.overwrite != Some(false)
+    }
+
+    /// Takes out tags that stand for other images, if these are not to be replaced.
+    fn keep_others(&self, goals: &mut Goals, ended: &mut Ended) {
+        if self.engine.options().overwrite != Some(false) {
+            return;
+        }
+        let is_another = |goal: &mut Goal| {
+            let has_another = matches!(goal.presence, Presence::Is(_)) && !goal.named;
+            has_another && goal.place.at.reference.tag().is_some()
+        };
+        for goal in goals.open.extract_if(.., is_another) {
+            if let Presence::Is(current) = goal.presence {
+                ended.end(goal.place, Outcome::Skipped(Skip::Kept { digest: current.digest }));
+            }
+        }
     }
 
     /// Returns true if a target has an index with the same entries. One that cannot be read counts as different.
@@ -204,7 +230,7 @@ impl JobRun<'_> {
                 false => Ok(PresentParts::Whole),
             };
         }
-        if self.engine.mode == RunMode::Plan || self.engine.options().force || !self.may_have_parts(goal) {
+        if self.engine.mode == RunMode::Plan || self.writes_anyway() || !self.may_have_parts(goal) {
             return Ok(PresentParts::Nothing);
         }
         let Target { push, at } = &goal.place;
