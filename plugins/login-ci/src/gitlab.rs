@@ -8,7 +8,7 @@ use sealift_core::{
 };
 use serde::Deserialize;
 
-use super::{Fixed, login_of, variable};
+use super::{Fixed, variable};
 
 /// Logs in to the registry of a GitLab from a CI job.
 ///
@@ -25,8 +25,9 @@ pub struct GitLab {
 impl StageConfig<dyn LoginProvider> for GitLab {
     fn build(self, cx: &BuildContext<'_>) -> Result<Box<dyn LoginProvider>, ConfigError> {
         let token = |token| Login::basic("gitlab-ci-token", Secret::new(token), "`CI_JOB_TOKEN`");
-        let login = login_of(cx, "CI_REGISTRY_USER", "CI_REGISTRY_PASSWORD");
-        let login = login.or_else(|| variable(cx, "CI_JOB_TOKEN").map(token));
+        let user = variable(cx, "CI_REGISTRY_USER").zip(variable(cx, "CI_REGISTRY_PASSWORD"));
+        let user = user.map(|(user, password)| Login::basic(user, Secret::new(password), "`CI_REGISTRY_PASSWORD`"));
+        let login = user.or_else(|| variable(cx, "CI_JOB_TOKEN").map(token));
         let registry = self.registry.or_else(|| variable(cx, "CI_REGISTRY"));
         if (login.is_none() || registry.is_none()) && !cx.is_automatic() && cx.purpose() == Purpose::Run {
             let lacks = if registry.is_none() { "CI_REGISTRY" } else { "CI_REGISTRY_PASSWORD" };

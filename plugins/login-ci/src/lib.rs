@@ -9,7 +9,6 @@ use sealift_core::{
     error::Result,
     login::{Login, LoginProvider},
     plugin::BuildContext,
-    secret::Secret,
 };
 
 pub use github::GitHub;
@@ -45,12 +44,6 @@ impl Fixed {
 /// Returns an environment variable that is not empty.
 fn variable(cx: &BuildContext<'_>, name: &str) -> Option<String> {
     cx.env(name).filter(|value| !value.trim().is_empty())
-}
-
-/// Returns a login of two environment variables.
-fn login_of(cx: &BuildContext<'_>, user: &str, password: &str) -> Option<Login> {
-    let (user, secret) = (variable(cx, user)?, variable(cx, password)?);
-    Some(Login::basic(user, Secret::new(secret), format!("`{password}`")))
 }
 
 #[cfg(test)]

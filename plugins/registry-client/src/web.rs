@@ -81,9 +81,13 @@ impl WebClient {
         let address = request.uri().to_string();
         let url = Url::parse(&address).map_err(|error| Error::new(ErrorKind::Unsupported, error.to_string()))?;
         let peer = Peer(authority(&url));
-        let is_plain = url.scheme() == "http";
-        let proxies = if is_plain { Proxies::default() } else { self.proxies.clone() };
-        let trust = from_certs_d(&self.certs_d, peer.0).await.map_err(|why| Error::new(ErrorKind::Storage, why))?;
+        let (proxies, trust) = match url.scheme() {
+            "http" => Default::default(),
+            _ => {
+                let trust = from_certs_d(&self.certs_d, peer.0).await;
+                (self.proxies.clone(), trust.map_err(|why| Error::new(ErrorKind::Storage, why))?)
+            }
+        };
         let clients = Clients::new(GuardedResolver::new(url.clone(), Vec::new(), proxies), trust, false, CONNECT);
         let client = clients.for_url(&url, ConnectionPool::Small).await?;
         let sent = client.request(request.method().clone(), url.clone()).headers(request.headers().clone());

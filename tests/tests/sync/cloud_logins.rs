@@ -80,6 +80,9 @@ async fn an_access_key_of_alibaba_gives_temporary_logins_and_no_secret_comes_out
         canaries.assert_absent("the report", &folder.read("report.json"));
     };
     leaves(&ran);
+    let (from, to) = (format!("{}/app:v1", site.from.host()), format!("{}/mirror/app:v1", site.to.host()));
+    let printed = folder.run(&["copy", &from, &to, "--print-pipeline"]).expect(0);
+    canaries.assert_absent("the printed pipeline", &printed.all());
 
     let keys = "access_key = { env = \"OTHER\" }\nsecret_key = { env = \"ALIBABA_CLOUD_ACCESS_KEY_SECRET\" }\n";
     let keys = format!("{login}{keys}session_token = {{ env = \"ALIBABA_CLOUD_SECURITY_TOKEN\" }}\n");

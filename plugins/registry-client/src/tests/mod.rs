@@ -25,3 +25,4 @@ mod stored;
 mod strangers;
 mod tls;
 mod uploads;
+mod web;
