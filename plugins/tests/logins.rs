@@ -73,9 +73,12 @@ async fn found(variables: &[(&str, &str)], registries: &[&str]) -> Vec<usize> {
     counts
 }
 
+/// Variables, and registries for which they are a login.
+type Case = (&'static [(&'static str, &'static str)], &'static [&'static str]);
+
 #[tokio::test]
 async fn a_login_is_found_by_its_registry_and_its_variables() {
-    let cases: [(&[(&str, &str)], &[&str]); 9] = [
+    let cases: [Case; 9] = [
         (
             &[("ALIBABA_CLOUD_ACCESS_KEY_ID", "x"), ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "x")],
             &[

@@ -105,8 +105,13 @@ impl WebClient {
 
 /// Replaces hints about `[registries]`, which is for registries.
 fn beside(error: Error, host: &str) -> Error {
-    match error.hint().is_some_and(|hint| hint.contains("[registries")) {
-        true => error.with_hint(format!("put its CA into `/etc/containers/certs.d/{host}/ca.crt`")),
-        false => error,
+    match error.hint() {
+        Some(hint) if hint.contains("ca_file") => {
+            error.with_hint(format!("put its CA into `/etc/containers/certs.d/{host}/ca.crt`"))
+        }
+        Some(hint) if hint.contains("[registries") => {
+            error.with_hint("something else may answer there: look at `endpoint` in [[login]] and at proxies")
+        }
+        _ => error,
     }
 }
