@@ -29,11 +29,13 @@ pub enum Namespace {
     Blobs,
     /// Properties of registries, by host.
     Hosts,
+    /// Uploads that were begun, by repository and digest.
+    Uploads,
 }
 
 impl Namespace {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Manifests, Self::Blobs, Self::Hosts];
+    pub const ALL: [Self; 4] = [Self::Manifests, Self::Blobs, Self::Hosts, Self::Uploads];
 
     /// Its name, fit for a file or folder.
     pub const fn name(self) -> &'static str {
@@ -41,6 +43,7 @@ impl Namespace {
             Self::Manifests => "manifests",
             Self::Blobs => "blobs",
             Self::Hosts => "hosts",
+            Self::Uploads => "uploads",
         }
     }
 }
@@ -53,6 +56,11 @@ impl Cache {
     /// Notes in this book.
     pub fn new(book: Arc<dyn CacheStore>) -> Self {
         Self(Some(book))
+    }
+
+    /// Returns true if notes are kept.
+    pub fn is_kept(&self) -> bool {
+        self.0.is_some()
     }
 
     /// Returns the note under a key.

@@ -153,7 +153,7 @@ fn extras(found: &Verification, all: bool) -> String {
     if found.damages.iter().all(|damage| damage.kind != DamageKind::Empty) {
         files("that no image needs; they do no harm", &found.orphans);
     }
-    files("that an interrupted writer left; the next one removes them", &found.leftovers);
+    files("that an interrupted writer left; the next one goes on with them or removes them", &found.leftovers);
     files("that are no part of the layout; they are left alone", &found.strangers);
     if found.left_out.blobs > 0 {
         let (blobs, size) = (number(found.left_out.blobs, "blob"), bytes(found.left_out.bytes));

@@ -1,6 +1,6 @@
 //! Going back in a blob: a part that was handed out is read again from its source.
 
-use std::pin::Pin;
+use std::{pin::Pin, sync::atomic::Ordering};
 
 use bytes::Bytes;
 use futures::Stream;
@@ -22,6 +22,18 @@ pub struct BlobMark {
     /// The hash of these bytes; none if the blob is not hashed.
     check: Option<Hasher>,
     ended: bool,
+}
+
+impl BlobMark {
+    /// A mark after the first `offset` bytes of a blob, which are elsewhere and whose hash is `hash`.
+    pub fn after(offset: u64, hash: Hasher) -> Self {
+        Self { offset, check: Some(hash), ended: false }
+    }
+
+    /// The same where these bytes cannot be hashed any more: the destination must confirm the digest.
+    pub fn unhashed_after(offset: u64) -> Self {
+        Self { offset, check: None, ended: false }
+    }
 }
 
 impl Blob {
@@ -60,11 +72,18 @@ impl Blob {
         let opened = reopen(mark.offset).await;
         if let Some(counter) = &self.counter {
             let held = self.held.as_ref().map_or(0, Bytes::len) as u64;
-            counter.fetch_sub(self.seen - held - mark.offset, std::sync::atomic::Ordering::Relaxed);
+            let handed_on = self.seen - held;
+            match handed_on.checked_sub(mark.offset) {
+                Some(again) => counter.fetch_sub(again, Ordering::Relaxed),
+                None => counter.fetch_add(mark.offset - handed_on, Ordering::Relaxed),
+            };
         }
         self.source = opened.map_err(|error| self.failed(error))?;
         (self.seen, self.held, self.ended) = (mark.offset, None, false);
         self.check = mark.check.clone().filter(|_| self.hashing.is_on());
+        if self.check.is_none() {
+            self.hashing.stop();
+        }
         Ok(())
     }
 }

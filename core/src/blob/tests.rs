@@ -3,7 +3,7 @@ use std::time::Duration;
 use futures::{StreamExt, stream};
 
 use super::*;
-use crate::content::well_known;
+use crate::content::{Algorithm, well_known};
 
 fn blob_of(content: &'static [u8], chunks: Vec<Result<Bytes>>) -> Blob {
     Blob::new(Descriptor::of_bytes(well_known::OCI_LAYER_GZIP, content), stream::iter(chunks))
@@ -184,4 +184,48 @@ async fn what_is_hashed_beside_another_blob_is_still_held_to_its_name() {
     }
     assert_eq!(good.chunk().await.unwrap(), Some(part(3)));
     assert_eq!(bad.chunk().await.unwrap_err().kind(), ErrorKind::Corrupt, "the last one stays here");
+}
+
+fn rereadable(content: &'static [u8]) -> Blob {
+    let pieces = |from: usize| stream::iter(content[from..].chunks(3).map(|piece| Ok(Bytes::from_static(piece))));
+    let item = Descriptor::of_bytes(well_known::OCI_LAYER_GZIP, content);
+    Blob::new(item, pieces(0)).reopened_by(move |offset| async move { Ok(pieces(usize::try_from(offset).unwrap())) })
+}
+
+#[tokio::test]
+async fn a_blob_goes_back_to_a_mark_and_is_verified_all_the_same() {
+    let counter = Arc::new(AtomicU64::new(0));
+    let mut blob = rereadable(b"0123456789").counted(Arc::clone(&counter));
+    assert_eq!(blob.chunk().await.unwrap().unwrap(), "012");
+    let mark = blob.mark().unwrap();
+    assert_eq!(blob.chunk().await.unwrap().unwrap(), "345");
+    blob.rewind(&mark).await.unwrap();
+    assert_eq!(counter.load(Ordering::Relaxed), 3);
+    assert_eq!(blob.read_to_end(100).await.unwrap(), "3456789");
+    assert_eq!(counter.load(Ordering::Relaxed), 10);
+}
+
+#[tokio::test]
+async fn a_blob_that_is_gone_on_with_is_verified_with_what_was_there() {
+    for (there, is_right) in [(&b"0123"[..], true), (b"012x", false)] {
+        let mut hasher = Algorithm::Sha256.hasher();
+        hasher.update(there);
+        let mut blob = rereadable(b"0123456789");
+        blob.rewind(&BlobMark::after(4, hasher)).await.unwrap();
+        assert_eq!(blob.read_to_end(100).await.is_ok(), is_right);
+    }
+    let mut blob = rereadable(b"0123456789");
+    blob.rewind(&BlobMark::unhashed_after(4)).await.unwrap();
+    assert!(!blob.is_hashed());
+    assert_eq!(blob.read_to_end(100).await.unwrap(), "456789");
+}
+
+#[tokio::test]
+async fn a_blob_that_cannot_be_read_again_has_no_mark_until_all_of_it_is_there() {
+    let item = Descriptor::of_bytes(well_known::OCI_LAYER_GZIP, b"012345");
+    let mut blob = Blob::new(item, stream::iter([Ok(Bytes::from_static(b"012")), Ok(Bytes::from_static(b"345"))]));
+    assert!(blob.mark().is_none());
+    while blob.chunk().await.unwrap().is_some() {}
+    let mark = blob.mark().unwrap();
+    blob.rewind(&mark).await.unwrap();
 }

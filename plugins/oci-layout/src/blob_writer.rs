@@ -1,25 +1,30 @@
 //! A blob on its way to the disk.
+//!
+//! A large blob that breaks off leaves its part behind, named after its digest. The next writer that wants the blob reads
+//! the part for its hash and goes on after it. A part that turned out wrong, or did not fit on the disk, is removed.
 
 use std::{
     fs::File,
-    io::{Seek, SeekFrom, Write},
+    io::{self, Read, Seek, SeekFrom, Write},
     sync::Arc,
 };
 
 use bytes::Bytes;
 use sealift_core::{
-    content::{Algorithm, Digest, Hasher},
+    blob::BlobMark,
+    content::{Algorithm, Descriptor, Digest, Hasher},
     error::{Error, ErrorKind, Result, Retry},
 };
 
 use crate::{
     blocking::blocking,
+    dir::WORTH_KEEPING,
     fault::{broken, fault, fault_writing},
     layout::LayoutInner,
     verified::has_digest,
 };
 
-/// A blob that is being written: a hidden file without a name of its own. Dropped, it is gone.
+/// A blob that is being written: a hidden file without a name of its own. Dropped, it is gone, unless it is kept.
 pub struct BlobWriter {
     /// None while it is being written to, and for good if that was cut off.
     part: Option<PartialFile>,
@@ -39,6 +44,8 @@ struct PartialFile {
     need: Option<u64>,
     sync: bool,
     named: bool,
+    /// True if it stays behind when it is large and breaks off.
+    kept: bool,
 }
 
 /// Small chunks are gathered, so that the way to a thread that may block is worth it.
@@ -54,10 +61,64 @@ impl BlobWriter {
                 dir.check_room(need, need)?;
             }
             let (name, file) = dir.create_part("blob")?;
-            Ok(PartialFile { layout, name, file: Some(file), written: 0, hasher, need, sync, named: false })
+            Ok(PartialFile { layout, name, file: Some(file), written: 0, hasher, need, sync, named: false, kept: false })
         })
         .await?;
         Ok(Self { part: Some(part), queue: Vec::new(), queued: 0, length: 0 })
+    }
+
+    /// Begins a blob that verifies itself. If it is large, its part is kept when it breaks off.
+    pub(crate) async fn begin_kept(layout: Arc<LayoutInner>, item: &Descriptor, sync: bool) -> Result<Self> {
+        let Some(hex) = kept_name(item) else { return Self::begin(layout, item.known_size(), true, sync).await };
+        let need = item.size;
+        let part = blocking(move || {
+            let dir = layout.dir().make_blobs(Algorithm::Sha256)?;
+            dir.check_room(need, need)?;
+            let (name, file) = dir.create_kept_part(&hex)?;
+            let (need, file) = (Some(need), Some(file));
+            Ok(PartialFile { layout, name, file, written: 0, hasher: None, need, sync, named: false, kept: true })
+        })
+        .await?;
+        Ok(Self { part: Some(part), queue: Vec::new(), queued: 0, length: 0 })
+    }
+
+    /// Goes on with what an earlier writer left of a blob that verifies itself, if there is something. The part is read
+    /// for its hash.
+    pub(crate) async fn go_on(layout: Arc<LayoutInner>, item: &Descriptor, sync: bool) -> Result<Option<Self>> {
+        let Some(hex) = kept_name(item) else { return Ok(None) };
+        let need = item.size;
+        let part = blocking(move || {
+            let dir = layout.dir().make_blobs(Algorithm::Sha256)?;
+            let Some((name, mut file, length)) = dir.take_kept_part(&hex)? else { return Ok(None) };
+            // The last byte comes from the source in any case, which then verifies the whole.
+            let written = length.min(need - 1);
+            let mut hasher = Algorithm::Sha256.hasher();
+            let read = file.set_len(written).and_then(|()| hash(&mut file, &mut hasher));
+            if read.is_err() {
+                dir.remove(&name);
+                return Ok(None);
+            }
+            dir.check_room(need - written, need)?;
+            let (file, hasher, need) = (Some(file), Some(hasher), Some(need));
+            Ok(Some(PartialFile { layout, name, file, written, hasher, need, sync, named: false, kept: true }))
+        })
+        .await?;
+        let writer = |part: PartialFile| Self { length: part.written, part: Some(part), queue: Vec::new(), queued: 0 };
+        Ok(part.map(writer))
+    }
+
+    /// Returns the place in the blob at which [`BlobWriter::go_on`] goes on. The blob hashes its bytes from there.
+    pub(crate) fn mark(&mut self) -> Option<BlobMark> {
+        let part = self.part.as_mut()?;
+        Some(BlobMark::after(part.written, part.hasher.take()?))
+    }
+
+    /// Ends it with an error of the blob. What came is kept only if it may be right.
+    pub(crate) fn stopped(&mut self, error: Error) -> Error {
+        if let Some(part) = self.part.as_mut().filter(|_| error.kind() == ErrorKind::Corrupt) {
+            part.kept = false;
+        }
+        error
     }
 
     /// Returns the number of bytes that were accepted.
@@ -120,11 +181,30 @@ impl BlobWriter {
     }
 }
 
+/// Returns the name of the part of a blob that is worth keeping.
+fn kept_name(item: &Descriptor) -> Option<String> {
+    let is_worth_it = item.known_size().is_some_and(|size| size > WORTH_KEEPING);
+    (is_worth_it && item.digest.algorithm() == Algorithm::Sha256).then(|| item.digest.hex())
+}
+
+fn hash(file: &mut File, hasher: &mut Hasher) -> io::Result<()> {
+    let mut buffer = vec![0; GATHER];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(()),
+            read => hasher.update(&buffer[..read]),
+        }
+    }
+}
+
 impl PartialFile {
     fn write(&mut self, chunks: &[Bytes]) -> Result<()> {
         for chunk in chunks {
             let mut file = self.open()?;
-            file.write_all(chunk).map_err(|error| self.cannot_write(error))?;
+            if let Err(error) = file.write_all(chunk) {
+                self.kept = false; // it would take room on a full disk
+                return Err(self.cannot_write(error));
+            }
             self.written += chunk.len() as u64;
             if let Some(hasher) = &mut self.hasher {
                 hasher.update(chunk);
@@ -149,6 +229,7 @@ impl PartialFile {
     }
 
     fn commit(&mut self, digest: &Digest) -> Result<()> {
+        self.kept = false; // what fails from here on is not the line
         self.verify(digest)?;
         if self.sync {
             let synced = self.open()?.sync_all();
@@ -193,7 +274,8 @@ impl PartialFile {
 
 impl Drop for PartialFile {
     fn drop(&mut self) {
-        if !self.named
+        let stays = self.named || (self.kept && self.written >= WORTH_KEEPING);
+        if !stays
             && let Ok(Some(dir)) = self.layout.dir().blob_dir(Algorithm::Sha256)
         {
             dir.remove(&self.name);

@@ -230,6 +230,37 @@ impl Dir {
         Ok(())
     }
 
+    /// Does the same, but keeps large parts of blobs that are not there: a writer that wants such a blob goes on with it.
+    pub(crate) fn remove_stale_parts(&self) -> Result<()> {
+        for (name, length) in self.parts()? {
+            let is_wanted = |hex: &str| is_hex(hex) && length >= WORTH_KEEPING && !self.has(hex);
+            if !hint(&name).is_some_and(is_wanted) {
+                self.remove(&name);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a part of the blob with this hash, which is kept if it is large and the process ends.
+    pub(crate) fn create_kept_part(&self, hex: &str) -> Result<(String, File)> {
+        let (name, file) = self.create_part(hex)?;
+        is_alone(&file); // so that no other task takes it
+        Ok((name, file))
+    }
+
+    /// Takes the longest part of a blob that an earlier writer left, for more content.
+    pub(crate) fn take_kept_part(&self, hex: &str) -> Result<Option<(String, File, u64)>> {
+        let mut parts: Vec<_> = self.parts()?.into_iter().filter(|(name, _)| hint(name) == Some(hex)).collect();
+        parts.sort_by_key(|(_, length)| *length);
+        while let Some((name, length)) = parts.pop().filter(|(_, length)| *length >= WORTH_KEEPING) {
+            match self.open_part(&name) {
+                Ok(file) if is_alone(&file) && self.is_named(&file, &name) => return Ok(Some((name, file, length))),
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
     /// Returns true if it contains only hidden files.
     pub(crate) fn is_empty(&self) -> Result<bool> {
         let entries = rustix::fs::Dir::read_from(&self.fd).map_err(|error| fault("list", &self.path, error))?;
@@ -364,13 +395,30 @@ const PART: &str = ".part";
 /// The files that [`Dir::create_part`] is asked for: others in the directory may have hidden `.part` files, too.
 const HINTS: [&str; 6] = ["blob", "oci-layout", "index.json", "doubts", "staged", "lock"];
 
-/// Returns true if [`Dir::create_part`] gives such names: `.HINT.PROCESS.NUMBER.part`.
+/// The length from which a part of a blob is kept for the next writer.
+pub(crate) const WORTH_KEEPING: u64 = 8 << 20;
+
+/// Returns true if [`Dir::create_part`] gives such names.
 pub(crate) fn is_part(name: &str) -> bool {
+    hint(name).is_some()
+}
+
+/// Returns what [`Dir::create_part`] was asked for by the name that it gave: `.HINT.PROCESS.NUMBER.part`.
+fn hint(name: &str) -> Option<&str> {
     let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let Some(inner) = name.strip_prefix('.').and_then(|name| name.strip_suffix(PART)) else { return false };
-    let mut parts = inner.rsplitn(3, '.');
-    let (last, process, hint) = (parts.next(), parts.next(), parts.next());
-    last.is_some_and(number) && process.is_some_and(number) && hint.is_some_and(|hint| HINTS.contains(&hint))
+    let mut parts = name.strip_prefix('.')?.strip_suffix(PART)?.rsplitn(3, '.');
+    let (last, process, hint) = (parts.next()?, parts.next()?, parts.next()?);
+    (number(last) && number(process) && (HINTS.contains(&hint) || is_hex(hint))).then_some(hint)
+}
+
+/// Returns true for the digits of a SHA-256.
+fn is_hex(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+}
+
+/// Returns true if no other task has the file open as its part. The lock ends with the last handle of the file.
+fn is_alone(file: &File) -> bool {
+    rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok()
 }
 
 impl Stamp {

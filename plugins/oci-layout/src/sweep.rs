@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::{
     blocking::blocking,
     catalog::{CatalogImage, ImageCatalog},
+    dir::Dir,
     layout::Layout,
     marker::each_written,
     name::entry_name,
@@ -52,7 +53,7 @@ impl Sweep {
         self.changes.is_empty() && self.candidates.is_empty() && self.forgotten.is_empty() && self.leftovers == 0
     }
 
-    /// All blobs that no image needs, and what writers left unfinished, which the next [`Writer::create`] removes.
+    /// All blobs that no image needs, and what writers left unfinished.
     ///
     /// # Errors
     /// If something listed cannot be read, so that it is not known what it needs.
@@ -215,7 +216,7 @@ impl Writer {
     /// # Errors
     /// [`ErrorKind::Storage`] if the disk fails; what is listed is whole then, too.
     pub async fn sweep(&self, sweep: &Sweep) -> Result<()> {
-        let Sweep { changes, candidates, forgotten, .. } = sweep.clone();
+        let Sweep { changes, candidates, forgotten, leftovers, .. } = sweep.clone();
         if !changes.is_empty() {
             match self.change_entries(changes.clone()).await {
                 Err(error) if is_full(&error) => {
@@ -226,6 +227,10 @@ impl Writer {
                 }
                 result => result?,
             }
+        }
+        if leftovers > 0 {
+            let layout = self.layout().clone();
+            blocking(move || each_written(layout.0.dir(), Dir::remove_parts)).await?;
         }
         self.forget_staged(forgotten).await?;
         self.remove_unneeded(candidates).await

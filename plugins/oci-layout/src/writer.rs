@@ -83,7 +83,8 @@ const LONG: usize = 256 << 10;
 impl Writer {
     /// Opens a layout for writing. If the directory is missing or has no layout, one without images is made.
     ///
-    /// Removes hidden files that an interrupted writer left behind.
+    /// Removes hidden files that an interrupted writer left behind, but large parts of blobs: [`Writer::put_blob`] goes on
+    /// with them.
     ///
     /// # Errors
     /// [`ErrorKind::Conflict`] with the name of the process that holds the lock; those of [`Layout::open`];
@@ -113,7 +114,7 @@ impl Writer {
         if is_incomplete(root)? {
             root.replace(index::FILE, Index::empty().render().as_bytes(), options.sync)?;
         }
-        each_written(&dir, Dir::remove_parts)?;
+        each_written(&dir, Dir::remove_stale_parts)?;
         if options.sync {
             sync_all(root)?;
         }
@@ -152,18 +153,35 @@ impl Writer {
         BlobWriter::begin(Arc::clone(&self.layout.0), None, false, self.shared.sync).await
     }
 
-    /// Writes a blob: whole, or not at all. One that is there already is replaced.
+    /// Writes a blob: whole, or not at all. One that is there already is replaced. Goes on with what an earlier writer
+    /// left of it, if the blob can be read from there. If it is large and breaks off, what came of it stays for the next one.
     ///
     /// # Errors
     /// If the blob fails, or the disk does.
     pub async fn put_blob(&self, mut blob: Blob) -> Result<()> {
-        let digest = blob.descriptor().digest.clone();
-        let need = blob.descriptor().known_size();
-        let mut incoming = BlobWriter::begin(Arc::clone(&self.layout.0), need, true, self.shared.sync).await?;
-        while let Some(chunk) = blob.next().await {
-            incoming.write(chunk?).await?;
+        let item = blob.descriptor().clone();
+        let layout = &self.layout.0;
+        let mut incoming = match blob.mark().is_some() {
+            true => BlobWriter::go_on(Arc::clone(layout), &item, self.shared.sync).await?,
+            false => None,
+        };
+        if let Some(incoming) = &mut incoming {
+            let mark = incoming.mark().expect("it was hashed when it was opened");
+            if let Err(error) = blob.rewind(&mark).await {
+                return Err(incoming.stopped(error));
+            }
         }
-        incoming.commit(&digest).await
+        let mut incoming = match incoming {
+            Some(incoming) => incoming,
+            None => BlobWriter::begin_kept(Arc::clone(layout), &item, self.shared.sync).await?,
+        };
+        while let Some(chunk) = blob.next().await {
+            match chunk {
+                Ok(chunk) => incoming.write(chunk).await?,
+                Err(error) => return Err(incoming.stopped(error)),
+            }
+        }
+        incoming.commit(&item.digest).await
     }
 
     /// Writes bytes that are in memory, a manifest for example, unless they are there.

@@ -109,7 +109,10 @@ impl Push for RegistryPush {
         let BeginUpload { repository: at, item, replace, .. } = *request;
         let registry = self.registry(at);
         match replace {
-            true => uploads::begin(&registry, at, item).await,
+            true => {
+                registry.open_uploads.forget(at, item);
+                uploads::begin(&registry, at, item).await
+            }
             false => request.try_each(|known_in| uploads::offer(&registry, at, item, known_in)).await,
         }
     }

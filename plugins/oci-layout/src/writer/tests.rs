@@ -619,3 +619,111 @@ async fn a_blob_that_rests_holds_no_file_open_and_goes_on_where_it_ended() {
     incoming.write(Bytes::from_static(b"two")).await.unwrap();
     assert!(incoming.close_file().await.is_err() && !incoming.is_usable());
 }
+
+const MIB: usize = 1 << 20;
+
+/// A blob that can be read again, and breaks off after so many bytes the first time; the offsets that it was read from.
+fn breaking(content: &'static [u8], after: usize) -> (Blob, Arc<Mutex<Vec<u64>>>) {
+    let chunks = |bytes: &'static [u8]| bytes.chunks(100_000).map(|chunk| Ok(Bytes::from_static(chunk)));
+    let reads = Arc::new(Mutex::new(Vec::new()));
+    let broken = (after < content.len()).then(|| Err(Error::new(ErrorKind::Unavailable, "it broke off")));
+    let first = stream::iter(chunks(&content[..after]).chain(broken).collect::<Vec<_>>());
+    let noted = Arc::clone(&reads);
+    let blob = Blob::new(layer(content), first).reopened_by(move |offset| {
+        noted.lock().unwrap().push(offset);
+        let rest = stream::iter(chunks(&content[usize::try_from(offset).unwrap()..]).collect::<Vec<_>>());
+        async { Ok(rest) }
+    });
+    (blob, reads)
+}
+
+fn large(seed: u8) -> &'static [u8] {
+    let bytes: Vec<u8> = (0..20 * MIB).map(|at| (at / 7) as u8 ^ (at >> 13) as u8 ^ seed).collect();
+    bytes.leak()
+}
+
+fn parts_in(dir: &TempDir) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir.path().join("blobs/sha256")).unwrap().map(|entry| entry.unwrap().path());
+    entries.filter(|path| path.to_string_lossy().ends_with(".part")).collect()
+}
+
+#[tokio::test]
+async fn a_large_blob_that_breaks_off_is_gone_on_with_by_the_next_writer() {
+    let (dir, content) = (tempfile::tempdir().unwrap(), large(1));
+    let (broken, _) = breaking(content, 12 * MIB);
+    assert_eq!(writer(&dir).await.put_blob(broken).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    let parts = parts_in(&dir);
+    assert_eq!(parts.len(), 1);
+    let length = parts[0].metadata().unwrap().len();
+    assert!(length > 11 * MIB as u64 && length <= 12 * MIB as u64, "{length}");
+
+    let (whole, reads) = breaking(content, content.len());
+    let next = writer(&dir).await;
+    next.put_blob(whole).await.unwrap();
+    assert_eq!(*reads.lock().unwrap(), [length]);
+    assert!(std::fs::read(blob_file(&dir, content)).unwrap() == content);
+    assert!(parts_in(&dir).is_empty());
+}
+
+#[tokio::test]
+async fn a_part_that_is_whole_and_has_no_name_yet_is_verified_too() {
+    let (dir, content) = (tempfile::tempdir().unwrap(), large(2));
+    drop(writer(&dir).await);
+    let part = dir.path().join(format!("blobs/sha256/.{}.7.1.part", layer(content).digest.hex()));
+    std::fs::write(part, content).unwrap();
+    let (whole, reads) = breaking(content, content.len());
+    writer(&dir).await.put_blob(whole).await.unwrap();
+    assert_eq!(*reads.lock().unwrap(), [content.len() as u64 - 1]);
+    assert!(std::fs::read(blob_file(&dir, content)).unwrap() == content);
+}
+
+#[tokio::test]
+async fn a_part_with_wrong_bytes_is_gone_on_with_once() {
+    let (dir, content) = (tempfile::tempdir().unwrap(), large(3));
+    drop(writer(&dir).await);
+    let part = dir.path().join(format!("blobs/sha256/.{}.7.1.part", layer(content).digest.hex()));
+    std::fs::write(&part, vec![0; 9 * MIB]).unwrap();
+    let next = writer(&dir).await;
+    assert!(part.exists());
+    let (whole, _) = breaking(content, content.len());
+    assert_eq!(next.put_blob(whole).await.unwrap_err().kind(), ErrorKind::Corrupt);
+    assert!(parts_in(&dir).is_empty());
+    let (whole, reads) = breaking(content, content.len());
+    next.put_blob(whole).await.unwrap();
+    assert!(reads.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn only_large_parts_of_blobs_that_are_not_there_stay_and_pruning_removes_them() {
+    let (dir, content) = (tempfile::tempdir().unwrap(), large(4));
+    let first = writer(&dir).await;
+    let (whole, _) = breaking(content, content.len());
+    first.put_blob(whole).await.unwrap();
+    drop(first);
+    let part = |hex: &str, length: usize| {
+        let path = dir.path().join(format!("blobs/sha256/.{hex}.7.1.part"));
+        std::fs::write(path, vec![7; length]).unwrap();
+    };
+    part(&layer(content).digest.hex(), 9 * MIB); // it arrived
+    part(&layer(b"small").digest.hex(), 7 * MIB);
+    part(&layer(b"other").digest.hex(), 9 * MIB);
+    let next = writer(&dir).await;
+    assert_eq!(parts_in(&dir).len(), 1);
+    let sweep = crate::Sweep::of_orphans(next.layout()).await.unwrap();
+    assert_eq!((sweep.leftovers, sweep.leftover_bytes), (1, 9 * MIB as u64));
+    next.sweep(&sweep).await.unwrap();
+    assert!(parts_in(&dir).is_empty());
+}
+
+#[tokio::test]
+async fn two_tasks_that_bring_one_large_blob_do_not_share_a_part() {
+    let (dir, content) = (tempfile::tempdir().unwrap(), large(5));
+    let writer = writer(&dir).await;
+    let (one, _) = breaking(content, content.len());
+    let (other, reads) = breaking(content, content.len());
+    let (one, other) = tokio::join!(writer.put_blob(one), writer.put_blob(other));
+    (one.unwrap(), other.unwrap());
+    assert!(reads.lock().unwrap().is_empty());
+    assert!(std::fs::read(blob_file(&dir, content)).unwrap() == content);
+    assert!(parts_in(&dir).is_empty());
+}

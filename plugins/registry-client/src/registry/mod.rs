@@ -11,6 +11,7 @@ mod body_limit;
 mod execute;
 mod foreign_uploads;
 mod observed;
+mod open_uploads;
 mod projects;
 mod refusal;
 mod whole;
@@ -25,6 +26,7 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use body_limit::BodyLimit;
 pub(crate) use observed::{BlobCheck, ObservedBehavior};
+pub(crate) use open_uploads::OpenUploads;
 
 use crate::{
     auth::{Auth, RepositoryAccess},
@@ -74,6 +76,7 @@ pub(crate) struct Registry {
     pub(crate) body_limit: BodyLimit,
     /// Ranges of one blob that are read at once.
     pub(crate) ranges: usize,
+    pub(crate) open_uploads: OpenUploads,
     common: Arc<Common>,
 }
 
@@ -96,6 +99,7 @@ impl Registry {
             limit: HostLimit::new(common.limiter.clone(), name, facts.limits),
             retry,
             ranges: settings.ranges,
+            open_uploads: OpenUploads::new(common.notes.clone()),
             body_limit: BodyLimit::new(name, settings.part, common.notes.clone()),
             observed: ObservedBehavior::new(name, common.notes.clone()),
             profile,

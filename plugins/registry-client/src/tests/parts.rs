@@ -2,7 +2,10 @@
 
 use std::{
     num::NonZeroU32,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -47,7 +50,7 @@ async fn registry(first: impl Fn(&Asked, &mut Vec<u8>) -> Option<Reply> + Send +
                 stored.extend_from_slice(&asked.body);
                 reply(201).header("docker-content-digest", digest_of(&stored))
             }
-            "GET" if asked.path.contains("/uploads/") => told(204, &stored),
+            "GET" if asked.path.contains("/uploads/u") => told(204, &stored),
             _ => reply(404),
         }
     })
@@ -312,7 +315,7 @@ async fn a_registry_that_takes_no_parts_gets_the_whole() {
         ("it keeps nothing", |_, stored| told(202, stored)),
         ("it counts too much", |asked, stored| {
             stored.extend_from_slice(&asked.body);
-            told(202, stored).header("range", "0-99999999")
+            reply(202).header("location", "/v2/a/b/blobs/uploads/u").header("range", "0-99999999")
         }),
         ("it counts one byte too much", |asked, stored| {
             stored.extend_from_slice(&asked.body);
@@ -445,4 +448,120 @@ async fn a_real_registry_takes_parts() {
         let at = repository(&real.host(), "a/b");
         assert!(read(&fetch_of(&client()), &at, &layer(&content)).await.unwrap() == content);
     }
+}
+
+/// A registry that says nothing more once it has 16 MiB, until it is told to go on.
+async fn stopping_at_16_mib() -> (Double, Stored, Arc<AtomicBool>) {
+    let goes_on = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&goes_on);
+    let (double, stored) = registry(move |asked, stored| {
+        let stops = asked.method == "PATCH" && stored.len() >= 16 * MIB && !flag.load(Ordering::Relaxed);
+        if asked.method == "POST" && !asked.path.contains("mount=") && stored.len() >= 16 * MIB {
+            // A second upload, beside the one that was left.
+            return Some(reply(202).header("location", "/v2/a/b/blobs/uploads/another"));
+        }
+        stops.then(|| reply(202).late(Duration::from_secs(3600)))
+    })
+    .await;
+    (double, stored, goes_on)
+}
+
+/// Leaves an upload as a process does that is stopped.
+async fn leave(double: &Double, stored: &Stored, book: &Book, content: &Bytes) {
+    let push = push_of(&client_noting(&[(&double.host(), in_parts_of(4))], book.notes()));
+    let (host, sent) = (double.host(), content.clone());
+    let run = tokio::spawn(async move { send_rereadable_by_offer(&push, &host, &sent).await.map(drop) });
+    while stored.lock().unwrap().len() < 16 * MIB {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    run.abort();
+    run.await.unwrap_err();
+}
+
+/// Offers a blob that can be read again as the engine does; returns where it was read from.
+async fn send_rereadable_by_offer(push: &RegistryPush, host: &str, content: &Bytes) -> Result<Vec<u64>> {
+    let (blob, reads) = rereadable(content);
+    let offer = push.offer(&repository(host, "a/b"), &layer(content), None).await?;
+    let UploadStart::Upload(slot) = offer else { panic!("it is new") };
+    slot.write(blob).await?;
+    let reads = reads.lock().unwrap();
+    Ok(reads.clone())
+}
+
+#[tokio::test]
+async fn an_upload_that_a_run_left_is_gone_on_with_by_the_next_one() {
+    let (double, stored, goes_on) = stopping_at_16_mib().await;
+    let (book, content) = (Book::new(), noise(24 * MIB));
+    leave(&double, &stored, &book, &content).await;
+    assert_eq!(double.count("DELETE", "/uploads/"), 0, "it is kept");
+    let before = transfers(&double).len();
+    goes_on.store(true, Ordering::Relaxed);
+
+    let push = push_of(&client_noting(&[(&double.host(), in_parts_of(4))], book.notes()));
+    let reads = send_rereadable_by_offer(&push, &double.host(), &content).await.unwrap();
+    assert!(*stored.lock().unwrap() == content);
+    assert_eq!(reads, [16 * MIB as u64]);
+    assert_eq!(transfers(&double)[before..], listed(&[("GET", 0), ("PATCH", 4 * MIB), ("PUT", 4 * MIB)]));
+    push.close().await.unwrap();
+    assert_eq!(double.count("DELETE", "/uploads/another"), 1, "the one that was not needed is ended");
+    assert!(book.read(Namespace::Uploads).values().all(Bytes::is_empty));
+}
+
+#[tokio::test]
+async fn an_upload_that_was_left_and_is_forgotten_begins_again() {
+    let (double, stored, goes_on) = stopping_at_16_mib().await;
+    let (book, content) = (Book::new(), noise(24 * MIB));
+    leave(&double, &stored, &book, &content).await;
+    goes_on.store(true, Ordering::Relaxed);
+    stored.lock().unwrap().clear();
+    let forget = |_: &str| double.url("/v2/a/b/blobs/uploads/forgotten");
+    assert_eq!(book.spoil(Namespace::Uploads, forget), 1);
+    let push = push_of(&client_noting(&[(&double.host(), in_parts_of(4))], book.notes()));
+    send_rereadable_by_offer(&push, &double.host(), &content).await.unwrap();
+    assert!(*stored.lock().unwrap() == content);
+}
+
+#[tokio::test]
+async fn a_forged_note_of_an_upload_leads_nowhere_else() {
+    let (double, stored) = registry(|_, _| None).await;
+    let elsewhere = Double::start(|_| reply(404)).await;
+    let content = noise(9 * MIB);
+    for forged in [elsewhere.url("/v2/a/b/blobs/uploads/u"), double.url("/v2/other/b/blobs/uploads/u"), "x".to_owned()] {
+        let book = Book::new();
+        let key = format!("{}/a/b@{}", double.host(), layer(&content).digest);
+        book.notes().put(Namespace::Uploads, &key, forged.as_bytes());
+        let push = push_of(&client_noting(&[], book.notes()));
+        send_rereadable_by_offer(&push, &double.host(), &content).await.unwrap();
+        assert!(*stored.lock().unwrap() == content);
+    }
+    assert!(elsewhere.asked().is_empty());
+    assert_eq!((double.count("GET", "/uploads/"), double.count("GET", "/other/")), (0, 0));
+}
+
+#[tokio::test]
+async fn an_upload_that_was_left_counts_only_if_the_registry_confirms_its_digest() {
+    let stored = Stored::default();
+    let kept = Arc::clone(&stored);
+    let double = Double::start(move |asked| {
+        let mut stored = kept.lock().unwrap();
+        match asked.method.as_str() {
+            "GET" => told(204, &vec![0; 5 * MIB]),
+            "POST" => reply(202).header("location", "/v2/a/b/blobs/uploads/new"),
+            "PUT" => {
+                *stored = asked.body.clone();
+                reply(201)
+            }
+            _ => reply(404),
+        }
+    })
+    .await;
+    let (book, content) = (Book::new(), noise(9 * MIB));
+    let key = format!("{}/a/b@{}", double.host(), layer(&content).digest);
+    book.notes().put(Namespace::Uploads, &key, double.url("/v2/a/b/blobs/uploads/left").as_bytes());
+    let push = push_of(&client_noting(&[], book.notes()));
+    let error = send_rereadable_by_offer(&push, &double.host(), &content).await.unwrap_err();
+    assert_eq!((error.kind(), error.retry()), (ErrorKind::Corrupt, Retry::Soon), "{error}");
+    send_rereadable(&push, &double.host(), &content).await.unwrap();
+    assert!(*stored.lock().unwrap() == content, "sent whole, and hashed here");
 }

@@ -5,14 +5,17 @@
 //! says it has is compared with what was sent after each of them. A large blob that breaks off goes on where the registry
 //! says that it stands, if the source can be read from there; else the engine starts again.
 
+mod answer;
+mod resume;
+
 use std::{sync::Arc, time::Duration};
 
-use http::{Method, StatusCode, header};
+use http::{Method, StatusCode};
 use reqwest::Body;
 use sealift_core::{
     async_trait,
     blob::Blob,
-    content::{Descriptor, Digest, Repository},
+    content::{Descriptor, Repository},
     error::{Error, ErrorKind, Result, Retry},
     stage::Upload,
 };
@@ -23,17 +26,12 @@ use super::{
     location::{closing, upload_url},
     mount::learn_blob_check,
     parts::BlobParts,
-    progress::{least_part, status, stored},
+    progress::least_part,
     send::{HOLD, Part, send},
     stall_detector::StallDetector,
 };
 use crate::{
-    api::{
-        blob_existence,
-        confirmation::{WriteConfirmation, verify_blob},
-    },
     auth::AuthProgress,
-    error::CHANGED,
     operation::Operation,
     registry::Registry,
     retry::Attempts,
@@ -42,7 +40,8 @@ use crate::{
     url_policy::same_origin,
 };
 
-/// An upload that was opened and waits for its bytes. Dropped before the registry answered, it is ended there.
+/// An upload that was opened and waits for its bytes. Dropped before the registry answered, it is ended there, or kept
+/// for the next attempt.
 pub(super) struct RegistryUpload {
     registry: Arc<Registry>,
     at: Repository,
@@ -56,6 +55,8 @@ pub(super) struct RegistryUpload {
     misplaced: u32,
     /// True once the source failed.
     is_sources: bool,
+    /// True while the upload is noted for the next attempt.
+    is_noted: bool,
     /// True once the registry answered for the bytes, or cannot be reached any more.
     is_over: bool,
 }
@@ -82,7 +83,10 @@ async fn end(registry: Arc<Registry>, at: Repository, item: Descriptor, location
 
 impl Drop for RegistryUpload {
     fn drop(&mut self) {
-        if self.is_over || Handle::try_current().is_err() {
+        if self.is_noted && self.is_over {
+            self.registry.open_uploads.forget(&self.at, &self.item);
+        }
+        if self.is_over || self.is_noted || Handle::try_current().is_err() {
             return;
         }
         let (registry, at) = (Arc::clone(&self.registry), self.at.clone());
@@ -111,6 +115,7 @@ impl RegistryUpload {
             least_part,
             misplaced: 0,
             is_sources: false,
+            is_noted: false,
             is_over: false,
         })
     }
@@ -135,10 +140,14 @@ impl RegistryUpload {
             0 => Blob::from_bytes(self.item.clone(), blob.read_to_end(0).await?),
             _ => blob,
         };
+        let mut blob = blob;
+        let base = self.registry.transport.endpoint().await?.api(&format!("{}/blobs/uploads/", self.at.path()));
+        self.take_up(&mut blob, size, &base).await?;
         let parts = BlobParts::new(blob);
         let (mut attempts, mut progress) = (self.fresh_attempts(), AuthProgress::default());
         loop {
             let part = self.next_part(size).await?;
+            self.is_noted = self.registry.open_uploads.keep(&self.at, &self.item, &self.location, &base);
             let limit = &self.registry.body_limit;
             let hold = (!part.is_last && !limit.is_proven()).then_some(HOLD);
             let detector = StallDetector::new(part.length);
@@ -226,142 +235,6 @@ impl RegistryUpload {
         let url = if is_last { closing(self.location.clone(), &self.item.digest) } else { self.location.clone() };
         Ok(Part { url, offset: self.stored, length, is_last })
     }
-
-    /// Notes what the answer to a part says. Returns how many bytes of it the registry has.
-    async fn advance(&mut self, part: &Part, given: u64, response: Response) -> Result<u64> {
-        let told = stored(&response).and_then(|end| end.checked_sub(part.offset));
-        let is_told = response.header(header::RANGE).is_some();
-        if response.header(header::LOCATION).is_some() {
-            self.location = upload_url(&self.registry, &response).await?;
-        }
-        response.discard().await;
-        match told {
-            Some(stored) if stored <= given && stored > 0 => {
-                (self.stored, self.misplaced) = (part.offset + stored, 0);
-                if stored == part.length {
-                    self.registry.body_limit.accept(part.length);
-                }
-                Ok(stored)
-            }
-            None if !is_told && given == part.length => {
-                self.stored = part.offset + given;
-                Ok(given)
-            }
-            _ => {
-                let again = self.registry.body_limit.fail(false);
-                let what =
-                    format!("{}: the registry does not count the bytes that it was sent as they are", self.operation());
-                let error = Error::new(ErrorKind::Unsupported, what).with_hint(NO_PARTS);
-                Err(if again { error.with_retry(Retry::Soon) } else { error })
-            }
-        }
-    }
-
-    /// Returns the error of a part that was refused.
-    ///
-    /// # Errors
-    /// If sending the rest of the blob again is of no use.
-    async fn refused(&mut self, part: &Part, size: u64, response: Response) -> Result<Error> {
-        if response.foreign
-            && matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND)
-        {
-            let (status, other, name) = (response.status(), response.host().to_owned(), self.registry.name());
-            let said = response.error_body().await;
-            return Err(self.registry.observed.uploads.refused(name, &other, status, &said));
-        }
-        let is_lost = response.status() == StatusCode::NOT_FOUND;
-        self.misplaced += u32::from(response.status() == StatusCode::RANGE_NOT_SATISFIABLE);
-        let refused = self.registry.refused_bytes(self.operation(), size, response).await;
-        let is_about_parts =
-            matches!(refused.kind(), ErrorKind::Unsupported | ErrorKind::NotFound) || is_lost || self.misplaced > 1;
-        if !part.is_last && is_about_parts {
-            self.is_over = is_lost;
-            let again = self.registry.body_limit.fail(!refused.is_retryable());
-            return Err(if again { refused.with_retry(Retry::Soon) } else { refused.with_hint(NO_PARTS) });
-        }
-        Ok(refused)
-    }
-
-    /// Goes on after a failure with what the registry does not have yet. Returns false if that is not possible.
-    async fn resume(
-        &mut self,
-        part: &Part,
-        given: u64,
-        parts: &BlobParts,
-        attempts: &mut Attempts,
-        failed: &Error,
-    ) -> Result<bool> {
-        let is_worth_it = !part.is_last || self.stored > 0 || part.length > WORTH_RESUMING;
-        if !is_worth_it || failed.kind() != ErrorKind::Unavailable || failed.retry() != Retry::Soon {
-            return Ok(false);
-        }
-        let Some(pause) = attempts.pause(&self.registry.retry, failed) else { return Ok(false) };
-        tokio::time::sleep(pause).await;
-        let Ok(Some(found)) = status(&self.registry, &self.at, &self.item, &self.location).await else {
-            self.is_over = true;
-            return Ok(false);
-        };
-        self.location = found.location;
-        let Some(stored) = found.offset.checked_sub(part.offset).filter(|stored| *stored <= given) else {
-            return Ok(false);
-        };
-        tracing::debug!(digest = %self.item.digest, at = found.offset, error = %failed, "taking an upload up again");
-        let is_refusal = stored == 0 && self.registry.body_limit.cut(part.length);
-        if is_refusal || stored >= WORTH_RESUMING {
-            *attempts = self.fresh_attempts();
-        }
-        self.stored = found.offset;
-        self.back_to(parts, stored).await
-    }
-
-    /// Returns to a place in the part.
-    async fn back_to(&mut self, parts: &BlobParts, offset: u64) -> Result<bool> {
-        parts.back_to(offset).await.map_err(|error| self.by_source(error))
-    }
-
-    fn by_source(&mut self, error: Error) -> Error {
-        self.is_sources = true;
-        error
-    }
-
-    /// Makes sure that the registry stored the blob.
-    async fn finish(&self, response: Response, hashed: bool) -> Result<()> {
-        self.registry.observed.note_write(&self.at);
-        if response.foreign {
-            self.registry.observed.uploads.took_one();
-        }
-        let confirmation = WriteConfirmation::of(&response);
-        response.discard().await;
-        self.check(confirmation.digest(), hashed)?;
-        self.registry.body_limit.complete();
-        verify_blob(&self.registry, &self.at, &self.item, &confirmation).await
-    }
-
-    /// Checks the digest that the registry says it stored. distribution 2.8 names a sha256 digest for an upload by sha512, so
-    /// only digests of one algorithm are compared. Bytes that were not hashed here need the very digest.
-    fn check(&self, stored: Option<&Digest>, hashed: bool) -> Result<()> {
-        let confirmed = stored == Some(&self.item.digest);
-        self.registry.observed.learn_confirms(confirmed);
-        match stored {
-            Some(stored) if stored.algorithm() == self.item.digest.algorithm() && !confirmed => {
-                let what = format!("{}: the registry stored `{stored}` instead", self.operation());
-                Err(Error::new(ErrorKind::Corrupt, what).with_retry(Retry::Soon).with_hint(CHANGED))
-            }
-            _ if confirmed || hashed => Ok(()),
-            _ => {
-                let what =
-                    format!("{}: the registry did not confirm its digest, so it is sent again", self.operation());
-                Err(Error::new(ErrorKind::Corrupt, what).with_retry(Retry::Soon))
-            }
-        }
-    }
-
-    /// Returns true if the blob arrived although its response did not. That it exists says nothing of bytes that were not
-    /// hashed.
-    async fn arrived(&self, failed: &Error) -> bool {
-        failed.kind() == ErrorKind::Unavailable
-            && blob_existence::exists(&self.registry, &self.at, &self.item).await.unwrap_or(false)
-    }
 }
 
 #[async_trait]
@@ -376,6 +249,11 @@ impl Upload for RegistryUpload {
             learn_blob_check(&self.registry, &self.at, &self.item).await;
             return Ok(());
         };
+        if self.is_noted && !matches!(failed.kind(), ErrorKind::Unavailable | ErrorKind::Throttled) {
+            // What is refused or wrong is not gone on with.
+            self.registry.open_uploads.forget(&self.at, &self.item);
+            self.is_noted = false;
+        }
         if self.is_sources {
             return Err(failed);
         }
