@@ -61,7 +61,17 @@ impl BlobWriter {
                 dir.check_room(need, need)?;
             }
             let (name, file) = dir.create_part("blob")?;
-            Ok(PartialFile { layout, name, file: Some(file), written: 0, hasher, need, sync, named: false, kept: false })
+            Ok(PartialFile {
+                layout,
+                name,
+                file: Some(file),
+                written: 0,
+                hasher,
+                need,
+                sync,
+                named: false,
+                kept: false,
+            })
         })
         .await?;
         Ok(Self { part: Some(part), queue: Vec::new(), queued: 0, length: 0 })
@@ -275,9 +285,7 @@ impl PartialFile {
 impl Drop for PartialFile {
     fn drop(&mut self) {
         let stays = self.named || (self.kept && self.written >= WORTH_KEEPING);
-        if !stays
-            && let Ok(Some(dir)) = self.layout.dir().blob_dir(Algorithm::Sha256)
-        {
+        if !stays && let Ok(Some(dir)) = self.layout.dir().blob_dir(Algorithm::Sha256) {
             dir.remove(&self.name);
         }
     }

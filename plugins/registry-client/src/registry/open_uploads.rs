@@ -47,7 +47,8 @@ fn key(at: &Repository, item: &Descriptor) -> String {
 }
 
 fn is_below(location: &Url, base: &Url) -> bool {
-    let authority = |url: &Url| (url.scheme().to_owned(), url.host_str().map(str::to_owned), url.port_or_known_default());
+    let authority =
+        |url: &Url| (url.scheme().to_owned(), url.host_str().map(str::to_owned), url.port_or_known_default());
     let plain = location.username().is_empty() && location.password().is_none();
     plain && authority(location) == authority(base) && location.path().starts_with(base.path())
 }

@@ -528,7 +528,8 @@ async fn a_forged_note_of_an_upload_leads_nowhere_else() {
     let (double, stored) = registry(|_, _| None).await;
     let elsewhere = Double::start(|_| reply(404)).await;
     let content = noise(9 * MIB);
-    for forged in [elsewhere.url("/v2/a/b/blobs/uploads/u"), double.url("/v2/other/b/blobs/uploads/u"), "x".to_owned()] {
+    for forged in [elsewhere.url("/v2/a/b/blobs/uploads/u"), double.url("/v2/other/b/blobs/uploads/u"), "x".to_owned()]
+    {
         let book = Book::new();
         let key = format!("{}/a/b@{}", double.host(), layer(&content).digest);
         book.notes().put(Namespace::Uploads, &key, forged.as_bytes());
