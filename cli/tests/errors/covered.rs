@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Messages that no test can provoke with the program as it is, and why.
-const NOT_HERE: [(&str, &str); 43] = [
+const NOT_HERE: [(&str, &str); 44] = [
     ("breaks the rules of TLS", "takes a peer that breaks the handshake"),
     ("perhaps because the name is too long", "takes a name of 250 characters; has tests in registry-client"),
     ("cannot write `{name}`", "takes a disk that refuses between two files"),
@@ -50,6 +50,7 @@ const NOT_HERE: [(&str, &str); 43] = [
     ("again and again", "takes a program that writes the same file all the time"),
     ("the API of `{host}` answers", "takes a Harbor whose API is out of order"),
     ("is in none of the files", "the engine asks for what was listed only"),
+    ("cannot be read from an offset on", "callers ask for a mark before, and such a source gives none"),
     ("the token service `{host}` fails", "takes most of a minute until it is given up"),
 ];
 
