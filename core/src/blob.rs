@@ -26,8 +26,7 @@ use crate::{
 mod reopen;
 mod tee;
 pub use reopen::BlobMark;
-pub(crate) use tee::laggard;
-pub use tee::{TeeEnd, TeeOptions};
+pub(crate) use tee::{TeeOptions, laggard};
 
 /// A byte stream with a name, that fails instead of ending if its bytes are not what the name says.
 pub struct Blob {
@@ -103,7 +102,7 @@ impl Blob {
 
     /// The same as soon as `enough` says so, which is asked before each chunk.
     #[must_use]
-    pub fn hashed_until(self, enough: impl Fn() -> bool + Send + 'static) -> Self {
+    pub(crate) fn hashed_until(self, enough: impl Fn() -> bool + Send + 'static) -> Self {
         Self { enough: Some(Box::new(enough)), ..self }
     }
 
@@ -112,7 +111,7 @@ impl Blob {
         self.hashing.is_on()
     }
 
-    /// Returns a handle that tells whether the blob is hashed; this [may change](Blob::hashed_until) on the way.
+    /// Returns a handle that tells whether the blob is hashed; this may change on the way.
     pub fn hashing(&self) -> Hashing {
         self.hashing.clone()
     }
@@ -129,19 +128,19 @@ impl Blob {
 
     /// Adds the length of every chunk that is handed on to `counter`, for a display to sample.
     #[must_use]
-    pub fn counted(self, counter: Arc<AtomicU64>) -> Self {
+    pub(crate) fn counted(self, counter: Arc<AtomicU64>) -> Self {
         Self { counter: Some(counter), ..self }
     }
 
     /// Leaves the error that it fails with in `trouble`: who writes a blob often hands on only that it broke.
     #[must_use]
-    pub fn watched(self, trouble: Arc<OnceLock<Error>>) -> Self {
+    pub(crate) fn watched(self, trouble: Arc<OnceLock<Error>>) -> Self {
         Self { trouble: Some(trouble), ..self }
     }
 
     /// Lets `explain` say more about the error that it fails with, such as which file was read.
     #[must_use]
-    pub fn explained(mut self, explain: impl Fn(Error) -> Error + Send + 'static) -> Self {
+    pub fn map_err(mut self, explain: impl Fn(Error) -> Error + Send + 'static) -> Self {
         self.explain = Some(match self.explain.take() {
             Some(first) => Box::new(move |error| explain(first(error))),
             None => Box::new(explain),

@@ -19,6 +19,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Sorts errors by what the reader can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum ErrorKind {
     /// It is not there: check the name.
     NotFound,
@@ -44,6 +45,7 @@ pub enum ErrorKind {
 
 /// Tells whether a retry can help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Retry {
     /// It would fail in the same way.
     #[default]

@@ -99,7 +99,7 @@ impl Filter for Stage {
     async fn check(&self, _: &Resolved, _: &dyn Fetch) -> Result<Verdict> {
         match self.0 {
             How::ChangesItsMind if self.1.fetch_add(1, Ordering::Relaxed).is_multiple_of(7) => {
-                Ok(Verdict::Drop("no".to_owned()))
+                Ok(Verdict::Drop { reason: "no".to_owned() })
             }
             _ => Ok(Verdict::Keep),
         }

@@ -18,11 +18,11 @@ use crate::error::{Error, ErrorKind, Result, Retry};
 
 /// Bounds of a tee.
 #[derive(Clone, Copy, Debug)]
-pub struct TeeOptions {
+pub(crate) struct TeeOptions {
     /// Bytes that a taker may be behind. Default: 256 KiB.
-    pub buffer: usize,
+    pub(crate) buffer: usize,
     /// Time for which the others wait for a consumer with a buffer more than half full. Default: 5 s.
-    pub patience: Duration,
+    pub(crate) patience: Duration,
 }
 
 impl Default for TeeOptions {
@@ -32,12 +32,12 @@ impl Default for TeeOptions {
 }
 
 /// One taker's side of a tee.
-pub struct TeeEnd {
+pub(crate) struct TeeEnd {
     /// The bytes.
-    pub blob: Blob,
+    pub(crate) blob: Blob,
     /// Cancelled when this side was too slow and left the tee. A writer to a destination that takes nothing
     /// would never see the error in the blob itself.
-    pub left: CancellationToken,
+    pub(crate) left: CancellationToken,
 }
 
 struct End {
@@ -52,7 +52,7 @@ impl Blob {
     /// Splits into `takers` blobs that yield the same bytes from one read.
     ///
     /// They must be pulled at the same time. All of them wait for the verdict on the whole before their last chunk.
-    pub fn tee(mut self, takers: usize, options: TeeOptions) -> Vec<TeeEnd> {
+    pub(crate) fn tee(mut self, takers: usize, options: TeeOptions) -> Vec<TeeEnd> {
         let (descriptor, hashing) = (self.descriptor.clone(), self.hashing());
         let (ends, takers): (Vec<_>, Vec<_>) = (0..takers)
             .map(|_| {

@@ -203,7 +203,7 @@ impl<'a> JobRun<'a> {
         let resolved = Resolved { descriptor: root.descriptor(), manifest: Some(root.clone()), ..resolved };
         for (at, filter) in self.engine.filters.iter().enumerate() {
             let verdict = filter.calls.call("judged an image", |filter| filter.check(&resolved, &self.kept)).await?;
-            if let Verdict::Drop(reason) = verdict {
+            if let Verdict::Drop { reason } = verdict {
                 self.skip_filtered(&mut goals.open, at, &reason, ended);
                 return Ok(None);
             }

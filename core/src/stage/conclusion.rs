@@ -4,6 +4,7 @@ use crate::{content::ImageRef, error::Error, report::FailedItem};
 
 /// The end of a run, as far as a destination should know it.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct RunEnd<'a> {
     /// True if the run was stopped before all was done.
     pub stopped: bool,

@@ -73,9 +73,13 @@ pub trait Filter: Send + Sync {
 
 /// The decision of a filter about an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Verdict {
     /// It goes on.
     Keep,
-    /// It is skipped, for this reason.
-    Drop(String),
+    /// It is skipped.
+    Drop {
+        /// The reason, for the report.
+        reason: String,
+    },
 }

@@ -51,7 +51,7 @@ pub(crate) fn verdict(answer: &Value) -> Result<Verdict> {
     let reason = result["reason"].as_str().unwrap_or("the policy does not allow it");
     match result.as_bool().or_else(|| result["allow"].as_bool()) {
         Some(true) => Ok(Verdict::Keep),
-        Some(false) => Ok(Verdict::Drop(reason.to_owned())),
+        Some(false) => Ok(Verdict::Drop { reason: reason.to_owned() }),
         None => Err(Error::new(ErrorKind::Unsupported, "the policy service says neither yes nor no")
             .with_hint("it must answer `{\"result\": true}` or `{\"result\": {\"allow\": false, \"reason\": \"…\"}}`")),
     }

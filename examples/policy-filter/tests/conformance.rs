@@ -91,7 +91,7 @@ async fn the_service_is_told_what_the_image_is() {
     let service = Service::start().await;
     let filter = filter(&service.stage("token = { env = \"POLICY_TOKEN\" }"));
     assert_eq!(admitted(&*filter, "v1").await.unwrap(), Verdict::Keep);
-    let no = Verdict::Drop("only releases are allowed".to_owned());
+    let no = Verdict::Drop { reason: "only releases are allowed".to_owned() };
     assert_eq!(admitted(&*filter, "nightly").await.unwrap(), no);
     let asked = service.asked();
     let input = &asked[0]["input"];

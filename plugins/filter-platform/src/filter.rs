@@ -84,7 +84,7 @@ impl Filter for Platforms {
             None => platform_of(repository, &from.manifest(repository, &image.descriptor).await?, from).await?,
         };
         match platform.filter(|platform| !self.keeps(platform)) {
-            Some(platform) => Ok(Verdict::Drop(format!("it is for `{platform}`, which is not wanted"))),
+            Some(platform) => Ok(Verdict::Drop { reason: format!("it is for `{platform}`, which is not wanted") }),
             None => Ok(Verdict::Keep),
         }
     }

@@ -78,14 +78,14 @@ impl Ages {
         let Some(created) = created else {
             return match self.config.undated {
                 Undated::Keep => Verdict::Keep,
-                Undated::Drop => Verdict::Drop("it does not say when it was created".to_owned()),
+                Undated::Drop => Verdict::Drop { reason: "it does not say when it was created".to_owned() },
             };
         };
         // An image from the future, by a clock that is wrong, is brand new.
         let age = Period::from(Duration::try_from(self.now.duration_since(created)).unwrap_or_default());
         match (self.config.at_least, self.config.at_most) {
-            (Some(least), _) if age < least => Verdict::Drop(format!("it is {age} old, less than {least}")),
-            (_, Some(most)) if age > most => Verdict::Drop(format!("it is {age} old, more than {most}")),
+            (Some(least), _) if age < least => Verdict::Drop { reason: format!("it is {age} old, less than {least}") },
+            (_, Some(most)) if age > most => Verdict::Drop { reason: format!("it is {age} old, more than {most}") },
             _ => Verdict::Keep,
         }
     }

@@ -112,7 +112,7 @@ impl stage::Fetch for OciDirFetch {
         let path = bundle.layout.path().to_owned();
         let file = bundle.layout.blob_path(&item.digest);
         let blob = bundle.layout.blob(item).await?;
-        Ok(blob.explained(move |error| match error.kind() {
+        Ok(blob.map_err(move |error| match error.kind() {
             ErrorKind::Corrupt => damaged(path.clone(), error.with_context(format_args!("`{}`", file.display()))),
             _ => error,
         }))

@@ -48,7 +48,7 @@ impl Filter for Filtering {
     async fn check(&self, image: &Resolved, _: &dyn Fetch) -> Result<Verdict> {
         let is_old = image.image.reference.tag().is_some_and(|tag| tag.as_str() == "old");
         let drop = self.drops == Drops::Images && (is_old || !self.only_old);
-        Ok(if drop { Verdict::Drop("it is not wanted".to_owned()) } else { Verdict::Keep })
+        Ok(if drop { Verdict::Drop { reason: "it is not wanted".to_owned() } } else { Verdict::Keep })
     }
 
     fn may_leave_nothing(&self) -> bool {

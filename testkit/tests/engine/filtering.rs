@@ -31,7 +31,11 @@ impl Filter for Only {
         };
         let config = from.blob(&image.image.repository, config).await?.read_to_end(1 << 20).await?;
         let config = String::from_utf8_lossy(&config).into_owned();
-        Ok(if config.contains(self.0) { Verdict::Keep } else { Verdict::Drop(format!("not for {}", self.0)) })
+        Ok(if config.contains(self.0) {
+            Verdict::Keep
+        } else {
+            Verdict::Drop { reason: format!("not for {}", self.0) }
+        })
     }
 }
 

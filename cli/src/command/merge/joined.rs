@@ -138,7 +138,7 @@ impl JoinedFetch {
         }
         let blob = dir.blob(repository, item).await?;
         let damaged = Arc::clone(&self.damaged);
-        Ok(blob.explained(move |error| {
+        Ok(blob.map_err(move |error| {
             if error.kind() != ErrorKind::Corrupt {
                 return error;
             }

@@ -76,7 +76,7 @@ async fn a_single_image_is_judged_by_its_config() {
         assert_eq!(verdict(&["linux/arm"], &image).await, Verdict::Keep);
         assert_eq!(
             verdict(&["linux/amd64", "linux/arm/v6"], &image).await,
-            Verdict::Drop("it is for `linux/arm/v7`, which is not wanted".to_owned())
+            Verdict::Drop { reason: "it is for `linux/arm/v7`, which is not wanted".to_owned() }
         );
     }
     let windows = r#"{"os": "windows", "architecture": "amd64", "os.version": "10.0.17763.1"}"#;
@@ -84,7 +84,7 @@ async fn a_single_image_is_judged_by_its_config() {
     assert_eq!(verdict(&["windows:10.0.17763.1/amd64"], &windows).await, Verdict::Keep);
     assert_eq!(
         verdict(&["windows:10.0.17763.2/amd64"], &windows).await,
-        Verdict::Drop("it is for `windows/amd64 (10.0.17763.1)`, which is not wanted".to_owned())
+        Verdict::Drop { reason: "it is for `windows/amd64 (10.0.17763.1)`, which is not wanted".to_owned() }
     );
 }
 
@@ -122,7 +122,7 @@ async fn schema_1_says_its_architecture_itself() {
     let manifest = Manifest::parse(document, &well_known::SCHEMA1).unwrap();
     let image = Image { manifest, children: Vec::new(), blobs: Vec::new() };
     assert_eq!(verdict(&["linux/arm"], &image).await, Verdict::Keep);
-    assert!(matches!(verdict(&["linux/amd64"], &image).await, Verdict::Drop(_)));
+    assert!(matches!(verdict(&["linux/amd64"], &image).await, Verdict::Drop { .. }));
 }
 
 fn as_image_syncer(arch: &str) -> Box<dyn Filter> {

@@ -29,7 +29,7 @@ async fn verdict(config: Age, hours: Option<i64>) -> Verdict {
 }
 
 fn dropped(reason: &str) -> Verdict {
-    Verdict::Drop(reason.to_owned())
+    Verdict::Drop { reason: reason.to_owned() }
 }
 
 #[tokio::test]

@@ -92,9 +92,9 @@ impl Attempts {
     /// Returns the pause that the host asked for; none if trying again is of no use.
     fn asked(&self, failed: &Error) -> Option<Duration> {
         match failed.retry() {
-            Retry::Never | Retry::Later => None,
             Retry::Soon => Some(Duration::ZERO),
             Retry::After(wait) => Some(wait).filter(|wait| *wait <= self.patience),
+            _ => None,
         }
     }
 
