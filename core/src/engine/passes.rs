@@ -428,7 +428,9 @@ impl Run {
         for (at, push) in engine.pushes.iter().enumerate() {
             let failed = self.failures.iter().map(|(_, failure)| &failure.what).collect();
             let end = RunEnd { stopped: self.is_stopping(), failed };
-            push.hint("heard how the run ended", |push| Some(push.capabilities().conclusion?.conclude(&end)));
+            push.hint("heard how the run ended", |push| {
+                push.capabilities().conclusion.map(|conclusion| conclusion.conclude(&end))
+            });
             if plan {
                 self.tell_removed(at).await;
                 continue;

@@ -37,7 +37,9 @@ impl Source {
 
     /// Announces that a repository will be read. Nothing depends on it: a fetch that breaks here breaks again later.
     pub(super) fn announce(&self, repository: &Repository) {
-        self.fetch.hint("heard what will be read", |fetch| Some(fetch.capabilities().read_hints?.announce(repository)));
+        self.fetch.hint("heard what will be read", |fetch| {
+            fetch.capabilities().read_hints.map(|hints| hints.announce(repository))
+        });
     }
 
     /// Opens a blob for a transfer, which has the permits.

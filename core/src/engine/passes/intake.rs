@@ -127,7 +127,7 @@ impl Run {
         for push in &self.engine.pushes {
             // Nothing depends on it: a push that breaks here breaks again later.
             push.hint("heard what will be written", |push| {
-                Some(push.capabilities().write_hints?.announce(repository, targets, images))
+                push.capabilities().write_hints.map(|hints| hints.announce(repository, targets, images))
             });
         }
     }
