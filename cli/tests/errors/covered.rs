@@ -31,7 +31,7 @@ const NOT_HERE: [(&str, &str); 44] = [
     ("took no bytes for", "takes a destination that takes none for seconds"),
     ("the list `{kind}` broke", "takes a plugin that panics; has a test of the engine"),
     ("a stage broke while", "takes a plugin that panics; has tests of the engine"),
-    ("{what} for {} minutes", "takes a plugin that never answers; has a test of the engine"),
+    ("cannot be listed again on its own", "takes a list of a plugin that fails for one repository"),
     ("more than {NODES} manifests", "takes an image of thousands of manifests"),
     ("TLS cannot be set up", "takes a system without certificates"),
     ("garbage collection sweeps", "takes a Harbor that collects garbage at the moment"),
