@@ -722,7 +722,8 @@ async fn two_tasks_that_bring_one_large_blob_do_not_share_a_part() {
     let (one, _) = breaking(content, content.len());
     let (other, reads) = breaking(content, content.len());
     let (one, other) = tokio::join!(writer.put_blob(one), writer.put_blob(other));
-    (one.unwrap(), other.unwrap());
+    one.unwrap();
+    other.unwrap();
     assert!(reads.lock().unwrap().is_empty());
     assert!(std::fs::read(blob_file(&dir, content)).unwrap() == content);
     assert!(parts_in(&dir).is_empty());
