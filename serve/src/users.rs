@@ -39,7 +39,7 @@ pub(crate) struct Users {
 
 /// The result of a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Admission {
+pub(crate) enum LoginVerdict {
     Right,
     Wrong,
     /// Too many others wait to be checked.
@@ -86,17 +86,17 @@ impl Users {
     ///
     /// An unknown name is checked as well, against the hash of some user, so that the time tells nothing. A check that
     /// was begun goes on when its request is gone, and keeps its turn until it ends.
-    pub(crate) async fn admit(self: &Arc<Self>, address: IpAddr, name: &str, password: &str) -> Admission {
+    pub(crate) async fn admit(self: &Arc<Self>, address: IpAddr, name: &str, password: &str) -> LoginVerdict {
         let there = self.hashes.get(name);
         let hash = there.unwrap_or_else(|| self.another(name));
         let print = Digest::of(format!("{hash}\0{password}").as_bytes());
         let is_known = |this: &Self| there.is_some() && this.known().get(name) == Some(&print);
         if is_known(self) {
-            return Admission::Right;
+            return LoginVerdict::Right;
         }
-        let Some(turn) = self.checks.wait(address).await else { return Admission::Crowded };
+        let Some(turn) = self.checks.wait(address).await else { return LoginVerdict::Crowded };
         if is_known(self) {
-            return Admission::Right; // a request before this one asked the same
+            return LoginVerdict::Right; // a request before this one asked the same
         }
         let (hash, password) = (hash.clone(), password.to_owned());
         let (this, name, there) = (Arc::clone(self), name.to_owned(), there.is_some());
@@ -108,7 +108,7 @@ impl Users {
             drop(turn);
             right
         });
-        if check.await.unwrap_or(false) { Admission::Right } else { Admission::Wrong }
+        if check.await.unwrap_or(false) { LoginVerdict::Right } else { LoginVerdict::Wrong }
     }
 
     /// The hash that an unknown name is checked against: always the same one for a name, so that also where hashes have

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::OnceCell;
 
-use super::source::Source;
+use super::source::IsolatedFetch;
 use crate::{
     blob::Blob,
     cache::Cache,
@@ -26,7 +26,7 @@ const KEEP: u64 = 1 << 20;
 
 /// Reads through to the source, and keeps manifests and small blobs of one image.
 pub(super) struct Kept<'a> {
-    source: &'a Source,
+    source: &'a IsolatedFetch,
     /// The notes that keep indexes: a rerun looks for the manifests that they list.
     notes: &'a Cache,
     /// In a cell, because two indexes of one image may ask for the same child at the same time.
@@ -35,7 +35,7 @@ pub(super) struct Kept<'a> {
 }
 
 impl<'a> Kept<'a> {
-    pub(super) fn new(source: &'a Source, notes: &'a Cache) -> Self {
+    pub(super) fn new(source: &'a IsolatedFetch, notes: &'a Cache) -> Self {
         Self { source, notes, manifests: Mutex::default(), blobs: Mutex::default() }
     }
 

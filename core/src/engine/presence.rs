@@ -53,9 +53,9 @@ type Found = Arc<OnceCell<bool>>;
 #[derive(Default)]
 pub(super) struct Surveys(Mutex<HashMap<(usize, Repository), Weak<Survey>>>);
 
-/// Images of one listing.
+/// FinishedImages of one listing.
 #[derive(Default)]
-struct Images {
+struct FinishedImages {
     unfinished: usize,
     finished: HashSet<Digest>,
 }
@@ -90,7 +90,7 @@ pub(super) struct JobGroup {
     written: Mutex<HashMap<(usize, Repository), HashMap<Digest, Written>>>,
     found: Mutex<HashMap<(usize, Repository), HashMap<Digest, Found>>>,
     carried: Mutex<HashSet<(usize, ImageRef)>>,
-    images: Mutex<Images>,
+    images: Mutex<FinishedImages>,
     /// An image of the group ended.
     news: Notify,
 }

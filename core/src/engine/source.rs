@@ -20,13 +20,13 @@ use crate::{
 const ATTEMPTS: u32 = 5;
 
 /// Reads from the fetch of the pipeline.
-pub(super) struct Source {
+pub(super) struct IsolatedFetch {
     fetch: Isolated<dyn Fetch>,
     /// Grants the permits for blobs that are no part of a transfer.
     limiter: Limiter,
 }
 
-impl Source {
+impl IsolatedFetch {
     pub(super) fn new(fetch: Named<dyn Fetch>, limiter: Limiter) -> Self {
         Self { fetch: isolated("fetch", fetch), limiter }
     }
@@ -50,7 +50,7 @@ impl Source {
 }
 
 #[async_trait]
-impl Fetch for Source {
+impl Fetch for IsolatedFetch {
     async fn resolve(&self, image: &ImageRef, want: ResolveMode) -> Result<Resolved> {
         let resolved = self.fetch.call("resolved a name", |fetch| fetch.resolve(image, want)).await?;
         identity::resolved(self.kind(), image, resolved)
@@ -91,7 +91,7 @@ impl Fetch for Source {
 }
 
 #[async_trait]
-impl Referrers for Source {
+impl Referrers for IsolatedFetch {
     async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Descriptor>> {
         self.fetch
             .call_if("listed referrers", |fetch| Some(fetch.capabilities().referrers?.referrers(repository, subject)))
@@ -108,14 +108,14 @@ impl Referrers for Source {
 }
 
 #[async_trait]
-impl TagList for Source {
+impl TagList for IsolatedFetch {
     async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>> {
         self.fetch.call_if("listed tags", |fetch| Some(fetch.capabilities().tag_list?.tags(repository))).await
     }
 }
 
 #[async_trait]
-impl BlobCheck for Source {
+impl BlobCheck for IsolatedFetch {
     async fn check_blob(&self, repository: &Repository, item: &Descriptor) -> Result<()> {
         self.fetch
             .call_if("looked for a blob", |fetch| Some(fetch.capabilities().blob_check?.check_blob(repository, item)))
@@ -124,7 +124,7 @@ impl BlobCheck for Source {
 }
 
 #[async_trait]
-impl MountHints for Source {
+impl MountHints for IsolatedFetch {
     async fn mount_hints(&self, item: &Descriptor) -> Vec<Repository> {
         let hints = self.fetch.call_if("said where a blob is", |fetch| {
             let hints = fetch.capabilities().mount_hints?;

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{sync::OnceCell, time::timeout};
 
-use super::source::Source;
+use super::source::IsolatedFetch;
 use crate::{
     content::{ImageRef, Repository, Tag},
     diagnostic::did_you_mean,
@@ -37,7 +37,7 @@ pub(super) struct TagSuggestions(Mutex<Vec<(Repository, Tags)>>);
 
 impl TagSuggestions {
     /// The error of an image that the source does not have, with a hint where one can be given.
-    pub(super) async fn explain(&self, source: &Source, image: &ImageRef, error: Error) -> Error {
+    pub(super) async fn explain(&self, source: &IsolatedFetch, image: &ImageRef, error: Error) -> Error {
         let Some(tag) = image.reference.tag() else { return error };
         if error.kind() != ErrorKind::NotFound || error.hint().is_some() {
             return error;

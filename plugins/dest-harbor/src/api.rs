@@ -78,8 +78,8 @@ struct Summary {
 /// The quota of a project and what is used of it.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct QuotaInfo {
-    hard: Storage,
-    used: Storage,
+    hard: StorageFigure,
+    used: StorageFigure,
 }
 
 /// A quota in the list of all of them.
@@ -92,7 +92,7 @@ struct ListedQuota {
 }
 
 #[derive(Clone, Debug, Deserialize)]
-struct Storage {
+struct StorageFigure {
     #[serde(default)]
     storage: Option<i64>,
 }

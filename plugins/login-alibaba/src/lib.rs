@@ -71,12 +71,12 @@ struct Acr {
 
 /// The region of a registry and, of the Enterprise Edition, its instance.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Location {
+struct AcrInstance {
     region: Option<String>,
     instance: Option<String>,
 }
 
-impl Location {
+impl AcrInstance {
     /// Reads the service of a challenge: `registry.aliyuncs.com:REGION:china:cri-xxxx`, or `…:REGION:26842` of the
     /// Personal Edition.
     fn of(service: &str) -> Self {
@@ -96,7 +96,7 @@ impl Acr {
     async fn location(&self, registry: &str) -> Result<(String, Option<String>)> {
         let (mut region, mut instance) = (self.region.clone(), self.instance.clone());
         if region.is_none() || instance.is_none() {
-            let found = Location::of(&self.api.web().service_of(registry).await?.unwrap_or_default());
+            let found = AcrInstance::of(&self.api.web().service_of(registry).await?.unwrap_or_default());
             (region, instance) = (region.or(found.region), instance.or(found.instance));
         }
         let unknown = || {
@@ -154,17 +154,17 @@ sealift_core::inventory::submit! {
 mod tests {
     use super::*;
 
-    fn location(region: &str, instance: Option<&str>) -> Location {
-        Location { region: Some(region.to_owned()), instance: instance.map(ToOwned::to_owned) }
+    fn location(region: &str, instance: Option<&str>) -> AcrInstance {
+        AcrInstance { region: Some(region.to_owned()), instance: instance.map(ToOwned::to_owned) }
     }
 
     #[test]
     fn the_challenge_tells_region_and_instance() {
         let enterprise = "registry.aliyuncs.com:cn-hangzhou:china:cri-abc123";
-        assert_eq!(Location::of(enterprise), location("cn-hangzhou", Some("cri-abc123")));
-        assert_eq!(Location::of("registry.aliyuncs.com:cn-hangzhou:26842"), location("cn-hangzhou", None));
+        assert_eq!(AcrInstance::of(enterprise), location("cn-hangzhou", Some("cri-abc123")));
+        assert_eq!(AcrInstance::of("registry.aliyuncs.com:cn-hangzhou:26842"), location("cn-hangzhou", None));
         for other in ["registry.docker.io", "", "registry.aliyuncs.com", "registry.aliyuncs.com:evil.example/:1"] {
-            assert_eq!(Location::of(other), Location::default(), "{other}");
+            assert_eq!(AcrInstance::of(other), AcrInstance::default(), "{other}");
         }
     }
 }

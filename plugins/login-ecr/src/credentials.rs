@@ -15,7 +15,7 @@ use serde_json::Value;
 const SESSION: &str = "300";
 
 /// A source of keys.
-pub(super) enum Credentials {
+pub(super) enum AwsCredentials {
     /// A key that is there.
     Keys(Keys),
     /// A token in a file, for which STS gives keys of a role (EKS, CI systems).
@@ -26,7 +26,7 @@ pub(super) enum Credentials {
     Machine { root: String },
 }
 
-impl Credentials {
+impl AwsCredentials {
     /// Returns what the environment names, as the AWS SDKs do. The metadata service counts only if a table names the login.
     pub(super) fn from_environment(cx: &BuildContext<'_>) -> Option<Self> {
         let value = |name| variable(cx, &[name]).map(|(_, value)| value);
@@ -70,7 +70,7 @@ impl Credentials {
                 let request = Request::post(format!("{root}/")).header("accept", "application/json");
                 let request = request.header("content-type", "application/x-www-form-urlencoded");
                 let answer = api.ask(&with_body(request, form)?).await?;
-                let found = "/AssumeRoleWithWebIdentityResponse/AssumeRoleWithWebIdentityResult/Credentials";
+                let found = "/AssumeRoleWithWebIdentityResponse/AssumeRoleWithWebIdentityResult/AwsCredentials";
                 self.read(&answer, found, "SessionToken", root)
             }
             Self::Container { url, token, token_file } => {
@@ -123,7 +123,7 @@ impl Credentials {
     }
 }
 
-impl fmt::Display for Credentials {
+impl fmt::Display for AwsCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Keys(keys) => write!(f, "the access key of {}", keys.origin),

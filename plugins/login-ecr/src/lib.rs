@@ -20,7 +20,7 @@ use sealift_core::{
 };
 use serde::Deserialize;
 
-use self::credentials::Credentials;
+use self::credentials::AwsCredentials;
 
 /// Logs in to Amazon ECR with AWS credentials.
 ///
@@ -55,7 +55,7 @@ impl StageConfig<dyn LoginProvider> for Config {
         let Self { access_key, secret_key, session_token, region, endpoint } = self;
         let api = Api::new(cx, endpoint, "`ecr:GetAuthorizationToken`");
         let (mut api, keys) = NAMES.open(cx, api, [&access_key, &secret_key, &session_token])?;
-        let credentials = keys.map(Credentials::Keys).or_else(|| Credentials::from_environment(cx));
+        let credentials = keys.map(AwsCredentials::Keys).or_else(|| AwsCredentials::from_environment(cx));
         match &credentials {
             Some(credentials) => api.credentials = credentials.to_string(),
             None => NAMES.missing(cx)?,
@@ -66,7 +66,7 @@ impl StageConfig<dyn LoginProvider> for Config {
 
 struct Ecr {
     api: Api,
-    credentials: Option<Credentials>,
+    credentials: Option<AwsCredentials>,
     region: Option<String>,
 }
 

@@ -39,18 +39,18 @@ impl StageConfig<dyn LoginProvider> for Config {
         api.credentials = "the service account of this machine".to_owned();
         let named = variable(cx, &["GOOGLE_APPLICATION_CREDENTIALS"]).map(|(_, file)| file);
         let source = match self.key_file.or(named) {
-            Some(file) => Some(Source::KeyFile { path: cx.path(&file), written: file }),
+            Some(file) => Some(GoogleKey::KeyFile { path: cx.path(&file), written: file }),
             None if cx.is_automatic() => None,
             None => {
                 let host = variable(cx, &["GCE_METADATA_HOST"]).map(|(_, host)| host);
-                Some(Source::Metadata(host.unwrap_or_else(|| "metadata.google.internal".to_owned())))
+                Some(GoogleKey::Metadata(host.unwrap_or_else(|| "metadata.google.internal".to_owned())))
             }
         };
         Ok(Box::new(TemporaryLogin::new(Google { api, source })))
     }
 }
 
-enum Source {
+enum GoogleKey {
     KeyFile {
         path: PathBuf,
         written: String,
@@ -61,7 +61,7 @@ enum Source {
 
 struct Google {
     api: Api,
-    source: Option<Source>,
+    source: Option<GoogleKey>,
 }
 
 #[async_trait]
@@ -73,7 +73,7 @@ impl Issuer for Google {
     async fn issue(&self, _: &str) -> Result<Option<Login>> {
         match &self.source {
             None => Ok(None),
-            Some(Source::KeyFile { path, written }) => {
+            Some(GoogleKey::KeyFile { path, written }) => {
                 let fail = |why: String| {
                     Error::new(ErrorKind::Denied, format!("the key file `{written}` {why}")).with_hint(
                         "`GOOGLE_APPLICATION_CREDENTIALS` or `key_file` must name the JSON key of a service account",
@@ -90,7 +90,7 @@ impl Issuer for Google {
                     _ => Err(fail("is no key of a service account".to_owned())),
                 }
             }
-            Some(Source::Metadata(host)) => {
+            Some(GoogleKey::Metadata(host)) => {
                 let url = format!("http://{host}/computeMetadata/v1/instance/service-accounts/default/token");
                 let request = with_body(Request::get(url).header("metadata-flavor", "Google"), "")?;
                 let answer = self.api.ask(&request).await?;

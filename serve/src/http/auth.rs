@@ -9,16 +9,16 @@ use axum::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 
 use super::answer::{self, Code, ErrorResponse};
-use crate::users::{Admission, Users};
+use crate::users::{LoginVerdict, Users};
 
 /// Returns the error response for a request without valid credentials; none if they are valid or not required.
 pub(super) async fn refusal(users: Option<&Arc<Users>>, peer: IpAddr, headers: &HeaderMap) -> Option<Response> {
     let users = users?;
     if let Some((name, password)) = headers.get(header::AUTHORIZATION).and_then(|value| login(value.to_str().ok()?)) {
         match users.admit(peer, &name, &password).await {
-            Admission::Right => return None,
-            Admission::Wrong => {}
-            Admission::Crowded => return Some(ErrorResponse::from(Code::TooManyRequests).into_response()),
+            LoginVerdict::Right => return None,
+            LoginVerdict::Wrong => {}
+            LoginVerdict::Crowded => return Some(ErrorResponse::from(Code::TooManyRequests).into_response()),
         }
     }
     let mut response = ErrorResponse::from(Code::Unauthorized).into_response();

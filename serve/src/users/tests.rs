@@ -17,11 +17,11 @@ const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 #[tokio::test]
 async fn who_has_the_password_is_let_in_and_then_known() {
     let users = Arc::new(users(&format!("# ours\n\n{}{}", line("ann", "a:b"), line("bob", "secret"))).unwrap());
-    assert_eq!(users.admit(HERE, "ann", "a:b").await, Admission::Right);
+    assert_eq!(users.admit(HERE, "ann", "a:b").await, LoginVerdict::Right);
     assert!(users.known().contains_key("ann"));
-    assert_eq!(users.admit(HERE, "ann", "a:b").await, Admission::Right);
+    assert_eq!(users.admit(HERE, "ann", "a:b").await, LoginVerdict::Right);
     for (name, password) in [("ann", "secret"), ("ann", ""), ("bob", "a:b"), ("eve", "secret"), ("", "")] {
-        assert_eq!(users.admit(HERE, name, password).await, Admission::Wrong, "{name}");
+        assert_eq!(users.admit(HERE, name, password).await, LoginVerdict::Wrong, "{name}");
     }
     assert_eq!(users.known().len(), 1, "what was wrong is not kept");
 }
@@ -39,9 +39,9 @@ async fn an_unknown_name_takes_as_long_as_a_known_one() {
         let mut answer = Box::pin(users.admit(HERE, name, "wrong"));
         assert_eq!((&mut answer).now_or_never(), None, "{name}: it waits for the check");
         assert_eq!(users.checks.running(), 1, "{name}");
-        assert_eq!(answer.await, Admission::Wrong);
+        assert_eq!(answer.await, LoginVerdict::Wrong);
     }
-    assert_eq!(users.admit(HERE, "eve", "x").await, Admission::Wrong, "the password of another one");
+    assert_eq!(users.admit(HERE, "eve", "x").await, LoginVerdict::Wrong, "the password of another one");
 }
 
 // Seen: 150 logins that were hung up on kept 153 threads busy, because their turn ended with them.
@@ -53,7 +53,7 @@ async fn a_login_that_was_hung_up_on_keeps_its_turn_until_its_check_ends() {
         assert_eq!(users.admit(HERE, name, &format!("{number}")).now_or_never(), None);
     }
     assert_eq!(users.checks.running(), TOGETHER, "the first two go on, the others have gone");
-    assert_eq!(users.admit(HERE, "ann", "x").await, Admission::Right);
+    assert_eq!(users.admit(HERE, "ann", "x").await, LoginVerdict::Right);
     while users.checks.running() > 0 {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }

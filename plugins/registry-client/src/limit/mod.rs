@@ -81,7 +81,7 @@ impl HostLimit {
         self.acquire(&self.limiter.demand(&self.store, pool), patience).await
     }
 
-    /// Returns a permit to read a further blob, or a range of one, if nobody waits for it.
+    /// Returns a permit to read a further blob, or a range of one, if no other request waits for it.
     pub(crate) fn spare_read(&self) -> Option<Permit> {
         let demand = self.limiter.demand(&self.store, Pool::Reads);
         self.limiter.acquire(&demand).now_or_never()

@@ -6,13 +6,13 @@ use super::{LimitedRequests, ProductFacts, PublishedLimit, RegistryProfile};
 
 /// Amazon's Elastic Container Registry.
 #[derive(Debug)]
-pub(super) struct Ecr;
+pub(super) struct EcrProfile;
 
 /// `PutImage`: 10 a second, for each account and region.
 const LIMITS: &[PublishedLimit] =
     &[PublishedLimit { counts: LimitedRequests::PutManifest, requests: 10, span: Duration::from_secs(1) }];
 
-impl RegistryProfile for Ecr {
+impl RegistryProfile for EcrProfile {
     fn name(&self) -> &'static str {
         "ecr"
     }

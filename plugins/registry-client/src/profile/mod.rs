@@ -95,7 +95,7 @@ impl RegistryProfile for Generic {
 
 /// All products. The first one that matches counts.
 static PROFILES: [&dyn RegistryProfile; 5] =
-    [&docker_hub::DockerHub, &ghcr::GitHub, &ecr::Ecr, &harbor::Harbor, &Generic];
+    [&docker_hub::DockerHub, &ghcr::GitHub, &ecr::EcrProfile, &harbor::Harbor, &Generic];
 
 /// Returns the profile of a registry by its name.
 pub(crate) fn by_host(host: &str) -> &'static dyn RegistryProfile {

@@ -23,10 +23,10 @@ pub(crate) struct BodyLimit {
     /// The key of the note.
     key: String,
     notes: Cache,
-    state: Mutex<State>,
+    state: Mutex<BodyLimitState>,
 }
 
-struct State {
+struct BodyLimitState {
     /// The size of a part; none: a blob is one request.
     part: Option<u64>,
     /// True if a part of that size was accepted, or is said to be.
@@ -48,7 +48,7 @@ struct State {
 impl BodyLimit {
     /// Returns the limit of the registry `name`; `part` is the size that the pipeline names.
     pub(crate) fn new(name: &str, part: Option<u64>, notes: Cache) -> Self {
-        let state = State {
+        let state = BodyLimitState {
             part,
             is_proven: part.is_some(),
             is_new: part.is_none(),
@@ -104,7 +104,7 @@ impl BodyLimit {
         }
     }
 
-    /// Notes that the registry did not accept a part, whatever its size, or loses parts. Returns true if the blob is
+    /// Notes that the registry did not accept a part of any size, or loses parts. Returns true if the blob is
     /// worth sending again, in parts or whole.
     pub(crate) fn fail(&self, is_certain: bool) -> bool {
         let mut state = self.state();
@@ -121,12 +121,12 @@ impl BodyLimit {
         self.state().failures = 0;
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, BodyLimitState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl BodyLimitState {
     fn refuse(&mut self, size: u64) -> bool {
         self.refused = self.refused.min(size);
         let smaller = self.refused.saturating_sub(1).checked_ilog2().map(|bits| 1 << bits).unwrap_or_default();

@@ -25,7 +25,7 @@ use sealift_core::{
 use tokio_util::task::TaskTracker;
 
 pub(crate) use body_limit::BodyLimit;
-pub(crate) use observed::{BlobCheck, ObservedBehavior};
+pub(crate) use observed::{ObservedBehavior, PresenceCheck};
 pub(crate) use open_uploads::OpenUploads;
 
 use crate::{

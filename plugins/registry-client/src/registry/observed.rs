@@ -35,7 +35,7 @@ pub(crate) struct ObservedBehavior {
     pub(crate) no_subjects: AtomicBool,
     presence: AtomicU8,
     /// The note of an earlier run, used until this one knows better.
-    noted_presence: OnceLock<BlobCheck>,
+    noted_presence: OnceLock<PresenceCheck>,
     asked_for_presence: AtomicBool,
     /// Repositories that did not exist when this run looked: nothing needs to be looked for there.
     new: Mutex<HashSet<Repository>>,
@@ -57,7 +57,7 @@ const BY_HEAD: &[u8] = b"blobs are found by HEAD";
 
 /// The way to find out whether a repository has a blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BlobCheck {
+pub(crate) enum PresenceCheck {
     /// Not known yet: the answer to a mount counts if it is yes; after a no the blob is sent, which is always right.
     Unknown,
     /// Mounting a blob from its own repository tells.
@@ -93,34 +93,34 @@ impl ObservedBehavior {
 
     /// Returns how to find out whether a repository has a blob: as learned in this run, else as noted by an earlier
     /// one. A wrong note costs requests.
-    pub(crate) fn blob_check(&self) -> BlobCheck {
+    pub(crate) fn blob_check(&self) -> PresenceCheck {
         let noted = self.noted_presence.get_or_init(|| match self.notes.get(Namespace::Hosts, &self.name).as_deref() {
-            Some(BY_MOUNT) => BlobCheck::Mount,
-            Some(BY_HEAD) => BlobCheck::Head,
-            _ => BlobCheck::Unknown,
+            Some(BY_MOUNT) => PresenceCheck::Mount,
+            Some(BY_HEAD) => PresenceCheck::Head,
+            _ => PresenceCheck::Unknown,
         });
         match self.learned_presence() {
-            BlobCheck::Unknown => *noted,
+            PresenceCheck::Unknown => *noted,
             learned => learned,
         }
     }
 
     /// Returns what this run learned itself.
-    pub(crate) fn learned_presence(&self) -> BlobCheck {
+    pub(crate) fn learned_presence(&self) -> PresenceCheck {
         match self.presence.load(Ordering::Relaxed) {
-            0 => BlobCheck::Unknown,
-            1 => BlobCheck::Mount,
-            _ => BlobCheck::Head,
+            0 => PresenceCheck::Unknown,
+            1 => PresenceCheck::Mount,
+            _ => PresenceCheck::Head,
         }
     }
 
     /// Keeps an observation for the rest of the run, and notes it for the next one. A false negative of the registry
     /// overrides positive observations.
-    pub(crate) fn learn_blob_check(&self, check: BlobCheck) {
+    pub(crate) fn learn_blob_check(&self, check: PresenceCheck) {
         let (value, note) = match check {
-            BlobCheck::Unknown => return,
-            BlobCheck::Mount => (1, BY_MOUNT),
-            BlobCheck::Head => (2, BY_HEAD),
+            PresenceCheck::Unknown => return,
+            PresenceCheck::Mount => (1, BY_MOUNT),
+            PresenceCheck::Head => (2, BY_HEAD),
         };
         if self.presence.fetch_max(value, Ordering::Relaxed) < value && self.noted_presence.get() != Some(&check) {
             self.notes.put(Namespace::Hosts, &self.name, note);
@@ -129,7 +129,7 @@ impl ObservedBehavior {
 
     /// Returns true once, if it is unknown: the caller finds out.
     pub(crate) fn may_ask_for_presence(&self) -> bool {
-        self.learned_presence() == BlobCheck::Unknown && !self.asked_for_presence.swap(true, Ordering::Relaxed)
+        self.learned_presence() == PresenceCheck::Unknown && !self.asked_for_presence.swap(true, Ordering::Relaxed)
     }
 
     /// A repository does not exist yet.

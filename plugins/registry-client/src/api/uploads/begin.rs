@@ -24,7 +24,7 @@ use crate::{
     api::blob_existence,
     error::NO_REGISTRY,
     operation::Operation,
-    registry::{BlobCheck, Registry},
+    registry::{PresenceCheck, Registry},
     scope::Scopes,
     transport::{Request, RequestTarget, Response},
 };
@@ -33,8 +33,8 @@ use crate::{
 const WORTH_A_LOOK: u64 = 64 << 10;
 
 /// Returns how to find out whether a repository has a blob.
-fn blob_check(registry: &Registry) -> BlobCheck {
-    if registry.has_projects() { BlobCheck::Head } else { registry.observed.blob_check() }
+fn blob_check(registry: &Registry) -> PresenceCheck {
+    if registry.has_projects() { PresenceCheck::Head } else { registry.observed.blob_check() }
 }
 
 /// Offers a blob.
@@ -48,14 +48,14 @@ pub(crate) async fn offer(
         return Err(error);
     }
     let check = blob_check(registry);
-    if check == BlobCheck::Head && blob_existence::exists(registry, at, item).await? {
+    if check == PresenceCheck::Head && blob_existence::exists(registry, at, item).await? {
         return Ok(UploadStart::Present);
     }
     let from = match known_in.filter(|from| *from != at && !registry.observed.is_barred(at, from)) {
         Some(from) if may_mount(registry, at, item, from).await? => Some(from),
         _ => None,
     };
-    let asks_itself = from.is_none() && check != BlobCheck::Head;
+    let asks_itself = from.is_none() && check != PresenceCheck::Head;
     let from = from.or(asks_itself.then_some(at));
     let Some(from) = from else { return begin(registry, at, item).await };
     let response = mount(registry, at, item, from).await?;
@@ -64,7 +64,7 @@ pub(crate) async fn offer(
             response.discard().await;
             // This first request to the host may have been the one that told that it is a Harbor.
             if registry.has_projects()
-                && check != BlobCheck::Head
+                && check != PresenceCheck::Head
                 && !blob_existence::exists(registry, at, item).await?
             {
                 return begin(registry, at, item).await;
@@ -72,7 +72,7 @@ pub(crate) async fn offer(
             registry.note_mountable(item, at);
             registry.observed.note_write(at);
             if asks_itself {
-                registry.observed.learn_blob_check(BlobCheck::Mount);
+                registry.observed.learn_blob_check(PresenceCheck::Mount);
                 return Ok(UploadStart::Present);
             }
             Ok(UploadStart::Mounted)
@@ -85,7 +85,7 @@ pub(crate) async fn offer(
         Some(response) => open(registry, at, item, response).await,
         None => {
             match asks_itself {
-                true => registry.observed.learn_blob_check(BlobCheck::Head),
+                true => registry.observed.learn_blob_check(PresenceCheck::Head),
                 false => registry.observed.note_barred(at, from),
             }
             match stands_unseen(registry, at, item, check, asks_itself).await {
@@ -102,18 +102,18 @@ async fn stands_unseen(
     registry: &Registry,
     at: &Repository,
     item: &Descriptor,
-    check: BlobCheck,
+    check: PresenceCheck,
     asked_itself: bool,
 ) -> bool {
-    let told = asked_itself && registry.observed.learned_presence() == BlobCheck::Mount;
+    let told = asked_itself && registry.observed.learned_presence() == PresenceCheck::Mount;
     let small = item.known_size().is_some_and(|size| size < WORTH_A_LOOK);
-    if check == BlobCheck::Head || told || small || registry.has_projects() || registry.observed.is_new(at) {
+    if check == PresenceCheck::Head || told || small || registry.has_projects() || registry.observed.is_new(at) {
         return false;
     }
     // A question that fails is no reason to fail: sending is always right.
     let stands = matches!(blob_existence::exists(registry, at, item).await, Ok(true));
     if stands && asked_itself {
-        registry.observed.learn_blob_check(BlobCheck::Head);
+        registry.observed.learn_blob_check(PresenceCheck::Head);
     }
     stands
 }

@@ -16,9 +16,9 @@ use sealift_core::{
 use tokio::time::Sleep;
 
 /// A blob that is handed out in parts.
-pub(super) struct BlobParts(Arc<Mutex<State>>);
+pub(super) struct BlobParts(Arc<Mutex<PartsState>>);
 
-struct State {
+struct PartsState {
     /// None while the blob goes back.
     blob: Option<Blob>,
     /// The rest of a chunk that the last part ended in.
@@ -43,7 +43,8 @@ const MARK_EVERY: u64 = 8 << 20;
 
 impl BlobParts {
     pub(super) fn new(blob: Blob) -> Self {
-        let state = State { blob: Some(blob), rest: Bytes::new(), given: 0, length: 0, number: 0, marks: Vec::new() };
+        let state =
+            PartsState { blob: Some(blob), rest: Bytes::new(), given: 0, length: 0, number: 0, marks: Vec::new() };
         Self(Arc::new(Mutex::new(state)))
     }
 
@@ -97,12 +98,12 @@ impl BlobParts {
         Ok(true)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, PartsState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl PartsState {
     fn mark(&mut self) {
         if let Some(blob) = self.blob.as_ref().and_then(Blob::mark) {
             self.marks.push(Mark { offset: self.given, blob, rest: self.rest.clone() });
@@ -112,7 +113,7 @@ impl State {
 
 /// One part as the body of a request.
 pub(super) struct PartBody {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<PartsState>>,
     number: u64,
     hold: Option<Pin<Box<Sleep>>>,
 }
