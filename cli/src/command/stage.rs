@@ -36,7 +36,7 @@ pub(crate) struct Args {
     ref_style: Option<String>,
 
     /// Remove everything else from the directory afterwards, so that it has what was asked for and nothing more
-    #[arg(long)]
+    #[arg(long, conflicts_with = "no_overwrite")]
     exact: bool,
 
     #[command(flatten)]

@@ -415,6 +415,7 @@ impl Run {
         }
         self.report.unfinished += mem::take(&mut self.unlisted).len() as u64;
         self.tell_empty();
+        self.tell_left_alone();
         let plan = self.engine.mode == RunMode::Plan;
         if plan {
             self.tell_planned(self.engine.plans.rest());

@@ -53,7 +53,7 @@ type Found = Arc<OnceCell<bool>>;
 #[derive(Default)]
 pub(super) struct Surveys(Mutex<HashMap<(usize, Repository), Weak<Survey>>>);
 
-/// FinishedImages of one listing.
+/// Images of one listing.
 #[derive(Default)]
 struct FinishedImages {
     unfinished: usize,

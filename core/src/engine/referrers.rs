@@ -170,16 +170,22 @@ async fn relate(copy: &Copy<'_>, subject: &Digest, referrers: &[Manifest], site:
 async fn tagged(copy: &Copy<'_>, tag: Tag, sites: &[Destination<'_>]) -> Result<()> {
     let source = ImageRef { repository: copy.job.source.repository.clone(), reference: Reference::Tag(tag.clone()) };
     let open = || sites.iter().filter(|site| !site.is_over());
-    let mut lacking: Vec<&Destination<'_>> = open().filter(|site| !site.had_the_image).collect();
-    if open().any(|site| site.had_the_image) {
+    let leaves_others = copy.engine.options().overwrite == Some(false);
+    let may_have_it = |site: &&Destination<'_>| site.had_the_image || leaves_others;
+    let mut lacking: Vec<&Destination<'_>> = open().filter(|site| !may_have_it(site)).collect();
+    if open().any(|site| may_have_it(&site)) {
         let Some(digest) = found(copy.kept.resolve(&source, ResolveMode::Descriptor).await)? else { return Ok(()) };
         let digest = digest.descriptor.digest;
-        let had: Vec<&Destination<'_>> = open().filter(|site| site.had_the_image).collect();
-        let currents = join_all(had.iter().map(|site| stands_for(site, &tag, &digest))).await;
-        for (site, same) in had.into_iter().zip(currents) {
-            match same {
-                true => copy.batch.carry(site.push, at(site, &tag)),
-                false => lacking.push(site),
+        let asked: Vec<&Destination<'_>> = open().filter(may_have_it).collect();
+        let currents = join_all(asked.iter().map(|site| current(site, &tag))).await;
+        for (site, current) in asked.into_iter().zip(currents) {
+            match current {
+                Some(current) if current == digest => copy.batch.carry(site.push, at(site, &tag)),
+                Some(_) if leaves_others => {
+                    copy.engine.note_left_alone(&at(site, &tag));
+                    copy.batch.carry(site.push, at(site, &tag));
+                }
+                _ => lacking.push(site),
             }
         }
     }
@@ -206,10 +212,9 @@ async fn tagged(copy: &Copy<'_>, tag: Tag, sites: &[Destination<'_>]) -> Result<
     Ok(())
 }
 
-/// Returns true if a tag of a site stands for this digest already.
-async fn stands_for(site: &Destination<'_>, tag: &Tag, digest: &Digest) -> bool {
-    let current = site.stage.resolve(&at(site, tag)).await;
-    current.ok().flatten().is_some_and(|current| current.digest == *digest)
+/// Returns the digest that a tag of a site stands for, if it tells.
+async fn current(site: &Destination<'_>, tag: &Tag) -> Option<Digest> {
+    Some(site.stage.resolve(&at(site, tag)).await.ok()??.digest)
 }
 
 /// None if it was removed meanwhile.

@@ -75,6 +75,8 @@ pub(super) struct RunState {
     pub(super) nearby: TagSuggestions,
     pub(super) tee: TeeOptions,
     slow_stores: Mutex<HashSet<StoreId>>,
+    /// Tags that stand for other images and were left alone: their number, and the first of them.
+    left_alone: Mutex<Option<(u64, ImageRef)>>,
     pub(super) plans: Plans,
     overlaps: Mutex<HashSet<(Arc<str>, Arc<str>)>>,
     transfers_made: AtomicU64,
@@ -116,6 +118,7 @@ impl RunState {
             nearby: TagSuggestions::default(),
             tee: TeeOptions::default(),
             slow_stores: Mutex::default(),
+            left_alone: Mutex::default(),
             plans: Plans::default(),
             overlaps: Mutex::default(),
             transfers_made: AtomicU64::new(0),
@@ -185,6 +188,16 @@ impl RunState {
         destinations.for_each(|store| limiter.require(&mut demand, store, Pool::Writes));
         limiter.require_bound(&mut demand, "transfers", self.transfers);
         demand
+    }
+
+    /// Notes a tag that stands for another image and was left alone.
+    pub(super) fn note_left_alone(&self, at: &ImageRef) {
+        lock(&self.left_alone).get_or_insert_with(|| (0, at.clone())).0 += 1;
+    }
+
+    /// Returns the number of tags that were left alone and the first of them, if there are any.
+    pub(super) fn left_alone(&self) -> Option<(u64, ImageRef)> {
+        lock(&self.left_alone).clone()
     }
 
     /// Notes that a store is much slower than the others of its transfers, and is served apart from them from now on.

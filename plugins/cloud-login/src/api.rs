@@ -22,16 +22,38 @@ pub struct Api {
     pub right: &'static str,
 }
 
+/// Checks the key `region`, which becomes a part of the name of a host that a signed request goes to.
+///
+/// # Errors
+/// If it is not the name of a region.
+pub fn check_region(region: Option<&str>) -> Result<(), ConfigError> {
+    let is_name =
+        |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    match region {
+        Some(region) if !is_name(region) => {
+            let wrong = ConfigError::new(format!("`{region}` is not the name of a region")).at("region");
+            Err(wrong.hint("write it as `eu-west-1`, or leave it out"))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Api {
     /// Returns an API; `endpoint` is the key of that name, a URL that replaces its own.
     ///
     /// # Errors
-    /// If `endpoint` is no URL.
+    /// If `endpoint` is no URL, or has a login in it.
     pub fn new(cx: &BuildContext<'_>, endpoint: Option<String>, right: &'static str) -> Result<Self, ConfigError> {
         let endpoint = endpoint.map(|endpoint| endpoint.trim_end_matches('/').to_owned());
         let is_url = |text: &String| Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
         if !endpoint.as_ref().is_none_or(is_url) {
             let wrong = ConfigError::new("`endpoint` must be a URL").at("endpoint");
+            return Err(wrong.hint("write it as `https://api.example.com`"));
+        }
+        let has_login =
+            |text: &str| Url::parse(text).is_ok_and(|url| !url.username().is_empty() || url.password().is_some());
+        if endpoint.as_deref().is_some_and(has_login) {
+            let wrong = ConfigError::new("`endpoint` has a login in it, and would be sent none").at("endpoint");
             return Err(wrong.hint("write it as `https://api.example.com`"));
         }
         Ok(Self { web: WebClient::new(cx), endpoint, credentials: String::new(), right })

@@ -8,7 +8,9 @@ use std::time::{Duration, SystemTime};
 
 use http::Request;
 use schemars::JsonSchema;
-use sealift_cloud_login::{Acs3, Api, Issuer, KeyNames, Keys, TemporaryLogin, encode, millis, text, with_body};
+use sealift_cloud_login::{
+    Acs3, Api, Issuer, KeyNames, Keys, TemporaryLogin, check_region, encode, millis, text, with_body,
+};
 use sealift_core::{
     async_trait,
     error::{Error, ErrorKind, Result},
@@ -53,6 +55,7 @@ const LIFETIME: Duration = Duration::from_secs(3600);
 impl StageConfig<dyn LoginProvider> for Config {
     fn build(self, cx: &BuildContext<'_>) -> Result<Box<dyn LoginProvider>, ConfigError> {
         let Self { access_key, secret_key, session_token, region, instance, endpoint } = self;
+        check_region(region.as_deref())?;
         let api = Api::new(cx, endpoint, "`cr:GetAuthorizationToken`");
         let (api, keys) = NAMES.open(cx, api, [&access_key, &secret_key, &session_token])?;
         if keys.is_none() {

@@ -70,7 +70,7 @@ impl AwsCredentials {
                 let request = Request::post(format!("{root}/")).header("accept", "application/json");
                 let request = request.header("content-type", "application/x-www-form-urlencoded");
                 let answer = api.ask(&with_body(request, form)?).await?;
-                let found = "/AssumeRoleWithWebIdentityResponse/AssumeRoleWithWebIdentityResult/AwsCredentials";
+                let found = "/AssumeRoleWithWebIdentityResponse/AssumeRoleWithWebIdentityResult/Credentials";
                 self.read(&answer, found, "SessionToken", root)
             }
             Self::Container { url, token, token_file } => {

@@ -10,7 +10,9 @@ use std::time::SystemTime;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::Request;
 use schemars::JsonSchema;
-use sealift_cloud_login::{Api, Issuer, KeyNames, SigV4, TemporaryLogin, seconds, text, unreadable, with_body};
+use sealift_cloud_login::{
+    Api, Issuer, KeyNames, SigV4, TemporaryLogin, check_region, seconds, text, unreadable, with_body,
+};
 use sealift_core::{
     async_trait,
     error::{Error, ErrorKind, Result},
@@ -53,6 +55,7 @@ const PUBLIC: &str = "public.ecr.aws";
 impl StageConfig<dyn LoginProvider> for Config {
     fn build(self, cx: &BuildContext<'_>) -> Result<Box<dyn LoginProvider>, ConfigError> {
         let Self { access_key, secret_key, session_token, region, endpoint } = self;
+        check_region(region.as_deref())?;
         let api = Api::new(cx, endpoint, "`ecr:GetAuthorizationToken`");
         let (mut api, keys) = NAMES.open(cx, api, [&access_key, &secret_key, &session_token])?;
         let credentials = keys.map(AwsCredentials::Keys).or_else(|| AwsCredentials::from_environment(cx));

@@ -1,11 +1,11 @@
 //! Names at destinations: two images for one, tags beside digests, and images that other jobs of the run bring.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use sealift_conformance::{
     images::image,
-    memory::{Memory, Op, Wanted},
+    memory::{Fault, Memory, Op, Wanted},
 };
 use sealift_core::{
     content::{Descriptor, ImageRef, Repository},
@@ -168,9 +168,15 @@ async fn a_target_with_tag_and_digest_is_not_written_for_another_digest() {
 }
 
 /// Seen before: what was not there was never tried again, also not after the run itself had brought it.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_the_run_itself_brings_is_tried_again() {
     let everywhere = Memory::new("reg.io");
+    // Each of the chain is looked for before the one that brings it is read.
+    everywhere.script(|call| match (call.op, call.repository.as_str()) {
+        (Op::ResolveManifest, "b/app") => Some(Fault::Slow(Duration::from_secs(1))),
+        (Op::ResolveManifest, "a/app") => Some(Fault::Slow(Duration::from_secs(2))),
+        _ => None,
+    });
     everywhere.add("a/app:v1", &image("linux/amd64", &["app"]));
     let chain = || {
         Wanted::new()

@@ -409,5 +409,28 @@ async fn tags_that_stand_for_other_images_are_left_alone_if_that_is_asked_for() 
         let v0 = "to.io/app:v0".parse().unwrap();
         assert_eq!(kept.collect::<Vec<_>>(), [(Some(v0), old.manifest.digest().clone())], "{force}");
         assert_eq!(to.digest_of("app:v0").as_ref(), Some(old.manifest.digest()));
+        let left_alone = "`to.io/app:v0` stands for another image there, and is left alone (`overwrite` is false)";
+        assert_eq!(report.warnings, [left_alone]);
+    }
+}
+
+// The tag was written along with the image that it is about, without a look.
+#[tokio::test]
+async fn signature_tags_that_stand_for_others_are_left_alone_as_well() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
+    let app = two_platforms("v0");
+    let signature = format!("{}.sig", app.manifest.digest().to_string().replace(':', "-"));
+    let name = format!("app:{signature}");
+    from.add("app:v0", &app);
+    from.add(&name, &image("linux/amd64", &["theirs"]));
+    let ours = image("linux/amd64", &["ours"]);
+    to.add(&name, &ours);
+    for _ in 0..2 {
+        let bench = Bench::new(tags(1), &from, &[&to])
+            .options(|run| (run.overwrite, run.referrers) = (Some(false), Some(true)));
+        let report = bench.run().await;
+        assert_eq!(report.failed, 0, "{:?}", report.failures);
+        assert_eq!(to.digest_of(&name).as_ref(), Some(ours.manifest.digest()));
+        assert!(report.warnings.iter().any(|warning| warning.contains(&signature)), "{:?}", report.warnings);
     }
 }

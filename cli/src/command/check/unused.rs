@@ -18,7 +18,7 @@ pub(super) fn registries(file: &Path) -> Vec<Diagnostic> {
     let Some(Value::Table(registries)) = table.remove("registries") else { return Vec::new() };
     let Some(named) = names(&table, file.parent().unwrap_or(Path::new(""))) else { return Vec::new() };
     let settings: String = registries.values().map(|value| format!("{value}\n")).collect();
-    let is_used = |host: &str| HUB.contains(&host) || named.contains(host) || settings.contains(host);
+    let is_used = |host: &str| host == "*" || HUB.contains(&host) || named.contains(host) || settings.contains(host);
     let unused = registries.keys().filter(|host| !is_used(host));
     unused
         .map(|host| {

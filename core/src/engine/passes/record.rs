@@ -39,6 +39,9 @@ impl Run {
             }
             Outcome::Skipped(skip) => {
                 self.report.skipped += 1;
+                if let (Skip::Kept { .. }, Some(at)) = (skip, &target) {
+                    self.engine.note_left_alone(at);
+                }
                 if let Skip::Filtered { at, reason, .. } = skip {
                     self.report.dropped(*at, reason);
                     return self.note_filtered(work, *at, reason);
@@ -63,6 +66,16 @@ impl Run {
 
     pub(super) fn tell_planned(&self, planned: Vec<(u64, PlannedImage)>) {
         planned.into_iter().for_each(|(job, image)| self.engine.events.tell(&Event::Planned { job, image }));
+    }
+
+    /// Warns of tags that stand for other images and were left alone.
+    pub(super) fn tell_left_alone(&self) {
+        let Some((count, first)) = self.engine.left_alone() else { return };
+        let others = "another image there, and is left alone (`overwrite` is false)";
+        self.engine.events.warn(match count {
+            1 => format!("`{first}` stands for {others}"),
+            count => format!("`{first}`, like {} more tags, stands for {others}", count - 1),
+        });
     }
 
     /// Warns of disks that have less room than a run may need.

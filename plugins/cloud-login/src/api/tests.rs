@@ -38,5 +38,15 @@ fn an_endpoint_is_a_url() {
     let with = |text: &str| Api::new(&cx, Some(text.to_owned()), "");
     assert_eq!(with("http://127.0.0.1:1/").unwrap().root("https://a"), "http://127.0.0.1:1");
     assert!(with("127.0.0.1:1").is_err() && with("ftp://a").is_err());
+    assert!(with("https://bob:CANARY@a").is_err_and(|error| !format!("{error:?}").contains("CANARY")));
     assert_eq!(api().root("https://a"), "https://a");
+}
+
+// One with a slash sent the signed request to another host.
+#[test]
+fn a_region_is_a_name() {
+    for wrong in ["", "x y", "evil.example.com/#", "eu-west-1.", "a@b"] {
+        assert!(check_region(Some(wrong)).is_err(), "{wrong}");
+    }
+    assert!(check_region(Some("cn-hangzhou")).is_ok() && check_region(None).is_ok());
 }
