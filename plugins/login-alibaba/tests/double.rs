@@ -174,6 +174,20 @@ async fn half_a_key_and_no_key_are_told_at_once() {
     insta::assert_snapshot!(told(Given::new(format!("{table}access_key = \"id\"\nendpoint = \"cr\"\n"))));
 }
 
+// Both become a part of where a signed request goes.
+#[tokio::test]
+async fn a_region_is_a_name_and_an_endpoint_has_no_login() {
+    let told = |line: &str| {
+        let table = format!("[[login]]\nuse = \"alibaba\"\naccess_key = \"id\"\nsecret_key = \"CANARY\"\n{line}\n");
+        let found = Given::new(table).loaded().err().unwrap();
+        found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    let region = told("region = \"evil.example.com/#\"");
+    assert_eq!(region, "conformance.toml:5:10: `evil.example.com/#` is not the name of a region");
+    let endpoint = told("endpoint = \"https://bob:CANARY@cr.example.com\"");
+    assert_eq!(endpoint, "conformance.toml:5:12: `endpoint` has a login in it, and would be sent none");
+}
+
 #[tokio::test]
 async fn another_registry_is_told_to_be_one() {
     let cloud = acr("registry.example").await;
