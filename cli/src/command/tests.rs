@@ -172,6 +172,19 @@ fn staging_wants_one_way_to_name_images() {
 }
 
 #[test]
+fn tags_are_left_alone_by_every_verb_that_writes_and_not_beside_what_replaces_or_removes() {
+    let verbs: [&[&str]; 3] =
+        [&["copy", "a.io/a:1", "b.io/b"], &["stage", "a.io/a:1", "--to", "d"], &["load", "d", "--to", "b.io"]];
+    for verb in verbs {
+        let with = |more: &[&'static str]| [verb, &["--no-overwrite"], more].concat();
+        assert!(text(&with(&[])).contains("overwrite = false"), "{verb:?}");
+        assert!(CommandLine::try_parse_from([&["sealift"], &with(&["--force"])[..]].concat()).is_err(), "{verb:?}");
+    }
+    let exact = ["sealift", "stage", "a.io/a:1", "--to", "d", "--exact", "--no-overwrite"];
+    assert!(CommandLine::try_parse_from(exact).is_err());
+}
+
+#[test]
 fn loading_names_what_goes_where() {
     insta::assert_snapshot!(text(&[
         "load",

@@ -170,7 +170,7 @@ async fn relate(copy: &Copy<'_>, subject: &Digest, referrers: &[Manifest], site:
 async fn tagged(copy: &Copy<'_>, tag: Tag, sites: &[Destination<'_>]) -> Result<()> {
     let source = ImageRef { repository: copy.job.source.repository.clone(), reference: Reference::Tag(tag.clone()) };
     let open = || sites.iter().filter(|site| !site.is_over());
-    let leaves_others = copy.engine.options().overwrite == Some(false);
+    let leaves_others = !copy.engine.options().overwrites();
     let may_have_it = |site: &&Destination<'_>| site.had_the_image || leaves_others;
     let mut lacking: Vec<&Destination<'_>> = open().filter(|site| !may_have_it(site)).collect();
     if open().any(|site| may_have_it(&site)) {

@@ -45,6 +45,13 @@ pub struct RunOptions {
     pub grace_s: Option<u64>,
 }
 
+impl RunOptions {
+    /// Returns true if tags are written that stand for other images at the destination.
+    pub fn overwrites(&self) -> bool {
+        self.overwrite.unwrap_or(true)
+    }
+}
+
 /// The side that computes the digests of blobs in transfer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -114,3 +114,10 @@ async fn a_machine_without_a_role_is_told() {
     let told = get(&given(cloud, &[]), "1.dkr.ecr.eu-west-1.amazonaws.com").await.unwrap_err();
     assert!(told.contains("the metadata service of this machine gives no credentials (404)"), "{told}");
 }
+
+#[tokio::test]
+async fn a_region_is_a_name() {
+    let table = "[[login]]\nuse = \"ecr\"\nhosts = [\"*\"]\nregion = \"evil.example.com/#\"\n";
+    let found = Given::new(table).env(KEY[0].0, KEY[0].1).env(KEY[1].0, KEY[1].1).loaded().err().unwrap();
+    assert!(found[0].to_string().contains("`evil.example.com/#` is not the name of a region"), "{}", found[0]);
+}

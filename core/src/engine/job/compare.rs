@@ -157,12 +157,12 @@ impl JobRun<'_> {
     /// Returns true if names are written that stand for the image already.
     fn writes_anyway(&self) -> bool {
         let options = self.engine.options();
-        options.force && options.overwrite != Some(false)
+        options.force && options.overwrites()
     }
 
     /// Takes out tags that stand for other images, if these are not to be replaced.
     fn keep_others(&self, goals: &mut Goals, ended: &mut Ended) {
-        if self.engine.options().overwrite != Some(false) {
+        if self.engine.options().overwrites() {
             return;
         }
         let is_another = |goal: &mut Goal| {

@@ -4,7 +4,10 @@
 //! the URL that it redirected to before, because that may have run out. A large blob may be read in several ranges at
 //! once ([`ranges`]).
 
-use std::{pin::Pin, sync::Arc};
+use std::{
+    pin::Pin,
+    sync::{Arc, atomic::Ordering},
+};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
@@ -93,7 +96,18 @@ async fn open_with(
     {
         reader.item.size = length;
     }
-    let blob = Blob::new(reader.item.clone(), reader.into_blob());
+    let is_in_ranges = reader.end.is_some();
+    let mut blob = Blob::new(reader.item.clone(), reader.into_blob());
+    if is_in_ranges {
+        // A cache on the way may have wrong ranges of what is right as a whole.
+        let registry = Arc::clone(registry);
+        blob = blob.map_err(move |error| {
+            if error.kind() == ErrorKind::Corrupt {
+                registry.observed.wrong_ranges.store(true, Ordering::Relaxed);
+            }
+            error
+        });
+    }
     if !in_transfer || item.known_size().is_none() {
         return Ok(blob);
     }
@@ -136,7 +150,8 @@ impl BlobReader {
     /// Opens the stream, and only a first range of it if it may be read in several.
     async fn open_in_ranges(&mut self) -> Result<()> {
         let left = self.item.known_size().map_or(0, |size| size.saturating_sub(self.at));
-        if self.registry.ranges > 1 && left >= ranges::WORTH_SPLITTING {
+        let may_split = self.registry.ranges > 1 && !self.registry.observed.wrong_ranges.load(Ordering::Relaxed);
+        if may_split && left >= ranges::WORTH_SPLITTING {
             self.end = Some(self.at + ranges::RANGE);
             if let Ok(open) = self.try_open().await {
                 self.open = Some(open);

@@ -29,6 +29,8 @@ pub(crate) struct ObservedBehavior {
     pub(crate) no_referrers: AtomicBool,
     /// There is a referrers API.
     pub(crate) has_referrers: AtomicBool,
+    /// A blob that was read in several ranges was not what its name says.
+    pub(crate) wrong_ranges: AtomicBool,
     /// Held by who finds out which of both it is.
     pub(crate) first_referrers: tokio::sync::Mutex<()>,
     /// A manifest with a subject was taken without a word of it (`OCI-Subject`): the fallback tags are ours to keep.
@@ -72,6 +74,7 @@ impl ObservedBehavior {
         Self {
             name: name.into(),
             notes,
+            wrong_ranges: AtomicBool::default(),
             head_is_useless: AtomicBool::default(),
             pages_of_its_own: AtomicBool::default(),
             no_referrers: AtomicBool::default(),

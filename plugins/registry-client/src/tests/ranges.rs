@@ -149,6 +149,27 @@ async fn ranges_that_are_refused_or_wrong_become_one_stream() {
     assert_eq!(asked.len(), 2);
 }
 
+// Each attempt read in ranges again, so that the blob never came.
+#[tokio::test]
+async fn a_blob_whose_ranges_are_wrong_is_read_in_one_stream_the_next_time() {
+    let content = noise(4 * RANGE);
+    let served = content.clone();
+    let double = Double::start(move |asked| match asked_for(asked, served.len()) {
+        Some((start, end)) => {
+            let mut wrong = served.slice(start..end).to_vec();
+            wrong[0] ^= 1;
+            part(&served, asked).body(wrong)
+        }
+        None => part(&served, asked),
+    })
+    .await;
+    let (fetch, at) = (in_ranges(&double.host(), 4), repository(&double.host(), "a/b"));
+    assert!(read(&fetch, &at, &layer(&content)).await.is_err());
+    let before = double.asked().len();
+    assert!(read(&fetch, &at, &layer(&content)).await.unwrap() == content);
+    assert_eq!(double.asked().len() - before, 1);
+}
+
 #[tokio::test]
 async fn a_range_that_breaks_off_goes_on_at_that_byte() {
     let content = noise(4 * RANGE);

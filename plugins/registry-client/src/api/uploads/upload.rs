@@ -135,12 +135,11 @@ impl RegistryUpload {
         if self.registry.observed.is_full_for(&self.at, size) {
             return Err(self.registry.no_room(&self.at));
         }
-        let blob = match size {
+        let mut blob = match size {
             // hyper does not poll an empty body, so it is drained here for its error.
             0 => Blob::from_bytes(self.item.clone(), blob.read_to_end(0).await?),
             _ => blob,
         };
-        let mut blob = blob;
         let base = self.registry.transport.endpoint().await?.api(&format!("{}/blobs/uploads/", self.at.path()));
         self.take_up(&mut blob, size, &base).await?;
         let parts = BlobParts::new(blob);
