@@ -87,7 +87,7 @@ impl Translation {
         self.transfer(&options.transfer);
     }
 
-    /// Writes the keys of `[run]` that each verb has which moves images.
+    /// Writes the keys of `[run]` that are common to the verbs that move images.
     pub(crate) fn transfer(&mut self, options: &TransferOptions) {
         let TransferOptions { referrers, emptiness, no_overwrite, output } = options;
         if *no_overwrite {

@@ -78,7 +78,7 @@ impl HarborPush {
         Ok(self.watched(at, item, counted, start))
     }
 
-    /// The same start, with an eye on the quota and an ear for what is refused later.
+    /// Returns the start with an upload that counts against the quota and remembers what is refused.
     fn watched(&self, at: &Repository, item: &Descriptor, counted: bool, offer: UploadStart) -> UploadStart {
         match offer {
             UploadStart::Upload(slot) => {
