@@ -59,6 +59,7 @@ impl Signals {
     /// Waits for the next signal.
     pub(crate) async fn next(&mut self) {
         tokio::select! {
+            biased;
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
             () = received(&mut self.hangup) => {}

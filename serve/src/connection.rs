@@ -72,6 +72,7 @@ pub(crate) async fn serve(
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
     let mut silent = pin!(silence(&moved, limits.silence));
     let ended = tokio::select! {
+        biased;
         ended = connection.as_mut() => ended,
         () = &mut silent => return,
         () = stop.cancelled() => {

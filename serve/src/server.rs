@@ -145,6 +145,7 @@ async fn accept(
             (place, listener.accept().await)
         };
         tokio::select! {
+            biased;
             () = stop.cancelled() => break,
             Some(_) = connections.join_next() => {}
             (place, taken) = taken => match taken {
@@ -174,6 +175,7 @@ async fn accept(
 async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router, stop: CancellationToken, limits: Limits) {
     let Some(tls) = tls else { return connection::serve(stream, HttpVersion::Http1, router, stop, limits).await };
     let agreed = tokio::select! {
+        biased;
         agreed = tls::agree(&tls, stream) => agreed,
         () = stop.cancelled() => None,
     };

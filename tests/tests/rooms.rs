@@ -167,6 +167,26 @@ fn core_neither_opens_files_nor_reads_the_environment() {
     }
 }
 
+/// Without `biased` the branches are polled in an order that differs from run to run, so that no run can be repeated.
+#[test]
+fn every_select_says_its_order() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let plugins = std::fs::read_dir(root.join("plugins")).expect("a folder can be read");
+    let plugins = plugins.map(|entry| format!("plugins/{}/src", entry.unwrap().file_name().display()));
+    let folders = ["core/src", "serve/src", "cli/src", "plugins/src"].map(str::to_owned).into_iter().chain(plugins);
+    let (mut found, mut wrong) = (0, Vec::new());
+    for (file, text) in folders.filter(|folder| root.join(folder).is_dir()).flat_map(|folder| sources(&folder)) {
+        for (at, _) in text.match_indices("select! {") {
+            found += 1;
+            if !text[at + "select! {".len()..].trim_start().starts_with("biased;") {
+                wrong.push(format!("{file}:{}", text[..at].lines().count()));
+            }
+        }
+    }
+    assert!(found > 20, "only {found} were found");
+    assert!(wrong.is_empty(), "without `biased`: {wrong:#?}");
+}
+
 /// The Rust files below a folder of the workspace, with their texts.
 fn sources(folder: &str) -> Vec<(String, String)> {
     let mut waiting = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder)];

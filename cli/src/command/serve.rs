@@ -68,6 +68,7 @@ pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageE
         context.console.say("stopping: running requests get 10 s to end; once more stops at once");
     }
     tokio::select! {
+        biased;
         stopped = server.shutdown() => stopped.map_err(UsageError::from).map(|()| 0),
         () = signals.next() => Ok(130),
     }

@@ -45,6 +45,7 @@ pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageE
         false => verification::Watch::start(&context.console, &progress),
     };
     let found = tokio::select! {
+        biased;
         found = verify(&args.path, progress) => found,
         () = interrupt::asked() => {
             watch.stop();

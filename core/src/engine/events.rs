@@ -1,11 +1,9 @@
 //! One ordered stream of events from all tasks of a run.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Instant,
-};
+use std::sync::{Arc, Mutex};
 
 use futures::future::join_all;
+use tokio::time::Instant;
 
 use super::{
     observers::{self, EventQueueState, Queue},

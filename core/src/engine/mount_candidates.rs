@@ -4,7 +4,7 @@
 //! that turns out not to have a blob is not tried again in this run.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     fmt::Write,
 };
 
@@ -65,11 +65,16 @@ impl MountCandidates {
         store: &StoreId,
         seen: impl Iterator<Item = (&'a Repository, &'a Digest)>,
     ) {
-        let mut by_repository: HashMap<&Repository, Vec<&Digest>> = HashMap::new();
+        let mut by_repository: BTreeMap<&Repository, Vec<&Digest>> = BTreeMap::new();
         let mut known = HashSet::new();
         let before = self.blobs.iter().filter(|(_, place)| !self.wrong.contains(place));
         let before = before.filter_map(|(digest, place)| Some((self.repositories.get(*place as usize)?, digest)));
-        for (repository, digest) in seen.chain(before) {
+        // In an order of their own, so that the same runs leave the same notes.
+        let sorted = |mut found: Vec<(&'a Repository, &'a Digest)>| {
+            found.sort_unstable();
+            found
+        };
+        for (repository, digest) in sorted(seen.collect()).into_iter().chain(sorted(before.collect())) {
             if known.len() < MOST && known.insert(digest) {
                 by_repository.entry(repository).or_default().push(digest);
             }

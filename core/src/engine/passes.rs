@@ -10,11 +10,11 @@ use std::{
     mem,
     panic::AssertUnwindSafe,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use futures::FutureExt;
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::Instant};
 
 use choice::Chosen;
 
@@ -74,7 +74,7 @@ async fn watch(engine: Arc<RunState>) {
 /// A job that failed and may be tried again.
 struct Again {
     work: Work,
-    not_before: tokio::time::Instant,
+    not_before: Instant,
 }
 
 /// A repository whose versions are not known yet.
@@ -295,8 +295,9 @@ impl Run {
         failed.sort_by_key(|again| again.not_before);
         for Again { work, not_before } in failed {
             tokio::select! {
-                () = tokio::time::sleep_until(not_before) => {}
+                biased;
                 () = self.engine.cancel.stopping() => {}
+                () = tokio::time::sleep_until(not_before) => {}
             }
             match self.has_room(&work.job.source.repository).await {
                 true => self.start(work),
@@ -437,6 +438,7 @@ impl Run {
                 continue;
             }
             let result = tokio::select! {
+                biased;
                 result = push.call("finished", |push| push.close()) => result,
                 () = self.closing_is_over() => return,
             };

@@ -190,8 +190,9 @@ impl BlobTransfer<'_> {
             }
             moves = again;
             tokio::select! {
-                () = tokio::time::sleep(pause) => {}
+                biased;
                 () = self.engine.cancel.stopping() => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }
@@ -293,8 +294,9 @@ impl BlobTransfer<'_> {
             };
             attempt += 1;
             tokio::select! {
-                () = tokio::time::sleep(pause_before(attempt, error.retry())) => {}
+                biased;
                 () = self.engine.cancel.stopping() => return Err(Error::cancelled()),
+                () = tokio::time::sleep(pause_before(attempt, error.retry())) => {}
             }
         }
     }
@@ -404,6 +406,7 @@ impl BlobTransfer<'_> {
         let blob = blob.counted(passed).watched(Arc::clone(&trouble));
         let hashing = blob.hashing();
         let results = tokio::select! {
+            biased;
             results = self.pour(blob, slots, takers) => results,
             error = standing_still(&watched, || self.between(takers)) => {
                 vec![Some(Err(error)); takers.len()]

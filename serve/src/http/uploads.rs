@@ -149,8 +149,9 @@ async fn receive_all(
     let mut body = body.into_data_stream();
     loop {
         let chunk = tokio::select! {
-            chunk = body.next() => chunk,
+            biased;
             () = held.stop.cancelled() => return Err(Code::BlobUploadInvalid.because("another request goes on with it")),
+            chunk = body.next() => chunk,
         };
         let Some(chunk) = chunk else { return Ok(()) };
         let mut chunk: Bytes = chunk.map_err(broke_off)?;

@@ -65,6 +65,7 @@ impl Run {
         drop(inbox);
         let stopped = lister.abort_handle();
         let result = tokio::select! {
+            biased;
             result = lister => result,
             () = tokio::time::sleep(LIMIT) => {
                 stopped.abort();

@@ -107,6 +107,7 @@ async fn converse(child: &mut Child, server: &str) -> std::result::Result<Output
         };
         tokio::pin!(dialogue);
         select! {
+            biased;
             status = child.wait() => {
                 timeout(REST, &mut dialogue).await.unwrap_or(Ok(()))?;
                 status

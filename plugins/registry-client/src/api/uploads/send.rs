@@ -61,6 +61,7 @@ pub(super) async fn send(
     let peer = Peer(authority(url));
     let timing = registry.timing();
     tokio::select! {
+        biased;
         sent = request.send() => {
             let sent = sent.map_err(|error| transport(error, peer));
             Ok(sent.map(|response| Response::new(response, url.clone(), foreign, authorization.secrets())))

@@ -155,6 +155,7 @@ mod tests {
         let detector = StallDetector::new(size);
         let mut upload = detector.over(blob);
         tokio::select! {
+            biased;
             stalled = detector.stalled(IDLE, COMMIT) => panic!("{stalled:?}"),
             count = async { let mut count = 0; while upload.next().await.is_some() { count += 1; } count } => assert_eq!(count, 5),
         }
