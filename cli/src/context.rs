@@ -184,5 +184,9 @@ pub(crate) fn load(
     notes: Cache,
 ) -> Result<Loaded, UsageError> {
     let environment: sealift_core::plugin::Environment = Arc::new(|name: &str| std::env::var(name).ok());
-    Ok(spec::load(text, file, &LoadOptions { base, environment, purpose, cache: notes })?)
+    Ok(spec::load(
+        text,
+        file,
+        &LoadOptions { base, environment, purpose, cache: notes, extensions: Default::default() },
+    )?)
 }

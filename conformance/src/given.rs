@@ -140,6 +140,7 @@ impl Given {
             environment: Arc::new(move |name| environment.get(name).cloned()),
             purpose: Purpose::Run,
             cache: Cache::default(),
+            extensions: Default::default(),
         };
         load_parts(text, "conformance.toml", &settings)
     }

@@ -13,6 +13,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         environment: Arc::new(|_| None),
         purpose: Purpose::Check,
         cache: Default::default(),
+        extensions: Default::default(),
     };
     fuzz::pipeline(bytes, &settings);
 });

@@ -31,6 +31,7 @@ fn every_example_loads_without_a_complaint() {
             environment: Arc::new(|_| Some("set".to_owned())),
             purpose: Purpose::Check,
             cache: Cache::default(),
+            extensions: Default::default(),
         };
         match load(&text, &name, &settings) {
             Ok(loaded) => assert!(loaded.warnings.is_empty(), "{name}: {:#?}", loaded.warnings),

@@ -56,6 +56,7 @@ async fn found(variables: &[(&str, &str)], registries: &[&str]) -> Vec<usize> {
         environment: Arc::new(move |name| variables.get(name).cloned()),
         purpose: Purpose::Run,
         cache: Cache::default(),
+        extensions: Default::default(),
     };
     let text = "[list]\nuse = \"registry\"\nimages = [{ from = \"a.example/b:c\" }]\n[witness]\n";
     assert!(load(text, "x.toml", &options).is_ok());

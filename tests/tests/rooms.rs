@@ -145,7 +145,7 @@ fn only_the_command_line_links_the_built_in_plugins() {
     for (name, _) in linkers {
         // Programs of users, and what measures or tests the whole, may do it too.
         let is_program =
-            ["sealift-cli", "sealift-bench", "sealift-e2e"].contains(&name.as_str()) || name.starts_with("example-");
+            ["sealift-cli", "sealift-bench", "sealift-e2e", "sealift-sim"].contains(&name.as_str()) || name.starts_with("example-");
         assert!(is_program, "`{name}` links the built-in plugins");
     }
     for (file, text) in sources("cli/src") {
@@ -164,6 +164,17 @@ fn core_neither_opens_files_nor_reads_the_environment() {
         for place in ["std::fs", "std::env", "std::process", "tokio::fs", "tokio::net", "tokio::process", "TcpStream"] {
             assert!(!text.contains(place), "`{file}` mentions `{place}`");
         }
+    }
+}
+
+/// Requests go through the trait `Transport`, so that they can be simulated down to it.
+#[test]
+fn the_http_client_is_known_to_the_transport_only() {
+    let sources = sources("plugins/registry-client/src");
+    let (inside, outside): (Vec<_>, Vec<_>) = sources.iter().partition(|(file, _)| file.contains("/transport/"));
+    assert!(inside.iter().any(|(_, text)| text.contains("reqwest::")), "it is in real use");
+    for (file, text) in outside {
+        assert!(!text.contains("reqwest::"), "`{file}` knows types of reqwest");
     }
 }
 

@@ -114,8 +114,13 @@ pub(super) fn load_translated(
         Some(password) if name == PASSWORD => Some(password.clone()),
         _ => std::env::var(name).ok(),
     };
-    let options =
-        LoadOptions { base: PathBuf::new(), environment: Arc::new(environment), purpose: Purpose::Run, cache: notes };
+    let options = LoadOptions {
+        base: PathBuf::new(),
+        environment: Arc::new(environment),
+        purpose: Purpose::Run,
+        cache: notes,
+        extensions: Default::default(),
+    };
     let mut loaded = spec::load(translation.text(), Translation::FILE, &options)
         .map_err(|diagnostics| translation.explain(diagnostics))?;
     context.show(&translation.explain(std::mem::take(&mut loaded.warnings)));

@@ -87,7 +87,7 @@ proptest! {
 
     #[test]
     fn pipelines_are_read_or_refused(text in of(TOML)) {
-        let settings = LoadOptions { base: "/nowhere".into(), environment: Arc::new(|_| None), purpose: Purpose::Check, cache: crate::cache::Cache::default() };
+        let settings = LoadOptions { base: "/nowhere".into(), environment: Arc::new(|_| None), purpose: Purpose::Check, cache: crate::cache::Cache::default(), extensions: Default::default() };
         pipeline(text.as_bytes(), &settings);
     }
 }

@@ -1,6 +1,7 @@
 //! The context in which a plugin is built.
 
 use std::{
+    any::Any,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -10,7 +11,7 @@ use std::{
 
 use parking::Lock;
 
-use super::{ConfigError, Problem, Section, Sections};
+use super::{ConfigError, Extensions, Problem, Section, Sections};
 use crate::{
     cache::Cache,
     diagnostic::Diagnostic,
@@ -42,6 +43,7 @@ pub struct BuildContext<'a> {
     logins: Vec<Arc<dyn LoginProvider>>,
     automatic_logins: Vec<Arc<dyn LoginProvider>>,
     is_automatic: bool,
+    extensions: Extensions,
     targets_claimed: AtomicBool,
     warnings: Lock<Vec<Problem>>,
 }
@@ -59,6 +61,7 @@ impl<'a> BuildContext<'a> {
             logins: Vec::new(),
             automatic_logins: Vec::new(),
             is_automatic: false,
+            extensions: Extensions::default(),
             targets_claimed: AtomicBool::new(false),
             warnings: Lock::default(),
         }
@@ -80,6 +83,17 @@ impl<'a> BuildContext<'a> {
     #[must_use]
     pub fn with_limiter(self, limiter: Limiter) -> Self {
         Self { limiter, ..self }
+    }
+
+    /// The same with the values that the program hands to plugins.
+    #[must_use]
+    pub fn with_extensions(self, extensions: Extensions) -> Self {
+        Self { extensions, ..self }
+    }
+
+    /// Returns the value of a type that the program hands to plugins, if it does.
+    pub fn extension<T: Any + Clone>(&self) -> Option<T> {
+        self.extensions.get()
     }
 
     /// The same with the logins of a pipeline.

@@ -86,7 +86,10 @@ pub(super) fn assemble(
     let stages = Stages::read(written, left_out, findings);
 
     let sections = Sections::default();
-    let context = || BuildContext::new(Arc::clone(&settings.environment), &settings.base, settings.purpose);
+    let context = || {
+        BuildContext::new(Arc::clone(&settings.environment), &settings.base, settings.purpose)
+            .with_extensions(settings.extensions.clone())
+    };
     // Sections use the logins, so a login comes first and has no sections.
     let logins = build_all(stages.logins, Stage::login, &context(), findings);
     let automatic = build_all(stages.automatic_logins, Stage::login, &context().automatic(), findings);

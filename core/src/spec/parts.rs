@@ -8,7 +8,7 @@ use crate::{
     diagnostic::Diagnostic,
     login::LoginProvider,
     observer::Observer,
-    plugin::{Environment, Purpose},
+    plugin::{Environment, Extensions, Purpose},
     stage::{Fetch, Filter, List, Push},
 };
 
@@ -23,6 +23,8 @@ pub struct LoadOptions {
     pub purpose: Purpose,
     /// The notes of earlier runs.
     pub cache: Cache,
+    /// Values for plugins that know their types; none for most programs.
+    pub extensions: Extensions,
 }
 
 /// A pipeline, and what should be said about it all the same.

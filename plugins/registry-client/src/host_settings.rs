@@ -114,6 +114,7 @@ fn read_file(name: &str, cx: &BuildContext<'_>) -> Result<BTreeMap<String, Regis
         environment: cx.environment(),
         purpose: cx.purpose(),
         cache: cx.cache().clone(),
+        extensions: Default::default(),
     };
     // Everything that is wrong is told here, with its place in the file and without its secrets.
     load_parts(&text, name, &settings)?;

@@ -20,10 +20,11 @@ use crate::{
     registry::Common,
     request_counts::RequestCounters,
     timing::Timing,
-    transport::{Network, PROXY, Proxies, certs_d},
+    transport::{Network, PROXY, Proxies, Transport, certs_d},
 };
 
-/// The section `[registries]`. All stages of a pipeline share its client.
+/// The section `[registries]`. All stages of a pipeline share its client. With an `Arc<dyn Transport>` among the extensions
+/// of the pipeline, its requests go there and not to the network.
 pub struct Registries {
     client: Arc<Client>,
 }
@@ -80,8 +81,11 @@ impl Registries {
             problems = std::mem::take(&mut problems).and(found);
             Arc::default()
         });
+        let transport: Option<Arc<dyn Transport>> = cx.extension();
+        // A transport of its own knows nothing of certificates.
+        let certs_d = if transport.is_some() { Vec::new() } else { certs_d };
         let common = Common {
-            network: Arc::new(Network { timing, proxies, certs_d, counts: RequestCounters::default() }),
+            network: Arc::new(Network { timing, proxies, certs_d, counts: RequestCounters::default(), transport }),
             logins: {
                 let auth_file = Arc::clone(&auth_file) as Arc<dyn LoginProvider>;
                 let files = Arc::new(DockerFiles::new(cx.environment(), timing.helper));

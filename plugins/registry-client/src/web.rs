@@ -18,7 +18,10 @@ use crate::{
     network_scope::NetworkScope,
     redact::authority,
     retry::is_transient,
-    transport::{Clients, ConnectionPool, GuardedResolver, Proxies, Response as Answer, certs_d, from_certs_d},
+    transport::{
+        Clients, ConnectionPool, GuardedResolver, HttpBody, HttpRequest, Proxies, Response as Answer, Transport,
+        certs_d, from_certs_d,
+    },
 };
 
 /// The time for a connection, and for the answer to a request.
@@ -89,11 +92,17 @@ impl WebClient {
             }
         };
         let clients = Clients::new(GuardedResolver::new(url.clone(), Vec::new(), proxies), trust, false, CONNECT);
-        let client = clients.for_url(&url, ConnectionPool::Small).await?;
-        let sent = client.request(request.method().clone(), url.clone()).headers(request.headers().clone());
-        let answer = timeout(ANSWER, sent.body(request.body().clone()).send()).await;
+        clients.prepare(&url, ConnectionPool::Small).await?;
+        let sent = HttpRequest {
+            method: request.method().clone(),
+            url: url.clone(),
+            headers: request.headers().clone(),
+            body: HttpBody::Full(request.body().clone().into()),
+            pool: ConnectionPool::Small,
+        };
+        let answer = timeout(ANSWER, clients.send(sent)).await;
         let answer =
-            answer.map_err(|_| peer.silent(ANSWER))?.map_err(|error| beside(transport(error, peer), peer.0))?;
+            answer.map_err(|_| peer.silent(ANSWER))?.map_err(|error| beside(transport(&error, peer), peer.0))?;
         tracing::debug!(host = peer.0, path = url.path(), status = answer.status().as_u16(), "asked");
         let (status, headers) = (answer.status(), answer.headers().clone());
         let answer = Answer::new(answer, url.clone(), false, SentSecrets::default());

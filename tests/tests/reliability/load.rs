@@ -170,6 +170,7 @@ async fn run(text: &str) -> Report {
         environment: Arc::new(|_| None),
         purpose: Purpose::Run,
         cache: Default::default(),
+        extensions: Default::default(),
     };
     let loaded = spec::load(text, "soak.toml", &settings).unwrap_or_else(|errors| panic!("{errors:?}"));
     engine::run(&loaded.pipeline, RunSettings::default()).await

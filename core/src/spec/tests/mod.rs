@@ -27,6 +27,7 @@ fn settings(purpose: Purpose) -> LoadOptions {
         }),
         purpose,
         cache: crate::cache::Cache::default(),
+        extensions: Default::default(),
     }
 }
 

@@ -132,8 +132,13 @@ impl<'a> Bench<'a> {
             login.unwrap_or_default()
         );
         let environment = Arc::new(|name: &str| (name == "HOME").then(|| "/nonexistent".to_owned()));
-        let settings =
-            LoadOptions { base: PathBuf::from("."), environment, purpose: Purpose::Run, cache: Cache::default() };
+        let settings = LoadOptions {
+            base: PathBuf::from("."),
+            environment,
+            purpose: Purpose::Run,
+            cache: Cache::default(),
+            extensions: Default::default(),
+        };
         let pipeline = match spec::load(&text, "test.toml", &settings) {
             Ok(loaded) => loaded.pipeline,
             Err(found) => panic!("{found:?}"),

@@ -93,8 +93,8 @@ impl Catalog {
             fail(format!("the answer is no catalog (line {}, column {})", error.line(), error.column()))
         })?;
         if let Some(next) = next {
-            let resolver = self.registry.transport.endpoint().await?.clients.resolver().clone();
-            let next = resolver
+            let at = self.registry.transport.endpoint().await?;
+            let next = at
                 .policy()
                 .check(UrlPurpose::Page, &url, &next)
                 .map_err(|why| self.registry.hide(refused(why).with_context(operation)))?;

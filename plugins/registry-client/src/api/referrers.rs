@@ -75,10 +75,9 @@ async fn pages(
         let index = Manifest::parse(bytes.map_err(|error| error.with_context(operation))?, &well_known::OCI_INDEX);
         found.extend(entries(&index.map_err(|error| registry.hide(Error::from(error).with_context(operation)))?));
         let Some(next) = next.map_err(|why| fail(&why))? else { return Ok(Some(found)) };
-        let resolver = registry.transport.endpoint().await?.clients.resolver().clone();
+        let at = registry.transport.endpoint().await?;
         target = RequestTarget::Url(
-            resolver
-                .policy()
+            at.policy()
                 .check(UrlPurpose::Page, &url, &next)
                 .map_err(|why| registry.hide(refused(why).with_context(operation)))?,
         );

@@ -87,8 +87,8 @@ pub(crate) async fn list(registry: &Registry, repository: &Repository, scopes: S
             let tags: Vec<Tag> = tags.into_iter().collect();
             return Ok(TagList { tags, skipped });
         };
-        let resolver = registry.transport.endpoint().await?.clients.resolver().clone();
-        let next = resolver
+        let at = registry.transport.endpoint().await?;
+        let next = at
             .policy()
             .check(UrlPurpose::Page, &whole.url, &next)
             .map_err(|why| registry.hide(refused(why).with_context(operation)))?;

@@ -46,12 +46,12 @@ use crate::{
     credentials::{CurrentLogin, Logins},
     profile::CurrentProfile,
     retry::RetryState,
-    transport::Transport,
+    transport::HostConnections,
 };
 
 /// The login at one registry: a layer around its transport.
 pub(crate) struct Auth {
-    transport: Arc<Transport>,
+    transport: Arc<HostConnections>,
     logins: Logins,
     retry: Arc<RetryState>,
     profile: Arc<CurrentProfile>,
@@ -87,7 +87,7 @@ impl AuthScheme {
 
 impl Auth {
     pub(crate) fn new(
-        transport: Arc<Transport>,
+        transport: Arc<HostConnections>,
         logins: Logins,
         retry: Arc<RetryState>,
         profile: Arc<CurrentProfile>,

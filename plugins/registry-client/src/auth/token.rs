@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use http::{HeaderValue, Method, StatusCode, header};
-use reqwest::RequestBuilder;
 use sealift_core::{
     error::{Error, ErrorKind, Result, Retry},
     secret::Secret,
@@ -15,12 +14,12 @@ use url::Url;
 use super::{Auth, HarborClaims, challenge::BearerChallenge};
 use crate::{
     credentials::{CurrentLogin, SentSecrets, account, basic_header, identity_token},
-    error::{Peer, transport},
+    error::Peer,
     limit::{retry_after, sent_at},
     redact::authority,
     retry::is_transient,
     scope::Scopes,
-    transport::{ConnectionPool, Endpoint, Response, refused},
+    transport::{ConnectionPool, Endpoint, HttpBody, HttpRequest, Response, refused},
     url_policy::UrlPurpose,
 };
 
@@ -81,7 +80,7 @@ impl Auth {
         scopes: &Scopes,
         login: Option<&CurrentLogin>,
     ) -> Result<Fresh, TokenFailure> {
-        let realm = at.clients.resolver().policy().check(UrlPurpose::Realm, &at.root, &bearer.realm);
+        let realm = at.policy().check(UrlPurpose::Realm, &at.root, &bearer.realm);
         let realm = realm.map_err(|why| TokenFailure::Other(refused(why)))?;
         let mut attempts = self.retry.attempts(self.retry.policy().tokens);
         loop {
@@ -104,17 +103,15 @@ impl Auth {
         login: Option<&CurrentLogin>,
     ) -> Result<Fresh, TokenFailure> {
         let side = Peer(authority(realm));
-        let client = at.clients.for_url(realm, ConnectionPool::Small).await.map_err(TokenFailure::Other)?;
-        let (method, request) = match login.and_then(|current| identity_token(&current.login)) {
-            Some(token) => (Method::POST, exchange_identity(client.post(realm.clone()), bearer, scopes, token)),
-            None => (Method::GET, ask(client.get(realm.clone()), bearer, scopes, login)),
+        let request = match login.and_then(|current| identity_token(&current.login)) {
+            Some(token) => exchange_identity(realm, bearer, scopes, token),
+            None => ask(realm, bearer, scopes, login),
         };
-        self.transport.counts().count(&method, realm);
         let limit = self.transport.timing().response;
-        let response = timeout(limit, request.send())
+        let response = timeout(limit, self.transport.send(at, request))
             .await
             .map_err(|_| TokenFailure::Other(side.silent(limit)))?
-            .map_err(|error| TokenFailure::Other(transport(error, side)))?;
+            .map_err(TokenFailure::Other)?;
         let answer = Response::new(response, realm.clone(), false, SentSecrets::new(login.cloned(), None));
         self.transport.note_response(); // the network is not away
         if answer.status() == StatusCode::OK {
@@ -177,38 +174,39 @@ impl Auth {
     }
 }
 
-fn ask(
-    request: RequestBuilder,
-    bearer: &BearerChallenge,
-    scopes: &Scopes,
-    login: Option<&CurrentLogin>,
-) -> RequestBuilder {
+fn ask(realm: &Url, bearer: &BearerChallenge, scopes: &Scopes, login: Option<&CurrentLogin>) -> HttpRequest {
     let login = login.map(|current| &*current.login);
     let account = login.and_then(account).map(|name| ("account", name));
     let service = bearer.service.as_deref().map(|service| ("service", service));
     let scopes = scopes.iter().map(|scope| ("scope", scope));
-    let query: Vec<_> = service.into_iter().chain(scopes).chain(account).collect();
-    let request = request.query(&query);
-    match login.and_then(basic_header) {
-        Some(basic) => request.header(header::AUTHORIZATION, basic),
-        None => request,
+    let query = service.into_iter().chain(scopes).chain(account);
+    let mut url = realm.clone();
+    url.query_pairs_mut().extend_pairs(query);
+    if url.query() == Some("") {
+        url.set_query(None);
     }
+    let headers = login.and_then(basic_header).map(|basic| (header::AUTHORIZATION, basic)).into_iter().collect();
+    HttpRequest { method: Method::GET, url, headers, body: HttpBody::Empty, pool: ConnectionPool::Small }
 }
 
-fn exchange_identity(
-    request: RequestBuilder,
-    bearer: &BearerChallenge,
-    scopes: &Scopes,
-    token: &Secret,
-) -> RequestBuilder {
+fn exchange_identity(realm: &Url, bearer: &BearerChallenge, scopes: &Scopes, token: &Secret) -> HttpRequest {
     let scope = scopes.iter().collect::<Vec<_>>().join(" ");
-    request.form(&[
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    form.extend_pairs([
         ("grant_type", "refresh_token"),
         ("service", bearer.service.as_deref().unwrap_or_default()),
         ("client_id", "sealift"),
         ("scope", &scope),
         ("refresh_token", token.expose()),
-    ])
+    ]);
+    let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
+    HttpRequest {
+        method: Method::POST,
+        url: realm.clone(),
+        headers: [(header::CONTENT_TYPE, form_type)].into_iter().collect(),
+        body: HttpBody::Full(form.finish().into()),
+        pool: ConnectionPool::Small,
+    }
 }
 
 #[derive(Deserialize)]

@@ -20,7 +20,7 @@ use crate::{
     request_counts::RequestCounters,
     retry::RetryPolicy,
     timing::Timing,
-    transport::{Network, Proxies, read_ca},
+    transport::{Network, Proxies, Transport, read_ca},
 };
 
 /// Builds a [`Client`].
@@ -35,6 +35,7 @@ pub struct ClientBuilder {
     certs_d: Vec<PathBuf>,
     retry: RetryPolicy,
     without_environment: bool,
+    transport: Option<Arc<dyn Transport>>,
 }
 
 /// Settings of one registry.
@@ -111,6 +112,11 @@ impl ClientBuilder {
         Self { without_environment: true, ..self }
     }
 
+    /// Sends requests by another transport than the network. Default: the network.
+    pub fn transport(self, transport: Arc<dyn Transport>) -> Self {
+        Self { transport: Some(transport), ..self }
+    }
+
     /// Returns the client. Connects with the first request.
     ///
     /// # Errors
@@ -133,6 +139,7 @@ impl ClientBuilder {
                 proxies: Proxies::from_env(&environment),
                 certs_d: self.certs_d,
                 counts: RequestCounters::default(),
+                transport: self.transport,
             }),
             logins,
             containers: Arc::default(),

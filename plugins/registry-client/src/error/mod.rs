@@ -5,9 +5,12 @@ mod reason;
 mod remedy;
 mod status;
 mod transport;
+mod transport_error;
 
 pub(crate) use body::ErrorBody;
 pub use reason::Reason;
 pub(crate) use remedy::{CHANGED, NO_REGISTRY};
 pub(crate) use status::{LONG_NAME, Meaning, Refusal, explain, refusal};
 pub(crate) use transport::{Peer, transport};
+pub(crate) use transport_error::{BrokenExchange, find, innermost};
+pub use transport_error::{Phase, TransportError};

@@ -4,6 +4,7 @@ use std::{error::Error as StdError, io, time::Duration};
 
 use sealift_core::error::{Error, ErrorKind, Retry};
 
+use super::{BrokenExchange, Phase, TransportError, find, innermost};
 use crate::url_policy::RefusedUrl;
 
 /// Messages of resolvers for a name that does not exist, as opposed to "ask me later": glibc (twice), musl, macOS.
@@ -53,44 +54,49 @@ impl Peer<'_> {
     }
 }
 
-/// Returns the error for a failed exchange with a host. Leaves out the URL, which may hold a signature.
-pub(crate) fn transport(error: reqwest::Error, side: Peer<'_>) -> Error {
-    let error = error.without_url();
+/// Returns the error for a failed exchange with a host.
+pub(crate) fn transport(error: &TransportError, side: Peer<'_>) -> Error {
     let host = side.0;
-    if let Some(refused) = find::<RefusedUrl>(&error) {
+    let cause: &(dyn StdError + 'static) = &*error.cause;
+    // What is wrong on this side is an error already.
+    if let Some(own) = find::<Error>(cause) {
+        return own.clone();
+    }
+    if let Some(refused) = find::<RefusedUrl>(cause) {
         return Error::new(ErrorKind::Denied, refused.to_string()).with_hint(refused.remedy());
     }
-    if let Some(tls) = find_tls(&error) {
+    if let Some(tls) = find::<rustls::Error>(cause) {
         return untrusted(tls, side);
     }
-    let cause = innermost(&error);
-    let io = find::<io::Error>(&error);
-    match io.map(io::Error::kind) {
-        Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted) => {
+    let text = innermost(cause);
+    let told = match (error.phase, error.kind) {
+        (_, Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted)) => {
             Error::new(ErrorKind::Unavailable, format!("`{host}` broke the connection"))
                 .with_hint("its log may say why; a proxy or firewall on the way may have done it, too")
         }
-        _ if error.is_connect() && error.is_timeout() => side.no_connection_in_time(),
-        _ if error.is_connect() && cause.contains("proxy authorization required") => {
+        (Phase::Connect, Some(io::ErrorKind::TimedOut)) => side.no_connection_in_time(),
+        (Phase::Connect, _) => {
+            find::<io::Error>(cause).map_or_else(|| side.unreachable(&text), |io| side.no_connection(io))
+        }
+        (Phase::Proxy, Some(io::ErrorKind::PermissionDenied)) => {
             Error::new(ErrorKind::Denied, format!("the proxy on the way to `{host}` wants a login"))
                 .with_hint("put it into the proxy variable, in front of the host: http://NAME:PASSWORD@…")
         }
-        _ if error.is_connect() && is_tunnel(&error) => {
-            let why = io.map_or(cause.as_str(), |io| match io.kind() {
-                io::ErrorKind::ConnectionRefused => "connection refused",
-                _ => cause.as_str(),
-            });
+        (Phase::Proxy, kind) => {
+            let why = if kind == Some(io::ErrorKind::ConnectionRefused) { "connection refused" } else { &text };
             Error::new(ErrorKind::Unavailable, format!("cannot reach the proxy on the way to `{host}`: {why}"))
                 .with_hint("look at `HTTPS_PROXY`; hosts that `NO_PROXY` names are reached without it")
         }
-        _ if error.is_connect() => io.map_or_else(|| side.unreachable(&cause), |io| side.no_connection(io)),
-        _ if find::<hyper::Error>(&error).is_some_and(hyper::Error::is_parse) => {
-            Error::new(ErrorKind::Unavailable, format!("`{host}` sends no valid HTTP response: {cause}"))
+        (Phase::Exchange, Some(io::ErrorKind::InvalidData)) => {
+            Error::new(ErrorKind::Unavailable, format!("`{host}` sends no valid HTTP response: {text}"))
                 .with_retry(Retry::Later)
                 .with_hint("something else may listen there, or a proxy on the way may garble responses")
         }
-        _ => Error::new(ErrorKind::Unavailable, format!("the exchange with `{host}` broke off: {cause}")),
-    }
+        (Phase::Exchange, _) => {
+            Error::new(ErrorKind::Unavailable, format!("the exchange with `{host}` broke off: {text}"))
+        }
+    };
+    told.with_source(BrokenExchange)
 }
 
 fn untrusted(tls: &rustls::Error, side: Peer<'_>) -> Error {
@@ -181,40 +187,5 @@ fn remedy(why: &rustls::CertificateError, host: &str) -> String {
     }
 }
 
-/// A source of some type within a chain of errors, looking into `io::Error`s too, which hide what they wrap.
-fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<E>() {
-            return Some(found);
-        }
-        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        next = inner.map(|inner| inner as &(dyn StdError + 'static)).or_else(|| error.source());
-    }
-    None
-}
-
-/// Returns true if the proxy could not be reached, which only the message of the tunnel says.
-fn is_tunnel(error: &(dyn StdError + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if error.to_string().contains("tunnel error") {
-            return true;
-        }
-        next = error.source();
-    }
-    false
-}
-
-fn find_tls<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
-    find::<rustls::Error>(error)
-}
-
-/// The words of the last cause, which are the ones that say something.
-fn innermost(error: &(dyn StdError + 'static)) -> String {
-    let mut last = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    last.to_string()
-}
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::Registry;
 use crate::{
     auth::AuthProgress,
-    error::{LONG_NAME, Reason},
+    error::{BrokenExchange, LONG_NAME, Reason},
     retry::{FailedTry, is_transient},
     transport::{ConnectionPool, Request, Response},
 };
@@ -48,7 +48,7 @@ impl Registry {
 
     pub(crate) fn failed_try(&self, began: Instant, failed: &Error, exhausted: bool) -> FailedTry {
         let unwell = Reason::of(failed) == Some(Reason::Unwell);
-        let broke = std::error::Error::source(failed).is_some_and(|source| source.is::<reqwest::Error>());
+        let broke = BrokenExchange::is_cause_of(failed);
         FailedTry { began, last_response: self.transport.last_response(), unwell, exhausted, broke }
     }
 

@@ -36,7 +36,7 @@ use crate::{
     profile::{CurrentProfile, RegistryProfile},
     retry::RetryState,
     timing::Timing,
-    transport::{ConnectionSettings, Network, Transport},
+    transport::{ConnectionSettings, HostConnections, Network},
 };
 
 /// The parts that all registries of a client share.
@@ -67,7 +67,7 @@ pub(crate) struct RegistrySettings {
 
 /// One registry.
 pub(crate) struct Registry {
-    pub(crate) transport: Arc<Transport>,
+    pub(crate) transport: Arc<HostConnections>,
     pub(crate) auth: Auth,
     pub(crate) limit: HostLimit,
     pub(crate) retry: Arc<RetryState>,
@@ -93,7 +93,7 @@ impl Registry {
         let network = Arc::clone(&common.network);
         let retry = Arc::new(RetryState::new(network.timing.retry));
         let api_host = profile.api_host().unwrap_or(name);
-        let transport = Arc::new(Transport::new(name.into(), api_host, settings.connection, network));
+        let transport = Arc::new(HostConnections::new(name.into(), api_host, settings.connection, network));
         Self {
             auth: Auth::new(Arc::clone(&transport), logins, Arc::clone(&retry), Arc::clone(&profile)),
             limit: HostLimit::new(common.limiter.clone(), name, facts.limits),

@@ -1,8 +1,13 @@
 //! The client without a pipeline.
 
+use std::sync::Arc;
+
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use futures::stream;
 use sealift_conformance::images::image;
 use sealift_core::{
+    async_trait,
     blob::Blob,
     content::{Descriptor, ImageRef, Repository, well_known},
     error::{ErrorKind, Result},
@@ -12,7 +17,7 @@ use sealift_core::{
 use sealift_testkit::registry::Registry as TestRegistry;
 
 use super::{double::*, setting::*};
-use crate::{Client, HostConfig, RetryPolicy};
+use crate::{Client, HostConfig, HttpRequest, HttpResponseBody, RetryPolicy, Transport, TransportError};
 
 fn built(host: &str, config: HostConfig) -> Client {
     let retry = RetryPolicy { requests: 1, ..RetryPolicy::default() };
@@ -135,4 +140,24 @@ fn an_unknown_kind_is_refused_where_it_stands() {
     let problems = crate::Registries::with(config, &cx, hasty(), Vec::new()).unwrap_err().into_problems();
     assert_eq!(problems[0].key.as_deref(), Some("\"h.io\".kind"));
     assert!(problems[0].diagnostic.message.contains("`harbour`"), "{}", problems[0].diagnostic.message);
+}
+
+/// A network in memory, in which every registry has the same tags.
+struct Memory;
+
+#[async_trait]
+impl Transport for Memory {
+    async fn send(&self, request: HttpRequest) -> Result<http::Response<HttpResponseBody>, TransportError> {
+        assert_eq!(request.url.as_str(), "https://registry.invalid/v2/a/b/tags/list?n=1000");
+        let body: HttpResponseBody = Box::pin(stream::iter([Ok(Bytes::from_static(br#"{"tags":["v1"]}"#))]));
+        Ok(http::Response::new(body))
+    }
+}
+
+#[tokio::test]
+async fn another_transport_takes_the_place_of_the_network() {
+    let client = Client::builder().without_environment().transport(Arc::new(Memory)).build().unwrap();
+    let tags = client.tags(&repository("registry.invalid", "a/b")).await.unwrap().tags;
+    assert_eq!(tags.iter().map(ToString::to_string).collect::<Vec<_>>(), ["v1"]);
+    assert_eq!(client.request_counts().total(), 1);
 }

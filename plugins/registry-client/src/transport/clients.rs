@@ -1,33 +1,29 @@
-//! The HTTP clients of one registry, each made when it is first needed.
+//! The real transport: the HTTP clients of one registry, each made when it is first needed.
 //!
 //! Small requests and bodies have clients of their own over TLS: HTTP/2 pays for many small requests on one
 //! connection, but one connection with a fixed window throttles big bodies, so bodies go by HTTP/1.1. Other hosts than
 //! the registry's own are never spoken to with its client certificate or its lowered guard.
 
-use std::time::Duration;
+use std::{io, mem, time::Duration};
 
+use futures::TryStreamExt;
 use reqwest::{Client, redirect::Policy};
-use sealift_core::error::{Error, ErrorKind, Result, Retry};
+use sealift_core::{
+    async_trait,
+    error::{Error, ErrorKind, Result, Retry},
+};
 use tokio::sync::OnceCell;
 use url::Url;
 
 use super::{
-    GuardedResolver, Trust,
+    ConnectionPool, GuardedResolver, HttpBody, HttpRequest, HttpResponseBody, Transport, Trust,
     tls::{self, ServerVerification},
 };
+use crate::error::{Phase, TransportError, find, innermost};
 
 /// The hint about the variables of proxies.
 pub(crate) const PROXY: &str =
     "write it as `http://proxy.example.com:3128`; hosts that `NO_PROXY` names are reached without";
-
-/// The connection pools of a host, by what requests carry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ConnectionPool {
-    /// A few KiB either way.
-    Small,
-    /// A blob.
-    Bulk,
-}
 
 /// A pool of connections that sit idle longer than this is likely to be closed by the other end at any moment. An
 /// upload cannot be sent twice, so its connections are trusted for a shorter time.
@@ -58,12 +54,8 @@ impl Clients {
         }
     }
 
-    pub(crate) fn resolver(&self) -> &GuardedResolver {
-        &self.resolver
-    }
-
     /// The client to ask this URL with.
-    pub(crate) async fn for_url(&self, url: &Url, lane: ConnectionPool) -> Result<&Client> {
+    async fn for_url(&self, url: &Url, lane: ConnectionPool) -> Result<&Client> {
         if let Some(why) = self.resolver.proxies().trouble(url) {
             let host = url.host_str().unwrap_or_default();
             let what = format!("cannot reach the proxy on the way to `{host}`: the environment variable {why}");
@@ -108,11 +100,57 @@ impl Clients {
             }
         };
         let tls = tls.map_err(|error| no_tls(&error.to_string()))?;
-        builder.tls_backend_preconfigured(tls).build().map_err(|error| {
-            let cause = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source()).last();
-            no_tls(&cause.map(ToString::to_string).unwrap_or_default())
-        })
+        builder.tls_backend_preconfigured(tls).build().map_err(|error| no_tls(&innermost(&error)))
     }
+}
+
+#[async_trait]
+impl Transport for Clients {
+    async fn prepare(&self, url: &Url, pool: ConnectionPool) -> Result<()> {
+        self.for_url(url, pool).await.map(drop)
+    }
+
+    async fn send(&self, request: HttpRequest) -> Result<http::Response<HttpResponseBody>, TransportError> {
+        let HttpRequest { method, url, headers, body, pool } = request;
+        let client = self.for_url(&url, pool).await;
+        let client =
+            client.map_err(|error| TransportError { phase: Phase::Connect, kind: None, cause: error.into() })?;
+        let request = client.request(method, url).headers(headers);
+        let request = match body {
+            HttpBody::Empty => request,
+            HttpBody::Full(bytes) => request.body(bytes),
+            HttpBody::Stream(chunks) => request.body(reqwest::Body::wrap_stream(chunks)),
+        };
+        let mut answer = request.send().await.map_err(failed)?;
+        let mut response = http::Response::new(());
+        *response.status_mut() = answer.status();
+        *response.headers_mut() = mem::take(answer.headers_mut());
+        Ok(response.map(|()| Box::pin(answer.bytes_stream().map_err(failed)) as _))
+    }
+}
+
+/// Sorts an error of the library, without the URL.
+fn failed(error: reqwest::Error) -> TransportError {
+    let error = error.without_url();
+    let kind = find::<io::Error>(&error).map(io::Error::kind);
+    let (phase, kind) = match error.is_connect() {
+        true if error.is_timeout() => (Phase::Connect, Some(io::ErrorKind::TimedOut)),
+        true if innermost(&error).contains("proxy authorization required") => {
+            (Phase::Proxy, Some(io::ErrorKind::PermissionDenied))
+        }
+        true if is_tunnel(&error) => (Phase::Proxy, kind),
+        true => (Phase::Connect, kind),
+        false if find::<hyper::Error>(&error).is_some_and(hyper::Error::is_parse) => {
+            (Phase::Exchange, kind.or(Some(io::ErrorKind::InvalidData)))
+        }
+        false => (Phase::Exchange, kind),
+    };
+    TransportError { phase, kind, cause: error.into() }
+}
+
+/// Returns true if the proxy could not be reached, which only the message of the tunnel says.
+fn is_tunnel(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(|error| error.to_string().contains("tunnel error"))
 }
 
 fn no_tls(cause: &str) -> Error {

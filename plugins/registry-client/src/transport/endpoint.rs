@@ -9,8 +9,18 @@ use sealift_core::error::{Error, ErrorKind, Result};
 use tokio::{sync::OnceCell, time::Instant};
 use url::Url;
 
-use super::{Clients, GuardedResolver, Protocol, Proxies, Trust, from_certs_d, tls_probe::tls_probe};
-use crate::{error::Peer, network_scope::NetworkScope, request_counts::RequestCounters, timing::Timing};
+use super::{
+    Clients, GuardedResolver, HttpRequest, HttpResponseBody, Protocol, Proxies, Transport, Trust, from_certs_d,
+    tls_probe::tls_probe,
+};
+use crate::{
+    error::{Peer, transport},
+    network_scope::NetworkScope,
+    redact::authority,
+    request_counts::RequestCounters,
+    timing::Timing,
+    url_policy::UrlPolicy,
+};
 
 /// The network as all registries of a client see it.
 pub(crate) struct Network {
@@ -19,6 +29,8 @@ pub(crate) struct Network {
     /// Directories with a folder of certificates for each host.
     pub(crate) certs_d: Vec<PathBuf>,
     pub(crate) counts: RequestCounters,
+    /// Takes the place of the network, if it is set.
+    pub(crate) transport: Option<Arc<dyn Transport>>,
 }
 
 /// Connection settings of one registry.
@@ -32,7 +44,7 @@ pub(crate) struct ConnectionSettings {
 
 /// The connections to one registry. Sends single requests and follows their redirects, without login, limits or
 /// repetition.
-pub(crate) struct Transport {
+pub(crate) struct HostConnections {
     name: Arc<str>,
     /// Host and port to connect to, where they differ from the name.
     api_host: String,
@@ -47,7 +59,8 @@ pub(crate) struct Endpoint {
     /// Scheme, host and port; only this origin receives credentials.
     pub(crate) root: Url,
     api: String,
-    pub(crate) clients: Clients,
+    resolver: GuardedResolver,
+    transport: Arc<dyn Transport>,
 }
 
 impl Endpoint {
@@ -59,9 +72,14 @@ impl Endpoint {
         url.set_query(query);
         url
     }
+
+    /// Returns the policy for URLs of the registry.
+    pub(crate) fn policy(&self) -> UrlPolicy<'_> {
+        self.resolver.policy()
+    }
 }
 
-impl Transport {
+impl HostConnections {
     /// Returns the transport of the registry `name`, whose API is served by `api_host`. Connects later.
     pub(crate) fn new(name: Arc<str>, api_host: &str, settings: ConnectionSettings, network: Arc<Network>) -> Self {
         Self {
@@ -111,6 +129,17 @@ impl Transport {
         self.endpoint.get_or_try_init(|| self.connect()).await
     }
 
+    /// Sends a request and counts it.
+    ///
+    /// # Errors
+    /// If nothing is sent, or there is no response.
+    pub(crate) async fn send(&self, at: &Endpoint, request: HttpRequest) -> Result<http::Response<HttpResponseBody>> {
+        at.transport.prepare(&request.url, request.pool).await?;
+        self.counts().count(&request.method, &request.url);
+        let host = authority(&request.url).to_owned();
+        at.transport.send(request).await.map_err(|error| transport(&error, Peer(&host)))
+    }
+
     async fn connect(&self) -> Result<Endpoint> {
         let root = self.root().await?;
         let mut trust = self.settings.trust.clone();
@@ -122,9 +151,11 @@ impl Transport {
         }
         let trusted = self.settings.trusted_hosts.clone();
         let resolver = GuardedResolver::new(root.clone(), trusted, self.network.proxies.clone());
-        let clients = Clients::new(resolver, trust, self.settings.insecure, self.timing().connect);
+        let transport = self.network.transport.clone().unwrap_or_else(|| {
+            Arc::new(Clients::new(resolver.clone(), trust, self.settings.insecure, self.timing().connect))
+        });
         let api = format!("{}/v2/", self.settings.path_prefix);
-        Ok(Endpoint { root, api, clients })
+        Ok(Endpoint { root, api, resolver, transport })
     }
 
     /// Returns https, unless plain http is allowed and is what the host speaks.
@@ -149,8 +180,11 @@ impl Transport {
         for candidate in &order {
             let port = candidate.port_or_known_default().unwrap_or_default();
             let timing = self.timing();
-            let protocol =
-                tls_probe(candidate.host_str().unwrap_or_default(), port, timing.connect, timing.tls_probe).await;
+            let host = candidate.host_str().unwrap_or_default();
+            let protocol = match &self.network.transport {
+                Some(transport) => transport.protocol(host, port).await,
+                None => tls_probe(host, port, timing.connect, timing.tls_probe).await,
+            };
             match protocol {
                 Protocol::Tls => return Ok(with_scheme(candidate, "https")),
                 Protocol::Plain => return Ok(with_scheme(candidate, "http")),

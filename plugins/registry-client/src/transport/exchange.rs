@@ -8,10 +8,10 @@ use sealift_core::error::{Error, ErrorKind, Result};
 use tokio::time::timeout;
 use url::Url;
 
-use super::{Endpoint, Request, RequestTarget, Response, Transport};
+use super::{Endpoint, HostConnections, HttpBody, HttpRequest, Request, RequestTarget, Response};
 use crate::{
     credentials::SentSecrets,
-    error::{Peer, transport},
+    error::Peer,
     redact::{Redacted, authority},
     url_policy::{RefusedUrl, UrlPurpose, same_origin},
 };
@@ -19,7 +19,7 @@ use crate::{
 /// Redirects that are followed for one request.
 const HOPS: usize = 10;
 
-impl Transport {
+impl HostConnections {
     /// Sends a request once, and follows where it is redirected to.
     pub(crate) async fn exchange(
         &self,
@@ -38,8 +38,7 @@ impl Transport {
                     return Ok(response);
                 }
                 Some(location) => {
-                    let policy = at.clients.resolver().policy();
-                    url = policy.check(UrlPurpose::Redirect, &response.url, &location).map_err(refused)?;
+                    url = at.policy().check(UrlPurpose::Redirect, &response.url, &location).map_err(refused)?;
                     response.discard().await;
                 }
                 None => return Ok(response),
@@ -57,24 +56,24 @@ impl Transport {
         authorization: Option<&HeaderValue>,
     ) -> Result<Response> {
         let foreign = !same_origin(url, &at.root);
-        let client = at.clients.for_url(url, request.pool).await?;
-        let mut sent = client.request(request.method.clone(), url.clone()).headers(request.headers.clone());
+        let mut headers = request.headers.clone();
         // Compressed on the way, bytes would not be what their digest says.
-        sent = sent.header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        if let Some(body) = &request.body {
-            sent = sent.body(body.clone());
-        } else if request.method == Method::POST {
-            sent = sent.header(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        if request.body.is_none() && request.method == Method::POST {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         if let Some(value) = authorization.filter(|_| !foreign) {
-            sent = sent.header(header::AUTHORIZATION, value.clone());
+            headers.insert(header::AUTHORIZATION, value.clone());
         }
-        self.counts().count(&request.method, url);
-        let peer = Peer(authority(url));
-        let response = timeout(request.limit, sent.send())
-            .await
-            .map_err(|_| peer.silent(request.limit))?
-            .map_err(|error| transport(error, peer))?;
+        let sent = HttpRequest {
+            method: request.method.clone(),
+            url: url.clone(),
+            headers,
+            body: request.body.clone().map_or(HttpBody::Empty, HttpBody::Full),
+            pool: request.pool,
+        };
+        let response = timeout(request.limit, self.send(at, sent)).await;
+        let response = response.map_err(|_| Peer(authority(url)).silent(request.limit))??;
         if !foreign {
             self.note_response();
         }

@@ -1,13 +1,18 @@
 //! Responses: status and headers at once, the body as far as it is needed.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
+use futures::StreamExt;
 use http::{HeaderMap, HeaderName, StatusCode};
 use sealift_core::error::{Error, ErrorKind, Result};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
+use super::HttpResponseBody;
 use crate::{
     credentials::SentSecrets,
     error::{ErrorBody, Peer, transport},
@@ -16,7 +21,10 @@ use crate::{
 
 /// An answer whose body was not read yet.
 pub(crate) struct Response {
-    response: reqwest::Response,
+    status: StatusCode,
+    headers: HeaderMap,
+    /// Only so that references to a response can go to other threads; it is never locked.
+    body: Mutex<HttpResponseBody>,
     /// The URL that answered, after all redirects.
     pub(crate) url: Url,
     /// The response comes from another origin than the registry.
@@ -36,21 +44,27 @@ const DISCARDED_BYTES: usize = 64 << 10;
 const DISCARD_TIME: Duration = Duration::from_secs(5);
 
 impl Response {
-    pub(crate) fn new(response: reqwest::Response, url: Url, foreign: bool, secrets: SentSecrets) -> Self {
-        Self { response, url, foreign, secrets, known: None }
+    pub(crate) fn new(
+        response: http::Response<HttpResponseBody>,
+        url: Url,
+        foreign: bool,
+        secrets: SentSecrets,
+    ) -> Self {
+        let (head, body) = response.into_parts();
+        Self { status: head.status, headers: head.headers, body: Mutex::new(body), url, foreign, secrets, known: None }
     }
 
     pub(crate) fn status(&self) -> StatusCode {
-        self.response.status()
+        self.status
     }
 
     pub(crate) fn headers(&self) -> &HeaderMap {
-        self.response.headers()
+        &self.headers
     }
 
     /// A header as text, if it is there and is text.
     pub(crate) fn header(&self, name: impl Into<HeaderName>) -> Option<&str> {
-        self.response.headers().get(name.into())?.to_str().ok()
+        self.headers.get(name.into())?.to_str().ok()
     }
 
     /// The length that the body should have, if it was said.
@@ -71,7 +85,8 @@ impl Response {
 
     /// The next piece of the body; none at its end.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>> {
-        self.response.chunk().await.map_err(|error| transport(error, Peer(authority(&self.url))))
+        let body = self.body.get_mut().unwrap_or_else(PoisonError::into_inner);
+        body.next().await.transpose().map_err(|error| transport(&error, Peer(authority(&self.url))))
     }
 
     /// The whole body, if it has no more than `cap` bytes and each piece of it comes within `idle`.

@@ -12,18 +12,7 @@ use tokio::{
     time::timeout,
 };
 
-/// The protocol of a server.
-#[derive(Debug)]
-pub(crate) enum Protocol {
-    /// TLS.
-    Tls,
-    /// Something else; plain http, as far as we are concerned.
-    Plain,
-    /// It was reached and said nothing.
-    Silent,
-    /// It could not be reached.
-    Unreachable(io::Error),
-}
+use super::Protocol;
 
 /// Types of the TLS record that answers a hello.
 const ALERT: u8 = 21;

@@ -21,9 +21,7 @@ pub(super) async fn upload_url(registry: &Registry, response: &Response) -> Resu
             .with_hint(NO_REGISTRY)
     })?;
     let at = registry.transport.endpoint().await?;
-    at.clients
-        .resolver()
-        .policy()
+    at.policy()
         .check(UrlPurpose::Upload, &response.url, location)
         .map_err(refused)
         .map_err(|error| registry.hide(error))

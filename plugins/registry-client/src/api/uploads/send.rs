@@ -2,18 +2,17 @@
 
 use std::time::Duration;
 
-use http::{HeaderValue, Method, header};
-use reqwest::Body;
+use http::{HeaderMap, HeaderValue, Method, header};
 use sealift_core::error::{Error, ErrorKind, Result};
 use url::Url;
 
 use super::stall_detector::{StallDetector, Stalled};
 use crate::{
     auth::Authorization,
-    error::{Peer, transport},
+    error::Peer,
     redact::authority,
     registry::Registry,
-    transport::{ConnectionPool, Response},
+    transport::{ConnectionPool, HttpBody, HttpRequest, Response},
     url_policy::same_origin,
 };
 
@@ -37,33 +36,30 @@ pub(super) const HOLD: Duration = Duration::from_secs(1);
 pub(super) async fn send(
     registry: &Registry,
     part: &Part,
-    body: Body,
+    body: HttpBody,
     authorization: &Authorization,
     detector: &StallDetector,
 ) -> Result<Result<Response>> {
     let reached = registry.transport.endpoint().await?;
     let (method, url) = (if part.is_last { Method::PUT } else { Method::PATCH }, &part.url);
     let foreign = !same_origin(url, &reached.root);
-    let client = reached.clients.for_url(url, ConnectionPool::Bulk).await?;
-    let mut request = client
-        .request(method.clone(), url.clone())
-        .header(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))
-        .header(header::CONTENT_LENGTH, HeaderValue::from(part.length))
-        .body(body);
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(part.length));
     if part.length > 0 && (!part.is_last || part.offset > 0) {
-        request = request.header(header::CONTENT_RANGE, format!("{}-{}", part.offset, part.offset + part.length - 1));
+        let range = format!("{}-{}", part.offset, part.offset + part.length - 1);
+        headers.insert(header::CONTENT_RANGE, range.parse().expect("numbers are a header"));
     }
     if let Some(value) = authorization.header().filter(|_| !foreign) {
-        request = request.header(header::AUTHORIZATION, value.clone());
+        headers.insert(header::AUTHORIZATION, value.clone());
     }
+    let request = HttpRequest { method, url: url.clone(), headers, body, pool: ConnectionPool::Bulk };
     registry.wait_for_pause(true).await?;
-    registry.transport.counts().count(&method, url);
     let peer = Peer(authority(url));
     let timing = registry.timing();
     tokio::select! {
         biased;
-        sent = request.send() => {
-            let sent = sent.map_err(|error| transport(error, peer));
+        sent = registry.transport.send(reached, request) => {
             Ok(sent.map(|response| Response::new(response, url.clone(), foreign, authorization.secrets())))
         }
         stalled = detector.stalled(timing.idle_write, timing.commit) => Err(kept_waiting(stalled, peer)),

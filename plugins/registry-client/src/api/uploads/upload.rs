@@ -11,7 +11,6 @@ mod resume;
 use std::{sync::Arc, time::Duration};
 
 use http::{Method, StatusCode};
-use reqwest::Body;
 use sealift_core::{
     async_trait,
     blob::Blob,
@@ -36,7 +35,7 @@ use crate::{
     registry::Registry,
     retry::Attempts,
     scope::Scopes,
-    transport::{Request, RequestTarget, Response},
+    transport::{HttpBody, Request, RequestTarget, Response},
     url_policy::same_origin,
 };
 
@@ -151,8 +150,8 @@ impl RegistryUpload {
             let hold = (!part.is_last && !limit.is_proven()).then_some(HOLD);
             let detector = StallDetector::new(part.length);
             let body = match part.length {
-                0 => Body::from(""),
-                length => Body::wrap_stream(detector.over(parts.next(length, hold))),
+                0 => HttpBody::Empty,
+                length => HttpBody::Stream(Box::pin(detector.over(parts.next(length, hold)))),
             };
             let reached = self.registry.transport.endpoint().await?;
             let scopes = Scopes::push(&self.at);
