@@ -144,8 +144,8 @@ fn only_the_command_line_links_the_built_in_plugins() {
     let linkers: Vec<_> = workspace.direct.iter().filter(|(_, needs)| needs.contains("sealift-plugins")).collect();
     for (name, _) in linkers {
         // Programs of users, and what measures or tests the whole, may do it too.
-        let is_program =
-            ["sealift-cli", "sealift-bench", "sealift-e2e", "sealift-sim"].contains(&name.as_str()) || name.starts_with("example-");
+        let is_program = ["sealift-cli", "sealift-bench", "sealift-e2e", "sealift-sim"].contains(&name.as_str())
+            || name.starts_with("example-");
         assert!(is_program, "`{name}` links the built-in plugins");
     }
     for (file, text) in sources("cli/src") {
