@@ -27,8 +27,8 @@ impl Registry {
         let mut attempts = self.retry.attempts(self.retry.policy().requests);
         let mut progress = AuthProgress::default();
         loop {
-            let began = Instant::now();
-            let failed = match self.attempt(request, &mut progress).await {
+            let mut began = Instant::now();
+            let failed = match self.attempt(request, &mut progress, &mut began).await {
                 Ok(Some(response)) => return Ok(response),
                 Ok(None) => continue,
                 Err(error) => self.hide(error),
@@ -53,7 +53,13 @@ impl Registry {
     }
 
     /// Sends a request once. Returns none if the same request is to be sent again, now that more is known.
-    async fn attempt(&self, request: &Request<'_>, progress: &mut AuthProgress) -> Result<Option<Response>> {
+    /// `began` becomes the time at which it is sent: what is waited for before says nothing of the host.
+    async fn attempt(
+        &self,
+        request: &Request<'_>,
+        progress: &mut AuthProgress,
+        began: &mut Instant,
+    ) -> Result<Option<Response>> {
         let context = |error: Error| error.with_context(request.operation);
         let repository = request.operation.repository();
         if let Some(file) = self.common.containers.conf.blocked_by(repository) {
@@ -87,6 +93,7 @@ impl Registry {
         };
         // Fetching a token takes time, and the host may have asked for a pause meanwhile.
         self.wait_for_pause(request.in_transfer).await.map_err(context)?;
+        *began = Instant::now();
         let mut response = self.transport.exchange(at, request, authorization.header()).await.map_err(context)?;
         self.note_quota(&response);
         response.secrets = authorization.secrets();

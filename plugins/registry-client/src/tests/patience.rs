@@ -258,3 +258,55 @@ async fn a_host_that_is_away_for_a_while_is_waited_for_by_all_who_ask() {
     assert!(all.iter().all(Result::is_ok), "{:?}", all.iter().find(|one| one.is_err()));
     assert!(double.asked().len() > 150, "{}", double.asked().len());
 }
+
+// Fifty requests were under way when a network went away, and the budget of repetitions was for thirty.
+#[tokio::test]
+async fn requests_that_break_off_while_others_are_answered_are_all_sent_again() {
+    const TAGS: usize = 60;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let met = Arc::new(std::sync::Mutex::new(std::collections::HashSet::new()));
+    let server = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let met = Arc::clone(&met);
+            tokio::spawn(async move {
+                let mut head = vec![0; 4096];
+                let read = stream.read(&mut head).await.unwrap_or_default();
+                let path = String::from_utf8_lossy(&head[..read]).lines().next().unwrap_or_default().to_owned();
+                if path.contains("/manifests/tag") && met.lock().unwrap().insert(path) {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    return;
+                }
+                let manifest = empty_index();
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\ncontent-type: {}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                    manifest.media_type(),
+                    manifest.bytes().len()
+                );
+                let _ = stream.write_all(&[head.as_bytes(), manifest.bytes()].concat()).await;
+            });
+        }
+    });
+    let client = client();
+    let fetch = fetch_of(&client);
+    let resolve =
+        async |tag: String| fetch.resolve(&image_at(&host, &format!("a/b:{tag}")), ResolveMode::Manifest).await;
+    let broken = futures::future::join_all((0..TAGS).map(|number| resolve(format!("tag{number}"))));
+    let registry = client.registry(&repository(&host, "a/b"));
+    let others_are_answered = async {
+        loop {
+            registry.transport.note_response();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        found = broken => {
+            let failed: Vec<_> = found.iter().filter_map(|found| found.as_ref().err()).map(ToString::to_string).collect();
+            assert_eq!(failed, Vec::<String>::new());
+        }
+        () = others_are_answered => unreachable!("it goes on for ever"),
+    }
+    server.abort();
+}
