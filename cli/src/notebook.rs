@@ -1,8 +1,8 @@
 //! The notebook on disk: what is remembered between runs, one small file for each note.
 //!
 //! A note is written beside and renamed into place, so two runs at once do not disturb each other and the last one
-//! wins. Each carries a digest of itself: one that is broken is dropped, and a log line says so. Cache that were not
-//! used for 30 days are removed, and then the oldest ones as long as there are too many. Cache contain no secrets; they
+//! wins. Each carries a digest of itself: one that is broken is dropped, and a log line says so. Notes that were not
+//! used for 30 days are removed, and then the oldest ones as long as there are too many. Notes contain no secrets; they
 //! are not readable for other users all the same, because the names of images may be confidential.
 
 use std::{
@@ -14,10 +14,11 @@ use std::{
 };
 
 use sealift_core::{
-    Bytes,
+    Bytes, async_trait,
     cache::{Cache, CacheStore, Namespace},
     content::Digest,
 };
+use tokio::task::spawn_blocking;
 
 use crate::options::CacheOptions;
 
@@ -31,14 +32,16 @@ const LARGEST: u64 = 4 << 20;
 const MOST_BYTES: u64 = 128 << 20;
 const MOST_NOTES: usize = 20_000;
 
-/// Cache that were not used for this long are removed.
+/// Notes that were not used for this long are removed.
 const UNUSED: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// A note that was used is young again; once a day is often enough to say so.
 const TOUCH_AFTER: Duration = Duration::from_secs(24 * 3600);
 
-/// Cache in a directory.
-struct Directory {
+/// Notes in a directory, read and written on threads that may wait for the disk.
+struct Directory(Arc<Files>);
+
+struct Files {
     root: PathBuf,
     /// Limits the log to one message per run if notes cannot be written; the run goes on without them.
     failed: std::sync::Once,
@@ -53,7 +56,8 @@ pub(crate) fn of(options: &CacheOptions) -> Cache {
 pub(crate) fn open(directory: Option<&Path>) -> Cache {
     let usual = || usual_directory(&|name| std::env::var_os(name).map(PathBuf::from));
     let Some(root) = directory.map(Path::to_owned).or_else(usual) else { return Cache::default() };
-    Cache::new(Arc::new(Directory { root: root.join(VERSION), failed: std::sync::Once::new() }))
+    let files = Files { root: root.join(VERSION), failed: std::sync::Once::new() };
+    Cache::new(Arc::new(Directory(Arc::new(files))))
 }
 
 /// `$XDG_CACHE_HOME/sealift`, else `~/.cache/sealift` (XDG Base Directory Specification: relative paths are ignored).
@@ -64,12 +68,21 @@ fn usual_directory(variable: &dyn Fn(&str) -> Option<PathBuf>) -> Option<PathBuf
     caches.map(|caches| caches.join("sealift"))
 }
 
-impl Directory {
-    fn file(&self, room: Namespace, key: &str) -> PathBuf {
-        self.root.join(room.name()).join(Digest::of(key.as_bytes()).hex())
+impl Files {
+    fn file(&self, namespace: Namespace, key: &str) -> PathBuf {
+        self.root.join(namespace.name()).join(Digest::of(key.as_bytes()).hex())
     }
 
-    fn write(&self, path: &Path, key: &str, note: &[u8]) -> io::Result<()> {
+    /// Writes a note. That none can be written is logged once.
+    fn write(&self, path: &Path, key: &str, note: &[u8]) {
+        if let Err(error) = self.try_write(path, key, note) {
+            self.failed.call_once(|| {
+                tracing::warn!(directory = %self.root.display(), %error, "nothing can be noted for the next run");
+            });
+        }
+    }
+
+    fn try_write(&self, path: &Path, key: &str, note: &[u8]) -> io::Result<()> {
         let folder = path.parent().unwrap_or(&self.root);
         make_private(folder)?;
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
@@ -78,13 +91,11 @@ impl Directory {
         file.persist(path)?;
         Ok(())
     }
-}
 
-impl CacheStore for Directory {
-    fn get(&self, room: Namespace, key: &str) -> Option<Bytes> {
-        let path = self.file(room, key);
+    /// Returns the note in a file.
+    fn read(path: &Path, key: &str) -> Option<Bytes> {
         let mut whole = Vec::new();
-        let read = open_file(&path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut whole));
+        let read = open_file(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut whole));
         if let Err(error) = read {
             if error.kind() != io::ErrorKind::NotFound {
                 tracing::warn!(file = %path.display(), %error, "a note of an earlier run cannot be read");
@@ -94,27 +105,31 @@ impl CacheStore for Directory {
         let note = opened(key, whole);
         if note.is_none() {
             tracing::warn!(file = %path.display(), "a note of an earlier run is broken and was dropped");
-            let _ = fs::remove_file(&path); // the next one takes its place in any case
+            let _ = fs::remove_file(path); // the next one takes its place in any case
         } else {
-            touch(&path);
+            touch(path);
         }
         note
     }
+}
 
-    fn put(&self, room: Namespace, key: &str, note: &[u8]) {
+#[async_trait]
+impl CacheStore for Directory {
+    async fn get(&self, namespace: Namespace, key: &str) -> Option<Bytes> {
+        let (path, key) = (self.0.file(namespace, key), key.to_owned());
+        spawn_blocking(move || Files::read(&path, &key)).await.ok().flatten()
+    }
+
+    async fn put(&self, namespace: Namespace, key: &str, note: Bytes) {
         if note.len() as u64 > LARGEST / 2 {
             return;
         }
-        let path = self.file(room, key);
-        if let Err(error) = self.write(&path, key, note) {
-            self.failed.call_once(|| {
-                tracing::warn!(directory = %self.root.display(), %error, "nothing can be noted for the next run");
-            });
-        }
+        let (files, path, key) = (Arc::clone(&self.0), self.0.file(namespace, key), key.to_owned());
+        let _ = spawn_blocking(move || files.write(&path, &key, &note)).await; // it does not panic
     }
 }
 
-impl Drop for Directory {
+impl Drop for Files {
     fn drop(&mut self) {
         tidy(&self.root, SystemTime::now(), MOST_NOTES, MOST_BYTES);
     }

@@ -7,17 +7,19 @@
 
 use std::{fmt, sync::Arc};
 
+use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::content::{Digest, Manifest, MediaType};
 
-/// Keeps notes between runs.
+/// Keeps notes between runs. Reading and writing may take as long as a disk does, so both are asynchronous.
+#[async_trait]
 pub trait CacheStore: Send + Sync {
     /// Returns the note under a key; none if there is none or it cannot be read.
-    fn get(&self, room: Namespace, key: &str) -> Option<Bytes>;
+    async fn get(&self, namespace: Namespace, key: &str) -> Option<Bytes>;
 
     /// Notes something, in place of what was noted before. It may be forgotten at any time.
-    fn put(&self, room: Namespace, key: &str, note: &[u8]);
+    async fn put(&self, namespace: Namespace, key: &str, note: Bytes);
 }
 
 /// The subject of a note.
@@ -48,14 +50,14 @@ impl Namespace {
     }
 }
 
-/// A notebook, or none: then nothing is remembered.
+/// A store of notes, or none: then nothing is remembered.
 #[derive(Clone, Default)]
 pub struct Cache(Option<Arc<dyn CacheStore>>);
 
 impl Cache {
-    /// Notes in this book.
-    pub fn new(book: Arc<dyn CacheStore>) -> Self {
-        Self(Some(book))
+    /// Keeps notes in this store.
+    pub fn new(store: Arc<dyn CacheStore>) -> Self {
+        Self(Some(store))
     }
 
     /// Returns true if notes are kept.
@@ -64,38 +66,38 @@ impl Cache {
     }
 
     /// Returns the note under a key.
-    pub fn get(&self, room: Namespace, key: &str) -> Option<Bytes> {
-        self.0.as_ref()?.get(room, key)
+    pub async fn get(&self, namespace: Namespace, key: &str) -> Option<Bytes> {
+        self.0.as_ref()?.get(namespace, key).await
     }
 
     /// Notes something.
-    pub fn put(&self, room: Namespace, key: &str, note: &[u8]) {
-        if let Some(book) = &self.0 {
-            book.put(room, key, note);
+    pub async fn put(&self, namespace: Namespace, key: &str, note: impl Into<Bytes>) {
+        if let Some(store) = &self.0 {
+            store.put(namespace, key, note.into()).await;
         }
     }
 
-    /// A manifest that was noted, if it is what its digest says.
-    pub(crate) fn manifest(&self, digest: &Digest) -> Option<Manifest> {
-        let note = self.get(Namespace::Manifests, &digest.to_string())?;
+    /// Returns a manifest that was noted, if it is what its digest says.
+    pub(crate) async fn manifest(&self, digest: &Digest) -> Option<Manifest> {
+        let note = self.get(Namespace::Manifests, &digest.to_string()).await?;
         let at = note.iter().position(|byte| *byte == b'\n')?;
         let served_as = MediaType::from_header(std::str::from_utf8(&note[..at]).ok()?);
         Manifest::parse_expecting(note.slice(at + 1..), &served_as, digest).ok()
     }
 
     /// Notes a manifest.
-    pub(crate) fn put_manifest(&self, manifest: &Manifest) {
+    pub(crate) async fn put_manifest(&self, manifest: &Manifest) {
         if self.0.is_some() {
             let served_as = manifest.media_type().as_str().as_bytes();
             let note = [served_as, b"\n", manifest.bytes()].concat();
-            self.put(Namespace::Manifests, &manifest.digest().to_string(), &note);
+            self.put(Namespace::Manifests, &manifest.digest().to_string(), note).await;
         }
     }
 }
 
 impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Notes({})", if self.0.is_some() { "kept" } else { "none" })
+        write!(f, "Cache({})", if self.0.is_some() { "kept" } else { "none" })
     }
 }
 

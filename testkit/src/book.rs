@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use sealift_core::cache::{Cache, CacheStore, Namespace};
 
@@ -47,12 +48,13 @@ impl Book {
     }
 }
 
+#[async_trait]
 impl CacheStore for Book {
-    fn get(&self, room: Namespace, key: &str) -> Option<Bytes> {
+    async fn get(&self, room: Namespace, key: &str) -> Option<Bytes> {
         self.pages().get(&(room.name(), key.to_owned())).cloned()
     }
 
-    fn put(&self, room: Namespace, key: &str, note: &[u8]) {
-        self.pages().insert((room.name(), key.to_owned()), Bytes::copy_from_slice(note));
+    async fn put(&self, room: Namespace, key: &str, note: Bytes) {
+        self.pages().insert((room.name(), key.to_owned()), note);
     }
 }

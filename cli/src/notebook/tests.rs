@@ -1,5 +1,3 @@
-use std::thread;
-
 use super::*;
 
 fn book(root: &Path) -> Cache {
@@ -14,118 +12,118 @@ fn file_in(root: &Path, room: Namespace) -> PathBuf {
     files[0].clone()
 }
 
-#[test]
-fn what_one_run_notes_another_one_reads() {
+#[tokio::test]
+async fn what_one_run_notes_another_one_reads() {
     let root = tempfile::tempdir().unwrap();
     let notes = book(root.path());
-    assert_eq!(notes.get(Namespace::Blobs, "a.io"), None);
-    notes.put(Namespace::Blobs, "a.io", b"first");
-    notes.put(Namespace::Blobs, "a.io", b"second");
-    notes.put(Namespace::Blobs, "../../b.io", b"\n\xff");
+    assert_eq!(notes.get(Namespace::Blobs, "a.io").await, None);
+    notes.put(Namespace::Blobs, "a.io", "first").await;
+    notes.put(Namespace::Blobs, "a.io", "second").await;
+    notes.put(Namespace::Blobs, "../../b.io", &b"\n\xff"[..]).await;
     drop(notes);
     let notes = book(root.path());
-    assert_eq!(notes.get(Namespace::Blobs, "a.io").unwrap(), "second");
-    assert_eq!(notes.get(Namespace::Blobs, "../../b.io").unwrap(), &b"\n\xff"[..]);
-    assert_eq!(notes.get(Namespace::Hosts, "a.io"), None);
+    assert_eq!(notes.get(Namespace::Blobs, "a.io").await.unwrap(), "second");
+    assert_eq!(notes.get(Namespace::Blobs, "../../b.io").await.unwrap(), &b"\n\xff"[..]);
+    assert_eq!(notes.get(Namespace::Hosts, "a.io").await, None);
 }
 
-#[test]
-fn a_broken_note_is_dropped_and_can_be_written_again() {
+#[tokio::test]
+async fn a_broken_note_is_dropped_and_can_be_written_again() {
     let root = tempfile::tempdir().unwrap();
     for damage in [&b""[..], b"sha256:00\nfirst", b"no line at all", &[0xff; 100]] {
         let notes = book(root.path());
-        notes.put(Namespace::Blobs, "a.io", b"first");
+        notes.put(Namespace::Blobs, "a.io", "first").await;
         let file = file_in(root.path(), Namespace::Blobs);
         fs::write(&file, damage).unwrap();
-        assert_eq!(notes.get(Namespace::Blobs, "a.io"), None);
+        assert_eq!(notes.get(Namespace::Blobs, "a.io").await, None);
         assert!(!file.exists());
-        notes.put(Namespace::Blobs, "a.io", b"second");
-        assert_eq!(notes.get(Namespace::Blobs, "a.io").unwrap(), "second");
+        notes.put(Namespace::Blobs, "a.io", "second").await;
+        assert_eq!(notes.get(Namespace::Blobs, "a.io").await.unwrap(), "second");
     }
 }
 
-#[test]
-fn a_note_about_something_else_is_not_taken_for_this_one() {
+#[tokio::test]
+async fn a_note_about_something_else_is_not_taken_for_this_one() {
     let root = tempfile::tempdir().unwrap();
     let notes = book(root.path());
-    notes.put(Namespace::Hosts, "a.io", b"blobs are found by HEAD");
+    notes.put(Namespace::Hosts, "a.io", "blobs are found by HEAD").await;
     let folder = root.path().join(VERSION).join(Namespace::Hosts.name());
     fs::rename(file_in(root.path(), Namespace::Hosts), folder.join(Digest::of(b"b.io").hex())).unwrap();
-    assert_eq!(notes.get(Namespace::Hosts, "b.io"), None);
+    assert_eq!(notes.get(Namespace::Hosts, "b.io").await, None);
 }
 
-#[test]
-fn runs_at_the_same_time_do_not_disturb_each_other() {
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_at_the_same_time_do_not_disturb_each_other() {
     let root = tempfile::tempdir().unwrap();
-    thread::scope(|scope| {
-        for run in 0..4 {
-            let root = root.path();
-            scope.spawn(move || {
-                let notes = book(root);
-                for _ in 0..100 {
-                    notes.put(Namespace::Blobs, "a.io", format!("of run {run}").repeat(1000).as_bytes());
-                    // Somebody's note, whole; never two in one, never half of one.
-                    let note = notes.get(Namespace::Blobs, "a.io").expect("it is never broken");
-                    let text = std::str::from_utf8(&note).unwrap();
-                    assert_eq!(text, text[..8].repeat(1000));
-                }
-            });
-        }
+    let runs = (0..4).map(|run| {
+        let notes = book(root.path());
+        tokio::spawn(async move {
+            for _ in 0..100 {
+                notes.put(Namespace::Blobs, "a.io", format!("of run {run}").repeat(1000)).await;
+                // The note of one of them, whole; never two in one, never half of one.
+                let note = notes.get(Namespace::Blobs, "a.io").await.expect("it is never broken");
+                let text = std::str::from_utf8(&note).unwrap();
+                assert_eq!(text, text[..8].repeat(1000));
+            }
+        })
     });
+    for run in runs.collect::<Vec<_>>() {
+        run.await.unwrap();
+    }
 }
 
-#[test]
-fn what_nobody_used_for_long_goes_and_so_do_the_oldest_of_too_many() {
+#[tokio::test]
+async fn what_nobody_used_for_long_goes_and_so_do_the_oldest_of_too_many() {
     let root = tempfile::tempdir().unwrap();
     let now = SystemTime::now();
     let notes = book(root.path());
     let day = Duration::from_secs(24 * 3600);
     for (key, age) in [("new", 0), ("a week old", 7), ("two weeks old", 14), ("forgotten", 31)] {
-        notes.put(Namespace::Manifests, key, b"note");
+        notes.put(Namespace::Manifests, key, "note").await;
         let name = Digest::of(key.as_bytes());
         let file = fs::File::options().append(true).open(root.path().join(VERSION).join("manifests").join(name.hex()));
         file.unwrap().set_modified(now - age * day).unwrap();
     }
     tidy(&root.path().join(VERSION), now, 2, u64::MAX);
-    let left =
-        ["new", "a week old", "two weeks old", "forgotten"].map(|key| notes.get(Namespace::Manifests, key).is_some());
-    assert_eq!(left, [true, true, false, false]);
+    for (key, is_left) in [("new", true), ("a week old", true), ("two weeks old", false), ("forgotten", false)] {
+        assert_eq!(notes.get(Namespace::Manifests, key).await.is_some(), is_left, "{key}");
+    }
     tidy(&root.path().join(VERSION), now, 2, 10);
-    assert_eq!(notes.get(Namespace::Manifests, "new"), None, "a single one that is too large goes as well");
+    assert_eq!(notes.get(Namespace::Manifests, "new").await, None, "a single one that is too large goes as well");
 }
 
-#[test]
-fn a_note_that_is_used_stays() {
+#[tokio::test]
+async fn a_note_that_is_used_stays() {
     let root = tempfile::tempdir().unwrap();
     let notes = book(root.path());
-    notes.put(Namespace::Blobs, "a.io", b"note");
+    notes.put(Namespace::Blobs, "a.io", "note").await;
     let file = fs::File::options().append(true).open(file_in(root.path(), Namespace::Blobs)).unwrap();
     file.set_modified(SystemTime::now() - UNUSED).unwrap();
-    notes.get(Namespace::Blobs, "a.io").unwrap();
+    notes.get(Namespace::Blobs, "a.io").await.unwrap();
     drop(notes);
-    assert!(book(root.path()).get(Namespace::Blobs, "a.io").is_some());
+    assert!(book(root.path()).get(Namespace::Blobs, "a.io").await.is_some());
 }
 
 #[cfg(unix)]
-#[test]
-fn other_users_cannot_look() {
+#[tokio::test]
+async fn other_users_cannot_look() {
     use std::os::unix::fs::PermissionsExt;
     let root = tempfile::tempdir().unwrap();
     let notes = book(&root.path().join("caches"));
-    notes.put(Namespace::Blobs, "a.io", b"note");
+    notes.put(Namespace::Blobs, "a.io", "note").await;
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o077;
     assert_eq!(mode(&root.path().join("caches")), 0);
     assert_eq!(mode(&file_in(&root.path().join("caches"), Namespace::Blobs)), 0);
 }
 
-#[test]
-fn without_a_place_for_notes_nothing_is_noted_and_nothing_fails() {
+#[tokio::test]
+async fn without_a_place_for_notes_nothing_is_noted_and_nothing_fails() {
     let root = tempfile::tempdir().unwrap();
     let blocked = root.path().join("a file");
     fs::write(&blocked, "").unwrap();
     let notes = book(&blocked);
-    notes.put(Namespace::Blobs, "a.io", b"note");
-    assert_eq!(notes.get(Namespace::Blobs, "a.io"), None);
+    notes.put(Namespace::Blobs, "a.io", "note").await;
+    assert_eq!(notes.get(Namespace::Blobs, "a.io").await, None);
 }
 
 #[test]
@@ -142,14 +140,14 @@ fn the_usual_place_is_where_the_system_says_that_caches_are() {
 
 // A pipe waited for its other end for ever.
 #[cfg(unix)]
-#[test]
-fn what_is_no_file_is_no_note() {
+#[tokio::test]
+async fn what_is_no_file_is_no_note() {
     let root = tempfile::tempdir().unwrap();
     let notes = book(root.path());
-    notes.put(Namespace::Blobs, "a.io", b"first");
+    notes.put(Namespace::Blobs, "a.io", "first").await;
     let file = file_in(root.path(), Namespace::Blobs);
     fs::remove_file(&file).unwrap();
     let mode = rustix::fs::Mode::from_raw_mode(0o600);
     rustix::fs::mknodat(rustix::fs::CWD, &file, rustix::fs::FileType::Fifo, mode, 0).unwrap();
-    assert_eq!(notes.get(Namespace::Blobs, "a.io"), None);
+    assert_eq!(notes.get(Namespace::Blobs, "a.io").await, None);
 }

@@ -11,11 +11,11 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OnceCell};
 
 use super::mount_candidates::MountCandidates;
 use crate::{
-    cache::Cache,
+    cache::{Cache, Namespace},
     content::{Digest, Repository},
     error::Error,
     lock::lock,
@@ -38,7 +38,9 @@ struct StoreBlobs {
     /// Repositories that got some blob first; all that a mount can be asked from.
     firsts: Vec<Repository>,
     /// Mount candidates from earlier runs, read when they are needed first.
-    candidates: Option<MountCandidates>,
+    candidates: MountCandidates,
+    /// Set when they were read.
+    recalled: Arc<OnceCell<()>>,
     /// Repositories that gave nothing when they were said to have a blob.
     mistrusted: HashSet<Repository>,
 }
@@ -91,12 +93,13 @@ pub(super) struct Lease {
 
 impl Inflight {
     /// Asks what to do about a blob that `repository` needs.
-    pub(super) fn turn(
+    pub(super) async fn turn(
         engine: &Arc<super::RunState>,
         store: &StoreId,
         repository: &Repository,
         digest: &Digest,
     ) -> BlobState {
+        Self::recall(engine, store).await;
         let name = engine.once.hasher.hash_one(repository);
         let mut stores = lock(&engine.once.stores);
         let known = stores.entry(store.clone()).or_default();
@@ -114,9 +117,8 @@ impl Inflight {
             }
         }
         let seen_in = there.map(|there| known.firsts[there.first as usize].clone());
-        let candidates = known.candidates.get_or_insert_with(|| MountCandidates::read(&engine.cache, store));
         let is_unconfirmed = seen_in.is_none();
-        let known_in = seen_in.or_else(|| candidates.of(digest, repository).cloned());
+        let known_in = seen_in.or_else(|| known.candidates.of(digest, repository).cloned());
         let in_doubt = known.doubted.contains(digest);
         known.coming.entry(digest.clone()).or_default().to.push(name);
         drop(stores);
@@ -132,12 +134,22 @@ impl Inflight {
 }
 
 impl Inflight {
+    /// Reads what earlier runs noted of a store, once.
+    async fn recall(engine: &super::RunState, store: &StoreId) {
+        let recalled = Arc::clone(&lock(&engine.once.stores).entry(store.clone()).or_default().recalled);
+        let read = || async {
+            let candidates = MountCandidates::read(&engine.cache, store).await;
+            lock(&engine.once.stores).entry(store.clone()).or_default().candidates = candidates;
+        };
+        recalled.get_or_init(read).await;
+    }
+
     /// Returns true if an earlier run saw blobs in a repository, or this one did.
-    pub(super) fn has_heard_of(engine: &super::RunState, store: &StoreId, repository: &Repository) -> bool {
+    pub(super) async fn has_heard_of(engine: &super::RunState, store: &StoreId, repository: &Repository) -> bool {
+        Self::recall(engine, store).await;
         let mut stores = lock(&engine.once.stores);
         let known = stores.entry(store.clone()).or_default();
-        let candidates = known.candidates.get_or_insert_with(|| MountCandidates::read(&engine.cache, store));
-        candidates.names(repository) || known.firsts.contains(repository)
+        known.candidates.names(repository) || known.firsts.contains(repository)
     }
 
     /// Forgets that a repository has these blobs, because the registry misses one of them.
@@ -161,12 +173,11 @@ impl Inflight {
     }
 
     /// Notes which repositories have which blobs, for later runs.
-    pub(super) fn write_down(&self, notes: &Cache) {
-        for (id, store) in lock(&self.stores).iter() {
-            let seen = store.there.iter().map(|(digest, there)| (&store.firsts[there.first as usize], digest));
-            if let Some(candidates) = &store.candidates {
-                candidates.write(notes, id, seen);
-            }
+    pub(super) async fn write_down(&self, cache: &Cache) {
+        let notes: Vec<_> =
+            lock(&self.stores).iter().filter_map(|(id, store)| Some((id.clone(), store.note_for_later()?))).collect();
+        for (id, note) in notes {
+            cache.put(Namespace::Blobs, &id.to_string(), note).await;
         }
     }
 }
@@ -179,6 +190,12 @@ impl Locations {
 }
 
 impl StoreBlobs {
+    /// Returns the note of this store for later runs; none if earlier ones were not needed, because it would replace theirs.
+    fn note_for_later(&self) -> Option<String> {
+        let seen = self.there.iter().map(|(digest, there)| (&self.firsts[there.first as usize], digest));
+        self.recalled.initialized().then(|| self.candidates.note(seen)).flatten()
+    }
+
     /// Notes that a repository has a blob.
     fn note(&mut self, digest: &Digest, repository: &Repository, name: u64, sent: bool) {
         if let Some(there) = self.there.get_mut(digest) {
@@ -213,7 +230,7 @@ impl Lease {
     pub(super) fn mistrust_candidate(&self) {
         if let Some(repository) = self.known_in.as_ref().filter(|_| self.is_unconfirmed) {
             self.change(|store| {
-                store.candidates.iter_mut().for_each(|candidates| candidates.mistrust(repository));
+                store.candidates.mistrust(repository);
                 store.mistrusted.insert(repository.clone());
             });
         }

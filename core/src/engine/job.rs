@@ -199,7 +199,7 @@ impl<'a> JobRun<'a> {
             Some(manifest) => manifest.clone(),
             None => self.kept.manifest(source, &resolved.descriptor).await?,
         };
-        self.kept.keep(&root);
+        self.kept.keep(&root).await;
         let resolved = Resolved { descriptor: root.descriptor(), manifest: Some(root.clone()), ..resolved };
         for (at, filter) in self.engine.filters.iter().enumerate() {
             let verdict = filter.calls.call("judged an image", |filter| filter.check(&resolved, &self.kept)).await?;

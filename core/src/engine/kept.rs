@@ -45,9 +45,9 @@ impl<'a> Kept<'a> {
     }
 
     /// Keeps a manifest that was read on another way.
-    pub(super) fn keep(&self, manifest: &Manifest) {
+    pub(super) async fn keep(&self, manifest: &Manifest) {
         if self.cell(manifest.digest()).set(manifest.clone()).is_ok() {
-            self.note(manifest);
+            self.note(manifest).await;
         }
     }
 
@@ -55,15 +55,15 @@ impl<'a> Kept<'a> {
         Arc::clone(lock(&self.manifests).entry(digest.clone()).or_default())
     }
 
-    fn note(&self, manifest: &Manifest) {
+    async fn note(&self, manifest: &Manifest) {
         if manifest.media_type().is_index() {
-            self.notes.put_manifest(manifest);
+            self.notes.put_manifest(manifest).await;
         }
     }
 
-    /// An index that an earlier run read.
-    fn noted(&self, item: &Descriptor) -> Option<Manifest> {
-        item.media_type.is_index().then(|| self.notes.manifest(&item.digest)).flatten()
+    /// Returns an index that an earlier run read.
+    async fn noted(&self, item: &Descriptor) -> Option<Manifest> {
+        if item.media_type.is_index() { self.notes.manifest(&item.digest).await } else { None }
     }
 
     /// Returns a blob that a filter read.
@@ -81,11 +81,11 @@ impl Fetch for Kept<'_> {
 
     async fn manifest(&self, repository: &Repository, item: &Descriptor) -> Result<Manifest> {
         let read = || async {
-            if let Some(manifest) = self.noted(item) {
+            if let Some(manifest) = self.noted(item).await {
                 return Ok(manifest);
             }
             let manifest = self.source.manifest(repository, item).await?;
-            self.note(&manifest);
+            self.note(&manifest).await;
             Ok(manifest)
         };
         self.cell(&item.digest).get_or_try_init(read).await.cloned()

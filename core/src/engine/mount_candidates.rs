@@ -27,8 +27,8 @@ pub(super) struct MountCandidates {
 
 impl MountCandidates {
     /// Reads the notes of earlier runs. Lines that cannot be parsed are left out.
-    pub(super) fn read(notes: &Cache, store: &StoreId) -> Self {
-        let note = notes.get(Namespace::Blobs, &store.to_string()).unwrap_or_default();
+    pub(super) async fn read(notes: &Cache, store: &StoreId) -> Self {
+        let note = notes.get(Namespace::Blobs, &store.to_string()).await.unwrap_or_default();
         let mut found = Self::default();
         for line in std::str::from_utf8(&note).unwrap_or_default().lines().take(2 * MOST) {
             if let Some(repository) = line.strip_prefix("in ") {
@@ -58,13 +58,9 @@ impl MountCandidates {
         self.wrong.extend(places.filter_map(|(place, _)| u32::try_from(place).ok()));
     }
 
-    /// Notes what this run saw, and what is still believed of earlier ones as far as there is room.
-    pub(super) fn write<'a>(
-        &'a self,
-        notes: &Cache,
-        store: &StoreId,
-        seen: impl Iterator<Item = (&'a Repository, &'a Digest)>,
-    ) {
+    /// Returns the note for later runs: what this run saw, and what is still believed of earlier ones as far as there is
+    /// room. None: nothing is known.
+    pub(super) fn note<'a>(&'a self, seen: impl Iterator<Item = (&'a Repository, &'a Digest)>) -> Option<String> {
         let mut by_repository: BTreeMap<&Repository, Vec<&Digest>> = BTreeMap::new();
         let mut known = HashSet::new();
         let before = self.blobs.iter().filter(|(_, place)| !self.wrong.contains(place));
@@ -80,14 +76,14 @@ impl MountCandidates {
             }
         }
         if known.is_empty() {
-            return;
+            return None;
         }
         let mut text = String::new();
         for (repository, digests) in by_repository {
             let _ = writeln!(text, "in {repository}"); // a text takes everything
             digests.iter().for_each(|digest| _ = writeln!(text, "{digest}"));
         }
-        notes.put(Namespace::Blobs, &store.to_string(), text.as_bytes());
+        Some(text)
     }
 }
 
@@ -95,20 +91,34 @@ impl MountCandidates {
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use async_trait::async_trait;
+
     use super::*;
     use crate::cache::CacheStore;
 
     #[derive(Default)]
     struct Page(Mutex<Option<bytes::Bytes>>);
 
+    #[async_trait]
     impl CacheStore for Page {
-        fn get(&self, _: Namespace, _: &str) -> Option<bytes::Bytes> {
+        async fn get(&self, _: Namespace, _: &str) -> Option<bytes::Bytes> {
             self.0.lock().unwrap().clone()
         }
 
-        fn put(&self, _: Namespace, _: &str, note: &[u8]) {
-            *self.0.lock().unwrap() = Some(bytes::Bytes::copy_from_slice(note));
+        async fn put(&self, _: Namespace, _: &str, note: bytes::Bytes) {
+            *self.0.lock().unwrap() = Some(note);
         }
+    }
+
+    /// Ends a run that knew `candidates` and saw more, and begins the next one.
+    async fn next_run<'a>(
+        candidates: &'a MountCandidates,
+        seen: impl IntoIterator<Item = (&'a Repository, &'a Digest)>,
+    ) -> MountCandidates {
+        let (cache, store) = (Cache::new(Arc::new(Page::default())), StoreId::new("r.io"));
+        let note = candidates.note(seen.into_iter()).unwrap_or_default();
+        cache.put(Namespace::Blobs, &store.to_string(), note).await;
+        MountCandidates::read(&cache, &store).await
     }
 
     fn repository(path: &str) -> Repository {
@@ -119,40 +129,33 @@ mod tests {
         Digest::of(number.to_string().as_bytes())
     }
 
-    #[test]
-    fn what_was_seen_is_known_to_the_next_run_and_what_it_did_not_touch_stays_known() {
-        let (notes, store) = (Cache::new(Arc::new(Page::default())), StoreId::new("r.io"));
+    #[tokio::test]
+    async fn what_was_seen_is_known_to_the_next_run_and_what_it_did_not_touch_stays_known() {
         let (a, b) = (repository("a"), repository("b"));
-        MountCandidates::default().write(&notes, &store, [(&a, &digest(1)), (&a, &digest(2))].into_iter());
-        MountCandidates::read(&notes, &store).write(&notes, &store, [(&b, &digest(2)), (&b, &digest(3))].into_iter());
-        let known = MountCandidates::read(&notes, &store);
+        let known = next_run(&MountCandidates::default(), [(&a, &digest(1)), (&a, &digest(2))]).await;
+        let known = next_run(&known, [(&b, &digest(2)), (&b, &digest(3))]).await;
         let other = repository("c");
         let found: Vec<_> = (1..5).map(|number| known.of(&digest(number), &other)).collect();
         assert_eq!(found, [Some(&a), Some(&b), Some(&b), None]);
         assert_eq!(known.of(&digest(1), &a), None, "it would be no news there");
     }
 
-    #[test]
-    fn a_repository_that_did_not_have_one_is_not_asked_for_others_nor_noted_again() {
-        let (notes, store) = (Cache::new(Arc::new(Page::default())), StoreId::new("r.io"));
+    #[tokio::test]
+    async fn a_repository_that_did_not_have_one_is_not_asked_for_others_nor_noted_again() {
         let (a, b) = (repository("a"), repository("b"));
-        MountCandidates::default().write(&notes, &store, [(&a, &digest(1)), (&b, &digest(2))].into_iter());
-        let mut known = MountCandidates::read(&notes, &store);
+        let mut known = next_run(&MountCandidates::default(), [(&a, &digest(1)), (&b, &digest(2))]).await;
         known.mistrust(&a);
         assert_eq!((known.of(&digest(1), &b), known.of(&digest(2), &a)), (None, Some(&b)));
-        known.write(&notes, &store, std::iter::empty());
-        assert_eq!(MountCandidates::read(&notes, &store).of(&digest(1), &b), None);
+        assert_eq!(next_run(&known, []).await.of(&digest(1), &b), None);
     }
 
-    #[test]
-    fn no_more_is_noted_than_there_is_room_for_and_news_go_first() {
-        let (notes, store) = (Cache::new(Arc::new(Page::default())), StoreId::new("r.io"));
+    #[tokio::test]
+    async fn no_more_is_noted_than_there_is_room_for_and_news_go_first() {
         let (old, new) = (repository("old"), repository("new"));
         let digests: Vec<Digest> = (0..MOST + 50).map(digest).collect();
-        MountCandidates::default().write(&notes, &store, digests[..MOST].iter().map(|digest| (&old, digest)));
-        let known = MountCandidates::read(&notes, &store);
-        known.write(&notes, &store, digests[MOST..].iter().map(|digest| (&new, digest)));
-        let known = MountCandidates::read(&notes, &store);
+        let known = MountCandidates::default();
+        let known = next_run(&known, digests[..MOST].iter().map(|digest| (&old, digest))).await;
+        let known = next_run(&known, digests[MOST..].iter().map(|digest| (&new, digest))).await;
         assert_eq!(known.blobs.len(), MOST);
         assert!(digests[MOST..].iter().all(|digest| known.of(digest, &old) == Some(&new)));
     }

@@ -424,7 +424,7 @@ impl Run {
         } else {
             // The end of a job is told before its destinations are closed.
             self.engine.events.idle().await;
-            self.engine.once.write_down(&self.engine.cache);
+            self.engine.once.write_down(&self.engine.cache).await;
         }
         let engine = Arc::clone(&self.engine);
         for (at, push) in engine.pushes.iter().enumerate() {

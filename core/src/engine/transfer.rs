@@ -102,7 +102,7 @@ impl BlobTransfer<'_> {
         while !todo.is_empty() {
             let (mut go, mut waiting, mut news) = (Vec::new(), Vec::new(), Vec::new());
             for site in todo.drain(..).filter(|site| !site.is_over()) {
-                match Inflight::turn(self.engine, &site.store, &site.repository, &self.item.digest) {
+                match Inflight::turn(self.engine, &site.store, &site.repository, &self.item.digest).await {
                     BlobState::Present { sent: true } => site.count(|moved| moved.shared += self.size()),
                     BlobState::Present { sent: false } => site.count(|moved| moved.present += self.size()),
                     BlobState::Go(claim) => go.push(Move { site, claim }),

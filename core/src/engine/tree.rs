@@ -80,7 +80,7 @@ impl<'a> TreeReader<'a> {
 
     /// The tree of `root`, or nothing if the filters left nothing of it.
     pub(super) async fn read(&self, root: Manifest) -> Result<Option<Tree>> {
-        self.kept.keep(&root);
+        self.kept.keep(&root).await;
         let source_digest = root.digest().clone();
         let Some(tree) = self.grow(root, 0).await? else { return Ok(None) };
         match self.index {

@@ -110,7 +110,7 @@ impl Push for RegistryPush {
         let registry = self.registry(at);
         match replace {
             true => {
-                registry.open_uploads.forget(at, item);
+                registry.open_uploads.forget(at, item).await;
                 uploads::begin(&registry, at, item).await
             }
             false => request.try_each(|known_in| uploads::offer(&registry, at, item, known_in)).await,

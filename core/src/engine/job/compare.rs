@@ -230,7 +230,7 @@ impl JobRun<'_> {
                 false => Ok(PresentParts::Whole),
             };
         }
-        if self.engine.mode == RunMode::Plan || self.writes_anyway() || !self.may_have_parts(goal) {
+        if self.engine.mode == RunMode::Plan || self.writes_anyway() || !self.may_have_parts(goal).await {
             return Ok(PresentParts::Nothing);
         }
         let Target { push, at } = &goal.place;
@@ -282,15 +282,16 @@ impl JobRun<'_> {
 
     /// Returns true if a repository may have some manifest of the image: not if it is known to be empty, and not if
     /// nothing at all is known of it.
-    fn may_have_parts(&self, goal: &Goal) -> bool {
+    async fn may_have_parts(&self, goal: &Goal) -> bool {
         let Target { push, at } = &goal.place;
         if matches!(goal.presence, Presence::Is(_)) {
             return true;
         }
         let told = self.work.batch.known(*push, &at.repository, RepositoryTags::has_tags).flatten();
-        told.unwrap_or_else(|| {
-            let store = self.push(*push).store(&at.repository);
-            store.is_ok_and(|store| Inflight::has_heard_of(self.engine, &store, &at.repository))
-        })
+        match (told, self.push(*push).store(&at.repository)) {
+            (Some(told), _) => told,
+            (None, Ok(store)) => Inflight::has_heard_of(self.engine, &store, &at.repository).await,
+            (None, Err(_)) => false,
+        }
     }
 }

@@ -9,7 +9,11 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use sealift_core::cache::{Cache, Namespace};
+use sealift_core::{
+    Bytes,
+    cache::{Cache, Namespace},
+};
+use tokio::sync::OnceCell;
 
 /// The largest part that is tried.
 const LARGEST: u64 = 64 << 20;
@@ -23,6 +27,8 @@ pub(crate) struct BodyLimit {
     /// The key of the note.
     key: String,
     notes: Cache,
+    /// Set when the note was looked for.
+    recalled: OnceCell<()>,
     state: Mutex<BodyLimitState>,
 }
 
@@ -31,8 +37,6 @@ struct BodyLimitState {
     part: Option<u64>,
     /// True if a part of that size was accepted, or is said to be.
     is_proven: bool,
-    /// True until the note was looked for.
-    is_new: bool,
     /// The smallest size that was refused.
     refused: u64,
     /// True if that is known from an answer, and not from connections that were cut.
@@ -51,25 +55,27 @@ impl BodyLimit {
         let state = BodyLimitState {
             part,
             is_proven: part.is_some(),
-            is_new: part.is_none(),
             refused: u64::MAX,
             was_told: true,
             cuts: 0,
             failures: 0,
             whole_only: false,
         };
-        Self { key: format!("{name} body limit"), notes, state: Mutex::new(state) }
+        let recalled = part.map_or_else(OnceCell::new, |_| OnceCell::new_with(Some(())));
+        Self { key: format!("{name} body limit"), notes, recalled, state: Mutex::new(state) }
     }
 
     /// Returns the size of the parts of a blob; none if it is one request. No part but the last is smaller than `least`,
     /// unless larger ones were refused.
-    pub(crate) fn part(&self, least: u64) -> Option<u64> {
-        let mut state = self.state();
-        if std::mem::take(&mut state.is_new)
-            && let Some(noted) = self.notes.get(Namespace::Hosts, &self.key).as_deref().and_then(read)
-        {
-            (state.part, state.is_proven) = (Some(noted), true);
-        }
+    pub(crate) async fn part(&self, least: u64) -> Option<u64> {
+        let recall = || async {
+            if let Some(noted) = self.notes.get(Namespace::Hosts, &self.key).await.as_deref().and_then(read) {
+                let mut state = self.state();
+                (state.part, state.is_proven) = (Some(noted), true);
+            }
+        };
+        self.recalled.get_or_init(recall).await;
+        let state = self.state();
         let part = state.part.filter(|_| !state.whole_only)?;
         let wanted = part.max(least);
         Some(if wanted < state.refused { wanted } else { part })
@@ -96,24 +102,25 @@ impl BodyLimit {
     }
 
     /// Notes that a part of `size` was accepted.
-    pub(crate) fn accept(&self, size: u64) {
-        let mut state = self.state();
-        state.cuts = 0;
-        if state.part == Some(size) && !std::mem::replace(&mut state.is_proven, true) && state.was_told {
-            self.notes.put(Namespace::Hosts, &self.key, format!("{size} {}", today()).as_bytes());
+    pub(crate) async fn accept(&self, size: u64) {
+        if self.state().accept(size) {
+            self.notes.put(Namespace::Hosts, &self.key, format!("{size} {}", today())).await;
         }
     }
 
     /// Notes that the registry did not accept a part of any size, or loses parts. Returns true if the blob is
     /// worth sending again, in parts or whole.
-    pub(crate) fn fail(&self, is_certain: bool) -> bool {
-        let mut state = self.state();
-        state.failures += 1;
-        if is_certain || state.failures > 1 {
-            state.whole_only = true;
-            self.notes.put(Namespace::Hosts, &self.key, b"");
+    pub(crate) async fn fail(&self, is_certain: bool) -> bool {
+        let (whole_only, refused) = {
+            let mut state = self.state();
+            state.failures += 1;
+            state.whole_only |= is_certain || state.failures > 1;
+            (state.whole_only, state.refused)
+        };
+        if whole_only {
+            self.notes.put(Namespace::Hosts, &self.key, Bytes::new()).await;
         }
-        !state.whole_only || state.refused == u64::MAX
+        !whole_only || refused == u64::MAX
     }
 
     /// Notes that a blob arrived whole.
@@ -127,6 +134,12 @@ impl BodyLimit {
 }
 
 impl BodyLimitState {
+    /// Notes that a part of `size` was accepted. Returns true if that is worth a note for later runs.
+    fn accept(&mut self, size: u64) -> bool {
+        self.cuts = 0;
+        self.part == Some(size) && !std::mem::replace(&mut self.is_proven, true) && self.was_told
+    }
+
     fn refuse(&mut self, size: u64) -> bool {
         self.refused = self.refused.min(size);
         let smaller = self.refused.saturating_sub(1).checked_ilog2().map(|bits| 1 << bits).unwrap_or_default();
@@ -162,63 +175,63 @@ mod tests {
         BodyLimit::new("r.io", part, Cache::default())
     }
 
-    #[test]
-    fn a_size_that_fits_is_found_by_halving() {
+    #[tokio::test]
+    async fn a_size_that_fits_is_found_by_halving() {
         let limit = limit(None);
-        assert_eq!(limit.part(0), None);
+        assert_eq!(limit.part(0).await, None);
         let mut tried = vec![300 * MIB];
         while *tried.last().unwrap() > 5 * MIB {
             assert!(limit.refuse(*tried.last().unwrap()));
-            tried.push(limit.part(0).unwrap());
+            tried.push(limit.part(0).await.unwrap());
         }
         assert_eq!(tried.iter().map(|size| size / MIB).collect::<Vec<_>>(), [300, 64, 32, 16, 8, 4]);
         assert!(!limit.is_proven());
-        limit.accept(4 * MIB);
+        limit.accept(4 * MIB).await;
         assert!(limit.is_proven());
         // An upload that began before with a larger part changes nothing.
         assert!(limit.refuse(16 * MIB));
-        assert_eq!((limit.part(0), limit.is_proven()), (Some(4 * MIB), true));
+        assert_eq!((limit.part(0).await, limit.is_proven()), (Some(4 * MIB), true));
     }
 
-    #[test]
-    fn what_is_refused_in_small_is_refused() {
+    #[tokio::test]
+    async fn what_is_refused_in_small_is_refused() {
         assert!(!limit(None).refuse(256 << 10));
         assert!(!limit(None).refuse(0));
         let limit = limit(None);
         assert!(limit.refuse(MIB));
-        assert_eq!(limit.part(0), Some(512 << 10), "a body of 1 MiB was refused");
+        assert_eq!(limit.part(0).await, Some(512 << 10), "a body of 1 MiB was refused");
     }
 
-    #[test]
-    fn a_registry_may_want_larger_parts_but_not_larger_than_what_was_refused() {
+    #[tokio::test]
+    async fn a_registry_may_want_larger_parts_but_not_larger_than_what_was_refused() {
         let limit = limit(Some(4 * MIB));
-        assert_eq!((limit.part(5 * MIB), limit.part(u64::MAX - 1)), (Some(5 * MIB), Some(u64::MAX - 1)));
+        assert_eq!((limit.part(5 * MIB).await, limit.part(u64::MAX - 1).await), (Some(5 * MIB), Some(u64::MAX - 1)));
         assert!(limit.refuse(5 * MIB));
-        assert_eq!(limit.part(5 * MIB), Some(4 * MIB));
+        assert_eq!(limit.part(5 * MIB).await, Some(4 * MIB));
     }
 
-    #[test]
-    fn two_cuts_in_a_row_count_as_a_refusal() {
+    #[tokio::test]
+    async fn two_cuts_in_a_row_count_as_a_refusal() {
         let limit = limit(None);
         assert!(!limit.cut(8 * MIB));
-        assert_eq!(limit.part(0), None);
+        assert_eq!(limit.part(0).await, None);
         assert!(limit.cut(8 * MIB) && limit.cut(4 * MIB));
-        assert_eq!(limit.part(0), Some(2 * MIB));
-        limit.accept(2 * MIB);
+        assert_eq!(limit.part(0).await, Some(2 * MIB));
+        limit.accept(2 * MIB).await;
         assert!(!limit.cut(2 * MIB) && !limit.cut(2 * MIB));
-        assert_eq!(limit.part(0), Some(2 * MIB), "a size that was accepted is not too large");
+        assert_eq!(limit.part(0).await, Some(2 * MIB), "a size that was accepted is not too large");
     }
 
-    #[test]
-    fn a_registry_that_takes_no_parts_gets_the_whole_unless_that_was_refused() {
+    #[tokio::test]
+    async fn a_registry_that_takes_no_parts_gets_the_whole_unless_that_was_refused() {
         let configured = limit(Some(MIB));
-        assert!(configured.fail(false));
-        assert_eq!(configured.part(0), Some(MIB), "once may be chance");
-        assert!(configured.fail(false));
-        assert_eq!(configured.part(0), None);
+        assert!(configured.fail(false).await);
+        assert_eq!(configured.part(0).await, Some(MIB), "once may be chance");
+        assert!(configured.fail(false).await);
+        assert_eq!(configured.part(0).await, None);
         let learned = limit(None);
         assert!(learned.refuse(9 * MIB));
-        assert!(!learned.fail(true));
+        assert!(!learned.fail(true).await);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU8, Ordering},
     },
 };
@@ -12,6 +12,7 @@ use sealift_core::{
     cache::{Cache, Namespace},
     content::{Descriptor, Digest, Repository},
 };
+use tokio::sync::OnceCell;
 
 use super::foreign_uploads::ForeignUploads;
 use crate::operation::project_of;
@@ -37,7 +38,7 @@ pub(crate) struct ObservedBehavior {
     pub(crate) no_subjects: AtomicBool,
     presence: AtomicU8,
     /// The note of an earlier run, used until this one knows better.
-    noted_presence: OnceLock<PresenceCheck>,
+    noted_presence: OnceCell<PresenceCheck>,
     asked_for_presence: AtomicBool,
     /// Repositories that did not exist when this run looked: nothing needs to be looked for there.
     new: Mutex<HashSet<Repository>>,
@@ -82,7 +83,7 @@ impl ObservedBehavior {
             first_referrers: tokio::sync::Mutex::default(),
             no_subjects: AtomicBool::default(),
             presence: AtomicU8::default(),
-            noted_presence: OnceLock::default(),
+            noted_presence: OnceCell::default(),
             asked_for_presence: AtomicBool::default(),
             new: Mutex::default(),
             barred: Mutex::default(),
@@ -96,14 +97,17 @@ impl ObservedBehavior {
 
     /// Returns how to find out whether a repository has a blob: as learned in this run, else as noted by an earlier
     /// one. A wrong note costs requests.
-    pub(crate) fn blob_check(&self) -> PresenceCheck {
-        let noted = self.noted_presence.get_or_init(|| match self.notes.get(Namespace::Hosts, &self.name).as_deref() {
-            Some(BY_MOUNT) => PresenceCheck::Mount,
-            Some(BY_HEAD) => PresenceCheck::Head,
-            _ => PresenceCheck::Unknown,
-        });
+    pub(crate) async fn blob_check(&self) -> PresenceCheck {
+        let read = || async {
+            match self.notes.get(Namespace::Hosts, &self.name).await.as_deref() {
+                Some(BY_MOUNT) => PresenceCheck::Mount,
+                Some(BY_HEAD) => PresenceCheck::Head,
+                _ => PresenceCheck::Unknown,
+            }
+        };
+        let noted = *self.noted_presence.get_or_init(read).await;
         match self.learned_presence() {
-            PresenceCheck::Unknown => *noted,
+            PresenceCheck::Unknown => noted,
             learned => learned,
         }
     }
@@ -119,14 +123,14 @@ impl ObservedBehavior {
 
     /// Keeps an observation for the rest of the run, and notes it for the next one. A false negative of the registry
     /// overrides positive observations.
-    pub(crate) fn learn_blob_check(&self, check: PresenceCheck) {
+    pub(crate) async fn learn_blob_check(&self, check: PresenceCheck) {
         let (value, note) = match check {
             PresenceCheck::Unknown => return,
             PresenceCheck::Mount => (1, BY_MOUNT),
             PresenceCheck::Head => (2, BY_HEAD),
         };
         if self.presence.fetch_max(value, Ordering::Relaxed) < value && self.noted_presence.get() != Some(&check) {
-            self.notes.put(Namespace::Hosts, &self.name, note);
+            self.notes.put(Namespace::Hosts, &self.name, note).await;
         }
     }
 

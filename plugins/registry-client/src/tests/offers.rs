@@ -71,14 +71,14 @@ async fn how_a_host_is_asked_is_known_to_the_next_run() {
 async fn a_wrong_note_costs_a_request_and_no_bytes() {
     for (note, has) in [("blobs are found by mounting", LARGE), ("nonsense", LARGE), ("", LARGE)] {
         let (book, double) = (Book::new(), never_mounting(has).await);
-        book.notes().put(Namespace::Hosts, &double.host(), note.as_bytes());
+        book.notes().put(Namespace::Hosts, &double.host(), note.to_owned()).await;
         let push = push_of(&client_noting(&[], book.notes()));
         assert_eq!(send(&push, &repository(&double.host(), "a/b"), &noise(has)).await.unwrap(), "have", "{note}");
         assert_eq!(double.asked().len(), 2, "{note}");
     }
     // A host that was said to tell by HEAD, and does.
     let (book, double) = (Book::new(), never_mounting(10).await);
-    book.notes().put(Namespace::Hosts, &double.host(), b"blobs are found by HEAD");
+    book.notes().put(Namespace::Hosts, &double.host(), "blobs are found by HEAD").await;
     let push = push_of(&client_noting(&[], book.notes()));
     assert_eq!(send(&push, &repository(&double.host(), "a/b"), &noise(20)).await.unwrap(), "sent");
     assert_eq!(double.count("HEAD", ""), 1);

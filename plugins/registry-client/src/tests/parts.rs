@@ -147,7 +147,7 @@ async fn a_forged_note_costs_requests_and_nothing_else() {
     for forged in ["", "1", "99999999999999 99999", "262144 99999", "x y"] {
         let (double, stored) = registry(|_, _| None).await;
         let book = Book::new();
-        book.notes().put(Namespace::Hosts, &format!("{} body limit", double.host()), forged.as_bytes());
+        book.notes().put(Namespace::Hosts, &format!("{} body limit", double.host()), forged.to_owned()).await;
         let content = noise(MIB);
         let push = push_of(&client_noting(&[], book.notes()));
         assert_eq!(send(&push, &repository(&double.host(), "a/b"), &content).await.unwrap(), "sent", "{forged}");
@@ -532,7 +532,7 @@ async fn a_forged_note_of_an_upload_leads_nowhere_else() {
     {
         let book = Book::new();
         let key = format!("{}/a/b@{}", double.host(), layer(&content).digest);
-        book.notes().put(Namespace::Uploads, &key, forged.as_bytes());
+        book.notes().put(Namespace::Uploads, &key, forged.to_owned()).await;
         let push = push_of(&client_noting(&[], book.notes()));
         send_rereadable_by_offer(&push, &double.host(), &content).await.unwrap();
         assert!(*stored.lock().unwrap() == content);
@@ -560,7 +560,7 @@ async fn an_upload_that_was_left_counts_only_if_the_registry_confirms_its_digest
     .await;
     let (book, content) = (Book::new(), noise(9 * MIB));
     let key = format!("{}/a/b@{}", double.host(), layer(&content).digest);
-    book.notes().put(Namespace::Uploads, &key, double.url("/v2/a/b/blobs/uploads/left").as_bytes());
+    book.notes().put(Namespace::Uploads, &key, double.url("/v2/a/b/blobs/uploads/left")).await;
     let push = push_of(&client_noting(&[], book.notes()));
     let error = send_rereadable_by_offer(&push, &double.host(), &content).await.unwrap_err();
     assert_eq!((error.kind(), error.retry()), (ErrorKind::Corrupt, Retry::Soon), "{error}");

@@ -33,8 +33,8 @@ use crate::{
 const WORTH_A_LOOK: u64 = 64 << 10;
 
 /// Returns how to find out whether a repository has a blob.
-fn blob_check(registry: &Registry) -> PresenceCheck {
-    if registry.has_projects() { PresenceCheck::Head } else { registry.observed.blob_check() }
+async fn blob_check(registry: &Registry) -> PresenceCheck {
+    if registry.has_projects() { PresenceCheck::Head } else { registry.observed.blob_check().await }
 }
 
 /// Offers a blob.
@@ -47,7 +47,7 @@ pub(crate) async fn offer(
     if let Some(error) = registry.observed.uploads.turned_away() {
         return Err(error);
     }
-    let check = blob_check(registry);
+    let check = blob_check(registry).await;
     if check == PresenceCheck::Head && blob_existence::exists(registry, at, item).await? {
         return Ok(UploadStart::Present);
     }
@@ -72,7 +72,7 @@ pub(crate) async fn offer(
             registry.note_mountable(item, at);
             registry.observed.note_write(at);
             if asks_itself {
-                registry.observed.learn_blob_check(PresenceCheck::Mount);
+                registry.observed.learn_blob_check(PresenceCheck::Mount).await;
                 return Ok(UploadStart::Present);
             }
             Ok(UploadStart::Mounted)
@@ -85,7 +85,7 @@ pub(crate) async fn offer(
         Some(response) => open(registry, at, item, response).await,
         None => {
             match asks_itself {
-                true => registry.observed.learn_blob_check(PresenceCheck::Head),
+                true => registry.observed.learn_blob_check(PresenceCheck::Head).await,
                 false => registry.observed.note_barred(at, from),
             }
             match stands_unseen(registry, at, item, check, asks_itself).await {
@@ -113,7 +113,7 @@ async fn stands_unseen(
     // A question that fails is no reason to fail: sending is always right.
     let stands = matches!(blob_existence::exists(registry, at, item).await, Ok(true));
     if stands && asked_itself {
-        registry.observed.learn_blob_check(PresenceCheck::Head);
+        registry.observed.learn_blob_check(PresenceCheck::Head).await;
     }
     stands
 }

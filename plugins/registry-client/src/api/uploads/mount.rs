@@ -27,7 +27,7 @@ pub(super) async fn learn_blob_check(registry: &Registry, at: &Repository, item:
     // a 202 opens is left to expire: cancelling needs a right that few logins have.
     if let Ok(Some(response)) = mount(registry, at, item, at).await {
         let tells = response.status() == StatusCode::CREATED;
-        registry.observed.learn_blob_check(if tells { PresenceCheck::Mount } else { PresenceCheck::Head });
+        registry.observed.learn_blob_check(if tells { PresenceCheck::Mount } else { PresenceCheck::Head }).await;
         response.discard().await;
     }
 }

@@ -82,9 +82,6 @@ async fn end(registry: Arc<Registry>, at: Repository, item: Descriptor, location
 
 impl Drop for RegistryUpload {
     fn drop(&mut self) {
-        if self.is_noted && self.is_over {
-            self.registry.open_uploads.forget(&self.at, &self.item);
-        }
         if self.is_over || self.is_noted || Handle::try_current().is_err() {
             return;
         }
@@ -145,7 +142,7 @@ impl RegistryUpload {
         let (mut attempts, mut progress) = (self.fresh_attempts(), AuthProgress::default());
         loop {
             let part = self.next_part(size).await?;
-            self.is_noted = self.registry.open_uploads.keep(&self.at, &self.item, &self.location, &base);
+            self.is_noted = self.registry.open_uploads.keep(&self.at, &self.item, &self.location, &base).await;
             let limit = &self.registry.body_limit;
             let hold = (!part.is_last && !limit.is_proven()).then_some(HOLD);
             let detector = StallDetector::new(part.length);
@@ -227,7 +224,7 @@ impl RegistryUpload {
     async fn next_part(&self, size: u64) -> Result<Part> {
         let left = size - self.stored;
         let foreign = !same_origin(&self.location, &self.registry.transport.endpoint().await?.root);
-        let limit = self.registry.body_limit.part(self.least_part).filter(|_| !foreign);
+        let limit = self.registry.body_limit.part(self.least_part).await.filter(|_| !foreign);
         let length = limit.map_or(left, |limit| limit.min(left));
         let is_last = length == left;
         let url = if is_last { closing(self.location.clone(), &self.item.digest) } else { self.location.clone() };
@@ -242,16 +239,18 @@ impl Upload for RegistryUpload {
             let what = format!("{}: its length is not known, and uploads must announce it", self.operation());
             Error::new(ErrorKind::Unsupported, what)
         })?;
-        let Err(failed) = self.send_all(blob, size).await else {
+        let sent = self.send_all(blob, size).await;
+        // What is refused or wrong is not gone on with.
+        let is_interrupted = |failed: &Error| matches!(failed.kind(), ErrorKind::Unavailable | ErrorKind::Throttled);
+        if self.is_noted && (self.is_over || !sent.as_ref().is_err_and(is_interrupted)) {
+            self.registry.open_uploads.forget(&self.at, &self.item).await;
+            self.is_noted = false;
+        }
+        let Err(failed) = sent else {
             self.registry.note_mountable(&self.item, &self.at);
             learn_blob_check(&self.registry, &self.at, &self.item).await;
             return Ok(());
         };
-        if self.is_noted && !matches!(failed.kind(), ErrorKind::Unavailable | ErrorKind::Throttled) {
-            // What is refused or wrong is not gone on with.
-            self.registry.open_uploads.forget(&self.at, &self.item);
-            self.is_noted = false;
-        }
         if self.is_sources {
             return Err(failed);
         }

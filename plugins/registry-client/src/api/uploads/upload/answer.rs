@@ -32,7 +32,7 @@ impl RegistryUpload {
             Some(stored) if stored <= given && stored > 0 => {
                 (self.stored, self.misplaced) = (part.offset + stored, 0);
                 if stored == part.length {
-                    self.registry.body_limit.accept(part.length);
+                    self.registry.body_limit.accept(part.length).await;
                 }
                 Ok(stored)
             }
@@ -41,7 +41,7 @@ impl RegistryUpload {
                 Ok(given)
             }
             _ => {
-                let again = self.registry.body_limit.fail(false);
+                let again = self.registry.body_limit.fail(false).await;
                 let what =
                     format!("{}: the registry does not count the bytes that it was sent as they are", self.operation());
                 let error = Error::new(ErrorKind::Unsupported, what).with_hint(NO_PARTS);
@@ -69,7 +69,7 @@ impl RegistryUpload {
             matches!(refused.kind(), ErrorKind::Unsupported | ErrorKind::NotFound) || is_lost || self.misplaced > 1;
         if !part.is_last && is_about_parts {
             self.is_over = is_lost;
-            let again = self.registry.body_limit.fail(!refused.is_retryable());
+            let again = self.registry.body_limit.fail(!refused.is_retryable()).await;
             return Err(if again { refused.with_retry(Retry::Soon) } else { refused.with_hint(NO_PARTS) });
         }
         Ok(refused)

@@ -18,10 +18,10 @@ impl RegistryUpload {
     /// Goes on with an upload of the blob that an earlier attempt left, if it still lives; else that one is ended.
     pub(super) async fn take_up(&mut self, blob: &mut Blob, size: u64, base: &Url) -> Result<()> {
         let uploads = &self.registry.open_uploads;
-        let Some(left) = uploads.find(&self.at, &self.item, base).filter(|left| *left != self.location) else {
+        let Some(left) = uploads.find(&self.at, &self.item, base).await.filter(|left| *left != self.location) else {
             return Ok(());
         };
-        uploads.forget(&self.at, &self.item);
+        uploads.forget(&self.at, &self.item).await;
         let Ok(Some(found)) = status(&self.registry, &self.at, &self.item, &left).await else { return Ok(()) };
         let is_of_use = (1..size).contains(&found.offset) && blob.mark().is_some();
         let unused = if is_of_use { std::mem::replace(&mut self.location, found.location) } else { left };
