@@ -160,6 +160,7 @@ pub enum Event {
 
 /// The plan for one image.
 #[derive(Clone, Debug, serde::Serialize)]
+#[non_exhaustive]
 pub struct PlannedImage {
     /// The image.
     pub source: ImageRef,
@@ -187,8 +188,27 @@ pub struct PlannedImage {
     pub foreign: Vec<Descriptor>,
 }
 
+impl PlannedImage {
+    /// Returns the plan for an image of which nothing would be moved, to no target.
+    pub fn new(source: ImageRef, digest: Digest) -> Self {
+        Self {
+            source,
+            digest,
+            becomes: None,
+            platforms: Vec::new(),
+            dropped: Vec::new(),
+            bytes: 0,
+            blobs: 0,
+            manifests: 0,
+            targets: Vec::new(),
+            foreign: Vec::new(),
+        }
+    }
+}
+
 /// The plan for one target.
 #[derive(Clone, Debug, serde::Serialize)]
+#[non_exhaustive]
 pub struct PlannedTarget {
     /// The target.
     pub target: ImageRef,
@@ -203,6 +223,13 @@ pub struct PlannedTarget {
     /// The reason if nothing would be done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skip: Option<crate::job::Skip>,
+}
+
+impl PlannedTarget {
+    /// Returns the plan for a target that would be written by a destination of the kind `push`, and is not there yet.
+    pub fn new(target: ImageRef, push: impl Into<Arc<str>>) -> Self {
+        Self { target, push: push.into(), location: None, current: None, skip: None }
+    }
 }
 
 fn as_texts<S: serde::Serializer>(platforms: &[Platform], serializer: S) -> Result<S::Ok, S::Error> {

@@ -138,6 +138,7 @@ pub enum Outcome {
 /// What a copy to one target took.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(rename = "Moved")]
+#[non_exhaustive]
 pub struct CopyStats {
     /// Digest of the root that was written.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -166,6 +167,7 @@ pub struct CopyStats {
 /// The reason for skipping a target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "why", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Skip {
     /// The destination has it already.
     Present {

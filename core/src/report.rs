@@ -14,6 +14,7 @@ use crate::{
 
 /// The result of a run: counts, sums and every failure. Images that went well are only counted.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Report {
     /// The name of the pipeline.
     pub name: String,
@@ -59,6 +60,7 @@ pub struct Report {
 /// The counts of one filter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(rename = "Filtered")]
+#[non_exhaustive]
 pub struct FilterStats {
     /// Its kind.
     pub filter: String,
@@ -74,6 +76,7 @@ pub struct FilterStats {
 
 /// The slowest images and blobs: a few of each, the slowest first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Slowest {
     /// Images, from the first question to the last answer; those where nothing had to be done are not among them.
     pub images: Vec<SlowImage>,
@@ -83,6 +86,7 @@ pub struct Slowest {
 
 /// An image that took long.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct SlowImage {
     /// The image.
     #[schemars(with = "String")]
@@ -97,8 +101,16 @@ pub struct SlowImage {
     pub failed: bool,
 }
 
+impl SlowImage {
+    /// Returns an image that `bytes` were sent for in `elapsed`.
+    pub fn new(source: ImageRef, bytes: u64, elapsed: Duration) -> Self {
+        Self { source, bytes, elapsed, failed: false }
+    }
+}
+
 /// A blob that took long.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct SlowBlob {
     /// The image that it was moved for.
     #[schemars(with = "String")]
@@ -116,8 +128,16 @@ pub struct SlowBlob {
     pub failed: bool,
 }
 
+impl SlowBlob {
+    /// Returns a blob of an image of which `bytes` passed in `elapsed`.
+    pub fn new(source: ImageRef, digest: Digest, bytes: u64, elapsed: Duration) -> Self {
+        Self { source, digest, bytes, elapsed, failed: false }
+    }
+}
+
 /// Something that failed for good.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Failure {
     /// The item.
     #[serde(flatten)]
@@ -137,6 +157,7 @@ pub struct Failure {
 /// The item that failed.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "what")]
+#[non_exhaustive]
 pub enum FailedItem {
     /// An image on its way to one target.
     Image {

@@ -20,9 +20,7 @@ pub(super) fn of(failure: &Failure) -> String {
     match &failure.what {
         FailedItem::Image { source, target } => of_image(&failure.cause, source, target.as_ref()),
         FailedItem::Listing { repository: Some(repository) } => of_repository(&failure.cause, repository),
-        FailedItem::Listing { repository: None } | FailedItem::Rule { .. } | FailedItem::Finish { .. } => {
-            failure.cause.clone()
-        }
+        _ => failure.cause.clone(),
     }
 }
 

@@ -71,6 +71,7 @@ pub(super) fn line(event: &Event, colour: bool) -> Option<(Weight, String)> {
                 Outcome::Skipped(Skip::Filtered { filter, reason, .. }) => {
                     (Weight::Fact, "skipped", Paint::Dim, format!(": filter `{filter}`: {reason}"))
                 }
+                Outcome::Skipped(_) => (Weight::Fact, "skipped", Paint::Dim, String::new()),
                 Outcome::Failed(error) if error.is_cancelled() => (Weight::More, "stopped", Paint::Odd, String::new()),
                 Outcome::Failed(error) => {
                     let later = if *again { "; will be tried again" } else { "" };

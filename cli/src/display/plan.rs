@@ -190,6 +190,7 @@ fn why(skip: &Skip) -> String {
         Skip::Overridden { by } => format!("{by} sends another image there"),
         Skip::Filtered { filter, reason, .. } => format!("filter `{filter}`: {reason}"),
         Skip::Duplicate => "an earlier rule does the same".to_owned(),
+        _ => "nothing is to be done".to_owned(),
     }
 }
 

@@ -27,7 +27,10 @@ pub(super) fn refused() -> Error {
 }
 
 pub(super) fn moved() -> CopyStats {
-    CopyStats { digest: Some(Digest::of(b"new")), blobs: 3, bytes: 12 << 20, present: 5 << 10, ..CopyStats::default() }
+    let mut moved = CopyStats::default();
+    moved.digest = Some(Digest::of(b"new"));
+    (moved.blobs, moved.bytes, moved.present) = (3, 12 << 20, 5 << 10);
+    moved
 }
 
 pub(super) fn ended(job: u64, tag: &str, outcome: Outcome, again: bool) -> Event {
@@ -57,40 +60,26 @@ pub(super) fn transfer(transfer: u64, size: Option<u64>, passed: u64) -> (Event,
 }
 
 pub(super) fn planned() -> PlannedImage {
-    PlannedImage {
-        source: image("q.io/a/b:v1"),
-        digest: Digest::of(b"index"),
-        becomes: Some(Digest::of(b"smaller")),
-        platforms: vec!["linux/amd64".parse().unwrap(), "linux/arm/v7".parse().unwrap()],
-        dropped: vec!["windows/amd64".parse().unwrap()],
-        bytes: 45 << 20,
-        blobs: 7,
-        manifests: 3,
-        targets: vec![
-            PlannedTarget {
-                target: image("h.io/x/b:v1"),
-                push: "registry".into(),
-                location: None,
-                current: None,
-                skip: None,
-            },
-            PlannedTarget {
-                target: image("k.io/x/b:v1"),
-                push: "registry".into(),
-                location: None,
-                current: Some(Digest::of(b"old")),
-                skip: None,
-            },
-            PlannedTarget {
-                target: image("l.io/x/b:v1"),
-                push: "registry".into(),
-                location: None,
-                current: Some(Digest::of(b"smaller")),
-                skip: Some(Skip::Present { digest: Digest::of(b"smaller") }),
-            },
-        ],
-        foreign: vec![Descriptor::of_bytes(MediaType::default(), b"foreign")],
-    }
+    let [absent, mut old, mut present] =
+        ["h.io/x/b:v1", "k.io/x/b:v1", "l.io/x/b:v1"].map(|at| PlannedTarget::new(image(at), "registry"));
+    old.current = Some(Digest::of(b"old"));
+    present.current = Some(Digest::of(b"smaller"));
+    present.skip = Some(Skip::Present { digest: Digest::of(b"smaller") });
+    let mut planned = PlannedImage::new(image("q.io/a/b:v1"), Digest::of(b"index"));
+    planned.becomes = Some(Digest::of(b"smaller"));
+    planned.platforms = vec!["linux/amd64".parse().unwrap(), "linux/arm/v7".parse().unwrap()];
+    planned.dropped = vec!["windows/amd64".parse().unwrap()];
+    (planned.bytes, planned.blobs, planned.manifests) = (45 << 20, 7, 3);
+    planned.targets = vec![absent, old, present];
+    planned.foreign = vec![Descriptor::of_bytes(MediaType::default(), b"foreign")];
+    planned
+}
+
+/// Returns a report with these values.
+pub(super) fn report(set: impl FnOnce(&mut Report)) -> Report {
+    let mut report = Report::default();
+    set(&mut report);
+    report
 }
 
 /// Every kind of event.
@@ -98,7 +87,16 @@ pub(super) fn everything() -> Vec<Event> {
     let (started, _) = transfer(1, Some(1 << 20), 512);
     let filtered = Skip::Filtered { filter: "platform".into(), at: 0, reason: "no `linux/s390x` in it".into() };
     let repository = image("q.io/a/b:1").repository;
-    let rewritten = CopyStats { changed_from: Some(Digest::of(b"old")), foreign: 1, mounted: 2 << 20, ..moved() };
+    let mut rewritten = moved();
+    rewritten.changed_from = Some(Digest::of(b"old"));
+    (rewritten.foreign, rewritten.mounted) = (1, 2 << 20);
+    let mut nothing = moved();
+    (nothing.blobs, nothing.bytes) = (0, 0);
+    let mut removed = Removed::default();
+    removed.images = vec!["q.io/a/b:0".into()];
+    (removed.blobs, removed.bytes) = (3, 5 << 20);
+    let mut held_back = removed.clone();
+    held_back.held_back = true;
     vec![
         Event::RunStarted { name: "mirror".into(), plan: false },
         Event::Listed {
@@ -119,7 +117,7 @@ pub(super) fn everything() -> Vec<Event> {
         Event::Planned { job: 1, image: planned() },
         ended(1, "1", Outcome::Copied(moved()), false),
         ended(2, "2", Outcome::Copied(rewritten), false),
-        ended(3, "3", Outcome::Copied(CopyStats { blobs: 0, bytes: 0, ..moved() }), false),
+        ended(3, "3", Outcome::Copied(nothing), false),
         ended(4, "4", Outcome::Skipped(Skip::Present { digest: Digest::of(b"x") }), false),
         ended(5, "5", Outcome::Skipped(filtered), false),
         ended(6, "6", Outcome::Skipped(Skip::Duplicate), false),
@@ -128,16 +126,8 @@ pub(super) fn everything() -> Vec<Event> {
         Event::PassStarted { round: 1, failed: 1 },
         ended(7, "7", Outcome::Failed(refused()), false),
         ended(8, "8", Outcome::Failed(Error::cancelled()), false),
-        Event::Removed {
-            push: "oci-dir".into(),
-            location: Some("bundle".into()),
-            removed: Removed { held_back: false, images: vec!["q.io/a/b:0".into()], blobs: 3, bytes: 5 << 20 },
-        },
-        Event::Removed {
-            push: "oci-dir".into(),
-            location: Some("bundle".into()),
-            removed: Removed { held_back: true, images: vec!["q.io/a/b:0".into()], blobs: 3, bytes: 5 << 20 },
-        },
+        Event::Removed { push: "oci-dir".into(), location: Some("bundle".into()), removed },
+        Event::Removed { push: "oci-dir".into(), location: Some("bundle".into()), removed: held_back },
         Event::TargetFinished {
             job: 9,
             source: image("q.io/a/b:9"),
@@ -154,35 +144,24 @@ pub(super) fn everything() -> Vec<Event> {
 
 /// A run in which many things failed for few reasons.
 pub(crate) fn bad_night() -> Report {
-    let mut report =
-        Report { name: "mirror".into(), copied: 1234, skipped: 40_100, rewritten: 2, passes: 2, ..Report::default() };
-    report.moved = CopyStats { mounted: 300 << 20, present: 2 << 30, foreign: 1, ..moved() };
+    let mut report = Report::default();
+    report.name = "mirror".into();
+    (report.copied, report.skipped, report.rewritten, report.passes) = (1234, 40_100, 2, 2);
+    report.moved = moved();
+    (report.moved.mounted, report.moved.present, report.moved.foreign) = (300 << 20, 2 << 30, 1);
     report.moved.shared = 90 << 20;
     report.elapsed = Duration::from_secs(125);
     report.restarts = 3;
-    report.filters = vec![
-        FilterStats { filter: "tag".into(), keeps: "v1.*".into(), versions: 1200, ..FilterStats::default() },
-        FilterStats {
-            filter: "platform".into(),
-            keeps: "linux/amd64".into(),
-            images: 2,
-            reasons: [("it is for `linux/arm64`, which is not wanted".to_owned(), 2)].into(),
-            ..FilterStats::default()
-        },
-    ];
-    report.slowest.images = vec![SlowImage {
-        source: image("q.io/a/b:1"),
-        bytes: 700 << 20,
-        elapsed: Duration::from_secs(70),
-        failed: false,
-    }];
-    report.slowest.blobs = vec![SlowBlob {
-        source: image("q.io/a/b:5"),
-        digest: Digest::of(b"slow"),
-        bytes: 0,
-        elapsed: Duration::from_secs(60),
-        failed: true,
-    }];
+    let mut by_tag = FilterStats::default();
+    (by_tag.filter, by_tag.keeps, by_tag.versions) = ("tag".into(), "v1.*".into(), 1200);
+    let mut by_platform = FilterStats::default();
+    (by_platform.filter, by_platform.keeps, by_platform.images) = ("platform".into(), "linux/amd64".into(), 2);
+    by_platform.reasons = [("it is for `linux/arm64`, which is not wanted".to_owned(), 2)].into();
+    report.filters = vec![by_tag, by_platform];
+    report.slowest.images = vec![SlowImage::new(image("q.io/a/b:1"), 700 << 20, Duration::from_secs(70))];
+    let mut slow = SlowBlob::new(image("q.io/a/b:5"), Digest::of(b"slow"), 0, Duration::from_secs(60));
+    slow.failed = true;
+    report.slowest.blobs = vec![slow];
     let hosts = vec![
         CounterSet::new("h.io", [("requests", 1300), ("retries", 12), ("throttled", 2), ("put", 1000), ("head", 300)]),
         CounterSet::new("q.io", [("requests", 41_000), ("retries", 1), ("get", 1000), ("head", 40_000)]),

@@ -137,6 +137,7 @@ fn word(what: &FailedItem) -> &'static str {
         FailedItem::Listing { .. } => "listing",
         FailedItem::Rule { .. } => "rule",
         FailedItem::Finish { .. } => "destination",
+        _ => "other",
     }
 }
 
@@ -148,6 +149,7 @@ fn name(what: &FailedItem) -> String {
         FailedItem::Listing { repository: None } => "the list".to_owned(),
         FailedItem::Rule { rule } => format!("the rule at {rule}"),
         FailedItem::Finish { push } => format!("the end of destination `{push}`"),
+        _ => "something else".to_owned(),
     }
 }
 

@@ -14,6 +14,7 @@ pub struct RunEnd<'a> {
 
 /// Content that a destination had and that the end of a run removes, because the run did not ask for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct Removed {
     /// True if it is not removed after all, because not everything that was asked for arrived.
     pub held_back: bool,
@@ -27,6 +28,7 @@ pub struct Removed {
 
 /// A root that was taken and is not there after all.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Lost {
     /// The job that brought it.
     pub job: u64,
@@ -36,4 +38,11 @@ pub struct Lost {
     pub at: ImageRef,
     /// The error.
     pub error: Error,
+}
+
+impl Lost {
+    /// Returns the loss of what `job` brought from `source` to `at`.
+    pub fn new(job: u64, source: ImageRef, at: ImageRef, error: Error) -> Self {
+        Self { job, source, at, error }
+    }
 }

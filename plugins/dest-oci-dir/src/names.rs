@@ -124,8 +124,8 @@ impl EntryNames {
                 FailedItem::Listing { repository: Some(repository) } => {
                     ended.unlisted.insert(repository.to_string());
                 }
-                FailedItem::Listing { repository: None } | FailedItem::Rule { .. } => ended.unfinished = true,
                 FailedItem::Finish { .. } => {}
+                _ => ended.unfinished = true,
             }
         }
         ended
@@ -175,7 +175,7 @@ impl EntryNames {
         let wanted = self.wanted();
         let lost = wanted.notes.iter().filter_map(|(at, notes)| {
             names.binary_search(&at.to_string()).ok()?;
-            Some(Lost { job: notes.written?, source: notes.source.clone(), at: at.clone(), error: error.clone() })
+            Some(Lost::new(notes.written?, notes.source.clone(), at.clone(), error.clone()))
         });
         let mut lost: Vec<Lost> = lost.collect();
         lost.sort_by_key(|lost| lost.job);

@@ -106,8 +106,10 @@ impl OciDirPush {
             false => Ok(Sweep::default()),
         };
         let sweep = if is_all_there { sweep? } else { sweep.unwrap_or_default() };
-        let images = sweep.images.clone();
-        let removed = Removed { held_back: !is_all_there, images, blobs: sweep.blobs, bytes: sweep.bytes };
+        let mut removed = Removed::default();
+        removed.held_back = !is_all_there;
+        removed.images.clone_from(&sweep.images);
+        (removed.blobs, removed.bytes) = (sweep.blobs, sweep.bytes);
         Ok((sweep, removed))
     }
 

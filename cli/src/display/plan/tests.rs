@@ -23,7 +23,14 @@ fn what_is_skipped_is_a_line_that_says_why() {
 fn a_plan_reads_in_the_order_of_the_rules_whatever_ends_first() {
     let planned = |job, tag: &str| {
         let source = script::image(&format!("q.io/a/b:{tag}"));
-        Event::Planned { job, image: PlannedImage { source, ..script::planned() } }
+        Event::Planned {
+            job,
+            image: {
+                let mut image = script::planned();
+                image.source = source;
+                image
+            },
+        }
     };
     let mut plan = Plan::default();
     assert_eq!(plan.take(&planned(1, "second")), "");
@@ -40,7 +47,7 @@ fn the_sum_counts_what_would_be_written() {
     let mut plan = Plan::default();
     plan.take(&Event::Planned { job: 0, image: script::planned() });
     assert_eq!(
-        plan.sum(&Report { failed: 1, ..Report::default() }),
+        plan.sum(&script::report(|report| report.failed = 1)),
         "1 image to copy to 2 targets: up to 45.0 MiB in 7 blobs; 1 target to skip; 1 failed; nothing was written\n\
          1 foreign layer copied only where the source has them: the urls in the manifests say where else\n\
          dropped from indexes: windows/amd64\n"

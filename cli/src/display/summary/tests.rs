@@ -22,19 +22,27 @@ fn those_who_ask_for_more_get_every_name() {
 
 #[test]
 fn a_good_night_is_short() {
-    let report = Report { name: "sync".into(), skipped: 412, elapsed: Duration::from_millis(840), ..Report::default() };
+    let report = script::report(|report| {
+        report.name = "sync".into();
+        report.skipped = 412;
+        report.elapsed = Duration::from_millis(840);
+    });
     assert_eq!(run(&report, &Totals::new(Instant::now()), false, false), "sync: 412 up to date in 0.8 s");
 }
 
 #[test]
 fn a_run_that_was_stopped_says_so_and_what_to_do() {
-    let report = Report { name: "sync".into(), copied: 1, interrupted: true, ..Report::default() };
+    let report = script::report(|report| {
+        report.name = "sync".into();
+        report.copied = 1;
+        report.interrupted = true;
+    });
     insta::assert_snapshot!(run(&report, &Totals::new(Instant::now()), false, false));
 }
 
 #[test]
 fn nothing_to_do_is_said_too() {
-    let report = Report { name: "sync".into(), ..Report::default() };
+    let report = script::report(|report| report.name = "sync".into());
     assert_eq!(run(&report, &Totals::new(Instant::now()), false, false), "sync: nothing to do in 0.0 s");
 }
 
@@ -42,7 +50,11 @@ fn nothing_to_do_is_said_too() {
 fn the_last_line_is_the_one_that_is_looked_for() {
     let line = |seconds, interrupted| {
         let elapsed = std::time::Duration::from_secs_f64(seconds);
-        image_syncer_line(&Report { failed: 2, elapsed, interrupted, ..Report::default() })
+        image_syncer_line(&script::report(|report| {
+            report.failed = 2;
+            report.elapsed = elapsed;
+            report.interrupted = interrupted;
+        }))
     };
     assert_eq!(line(3.25, false), "Synchronization finished, 2 tasks failed, cost 3.2s.");
     assert_eq!(line(62.5, false), "Synchronization finished, 2 tasks failed, cost 1m2.5s.");

@@ -11,11 +11,9 @@ use sealift_core::{
 use super::Log;
 
 fn finished() -> Event {
-    let report = Report {
-        name: "mirror".to_owned(),
-        copied: 3,
-        ..Report::default()
-    };
+    let mut report = Report::default();
+    report.name = "mirror".to_owned();
+    report.copied = 3;
     Event::RunFinished {
         report: Arc::new(report),
     }
@@ -50,10 +48,8 @@ async fn an_image_that_was_written_has_a_line_with_its_bytes() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("images.log");
     let log = Log { path: path.clone() };
-    let copied = CopyStats {
-        bytes: 12,
-        ..CopyStats::default()
-    };
+    let mut copied = CopyStats::default();
+    copied.bytes = 12;
     let event = target_finished(Outcome::Copied(copied));
     log.event(&event).await.unwrap();
     let expected = "quay.io/acme/app:1 registry.example.com/app:1 12\n";
