@@ -11,7 +11,7 @@ use crate::{
     error::{Result, Retry},
     isolate::Isolated,
     job::Resolved,
-    limit::{Limiter, Pool},
+    limit::{Limiter, Pool, TransferPermits},
     spec::Named,
     stage::{BlobCheck, Fetch, FetchCapabilities, MountHints, Referrers, ResolveMode, StoreId, TagList},
 };
@@ -67,9 +67,9 @@ impl Fetch for IsolatedFetch {
         let store = StoreId::new(repository.registry());
         let mut attempt = 1;
         loop {
-            let permit = self.limiter.acquire(&self.limiter.demand(&store, Pool::Reads)).await;
-            let opened = self.open(repository, item).await;
-            drop(permit);
+            let permits = TransferPermits::new(self.limiter.acquire(&self.limiter.demand(&store, Pool::Reads)).await);
+            let opened = permits.source(self.open(repository, item)).await;
+            drop(permits);
             match opened {
                 Err(error) if attempt < ATTEMPTS && matches!(error.retry(), Retry::After(_)) => attempt += 1,
                 opened => return opened,

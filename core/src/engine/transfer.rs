@@ -1,7 +1,7 @@
 //! One blob on its way to the sites that need it.
 //!
 //! It is read once for all of them, under permits of the source and of all sites that were acquired at once. They are
-//! held while bytes may move, and never while anything else is waited for.
+//! held while bytes may move, and returned while anything else is waited for.
 
 use std::{
     borrow::Cow,
@@ -24,7 +24,7 @@ use crate::{
     error::{Error, ErrorKind, Result, Retry},
     event::Event,
     job::Job,
-    limit::{Flow, Permit, Pool, RequestOutcome},
+    limit::{Flow, Permit, Pool, RequestOutcome, TransferPermits},
     spec::Verify,
     stage::{BeginUpload, MountHints, StoreId, Upload, UploadStart},
 };
@@ -78,18 +78,18 @@ fn is_throttled(error: &Error) -> bool {
 }
 
 /// Tells the limiter what became of one part of a transfer.
-fn report(permit: &mut Permit, source: &StoreId, store: &StoreId, went: &Went) {
+fn report(permits: &TransferPermits, source: &StoreId, store: &StoreId, went: &Went) {
     match went {
-        Went::Have | Went::Mounted => permit.report(store, Pool::Writes, RequestOutcome::Done),
+        Went::Have | Went::Mounted => permits.report(store, Pool::Writes, RequestOutcome::Done),
         Went::Sent => {
-            permit.report(source, Pool::Reads, RequestOutcome::Done);
-            permit.report(store, Pool::Writes, RequestOutcome::Done);
+            permits.report(source, Pool::Reads, RequestOutcome::Done);
+            permits.report(store, Pool::Writes, RequestOutcome::Done);
         }
         Went::Failed(error) | Went::Unconfirmed(error) if is_throttled(error) => {
-            permit.report(store, Pool::Writes, RequestOutcome::Throttled);
+            permits.report(store, Pool::Writes, RequestOutcome::Throttled);
         }
         Went::SourceFailed(error) if is_throttled(error) => {
-            permit.report(source, Pool::Reads, RequestOutcome::Throttled)
+            permits.report(source, Pool::Reads, RequestOutcome::Throttled)
         }
         Went::Left | Went::Failed(_) | Went::Unconfirmed(_) | Went::SourceFailed(_) => {}
     }
@@ -150,7 +150,7 @@ impl BlobTransfer<'_> {
                     return;
                 }
             }
-            let mut permit = tokio::select! {
+            let permit = tokio::select! {
                 biased;
                 () = self.engine.cancel.stopping() => {
                     return moves.iter().for_each(|one| one.site.fail(Error::cancelled()));
@@ -162,11 +162,12 @@ impl BlobTransfer<'_> {
                     one.claim.prefer(source);
                 }
             }
-            let went = self.attempt(&moves, &elsewhere).await;
+            let permits = TransferPermits::new(permit);
+            let went = self.attempt(&moves, &elsewhere, &permits).await;
             for (one, went) in moves.iter().zip(&went) {
-                report(&mut permit, source, &one.site.store, went);
+                report(&permits, source, &one.site.store, went);
             }
-            drop(permit);
+            drop(permits);
             // A store that asks for a pause says nothing of the blob.
             let is_throttled = went.iter().all(|went| went.error().is_none_or(is_throttled));
             let most = if is_throttled { THROTTLED } else { ATTEMPTS };
@@ -316,8 +317,8 @@ impl BlobTransfer<'_> {
 
     /// Offers the blob everywhere, reads it once, fills the slots that want it. Runs under permits of all stores, so
     /// nothing in here waits for the pause of one of them.
-    async fn attempt(&self, moves: &[Move<'_>], elsewhere: &[Repository]) -> Vec<Went> {
-        let offers = moves.iter().map(|one| self.offer(one, elsewhere));
+    async fn attempt(&self, moves: &[Move<'_>], elsewhere: &[Repository], permits: &TransferPermits) -> Vec<Went> {
+        let offers = moves.iter().map(|one| permits.destination(self.offer(one, elsewhere)));
         let mut went: Vec<Option<Went>> = Vec::with_capacity(moves.len());
         let (mut slots, mut takers) = (Vec::new(), Vec::new());
         for (offer, one) in join_all(offers).await.into_iter().zip(moves) {
@@ -332,7 +333,8 @@ impl BlobTransfer<'_> {
                 Err(error) => Some(Went::Failed(error)),
             });
         }
-        let mut filled = if slots.is_empty() { Vec::new() } else { self.fill(slots, &takers).await }.into_iter();
+        let mut filled =
+            if slots.is_empty() { Vec::new() } else { self.fill(slots, &takers, permits).await }.into_iter();
         went.into_iter().map(|went| went.or_else(|| filled.next()).expect("one answer for each slot")).collect()
     }
 
@@ -382,11 +384,11 @@ impl BlobTransfer<'_> {
         format!("blob `{blob}` from the fetch `{fetch}` to {}", pushes.join(" and "))
     }
 
-    async fn fill(&self, slots: Vec<Box<dyn Upload>>, takers: &[&Move<'_>]) -> Vec<Went> {
+    async fn fill(&self, slots: Vec<Box<dyn Upload>>, takers: &[&Move<'_>], permits: &TransferPermits) -> Vec<Went> {
         let trouble = Arc::new(OnceLock::new());
         let opened = match self.kept.kept_blob(self.item) {
             Some(blob) => Ok(blob),
-            None => self.engine.source.open(&self.job.source.repository, self.item).await,
+            None => permits.source(self.engine.source.open(&self.job.source.repository, self.item)).await,
         };
         let blob = match opened {
             Ok(blob) => self.hashed(blob, takers),
@@ -407,7 +409,7 @@ impl BlobTransfer<'_> {
         let hashing = blob.hashing();
         let results = tokio::select! {
             biased;
-            results = self.pour(blob, slots, takers) => results,
+            results = self.pour(blob, slots, takers, permits) => results,
             error = standing_still(&watched, || self.between(takers)) => {
                 vec![Some(Err(error)); takers.len()]
             }
@@ -431,17 +433,23 @@ impl BlobTransfer<'_> {
     }
 
     /// Fills all slots from one read; none stands for a slot that was too slow for the others.
-    async fn pour(&self, blob: Blob, mut slots: Vec<Box<dyn Upload>>, takers: &[&Move<'_>]) -> Vec<Option<Result<()>>> {
+    async fn pour(
+        &self,
+        blob: Blob,
+        mut slots: Vec<Box<dyn Upload>>,
+        takers: &[&Move<'_>],
+        permits: &TransferPermits,
+    ) -> Vec<Option<Result<()>>> {
         if let [_] = slots[..] {
             let only = slots.remove(0);
-            return vec![Some(takers[0].site.stage.write(only, blob).await)];
+            return vec![Some(permits.destination(takers[0].site.stage.write(only, blob)).await)];
         }
         let ends = blob.tee(slots.len(), self.engine.tee);
         join_all(slots.into_iter().zip(ends).zip(takers).map(|((slot, end), taker)| async move {
             tokio::select! {
                 biased;
                 () = end.left.cancelled() => None,
-                result = taker.site.stage.write(slot, end.blob) => Some(result),
+                result = permits.destination(taker.site.stage.write(slot, end.blob)) => Some(result),
             }
         }))
         .await

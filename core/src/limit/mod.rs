@@ -8,6 +8,7 @@ mod adaptive;
 mod rate;
 mod resource;
 mod state;
+mod transfer;
 
 use std::{
     fmt,
@@ -24,6 +25,8 @@ use tokio::{
 
 pub use rate::Rate;
 use state::LimiterState;
+pub(crate) use transfer::TransferPermits;
+pub use transfer::{TransferSide, without_permits};
 
 use crate::{lock::lock, stage::StoreId};
 
@@ -114,14 +117,15 @@ impl Limiter {
 
     /// Waits until the whole demand is available, and takes it. Nothing is held meanwhile.
     pub async fn acquire(&self, demand: &Demand) -> Permit {
-        self.wait_for(None, demand).await
+        self.wait_for(None, demand, false).await
     }
 
-    async fn wait_for(&self, flow: Option<u64>, demand: &Demand) -> Permit {
+    /// Waits for a demand of a flow. One that `goes_on` had its permits before and is served before others of the flow.
+    async fn wait_for(&self, flow: Option<u64>, demand: &Demand, goes_on: bool) -> Permit {
         let (sender, granted) = oneshot::channel();
         self.update(|state| {
             state.runtime = Some(Handle::current());
-            state.enqueue(flow, demand, sender);
+            state.enqueue(flow, demand, sender, goes_on);
         });
         granted.await.expect("a request stays in the queue until it is granted")
     }
@@ -193,7 +197,7 @@ impl Flow {
 
     /// Waits until the whole demand is available, and takes it in the name of this flow.
     pub async fn acquire(&self, demand: &Demand) -> Permit {
-        self.limiter.wait_for(Some(self.id), demand).await
+        self.limiter.wait_for(Some(self.id), demand, false).await
     }
 }
 

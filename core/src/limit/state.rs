@@ -6,6 +6,7 @@
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     num::NonZeroUsize,
+    sync::Arc,
     time::Duration,
 };
 
@@ -43,6 +44,8 @@ pub(super) struct LimiterState {
     /// When a group must be examined although nothing is returned.
     due: Option<Instant>,
     pub(super) runtime: Option<Handle>,
+    /// Has a reference for each transfer that waits without permits in the middle of a blob.
+    pub(super) suspended: Arc<()>,
 }
 
 struct WaitingGroup {
@@ -110,7 +113,14 @@ impl LimiterState {
         }
     }
 
-    pub(super) fn enqueue(&mut self, flow: Option<u64>, demand: &Demand, sender: oneshot::Sender<Permit>) {
+    /// Lets a request wait for its demand. One that `goes_on` is the next one of its group.
+    pub(super) fn enqueue(
+        &mut self,
+        flow: Option<u64>,
+        demand: &Demand,
+        sender: oneshot::Sender<Permit>,
+        goes_on: bool,
+    ) {
         let turn = match self.turns.get(demand) {
             Some(turn) => *turn,
             None => {
@@ -121,9 +131,14 @@ impl LimiterState {
             }
         };
         let flows = &mut self.groups.get_mut(&turn).expect("it was found or made").flows;
-        match flows.iter_mut().find(|(known, _)| *known == flow) {
-            Some((_, waiting)) => waiting.push_back(sender),
-            None => flows.push_back((flow, VecDeque::from([sender]))),
+        let mut waiting = match flows.iter().position(|(known, _)| *known == flow) {
+            Some(at) if !goes_on => return flows[at].1.push_back(sender),
+            at => at.and_then(|at| flows.remove(at)).map_or_else(VecDeque::new, |(_, waiting)| waiting),
+        };
+        waiting.push_front(sender);
+        match goes_on {
+            true => flows.push_front((flow, waiting)),
+            false => flows.push_back((flow, waiting)),
         }
     }
 

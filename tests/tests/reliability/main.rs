@@ -17,3 +17,4 @@ mod network;
 mod promises;
 mod scene;
 mod secrecy;
+mod waiting;

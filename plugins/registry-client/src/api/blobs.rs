@@ -7,6 +7,7 @@
 use std::{
     pin::Pin,
     sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use sealift_core::{
     blob::Blob,
     content::{Descriptor, Repository},
     error::{Error, ErrorKind, Result, Retry},
-    limit::{Permit, Pool},
+    limit::{Permit, Pool, RequestOutcome, TransferSide},
 };
 
 use super::{
@@ -56,6 +57,8 @@ struct BlobReader {
     open: Option<OpenBlob>,
     /// A permit until the end of the blob; none in a transfer, which has one.
     permit: Option<Permit>,
+    /// The transfer that this is part of.
+    transfer: Option<TransferSide>,
 }
 
 struct OpenBlob {
@@ -87,8 +90,10 @@ async fn open_with(
     item: &Descriptor,
     permit: Option<Permit>,
 ) -> Result<Blob> {
+    let in_transfer = permit.is_none();
+    let transfer = if in_transfer { TransferSide::current() } else { None };
     let mut reader = BlobReader::at(registry, repository, item, 0, permit);
-    let in_transfer = reader.permit.is_none();
+    reader.transfer.clone_from(&transfer);
     reader.open_in_ranges().await?;
     // Schema 1 does not say how long its layers are; the answer does.
     if item.known_size().is_none()
@@ -114,7 +119,11 @@ async fn open_with(
     let (registry, repository, item) = (Arc::clone(registry), repository.clone(), item.clone());
     Ok(blob.reopened_by(move |offset| {
         let mut reader = BlobReader::at(&registry, &repository, &item, offset, None);
-        async move { reader.open_in_ranges().await.map(|()| reader.into_blob()) }
+        reader.transfer.clone_from(&transfer);
+        async move {
+            reader.as_part_of_transfer(async |reader| reader.open_in_ranges().await).await?;
+            Ok(reader.into_blob())
+        }
     }))
 }
 
@@ -144,6 +153,7 @@ impl BlobReader {
             whole_only: false,
             open: None,
             permit,
+            transfer: None,
         }
     }
 
@@ -170,15 +180,18 @@ impl BlobReader {
             registry: Arc::clone(&self.registry),
             repository: self.repository.clone(),
             item: self.item.clone(),
+            transfer: self.transfer.clone(),
             // A weak one says nothing of single bytes.
             etag: etag.filter(|etag| etag.as_bytes().starts_with(b"\"")),
         };
         let (most, permit) = (self.registry.ranges, self.permit.take());
         let first = (self.at, end, Box::pin(self.into_chunks()) as Chunks);
         let chunks = RangedChunks::new(source, size, most, first, |source, start, end| {
-            let BlobSource { registry, repository, item, etag } = source;
+            let BlobSource { registry, repository, item, etag, transfer } = source;
             let reader = Self::at(registry, repository, item, start, None);
-            Box::pin(Self { end, etag: etag.clone(), ..reader }.into_chunks())
+            // While a range that is read ahead waits, bytes of the transfer move.
+            let transfer = transfer.clone().filter(|_| end.is_none());
+            Box::pin(Self { end, etag: etag.clone(), transfer, ..reader }.into_chunks())
         });
         // The permit of the blob is held until its end.
         Box::pin(chunks.map(move |chunk| {
@@ -209,7 +222,7 @@ impl BlobReader {
                 return Ok(None);
             }
             let Some(open) = &mut self.open else {
-                self.open().await?;
+                self.as_part_of_transfer(async |reader| reader.open().await).await?;
                 continue;
             };
             let failed = match open.idle.watch(&mut open.response).await {
@@ -252,14 +265,59 @@ impl BlobReader {
             return Err(failed.with_retry(Retry::Later));
         }
         // Without a size a part cannot be told from the whole.
+        if self.item.known_size().is_none() {
+            return Err(failed);
+        }
         let is_throttled = self.permit.is_none() && matches!(failed.retry(), Retry::After(_));
-        if self.item.known_size().is_none() || is_throttled {
+        // A transfer that read nothing yet starts anew.
+        if is_throttled && self.at == 0 {
             return Err(failed);
         }
         let Some(pause) = self.attempts.pause(&self.registry.retry, &failed) else { return Err(failed) };
         tracing::debug!(digest = %self.item.digest, at = self.at, error = %failed, "taking a stream up again");
-        tokio::time::sleep(pause).await;
-        Ok(())
+        self.wait(pause, is_throttled).await.map_err(|()| failed)
+    }
+
+    /// Waits without permits, and with those of the transfer where too many others wait in the middle of a blob.
+    ///
+    /// # Errors
+    /// Then, if the host asked for the pause, which may be long.
+    async fn wait(&mut self, pause: Duration, is_throttled: bool) -> Result<(), ()> {
+        let wait = tokio::time::sleep(pause);
+        let Some(transfer) = &self.transfer else {
+            if is_throttled {
+                return Err(());
+            }
+            let had = self.permit.take().is_some();
+            wait.await;
+            if had {
+                self.permit = Some(self.registry.permit(Pool::Reads).await.map_err(drop)?);
+            }
+            return Ok(());
+        };
+        if self.at == 0 {
+            transfer.released(wait).await;
+            return Ok(());
+        }
+        if is_throttled {
+            self.registry.limit.report_read(transfer, RequestOutcome::Throttled);
+        }
+        match transfer.suspended(wait).await {
+            Some(()) => Ok(()),
+            None if is_throttled => Err(()),
+            None => {
+                tokio::time::sleep(pause).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Does something under the permits of the transfer, also on another task than that of the transfer.
+    async fn as_part_of_transfer<T>(&mut self, act: impl AsyncFnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        match self.transfer.clone() {
+            Some(transfer) => transfer.scope(act(self)).await,
+            None => act(self).await,
+        }
     }
 
     /// Opens the stream at the place that was reached.

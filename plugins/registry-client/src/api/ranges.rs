@@ -17,7 +17,7 @@ use http::HeaderValue;
 use sealift_core::{
     content::{Descriptor, Repository},
     error::Result,
-    limit::Permit,
+    limit::{Permit, TransferSide},
 };
 
 use crate::registry::Registry;
@@ -38,6 +38,7 @@ pub(super) struct BlobSource {
     pub(super) registry: Arc<Registry>,
     pub(super) repository: Repository,
     pub(super) item: Descriptor,
+    pub(super) transfer: Option<TransferSide>,
     /// The validator of the first range, which the others must have, too.
     pub(super) etag: Option<HeaderValue>,
 }

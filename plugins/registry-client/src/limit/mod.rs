@@ -11,7 +11,7 @@ use std::{
 use futures::FutureExt;
 use http::Method;
 use sealift_core::{
-    limit::{Demand, Limiter, Permit, Pool, Rate, RequestOutcome},
+    limit::{Demand, Limiter, Permit, Pool, Rate, RequestOutcome, TransferSide},
     stage::StoreId,
 };
 use tokio::time::Instant;
@@ -145,6 +145,11 @@ impl HostLimit {
         if let Some(permit) = permit {
             permit.report(&self.store, Pool::Small, outcome);
         }
+    }
+
+    /// Reports what became of a blob that a transfer goes on with.
+    pub(crate) fn report_read(&self, transfer: &TransferSide, outcome: RequestOutcome) {
+        transfer.report(&self.store, Pool::Reads, outcome);
     }
 
     pub(crate) fn note_quota(&self, quota: Quota) {

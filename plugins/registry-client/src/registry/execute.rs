@@ -6,7 +6,7 @@
 use http::StatusCode;
 use sealift_core::{
     error::{Error, ErrorKind, Result, Retry},
-    limit::RequestOutcome,
+    limit::{RequestOutcome, without_permits},
 };
 use tokio::time::Instant;
 
@@ -42,7 +42,7 @@ impl Registry {
             let Some(pause) = pause else { return Err(failed) };
             self.transport.counts().retry(self.transport.api_host());
             tracing::debug!(host = %self.name(), pause_ms = pause.as_millis(), error = %failed, "asking again");
-            tokio::time::sleep(pause).await;
+            without_permits(tokio::time::sleep(pause)).await;
         }
     }
 
@@ -68,14 +68,14 @@ impl Registry {
         }
         let at = self.transport.endpoint().await.map_err(context)?;
         // The first request finds out for the others what the host wants, also that it wants a pause.
-        let first = self.auth.first_request().await;
+        let first = without_permits(self.auth.first_request()).await;
         self.wait_for_pause(request.in_transfer).await.map_err(context)?;
-        let authorization = self.auth.authorize(at, repository, &request.scopes, progress).await;
+        let authorization = without_permits(self.auth.authorize(at, repository, &request.scopes, progress)).await;
         progress.is_unauthorizable = authorization.is_err();
         let mut authorization = authorization.map_err(context)?;
         if request.operation.writes() && authorization.lacks_push(repository) {
             // The project may be younger than the token.
-            if self.auth.renew_token(&authorization, progress).await {
+            if without_permits(self.auth.renew_token(&authorization, progress)).await {
                 return Ok(None);
             }
             // The question that this takes needs a permit of its own, and its turn.
@@ -86,7 +86,8 @@ impl Registry {
         let mut permit = match request.pool {
             ConnectionPool::Small if !request.in_transfer => {
                 let manifests = self.profile.facts().manifests_of_project;
-                let permit = self.limit.small(request, manifests, self.retry.policy().patience).await;
+                let permit = self.limit.small(request, manifests, self.retry.policy().patience);
+                let permit = without_permits(permit).await;
                 Some(permit.map_err(|left| context(self.is_paused(left)))?)
             }
             _ => None,
@@ -104,15 +105,14 @@ impl Registry {
             let response = self.explained(at, request, authorization.header(), response).await?;
             if authorization.is_anonymous_for_login() {
                 let replaced = self.auth.replace_anonymous_token(repository, &authorization, progress);
-                replaced.await.map_err(context)?;
+                without_permits(replaced).await.map_err(context)?;
                 return Ok(None);
             }
             return Ok(Some(response));
         }
         if response.status() == StatusCode::UNAUTHORIZED && !response.foreign {
-            let again =
-                self.auth.respond(at, request.operation, &mut authorization, response.headers(), progress).await;
-            if again.map_err(context)? {
+            let again = self.auth.respond(at, request.operation, &mut authorization, response.headers(), progress);
+            if without_permits(again).await.map_err(context)? {
                 response.discard().await;
                 return Ok(None);
             }

@@ -16,6 +16,7 @@ use sealift_core::{
     blob::Blob,
     content::{Descriptor, Repository},
     error::{Error, ErrorKind, Result, Retry},
+    limit::without_permits,
     stage::Upload,
 };
 use tokio::{runtime::Handle, time::timeout};
@@ -152,7 +153,8 @@ impl RegistryUpload {
             };
             let reached = self.registry.transport.endpoint().await?;
             let scopes = Scopes::push(&self.at);
-            let mut authorization = self.registry.auth.authorize(reached, &self.at, &scopes, &progress).await?;
+            let authorization = self.registry.auth.authorize(reached, &self.at, &scopes, &progress);
+            let mut authorization = without_permits(authorization).await?;
             authorization.end_trial();
             let sent = send(&self.registry, &part, body, &authorization, &detector).await;
             if let Some(error) = detector.source_failed() {
@@ -194,8 +196,8 @@ impl RegistryUpload {
                 // The token is renewed, and the part sent with it.
                 Ok(response) if response.status() == StatusCode::UNAUTHORIZED && !response.foreign => {
                     let (auth, headers) = (&self.registry.auth, response.headers());
-                    let again =
-                        auth.respond(reached, self.operation(), &mut authorization, headers, &mut progress).await?;
+                    let again = auth.respond(reached, self.operation(), &mut authorization, headers, &mut progress);
+                    let again = without_permits(again).await?;
                     let refused = self.registry.refused(self.operation(), response).await;
                     if again && self.back_to(&parts, 0).await? {
                         continue;

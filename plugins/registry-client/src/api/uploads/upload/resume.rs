@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sealift_core::{
     blob::{Blob, BlobMark},
     error::{Error, ErrorKind, Result, Retry},
+    limit::TransferSide,
 };
 use url::Url;
 
@@ -51,7 +52,13 @@ impl RegistryUpload {
             return Ok(false);
         }
         let Some(pause) = attempts.pause(&self.registry.retry, failed) else { return Ok(false) };
-        tokio::time::sleep(pause).await;
+        let suspended = match TransferSide::current() {
+            Some(side) => side.suspended(tokio::time::sleep(pause)).await,
+            None => None,
+        };
+        if suspended.is_none() {
+            tokio::time::sleep(pause).await;
+        }
         let Ok(Some(found)) = status(&self.registry, &self.at, &self.item, &self.location).await else {
             self.is_over = true;
             return Ok(false);
