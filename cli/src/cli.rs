@@ -28,7 +28,8 @@ pub(crate) struct CommandLine {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 all there, 1 some images failed, 2 the command or a file is wrong (nothing was moved), 130 stopped.";
+Exit codes: 0 all there, 1 some images failed, 2 the command or a file is wrong (nothing was moved), \
+3 a plan with --detailed-exit-code that would change something, 130 stopped.";
 
 /// A command line with plugins, observers and subcommands of its own.
 ///

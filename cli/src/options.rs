@@ -202,13 +202,24 @@ pub(crate) struct OutputOptions {
     #[command(flatten)]
     pub(crate) report: ReportOptions,
 
-    /// Print what would be done, image by image; nothing is written
-    #[arg(long)]
-    pub(crate) plan: bool,
+    #[command(flatten)]
+    pub(crate) planning: PlanOptions,
 
     /// Print the pipeline that this stands for, and do nothing
     #[arg(long)]
     pub(crate) print_pipeline: bool,
+}
+
+/// A plan in place of a run.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub(crate) struct PlanOptions {
+    /// Print what would be done, image by image; nothing is written
+    #[arg(long)]
+    pub(crate) plan: bool,
+
+    /// End a plan with 3 if anything would be written or removed, and with 0 if nothing would
+    #[arg(long, requires = "plan")]
+    pub(crate) detailed_exit_code: bool,
 }
 
 /// The report of a run.

@@ -167,7 +167,7 @@ fn login<'a>(user: &str, images: impl IntoIterator<Item = &'a str>) -> Result<(S
         Ok([host]) => Ok((host, name.to_owned())),
         Err(hosts) => {
             let example = hosts.first().map_or("registry.example.com", String::as_str);
-            let message = format!("it is not said which registry `--user {name}` is for");
+            let message = format!("`--user {name}` needs a registry in front of the name");
             Err(Diagnostic::error(message).hint(format!("name it: `--user {example}={name}`")).into())
         }
     }

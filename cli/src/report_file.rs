@@ -98,6 +98,31 @@ impl ReportFile {
         Ok(file)
     }
 
+    /// The same, for a run of the pipeline with this text. `base` is where relative paths in it start.
+    ///
+    /// # Errors
+    /// Also if the pipeline reads or writes a file of the same name.
+    pub(crate) fn beside(path: &Path, program: Program, pipeline: &str, base: &Path) -> Result<Self, UsageError> {
+        let place = |path: &Path| fs::canonicalize(path).or_else(|_| std::path::absolute(path)).ok();
+        let own = place(path);
+        let table: toml::Table = pipeline.parse().unwrap_or_default();
+        let layout = own.as_deref().filter(|own| LAYOUT.iter().any(|file| own.ends_with(file))).and_then(Path::parent);
+        let is_own = |named: &&str| {
+            let named = Some(*named).filter(|named| !named.is_empty()).and_then(|named| place(&base.join(named)));
+            named.is_some() && (named == own || named.as_deref() == layout)
+        };
+        let pipeline = toml::Value::Table(table);
+        match files_of(&pipeline).into_iter().find(is_own) {
+            Some(named) => Err(Diagnostic::error(format!(
+                "`{named}` belongs to the images of this command, and a report would replace it"
+            ))
+            .note("from `--report`")
+            .hint("give the report another name")
+            .into()),
+            None => Self::new(path, program),
+        }
+    }
+
     /// Writes the report.
     ///
     /// # Errors
@@ -136,7 +161,7 @@ impl ReportFile {
         Ok(())
     }
 
-    /// Returns an error if what is there are images: a tar file, or the `index.json` of a layout, named by mistake.
+    /// Returns an error if what is there are images: a tar file, or a file of a layout, named by mistake.
     fn check_replaced(&self) -> io::Result<()> {
         let mut start = [0; 262];
         let read = fs::File::open(&self.path).and_then(|mut file| file.read_exact(&mut start));
@@ -144,7 +169,8 @@ impl ReportFile {
         let is_tar = read.is_ok() && start[257..] == *b"ustar";
         let is_index = self.path.file_name().is_some_and(|name| name == "index.json" || name == "oci-layout")
             && self.path.with_file_name("blobs").is_dir();
-        match is_tar || is_index {
+        let is_inside = |folder: &str| self.path.parent().is_some_and(|parent| parent.ends_with(folder));
+        match is_tar || is_index || is_inside("blobs/sha256") || is_inside(".sealift") {
             true => Err(io::Error::other("images are there, which a report would replace")),
             false => Ok(()),
         }
@@ -175,6 +201,27 @@ impl ReportFile {
         Diagnostic::error(format!("cannot write to `{}`: {}", self.path.display(), io_message(error)))
             .note("from `--report`")
     }
+}
+
+/// The files of a layout by which its images are known.
+const LAYOUT: [&str; 2] = ["index.json", "oci-layout"];
+
+/// The keys of a pipeline that name files.
+const FILES: [&str; 9] = ["base", "ca_file", "client_cert", "client_key", "env_file", "file", "files", "path", "rules"];
+
+/// Returns the files that a pipeline names.
+fn files_of(value: &toml::Value) -> Vec<&str> {
+    let inside: Vec<&toml::Value> = match value {
+        toml::Value::Table(table) => table.values().collect(),
+        toml::Value::Array(items) => items.iter().collect(),
+        _ => Vec::new(),
+    };
+    let mut files: Vec<&str> = inside.into_iter().flat_map(files_of).collect();
+    for (_, value) in value.as_table().into_iter().flatten().filter(|(key, _)| FILES.contains(&key.as_str())) {
+        files.extend(value.as_str());
+        files.extend(value.as_array().into_iter().flatten().filter_map(toml::Value::as_str));
+    }
+    files
 }
 
 fn text(document: &impl Serialize) -> String {

@@ -156,6 +156,12 @@ impl Translation {
         diagnostic
     }
 
+    /// Returns the flag that the table with this header came from.
+    pub(crate) fn flag_of_table(&self, header: &str) -> Option<&str> {
+        let line = self.text.lines().position(|line| line == header)?;
+        self.flag_of(line + 1)
+    }
+
     /// Returns the flag that a line came from; for the header of a table, the only one of that table.
     fn flag_of(&self, line: usize) -> Option<&str> {
         let at = |line: usize| self.flags.iter().find(|(at, _)| *at == line).map(|(_, flag)| flag.as_str());

@@ -128,7 +128,7 @@ fn sync_says_what_it_passes_over() {
     for (words, has, says) in [
         (&["--force", "true"][..], "force = true", "`true` belongs to no flag"),
         (&["--records=r.json"], "[list]", "`--records` is not used"),
-        (&["--arch=x86_64"], "arch = [\"amd64\"]", "images do not say `x86_64`"),
+        (&["--arch=x86_64"], "arch = [\"amd64\"]", "images do not use the name `x86_64`"),
         (&["--os", "--arch", "arm64"], "[list]", "`--arch` is no value for `--os`"),
         (&["--output-images-format=xml"], "[list]", "`--output-images-format` takes `yaml` and `json`"),
     ] {

@@ -223,15 +223,22 @@ pub struct PlannedTarget {
     /// The reason if nothing would be done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skip: Option<crate::job::Skip>,
+    /// Signatures, SBOMs and other manifests about the image that would be written.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub referrers: u64,
 }
 
 impl PlannedTarget {
     /// Returns the plan for a target that would be written by a destination of the kind `push`, and is not there yet.
     pub fn new(target: ImageRef, push: impl Into<Arc<str>>) -> Self {
-        Self { target, push: push.into(), location: None, current: None, skip: None }
+        Self { target, push: push.into(), location: None, current: None, skip: None, referrers: 0 }
     }
 }
 
 fn as_texts<S: serde::Serializer>(platforms: &[Platform], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(platforms.iter().map(ToString::to_string))
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }

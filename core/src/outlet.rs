@@ -24,6 +24,8 @@ pub enum Found {
     Listing(Listing),
     /// Something the user should know that is no failure.
     Warning(String),
+    /// Something that may name an image and cannot be read, with its place.
+    LeftOut(String),
     /// A part of the list that finds nothing, such as an expression that matches no tag.
     Nothing {
         /// The place of the rule, as in [`Listing::rule`].
@@ -97,6 +99,16 @@ impl Outlet {
     /// As [`Outlet::send`].
     pub async fn warn(&self, message: impl Into<String>) -> Result<()> {
         self.hand_out(Found::Warning(message.into())).await
+    }
+
+    /// Says that the list leaves something out that may name an image, because it cannot be read: `what` is that, with its
+    /// place. It is no failure by itself, so [warn](Self::warn) of it as well. A destination that removes what the list
+    /// does not name keeps everything then, and the run fails.
+    ///
+    /// # Errors
+    /// As [`Outlet::send`].
+    pub async fn left_out(&self, what: impl Into<String>) -> Result<()> {
+        self.hand_out(Found::LeftOut(what.into())).await
     }
 
     /// Says that a part of the list finds nothing: a rule whose expression matches no tag, a name that is not there. That

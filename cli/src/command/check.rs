@@ -1,13 +1,11 @@
 //! `sealift check`: checks pipelines without any traffic.
 
-mod unused;
-
 use std::path::PathBuf;
 
 use sealift_core::{cache::Cache, diagnostic::Diagnostic, plugin::Purpose, spec::Pipeline, text::message};
 use serde::Serialize;
 
-use super::pipeline_file;
+use super::{named_hosts, pipeline_file};
 use crate::{context::Context, display::number, usage_error::UsageError};
 
 /// Check pipelines without any traffic; exit code 2 if one is wrong
@@ -32,7 +30,7 @@ pub(super) fn execute(args: &Args, context: &Context) -> u8 {
     for path in &args.files {
         let (diagnostics, stages) = match pipeline_file::load(path, Purpose::Check, Cache::default()) {
             Ok(mut loaded) => {
-                loaded.warnings.extend(unused::registries(path));
+                loaded.warnings.extend(named_hosts::without_effect(path));
                 (loaded.warnings, stages(&loaded.pipeline))
             }
             Err(UsageError(diagnostics)) => (diagnostics, String::new()),

@@ -23,7 +23,9 @@ pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageE
     let layout = Layout::open(&args.path).await?;
     let inventory = Inventory::of(&layout).await?;
     let mut code = u8::from(!inventory.broken.is_empty());
-    if inventory.images.is_empty() && code == 0 {
+    let gaps = layout.gaps().await?;
+    // What was asked for and did not arrive is told below.
+    if inventory.images.is_empty() && code == 0 && gaps.is_empty() {
         let error = layout.without_images().await?;
         if error.kind() == ErrorKind::Corrupt {
             code = 1;
@@ -34,7 +36,6 @@ pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageE
     let hint = format!("`sealift verify {}` tells more", args.path.display());
     let broken = inventory.broken.iter().map(|entry| Diagnostic::error(entry.clone()).hint(hint.clone()));
     context.show(&broken.collect::<Vec<_>>());
-    let gaps = layout.gaps().await?;
     if context.global.json {
         context.out.json(&inventory::InventoryObject::of(&inventory, &gaps));
         return Ok(code);

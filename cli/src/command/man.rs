@@ -1,6 +1,9 @@
 //! `sealift man`: manual pages.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use clap_mangen::Man;
 use sealift_core::diagnostic::Diagnostic;
@@ -11,7 +14,7 @@ use crate::{context::Context, display::io_message, usage_error::UsageError};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "For example: sealift man | man -l -")]
 pub(crate) struct Args {
-    /// Write a page for the program and for each verb into this directory, which must be there
+    /// Write a page for the program and for each verb into this directory, made if it is missing
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
@@ -19,7 +22,9 @@ pub(crate) struct Args {
 pub(super) fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
     let command = context.command.clone();
     match &args.dir {
-        Some(dir) => clap_mangen::generate_to(command, dir).map_err(|error| cannot_write(dir, &error))?,
+        Some(dir) => fs::create_dir_all(dir)
+            .and_then(|()| clap_mangen::generate_to(command, dir))
+            .map_err(|error| cannot_write(dir, &error))?,
         None => {
             let mut page = Vec::new();
             Man::new(command).render(&mut page).expect("memory takes everything");

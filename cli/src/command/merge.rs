@@ -21,6 +21,7 @@ use super::perform::{Extras, load_translated, perform};
 use crate::{
     context::Context,
     display::ShowMode,
+    options::PlanOptions,
     translation::{OciDirArgument, Translation, path},
     usage_error::UsageError,
 };
@@ -41,21 +42,20 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
 
-    /// Print what would be brought, image by image; nothing is written
-    #[arg(long)]
-    plan: bool,
+    #[command(flatten)]
+    planning: PlanOptions,
 }
 
 pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
     let to = MergeTarget::of(&args.to)?;
     compare(args, to.path.as_ref()).await?;
-    let mode = if args.plan { ShowMode::Plan } else { ShowMode::Run };
+    let mode = if args.planning.plan { ShowMode::Plan } else { ShowMode::Run };
     let pipelines: Result<Vec<Pipeline>, UsageError> = args
         .dirs
         .iter()
         .map(|dir| Ok(load_translated(&translation(dir, &to)?, Cache::default(), context)?.pipeline))
         .collect();
-    Ok(perform(&joined(pipelines?)?, mode, context, Extras::default()).await)
+    Ok(perform(&joined(pipelines?)?, mode, context, Extras::default().planned(args.planning.detailed_exit_code)).await)
 }
 
 /// Joins pipelines of one directory each into one that reads them all.

@@ -12,6 +12,7 @@ mod load;
 mod ls;
 mod man;
 mod merge;
+mod named_hosts;
 mod new;
 pub(crate) mod perform;
 pub(crate) mod pipeline_file;

@@ -1,18 +1,28 @@
 //! From a pipeline to an exit code: every verb that runs one comes through here.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use sealift_core::{
+    async_trait,
     cache::Cache,
     content::ReferenceError,
     diagnostic::Diagnostic,
     engine::{self, CancelHandle, RunSettings},
-    observer::Observer,
+    error::Result as CoreResult,
+    event::Event,
+    observer::{Delivery, Observer},
     plugin::Purpose,
     spec::{self, LoadOptions, Loaded, Pipeline},
     text::has_login,
 };
 
+use super::named_hosts;
 use crate::{
     context::Context,
     display::{Show, ShowMode},
@@ -34,16 +44,53 @@ pub(crate) struct Extras {
     pub(crate) report: Option<Arc<ReportFile>>,
     /// An observer of this run.
     pub(crate) observer: Option<Arc<dyn Observer>>,
+    /// Notes what a plan would change, if the exit code shall tell it.
+    changes: Option<Arc<PlannedChanges>>,
+}
+
+/// The exit code of a plan by which something would change.
+const WOULD_CHANGE: u8 = 3;
+
+/// Notes whether anything would be written or removed.
+#[derive(Default)]
+struct PlannedChanges(AtomicBool);
+
+#[async_trait]
+impl Observer for PlannedChanges {
+    fn delivery(&self) -> Delivery {
+        Delivery::Lossless { queue: 1024 }
+    }
+
+    async fn event(&self, event: &Event) -> CoreResult<()> {
+        let changes = match event {
+            Event::Planned { image, .. } => image.targets.iter().any(|target| target.skip.is_none()),
+            Event::Removed { removed, .. } => !removed.held_back,
+            _ => false,
+        };
+        self.0.fetch_or(changes, Ordering::Relaxed);
+        Ok(())
+    }
 }
 
 impl Extras {
-    /// Creates the outputs that the options ask for.
+    /// Creates the outputs that the options ask for, for a run of this pipeline. `base` is where relative paths in it start.
     ///
     /// # Errors
     /// If the report file cannot be written.
-    pub(super) fn of(options: &ReportOptions, context: &Context) -> Result<Self, UsageError> {
-        let report = options.file().map(|path| ReportFile::new(path, context.program)).transpose()?;
-        Ok(Self { report: report.map(Arc::new), observer: None })
+    pub(super) fn of(
+        options: &ReportOptions,
+        context: &Context,
+        pipeline: &str,
+        base: &Path,
+    ) -> Result<Self, UsageError> {
+        let file = options.file().map(|path| ReportFile::beside(path, context.program, pipeline, base));
+        let report = file.transpose()?;
+        Ok(Self { report: report.map(Arc::new), ..Self::default() })
+    }
+
+    /// Lets the exit code of a plan tell whether anything would change, if that is asked for.
+    pub(super) fn planned(self, detailed_exit_code: bool) -> Self {
+        Self { changes: detailed_exit_code.then(Arc::default), ..self }
     }
 }
 
@@ -62,6 +109,9 @@ pub(crate) async fn perform(pipeline: &Pipeline, mode: ShowMode, context: &Conte
     if let Some(report) = &extras.report {
         settings = settings.with_observer("report file", Arc::clone(report) as Arc<dyn Observer>);
     }
+    if let Some(changes) = &extras.changes {
+        settings = settings.with_observer("exit code", Arc::clone(changes) as Arc<dyn Observer>);
+    }
     let report = match mode {
         ShowMode::Run => engine::run(pipeline, settings).await,
         ShowMode::Plan => engine::plan(pipeline, settings).await,
@@ -74,7 +124,10 @@ pub(crate) async fn perform(pipeline: &Pipeline, mode: ShowMode, context: &Conte
             context.show(&[cannot]);
             report.exit_code().max(1)
         }
-        None => report.exit_code(),
+        None => match extras.changes.is_some_and(|changes| changes.0.load(Ordering::Relaxed)) {
+            true if report.exit_code() == 0 && mode == ShowMode::Plan => WOULD_CHANGE,
+            _ => report.exit_code(),
+        },
     }
 }
 
@@ -96,8 +149,10 @@ pub(super) async fn translated(
         return Ok(0);
     }
     let loaded = load_translated(translation, notebook::of(&output.savings.cache), context)?;
-    let mode = if output.plan { ShowMode::Plan } else { ShowMode::Run };
-    Ok(perform(&loaded.pipeline, mode, context, Extras::of(&output.report, context)?).await)
+    let mode = if output.planning.plan { ShowMode::Plan } else { ShowMode::Run };
+    let extras = Extras::of(&output.report, context, translation.text(), Path::new(""))?
+        .planned(output.planning.detailed_exit_code);
+    Ok(perform(&loaded.pipeline, mode, context, extras).await)
 }
 
 /// Builds the pipeline that flags stand for. Warnings and errors name the flags.
@@ -109,6 +164,11 @@ pub(super) fn load_translated(
     notes: Cache,
     context: &Context,
 ) -> Result<Loaded, UsageError> {
+    let strangers = named_hosts::strangers(translation);
+    if strangers.iter().any(Diagnostic::is_error) {
+        return Err(UsageError(strangers));
+    }
+    context.show(&strangers);
     let password = translation.password_stdin.then(password_from_stdin).transpose()?;
     let environment = move |name: &str| match &password {
         Some(password) if name == PASSWORD => Some(password.clone()),

@@ -8,9 +8,11 @@ use std::{
 
 use sealift_core::{cache::Cache, diagnostic::Diagnostic, plugin::Purpose, spec::Loaded};
 
+use super::perform::Extras;
 use crate::{
-    context,
+    context::{self, Context},
     display::{bytes, io_message},
+    options::ReportOptions,
     usage_error::UsageError,
 };
 
@@ -34,6 +36,19 @@ pub(crate) fn load(file: &Path, purpose: Purpose, notes: Cache) -> Result<Loaded
         true => Diagnostic::error(format!("`{name}` is no pipeline: those are TOML")).hint(NOT_RULES).into(),
         false => wrong,
     })
+}
+
+/// Creates the outputs of a run of the pipeline in a file.
+///
+/// # Errors
+/// If the report file cannot be written, or is the pipeline or one of its files.
+pub(super) fn extras(file: &Path, options: &ReportOptions, context: &Context) -> Result<Extras, UsageError> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    // The file itself is one that must stay as well.
+    let own =
+        file.file_name().map(|name| format!("\n[pipeline]\npath = {}\n", toml::Value::from(&*name.to_string_lossy())));
+    let named = own.filter(|_| file != Path::new("-")).unwrap_or_default();
+    Extras::of(options, context, &(text + &named), file.parent().unwrap_or(Path::new("")))
 }
 
 fn read(from: impl Read, file: &Path) -> Result<String, UsageError> {

@@ -4,15 +4,12 @@ use std::path::PathBuf;
 
 use sealift_core::plugin::Purpose;
 
-use super::{
-    perform::{Extras, perform},
-    pipeline_file,
-};
+use super::{perform::perform, pipeline_file};
 use crate::{
     context::Context,
     display::ShowMode,
     notebook,
-    options::{CacheOptions, EmptinessOptions, ReferrersOptions},
+    options::{CacheOptions, EmptinessOptions, ReferrersOptions, ReportOptions},
     usage_error::UsageError,
 };
 
@@ -30,6 +27,13 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     cache: CacheOptions,
+
+    #[command(flatten)]
+    report: ReportOptions,
+
+    /// End with 3 if anything would be written or removed, and with 0 if nothing would
+    #[arg(long)]
+    detailed_exit_code: bool,
 }
 
 pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
@@ -39,5 +43,6 @@ pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageE
         run.allow_empty |= args.emptiness.allow_empty;
         run.referrers = args.referrers.choice().or(run.referrers);
     });
-    Ok(perform(&pipeline, ShowMode::Plan, context, Extras::default()).await)
+    let extras = pipeline_file::extras(&args.file, &args.report, context)?.planned(args.detailed_exit_code);
+    Ok(perform(&pipeline, ShowMode::Plan, context, extras).await)
 }

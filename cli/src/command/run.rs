@@ -4,10 +4,7 @@ use std::path::PathBuf;
 
 use sealift_core::plugin::Purpose;
 
-use super::{
-    perform::{Extras, perform},
-    pipeline_file,
-};
+use super::{perform::perform, pipeline_file};
 use crate::{
     context::Context,
     display::ShowMode,
@@ -43,5 +40,5 @@ pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageE
         run.referrers = args.referrers.choice().or(run.referrers);
         run.verify = args.savings.verifier().unwrap_or(run.verify);
     });
-    Ok(perform(&pipeline, ShowMode::Run, context, Extras::of(&args.report, context)?).await)
+    Ok(perform(&pipeline, ShowMode::Run, context, pipeline_file::extras(&args.file, &args.report, context)?).await)
 }

@@ -221,7 +221,7 @@ pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageE
     }
     context.show(&notices);
     match not_empty(args.output_success_images.as_deref()) {
-        Some(path) if !args.output.plan && !args.output.print_pipeline => {
+        Some(path) if !args.output.planning.plan && !args.output.print_pipeline => {
             with_success_list(args, &translation, path, context).await
         }
         _ => translated(&translation, &args.output, context).await,
@@ -236,7 +236,7 @@ async fn with_success_list(
     context: &Context,
 ) -> Result<u8, UsageError> {
     let loaded = load_translated(translation, notebook::of(&args.output.savings.cache), context)?;
-    let mut extras = Extras::of(&args.output.report, context)?;
+    let mut extras = Extras::of(&args.output.report, context, translation.text(), Path::new(""))?;
     let cannot = |error: &std::io::Error| {
         Diagnostic::error(format!("cannot write to `{}`: {}", path.display(), io_message(error)))
             .note("from `--output-success-images`")

@@ -158,8 +158,8 @@ fn staging_takes_references_and_lists_of_them() {
 #[test]
 fn staging_wants_one_way_to_name_images() {
     for (words, wanted) in [
-        (&["stage", "--to", "b"][..], "not said which images"),
-        (&["stage", "--images", "", "--to", "b"], "not said which images"),
+        (&["stage", "--to", "b"][..], "no image is named"),
+        (&["stage", "--images", "", "--to", "b"], "no image is named"),
         (&["stage", "--file", "-", "--helm", "-", "--to", "b"], "`--file -` and `--helm -` read it"),
         (&["stage", "--file", "-", "--user", "q.io=bot", "--password-stdin", "--to", "b"], "stdin is read once"),
         (&["stage", "nginx", "--exclude", "x", "--to", "b"], "no such file is given"),

@@ -11,7 +11,13 @@ use sealift_core::{
 };
 use sealift_oci_layout::{Baseline, DamageKind, Differences, Expectation, Layout, Progress, Receipt, verify};
 
-use crate::{context::Context, display::verification, interrupt, options::EmptinessOptions, usage_error::UsageError};
+use crate::{
+    context::Context,
+    display::{io_message, verification},
+    interrupt,
+    options::EmptinessOptions,
+    usage_error::UsageError,
+};
 
 /// Prove that a directory of images is whole and complete: read every blob, walk every image
 ///
@@ -93,7 +99,7 @@ async fn read_expectation(path: &Path) -> Result<Expectation, UsageError> {
         return Ok(Expectation::of_receipt(Baseline::open(path).await?.receipt()));
     }
     let text = std::fs::read_to_string(path).map_err(|error| {
-        Diagnostic::error(format!("cannot read `{}`: {error}", path.display()))
+        Diagnostic::error(format!("cannot read `{}`: {}", path.display(), io_message(&error)))
             .hint("`--expect` takes a file with an image in each line, a receipt, or a directory")
     })?;
     if text.trim_start().starts_with('{') {

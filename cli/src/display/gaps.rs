@@ -10,6 +10,9 @@ use super::words::{grouped, number};
 /// The advice.
 pub(crate) const HINT: &str = "stage again into this directory, which brings what is missing; `sealift rm DIR IMAGE` takes off what is not wanted";
 
+/// The advice while another process writes.
+pub(crate) const WAIT: &str = "wait until it is done, and verify again";
+
 /// Number of names that are shown, unless all are asked for.
 const NAMES: usize = 20;
 
@@ -25,8 +28,12 @@ pub(crate) fn text(gaps: &Gaps, all: bool) -> String {
     if gaps.damaged {
         text.push_str("the record of what was asked for (`.sealift/staged`) is damaged: more may be missing\n");
     }
-    if gaps.unfinished {
-        text.push_str("a run that staged into it did not come to its end\n");
+    match &gaps.writer {
+        Some(writer) => {
+            let _ = writeln!(text, "{} is staging into it", message(writer));
+        }
+        None if gaps.unfinished => text.push_str("a run that staged into it did not come to its end\n"),
+        None => {}
     }
     text
 }
@@ -66,8 +73,10 @@ pub(crate) fn summary(gaps: &Gaps, images: usize) -> String {
     if gaps.damaged {
         parts.push("its record is damaged".to_owned());
     }
-    if gaps.unfinished {
-        parts.push("not staged to the end".to_owned());
+    match &gaps.writer {
+        Some(writer) => parts.push(format!("{} is staging into it", message(writer))),
+        None if gaps.unfinished => parts.push("not staged to the end".to_owned()),
+        None => {}
     }
     parts.join(", ")
 }

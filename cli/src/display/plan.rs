@@ -29,6 +29,7 @@ pub(super) struct Plan {
     unchanged: u64,
     bytes: u64,
     blobs: u64,
+    referrers: u64,
     foreign: u64,
     /// Shows each listing with the tags that filters dropped.
     listings: bool,
@@ -89,6 +90,7 @@ impl Plan {
         self.unchanged += image.targets.len() as u64 - wanted;
         self.bytes += image.bytes;
         self.blobs += image.blobs;
+        self.referrers += image.targets.iter().map(|target| target.referrers).sum::<u64>();
         self.foreign += image.foreign.len() as u64;
         for platform in &image.dropped {
             *self.dropped.entry(platform.to_string()).or_default() += 1;
@@ -118,6 +120,9 @@ impl Plan {
                 number(self.blobs, "blob"),
             ),
         };
+        if self.referrers > 0 {
+            let _ = write!(text, ", with {}", number(self.referrers, "referrer"));
+        }
         if self.unchanged > 0 {
             let _ = write!(text, "; {} to skip", number(self.unchanged, "target"));
         }
@@ -170,16 +175,23 @@ fn block(image: &PlannedImage) -> String {
             Some(location) => place(&image.source, &target.target, location),
             None => target.target.to_string(),
         };
-        let _ = writeln!(text, "  → {place}  {}", verdict(target));
+        let _ = writeln!(text, "  → {place}  {}", verdict(image, target));
     }
     text
 }
 
-fn verdict(target: &PlannedTarget) -> String {
+fn verdict(image: &PlannedImage, target: &PlannedTarget) -> String {
+    let with = match target.referrers {
+        0 => String::new(),
+        count => format!(", with {} (signatures, SBOMs and the like)", number(count, "referrer")),
+    };
     match (&target.skip, &target.current) {
         (Some(skip), _) => format!("skip: {}", why(skip)),
-        (None, Some(current)) => format!("replaces {current}"),
-        (None, None) => "new".to_owned(),
+        (None, Some(current)) if current == image.becomes.as_ref().unwrap_or(&image.digest) => {
+            format!("it is there already{with}")
+        }
+        (None, Some(current)) => format!("replaces {current}{with}"),
+        (None, None) => format!("new{with}"),
     }
 }
 

@@ -63,6 +63,7 @@ pub(super) fn planned() -> PlannedImage {
     let [absent, mut old, mut present] =
         ["h.io/x/b:v1", "k.io/x/b:v1", "l.io/x/b:v1"].map(|at| PlannedTarget::new(image(at), "registry"));
     old.current = Some(Digest::of(b"old"));
+    old.referrers = 2;
     present.current = Some(Digest::of(b"smaller"));
     present.skip = Some(Skip::Present { digest: Digest::of(b"smaller") });
     let mut planned = PlannedImage::new(image("q.io/a/b:v1"), Digest::of(b"index"));

@@ -153,7 +153,11 @@ fn extras(found: &Verification, all: bool) -> String {
     if found.damages.iter().all(|damage| damage.kind != DamageKind::Empty) {
         files("that no image needs; they do no harm", &found.orphans);
     }
-    files("that an interrupted writer left; the next one goes on with them or removes them", &found.leftovers);
+    let leftovers = match found.gaps.writer {
+        Some(_) => "that are being written",
+        None => "that an interrupted writer left; the next one goes on with them or removes them",
+    };
+    files(leftovers, &found.leftovers);
     files("that are no part of the layout; they are left alone", &found.strangers);
     if found.left_out.blobs > 0 {
         let (blobs, size) = (number(found.left_out.blobs, "blob"), bytes(found.left_out.bytes));
@@ -182,12 +186,16 @@ fn verdict(found: &Verification) -> String {
         let summary = gaps::summary(&found.gaps, found.images);
         return format!(
             "{path}: INCOMPLETE ({summary}; {read} read, all are what their names say)\nhint: {}\n",
-            if found.path.is_file() { FILE_HINT } else { gaps::HINT }
+            match (&found.gaps.writer, found.path.is_file()) {
+                (Some(_), _) => gaps::WAIT,
+                (None, true) => FILE_HINT,
+                (None, false) => gaps::HINT,
+            }
         );
     }
     let problems = number(found.damages.len() as u64, "problem");
     let broken = match (has_index(found), found.broken.len()) {
-        (false, _) => "nobody can tell which images it has".to_owned(),
+        (false, _) => "it is not known which images it has".to_owned(),
         (true, 0) if found.images == 0 => "it has no image".to_owned(),
         (true, 0) if found.images == 1 => "its only image is whole all the same".to_owned(),
         (true, 0) => format!("all {images} are whole all the same"),
@@ -208,6 +216,9 @@ const FILE_HINT: &str = "bring the file again from where it was written, or writ
 fn hint(found: &Verification) -> &'static str {
     if found.path.is_file() {
         return FILE_HINT;
+    }
+    if found.gaps.writer.is_some() {
+        return gaps::WAIT;
     }
     let has = |kind: DamageKind| found.damages.iter().any(|damage| damage.kind == kind);
     let is_lost = found.files > 0 && has(DamageKind::Empty);

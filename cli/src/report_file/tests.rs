@@ -154,3 +154,18 @@ fn images_are_not_replaced() {
     }
     assert_eq!((fs::read(&tar).unwrap().len(), fs::read(&index).unwrap().len()), (512, 2));
 }
+
+// `--file list.txt --report list.txt` left a report where the list had been.
+#[test]
+fn files_of_the_run_are_not_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipeline = "name = \"stage\"\n[list]\nuse = \"text\"\nfiles = [\"list.txt\"]\n[[push]]\nuse = \"oci-dir\"\n\
+        path = \"new.tar\"\nbase = \"../x/receipt.json\"\n";
+    for path in ["list.txt", "./list.txt", "new.tar", "../x/receipt.json", "blobs/sha256/aa", ".sealift/staged"] {
+        let refused = ReportFile::beside(&dir.path().join(path), PROGRAM, pipeline, dir.path());
+        assert!(refused.is_err(), "{path}");
+    }
+    for path in ["stage", "text", "report.json"] {
+        assert!(ReportFile::beside(&dir.path().join(path), PROGRAM, pipeline, dir.path()).is_ok(), "{path}");
+    }
+}

@@ -137,12 +137,7 @@ impl<'a> JobRun<'a> {
             return Ok(ended);
         }
         match (self.engine.mode, todo) {
-            (RunMode::Plan, todo) => {
-                if let Some(tree) = todo.and_then(|todo| todo.tree) {
-                    self.plan(&tree, std::mem::take(&mut goals.open), &mut ended).await;
-                }
-                goals.whole.into_iter().for_each(|goal| skip_present(goal, &mut ended));
-            }
+            (RunMode::Plan, todo) => self.plan(todo, goals, &mut ended).await?,
             (RunMode::Copy, todo) => {
                 if let Some(todo) = &todo {
                     goals.open = self.prepare(todo, goals.open, &mut ended).await;
@@ -261,7 +256,7 @@ impl<'a> JobRun<'a> {
     }
 
     fn wants_referrers(&self) -> bool {
-        self.engine.mode == RunMode::Copy && self.engine.options().referrers.unwrap_or(true)
+        self.engine.options().referrers.unwrap_or(true)
     }
 
     /// Takes out targets that would refuse the image in the end, before anything of it is sent.

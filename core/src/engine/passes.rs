@@ -136,6 +136,8 @@ struct Run {
     /// True once the last round is over, so that nothing is tried again.
     is_over: bool,
     yields: Yields,
+    /// What the list left out because it cannot be read: the number, and the first of it.
+    left_out: Option<(u64, String)>,
     report: Report,
 }
 
@@ -163,6 +165,7 @@ impl Run {
             later_wins: false,
             is_over: false,
             yields: Yields::default(),
+            left_out: None,
             report,
         }
     }
@@ -421,6 +424,7 @@ impl Run {
         if plan {
             self.tell_planned(self.engine.plans.rest());
             self.tell_full();
+            self.tell_over_quota().await;
         } else {
             // The end of a job is told before its destinations are closed.
             self.engine.events.idle().await;
@@ -429,7 +433,7 @@ impl Run {
         let engine = Arc::clone(&self.engine);
         for (at, push) in engine.pushes.iter().enumerate() {
             let failed = self.failures.iter().map(|(_, failure)| &failure.what).collect();
-            let end = RunEnd { stopped: self.is_stopping(), failed };
+            let end = RunEnd { stopped: self.is_stopping(), failed, left_out: self.left_out.is_some() };
             push.hint("heard how the run ended", |push| {
                 push.capabilities().conclusion.map(|conclusion| conclusion.conclude(&end))
             });

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    content::{Descriptor, Digest},
+    content::{Descriptor, Digest, Repository},
     event::PlannedImage,
     lock::lock,
     stage::StoreId,
@@ -16,8 +16,16 @@ use crate::{
 /// The plan of one image, before its blobs are counted.
 pub(super) struct Draft {
     pub(super) image: PlannedImage,
-    /// The blobs that a run would send at most, each with the push and the store that it goes to.
-    pub(super) blobs: Vec<(usize, StoreId, Descriptor)>,
+    /// The blobs that a run would send at most.
+    pub(super) blobs: Vec<PlannedBlob>,
+}
+
+/// A blob that a run would send at most.
+pub(super) struct PlannedBlob {
+    pub(super) push: usize,
+    pub(super) store: StoreId,
+    pub(super) repository: Repository,
+    pub(super) item: Descriptor,
 }
 
 /// The plans of a run.
@@ -32,6 +40,7 @@ struct PlanState {
     waiting: BTreeMap<u64, (Vec<Draft>, bool)>,
     counted: HashMap<StoreId, HashSet<Digest>>,
     sums: BTreeMap<(usize, StoreId), u64>,
+    by_repository: BTreeMap<(usize, Repository), u64>,
 }
 
 impl Plans {
@@ -66,6 +75,11 @@ impl Plans {
     pub(super) fn sums(&self) -> BTreeMap<(usize, StoreId), u64> {
         mem::take(&mut lock(&self.0).sums)
     }
+
+    /// The same by push and repository; what several of them share is counted at the first.
+    pub(super) fn sums_by_repository(&self) -> BTreeMap<(usize, Repository), u64> {
+        mem::take(&mut lock(&self.0).by_repository)
+    }
 }
 
 impl PlanState {
@@ -75,12 +89,13 @@ impl PlanState {
     }
 
     fn count(&mut self, Draft { mut image, blobs }: Draft) -> PlannedImage {
-        for (push, store, blob) in blobs {
-            if self.counted.entry(store.clone()).or_default().insert(blob.digest.clone()) {
-                let size = blob.known_size().unwrap_or_default();
+        for PlannedBlob { push, store, repository, item } in blobs {
+            if self.counted.entry(store.clone()).or_default().insert(item.digest.clone()) {
+                let size = item.known_size().unwrap_or_default();
                 image.blobs += 1;
                 image.bytes += size;
                 *self.sums.entry((push, store)).or_default() += size;
+                *self.by_repository.entry((push, repository)).or_default() += size;
             }
         }
         image

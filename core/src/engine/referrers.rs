@@ -74,6 +74,60 @@ async fn all(copy: &Copy<'_>, subjects: Vec<Digest>, sites: &[Destination<'_>]) 
     Ok(())
 }
 
+/// Manifests about an image that a site lacks.
+#[derive(Default)]
+pub(super) struct Lacking {
+    pub(super) manifests: u64,
+    /// Their blobs.
+    pub(super) blobs: Vec<Descriptor>,
+}
+
+impl Lacking {
+    fn add(&mut self, referrer: &Tree) {
+        self.manifests += 1;
+        self.blobs.extend(referrer.blobs().0.iter().cloned());
+    }
+}
+
+/// Returns for each site what [`copy`] would bring.
+pub(super) async fn lacking(copy: &Copy<'_>, subjects: Vec<Digest>, sites: &[Destination<'_>]) -> Result<Vec<Lacking>> {
+    let mut lacking: Vec<Lacking> = sites.iter().map(|_| Lacking::default()).collect();
+    let mut seen: HashSet<Digest> = subjects.iter().cloned().collect();
+    let (mut open, mut found) = (subjects, 0);
+    while !open.is_empty() {
+        let asked = stream::iter(mem::take(&mut open)).map(|subject| ask(copy, subject));
+        let said: Vec<About> = asked.buffered(LISTS).try_collect().await?;
+        for About { subject, entries, tags } in said {
+            let mut new: Vec<_> = entries.into_iter().filter(|entry| seen.insert(entry.digest.clone())).collect();
+            new.truncate(MOST.saturating_sub(found));
+            found += new.len();
+            open.extend(new.iter().map(|entry| entry.digest.clone()));
+            let there = join_all(sites.iter().map(|site| related(site, &subject, &new))).await;
+            for entry in new.iter().filter(|entry| there.iter().any(|there| !there.contains(&entry.digest))) {
+                let manifest = copy.kept.anew().manifest(&copy.job.source.repository, entry).await?;
+                let Some(referrer) = read(copy, manifest).await? else { continue };
+                for (at, site) in sites.iter().enumerate().filter(|(at, _)| !there[*at].contains(&entry.digest)) {
+                    if !has_unrelated(site, &subject, &referrer.manifest).await {
+                        lacking[at].add(&referrer);
+                    }
+                }
+            }
+            for tag in tags {
+                let Some(tagged) = read_tagged(copy, &tag).await? else { continue };
+                for (site, lacking) in sites.iter().zip(&mut lacking) {
+                    match current(site, &tag).await {
+                        Some(current) if current == *tagged.manifest.digest() => {}
+                        Some(_) if !copy.engine.options().overwrites() => {}
+                        _ => lacking.add(&tagged),
+                    }
+                    copy.batch.carry(site.push, at(site, &tag));
+                }
+            }
+        }
+    }
+    Ok(lacking)
+}
+
 async fn ask(copy: &Copy<'_>, subject: Digest) -> Result<About> {
     let source = &copy.job.source.repository;
     let entries = copy.engine.source.referrers(source, &subject).await?;
@@ -192,12 +246,7 @@ async fn tagged(copy: &Copy<'_>, tag: Tag, sites: &[Destination<'_>]) -> Result<
     if lacking.is_empty() {
         return Ok(());
     }
-    let Some(resolved) = found(copy.kept.resolve(&source, ResolveMode::Manifest).await)? else { return Ok(()) };
-    let manifest = match resolved.manifest {
-        Some(manifest) => manifest,
-        None => copy.kept.manifest(&source.repository, &resolved.descriptor).await?,
-    };
-    let Some(tree) = read(copy, manifest).await? else { return Ok(()) };
+    let Some(tree) = read_tagged(copy, &tag).await? else { return Ok(()) };
     copy.content(&tree, &lacking).await;
     for site in lacking.into_iter().filter(|site| !site.is_over()) {
         let at = at(site, &tag);
@@ -210,6 +259,17 @@ async fn tagged(copy: &Copy<'_>, tag: Tag, sites: &[Destination<'_>]) -> Result<
         }
     }
     Ok(())
+}
+
+/// Reads what a tag of the source stands for; none if it was removed meanwhile.
+async fn read_tagged(copy: &Copy<'_>, tag: &Tag) -> Result<Option<Tree>> {
+    let source = copy.job.source.repository.with_tag(tag);
+    let Some(resolved) = found(copy.kept.resolve(&source, ResolveMode::Manifest).await)? else { return Ok(None) };
+    let manifest = match resolved.manifest {
+        Some(manifest) => manifest,
+        None => copy.kept.manifest(&source.repository, &resolved.descriptor).await?,
+    };
+    read(copy, manifest).await
 }
 
 /// Returns the digest that a tag of a site stands for, if it tells.

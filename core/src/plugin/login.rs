@@ -107,6 +107,11 @@ impl HostPattern {
     }
 }
 
+/// Returns true if a pattern of the `hosts` of a `[[login]]` is for a host.
+pub fn matches_host(pattern: &str, host: &str) -> bool {
+    HostPattern::parse(pattern).is_ok_and(|pattern| pattern.matches(host))
+}
+
 fn patterns(hosts: &[String]) -> std::result::Result<Vec<HostPattern>, ConfigError> {
     let mut problems = ConfigError::default();
     let mut patterns = Vec::new();

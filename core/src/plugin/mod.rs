@@ -64,6 +64,7 @@ pub use extensions::Extensions;
 pub use fields::{Field, fields};
 pub use key_path::KeyPath;
 pub(crate) use key_path::Step;
+pub use login::matches_host;
 pub use role::Role;
 pub use section::{Section, SectionPlugin, SectionReport, Sections, sections};
 

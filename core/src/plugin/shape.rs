@@ -114,6 +114,17 @@ impl<'s> Shape<'s> {
         (bound("minimum"), bound("maximum"))
     }
 
+    /// The largest number that the type of a field without a `maximum` holds.
+    pub(crate) fn most(self) -> Option<i128> {
+        let most = match self.at.get("format")?.as_str()? {
+            "uint32" => u32::MAX.into(),
+            "int32" => i32::MAX.into(),
+            "uint" | "uint64" => i64::MAX.into(), // TOML has no larger ones
+            _ => return None,
+        };
+        self.bounds().1.is_none().then_some(most)
+    }
+
     /// Returns the minimum number of items of a list.
     pub(crate) fn least_items(self) -> usize {
         self.at.get("minItems").and_then(Json::as_u64).and_then(|least| least.try_into().ok()).unwrap_or(0)

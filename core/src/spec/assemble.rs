@@ -148,7 +148,17 @@ fn run_options(table: Option<SpannedTable<'_>>, findings: &mut Findings) -> Opti
     let Some(table) = table else { return Some(RunOptions::default()) };
     let schema = schemars::schema_for!(RunOptions);
     let parse = |table: crate::plugin::Table<'_>| RunOptions::deserialize(Deserializer::from(table.0));
-    read(&table, &schema, &Scope::table("run"), findings, parse)
+    let run = read(&table, &schema, &Scope::table("run"), findings, parse)?;
+    if run.force && !run.overwrites() {
+        let error = ConfigError::new("`force` and `overwrite = false` exclude each other").at("force");
+        let hint = "`force` writes every tag again, and `overwrite = false` leaves those alone that stand for other images: \
+            keep one of them";
+        for problem in error.hint(hint).into_problems() {
+            add(problem, span_of(&table, Some(KeyPath::new().key("force"))), &Scope::table("run"), findings);
+        }
+        return None;
+    }
+    Some(run)
 }
 
 impl<'t> Stages<'t> {

@@ -28,7 +28,7 @@ pub struct RunOptions {
     /// Push manifests and tags even where the destination already has them. Default: false.
     pub force: bool,
     /// Writes a tag that stands for another image at the destination. If false, such a tag is left as it is and told: the image
-    /// counts as skipped and not as failed. `force` then does nothing. A tag that appears between the look and the write is
+    /// counts as skipped and not as failed. Excludes `force`. A tag that appears between the look and the write is
     /// replaced all the same: registries have no request that would not. Default: true.
     #[schemars(example = false)]
     pub overwrite: Option<bool>,

@@ -50,7 +50,7 @@ impl SeveralLists {
         let passing = async {
             let mut is_empty = true;
             while let Some(found) = inbox.recv().await {
-                is_empty &= matches!(found, Found::Warning(_) | Found::Announced(..));
+                is_empty &= matches!(found, Found::Warning(_) | Found::LeftOut(_) | Found::Announced(..));
                 if let Some(repository) = repository_of(&found) {
                     lock(&self.about).entry(repository.clone()).or_default().insert(number);
                 }

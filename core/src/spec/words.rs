@@ -63,6 +63,13 @@ pub(super) fn misfit(value: &DeValue<'_>, shape: Shape<'_>, path: &KeyPath, secr
         }
         DeValue::Integer(written) => {
             let number = i128::from_str_radix(written.as_str(), written.radix()).ok();
+            let most = fitting.iter().filter_map(|one| one.most()).max();
+            if let (Some(number), Some(most)) = (number, most)
+                && number > most
+                && !secret
+            {
+                return Some(format!("`{}` must be at most {most}, not `{number}`", shown(&path.to_string())));
+            }
             let allows = |one: &Shape<'_>| {
                 let (min, max) = one.bounds();
                 number.is_some_and(|number| min.is_none_or(|min| min <= number) && max.is_none_or(|max| number <= max))

@@ -10,13 +10,15 @@ pub struct RunEnd<'a> {
     pub stopped: bool,
     /// What failed for good.
     pub failed: Vec<&'a FailedItem>,
+    /// True if the list left out something that may name an image, because it cannot be read.
+    pub left_out: bool,
 }
 
 /// Content that a destination had and that the end of a run removes, because the run did not ask for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Removed {
-    /// True if it is not removed after all, because not everything that was asked for arrived.
+    /// True if it is not removed after all, because not everything that was asked for arrived or could be read.
     pub held_back: bool,
     /// The names of the images.
     pub images: Vec<String>,

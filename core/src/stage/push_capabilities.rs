@@ -23,6 +23,7 @@ capabilities! {
         digest_verification: DigestVerification,
         write_hints: WriteHints,
         disk_location: DiskLocation,
+        quotas: Quotas,
         conclusion: Conclusion,
     }
 }
@@ -126,6 +127,17 @@ pub trait DiskLocation: Send + Sync {
 
     /// Returns the free bytes of its disk; none if that is unknown.
     fn free_space(&self) -> Option<u64>;
+}
+
+/// Tells how much room quotas leave, for plans.
+#[async_trait]
+pub trait Quotas: Send + Sync {
+    /// Returns the name of the quota that a repository counts against, such as that of its project, and the bytes that are
+    /// left of it; none if there is no quota or it is not known.
+    ///
+    /// # Errors
+    /// If it cannot be asked.
+    async fn quota(&self, at: &Repository) -> Result<Option<(String, u64)>>;
 }
 
 /// Takes part in the end of a run.

@@ -102,7 +102,7 @@ impl Api {
             (ErrorKind::Denied, "the time of the request is wrong", "look at the clock of this machine".to_owned())
         } else if has(&["Token"]) && !has(&["InvalidClientTokenId"]) {
             let hint = format!("get new temporary keys: {keys}");
-            (ErrorKind::Denied, "the session token is wrong or ran out", hint)
+            (ErrorKind::Denied, "the session token is wrong or has expired", hint)
         } else if has(&["Signature"]) {
             (ErrorKind::Denied, "the secret does not belong to the access key", format!("check {keys}"))
         } else if has(&["AccessKey", "ClientTokenId", "UnrecognizedClient", "SecretIdNotFound", "invalid_client"]) {

@@ -79,6 +79,8 @@ pub(crate) struct HarborProject {
     ready: Once<()>,
     /// The rest of its quota, if it has one and the login may know.
     room: OnceLock<RemainingQuota>,
+    /// What its quota leaves, for a plan.
+    left: Once<Option<u64>>,
     without_rules: Once<bool>,
     refused: Mutex<Option<Error>>,
 }
@@ -215,6 +217,22 @@ impl Projects {
             }
         }
         api.quota(name).await
+    }
+
+    /// Returns the bytes that the quota of an existing project leaves, if it has one and the login may know.
+    ///
+    /// # Errors
+    /// If Harbor cannot tell at the moment.
+    pub(crate) async fn left(&self, api: Api<'_>) -> Result<Option<u64>> {
+        let look = || async {
+            match self.see(api).await? {
+                ProjectState::There { .. } => {
+                    Ok(self.quota(api).await?.and_then(|quota| quota.room()).map(|room| room.left()))
+                }
+                ProjectState::Missing | ProjectState::Hidden => Ok(None),
+            }
+        };
+        once(&self.of(api.at).left, look).await
     }
 
     /// Makes sure that the project of a repository may be written to, as far as that can be known before.

@@ -10,7 +10,7 @@ use sealift_core::{
     error::{Error, ErrorKind, Result},
     job::Job,
     stage::{
-        Admission, BeginUpload, Push, PushCapabilities, PutManifest, ReferrersTag, RepositoryTags, StoreId,
+        Admission, BeginUpload, Push, PushCapabilities, PutManifest, Quotas, ReferrersTag, RepositoryTags, StoreId,
         TagInventory, TagRequest, Upload, UploadStart, WriteHints,
     },
 };
@@ -141,11 +141,19 @@ impl Push for HarborPush {
     }
 
     fn capabilities(&self) -> PushCapabilities<'_> {
-        self.push.capabilities().tag_inventory(self).admission(self).referrers_tag(self).write_hints(self)
+        self.push.capabilities().tag_inventory(self).admission(self).referrers_tag(self).write_hints(self).quotas(self)
     }
 
     async fn close(&self) -> Result<()> {
         self.push.close().await
+    }
+}
+
+#[async_trait]
+impl Quotas for HarborPush {
+    async fn quota(&self, at: &Repository) -> Result<Option<(String, u64)>> {
+        let left = self.projects.left(self.api(at)).await?;
+        Ok(left.map(|left| (format!("the project `{}` of `{}`", project_of(at), at.registry()), left)))
     }
 }
 

@@ -51,6 +51,11 @@ impl RemainingQuota {
         Self { limit, used, taken: Mutex::default() }
     }
 
+    /// Returns the bytes that were left at the first look.
+    pub(crate) fn left(&self) -> u64 {
+        self.limit.saturating_sub(self.used)
+    }
+
     /// Takes a place for a blob, all of it or none. One of unknown size takes none.
     pub(crate) fn take(&self, item: &Descriptor) -> Result<(), NoRoom> {
         let mut taken = self.taken();

@@ -131,14 +131,15 @@ impl Push for ArchivePush {
     }
 
     async fn close(&self) -> Result<()> {
-        let Some(writer) = self.writer.get() else { return Ok(()) };
         let (stopped, not_arrived) = {
             let end = self.end();
             (end.stopped, end.not_arrived.clone())
         };
-        let finished = match stopped {
-            true => Err(self.stopped()),
-            false => writer.finish(self.names.request(), not_arrived).await,
+        // Also if nothing was written yet: a later run cannot go on.
+        let finished = match self.writer.get() {
+            _ if stopped => Err(self.stopped()),
+            Some(writer) => writer.finish(self.names.request(), not_arrived).await,
+            None => return Ok(()),
         };
         self.end().error = finished.as_ref().err().cloned();
         finished

@@ -49,8 +49,8 @@ pub struct Config {
     pub archive: Option<ArchiveFormat>,
 
     /// Removes everything else from the directory at the end of a run, so that it has what the list names and nothing
-    /// more. Nothing is removed if the run was stopped or anything that was asked for did not arrive, and a directory
-    /// with images of another program is refused. Default: false, images that are there already stay.
+    /// more. Nothing is removed if the run was stopped, or anything that was asked for did not arrive or could not be
+    /// read in the list; a directory with images of another program is refused. Default: false, images that are there already stay.
     #[serde(default)]
     pub exact: bool,
 

@@ -111,7 +111,7 @@ impl EntryNames {
     /// Returns what did not arrive, by the names of entries.
     pub(crate) fn not_arrived(&self, end: &RunEnd<'_>) -> StagingEnd {
         let wanted = self.wanted();
-        let mut ended = StagingEnd { unfinished: end.stopped, ..StagingEnd::default() };
+        let mut ended = StagingEnd { unfinished: end.stopped, left_out: end.left_out, ..StagingEnd::default() };
         for failed in &end.failed {
             match failed {
                 FailedItem::Image { source, target } => {

@@ -100,7 +100,7 @@ impl OciDirPush {
         not_arrived: &StagingEnd,
     ) -> Result<(Sweep, Removed)> {
         // A wrong password or tag must not cost what is there: in place of everything else there would be nothing.
-        let is_all_there = !not_arrived.unfinished && not_arrived.unlisted.is_empty() && not_arrived.failed.is_empty();
+        let is_all_there = not_arrived.is_complete();
         let sweep = match self.exact {
             true => Sweep::of_all_but(layout, &request.images).await,
             false => Ok(Sweep::default()),

@@ -57,7 +57,7 @@ impl StageConfig<dyn Filter> for Config {
         let mut wrong = |key: &str, error: ConfigError| errors = std::mem::take(&mut errors).and(error.at(key));
         let wanted = match self {
             Self { keep: None, os: None, arch: None, .. } => {
-                let nothing = ConfigError::new("it is not said which platforms are kept");
+                let nothing = ConfigError::new("no platform to keep is named");
                 return Err(nothing.hint("for example `keep = [\"linux/amd64\", \"linux/arm64\"]`"));
             }
             Self { keep: Some(keep), os, arch, .. } => {

@@ -143,7 +143,9 @@ fn split(text: &str) -> (&str, Option<&str>) {
 fn known_as(name: &str, what: &str, others: &[(&str, &str)]) -> Result<String, ConfigError> {
     let name = name.to_ascii_lowercase();
     if let Some((_, right)) = others.iter().find(|(other, _)| *other == name) {
-        return Err(ConfigError::new(format!("images do not say `{name}`")).hint(format!("they say `{right}`")));
+        return Err(
+            ConfigError::new(format!("images do not use the name `{name}`")).hint(format!("they use `{right}`"))
+        );
     }
     let is_word = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if name.is_empty() || !name.chars().all(is_word) {

@@ -62,7 +62,7 @@ const READS: usize = 8;
 impl StageConfig<dyn Filter> for Newest {
     fn build(self, _: &BuildContext<'_>) -> Result<Box<dyn Filter>, ConfigError> {
         if self.by == By::Time && self.prereleases {
-            let error = ConfigError::new("`prereleases` says nothing where tags are sorted by time");
+            let error = ConfigError::new("`prereleases` has no effect where tags are sorted by time");
             return Err(error.at("prereleases").hint("drop prereleases with a `tag` filter before this one"));
         }
         Ok(Box::new(self))

@@ -56,7 +56,7 @@ impl StageConfig<dyn Filter> for TagFilter {
             let nothing = ConfigError::new("the filter drops nothing: `include`, `exclude` and `semver` are left out");
             errors = errors.and(nothing.hint("say which tags you want, or remove the filter"));
         } else if self.prereleases && self.semver.is_none() {
-            let alone = ConfigError::new("`prereleases` says something about `semver`, which is left out");
+            let alone = ConfigError::new("`prereleases` has no effect without `semver`");
             errors = errors.and(alone.at("prereleases"));
         }
         errors.or_ok(Box::new(CompiledTags { include, exclude, range, summary: self.summary() }))

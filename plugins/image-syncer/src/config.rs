@@ -89,7 +89,7 @@ fn read_config(document: &Document<'_>, variables: &Variables, findings: &mut Fi
         let known = ["auth", "images"].into_iter().find(|name| document.is_field(key, name));
         let name = known.or(document.written(key)).unwrap_or_default();
         if !seen.insert(name) {
-            minor.push(Diagnostic::error(format!("`{name}` stands here twice")).at(document.place(key)));
+            minor.push(Diagnostic::error(format!("`{name}` is there twice")).at(document.place(key)));
             continue;
         }
         match name {
@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(said[1], "config.json:1:39: unknown key `image`, expected `auth` or `images`");
         assert_eq!(errors[1].hint.as_deref(), Some("did you mean `images`?"));
         assert!(said[2].starts_with("config.json:1:63: the source `a:v1,` is no image name"), "{}", said[2]);
-        assert_eq!(said[3], "config.json:1:83: `auth` stands here twice");
+        assert_eq!(said[3], "config.json:1:83: `auth` is there twice");
         assert_eq!(said.len(), 4);
         assert!(!format!("{errors:?}").contains("hunter2"));
         assert!(errors[2].location.as_ref().unwrap().text.contains("\"a:v1,\":"), "{errors:?}");

@@ -127,7 +127,7 @@ fn other_kind<'d>(
 /// Another of image-syncer's files in the place of this one: one complaint instead of one for each entry.
 fn not_rules(document: &Document<'_>, entries: &[(DocumentNode, DocumentNode)]) -> Option<Diagnostic> {
     if let Some((place, what, flag)) = other_kind(document, entries) {
-        let error = Diagnostic::error(format!("{what} stand here, and rules are expected")).at(document.place(place));
+        let error = Diagnostic::error(format!("these are {what}, and rules are expected")).at(document.place(place));
         return Some(error.hint(format!("`sealift stage {flag} FILE` reads them")));
     }
     for (key, value) in entries {

@@ -54,6 +54,9 @@ pub(crate) fn no_directory(path: &Path) -> sealift_core::error::Error {
     }
 }
 
+/// The hint for something that has the name of a file and is none.
+const IN_THE_WAY: &str = "remove it, and bring the file itself, or write the image into the directory again";
+
 const READ: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW);
 
 impl Dir {
@@ -127,14 +130,16 @@ impl Dir {
             Ok(fd) => fd,
             Err(Errno::NOENT) => return Ok(None),
             Err(Errno::LOOP) => {
-                return Err(broken(&path, "is a symbolic link, which an image layout may not have"));
+                return Err(
+                    broken(&path, "is a symbolic link, which an image layout may not have").with_hint(IN_THE_WAY)
+                );
             }
             Err(error) => return Err(fault("open", &path, error)),
         };
         let file = File::from(fd);
         let meta = file.metadata().map_err(|error| fault("look at", &path, error))?;
         if !meta.is_file() {
-            return Err(broken(&path, "is not a regular file"));
+            return Err(broken(&path, "is not a regular file").with_hint(IN_THE_WAY));
         }
         Ok(Some((file, meta.len())))
     }

@@ -322,7 +322,8 @@ impl Layout {
     /// [`ErrorKind::Storage`] if the record cannot be read.
     pub async fn gaps(&self) -> Result<Gaps> {
         let this = self.clone();
-        blocking(move || Ok(StagingRecord::read(&*this.0.storage)?.gaps(&this.0.state().index))).await
+        let storage = Arc::clone(&self.0.storage);
+        blocking(move || Ok(StagingRecord::read(&*storage)?.gaps_of(&this.0.state().index, &*storage))).await
     }
 
     /// Returns true if images were staged into the layout and there is no record of what was asked for, as after a copy

@@ -4,6 +4,8 @@ use std::{
     fs::{File, TryLockError},
     io::{Read, Seek, Write},
     os::unix::fs::MetadataExt,
+    thread::sleep,
+    time::Duration,
 };
 
 use sealift_core::error::{Error, ErrorKind, Result};
@@ -28,16 +30,28 @@ pub(crate) struct WriterLock {
 
 const NAME: &str = "lock";
 
+/// Further attempts, a moment apart, for a lock that another process holds only to [look](writer_at) for a writer.
+const LOOKS: usize = 5;
+
+/// The pause between them.
+const LOOK: Duration = Duration::from_millis(20);
+
 /// Upper bound for opening the file again after it was replaced.
 const TRIES: usize = 100;
 
 impl WriterLock {
     pub(crate) fn take(dir: &Dir) -> Result<Self> {
         let path = dir.file_path(NAME);
+        let mut looks = LOOKS;
         for _ in 0..TRIES {
             let mut file = open(dir)?;
             match file.try_lock() {
                 Ok(()) => {}
+                Err(TryLockError::WouldBlock) if looks > 0 => {
+                    looks -= 1;
+                    sleep(LOOK);
+                    continue;
+                }
                 Err(TryLockError::WouldBlock) => return Err(taken(dir, &mut file)),
                 Err(TryLockError::Error(error)) => {
                     return Err(
@@ -58,6 +72,15 @@ impl WriterLock {
     }
 }
 
+/// Returns the process that writes to a layout, if one does; `ours` is its directory of notes.
+pub(crate) fn writer_at(ours: &Dir) -> Option<String> {
+    let (mut file, _) = ours.open(NAME).ok()??;
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Some(holder(&mut file)),
+        _ => None,
+    }
+}
+
 /// Opens the file. One that has further names (a hard link, a copy of the directory by links) is replaced by a new one,
 /// because what is noted in it would stand under those names, too.
 fn open(dir: &Dir) -> Result<File> {
@@ -74,13 +97,18 @@ fn open(dir: &Dir) -> Result<File> {
     dir.open_or_create(NAME)
 }
 
-fn taken(dir: &Dir, file: &mut File) -> Error {
+/// The process that is noted in the file, in words.
+fn holder(file: &mut File) -> String {
     let mut text = String::new();
     let _ = file.take(4096).read_to_string(&mut text); // without it the holder stays unnamed
-    let holder = match serde_json::from_str::<Holder>(&text) {
+    match serde_json::from_str::<Holder>(&text) {
         Ok(Holder { pid, host }) => format!("process {pid} on `{}`", host.escape_debug()),
         Err(_) => "another process".to_owned(),
-    };
+    }
+}
+
+fn taken(dir: &Dir, file: &mut File) -> Error {
+    let holder = holder(file);
     let root = dir.path().parent().unwrap_or(dir.path());
     Error::new(ErrorKind::Conflict, format!("{holder} is writing to `{}`", root.display()))
         .with_hint("wait until it is done, or use another directory")

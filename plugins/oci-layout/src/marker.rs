@@ -35,7 +35,8 @@ pub(crate) fn check_marker(root: &dyn Storage) -> Result<()> {
             return Err(broken(root.path(), "is what `docker save` writes, and no OCI image layout")
                 .with_hint("give the tar file itself, as `docker save` wrote it"));
         }
-        return Err(broken(root.path(), "is no OCI image layout: it has no file `oci-layout`"));
+        return Err(broken(root.path(), "is no OCI image layout: it has no file `oci-layout`")
+            .with_hint("name the directory that has `oci-layout`, `index.json` and `blobs`"));
     };
     match serde_json::from_slice::<Marker>(&bytes) {
         Ok(marker) if marker.image_layout_version == "1.0.0" => Ok(()),

@@ -22,6 +22,7 @@ use sealift_core::{content::Digest, error::Result};
 use crate::{
     changes::OwnChanges,
     index::Index,
+    lock::writer_at,
     marker::OURS,
     name::{SOURCE, entry_name},
     storage::{LayoutDir, Storage},
@@ -71,6 +72,15 @@ pub struct StagingEnd {
     pub failed: BTreeSet<String>,
     /// The repositories that could not be listed.
     pub unlisted: BTreeSet<String>,
+    /// True if the list left out something that may name an image, because it cannot be read.
+    pub left_out: bool,
+}
+
+impl StagingEnd {
+    /// Returns true if it is known which images were asked for, and all of them arrived.
+    pub fn is_complete(&self) -> bool {
+        !self.unfinished && !self.left_out && self.failed.is_empty() && self.unlisted.is_empty()
+    }
 }
 
 /// The images that a layout should have according to its record, and has not.
@@ -86,6 +96,9 @@ pub struct Gaps {
     pub unfinished: bool,
     /// True if the record of what was asked for is damaged, so that more may be missing than is known.
     pub damaged: bool,
+    /// The process that writes into the layout now, if the run that is not over is still at work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub writer: Option<String>,
 }
 
 impl Gaps {
@@ -150,6 +163,13 @@ impl StagingRecord {
         self.arrived.iter().filter(is_lost).map(|(name, digest)| (name.clone(), digest.clone())).collect()
     }
 
+    /// Returns the gaps of a layout, and who may be about to close them.
+    pub(crate) fn gaps_of(&self, index: &Index, storage: &dyn Storage) -> Gaps {
+        let ours = || storage.directory()?.root.sub(OURS).ok()?;
+        let writer = || writer_at(&ours()?);
+        Gaps { writer: self.unfinished.then(writer).flatten(), ..self.gaps(index) }
+    }
+
     /// Returns the gaps that an index leaves.
     pub(crate) fn gaps(&self, index: &Index) -> Gaps {
         let is_old =
@@ -160,6 +180,7 @@ impl StagingRecord {
             unlisted: self.unlisted.iter().cloned().collect(),
             unfinished: self.unfinished,
             damaged: self.damaged,
+            writer: None,
         }
     }
 
@@ -197,7 +218,7 @@ impl StagingRecord {
                 Some(entry) => drop(self.outdated.insert(name.clone(), entry.digest.clone())),
             }
         }
-        if request.exact && !end.unfinished {
+        if request.exact && !end.unfinished && !end.left_out {
             self.missing.retain(|name| request.images.contains(name));
             self.outdated.retain(|name, _| request.images.contains(name));
             self.unlisted.clear();

@@ -206,7 +206,7 @@ async fn record(layout: &Layout) -> Result<(Vec<(String, Digest)>, Gaps)> {
         let record = StagingRecord::read(&*layout.0.storage)?;
         let (mut gaps, mut lost) = {
             let index = &layout.0.state().index;
-            (record.gaps(index), record.lost(index))
+            (record.gaps_of(index, &*layout.0.storage), record.lost(index))
         };
         lost.retain(|(name, _)| !broken.contains(name));
         // One that got lost and could not be staged again is told of once.

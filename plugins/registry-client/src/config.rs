@@ -72,6 +72,7 @@ pub struct RegistryConfig {
     /// Sends blobs to this registry in parts of at most so many MiB (by `PATCH`), for a proxy in front of it that limits
     /// the size of a request, such as 100 MB at Cloudflare. Without it a blob is one request; after the first answer 413
     /// a size that fits is found and remembered. Default: none.
+    #[schemars(range(min = 1, max = 1_048_576))]
     pub chunk_mib: Option<NonZeroU32>,
 
     /// Reads a blob of 32 MiB or more from this registry in so many ranges at once, for a line or a store that limits the

@@ -47,6 +47,7 @@ impl CatalogList {
             if page.skipped > 0 {
                 let (skipped, registry) = (page.skipped, self.at.registry());
                 out.warn(format!("{skipped} entries in the catalog of `{registry}` name no repository")).await?;
+                out.left_out(format!("{skipped} entries in the catalog of `{registry}`")).await?;
             }
             let mut wanted = page.repositories;
             wanted.retain(|found| self.wanted.wants(found.path()) && seen.insert(found.clone()));
@@ -61,6 +62,7 @@ impl CatalogList {
     async fn hand_out(&self, repository: &Repository, tags: TagList, out: &Outlet) -> Result<bool> {
         if tags.skipped > 0 {
             out.warn(format!("{} entries in the tag list of `{repository}` are no tags", tags.skipped)).await?;
+            out.left_out(format!("{} entries in the tag list of `{repository}`", tags.skipped)).await?;
         }
         if tags.tags.is_empty() {
             return Ok(false);

@@ -32,7 +32,7 @@ async fn listed(config: Config) -> Vec<String> {
     while let Some(found) = found.recv().await {
         lines.push(match found {
             Found::Nothing { why, .. } => format!("nothing: {why}"),
-            Found::Announced(..) => continue,
+            Found::Announced(..) | Found::LeftOut(_) => continue,
             Found::Listing(listing) => {
                 let tags: Vec<_> = listing.candidates.iter().map(|one| one.reference.to_string()).collect();
                 format!("{}: {}", listing.repository.path(), tags.join(" "))

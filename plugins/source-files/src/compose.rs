@@ -18,7 +18,7 @@ use serde::Deserialize;
 use crate::{
     exclude::Excluded,
     file_kind::FileKind,
-    images::{Images, Mention},
+    images::{Images, Mention, label},
     input::{self, Input},
     yaml::{Documents, YamlNode, YamlValue},
 };
@@ -97,11 +97,20 @@ struct ComposeProject<'c> {
     errors: Vec<Diagnostic>,
     /// Files that the user named and that hold no document.
     empty: Vec<Arc<str>>,
+    /// What may name an image and is not read, with its place.
+    left_out: Vec<String>,
 }
 
 impl<'c> ComposeProject<'c> {
     fn new(cx: &'c BuildContext<'c>) -> Self {
-        Self { cx, excluded: Excluded::default(), services: Vec::new(), errors: Vec::new(), empty: Vec::new() }
+        Self {
+            cx,
+            excluded: Excluded::default(),
+            services: Vec::new(),
+            errors: Vec::new(),
+            empty: Vec::new(),
+            left_out: Vec::new(),
+        }
     }
 
     fn read(&mut self, input: &Input, given: Option<&Variables>) {
@@ -143,7 +152,9 @@ impl<'c> ComposeProject<'c> {
 
     fn document(&mut self, documents: &Documents<'_>, root: &YamlNode, beside: &Variables) {
         if let Some(include) = root.get("include") {
-            let warning = Diagnostic::warning("`include` is not followed").at(documents.place(include));
+            let place = documents.place(include);
+            self.left_out.push(format!("what `include` names in {}", label(&place)));
+            let warning = Diagnostic::warning("`include` is not followed").at(place);
             self.cx.warn(warning.hint("name the included files in `files` as well"));
         }
         let services = root.get("services").map(|services| (services, services.resolved()));
@@ -176,7 +187,11 @@ impl<'c> ComposeProject<'c> {
         }
         let image = service.get("image");
         if image.is_none() && service.get("extends").is_some() {
-            return; // its image is that of the other service
+            // Its image is that of the other service.
+            if let Some(other) = service.get("extends").and_then(|extends| extends.get("file")) {
+                self.left_out.push(format!("the image of `{name}` in {}", label(&documents.place(other))));
+            }
+            return;
         }
         let known = self.services.iter().position(|(known, _)| known == name);
         let at = known.unwrap_or_else(|| {
@@ -240,7 +255,7 @@ impl<'c> ComposeProject<'c> {
         }
         let mentions = self.services.into_iter().filter_map(|(_, image)| image);
         let mentions = mentions.filter(|mention| !self.excluded.has(&mention.image.to_string())).collect();
-        Ok(Box::new(Images::new(mentions, self.cx).and_nothing_in(self.empty)))
+        Ok(Box::new(Images::new(mentions, self.cx).and_nothing_in(self.empty).and_left_out(self.left_out)))
     }
 }
 

@@ -45,7 +45,7 @@ impl FileKind {
             Self::Rules => ("rules of image-syncer", "--images", "use = \"registry\"` and `rules"),
             Self::Text => ("lines of text", "--file", "use = \"text\""),
         };
-        Diagnostic::error(format!("{holds} stand here, and {expected} are expected"))
+        Diagnostic::error(format!("these are {holds}, and {expected} are expected"))
             .at(Location::at(Arc::clone(name), &input.text, 1, 1))
             .hint(format!("give it to `sealift stage` by `{flag} {name}`; a list of a pipeline reads it by `{list}`"))
     }

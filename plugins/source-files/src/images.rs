@@ -39,6 +39,8 @@ pub(crate) struct Images {
     listings: Vec<Listing>,
     /// Files that the user named and that name no image.
     empty: Vec<Arc<str>>,
+    /// What may name an image and cannot be read, with its place.
+    left_out: Vec<String>,
 }
 
 impl Images {
@@ -72,16 +74,21 @@ impl Images {
         }
         tell_bare(&bare, cx);
         tell_repeated(&repeated, &seen, cx);
-        Self { listings, empty: Vec::new() }
+        Self { listings, empty: Vec::new(), left_out: Vec::new() }
     }
 
     /// The same with files that name no image.
     pub(crate) fn and_nothing_in(self, empty: Vec<Arc<str>>) -> Self {
         Self { empty, ..self }
     }
+
+    /// The same beside something that cannot be read.
+    pub(crate) fn and_left_out(self, left_out: Vec<String>) -> Self {
+        Self { left_out, ..self }
+    }
 }
 
-fn label(place: &Location) -> Arc<str> {
+pub(crate) fn label(place: &Location) -> Arc<str> {
     format!("{}:{}", place.file, place.line).into()
 }
 
@@ -125,6 +132,9 @@ impl List for Images {
     async fn list(&self, out: &Outlet) -> Result<()> {
         for file in &self.empty {
             out.nothing(Arc::clone(file), None, format!("`{file}` names no image")).await?;
+        }
+        for what in &self.left_out {
+            out.left_out(what).await?;
         }
         out.send_all(&self.listings).await
     }

@@ -47,7 +47,7 @@ pub(crate) fn read(
     for (index, name) in files.iter().enumerate() {
         let key = format!("files[{index}]");
         if files[..index].contains(name) {
-            errors = errors.and(ConfigError::new(format!("`{name}` stands here twice")).at(key));
+            errors = errors.and(ConfigError::new(format!("`{name}` is there twice")).at(key));
             continue;
         }
         match read_one(name, in_directory, cx) {

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use crate::{
     exclude::Excluded,
     file_kind::FileKind,
-    images::{Images, Mention},
+    images::{Images, Mention, label},
     input::{self, Input},
     yaml::{Documents, RENDER, YamlNode, YamlValue},
 };
@@ -77,7 +77,7 @@ impl StageConfig<dyn List> for Kubernetes {
         if !finder.errors.is_empty() {
             return Err(finder.errors.into());
         }
-        Ok(Box::new(Images::new(finder.mentions, cx).and_nothing_in(finder.empty)))
+        Ok(Box::new(Images::new(finder.mentions, cx).and_nothing_in(finder.empty).and_left_out(finder.left_out)))
     }
 }
 
@@ -89,6 +89,8 @@ fn manifests_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
     for entry in entries {
         let path = entry.path();
         let is_hidden = entry.file_name().to_string_lossy().starts_with('.');
+        // A link to nothing is a manifest that cannot be read.
+        let is_file = path.is_file() || !path.exists();
         let is_manifest =
             path.extension().is_some_and(|suffix| suffix == "yaml" || suffix == "yml" || suffix == "json");
         if is_hidden {
@@ -96,7 +98,7 @@ fn manifests_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
         }
         if entry.file_type()?.is_dir() {
             files.extend(manifests_in(&path)?);
-        } else if is_manifest && path.is_file() {
+        } else if is_manifest && is_file {
             files.push(path);
         }
     }
@@ -118,6 +120,8 @@ struct Finder {
     mentions: Vec<Mention>,
     errors: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
+    /// What may name an image and cannot be read, with its place.
+    left_out: Vec<String>,
     /// Files that the user named and that hold no document.
     empty: Vec<Arc<str>>,
 }
@@ -138,6 +142,10 @@ impl Finder {
         }
         if input.named && error.is_none() && documents.is_empty() {
             self.empty.push(Arc::clone(&input.name));
+        } else if input.text.trim().is_empty() {
+            // Comments alone are a manifest that is switched off; nothing at all is what a full disk leaves.
+            self.warnings.push(Diagnostic::warning(format!("`{}` is empty", input.name)));
+            self.left_out.push(format!("`{}`, which is empty", input.name));
         }
         self.errors.extend(error);
     }
@@ -210,7 +218,10 @@ impl Finder {
                     None
                 }
                 Some(Err(error)) => Some(error.to_string()),
-                None if value.is_null() => None,
+                None if value.is_null() => {
+                    self.leave_out("the `image` of a container", "is empty", documents, value);
+                    None
+                }
                 None => Some(format!("expected the name of an image, found {}", value.what())),
             };
             if let Some(message) = complaint {
@@ -229,8 +240,7 @@ impl Finder {
             self.guess(documents, &name, repository, UNDER_IMAGE);
             self.walk(documents, value);
         } else if value.is_template() {
-            let warning = Diagnostic::warning("what stands under `image` is not rendered and is left out");
-            self.warnings.push(hinted(warning.at(documents.place(value)), value));
+            self.leave_out("what stands under `image`", "is not rendered", documents, value);
         } else {
             self.walk(documents, value);
         }
@@ -260,11 +270,16 @@ impl Finder {
             // A path may lead to what is found without it.
             Ok(mention) if self.mentions.last() == Some(&mention) => {}
             Ok(mention) => self.mentions.push(mention),
-            Err(_) => {
-                let warning = Diagnostic::warning(format!("`{name}` {found} is no reference and is left out"));
-                self.warnings.push(hinted(warning.at(documents.place(node)), node));
-            }
+            Err(_) => self.leave_out(&format!("`{name}` {found}"), "is no reference", documents, node),
         }
+    }
+
+    /// Notes something that may name an image and cannot be read.
+    fn leave_out(&mut self, what: &str, why: &str, documents: &Documents<'_>, node: &YamlNode) {
+        let place = documents.place(node);
+        self.left_out.push(format!("{what} in {}", label(&place)));
+        let warning = Diagnostic::warning(format!("{what} {why} and is left out"));
+        self.warnings.push(hinted(warning.at(place), node));
     }
 }
 

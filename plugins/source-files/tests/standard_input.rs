@@ -41,5 +41,5 @@ async fn in_a_process_of_its_own() {
     let cx = BuildContext::new(Arc::new(|_| None), ".", Purpose::Run);
     let other = Kubernetes { exclude: Vec::new(), paths: Vec::new(), files: files() }.build(&cx).err().unwrap();
     let told = &other.into_problems()[0].diagnostic.message;
-    assert!(told.starts_with("lines of text stand here"), "other lists see the same text: {told}");
+    assert!(told.starts_with("these are lines of text"), "other lists see the same text: {told}");
 }

@@ -38,8 +38,14 @@ pub(crate) async fn tell(bundle: &Bundle, gaps: &Gaps, wanted: &ImageSelection, 
         out.unusable(None, incomplete(message)).await?;
     }
     if include.is_empty() && gaps.unfinished {
-        let message = format!("`{path}` may be incomplete: a run that staged into it did not come to its end");
-        out.unusable(None, incomplete(message)).await?;
+        let why = match &gaps.writer {
+            Some(writer) => incomplete(format!("`{path}` is incomplete: {writer} is staging into it"))
+                .with_hint("wait until it is done, and load again; what is there is loaded"),
+            None => {
+                incomplete(format!("`{path}` may be incomplete: a run that staged into it did not come to its end"))
+            }
+        };
+        out.unusable(None, why).await?;
     }
     for repository in gaps.unlisted.iter().filter(|_| include.is_empty() && !gaps.unfinished) {
         let message = format!("`{path}` may be incomplete: the images of `{repository}` were asked for and not found");

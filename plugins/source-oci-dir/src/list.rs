@@ -120,7 +120,7 @@ impl OciDirList {
         let context =
             |error: sealift_core::error::Error| error.with_context(format_args!("cannot load `{}`", path.display()));
         let bundle = self.lazy.get().await?;
-        if bundle.catalog.is_empty() && bundle.layout.gaps().await.map_err(context)?.missing.is_empty() {
+        if bundle.catalog.is_empty() && bundle.layout.gaps().await.map_err(context)?.is_empty() {
             return Err(context(bundle.layout.without_images().await?));
         }
         LoadPlan::of(&bundle.catalog, &self.wanted, path).map_err(context)

@@ -60,8 +60,9 @@ pub(crate) fn one<'a>(catalog: &'a ImageCatalog, name: Option<&str>) -> Result<&
         let own: Vec<&CatalogImage> = images.iter().filter(|image| image.belongs_to.is_empty()).collect();
         return match own[..] {
             [only] => Ok(only),
-            [] => Err(Error::new(ErrorKind::NotFound, "there is no image in the layout")),
-            _ => Err(ambiguous("it is not said which image is meant", own.into_iter())),
+            [] => Err(Error::new(ErrorKind::NotFound, "there is no image in the layout")
+                .with_hint("`sealift verify` tells whether images are missing there")),
+            _ => Err(ambiguous("it is not clear which image is meant", own.into_iter())),
         };
     };
     for way in [is_called, is_short_for] {

@@ -104,7 +104,7 @@ async fn listed(config: Value, path: &Path) -> Result<Listed> {
     let mut all = Listed { exclusive: true, ..Listed::default() };
     while let Some(found) = inbox.recv().await {
         match found {
-            Found::Announced(..) => {}
+            Found::Announced(..) | Found::LeftOut(_) => {}
             Found::Warning(warning) => all.warnings.push(warning),
             Found::Nothing { why, .. } => all.nothing.push(why),
             Found::Failed(repository, error) => panic!("{repository}: {error}"),

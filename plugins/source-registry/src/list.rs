@@ -122,6 +122,7 @@ impl List for RegistryList {
                     if first {
                         let (source, skipped) = (&rule.0.source, found.skipped);
                         out.warn(format!("{skipped} entries in the tag list of `{source}` are no tags")).await?;
+                        out.left_out(format!("{skipped} entries in the tag list of `{source}`")).await?;
                     }
                     self.hand_out(rule, &found.tags, out).await?;
                 }

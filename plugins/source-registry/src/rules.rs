@@ -1,11 +1,15 @@
 //! Builds the list: reads its rules, and reports every mistake at its key or its place in the file.
 
-use std::sync::Arc;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use sealift_core::{
+    content::ImageRef,
     diagnostic::Diagnostic,
     error::{Error, ErrorKind},
-    plugin::{BuildContext, ConfigError, Plugin, StageConfig},
+    plugin::{BuildContext, ConfigError, Plugin, Purpose, StageConfig},
     stage::List,
 };
 use sealift_image_syncer::{Rule, RulePart, Variables, config_file, is_config_file, read as read_file, rules_file};
@@ -22,6 +26,9 @@ impl StageConfig<dyn List> for ListConfig {
     fn build(self, cx: &BuildContext<'_>) -> Result<Box<dyn List>, ConfigError> {
         match (read(&self, cx), cx.section::<Registries>()) {
             (Ok(ReadRules { rules, refused }), Ok(registries)) => {
+                if cx.purpose() == Purpose::Check {
+                    warn_of_shared_names(&rules, cx);
+                }
                 Ok(Box::new(RegistryList::new(registries.client(), rules).with_refused(refused)))
             }
             (Err(problem), Ok(_)) | (Ok(_), Err(problem)) => Err(problem),
@@ -47,7 +54,7 @@ pub(crate) fn read(config: &ListConfig, cx: &BuildContext<'_>) -> Result<ReadRul
         (Some(_), Some(_)) => {
             Err(ConfigError::new("`rules` and `images` exclude each other").at("images").hint("keep one of them"))
         }
-        (None, None) => Err(ConfigError::new("nothing says what is wanted")
+        (None, None) => Err(ConfigError::new("the list names no image")
             .hint("name a file with `rules = \"images.yaml\"`, or write rules in place with `images = [{ from = \"nginx:1.27\", to = [\"harbor.corp/hub/nginx\"] }]`")),
     }
 }
@@ -122,6 +129,33 @@ fn in_place(images: &[RuleConfig], cx: &BuildContext<'_>) -> Result<Vec<Rule>, C
     problems.or_ok(rules)
 }
 
+/// Warns of names that two rules give to different images, as far as rules name their versions. A run tells them as well.
+fn warn_of_shared_names(rules: &[Rule], cx: &BuildContext<'_>) {
+    let mut owners: HashMap<ImageRef, (ImageRef, &Rule)> = HashMap::new();
+    let mut told = HashSet::new();
+    for rule in rules.iter().filter(|rule| !rule.needs_tags()) {
+        for candidate in rule.listing(&[]).candidates {
+            let source = ImageRef { repository: rule.source.clone(), reference: candidate.reference.clone() };
+            for target in candidate.targets {
+                let (first, other) = owners.entry(target.clone()).or_insert_with(|| (source.clone(), rule));
+                if *first == source || !told.insert((Arc::clone(&other.label), Arc::clone(&rule.label))) {
+                    continue;
+                }
+                let message = format!(
+                    "`{target}` is given to two images: `{first}` ({}), and `{source}` ({})",
+                    other.label, rule.label
+                );
+                let warning = Diagnostic::warning(message)
+                    .hint("a name holds one image: let one of the two rules write another name");
+                match &rule.place {
+                    Some(place) => cx.warn(warning.at(place.clone())),
+                    None => cx.warn_at(key(&rule.label, RulePart::Destinations), warning),
+                }
+            }
+        }
+    }
+}
+
 fn key(label: &str, part: RulePart) -> String {
     match part {
         RulePart::Source => format!("{label}.from"),
@@ -180,7 +214,7 @@ mod tests {
             |config| read(&config, &cx(dir.path())).map(|read| read.rules.len()).map_err(|error| error.into_problems());
         assert_eq!(read(config(Some("images.yaml"), None)).ok(), Some(1));
         assert_eq!(read(config(None, Some(vec![]))).ok(), Some(0));
-        assert!(read(config(None, None)).unwrap_err()[0].diagnostic.message.contains("nothing says"));
+        assert!(read(config(None, None)).unwrap_err()[0].diagnostic.message.contains("names no image"));
         assert!(read(config(Some("x"), Some(vec![]))).is_err());
         assert_eq!(read(config(Some("no.yaml"), None)).unwrap_err()[0].key.as_deref(), Some("rules"));
     }

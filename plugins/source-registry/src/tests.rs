@@ -49,7 +49,7 @@ async fn collect(run: impl AsyncFnOnce(&Outlet) -> sealift_core::error::Result<(
     let mut all = Vec::new();
     while let Some(one) = found.recv().await {
         all.push(match one {
-            Found::Announced(..) => continue,
+            Found::Announced(..) | Found::LeftOut(_) => continue,
             Found::Listing(listing) => shown(&listing),
             Found::Refused(rule, error) => format!("refused: {rule}: {error}"),
             Found::Warning(text) => format!("warning: {text}"),

@@ -155,7 +155,7 @@ const HELP: [(&str, &[How]); 12] = [
 ];
 
 /// What only a plan asks.
-const PLAN: [(&str, &[How]); 2] = [("check_blob", &WAYS), ("free_space", &[How::Panics])];
+const PLAN: [(&str, &[How]); 3] = [("check_blob", &WAYS), ("free_space", &[How::Panics]), ("quota", &WAYS)];
 
 /// Breaks each method in each way that it can.
 async fn each(methods: &[(&'static str, &[How])], mut look: impl AsyncFnMut(&'static str, How, Report, Memory)) {
@@ -255,6 +255,8 @@ async fn a_plan_ends_whatever_breaks() {
             report.failures.iter().for_each(|failure| assert_names(failure, "the fetch `fragile`", how));
             let full = report.warnings.iter().any(|warning| warning.contains("MiB free"));
             assert_eq!(full, method != "free_space", "{method}: {:?}", report.warnings);
+            let over = report.warnings.iter().any(|warning| warning.contains("the quota of all leaves 1 bytes"));
+            assert_eq!(over, method != "quota", "{method}: {:?}", report.warnings);
         }
     }
 }

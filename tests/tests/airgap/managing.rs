@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use sealift_conformance::images::image;
 use sealift_testkit::content::Content;
 
-use crate::{app, folder, judged, shop, sites};
+use crate::{app, carry, folder, judged, shop, sites};
 
 fn blobs(dir: &Path) -> usize {
     std::fs::read_dir(dir.join("blobs/sha256")).unwrap().count()
@@ -114,6 +115,107 @@ async fn exact_removes_nothing_unless_everything_that_was_asked_for_arrived() {
     assert!(ran.stderr.contains(&kept), "{}", ran.all());
     folder.run(&["stage", "--exact", "127.0.0.1:1/shop/app:v1", "--to", "bundle", "-r", "0"]).expect(1);
     assert_eq!(blobs(&bundle), before);
+}
+
+// A name that could not be read was a warning, and its image was taken out of the directory with exit 0.
+#[tokio::test(flavor = "multi_thread")]
+async fn exact_removes_nothing_if_the_list_could_not_read_everything() {
+    let Some((from, _)) = sites() else { return };
+    shop(&from).await;
+    let (folder, host) = (folder(), from.host());
+    let [v1, v2] = ["v1", "v2"].map(|tag| format!("{host}/shop/app:{tag}"));
+    folder.run(&["stage", &v1, &v2, "--to", "bundle"]).expect(0);
+    let bundle = folder.path("bundle");
+    let before = blobs(&bundle);
+    let pod = format!("kind: Pod\nspec: {{containers: [{{image: '{v1}'}}]}}\n---\n");
+    let broken = format!("{host}/shop/App:v2");
+    folder.write("pod.yaml", &pod);
+    folder.write("resource.yaml", &format!("{pod}kind: App\nspec: {{image: '{broken}'}}\n"));
+    folder.write("operator.yaml", &format!("{pod}kind: X\nenv: [{{name: RELATED_IMAGE_A, value: '{broken}'}}]\n"));
+    folder.write("include.yaml", &format!("include: [other.yaml]\nservices: {{a: {{image: '{v1}'}}}}\n"));
+    folder.write(
+        "extends.yaml",
+        &format!("services: {{a: {{image: '{v1}'}}, b: {{extends: {{file: o.yaml, service: b}}}}}}\n"),
+    );
+    for files in [
+        &["--kubernetes", "resource.yaml"][..],
+        &["--kubernetes", "operator.yaml"],
+        &["--compose", "include.yaml"],
+        &["--compose", "extends.yaml"],
+        &["--kubernetes", "pod.yaml", "--compose", "include.yaml", &v1],
+    ] {
+        for plan in [None, Some("--plan")] {
+            let mut words = vec!["stage", "--exact", "--to", "bundle"];
+            words.extend(files.iter().copied().chain(plan));
+            let ran = folder.run(&words).expect(1);
+            assert!(
+                ran.stderr.contains("nothing is removed from `bundle`, because the list cannot read "),
+                "{}",
+                ran.all()
+            );
+            assert_eq!((judged(&bundle).await.len(), blobs(&bundle)), (2, before), "{words:?}");
+        }
+    }
+    // What is excluded is not missed, and without `--exact` it is a warning.
+    folder.run(&["stage", "--to", "bundle", "--kubernetes", "resource.yaml"]).expect(0);
+    let exclude = ["--exclude", &broken];
+    folder
+        .run(&[&["stage", "--exact", "--to", "bundle", "--kubernetes", "resource.yaml"], &exclude[..]].concat())
+        .expect(0);
+    assert_eq!(judged(&bundle).await.into_keys().collect::<Vec<_>>(), [v1]);
+    // Where nothing is to be removed nothing is held back.
+    folder.run(&["stage", "--exact", "--to", "bundle", "--kubernetes", "resource.yaml"]).expect(0);
+}
+
+// Decided: lengths are compared, manifests and what `verify` found are hashed. Hashing all of a large directory at each
+// rerun would take as long as reading the disk.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blob_that_is_damaged_is_brought_again_by_every_verb_that_writes_into_a_directory() {
+    let Some((from, _)) = sites() else { return };
+    let source = Content::at(&from.url());
+    source.put("shop/tool", "v1", &image("linux/amd64", &["base amd64", "tool"])).await;
+    let (folder, name) = (folder(), format!("{}/shop/tool:v1", from.host()));
+    folder.run(&["stage", &name, "--to", "whole"]).expect(0);
+    let layout = sealift_oci_layout::Layout::open(&folder.path("whole")).await.unwrap();
+    let entry = layout.entries().pop().unwrap();
+    let manifest = layout.manifest(&entry).await.unwrap();
+    let layer = manifest.blobs().last().unwrap();
+    let to = format!("oci-dir:bundle:{name}");
+    let verbs: [&[&str]; 3] =
+        [&["stage", &name, "--to", "bundle"], &["merge", "whole", "whole", "--to", "bundle"], &["copy", &name, &to]];
+    for item in [&entry, layer] {
+        let file = format!("blobs/sha256/{}", item.digest.hex());
+        let bytes = std::fs::read(folder.path(&format!("whole/{file}"))).unwrap();
+        let changed: Vec<u8> = bytes.iter().map(|byte| byte ^ 1).collect();
+        let longer = [&bytes[..], b"x"].concat();
+        for verb in verbs {
+            for damaged in [None, Some(&[][..]), Some(&bytes[1..]), Some(&longer), Some(&changed)] {
+                let _ = std::fs::remove_dir_all(folder.path("bundle"));
+                let path = carry(&folder.path("whole"), folder.path("bundle")).join(&file);
+                match damaged {
+                    None => std::fs::remove_file(&path).unwrap(),
+                    Some(damaged) => std::fs::write(&path, damaged).unwrap(),
+                }
+                if damaged == Some(&changed) && item == layer {
+                    folder.run(verb).expect(0);
+                    folder.run(&["verify", "bundle"]).expect(1); // it is noted as damaged now
+                }
+                folder.run(verb).expect(0);
+                folder.run(&["verify", "bundle"]).expect(0);
+            }
+            for in_the_way in ["a directory", "a link"] {
+                let _ = std::fs::remove_dir_all(folder.path("bundle"));
+                let path = carry(&folder.path("whole"), folder.path("bundle")).join(&file);
+                std::fs::remove_file(&path).unwrap();
+                match in_the_way {
+                    "a link" => std::os::unix::fs::symlink("../../../whole/oci-layout", &path).unwrap(),
+                    _ => std::fs::create_dir(&path).unwrap(),
+                }
+                let ran = folder.run(verb).expect(1);
+                assert!(ran.stderr.contains(&file) && ran.stderr.contains("hint: remove it"), "{}", ran.all());
+            }
+        }
+    }
 }
 
 // An index that lost entries can be brought again as long as the blobs are there.

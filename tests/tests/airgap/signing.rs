@@ -60,6 +60,48 @@ async fn what_is_about_an_image_reaches_a_registry_without_the_api() {
     assert_eq!(asked.of_kind(RequestKind::Tags), 1, "and its tags are looked at once");
 }
 
+// A plan said nothing of signatures and SBOMs, and no exit code told whether a run would change anything.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_tells_what_is_about_images_and_by_its_exit_code_whether_anything_would_change() {
+    let Some((from, to)) = sites() else { return };
+    let source = Content::at(&from.url());
+    source.put("shop/app", "v1", &app("v1")).await;
+    let (folder, f, t) = (folder(), from.host(), to.host());
+    let (image, target) = (format!("{f}/shop/app:v1"), format!("{t}/mirror/app:v1"));
+    for (words, plan) in [
+        (vec!["copy", &image, &target], vec!["--plan", "--detailed-exit-code"]),
+        (vec!["stage", &image, "--to", "bundle"], vec!["--plan", "--detailed-exit-code", "--report", "plan.json"]),
+    ] {
+        let planned = [&words[..], &plan[..]].concat();
+        folder.run(&planned).expect(3);
+        folder.run(&words).expect(0);
+        let ran = folder.run(&planned).expect(0);
+        assert!(ran.stdout.contains("nothing to copy"), "{}", ran.all());
+    }
+    assert!(folder.read("plan.json").contains("\"mode\": \"plan\""));
+
+    // An SBOM, its signature, and a cosign signature come to the image later.
+    signed(&source).await;
+    for words in [vec!["copy", &image, &target], vec!["stage", &image, "--to", "bundle"]] {
+        let planned = [&words[..], &["--plan", "--detailed-exit-code"]].concat();
+        let ran = folder.run(&planned).expect(3);
+        assert!(ran.stdout.contains("  it is there already, with 3 referrers"), "{}", ran.all());
+        assert!(ran.stdout.contains("1 image to copy to 1 target"), "{}", ran.all());
+        let without = folder.run(&[&planned[..], &["--no-referrers"]].concat()).expect(0);
+        assert!(without.stdout.contains("nothing to copy"), "{}", without.all());
+        let sent = folder.run(&words).expect(0);
+        let (sum, blobs) = ran.stdout.split_once(": up to ").unwrap();
+        assert!(sum.contains("to copy") && !blobs.starts_with("0 B"), "{}{}", ran.all(), sent.all());
+        let again = folder.run(&planned).expect(0);
+        assert!(again.stdout.contains("nothing to copy"), "{}", again.all());
+    }
+    // A plan that fails says so by its code, whatever would change besides.
+    let none = format!("{f}/shop/app:none");
+    folder.run(&["stage", &image, &none, "--to", "other", "--plan", "--detailed-exit-code"]).expect(1);
+    let ran = folder.run(&["copy", &image, &target, "--detailed-exit-code"]).expect(2);
+    assert!(ran.stderr.contains("--plan"), "{}", ran.all());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn entries_of_others_stay_in_the_list() {
     let Some((from, to)) = sites() else { return };

@@ -61,7 +61,7 @@ async fn hints_of_a_verb_with_flags_name_its_flags() {
     let (folder, host) = (folder(), from.host());
     folder.run(&["stage", &format!("{host}/shop/app:v1"), &format!("{host}/shop/app:v2"), "--to", "bundle"]).expect(0);
     let ran = folder.run(&["load", "bundle", "--report", "report.json"]).expect(1);
-    assert!(ran.stderr.contains("failed: 2 images\n  it is not said where `…` goes\n"), "{}", ran.all());
+    assert!(ran.stderr.contains("failed: 2 images\n  `…` has no destination\n"), "{}", ran.all());
     assert!(ran.stderr.contains("hint: say where images go: `--to HOST[/PREFIX]`"), "{}", ran.all());
     assert!(folder.read("report.json").contains("say where images go"), "{}", folder.read("report.json"));
     let ran = folder.run(&["stage", &format!("{host}/shop/app:/^v9/"), "--to", "bundle", "--json"]);

@@ -128,7 +128,7 @@ fn every_test_that_is_named_is_there() {
 #[test]
 fn every_verb_is_held_to_what_exit_zero_promises() {
     let promises = promises_of_exit_zero(&page());
-    for verb in ["run", "copy", "sync", "stage", "load", "verify", "ls", "receipt", "plan", "check"] {
+    for verb in ["run", "copy", "sync", "stage", "merge", "load", "verify", "ls", "receipt", "plan", "check"] {
         assert!(promises.iter().any(|(verbs, _)| verbs.contains(&format!("`{verb}`"))), "`{verb}` has no row");
     }
     for (verbs, cell) in promises {

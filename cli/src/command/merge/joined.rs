@@ -70,6 +70,7 @@ impl JoinedFindings {
             Found::Listing(listing) => self.add(listing),
             Found::Unusable(image, error) => self.unusable.push((image, error)),
             Found::Warning(message) => out.warn(message).await?,
+            Found::LeftOut(what) => out.left_out(what).await?,
             Found::Nothing { rule, repository, why } => out.nothing(rule, repository.as_ref(), why).await?,
             Found::Failed(repository, error) => out.failed(&repository, error).await?,
             Found::Refused(rule, error) => out.refused(rule, error).await?,

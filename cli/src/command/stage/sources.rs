@@ -104,7 +104,7 @@ impl SourceOptions {
 
     fn check(&self, files: &[Files<'_>], has_password: bool) -> Result<(), UsageError> {
         if files.is_empty() && self.images.is_empty() && not_empty(self.rules.as_deref()).is_none() {
-            return Err(Diagnostic::error("it is not said which images to stage").hint(SOURCES).into());
+            return Err(Diagnostic::error("no image is named to stage").hint(SOURCES).into());
         }
         if files.is_empty() && !trimmed(&self.exclude).is_empty() {
             return Err(Diagnostic::error("`--exclude` leaves out images that files name, and no such file is given")

@@ -126,7 +126,7 @@ fn platform_word(notices: &mut Vec<Diagnostic>, flag: &str, value: &str) -> Opti
     let lower = name.to_ascii_lowercase();
     let meant = OTHER_NAMES.iter().find(|(other, _)| *other == lower).map(|(_, meant)| *meant);
     if let Some(meant) = meant {
-        let message = format!("images do not say `{name}`: `{flag} {value}` is taken for `{meant}`");
+        let message = format!("images do not use the name `{name}`: `{flag} {value}` is taken for `{meant}`");
         notices.push(Diagnostic::warning(message));
     }
     let detail = detail.filter(|detail| !detail.is_empty()).map_or_else(String::new, |detail| format!(":{detail}"));

@@ -48,7 +48,7 @@ fn the_sum_counts_what_would_be_written() {
     plan.take(&Event::Planned { job: 0, image: script::planned() });
     assert_eq!(
         plan.sum(&script::report(|report| report.failed = 1)),
-        "1 image to copy to 2 targets: up to 45.0 MiB in 7 blobs; 1 target to skip; 1 failed; nothing was written\n\
+        "1 image to copy to 2 targets: up to 45.0 MiB in 7 blobs, with 2 referrers; 1 target to skip; 1 failed; nothing was written\n\
          1 foreign layer copied only where the source has them: the urls in the manifests say where else\n\
          dropped from indexes: windows/amd64\n"
     );

@@ -135,6 +135,7 @@ fn a_directory_that_is_not_complete_is_told_with_names_and_numbers() {
         unlisted: vec!["quay.io/c".into()],
         unfinished: true,
         damaged: true,
+        writer: None,
     };
     let found = Verification { gaps, ..found() };
     insta::assert_snapshot!(text(&found, false, false));
@@ -143,6 +144,16 @@ fn a_directory_that_is_not_complete_is_told_with_names_and_numbers() {
     let damages = vec![damage(DamageKind::Missing, b"1", "it is not there", &["q.io/a:1"])];
     let both = text(&Verification { damages, ..found }, false, false);
     assert!(both.contains("DAMAGED") && both.contains("5,000 of 5,025 images"), "{both}");
+}
+
+#[test]
+fn a_directory_that_another_process_stages_into_is_told_as_such() {
+    let gaps = Gaps { unfinished: true, writer: Some("process 7 on `host`".into()), ..Gaps::default() };
+    let leftovers = sealift_oci_layout::ExtraFiles { files: vec!["blobs/sha256/.blob.7.1.part".into()], bytes: 9 };
+    let told = text(&Verification { gaps, leftovers, ..found() }, false, false);
+    assert!(told.contains("process 7 on `host` is staging into it"), "{told}");
+    assert!(told.contains("that are being written") && told.contains("hint: wait until it is done"), "{told}");
+    assert!(!told.contains("interrupted") && !told.contains("did not come to its end"), "{told}");
 }
 
 #[test]

@@ -1,51 +1,114 @@
 //! What a job would do.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
-use super::{Goal, JobRun};
+use super::{Goal, Goals, JobRun, Todo, skip_present};
 use crate::{
-    content::Descriptor,
-    engine::{destination::Ended, plans::Draft, presence::Presence, tree::Tree},
+    content::{Descriptor, Repository},
+    engine::{
+        destination::{Destination, Ended},
+        outline::Outline,
+        plans::{Draft, PlannedBlob},
+        presence::Presence,
+        referrers::{self, Lacking},
+        tree::Tree,
+    },
     error::{Error, Result},
     event::{PlannedImage, PlannedTarget},
     job::Outcome,
     stage::{BlobCheck, MountHints},
 };
 
+/// What refers to an image and is not at a repository of a push.
+type PlannedReferrers = HashMap<(usize, Repository), Lacking>;
+
 impl JobRun<'_> {
     /// Says what would be done. Targets for which a run would fail fail here.
-    pub(super) async fn plan(&self, tree: &Tree, goals: Vec<Goal>, ended: &mut Ended) {
+    pub(super) async fn plan(&self, todo: Option<Todo>, goals: Goals, ended: &mut Ended) -> Result<()> {
+        let Goals { open, whole, outline } = goals;
+        let tree = todo.as_ref().and_then(|todo| todo.tree.as_ref());
+        let referrers = match outline.as_ref().filter(|_| self.wants_referrers()) {
+            Some(outline) => self.referrers(outline, open.iter().chain(&whole)).await?,
+            None => PlannedReferrers::new(),
+        };
+        let of = |goal: &Goal| referrers.get(&goal.site()).map_or((0, &[][..]), |it| (it.manifests, &it.blobs[..]));
         let (mut targets, mut blobs) = (Vec::new(), Vec::new());
-        for goal in goals {
-            let store = self.push(goal.place.push).store(&goal.place.at.repository);
-            match (self.to_send(tree, &goal).await, store) {
-                (Ok(needed), Ok(store)) => {
-                    blobs.extend(needed.into_iter().map(|blob| (goal.place.push, store.clone(), blob)));
-                    targets.push(self.planned(goal));
+        for goal in whole {
+            match of(&goal) {
+                (0, _) => skip_present(goal, ended),
+                (count, needed) => {
+                    blobs.extend(self.to_store(&goal, needed.to_vec()).await?);
+                    targets.push(self.planned(goal, count));
                 }
-                (Err(error), _) | (_, Err(error)) => ended.end(goal.place, Outcome::Failed(error)),
             }
         }
-        if targets.is_empty() {
-            return;
+        for goal in open {
+            let (count, about) = of(&goal);
+            let needed = match tree {
+                Some(tree) => self.to_send(tree, &goal).await,
+                None => Ok(Vec::new()),
+            };
+            match needed {
+                Ok(needed) => {
+                    blobs.extend(self.to_store(&goal, [&needed[..], about].concat()).await?);
+                    targets.push(self.planned(goal, count));
+                }
+                Err(error) => ended.end(goal.place, Outcome::Failed(error)),
+            }
         }
-        let source_digest = tree.changed_from.clone();
+        let Some(outline) = outline.filter(|_| !targets.is_empty()) else { return Ok(()) };
+        let written = outline.root.digest;
+        let source_digest = todo.as_ref().and_then(Todo::changed_from);
         let image = PlannedImage {
             source: self.work.job.source.clone(),
-            digest: source_digest.clone().unwrap_or_else(|| tree.manifest.digest().clone()),
-            becomes: source_digest.map(|_| tree.manifest.digest().clone()),
-            platforms: tree.platforms(),
-            dropped: tree.dropped.clone(),
+            digest: source_digest.clone().unwrap_or_else(|| written.clone()),
+            becomes: source_digest.map(|_| written),
+            platforms: tree.map(Tree::platforms).unwrap_or_default(),
+            dropped: tree.map(|tree| tree.dropped.clone()).unwrap_or_default(),
             bytes: 0,
             blobs: 0,
-            manifests: tree.children_first().len() as u64,
+            manifests: tree.map_or(0, |tree| tree.children_first().len() as u64),
             targets,
-            foreign: tree.blobs().1.clone(),
+            foreign: tree.map(|tree| tree.blobs().1.clone()).unwrap_or_default(),
         };
         self.engine.plans.add(self.work.job.id, Draft { image, blobs });
+        Ok(())
     }
 
-    fn planned(&self, goal: Goal) -> PlannedTarget {
+    /// Returns what refers to the image and is not at the repositories of these goals.
+    async fn referrers<'g>(
+        &self,
+        outline: &Outline,
+        goals: impl Iterator<Item = &'g Goal>,
+    ) -> Result<PlannedReferrers> {
+        let mut sites: Vec<Destination<'_>> = Vec::new();
+        for goal in goals {
+            let (push, repository) = goal.site();
+            let known = sites.iter().position(|site| (site.push, &site.repository) == (push, &repository));
+            let at = known.unwrap_or(sites.len());
+            if known.is_none() {
+                sites.push(Destination::new(push, self.push(push), &repository)?);
+            }
+            sites[at].had_the_image |= goal.named || goal.there.is_whole();
+        }
+        let lacking = referrers::lacking(&self.as_copy(), outline.digests(), &sites).await?;
+        Ok(sites.into_iter().map(|site| (site.push, site.repository.clone())).zip(lacking).collect())
+    }
+
+    /// Returns those of these blobs that would be sent to the store of a target at most.
+    async fn to_store(&self, goal: &Goal, blobs: Vec<Descriptor>) -> Result<Vec<PlannedBlob>> {
+        let (push, repository) = goal.site();
+        let store = self.push(push).store(&repository)?;
+        let mut sent = Vec::new();
+        for item in blobs {
+            if !self.is_in_directory(goal, &item).await {
+                sent.push(PlannedBlob { push, store: store.clone(), repository: repository.clone(), item });
+            }
+        }
+        Ok(sent)
+    }
+
+    fn planned(&self, goal: Goal, referrers: u64) -> PlannedTarget {
         PlannedTarget {
             push: Arc::clone(self.push(goal.place.push).kind()),
             location: self.engine.location(goal.place.push),
@@ -55,6 +118,7 @@ impl JobRun<'_> {
                 _ => None,
             },
             skip: None,
+            referrers,
         }
     }
 

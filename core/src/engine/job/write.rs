@@ -21,14 +21,7 @@ impl<'a> JobRun<'a> {
             self.add(goal, &mut sites)?;
         }
         let Some(outline) = outline.filter(|_| !sites.is_empty()) else { return Ok(()) };
-        let copy = Copy {
-            engine: self.engine,
-            route: &self.route,
-            flow: &self.flow,
-            job: &self.work.job,
-            kept: &self.kept,
-            batch: &self.work.batch,
-        };
+        let copy = self.as_copy();
         if let Some(todo) = &todo {
             self.write(&copy, todo, &sites).await;
         }
@@ -44,6 +37,18 @@ impl<'a> JobRun<'a> {
             conclude(self.engine, &digests, site, ended);
         }
         Ok(())
+    }
+
+    /// Returns the context of a copy.
+    pub(super) fn as_copy(&self) -> Copy<'_> {
+        Copy {
+            engine: self.engine,
+            route: &self.route,
+            flow: &self.flow,
+            job: &self.work.job,
+            kept: &self.kept,
+            batch: &self.work.batch,
+        }
     }
 
     /// Adds a target to the site of its repository.

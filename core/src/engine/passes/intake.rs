@@ -54,6 +54,7 @@ impl Run {
                 Found::Listing(listing) => self.take_listing(listing).await,
                 Found::Announced(repository, targets, images) => self.expect(&repository, &targets, &images),
                 Found::Warning(message) => self.engine.events.warn(message),
+                Found::LeftOut(what) => self.left_out.get_or_insert((0, what)).0 += 1,
                 Found::Nothing { rule, repository, why } => {
                     self.yields.nothing(&rule, Nothing { repository, why, must_yield: true });
                 }

@@ -1,6 +1,9 @@
 //! Counts the outcomes of jobs, tells them to observers and puts them into the report.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::Run;
 use crate::{
@@ -9,7 +12,7 @@ use crate::{
         destination::{Target, Work},
         yields::{MAY_BE_EMPTY, Nothing},
     },
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Result, Retry},
     event::{Event, PlannedImage},
     job::{Outcome, Skip},
     report::{FailedItem, Failure, Report},
@@ -80,7 +83,6 @@ impl Run {
 
     /// Warns of disks that have less room than a run may need.
     pub(super) fn tell_full(&self) {
-        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         for ((push, store), needed) in self.engine.plans.sums() {
             let free: Option<u64> = self.engine.pushes[push]
                 .hint("said how much is free", |push| Some(push.capabilities().disk_location?.free_space()));
@@ -91,6 +93,33 @@ impl Run {
                     mib(needed)
                 ));
             }
+        }
+    }
+
+    /// Warns of quotas that leave less room than a run may need.
+    pub(super) async fn tell_over_quota(&self) {
+        let mut quotas: BTreeMap<(usize, String), (u64, u64)> = BTreeMap::new();
+        let mut silent = BTreeSet::new();
+        for ((push, repository), needed) in self.engine.plans.sums_by_repository() {
+            if silent.contains(&push) || self.is_stopping() {
+                continue;
+            }
+            let at = &self.engine.pushes[push];
+            let quota: Result<Option<(String, u64)>> = at
+                .call_if("said what a quota leaves", |push| Some(push.capabilities().quotas?.quota(&repository)))
+                .await;
+            match quota {
+                Ok(Some((name, left))) => quotas.entry((push, name)).or_insert((left, 0)).1 += needed,
+                Ok(None) => {}
+                // It may take long to say nothing, and a plan has more to tell.
+                Err(_) => _ = silent.insert(push),
+            }
+        }
+        for ((_, name), (left, needed)) in quotas.into_iter().filter(|(_, (left, needed))| left < needed) {
+            self.engine.events.warn(format!(
+                "the quota of {name} leaves {left} bytes, and up to {needed} bytes ({:.1} MiB) would be written there",
+                mib(needed)
+            ));
         }
     }
 
@@ -142,10 +171,15 @@ impl Run {
         match removed {
             Ok(Removed { images, blobs: 0, .. }) if images.is_empty() => {}
             Ok(removed) => {
-                if !removed.held_back {
-                    self.report.removed += removed.images.len() as u64;
-                }
                 let location = self.engine.location(push);
+                match (removed.held_back, &self.left_out) {
+                    (true, Some(left_out)) => {
+                        let error = kept_for(left_out, location.as_deref().unwrap_or(&kind));
+                        self.note_failure(u64::MAX, FailedItem::Finish { push: kind.to_string() }, &error);
+                    }
+                    (true, None) => {}
+                    (false, _) => self.report.removed += removed.images.len() as u64,
+                }
                 self.engine.events.tell(&Event::Removed { push: kind, location, removed });
             }
             Err(error) => self.note_failure(u64::MAX, FailedItem::Finish { push: kind.to_string() }, &error),
@@ -185,4 +219,17 @@ impl Run {
         self.report.warnings = self.engine.events.warnings();
         self.report
     }
+}
+
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
+/// Returns the error of a destination from which nothing is removed, because the list left something out.
+fn kept_for((count, first): &(u64, String), at: &str) -> Error {
+    let more = if *count > 1 { format!(" and {} more", count - 1) } else { String::new() };
+    let message = format!("nothing is removed from `{at}`, because the list cannot read {first}{more}");
+    Error::new(ErrorKind::Unsupported, message)
+        .with_retry(Retry::Never)
+        .with_hint("mend it, or exclude it from the list; then what is no longer named is removed")
 }

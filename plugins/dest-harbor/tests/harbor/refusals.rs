@@ -90,6 +90,24 @@ async fn nothing_is_sent_to_a_project_that_is_full() {
 }
 
 #[tokio::test]
+async fn a_plan_compares_the_quota_of_a_project_with_what_a_run_may_send() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_project("team");
+    harbor.limit_storage("team", 40_000);
+    let large = app(&"l".repeat(16_000));
+    let bench = Bench::new(&harbor).image("large:v1", &large, "team/large:v1");
+    assert_eq!(bench.plan().await.warnings, [""; 0]);
+    let more = app(&"m".repeat(6_000));
+    let bench = bench.image("more:v1", &more, "team/more:v1");
+    harbor.reset();
+    let report = bench.plan().await;
+    assert_eq!((report.failed, report.warnings.len()), (0, 1), "{:?}", report.warnings);
+    let warning = format!("the quota of the project `team` of `{}` leaves 40000 bytes, and up to ", harbor.host());
+    assert!(report.warnings[0].starts_with(&warning), "{:?}", report.warnings);
+    assert_eq!(api(&harbor.requests(), "GET", "projects/team/summary"), 1, "{}", harbor.requests());
+}
+
+#[tokio::test]
 async fn what_would_exceed_the_quota_is_not_sent_and_what_fits_is() {
     let Some(harbor) = Harbor::start().await else { return };
     harbor.add_project("team");

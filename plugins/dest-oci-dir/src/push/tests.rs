@@ -524,3 +524,16 @@ async fn an_exact_run_leaves_what_the_list_names_and_nothing_else() {
     assert_eq!((report.exit_code(), layout.entries().len()), (1, 1));
     assert!(layout.has_image(&layout.entries()[0]).await.unwrap());
 }
+
+// The last line said that the same command goes on where it stopped, and of a tar file nothing is left.
+#[tokio::test]
+async fn a_tar_file_that_is_stopped_before_its_first_image_fails_at_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let cx = BuildContext::new(Arc::new(|_| None), dir.path(), Purpose::Run);
+    let push = Config { path: "bundle.tar".to_owned(), ..Config::default() }.build(&cx).ok().unwrap();
+    let mut end = sealift_core::stage::RunEnd::default();
+    end.stopped = true;
+    push.capabilities().conclusion.unwrap().conclude(&end);
+    let error = push.close().await.unwrap_err();
+    assert!(error.message().contains("was not written, because the run was stopped"), "{error}");
+}

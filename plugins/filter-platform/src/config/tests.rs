@@ -44,7 +44,7 @@ fn every_mistake_names_its_key() {
              (such as `linux/amd64` or `linux/arm/v7`)",
             "keep[5]: `linux/arm/` is no platform, expected `os/arch` or `os/arch/variant` \
              (such as `linux/amd64` or `linux/arm/v7`)",
-            "keep[6]: images do not say `x86_64` (they say `amd64`)",
+            "keep[6]: images do not use the name `x86_64` (they use `amd64`)",
         ]
     );
     assert_eq!(
@@ -52,10 +52,10 @@ fn every_mistake_names_its_key() {
         [
             "os[0]: `` is no operating system",
             "os[1]: `linux:` cannot be read, expected something like `linux` or `windows:10.0.17763.1234`",
-            "os[2]: images do not say `macos` (they say `darwin`)",
+            "os[2]: images do not use the name `macos` (they use `darwin`)",
             "os[3]: `linux,windows` is no operating system",
             "arch[0]: `arm:v7:x` cannot be read, expected something like `amd64` or `arm:v7`",
-            "arch[1]: images do not say `aarch64` (they say `arm64`)",
+            "arch[1]: images do not use the name `aarch64` (they use `arm64`)",
             "arch[2]: `arm /v7` is no architecture",
         ]
     );
@@ -65,7 +65,7 @@ fn every_mistake_names_its_key() {
 fn it_must_be_said_what_is_kept() {
     assert_eq!(
         problems(""),
-        [": it is not said which platforms are kept (for example `keep = [\"linux/amd64\", \"linux/arm64\"]`)"]
+        [": no platform to keep is named (for example `keep = [\"linux/amd64\", \"linux/arm64\"]`)"]
     );
     assert_eq!(problems("keep = []"), ["keep: at least one platform is needed (such as `linux/amd64`)"]);
 }

@@ -145,7 +145,7 @@ impl<'r> Reader<'r, '_> {
         match seen.entry(name) {
             Entry::Occupied(first) => {
                 let first = self.document.text.line(*first.get());
-                self.error(key, format!("`{name}` stands here twice, first in line {first}"));
+                self.error(key, format!("`{name}` is there twice, first in line {first}"));
             }
             Entry::Vacant(free) => _ = free.insert(self.document.span(key).start),
         }

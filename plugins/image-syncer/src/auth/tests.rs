@@ -142,7 +142,7 @@ h.io/${X}: {}
             "auth.yaml:3:3: unknown key `pasword`, expected `username`, `password` or `insecure`",
             "auth.yaml:4:10: expected `username` and `password` for `ghcr.io`, found a text",
             "auth.yaml:5:1: `https://h.io` is neither a registry nor a registry with a namespace",
-            "auth.yaml:6:1: `quay.io` stands here twice, first in line 1",
+            "auth.yaml:6:1: `quay.io` is there twice, first in line 1",
             "auth.yaml:6:21: expected `true` or `false` for `insecure`, found a text",
             "auth.yaml:6:38: expected a text for `password`, found a list",
             "auth.yaml:7:1: `h.io/${X}` is neither a registry nor a registry with a namespace",
@@ -159,9 +159,9 @@ fn a_key_that_stands_twice_is_an_error_at_every_level() {
     assert_eq!(
         complaints(text, "auth.json"),
         [
-            "auth.json:2:32: `username` stands here twice, first in line 2",
-            "auth.json:3:3: `quay.io` stands here twice, first in line 2",
-            "auth.json:3:30: `password` stands here twice, first in line 3",
+            "auth.json:2:32: `username` is there twice, first in line 2",
+            "auth.json:3:3: `quay.io` is there twice, first in line 2",
+            "auth.json:3:30: `password` is there twice, first in line 3",
             "auth.json:3:42: expected a text for `password`, found a map",
         ]
     );

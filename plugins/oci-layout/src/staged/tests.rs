@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::made::Made;
 
@@ -104,4 +106,27 @@ fn a_record_that_is_damaged_is_known_to_be() {
     // It stays known until all that is asked for again has arrived.
     let damaged = StagingRecord::parse(&text[..20]);
     assert!(StagingRecord::parse(&damaged.render()).damaged);
+}
+
+// `verify` called a run interrupted that was still at work.
+#[tokio::test]
+async fn a_writer_that_is_at_work_is_named_and_is_not_hindered_by_those_who_look() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = crate::Writer::create(dir.path(), crate::WriterOptions { sync: false }).await.unwrap();
+    let look = || async { crate::Layout::open(dir.path()).await.unwrap().gaps().await.unwrap() };
+    assert_eq!(look().await.writer, None, "nothing is being staged");
+    writer.begin_staging(request(&["q.io/app:v1"], &[])).await.unwrap();
+    let named = look().await.writer.unwrap();
+    assert!(named.starts_with(&format!("process {} on `", std::process::id())), "{named}");
+    let found = crate::verify(dir.path(), Arc::default()).await.unwrap();
+    assert_eq!(found.gaps.writer, Some(named));
+    drop(writer);
+    let left = look().await;
+    assert_eq!((left.unfinished, left.writer), (true, None));
+    // Those who look hold the lock for a moment only.
+    for _ in 0..20 {
+        let (looked, written) =
+            tokio::join!(look(), crate::Writer::create(dir.path(), crate::WriterOptions { sync: false }));
+        assert!(looked.unfinished && written.is_ok(), "{:?}", written.err());
+    }
 }

@@ -16,7 +16,10 @@ use super::{
     token_cache::{Token, TokenKey},
 };
 use crate::{
-    credentials::{CurrentLogin, OptionalLogin, SentSecrets, Trial, basic_header, registry_token, sensitive},
+    credentials::{
+        CurrentLogin, OptionalLogin, SentSecrets, Trial, WRONG_PASSWORD, basic_header, registry_token, sensitive,
+        wrong_login_hint,
+    },
     scope::Scopes,
     transport::Endpoint,
 };
@@ -294,9 +297,11 @@ impl Auth {
         let origin = login.map(|login| login.origin.as_str()).unwrap_or_default();
         let name = self.transport.name();
         let error = Error::new(ErrorKind::Denied, format!("`{name}` does not accept the login from {origin} (401)"));
-        error.with_hint(match self.profile.facts().projects {
-            true => "check user name and password there, and whether a robot expired",
-            false => "check user name and password there",
+        error.with_hint(match login.map_or(WRONG_PASSWORD, wrong_login_hint) {
+            WRONG_PASSWORD if self.profile.facts().projects => {
+                "check user name and password there, and whether a robot expired"
+            }
+            hint => hint,
         })
     }
 }

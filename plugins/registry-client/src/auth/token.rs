@@ -13,7 +13,7 @@ use url::Url;
 
 use super::{Auth, HarborClaims, challenge::BearerChallenge};
 use crate::{
-    credentials::{CurrentLogin, SentSecrets, account, basic_header, identity_token},
+    credentials::{CurrentLogin, SentSecrets, account, basic_header, identity_token, wrong_login_hint},
     error::Peer,
     limit::{retry_after, sent_at},
     redact::authority,
@@ -144,7 +144,7 @@ impl Auth {
                         login.origin,
                         self.transport.name()
                     ))
-                    .with_hint("check user name and password there"),
+                    .with_hint(wrong_login_hint(login)),
                 )
             }
             _ if status == StatusCode::TOO_MANY_REQUESTS => TokenFailure::Other(

@@ -57,6 +57,21 @@ pub(crate) fn sensitive(text: &str) -> HeaderValue {
     value
 }
 
+/// The hint for a user name and a password that are rejected.
+pub(crate) const WRONG_PASSWORD: &str = "check user name and password there";
+
+/// Returns the hint for a login that is rejected. A login that was made for a short time has no password to check.
+pub(crate) fn wrong_login_hint(login: &Login) -> &'static str {
+    match login.kind {
+        _ if login.expires.is_some() => {
+            "it is a temporary one: look whether the account or role that it is made for may log in there, and whether the \
+             clock of this machine is right"
+        }
+        LoginKind::Basic { .. } => WRONG_PASSWORD,
+        _ => "look whether the token there is still valid",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,7 +16,9 @@ mod tracked;
 pub(crate) use docker::DockerFiles;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use docker::any_file as any_docker_file;
-pub(crate) use header::{account, basic_header, entry_login, identity_token, registry_token, sensitive};
+pub(crate) use header::{
+    WRONG_PASSWORD, account, basic_header, entry_login, identity_token, registry_token, sensitive, wrong_login_hint,
+};
 pub(crate) use logins::{EntryLogin, Logins, OptionalLogin};
 pub use section::{Config, Credentials};
 pub(crate) use sent_secrets::{SentSecrets, hide};

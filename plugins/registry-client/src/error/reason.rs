@@ -68,7 +68,7 @@ impl Reason {
             }
             Self::Quota => {
                 "raise it in Harbor under Project Quotas, or delete artifacts there and run garbage collection; after a \
-                 crash Harbor may count what is not there, until an administrator lets it reckon the quotas anew"
+                 crash Harbor may count what is not there, until an administrator has it recalculate the quotas"
             }
             Self::ReadOnly => "an administrator of Harbor can switch that off under Configuration, System Settings",
             Self::ProxyCache => "push to another project: set `prefix` in [[push]]",

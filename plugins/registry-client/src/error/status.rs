@@ -158,19 +158,19 @@ pub(crate) fn explain(refusal: &Refusal<'_>) -> Meaning {
                 .hint(format!("push under a shorter name: many registries take {LONG_NAME} characters at most"))
         }
         507 => Meaning::new(Storage, "`{registry}` has no space left").hint("its operator must make room"),
-        501 | 505 => Meaning::new(Unsupported, "`{registry}` does not do this"),
+        501 | 505 => Meaning::new(Unsupported, "`{registry}` does not support this request"),
         500..=599 => {
             let after = refusal.wait.map_or(Retry::Soon, Retry::After);
-            Meaning::new(Unavailable, "`{registry}` has a problem of its own")
+            Meaning::new(Unavailable, "`{registry}` has an internal error")
                 .retry(after)
                 .hint("run again later; its log may say what is wrong")
         }
-        _ if is_transient(*status) => Meaning::new(Unavailable, "`{registry}` did not get to it in time")
+        _ if is_transient(*status) => Meaning::new(Unavailable, "`{registry}` timed out")
             .retry(Retry::Soon)
             .hint("run again later, or with a lower `transfers` in [run]"),
         300..=399 => Meaning::new(Unsupported, "`{registry}` redirects, which cannot be followed here")
             .hint("name the host that it redirects to"),
-        _ => Meaning::new(Unsupported, "`{registry}` does not do this").hint(NO_REGISTRY),
+        _ => Meaning::new(Unsupported, "`{registry}` does not support this request").hint(NO_REGISTRY),
     }
 }
 
@@ -266,7 +266,7 @@ fn forbidden(refusal: &Refusal<'_>) -> Meaning {
     match &refusal.login {
         Some(origin) => Meaning::new(ErrorKind::Denied, format!("not allowed; the login from {origin} may not"))
             .hint(needed_right(&refusal.operation)),
-        None => Meaning::new(ErrorKind::Denied, "not allowed; nobody is logged in")
+        None => Meaning::new(ErrorKind::Denied, "not allowed without a login")
             .hint(log_in(refusal.operation.repository().registry())),
     }
 }

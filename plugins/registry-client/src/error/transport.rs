@@ -149,10 +149,10 @@ fn plain(text: &str) -> &str {
 fn distrust(why: &rustls::CertificateError) -> String {
     use rustls::CertificateError as Why;
     match why {
-        Why::Expired | Why::ExpiredContext { .. } => "it ran out",
+        Why::Expired | Why::ExpiredContext { .. } => "it has expired",
         Why::NotValidYet | Why::NotValidYetContext { .. } => "it is not valid yet",
         Why::NotValidForName | Why::NotValidForNameContext { .. } => "it is for another name",
-        Why::UnknownIssuer => "no CA that is known here signed it",
+        Why::UnknownIssuer => "it is signed by an unknown CA",
         Why::BadEncoding => "it cannot be read",
         Why::BadSignature => "its signature is wrong",
         Why::Revoked => "it was revoked",

@@ -85,7 +85,7 @@ fn meaning(refusal: &Refusal<'_>) -> Option<Meaning> {
         }
         // A manifest is refused in the same words if Harbor cannot read it, see `api/put_manifest.rs`.
         500 if said.is_unknown() && !matches!(refusal.operation, Operation::PushManifest(_)) => {
-            meaning(Reason::Unwell, "`{registry}` has a problem of its own, perhaps with its database".to_owned())
+            meaning(Reason::Unwell, "`{registry}` has an internal error, perhaps with its database".to_owned())
                 .retry(Retry::Soon)
         }
         // What stands before it says that its core is away. Of the API that may be so for good, and it can be done without.

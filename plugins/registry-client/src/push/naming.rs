@@ -52,7 +52,7 @@ impl TargetNaming {
             Self::Targets if job.targets.is_empty() => {
                 // The place of a rule in a file says where to look; the name of an image does not.
                 let rule = if job.rule.contains('`') { String::new() } else { format!(" ({})", job.rule) };
-                let what = format!("it is not said where `{}` goes{rule}", job.source);
+                let what = format!("`{}` has no destination{rule}", job.source);
                 Err(Error::new(ErrorKind::Unsupported, what)
                     .with_hint("give the rule a destination, or set `prefix` in [[push]]"))
             }
@@ -135,6 +135,6 @@ mod tests {
         let two = ["a.io/x:1", "b.io/y:2"];
         assert_eq!(placed(&TargetNaming::Targets, &job("nginx:1", &two)), two);
         let error = TargetNaming::Targets.of(&job("nginx:1", &[])).unwrap_err();
-        assert!(error.message().contains("goes (images.yaml:7)"), "{error}");
+        assert!(error.message().contains("has no destination (images.yaml:7)"), "{error}");
     }
 }

@@ -73,7 +73,7 @@ async fn what_is_no_list_is_said() {
         (reply(200).header("link", "<broken").json("{}"), "`Link` cannot be read"),
         (
             reply(403).json(r#"{"errors":[{"code":"DENIED","message":"nope"}]}"#),
-            "not allowed; nobody is logged in (403: nope)",
+            "not allowed without a login (403: nope)",
         ),
     ] {
         let double = Double::start(move |_| answer.clone()).await;

@@ -281,7 +281,7 @@ async fn a_certificate_that_ran_out_is_not_trusted() {
     let host = format!("127.0.0.1:{port}");
     let entry = RegistryConfig { ca_file: Some(file(dir.path(), "ca.pem", &ca.pem())), ..RegistryConfig::default() };
     let error = resolve(&client_with(&[(&host, entry)], hasty()), &host).await;
-    assert!(error.message().contains("is not trusted: it ran out"), "{error}");
+    assert!(error.message().contains("is not trusted: it has expired"), "{error}");
     assert_eq!(error.hint(), Some("its operator must renew it, unless the clock here is wrong"));
     assert!(!error.is_retryable());
 }
@@ -350,7 +350,7 @@ async fn a_self_signed_certificate_that_is_named_must_be_for_this_host_and_this_
         params.subject_alt_names = vec![rcgen::SanType::DnsName("other.example.com".try_into().unwrap())];
     };
     for (made, why) in [
-        (self_signed(long_ago), "it ran out"),
+        (self_signed(long_ago), "it has expired"),
         (self_signed(not_yet), "it is not valid yet"),
         (self_signed(other), "it is for another name"),
     ] {

@@ -161,6 +161,6 @@ fn a_file_of_another_kind_is_one_error() {
     let (errors, _) = given(&[("compose.yaml", pod)]).build();
     assert_eq!(
         errors.err().unwrap(),
-        ["compose.yaml:1:1: manifests of Kubernetes stand here, and services of Compose are expected"]
+        ["compose.yaml:1:1: these are manifests of Kubernetes, and services of Compose are expected"]
     );
 }

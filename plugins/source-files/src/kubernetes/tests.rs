@@ -273,6 +273,40 @@ fn a_file_of_another_kind_is_one_error() {
         ("quay.io/a/b: h.io/b\n", "rules of image-syncer"),
     ] {
         let errors: Vec<String> = find(text).errors.iter().map(ToString::to_string).collect();
-        assert_eq!(errors, [format!("a.yaml:1:1: {holds} stand here, and manifests of Kubernetes are expected")]);
+        assert_eq!(errors, [format!("a.yaml:1:1: these are {holds}, and manifests of Kubernetes are expected")]);
     }
+}
+
+// `stage --exact` took images out of a directory because a list that could not read their names did not name them.
+#[test]
+fn what_cannot_be_read_is_handed_on_as_left_out() {
+    for (text, what) in [
+        ("spec:\n  steps:\n    - image: $(params.image)\n", "`$(params.image)` under `image` in a.yaml:3"),
+        ("spec:\n  image: {{ .Values.image }}\n", "what stands under `image` in a.yaml:2"),
+        ("kind: Pod\nspec:\n  containers:\n    - image: ~\n", "the `image` of a container in a.yaml:4"),
+        ("spec:\n  env: [{name: RELATED_IMAGE_X, value: NO}]\n", "`NO` in `RELATED_IMAGE_X` in a.yaml:2"),
+    ] {
+        let finder = find(text);
+        assert_eq!((finder.left_out, finder.warnings.len()), (vec![what.to_owned()], 1), "{text}");
+    }
+    let excluded = Finder { excluded: Excluded::new(&["$(*".to_owned()]).ok().unwrap(), ..Finder::default() };
+    let text = "spec:\n  steps:\n    - image: $(params.image)\n".to_owned();
+    let mut finder = excluded;
+    finder.read(&Input { name: "a.yaml".into(), text, directory: ".".into(), named: true });
+    assert!(finder.left_out.is_empty(), "what is excluded is meant to be left out");
+}
+
+#[test]
+fn files_of_a_directory_that_are_empty_or_lead_nowhere_are_told() {
+    let base = tempfile::tempdir().unwrap();
+    std::fs::write(base.path().join("a.yaml"), "kind: Pod\nspec: {containers: [{image: a.io/a:1}]}\n").unwrap();
+    std::fs::write(base.path().join("b.yaml"), "\n").unwrap();
+    std::fs::write(base.path().join("c.yaml"), "# switched off\n").unwrap();
+    let cx = BuildContext::new(Arc::new(|_| None), base.path(), Purpose::Run);
+    assert!(files("").build(&cx).is_ok());
+    let warnings: Vec<_> = cx.take_warnings().iter().map(|problem| problem.diagnostic.to_string()).collect();
+    assert_eq!(warnings, ["`/b.yaml` is empty"]);
+    std::os::unix::fs::symlink("nowhere", base.path().join("d.yaml")).unwrap();
+    let wrong = files("").build(&cx).err().unwrap().into_problems();
+    assert!(wrong[0].diagnostic.to_string().contains("cannot read `/d.yaml`: no such file"), "{wrong:?}");
 }

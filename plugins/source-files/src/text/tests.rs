@@ -60,7 +60,7 @@ fn files_that_cannot_be_read_are_named_by_their_keys() {
             "files[0]: cannot read `none.txt`: no such file or directory",
             "files[1]: cannot read `latin.txt`: it is not text in UTF-8",
             "files[2]: cannot read `.`: it is a directory, and this list reads files",
-            "files[3]: `none.txt` stands here twice",
+            "files[3]: `none.txt` is there twice",
         ]
     );
     assert_eq!(build(directory.path(), &[]).0.err().unwrap(), ["files: `files` names no file"]);
@@ -86,7 +86,7 @@ fn a_file_of_another_kind_is_one_error() {
     assert_eq!(errors.len(), 2, "{errors:?}");
     assert_eq!(
         errors[1],
-        ": pod.yaml:1:1: manifests of Kubernetes stand here, and lines with one image each are expected"
+        ": pod.yaml:1:1: these are manifests of Kubernetes, and lines with one image each are expected"
     );
 }
 

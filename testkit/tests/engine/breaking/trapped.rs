@@ -15,8 +15,8 @@ use sealift_core::{
     stage::{
         Admission, BeginUpload, BlobCheck, ChildRetention, Conclusion, DigestVerification, DiskLocation,
         DistinctTargets, Fetch, FetchCapabilities, Lost, ManifestReader, MountHints, Push, PushCapabilities,
-        PutManifest, ReadHints, ReferrerPresence, Referrers, ReferrersTag, Removed, RepositoryTags, ResolveMode,
-        RunEnd, StoreId, TagInventory, TagList, TagRequest, Upload, UploadStart, WriteHints,
+        PutManifest, Quotas, ReadHints, ReferrerPresence, Referrers, ReferrersTag, Removed, RepositoryTags,
+        ResolveMode, RunEnd, StoreId, TagInventory, TagList, TagRequest, Upload, UploadStart, WriteHints,
     },
 };
 
@@ -205,7 +205,7 @@ impl Push for Trapped {
         let capabilities =
             self.write().distinct_targets(self).tag_inventory(self).admission(self).manifest_reader(self);
         let capabilities = capabilities.referrers_tag(self).referrer_presence(self).child_retention(self);
-        capabilities.digest_verification(self).write_hints(self).disk_location(self).conclusion(self)
+        capabilities.digest_verification(self).write_hints(self).disk_location(self).quotas(self).conclusion(self)
     }
 
     async fn close(&self) -> Result<()> {
@@ -296,6 +296,14 @@ impl DiskLocation for Trapped {
     fn free_space(&self) -> Option<u64> {
         self.trap.step_at_once("free_space", &self.all);
         Some(1)
+    }
+}
+
+#[async_trait]
+impl Quotas for Trapped {
+    async fn quota(&self, at: &Repository) -> Result<Option<(String, u64)>> {
+        self.trap.step("quota", at).await;
+        Ok(Some(("all".to_owned(), 1)))
     }
 }
 
