@@ -15,6 +15,7 @@ use std::{
 
 use futures::FutureExt;
 use tokio::{task::JoinSet, time::Instant};
+use tokio_util::task::AbortOnDropHandle;
 
 use choice::Chosen;
 
@@ -52,7 +53,8 @@ pub(super) async fn run(engine: Arc<RunState>) -> Report {
     let started = Instant::now();
     let plan = engine.mode == RunMode::Plan;
     engine.events.tell(&Event::RunStarted { name: engine.name.clone(), plan });
-    let watcher = tokio::spawn(watch(Arc::clone(&engine)));
+    // A run whose future is dropped leaves no task behind.
+    let watcher = AbortOnDropHandle::new(tokio::spawn(watch(Arc::clone(&engine))));
     let mut run = Run::new(Arc::clone(&engine));
     run.all_rounds().await;
     run.finish().await;

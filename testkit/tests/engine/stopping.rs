@@ -77,6 +77,17 @@ async fn transfers_that_do_not_end_are_dropped_after_the_grace() {
     assert_eq!(started.elapsed().as_secs(), 8);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_future_is_dropped_leaves_no_task() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
+    let bench = Bench::new(many(&from), &from, &[&to]);
+    to.script(|call| (call.op == Op::Fill).then_some(Fault::Slow(Duration::from_secs(3600))));
+    let dropped = tokio::time::timeout(Duration::from_secs(2), bench.run()).await;
+    assert!(dropped.is_err() && to.count(Op::Fill) > 0, "it was dropped in the middle");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 0);
+}
+
 /// Some plugins clean up when they are dropped. A program may end right after its run, so nobody else may hold them then.
 #[tokio::test]
 async fn a_run_that_is_over_holds_no_plugin() {

@@ -4,6 +4,7 @@
 use std::{mem, sync::Arc};
 
 use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{Run, Unlisted, choice::Chosen};
 use crate::{
@@ -34,12 +35,12 @@ impl Run {
         let (outlet, mut inbox) = Outlet::new(LISTINGS_AHEAD);
         let list = Arc::clone(&self.engine.list.stage);
         let again = only.clone();
-        let lister = tokio::spawn(async move {
+        let lister = AbortOnDropHandle::new(tokio::spawn(async move {
             match again {
                 Some(repository) => list.list_repository(&repository, &outlet).await,
                 None => list.list(&outlet).await,
             }
-        });
+        }));
         loop {
             // While the engine works on what was found the list waits, so only its own time counts.
             let Ok(found) = tokio::time::timeout(LIMIT, self.next_found(&mut inbox)).await else {

@@ -71,7 +71,7 @@ pub(crate) async fn get(
     operation: Operation<'_>,
     scopes: Scopes,
 ) -> Result<Manifest> {
-    let request = request(registry, image, operation, scopes, Method::GET);
+    let request = request(registry, image, operation, scopes.clone(), Method::GET);
     let whole = registry.read_whole(&request, Manifest::MAX_BYTES).await?;
     let text = |name: &str| whole.headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(encoding) = text("content-encoding").filter(|encoding| *encoding != "identity") {
@@ -79,6 +79,21 @@ pub(crate) async fn get(
         let error = Error::new(ErrorKind::Unsupported, what)
             .with_hint("a proxy in front of the registry compresses JSON; switch that off for it");
         return Err(registry.hide(error));
+    }
+    let said = text(DIGEST).and_then(|text| text.parse::<Digest>().ok());
+    let served = Digest::of(&whole.body);
+    if let (Reference::Tag(_), Some(said)) = (&image.reference, said)
+        && said != served
+        && said.algorithm() == served.algorithm()
+    {
+        // Damaged on the way, if the registry has what it names. Many get the header wrong for what they convert: then our
+        // own digest counts.
+        let named = image.repository.with_digest(&said);
+        match Box::pin(get(registry, &named, operation, scopes)).await {
+            Ok(manifest) => return Ok(manifest),
+            Err(error) if error.is_retryable_now() && error.kind() != ErrorKind::Corrupt => return Err(error),
+            Err(_) => tracing::warn!(%image, %served, %said, "the registry names another digest than it serves"),
+        }
     }
     let is_page = whole.body.trim_ascii_start().starts_with(b"<");
     let served_as = text("content-type").map(MediaType::from_header).unwrap_or_default();
@@ -95,14 +110,6 @@ pub(crate) async fn get(
         };
         registry.hide(Error::from(error).with_context(operation).with_hint(hint))
     })?;
-    // Many registries get the header wrong for what they convert, so our own digest counts.
-    if let Some(said) = text(DIGEST).and_then(|text| text.parse::<Digest>().ok())
-        && said != *manifest.digest()
-        && said.algorithm() == manifest.digest().algorithm()
-    {
-        let served = manifest.digest();
-        tracing::warn!(%image, %served, %said, "the registry names another digest than it serves");
-    }
     Ok(manifest)
 }
 

@@ -29,6 +29,7 @@ use sealift_core::{
     content::Repository,
     error::{Error, Result},
 };
+use tokio::time::Instant;
 
 pub(crate) use authorization::Authorization;
 pub(crate) use challenge::Challenges;
@@ -63,6 +64,8 @@ pub(crate) struct Auth {
     anonymous: AnonymousAccess,
     tokens: TokenCache,
     groups: TokenGroups,
+    /// The end of the pause that the token service asked for.
+    token_pause: Mutex<Option<Instant>>,
 }
 
 /// The authentication scheme that a registry asks for.
@@ -104,6 +107,7 @@ impl Auth {
             anonymous: AnonymousAccess::default(),
             tokens: TokenCache::default(),
             groups: TokenGroups::default(),
+            token_pause: Mutex::default(),
         }
     }
 

@@ -1,6 +1,9 @@
 //! Requests to a token service (distribution's "Token Authentication"). Responses are parsed tolerantly.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use http::{HeaderValue, Method, StatusCode, header};
 use sealift_core::{
@@ -84,6 +87,7 @@ impl Auth {
         let realm = realm.map_err(|why| TokenFailure::Other(refused(why)))?;
         let mut attempts = self.retry.attempts(self.retry.policy().tokens);
         loop {
+            self.wait_for_token_service().await;
             let failed = match self.fetch_token_once(at, &realm, bearer, scopes, login).await {
                 Err(TokenFailure::Other(error)) if error.is_retryable() => error,
                 done => return done,
@@ -92,6 +96,19 @@ impl Auth {
             self.transport.counts().retry(authority(&realm));
             tokio::time::sleep(pause).await;
         }
+    }
+
+    /// Waits until the pause is over that the token service asked for, in answer to any request.
+    async fn wait_for_token_service(&self) {
+        let until = *self.token_pause.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(until) = until.filter(|until| *until <= Instant::now() + self.retry.policy().patience) {
+            tokio::time::sleep_until(until).await;
+        }
+    }
+
+    fn note_token_pause(&self, wait: Duration) {
+        let mut pause = self.token_pause.lock().unwrap_or_else(PoisonError::into_inner);
+        *pause = (*pause).max(Some(Instant::now() + wait));
     }
 
     async fn fetch_token_once(
@@ -131,6 +148,9 @@ impl Auth {
             Some(wait) if wait > longest => Retry::Never,
             wait => wait.map_or(Retry::Soon, Retry::After),
         };
+        if let (StatusCode::TOO_MANY_REQUESTS, Retry::After(wait)) = (status, retry) {
+            self.note_token_pause(wait);
+        }
         let said = answer.error_body().await;
         let quoted = if said.text.is_empty() { String::new() } else { format!(": {}", said.text) };
         let code = status.as_u16();

@@ -65,7 +65,8 @@ impl Registry {
         }
         let wait = match status {
             StatusCode::TOO_MANY_REQUESTS if !foreign => self.limit.pause(asked, longest),
-            StatusCode::SERVICE_UNAVAILABLE if !foreign => self.limit.pause(Some(asked?), longest),
+            // The blobs of the registry are in the store that it redirects to, so a pause of the store is its own.
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => self.limit.pause(Some(asked?), longest),
             _ => return None,
         };
         tracing::info!(host = %self.name(), wait_ms = wait.as_millis(), "the host asked us to wait");

@@ -9,6 +9,7 @@ mod expiring_logins;
 mod h2;
 mod harbor;
 mod logging_in;
+mod memory;
 mod mirrors;
 mod names;
 mod nonsense;

@@ -1,0 +1,153 @@
+//! What a simulation found, against a network in memory, whose time stands still until nothing is left to do.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures::{future::join_all, stream};
+use http::{Method, StatusCode};
+use sealift_conformance::images::image;
+use sealift_core::{
+    async_trait,
+    content::{Descriptor, Digest, ImageRef, well_known},
+    error::Result,
+};
+use tokio::time::{Instant, sleep};
+
+use super::setting::repository;
+use crate::{Client, HostConfig, HttpRequest, HttpResponseBody, Transport, TransportError};
+
+type Answer = http::response::Builder;
+type Answers = dyn Fn(&HttpRequest, usize) -> (Answer, Bytes) + Send + Sync;
+
+/// A network that answers by a function, which is also given the number of earlier requests for the same URL.
+struct Memory {
+    answers: Box<Answers>,
+    asked: Mutex<Vec<(Instant, Method, String)>>,
+}
+
+impl Memory {
+    fn new(answers: impl Fn(&HttpRequest, usize) -> (Answer, Bytes) + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Self { answers: Box::new(answers), asked: Mutex::default() })
+    }
+
+    fn client(self: &Arc<Self>) -> Client {
+        let config = HostConfig::default().login("robot", "password");
+        let client = Client::builder().without_environment().host("r.invalid", config);
+        client.transport(Arc::clone(self) as Arc<dyn Transport>).build().unwrap()
+    }
+
+    /// The seconds after `began` at which a part of a URL was asked for.
+    fn times(&self, began: Instant, part: &str) -> Vec<u64> {
+        let asked = self.asked.lock().unwrap();
+        let asked = asked.iter().filter(|(_, _, url)| url.contains(part));
+        asked.map(|(at, ..)| at.duration_since(began).as_secs()).collect()
+    }
+}
+
+#[async_trait]
+impl Transport for Memory {
+    async fn send(&self, request: HttpRequest) -> Result<http::Response<HttpResponseBody>, TransportError> {
+        let url = request.url.to_string();
+        let earlier = {
+            let mut asked = self.asked.lock().unwrap();
+            let earlier = asked.iter().filter(|(_, method, known)| *method == request.method && *known == url).count();
+            asked.push((Instant::now(), request.method.clone(), url));
+            earlier
+        };
+        let (answer, body) = (self.answers)(&request, earlier);
+        let body: HttpResponseBody = Box::pin(stream::iter([Ok(body)]));
+        Ok(answer.body(body).unwrap())
+    }
+}
+
+fn answer(status: StatusCode) -> Answer {
+    http::Response::builder().status(status)
+}
+
+/// Answers a request without a login with a challenge.
+fn challenge() -> Answer {
+    let challenge = "Bearer realm=\"https://auth.invalid/token\",service=\"r\"";
+    answer(StatusCode::UNAUTHORIZED).header("www-authenticate", challenge)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_of_the_token_service_holds_for_every_token() {
+    let tokens = AtomicU64::new(0);
+    let memory = Memory::new(move |request, _| match request.url.host_str() {
+        Some("auth.invalid") if tokens.fetch_add(1, Ordering::Relaxed) == 0 => {
+            (answer(StatusCode::TOO_MANY_REQUESTS).header("retry-after", "20"), Bytes::new())
+        }
+        Some("auth.invalid") => (answer(StatusCode::OK), Bytes::from_static(br#"{"token":"t"}"#)),
+        _ if !request.headers.contains_key("authorization") => (challenge(), Bytes::new()),
+        _ => (answer(StatusCode::OK), Bytes::from_static(br#"{"tags":[]}"#)),
+    });
+    let (client, began) = (memory.client(), Instant::now());
+    let repositories: Vec<_> = (0..3).map(|number| repository("r.invalid", &format!("a/{number}"))).collect();
+    let read = |number: usize| {
+        let (client, at) = (&client, &repositories[number]);
+        async move {
+            sleep(Duration::from_secs(number as u64)).await;
+            client.tags(at).await.unwrap();
+        }
+    };
+    join_all((0..3).map(read)).await;
+    let times = memory.times(began, "auth.invalid");
+    assert!(times.len() > 2 && times[0] == 0 && times[1..].iter().all(|at| *at >= 20), "{times:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_of_the_store_behind_a_registry_is_kept() {
+    let memory = Memory::new(|request, earlier| match (request.url.host_str(), earlier) {
+        (Some("store.invalid"), 0) => (answer(StatusCode::TOO_MANY_REQUESTS).header("retry-after", "30"), Bytes::new()),
+        (Some("store.invalid"), _) => (answer(StatusCode::OK), Bytes::from_static(b"layer")),
+        _ => (answer(StatusCode::TEMPORARY_REDIRECT).header("location", "https://store.invalid/layer"), Bytes::new()),
+    });
+    let (client, began) = (memory.client(), Instant::now());
+    let item = Descriptor::of_bytes(well_known::OCI_LAYER_GZIP, b"layer");
+    let at = repository("r.invalid", "a/b");
+    let read = async || client.blob(&at, &item).await?.read_to_end(1 << 10).await;
+    if read().await.is_err() {
+        read().await.unwrap();
+    }
+    let times = memory.times(began, "store.invalid");
+    assert!(times.len() > 1 && times[1..].iter().all(|at| *at >= 30), "{times:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manifest_that_was_damaged_on_the_way_is_read_again_by_its_digest() {
+    let whole = image("linux/amd64", &["layer"]).manifest;
+    let (expected, digest) = (whole.clone(), whole.digest().clone());
+    let memory = Memory::new(move |request, _| {
+        let answer = answer(StatusCode::OK)
+            .header("content-type", whole.media_type().as_str())
+            .header("docker-content-digest", digest.to_string());
+        let damaged = String::from_utf8(whole.bytes().to_vec()).unwrap().replace("sha256:", "sha256:0");
+        let is_whole = request.url.path().ends_with(&digest.to_string());
+        (answer, if is_whole { whole.bytes().clone() } else { damaged.into() })
+    });
+    let image: ImageRef = "r.invalid/a/b:v1".parse().unwrap();
+    assert_eq!(memory.client().manifest(&image).await.unwrap().bytes(), expected.bytes());
+    assert_eq!(memory.asked.lock().unwrap().len(), 2);
+}
+
+// Some registries name another digest than that of what they serve, and do not know it.
+#[tokio::test(start_paused = true)]
+async fn a_digest_that_a_registry_does_not_know_itself_does_not_count() {
+    let whole = image("linux/amd64", &["layer"]).manifest;
+    let expected = whole.clone();
+    let memory = Memory::new(move |request, _| match request.url.path().ends_with("v1") {
+        true => {
+            let answer = answer(StatusCode::OK).header("content-type", whole.media_type().as_str());
+            (answer.header("docker-content-digest", Digest::of(b"other").to_string()), whole.bytes().clone())
+        }
+        false => (answer(StatusCode::NOT_FOUND), Bytes::new()),
+    });
+    let image: ImageRef = "r.invalid/a/b:v1".parse().unwrap();
+    assert_eq!(memory.client().manifest(&image).await.unwrap().digest(), expected.digest());
+}
