@@ -1,0 +1,26 @@
+//! Seeds that once found something, and the faults that the simulation must find.
+
+use sealift_sim::{Planted, Reduced, run_seed};
+
+/// Seeds of generator 1, with what they found.
+const FOUND: [(u64, &str); 0] = [];
+
+#[test]
+fn seeds_that_found_something_pass() {
+    for (seed, found) in FOUND.into_iter().chain((0..30).map(|seed| (seed, "nothing yet"))) {
+        let outcome = run_seed(seed, &Reduced::default(), None).expect("the seed has an outcome");
+        assert!(outcome.broken.is_empty(), "seed {seed}, which found: {found}\n{:#?}", outcome.broken);
+    }
+}
+
+#[test]
+fn planted_faults_are_found() {
+    let finds = |planted| {
+        (0..300).any(|seed| {
+            let outcome = run_seed(seed, &Reduced::default(), Some(planted));
+            outcome.is_ok_and(|outcome| !outcome.broken.is_empty())
+        })
+    };
+    let missed: Vec<_> = Planted::ALL.iter().filter(|(_, planted)| !finds(*planted)).map(|(name, _)| name).collect();
+    assert!(missed.is_empty(), "not found: {missed:?}");
+}
