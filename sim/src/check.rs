@@ -165,7 +165,10 @@ fn requests(state: &mut State, report: &Report) {
             }
         }
     }
-    if told != state.received {
+    // Uploads that were given up are ended after the report of a run that was stopped.
+    let is_part = |(key, count): (&(String, String), &u64)| state.received.get(key).is_some_and(|all| count <= all);
+    let is_right = told == state.received || (report.interrupted && told.iter().all(is_part));
+    if !is_right {
         let what = format!("the report tells {told:?}, and the hosts received {:?}", state.received);
         state.breaks(5, what);
     }

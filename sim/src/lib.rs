@@ -14,7 +14,6 @@
 //!
 //! Not simulated: sockets, HTTP on the wire, TLS, proxies, names, disks. Tests with real sockets cover these.
 
-mod access;
 mod check;
 mod draw;
 mod model;

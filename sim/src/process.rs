@@ -11,6 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use sealift_core::{
+    async_trait,
     cache::{Cache, CacheStore, Namespace},
     engine::{self, CancelHandle, RunSettings},
     event::Event,
@@ -32,8 +33,8 @@ use crate::{
 /// No run takes longer, in simulated time.
 pub(crate) const LONGEST: Duration = Duration::from_secs(48 * 3600);
 
-/// What a run leaves behind has ended after this time.
-const ENDINGS: Duration = Duration::from_secs(30);
+/// What a run leaves behind has ended after this time: the end of uploads, and the timer of a pause.
+const ENDINGS: Duration = Duration::from_secs(2 * 3600);
 
 /// The end of a process.
 pub(crate) enum End {
@@ -47,14 +48,14 @@ pub(crate) enum End {
 #[derive(Default)]
 pub(crate) struct Notes(Mutex<BTreeMap<(&'static str, String), Bytes>>);
 
+#[async_trait]
 impl CacheStore for Notes {
-    fn get(&self, room: Namespace, key: &str) -> Option<Bytes> {
-        self.0.lock().expect("no thread panics with it").get(&(room.name(), key.to_owned())).cloned()
+    async fn get(&self, namespace: Namespace, key: &str) -> Option<Bytes> {
+        self.0.lock().expect("no thread panics with it").get(&(namespace.name(), key.to_owned())).cloned()
     }
 
-    fn put(&self, room: Namespace, key: &str, note: &[u8]) {
-        let mut notes = self.0.lock().expect("no thread panics with it");
-        notes.insert((room.name(), key.to_owned()), Bytes::copy_from_slice(note));
+    async fn put(&self, namespace: Namespace, key: &str, note: Bytes) {
+        self.0.lock().expect("no thread panics with it").insert((namespace.name(), key.to_owned()), note);
     }
 }
 

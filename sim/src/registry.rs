@@ -2,6 +2,7 @@
 //!
 //! It is strict. What a real registry would let pass, and the product should not do, is an objection.
 
+mod access;
 mod content;
 mod uploads;
 
@@ -10,7 +11,7 @@ use http::{HeaderMap, Method};
 use sealift_core::content::Digest;
 use url::Url;
 
-use crate::{access, store::Store};
+use crate::store::Store;
 
 /// A request as it arrived, body included.
 #[derive(Clone, Copy, Debug)]

@@ -3,11 +3,8 @@
 use http::Method;
 use sealift_core::content::Digest;
 
-use super::{Answer, Asked, Lies, digest};
-use crate::{
-    access,
-    store::{Session, Store},
-};
+use super::{Answer, Asked, Lies, access, digest};
+use crate::store::{Session, Store};
 
 pub(super) fn begin(
     store: &mut Store,

@@ -45,6 +45,7 @@ use self::{
 };
 use crate::{
     credentials::{CurrentLogin, Logins},
+    limit::HostLimit,
     profile::CurrentProfile,
     retry::RetryState,
     transport::HostConnections,
@@ -55,6 +56,7 @@ pub(crate) struct Auth {
     transport: Arc<HostConnections>,
     logins: Logins,
     retry: Arc<RetryState>,
+    limit: Arc<HostLimit>,
     profile: Arc<CurrentProfile>,
     scheme: Mutex<AuthScheme>,
     /// The first request is over, so that its 401 is known to all.
@@ -93,12 +95,14 @@ impl Auth {
         transport: Arc<HostConnections>,
         logins: Logins,
         retry: Arc<RetryState>,
+        limit: Arc<HostLimit>,
         profile: Arc<CurrentProfile>,
     ) -> Self {
         Self {
             transport,
             logins,
             retry,
+            limit,
             profile,
             scheme: Mutex::default(),
             met: AtomicBool::default(),

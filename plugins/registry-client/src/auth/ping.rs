@@ -8,7 +8,9 @@ use http::{Method, StatusCode};
 
 use super::{Auth, AuthProgress, AuthScheme, authorization::Authorization, challenge::Challenges};
 use crate::{
+    limit::{retry_after, sent_at},
     operation::Operation,
+    retry::is_transient,
     scope::Scopes,
     transport::{Endpoint, Request, RequestTarget, Response},
 };
@@ -74,16 +76,24 @@ impl Auth {
             let scopes = Scopes::pull(operation.repository());
             let target = RequestTarget::Path(String::new());
             let request = Request::new(operation, Method::GET, target, scopes, self.transport.timing());
-            // Without a response the request that led here keeps its own.
-            let response = self.transport.exchange(at, &request, None).await.ok()?;
+            // Without a response the request that led here keeps its own, and a later one asks again.
+            let response = self.transport.exchange(at, &request, None).await.map_err(drop)?;
+            if is_transient(response.status()) {
+                let asked = retry_after(response.headers(), sent_at(response.headers()));
+                if !response.foreign && (asked.is_some() || response.status() == StatusCode::TOO_MANY_REQUESTS) {
+                    self.limit.pause(asked, self.retry.policy().patience_max);
+                }
+                response.discard().await;
+                return Err(());
+            }
             let challenges = Challenges::read(response.headers());
             if let Some(realm) = challenges.basic_realm.as_ref().filter(|_| !response.foreign) {
                 self.profile.detect_by_basic_realm(realm);
             }
             let scheme = AuthScheme::of(&challenges).filter(|_| !response.foreign);
             response.discard().await;
-            scheme
+            Ok(scheme)
         };
-        self.ping.get_or_init(|| ask_root).await.clone()
+        self.ping.get_or_try_init(|| ask_root).await.ok()?.clone()
     }
 }

@@ -69,7 +69,7 @@ pub(crate) struct RegistrySettings {
 pub(crate) struct Registry {
     pub(crate) transport: Arc<HostConnections>,
     pub(crate) auth: Auth,
-    pub(crate) limit: HostLimit,
+    pub(crate) limit: Arc<HostLimit>,
     pub(crate) retry: Arc<RetryState>,
     pub(crate) profile: Arc<CurrentProfile>,
     pub(crate) observed: ObservedBehavior,
@@ -93,10 +93,17 @@ impl Registry {
         let network = Arc::clone(&common.network);
         let retry = Arc::new(RetryState::new(network.timing.retry));
         let api_host = profile.api_host().unwrap_or(name);
+        let limit = Arc::new(HostLimit::new(common.limiter.clone(), name, facts.limits));
         let transport = Arc::new(HostConnections::new(name.into(), api_host, settings.connection, network));
         Self {
-            auth: Auth::new(Arc::clone(&transport), logins, Arc::clone(&retry), Arc::clone(&profile)),
-            limit: HostLimit::new(common.limiter.clone(), name, facts.limits),
+            auth: Auth::new(
+                Arc::clone(&transport),
+                logins,
+                Arc::clone(&retry),
+                Arc::clone(&limit),
+                Arc::clone(&profile),
+            ),
+            limit,
             retry,
             ranges: settings.ranges,
             open_uploads: OpenUploads::new(common.notes.clone()),

@@ -151,3 +151,21 @@ async fn a_digest_that_a_registry_does_not_know_itself_does_not_count() {
     let image: ImageRef = "r.invalid/a/b:v1".parse().unwrap();
     assert_eq!(memory.client().manifest(&image).await.unwrap().digest(), expected.digest());
 }
+
+// A registry that hides what it has from anonymous users tells at its root what it wants.
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_the_root_of_a_registry_asks_for_is_kept_and_the_root_is_asked_again() {
+    let memory = Memory::new(|request, earlier| match (request.url.path(), earlier) {
+        ("/v2/", 0) => (answer(StatusCode::TOO_MANY_REQUESTS).header("retry-after", "40"), Bytes::new()),
+        ("/v2/", _) => (answer(StatusCode::UNAUTHORIZED).header("www-authenticate", "Basic realm=\"r\""), Bytes::new()),
+        _ if request.headers.contains_key("authorization") => {
+            (answer(StatusCode::OK), Bytes::from_static(br#"{"tags":["v1"]}"#))
+        }
+        _ => (answer(StatusCode::FORBIDDEN), Bytes::new()),
+    });
+    let (client, began, at) = (memory.client(), Instant::now(), repository("r.invalid", "a/b"));
+    assert!(client.tags(&at).await.is_err(), "the refusal stays");
+    assert_eq!(client.tags(&at).await.unwrap().tags.len(), 1);
+    let times = memory.times(began, "r.invalid");
+    assert!(times.len() > 3 && times[2..].iter().all(|at| *at >= 40), "{times:?}");
+}

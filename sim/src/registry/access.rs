@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
+use super::{Answer, Asked};
 use crate::{
-    registry::{Answer, Asked},
     store::Store,
     topology::{Scheme, marker_of, secret_of},
 };
@@ -19,7 +19,7 @@ fn basic(host: &str) -> String {
 ///
 /// # Errors
 /// The refusal.
-pub(crate) fn check(store: &Store, asked: Asked<'_>, wanted: Option<(&str, bool)>) -> Result<(), Answer> {
+pub(super) fn check(store: &Store, asked: Asked<'_>, wanted: Option<(&str, bool)>) -> Result<(), Answer> {
     let host = &store.plan.name;
     let said = asked.header("authorization");
     match store.plan.scheme {
@@ -54,7 +54,7 @@ pub(crate) fn check(store: &Store, asked: Asked<'_>, wanted: Option<(&str, bool)
 }
 
 /// Answers a request to the token service.
-pub(crate) fn token(store: &mut Store, asked: Asked<'_>) -> Answer {
+pub(super) fn token(store: &mut Store, asked: Asked<'_>) -> Answer {
     let host = store.plan.name.clone();
     let known = asked.header("authorization") == Some(&basic(&host));
     let anonymous =
