@@ -3,9 +3,10 @@
 mod choice;
 mod intake;
 mod record;
+mod room;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     hash::{BuildHasher, RandomState},
     mem,
     panic::AssertUnwindSafe,
@@ -18,6 +19,7 @@ use tokio::{task::JoinSet, time::Instant};
 use tokio_util::task::AbortOnDropHandle;
 
 use choice::Chosen;
+use room::{OpenListing, RunningJobs};
 
 use super::{
     destination::{Ended, TargetEnd, Work},
@@ -37,13 +39,6 @@ use crate::{
 
 /// Further rounds where the pipeline does not say.
 const RETRIES: u32 = 2;
-
-/// Jobs that run or wait for a place, in all. So many may wait for stores that are slow or paused before jobs of others
-/// do.
-const MOST_JOBS: usize = 1000;
-
-/// Jobs of one repository that run or wait for a place.
-const MOST_JOBS_OF_ONE: usize = 64;
 
 /// The time of a destination for its end in a run that is stopped at once.
 const CLOSING: Duration = Duration::from_secs(2);
@@ -120,8 +115,9 @@ struct Run {
     round: u32,
     next_job: u64,
     running: JoinSet<Done>,
-    /// Jobs that run or wait for a place, by the repository that they read.
-    running_by: HashMap<Repository, usize>,
+    jobs: RunningJobs,
+    /// Listings that wait for room.
+    put_aside: Vec<OpenListing>,
     /// Listings whose versions are being chosen.
     choosing: JoinSet<Chosen>,
     failed: Vec<Again>,
@@ -156,7 +152,8 @@ impl Run {
             round: 0,
             next_job: 0,
             running: JoinSet::new(),
-            running_by: HashMap::new(),
+            jobs: RunningJobs::default(),
+            put_aside: Vec::new(),
             choosing: JoinSet::new(),
             failed: Vec::new(),
             unlisted: Vec::new(),
@@ -256,9 +253,7 @@ impl Run {
         while let Some(done) = self.running.try_join_next() {
             self.absorb(done);
         }
-        while self.running.len() >= MOST_JOBS
-            || self.running_by.get(repository).is_some_and(|jobs| *jobs >= MOST_JOBS_OF_ONE)
-        {
+        while !self.jobs.have_room(repository) {
             tokio::select! {
                 biased;
                 () = self.engine.cancel.stopping() => return false,
@@ -272,7 +267,7 @@ impl Run {
     fn start(&mut self, work: Work) {
         let engine = Arc::clone(&self.engine);
         let image = work.about.is_none().then(|| work.batch.start());
-        *self.running_by.entry(work.job.source.repository.clone()).or_default() += 1;
+        self.jobs.add(&work.job.source.repository);
         self.running.spawn(async move {
             let start = async {
                 if let Some(digest) = &work.about {
@@ -314,11 +309,13 @@ impl Run {
     /// Lets everything that runs come to its end.
     async fn drain(&mut self) {
         loop {
+            self.take_put_aside();
             tokio::select! {
                 biased;
                 done = self.running.join_next() => match done {
                     Some(done) => self.absorb(done),
-                    None => return,
+                    None if self.put_aside.is_empty() => return,
+                    None => {}
                 },
                 () = self.engine.cancel.stopped() => {
                     self.report.unfinished += self.running.len() as u64;
@@ -332,12 +329,7 @@ impl Run {
     /// Takes in how a job ended.
     fn absorb(&mut self, done: Result<Done, tokio::task::JoinError>) {
         let Ok((work, ended)) = done else { return }; // aborted: the user stopped the run for good
-        if let Some(jobs) = self.running_by.get_mut(&work.job.source.repository) {
-            *jobs -= 1;
-            if *jobs == 0 {
-                self.running_by.remove(&work.job.source.repository);
-            }
-        }
+        self.jobs.remove(&work.job.source.repository);
         match ended {
             Some(ended) => self.end(&work, ended.unwrap_or_else(|error| broken(&work, &error))),
             None => self.give_up(&work),

@@ -227,3 +227,42 @@ async fn an_image_that_is_there_costs_no_list_of_tags_and_one_that_is_refused_ne
     let report = Bench::new(wanted, &from, &[&to]).run().await;
     assert_eq!((report.copied, report.failed, from.count(Op::Tags)), (1, 1, 0));
 }
+
+/// Images of a registry that is slow, and twenty of another one after them.
+fn beside_slow_ones(slow: impl Iterator<Item = String>) -> (Memory, Memory, Wanted) {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
+    let mut wanted = Wanted::new();
+    for name in slow {
+        from.add(&name, &image("linux/amd64", &[&name]));
+        wanted = wanted.image(&format!("slow.io/{name}"), &[]);
+    }
+    for number in 0..20 {
+        let name = format!("good{number}:v1");
+        from.add(&name, &image("linux/amd64", &[&name]));
+        wanted = wanted.image(&format!("from.io/{name}"), &[]);
+    }
+    (from, to, wanted.exclusive())
+}
+
+// The jobs of a repository, or of a registry, that stood still took all the room there was, and no listing was taken
+// any more.
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_stands_still_holds_up_no_listing_of_another_one() {
+    let tags: Vec<_> = (0..100).map(|tag| format!("slow:v{tag}")).collect();
+    let repositories: Vec<_> = (0..1200).map(|number| format!("slow{number}:v1")).collect();
+    for slow in [tags, repositories] {
+        let (from, to, wanted) = beside_slow_ones(slow.into_iter());
+        from.script(|call| call.repository.starts_with("slow").then_some(Fault::Hang));
+        let bench = Bench::new(wanted, &from, &[&to]);
+        assert!(tokio::time::timeout(Duration::from_secs(10), bench.run()).await.is_err());
+        assert!((0..20).all(|number| to.digest_of(&format!("good{number}:v1")).is_some()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listing_that_was_put_aside_is_copied_whole() {
+    let (from, to, wanted) = beside_slow_ones((0..300).map(|tag| format!("slow:v{tag}")));
+    from.script(|call| call.repository.starts_with("slow").then_some(Fault::Slow(Duration::from_secs(3))));
+    let report = Bench::new(wanted, &from, &[&to]).run().await;
+    assert_eq!((report.copied, report.failed), (320, 0), "{:?}", report.failures);
+}

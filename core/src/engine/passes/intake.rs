@@ -6,7 +6,7 @@ use std::{mem, sync::Arc};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Run, Unlisted, choice::Chosen};
+use super::{Run, Unlisted, choice::Chosen, room::OpenListing};
 use crate::{
     content::{Digest, ImageRef, Repository, Tag},
     engine::{
@@ -114,6 +114,7 @@ impl Run {
 
     async fn next_found(&mut self, inbox: &mut mpsc::Receiver<Found>) -> Option<Found> {
         loop {
+            self.take_put_aside();
             tokio::select! {
                 biased;
                 () = self.engine.cancel.stopping() => return None,
@@ -207,23 +208,13 @@ impl Run {
         let dropped = self.count_dropped(&dropped);
         self.engine.events.tell(&Event::Listed { repository: repository.clone(), kept, dropped });
         let batch = JobGroup::of(kept, exclusive, must_yield);
-        let about = |candidate: &Candidate| candidate.tag().and_then(Tag::referenced_digest);
         let (tags, mut images): (Vec<_>, Vec<_>) =
             candidates.into_iter().partition(|candidate| about(candidate).is_some());
         if self.later_wins {
             images.reverse();
         }
-        for candidate in images.into_iter().chain(tags) {
-            if !self.has_room(&repository).await {
-                return;
-            }
-            let about = about(&candidate);
-            let Candidate { reference, targets, beside, named } = candidate;
-            let source = ImageRef { repository: repository.clone(), reference };
-            let job = Job { id: self.next_job, source, targets, beside, named, rule: Arc::clone(&rule) };
-            self.next_job += 1;
-            self.begin(job, &batch, about);
-        }
+        images.extend(tags);
+        self.take_open(OpenListing { repository, rule, batch, candidates: images.into_iter() }).await;
     }
 
     /// Notes that nothing is left of a listing; `filter` dropped the last of it, if there was something before.
@@ -245,8 +236,14 @@ impl Run {
         self.yields.nothing(rule, Nothing { repository: Some(repository.clone()), why, must_yield: *must_yield });
     }
 
-    /// Starts a job where it may go, and notes where it may not.
-    fn begin(&mut self, job: Job, batch: &Arc<JobGroup>, about: Option<Digest>) {
+    /// Starts the next job of a listing where it may go, and notes where it may not.
+    pub(super) fn begin_next(&mut self, listing: &mut OpenListing) {
+        let Some(candidate) = listing.candidates.next() else { return };
+        let (about, batch) = (about(&candidate), &listing.batch);
+        let Candidate { reference, targets, beside, named } = candidate;
+        let source = ImageRef { repository: listing.repository.clone(), reference };
+        let job = Job { id: self.next_job, source, targets, beside, named, rule: Arc::clone(&listing.rule) };
+        self.next_job += 1;
         let mut ended = Ended::default();
         let Claimed { places, contested } = placement::claim(&self.engine, &job, batch, self.later_wins, &mut ended);
         if places.is_empty() && contested.is_empty() && ended.ends.is_empty() {
@@ -300,4 +297,9 @@ impl Run {
         });
         named.collect()
     }
+}
+
+/// Returns the digest of the image that a candidate is about, if its tag names one.
+fn about(candidate: &Candidate) -> Option<Digest> {
+    candidate.tag().and_then(Tag::referenced_digest)
 }
