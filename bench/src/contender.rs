@@ -102,6 +102,11 @@ pub(crate) fn find(only: &[String], beside: &[(String, PathBuf)]) -> Vec<Contend
 }
 
 impl Contender {
+    /// The program.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// Returns true for builds of Sealift.
     pub(crate) fn is_ours(&self) -> bool {
         matches!(self.kind, Kind::Sealift | Kind::Trusting)

@@ -7,6 +7,7 @@
 mod console;
 mod contender;
 mod corpus;
+mod fairness;
 mod figures;
 mod measure;
 mod options;
@@ -42,6 +43,11 @@ fn main() -> ExitCode {
 async fn bench(options: &Options) -> Result<ExitCode> {
     let contenders = contender::find(&options.only, &options.beside);
     ensure!(!contenders.is_empty(), "no contender is found: build one with `cargo build --release`");
+    if let Some(row) = &options.fairness {
+        let ours = contenders.iter().find(|one| one.is_ours()).context("`sealift` is not found")?;
+        let missed = fairness::run(ours.program(), options.rounds, row).await? && options.check;
+        return Ok(if missed { ExitCode::FAILURE } else { ExitCode::SUCCESS });
+    }
     let mut sources = Sources::default();
     let mut all = Vec::new();
     for scenario in options.scenarios() {

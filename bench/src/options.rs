@@ -23,7 +23,7 @@ pub(crate) struct Options {
     tokens: bool,
     /// Rounds; the median counts
     #[arg(long, default_value_t = 3)]
-    rounds: usize,
+    pub(crate) rounds: usize,
     /// Milliseconds that each way takes to registries that are far
     #[arg(long, default_value_t = 10)]
     delay_ms: u64,
@@ -36,10 +36,13 @@ pub(crate) struct Options {
     /// Adds another build of Sealift, to compare two states of the code; may be given several times
     #[arg(long, value_name = "NAME=PROGRAM", value_parser = named_program)]
     pub(crate) beside: Vec<(String, PathBuf)>,
+    /// Measures how long small images take beside something slow, in the rows whose name contains this text
+    #[arg(long, value_name = "ROW", num_args = 0..=1, default_missing_value = "")]
+    pub(crate) fairness: Option<String>,
     /// Writes the figures of all rounds to this file
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
-    /// Compares the figures with the targets; exit code 1 if a count misses its own
+    /// Compares the figures with the targets; exit code 1 if a count misses its own, or a row of --fairness
     #[arg(long)]
     pub(crate) check: bool,
 }
