@@ -20,16 +20,19 @@ mod token;
 mod token_cache;
 mod token_groups;
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use sealift_core::{
     content::Repository,
     error::{Error, Result},
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 pub(crate) use authorization::Authorization;
 pub(crate) use challenge::Challenges;
@@ -50,6 +53,9 @@ use crate::{
     retry::RetryState,
     transport::HostConnections,
 };
+
+/// The time for which other requests to a host wait for the first one.
+const FIRST_REQUEST: Duration = Duration::from_secs(2);
 
 /// The login at one registry: a layer around its transport.
 pub(crate) struct Auth {
@@ -116,12 +122,15 @@ impl Auth {
     }
 
     /// Lets one request go first, so that a hundred concurrent ones do not each get a 401. The others continue when the
-    /// returned guard is dropped, with any result.
+    /// returned guard is dropped, with any result, or when that takes long: an answer may be slow because of its content.
     pub(crate) async fn first_request(&self) -> Option<FirstRequest<'_>> {
         if self.met.load(Ordering::Acquire) {
             return None;
         }
-        let turn = self.first.lock().await;
+        let Ok(turn) = timeout(FIRST_REQUEST, self.first.lock()).await else {
+            self.met.store(true, Ordering::Release);
+            return None;
+        };
         (!self.met.load(Ordering::Acquire)).then(|| FirstRequest { auth: self, _turn: turn })
     }
 

@@ -310,3 +310,23 @@ async fn requests_that_break_off_while_others_are_answered_are_all_sent_again() 
     }
     server.abort();
 }
+
+// All requests to a host waited for the first one, which finds out what the host wants.
+#[tokio::test]
+async fn a_first_request_that_is_slow_does_not_hold_up_the_others() {
+    let hour = Duration::from_secs(3600);
+    let double =
+        Double::start(move |asked| if asked.path.contains("slow") { index().late(hour) } else { index() }).await;
+    let fetch = fetch_of(&client_with(&[], Timing { response: hour, ..hasty() }));
+    let (slow, other) = (image_at(&double.host(), "slow:v1"), image_at(&double.host(), "a/b:v1"));
+    let others = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        fetch.resolve(&other, ResolveMode::Manifest).await
+    };
+    tokio::select! {
+        biased;
+        _ = fetch.resolve(&slow, ResolveMode::Manifest) => panic!("it was answered"),
+        found = others => assert!(found.is_ok()),
+        () = tokio::time::sleep(Duration::from_secs(20)) => panic!("they wait"),
+    }
+}
