@@ -184,7 +184,7 @@ impl Scene {
                 }
                 self.log_in(others_log_in)?;
             }
-            Slow::ThrottledManifests(count) => {
+            Slow::ThrottledManifests(_) => {
                 self.bad.will(Fault::on("*", "/manifests/").act(throttle()));
             }
             Slow::ThrottledBlobs(count) | Slow::FailingBlobs(count) | Slow::BreakingBlobs(count) => {

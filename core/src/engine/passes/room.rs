@@ -26,6 +26,9 @@ const STALL: Duration = Duration::from_secs(1);
 /// Versions of listings that are put aside.
 const MOST_PUT_ASIDE: usize = 20_000;
 
+/// Listings of one repository that are put aside.
+const MOST_LISTINGS_PUT_ASIDE: usize = 24;
+
 /// The jobs that run or wait for a place.
 #[derive(Default)]
 pub(super) struct RunningJobs {
@@ -88,12 +91,7 @@ impl Run {
     /// Makes jobs of a listing. Puts it aside if its registry is stalled and no other listing may be about its names.
     pub(super) async fn take_open(&mut self, mut listing: OpenListing) {
         while listing.candidates.len() > 0 {
-            let put_aside: usize = self.put_aside.iter().map(|listing| listing.candidates.len()).sum();
-            let stall_at = if listing.batch.exclusive && put_aside < MOST_PUT_ASIDE {
-                self.jobs.stall_at(&listing.repository)
-            } else {
-                None
-            };
+            let stall_at = self.jobs.stall_at(&listing.repository).filter(|_| self.may_put_aside(&listing));
             let stalls = async {
                 match stall_at {
                     Some(at) => tokio::time::sleep_until(at).await,
@@ -114,6 +112,12 @@ impl Run {
                 None => {}
             }
         }
+    }
+
+    fn may_put_aside(&self, listing: &OpenListing) -> bool {
+        let versions: usize = self.put_aside.iter().map(|other| other.candidates.len()).sum();
+        let listings = self.put_aside.iter().filter(|other| other.repository == listing.repository).count();
+        listing.batch.exclusive && versions < MOST_PUT_ASIDE && listings < MOST_LISTINGS_PUT_ASIDE
     }
 
     /// Goes on with the listings that were put aside and have room by now.
