@@ -113,12 +113,12 @@ impl ReportFile {
         };
         let pipeline = toml::Value::Table(table);
         match files_of(&pipeline).into_iter().find(is_own) {
-            Some(named) => Err(Diagnostic::error(format!(
-                "`{named}` belongs to the images of this command, and a report would replace it"
-            ))
-            .note("from `--report`")
-            .hint("give the report another name")
-            .into()),
+            Some(named) => {
+                Err(Diagnostic::error(format!("`{named}` is a file of this command, and a report would replace it"))
+                    .note("from `--report`")
+                    .hint("give the report another name")
+                    .into())
+            }
             None => Self::new(path, program),
         }
     }
