@@ -53,7 +53,9 @@ mod store;
 mod tags;
 
 pub use conclusion::{Lost, Removed, RunEnd};
-pub use fetch::{BlobCheck, Fetch, FetchCapabilities, MountHints, ReadHints, Referrers, ResolveMode, TagList};
+pub use fetch::{
+    BlobCheck, Fetch, FetchCapabilities, MountHints, PushTimes, ReadHints, Referrers, ResolveMode, TagList,
+};
 pub use filter::{Filter, Verdict};
 pub use list::List;
 pub use push::{BeginUpload, Push, PutManifest, Upload, UploadStart};

@@ -2,6 +2,8 @@
 //!
 //! The content that it returns is compared with the request ([`identity`]).
 
+use std::time::SystemTime;
+
 use async_trait::async_trait;
 
 use super::{identity, stages::isolated};
@@ -13,7 +15,7 @@ use crate::{
     job::Resolved,
     limit::{Limiter, Pool, TransferPermits},
     spec::Named,
-    stage::{BlobCheck, Fetch, FetchCapabilities, MountHints, Referrers, ResolveMode, StoreId, TagList},
+    stage::{BlobCheck, Fetch, FetchCapabilities, MountHints, PushTimes, Referrers, ResolveMode, StoreId, TagList},
 };
 
 /// Attempts to open a blob while its store asks for pauses.
@@ -83,6 +85,7 @@ impl Fetch for IsolatedFetch {
         FetchCapabilities {
             referrers: known.referrers.map(|_| self as &dyn Referrers),
             tag_list: known.tag_list.map(|_| self as &dyn TagList),
+            push_times: known.push_times.map(|_| self as &dyn PushTimes),
             blob_check: known.blob_check.map(|_| self as &dyn BlobCheck),
             mount_hints: known.mount_hints.map(|_| self as &dyn MountHints),
             read_hints: None,
@@ -111,6 +114,15 @@ impl Referrers for IsolatedFetch {
 impl TagList for IsolatedFetch {
     async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>> {
         self.fetch.call_if("listed tags", |fetch| Some(fetch.capabilities().tag_list?.tags(repository))).await
+    }
+}
+
+#[async_trait]
+impl PushTimes for IsolatedFetch {
+    async fn pushed(&self, image: &ImageRef) -> Result<Option<SystemTime>> {
+        self.fetch
+            .call_if("looked up when a tag was pushed", |fetch| Some(fetch.capabilities().push_times?.pushed(image)))
+            .await
     }
 }
 

@@ -1,5 +1,7 @@
 //! The role `fetch`, and its capabilities.
 
+use std::time::SystemTime;
+
 use async_trait::async_trait;
 
 use crate::{
@@ -48,6 +50,7 @@ capabilities! {
     FetchCapabilities {
         referrers: Referrers,
         tag_list: TagList,
+        push_times: PushTimes,
         blob_check: BlobCheck,
         mount_hints: MountHints,
         read_hints: ReadHints,
@@ -80,6 +83,16 @@ pub trait TagList: Send + Sync {
     /// # Errors
     /// If they cannot be listed; the hint is then left out.
     async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>>;
+}
+
+/// Tells when tags were pushed. Without it filters by that time fail.
+#[async_trait]
+pub trait PushTimes: Send + Sync {
+    /// Returns the time at which a tag was last pushed; none if there is no such tag, or it is a digest.
+    ///
+    /// # Errors
+    /// If the source does not tell.
+    async fn pushed(&self, image: &ImageRef) -> Result<Option<SystemTime>>;
 }
 
 /// Checks blobs for a plan. Without it a plan assumes that each blob can be read.

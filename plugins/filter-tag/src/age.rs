@@ -14,7 +14,7 @@ use sealift_core::{
 use serde::Deserialize;
 
 use crate::{
-    created::{cannot_tell, created},
+    created::{cannot_tell, created, pushed},
     period::Period,
 };
 
@@ -22,7 +22,8 @@ use crate::{
 ///
 /// The age is what the image says: the annotation `org.opencontainers.image.created`, else `created` in its config. That
 /// is when it was built, not when it was pushed, and a builder can write any date there. An index is as old as
-/// its first image. Dates before 2013, which reproducible builds put in, count as none.
+/// its first image. Dates before 2013, which reproducible builds put in, count as none. With `by = "pushed"` the time of the
+/// push counts instead, which some registries tell.
 ///
 /// Only images that are not at the destination already are asked; each costs one or two small reads, which the copy
 /// does not repeat.
@@ -36,11 +37,25 @@ pub struct Age {
     /// Drop images that are older, such as `90d`. Default: no limit.
     #[schemars(example = &"90d")]
     pub at_most: Option<Period>,
-    /// Treatment of images without a creation date. Default: `drop`.
+    /// The date that counts. Default: `created`.
+    pub by: AgeBy,
+    /// Treatment of images without a date. Default: `drop`.
     pub undated: Undated,
 }
 
-/// Treatment of images without a creation date.
+/// The date that the age of an image is measured by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AgeBy {
+    /// The date at which it was created, as it says itself.
+    #[default]
+    Created,
+    /// The time at which its tag was last pushed to the source. Harbor, Quay, Google's registries and Azure Container
+    /// Registry tell it, a hundred tags or more in one request.
+    Pushed,
+}
+
+/// Treatment of images without a date.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Undated {
@@ -74,15 +89,30 @@ impl StageConfig<dyn Filter> for Age {
 }
 
 impl Ages {
-    fn judge(&self, created: Option<Timestamp>) -> Verdict {
-        let Some(created) = created else {
+    async fn created(&self, image: &Resolved, from: &dyn Fetch) -> Result<Option<Timestamp>> {
+        let manifest = match &image.manifest {
+            Some(manifest) => manifest.clone(),
+            None => match from.resolve(&image.image, ResolveMode::Manifest).await?.manifest {
+                Some(manifest) => manifest,
+                None => from.manifest(&image.image.repository, &image.descriptor).await?,
+            },
+        };
+        created(&manifest, &image.image.repository, from).await.map_err(cannot_tell(&image.image))
+    }
+
+    fn judge(&self, date: Option<Timestamp>) -> Verdict {
+        let Some(date) = date else {
+            let reason = match self.config.by {
+                AgeBy::Created => "it does not say when it was created",
+                AgeBy::Pushed => "it is not known when it was pushed",
+            };
             return match self.config.undated {
                 Undated::Keep => Verdict::Keep,
-                Undated::Drop => Verdict::Drop { reason: "it does not say when it was created".to_owned() },
+                Undated::Drop => Verdict::Drop { reason: reason.to_owned() },
             };
         };
         // An image from the future, by a clock that is wrong, is brand new.
-        let age = Period::from(Duration::try_from(self.now.duration_since(created)).unwrap_or_default());
+        let age = Period::from(Duration::try_from(self.now.duration_since(date)).unwrap_or_default());
         match (self.config.at_least, self.config.at_most) {
             (Some(least), _) if age < least => Verdict::Drop { reason: format!("it is {age} old, less than {least}") },
             (_, Some(most)) if age > most => Verdict::Drop { reason: format!("it is {age} old, more than {most}") },
@@ -94,15 +124,11 @@ impl Ages {
 #[async_trait]
 impl Filter for Ages {
     async fn check(&self, image: &Resolved, from: &dyn Fetch) -> Result<Verdict> {
-        let manifest = match &image.manifest {
-            Some(manifest) => manifest.clone(),
-            None => match from.resolve(&image.image, ResolveMode::Manifest).await?.manifest {
-                Some(manifest) => manifest,
-                None => from.manifest(&image.image.repository, &image.descriptor).await?,
-            },
+        let date = match self.config.by {
+            AgeBy::Created => self.created(image, from).await?,
+            AgeBy::Pushed => pushed(&image.image, from).await?,
         };
-        let created = created(&manifest, &image.image.repository, from).await;
-        Ok(self.judge(created.map_err(cannot_tell(&image.image))?))
+        Ok(self.judge(date))
     }
 
     fn may_leave_nothing(&self) -> bool {

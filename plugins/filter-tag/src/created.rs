@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use sealift_core::{
-    content::{Descriptor, Manifest, Repository, well_known},
-    error::{Error, Result},
+    content::{Descriptor, ImageRef, Manifest, Repository, well_known},
+    error::{Error, ErrorKind, Result},
     stage::Fetch,
 };
 use serde::Deserialize;
@@ -37,6 +37,15 @@ pub(crate) async fn created(manifest: &Manifest, at: &Repository, from: &dyn Fet
         }
         None => Ok(None),
     }
+}
+
+/// Returns the time at which a tag was pushed to the source; none for images that are asked for by digest.
+pub(crate) async fn pushed(image: &ImageRef, from: &dyn Fetch) -> Result<Option<Timestamp>> {
+    let Some(times) = from.capabilities().push_times else {
+        let error = Error::new(ErrorKind::Unsupported, "the source does not tell when tags were pushed");
+        return Err(error.with_hint("leave `by = \"pushed\"` out: then the creation date of the image counts"));
+    };
+    Ok(times.pushed(image).await?.and_then(|time| Timestamp::try_from(time).ok()))
 }
 
 /// Puts what was being done in front of an error.

@@ -15,8 +15,11 @@ mod range;
 mod tag;
 mod version;
 
-pub use age::Age;
+pub use age::{Age, AgeBy};
 pub use newest::{By, Newest};
 pub use period::Period;
 pub use tag::TagFilter;
 pub use version::TagVersion;
+
+#[cfg(test)]
+mod tests;

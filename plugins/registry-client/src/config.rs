@@ -47,8 +47,8 @@ pub struct RegistryConfig {
     /// the protection of the password and of tags against attackers on the line. Default: false.
     pub insecure: bool,
 
-    /// The product, such as `harbor`, where it is not recognised by itself: `docker-hub`, `ghcr`, `ecr`, `harbor` or
-    /// `distribution`. Default: detected.
+    /// The product, such as `harbor`, where it is not recognised by itself: `docker-hub`, `ghcr`, `ecr`, `quay`, `gar`,
+    /// `acr`, `harbor` or `distribution`. Default: detected.
     pub kind: Option<String>,
 
     /// PEM file with certificates of private CAs, trusted besides those of the system and of

@@ -3,20 +3,21 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
 };
 
 use futures::future::BoxFuture;
 use sealift_core::{
     async_trait,
     blob::Blob,
-    content::{Descriptor, Digest, ImageRef, Manifest, Repository, Tag},
+    content::{Descriptor, Digest, ImageRef, Manifest, MediaType, Repository, Tag},
     error::Result,
     job::Resolved,
-    stage::{Fetch, FetchCapabilities, ReadHints, Referrers, ResolveMode, TagList},
+    stage::{Fetch, FetchCapabilities, PushTimes, ReadHints, Referrers, ResolveMode, TagList},
 };
 
 use crate::{
-    api::{blobs, manifests},
+    api::{blobs, inventory, manifests},
     auth::RepositoryAccess,
     client::Client,
     operation::Operation,
@@ -79,6 +80,9 @@ impl RegistryFetch {
             let manifest = read(&registry, &image).await?;
             return Ok((manifest.descriptor(), Some(manifest)));
         }
+        if let Some(known) = inventory::known(&registry, &image).await {
+            return Ok((Descriptor::new(MediaType::default(), known.digest, Descriptor::UNSIZED), None));
+        }
         manifests::resolve(&registry, &image).await
     }
 }
@@ -111,7 +115,7 @@ impl Fetch for RegistryFetch {
     }
 
     fn capabilities(&self) -> FetchCapabilities<'_> {
-        FetchCapabilities::default().referrers(self).tag_list(self).read_hints(self)
+        FetchCapabilities::default().referrers(self).tag_list(self).push_times(self).read_hints(self)
     }
 }
 
@@ -150,6 +154,17 @@ impl Referrers for RegistryFetch {
 impl TagList for RegistryFetch {
     async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>> {
         Ok(self.client.tags(repository).await?.tags)
+    }
+}
+
+#[async_trait]
+impl PushTimes for RegistryFetch {
+    async fn pushed(&self, image: &ImageRef) -> Result<Option<SystemTime>> {
+        let ask = |repository| -> Reading<'_, _> {
+            let image = ImageRef { repository, reference: image.reference.clone() };
+            Box::pin(async move { inventory::pushed(&self.client.registry(&image.repository), &image).await })
+        };
+        self.at_first(&image.repository, false, ask).await
     }
 }
 

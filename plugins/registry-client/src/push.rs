@@ -22,7 +22,7 @@ pub use naming::TargetNaming;
 use self::referrers_tag::ReferrersTagLocks;
 use crate::{
     api::{
-        blob_existence, harbor,
+        blob_existence, harbor, inventory,
         manifests::{self, ManifestHead},
         put_manifest, referrers, tags, uploads,
     },
@@ -76,6 +76,12 @@ impl Push for RegistryPush {
 
     async fn resolve(&self, at: &ImageRef) -> Result<Option<Descriptor>> {
         let registry = self.registry(&at.repository);
+        // `dest "harbor"` has looked the repository over before.
+        if !registry.has_projects()
+            && let Some(known) = inventory::known(&registry, at).await
+        {
+            return Ok(Some(Descriptor::new(MediaType::default(), known.digest, Descriptor::UNSIZED)));
+        }
         let scopes = Scopes::push(&at.repository);
         match manifests::head(&registry, at, Operation::CheckManifest(at), scopes.clone()).await? {
             ManifestHead::Found(found) => Ok(Some(*found)),
@@ -118,7 +124,9 @@ impl Push for RegistryPush {
     }
 
     async fn put_manifest(&self, request: &PutManifest<'_>) -> Result<()> {
-        put_manifest::put(&self.registry(request.repository), &request.target(), request.manifest).await
+        let (registry, target) = (self.registry(request.repository), request.target());
+        registry.known_tags.forget(&target).await;
+        put_manifest::put(&registry, &target, request.manifest).await
     }
 
     fn capabilities(&self) -> PushCapabilities<'_> {

@@ -6,6 +6,7 @@ use sealift_core::{content::well_known, plugin::Purpose};
 use serde_json::json;
 
 use super::*;
+use crate::tests::Telling;
 
 fn period(text: &str) -> Option<Period> {
     Some(text.parse().unwrap())
@@ -59,4 +60,26 @@ fn limits_that_make_no_sense_are_refused() {
     assert_eq!(build(Age::default()).err().unwrap(), [None]);
     let crossed = Age { at_least: period("2w"), at_most: period("7d"), ..Age::default() };
     assert_eq!(build(crossed).err().unwrap(), [Some("at_most".to_owned())]);
+}
+
+#[tokio::test]
+async fn the_time_of_the_push_may_count_instead() {
+    let memory = Memory::new("from.io");
+    let image = artifact(well_known::OCI_CONFIG, &json!({ "created": Timestamp::now() }).to_string(), &[], &[]);
+    let filter = |undated| {
+        let config = Age { at_least: period("7d"), by: AgeBy::Pushed, undated, ..Age::default() };
+        build(config).ok().unwrap()
+    };
+    let verdict = async |filter: Box<dyn Filter>, tag: &str| {
+        memory.add(&format!("app:{tag}"), &image);
+        let resolved = memory.resolve(&memory.name(&format!("app:{tag}")), ResolveMode::Descriptor).await.unwrap();
+        filter.check(&resolved, &Telling(memory.clone())).await.unwrap()
+    };
+    assert_eq!(verdict(filter(Undated::Drop), "8-days").await, Verdict::Keep);
+    assert_eq!(verdict(filter(Undated::Drop), "2-days").await, dropped("it is 2d old, less than 7d"));
+    assert_eq!(verdict(filter(Undated::Drop), "latest").await, dropped("it is not known when it was pushed"));
+    assert_eq!(verdict(filter(Undated::Keep), "latest").await, Verdict::Keep);
+    let resolved = memory.resolve(&memory.name("app:latest"), ResolveMode::Descriptor).await.unwrap();
+    let error = filter(Undated::Keep).check(&resolved, &memory).await.unwrap_err();
+    assert_eq!(error.message(), "the source does not tell when tags were pushed");
 }

@@ -13,6 +13,7 @@ use sealift_core::{
 use serde_json::json;
 
 use super::*;
+use crate::tests::Telling;
 
 fn newest(keep: usize) -> Newest {
     Newest { keep: keep.try_into().unwrap(), by: By::Version, each_variant: false, prereleases: false }
@@ -127,4 +128,14 @@ async fn an_image_that_cannot_be_read_fails_the_choice_and_is_named() {
     let error = Newest { by: By::Time, ..newest(2) }.select(&mut found, &memory).await.unwrap_err();
     let expected = "cannot tell when `from.io/app:1.8` was created: the registry does not answer";
     assert_eq!((error.kind(), error.message()), (ErrorKind::Unavailable, expected));
+}
+
+#[tokio::test]
+async fn the_last_that_were_pushed_may_be_kept() {
+    let mut listing = listing(&["30-days", "2-days", "latest", "9-days"]);
+    let filter = Newest { by: By::Pushed, ..newest(2) };
+    filter.select(&mut listing, &Telling(Memory::new("from.io"))).await.unwrap();
+    assert_eq!(tags(&listing), ["2-days", "9-days"]);
+    let error = filter.select(&mut self::listing(&["a", "b", "c"]), &Memory::new("from.io")).await.unwrap_err();
+    assert_eq!(error.message(), "the source does not tell when tags were pushed");
 }

@@ -8,6 +8,7 @@ mod catalog;
 mod confirmation;
 pub(crate) mod delete;
 pub(crate) mod harbor;
+pub(crate) mod inventory;
 mod link;
 pub(crate) mod login;
 pub(crate) mod manifests;

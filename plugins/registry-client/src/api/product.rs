@@ -77,10 +77,22 @@ const MAX_BYTES: u64 = 64 << 20;
 /// # Errors
 /// If there is no response, or the host is not ready for one.
 pub(crate) async fn send(registry: &Registry, request: &ApiRequest<'_>) -> Result<ApiResponse> {
+    send_as(registry, request, true).await
+}
+
+/// Does the same without a login.
+///
+/// # Errors
+/// As [`send`].
+pub(crate) async fn send_anonymously(registry: &Registry, request: &ApiRequest<'_>) -> Result<ApiResponse> {
+    send_as(registry, request, false).await
+}
+
+async fn send_as(registry: &Registry, request: &ApiRequest<'_>, with_login: bool) -> Result<ApiResponse> {
     let mut attempts = registry.retry.attempts(registry.retry.policy().requests);
     loop {
         let began = Instant::now();
-        let failed = match send_once(registry, request).await {
+        let failed = match send_once(registry, request, with_login).await {
             Ok(response) => return Ok(response),
             Err(error) => error,
         };
@@ -91,7 +103,7 @@ pub(crate) async fn send(registry: &Registry, request: &ApiRequest<'_>) -> Resul
     }
 }
 
-async fn send_once(registry: &Registry, api_request: &ApiRequest<'_>) -> Result<ApiResponse> {
+async fn send_once(registry: &Registry, api_request: &ApiRequest<'_>, with_login: bool) -> Result<ApiResponse> {
     let operation = Operation::ProductApi(api_request.repository);
     let context = |error: Error| error.with_context(operation);
     registry.wait_for_pause(false).await.map_err(context)?;
@@ -111,6 +123,10 @@ async fn send_once(registry: &Registry, api_request: &ApiRequest<'_>) -> Result<
     }
     if let Some(body) = &api_request.body {
         request = request.body(json, body.clone());
+    }
+    if !with_login {
+        let response = registry.transport.exchange(at, &request, None).await.map_err(context)?;
+        return read(registry, operation, response).await;
     }
     let mut response = send_with_login(registry, at, &request).await.map_err(context)?;
     if response.status() == StatusCode::UNAUTHORIZED && response.secrets.renew(api_request.repository).await {

@@ -3,9 +3,16 @@
 //! It says 401 where others say 404, 403 for four different things, and 412 for a tag; the words of the body tell them
 //! apart. From Harbor's source: `v2auth/auth.go`, `readonly.go`, `quota.go`, `repoproxy/proxy.go`, `pushmf.go`.
 
-use sealift_core::error::{Error, ErrorKind, Retry};
+use sealift_core::{
+    content::{Repository, Tag},
+    error::{Error, ErrorKind, Retry},
+};
+use serde::Deserialize;
 
-use super::{ProductFacts, RegistryProfile};
+use super::{
+    ProductFacts, RegistryProfile,
+    inventory::{BulkInventory, InventoryAccess, InventoryPage, PER_PAGE, record, time},
+};
 use crate::{
     error::{ErrorBody, Meaning, Reason, Refusal},
     operation::{Operation, project_of},
@@ -37,8 +44,51 @@ impl RegistryProfile for Harbor {
         ProductFacts { projects: true, manifests_of_project: Some(MANIFESTS_OF_PROJECT), ..ProductFacts::default() }
     }
 
+    fn inventory(&self) -> Option<&dyn BulkInventory> {
+        Some(self)
+    }
+
     fn interpret(&self, refusal: &Refusal<'_>) -> Option<Meaning> {
         meaning(refusal)
+    }
+}
+
+#[derive(Deserialize)]
+struct ListedArtifact {
+    digest: String,
+    #[serde(default)]
+    tags: Option<Vec<ListedTag>>,
+}
+
+#[derive(Deserialize)]
+struct ListedTag {
+    name: String,
+    #[serde(default)]
+    push_time: String,
+}
+
+/// `GET /api/v2.0/projects/{project}/repositories/{repository}/artifacts`, those that were pushed last first. Signatures are
+/// not among them. Versions before 2.8 may show fewer than there are in a page, so only an empty page is the last one.
+impl BulkInventory for Harbor {
+    fn access(&self) -> InventoryAccess {
+        InventoryAccess::Login
+    }
+
+    fn path(&self, repository: &Repository, number: usize, _: Option<&Tag>) -> String {
+        let (project, name) = repository.path().split_once('/').unwrap_or(("library", repository.path()));
+        // Encoded twice, as Harbor wants it.
+        let name = name.replace('/', "%252F");
+        let query = format!("with_tag=true&sort=-push_time&page_size={PER_PAGE}&page={number}");
+        format!("/api/v2.0/projects/{project}/repositories/{name}/artifacts?{query}")
+    }
+
+    fn read(&self, body: &[u8]) -> Option<InventoryPage> {
+        let listed: Vec<ListedArtifact> = serde_json::from_slice(body).ok()?;
+        let tags = listed.iter().flat_map(|artifact| {
+            let tags = artifact.tags.iter().flatten();
+            tags.filter_map(|tag| record(&tag.name, &artifact.digest, time(&tag.push_time)))
+        });
+        Some(InventoryPage { tags: tags.collect(), has_more: !listed.is_empty() })
     }
 }
 

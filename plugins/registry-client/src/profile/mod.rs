@@ -4,15 +4,20 @@
 //! known of it beforehand. It also explains responses that mean something else there than elsewhere. No other module
 //! compares names of hosts or products. A new product needs a file here and a line in [`PROFILES`].
 
+mod azure;
 mod current;
 mod docker_hub;
 mod ecr;
 mod ghcr;
+mod google;
 pub(crate) mod harbor;
+mod inventory;
+mod quay;
 
 use std::{fmt, time::Duration};
 
 pub(crate) use current::CurrentProfile;
+pub(crate) use inventory::{BulkInventory, InventoryAccess, InventoryPage, TagRecord};
 
 use crate::error::{Meaning, Refusal};
 
@@ -39,6 +44,11 @@ pub(crate) trait RegistryProfile: Send + Sync + fmt::Debug {
     /// Returns what is known of the product.
     fn facts(&self) -> ProductFacts {
         ProductFacts::default()
+    }
+
+    /// Returns the list of tags with their digests and times that the product has; none if it has none.
+    fn inventory(&self) -> Option<&dyn BulkInventory> {
+        None
     }
 
     /// Explains a refusal that means something particular at this product; none if it means there what it means
@@ -94,8 +104,16 @@ impl RegistryProfile for Generic {
 }
 
 /// All products. The first one that matches counts.
-static PROFILES: [&dyn RegistryProfile; 5] =
-    [&docker_hub::DockerHub, &ghcr::GitHub, &ecr::EcrProfile, &harbor::Harbor, &Generic];
+static PROFILES: [&dyn RegistryProfile; 8] = [
+    &docker_hub::DockerHub,
+    &ghcr::GitHub,
+    &ecr::EcrProfile,
+    &quay::Quay,
+    &google::Google,
+    &azure::Azure,
+    &harbor::Harbor,
+    &Generic,
+];
 
 /// Returns the profile of a registry by its name.
 pub(crate) fn by_host(host: &str) -> &'static dyn RegistryProfile {
@@ -126,7 +144,12 @@ mod tests {
             ("docker.io", "docker-hub", Some("registry-1.docker.io")),
             ("ghcr.io", "ghcr", None),
             ("123456789012.dkr.ecr.eu-west-1.amazonaws.com", "ecr", None),
-            ("quay.io", "distribution", None),
+            ("quay.io", "quay", None),
+            ("europe-west1-docker.pkg.dev", "gar", None),
+            ("eu.gcr.io", "gar", None),
+            ("acme.azurecr.io", "acr", None),
+            ("gcr.io.example.com", "distribution", None),
+            ("azurecr.io", "distribution", None),
             ("dkr.ecr.example.com", "distribution", None),
         ] {
             let profile = by_host(host);

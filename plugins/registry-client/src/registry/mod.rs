@@ -10,6 +10,7 @@
 mod body_limit;
 mod execute;
 mod foreign_uploads;
+mod known_tags;
 mod observed;
 mod open_uploads;
 mod projects;
@@ -25,6 +26,7 @@ use sealift_core::{
 use tokio_util::task::TaskTracker;
 
 pub(crate) use body_limit::BodyLimit;
+use known_tags::KnownTags;
 pub(crate) use observed::{ObservedBehavior, PresenceCheck};
 pub(crate) use open_uploads::OpenUploads;
 
@@ -77,6 +79,7 @@ pub(crate) struct Registry {
     /// Ranges of one blob that are read at once.
     pub(crate) ranges: usize,
     pub(crate) open_uploads: OpenUploads,
+    pub(crate) known_tags: KnownTags,
     common: Arc<Common>,
 }
 
@@ -107,6 +110,7 @@ impl Registry {
             retry,
             ranges: settings.ranges,
             open_uploads: OpenUploads::new(common.notes.clone()),
+            known_tags: KnownTags::default(),
             body_limit: BodyLimit::new(name, settings.part, common.notes.clone()),
             observed: ObservedBehavior::new(name, common.notes.clone()),
             profile,

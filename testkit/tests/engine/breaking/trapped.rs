@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeSet, HashSet},
     sync::{Arc, Mutex},
+    time::SystemTime,
 };
 
 use async_trait::async_trait;
@@ -14,7 +15,7 @@ use sealift_core::{
     job::{Job, Resolved},
     stage::{
         Admission, BeginUpload, BlobCheck, ChildRetention, Conclusion, DigestVerification, DiskLocation,
-        DistinctTargets, Fetch, FetchCapabilities, Lost, ManifestReader, MountHints, Push, PushCapabilities,
+        DistinctTargets, Fetch, FetchCapabilities, Lost, ManifestReader, MountHints, Push, PushCapabilities, PushTimes,
         PutManifest, Quotas, ReadHints, ReferrerPresence, Referrers, ReferrersTag, Removed, RepositoryTags,
         ResolveMode, RunEnd, StoreId, TagInventory, TagList, TagRequest, Upload, UploadStart, WriteHints,
     },
@@ -110,7 +111,7 @@ impl Fetch for Trapped {
 
     fn capabilities(&self) -> FetchCapabilities<'_> {
         self.trap.step_at_once("capabilities", &self.all);
-        self.read().referrers(self).tag_list(self).blob_check(self).mount_hints(self).read_hints(self)
+        self.read().referrers(self).tag_list(self).push_times(self).blob_check(self).mount_hints(self).read_hints(self)
     }
 }
 
@@ -138,6 +139,14 @@ impl TagList for Trapped {
     async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>> {
         self.trap.step("tags", repository).await;
         self.read().tag_list.unwrap().tags(repository).await
+    }
+}
+
+#[async_trait]
+impl PushTimes for Trapped {
+    async fn pushed(&self, image: &ImageRef) -> Result<Option<SystemTime>> {
+        self.trap.step("pushed", &image.repository).await;
+        Ok(None)
     }
 }
 

@@ -1,0 +1,69 @@
+//! Lists of tags with their digests and times, which some products have beside the tag list of the specification.
+//!
+//! distribution-spec has none (opencontainers/distribution-spec#579). A product describes its own by [`BulkInventory`];
+//! `api/inventory.rs` sends the requests.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use sealift_core::content::{Digest, Repository, Tag};
+
+/// A tag, as a product lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TagRecord {
+    /// The digest that the tag points to.
+    pub(crate) digest: Digest,
+    /// The time at which the tag was last pushed.
+    pub(crate) pushed: Option<SystemTime>,
+}
+
+/// A page of tags.
+#[derive(Debug, Default)]
+pub(crate) struct InventoryPage {
+    pub(crate) tags: Vec<(Tag, TagRecord)>,
+    /// True if there is another page.
+    pub(crate) has_more: bool,
+}
+
+/// The credentials that a list of tags wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InventoryAccess {
+    /// A token for reading, as for manifests.
+    Pull,
+    /// A token with this action on the repository.
+    Action(&'static str),
+    /// User name and password, as the product's own API takes them.
+    Login,
+    /// None: the product's API takes other ones than the registry.
+    Anonymous,
+}
+
+/// The list of tags of a product.
+pub(crate) trait BulkInventory: Send + Sync {
+    /// Returns the credentials that it wants.
+    fn access(&self) -> InventoryAccess;
+
+    /// Returns path and query of a page below the root of the host. `number` counts from 1; `last` is the last tag of the
+    /// page before it.
+    fn path(&self, repository: &Repository, number: usize, last: Option<&Tag>) -> String;
+
+    /// Reads a page; none if it has another form than the documented one.
+    fn read(&self, body: &[u8]) -> Option<InventoryPage>;
+}
+
+/// The number of tags in a page, where it can be chosen. More are refused by most products.
+pub(crate) const PER_PAGE: usize = 100;
+
+/// Returns a tag with its digest and time. Entries that are none are left out.
+pub(crate) fn record(name: &str, digest: &str, pushed: Option<SystemTime>) -> Option<(Tag, TagRecord)> {
+    Some((name.parse().ok()?, TagRecord { digest: digest.parse().ok()?, pushed }))
+}
+
+/// Returns the time that a text in RFC 3339 stands for.
+pub(crate) fn time(text: &str) -> Option<SystemTime> {
+    text.parse::<jiff::Timestamp>().ok().map(SystemTime::from)
+}
+
+/// Returns the time `since` after 1970.
+pub(crate) fn after_epoch(since: Duration) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(since)
+}

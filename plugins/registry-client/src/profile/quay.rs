@@ -1,0 +1,65 @@
+//! Quay.
+
+use std::time::Duration;
+
+use sealift_core::content::{Repository, Tag};
+use serde::Deserialize;
+
+use super::{
+    RegistryProfile,
+    inventory::{BulkInventory, InventoryAccess, InventoryPage, PER_PAGE, after_epoch, record},
+};
+
+/// Quay, at `quay.io` or elsewhere (`kind = "quay"`).
+#[derive(Debug)]
+pub(super) struct Quay;
+
+impl RegistryProfile for Quay {
+    fn name(&self) -> &'static str {
+        "quay"
+    }
+
+    fn matches_host(&self, host: &str) -> bool {
+        host == "quay.io"
+    }
+
+    fn inventory(&self) -> Option<&dyn BulkInventory> {
+        Some(self)
+    }
+}
+
+#[derive(Deserialize)]
+struct TagsPage {
+    tags: Vec<ListedTag>,
+    #[serde(default)]
+    has_additional: bool,
+}
+
+#[derive(Deserialize)]
+struct ListedTag {
+    name: String,
+    manifest_digest: String,
+    #[serde(default)]
+    start_ts: Option<u64>,
+}
+
+/// `GET /api/v1/repository/{repository}/tag/` (Quay API). It takes tokens of its own, not those of the registry: without one
+/// it tells of public repositories.
+impl BulkInventory for Quay {
+    fn access(&self) -> InventoryAccess {
+        InventoryAccess::Anonymous
+    }
+
+    fn path(&self, repository: &Repository, number: usize, _: Option<&Tag>) -> String {
+        format!("/api/v1/repository/{}/tag/?onlyActiveTags=true&limit={PER_PAGE}&page={number}", repository.path())
+    }
+
+    fn read(&self, body: &[u8]) -> Option<InventoryPage> {
+        let page: TagsPage = serde_json::from_slice(body).ok()?;
+        let tag = |tag: ListedTag| {
+            let pushed = tag.start_ts.map(Duration::from_secs).and_then(after_epoch);
+            record(&tag.name, &tag.manifest_digest, pushed)
+        };
+        Some(InventoryPage { tags: page.tags.into_iter().filter_map(tag).collect(), has_more: page.has_additional })
+    }
+}

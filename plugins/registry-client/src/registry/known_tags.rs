@@ -1,0 +1,100 @@
+//! The tags of repositories, as far as the list that a product has of them was read in this run.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use sealift_core::content::{ImageRef, Repository, Tag};
+use tokio::time::Instant;
+
+use crate::profile::{InventoryPage, TagRecord};
+
+/// How long what was read is believed. Others may push and delete meanwhile.
+const LIFETIME: Duration = Duration::from_secs(120);
+
+/// Tags that are asked for one by one before a page is read. A page costs as much as one of these questions, so in the worst
+/// case, where no page names a tag that is wanted, there are a third more requests.
+const QUESTIONS_A_PAGE: u32 = 3;
+
+/// The known tags of the repositories of one registry.
+#[derive(Default)]
+pub(crate) struct KnownTags {
+    repositories: Mutex<HashMap<Repository, Arc<tokio::sync::Mutex<RepositoryInventory>>>>,
+    is_closed: AtomicBool,
+}
+
+impl KnownTags {
+    /// Returns what is known of a repository; none if the registry does not show its list.
+    pub(crate) fn of(&self, repository: &Repository) -> Option<Arc<tokio::sync::Mutex<RepositoryInventory>>> {
+        let open = !self.is_closed.load(Ordering::Relaxed);
+        open.then(|| Arc::clone(self.repositories().entry(repository.clone()).or_default()))
+    }
+
+    /// Notes that the registry does not show its list, or takes too long for it.
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::Relaxed);
+    }
+
+    /// Forgets a tag that this run writes.
+    pub(crate) async fn forget(&self, image: &ImageRef) {
+        let known = self.repositories().get(&image.repository).cloned();
+        if let (Some(known), Some(tag)) = (known, image.reference.tag()) {
+            known.lock().await.tags.remove(tag);
+        }
+    }
+
+    fn repositories(&self) -> MutexGuard<'_, HashMap<Repository, Arc<tokio::sync::Mutex<RepositoryInventory>>>> {
+        self.repositories.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The tags of one repository, as far as they were read.
+#[derive(Default)]
+pub(crate) struct RepositoryInventory {
+    tags: HashMap<Tag, TagRecord>,
+    /// The time at which the first page was read.
+    began: Option<Instant>,
+    pages: usize,
+    last: Option<Tag>,
+    is_complete: bool,
+    /// Tags that were asked for since the last page, and are not known.
+    questions: u32,
+}
+
+impl RepositoryInventory {
+    /// Returns what is known of a tag.
+    pub(crate) fn get(&mut self, tag: &Tag) -> Option<TagRecord> {
+        if self.began.is_some_and(|began| began.elapsed() > LIFETIME) {
+            *self = Self::default();
+        }
+        self.tags.get(tag).cloned()
+    }
+
+    /// Counts a question for a tag that is not known. Returns true if a page is worth reading.
+    pub(crate) fn is_worth_a_page(&mut self) -> bool {
+        self.questions += 1;
+        !self.is_complete && self.questions > QUESTIONS_A_PAGE
+    }
+
+    /// Returns the number of the next page, and the last tag of the one before it; none if all were read.
+    pub(crate) fn next_page(&self) -> Option<(usize, Option<Tag>)> {
+        (!self.is_complete).then(|| (self.pages + 1, self.last.clone()))
+    }
+
+    /// Adds a page.
+    pub(crate) fn add(&mut self, page: InventoryPage) {
+        self.began.get_or_insert_with(Instant::now);
+        let before = self.tags.len();
+        self.last = page.tags.last().map(|(tag, _)| tag.clone());
+        self.tags.extend(page.tags);
+        self.pages += 1;
+        self.questions = 0;
+        // A page without anything new says that the list goes in a circle.
+        self.is_complete = !page.has_more || self.tags.len() == before;
+    }
+}
