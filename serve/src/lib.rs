@@ -1,7 +1,7 @@
 //! A registry over an OCI image layout in a directory.
 //!
-//! It speaks the distribution protocol (distribution-spec 1.1): pull, push, mount, tags with paging, referrers,
-//! delete, ranges. The directory is a plain image layout before, while and after; see [`store`](self#what-is-where).
+//! It speaks the distribution protocol (distribution-spec 1.1; of 1.2 tags beside a digest, `digest-algorithm` and
+//! `OCI-Namespace`): pull, push, mount, tags with paging, referrers, delete, ranges. The directory is a plain image layout before, while and after; see [`store`](self#what-is-where).
 //!
 //! ```no_run
 //! # use sealift_serve::{ServeOptions, Server};

@@ -34,6 +34,7 @@ pub(crate) enum Code {
     TagInvalid,
     TagUnknown,
     TooManyRequests,
+    TooManyTags,
     Unauthorized,
     Unavailable,
     Unknown,
@@ -65,6 +66,7 @@ impl Code {
             // Nothing can be there under such a name.
             Self::TagUnknown => ("MANIFEST_UNKNOWN", S::NOT_FOUND, "the reference is neither a tag nor a digest"),
             Self::TooManyRequests => ("TOOMANYREQUESTS", S::TOO_MANY_REQUESTS, "others are asking, too: try again"),
+            Self::TooManyTags => ("TAG_INVALID", S::URI_TOO_LONG, "more tags than one request may set"),
             Self::Unauthorized => ("UNAUTHORIZED", S::UNAUTHORIZED, "name and password of a user are needed"),
             Self::Unavailable => ("UNAVAILABLE", S::SERVICE_UNAVAILABLE, "not now: try again"),
             Self::Unknown => ("UNKNOWN", S::INTERNAL_SERVER_ERROR, "something failed here"),

@@ -2,13 +2,13 @@
 
 use axum::{
     body::Body,
-    http::{StatusCode, header, request::Parts},
+    http::{StatusCode, Uri, header, request::Parts},
     response::Response,
 };
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use sealift_core::{
-    content::{Manifest, ManifestError, MediaType, Reference, well_known},
+    content::{Manifest, ManifestError, MediaType, Reference, Tag, well_known},
     error::ErrorKind,
 };
 use serde::Deserialize;
@@ -17,6 +17,7 @@ use super::{
     App, about,
     answer::{self, Code, ErrorResponse, empty},
     conditional::{etag, is_known},
+    queries,
 };
 
 /// `GET` or `HEAD /v2/<name>/manifests/<reference>` (distribution-spec, "Pulling manifests").
@@ -41,7 +42,11 @@ pub(crate) async fn get(app: &App, name: &str, at: &Reference, head: &Parts) -> 
     Ok(response)
 }
 
-/// `PUT /v2/<name>/manifests/<reference>` (distribution-spec, "Pushing Manifests").
+/// Tags that one push may set. The specification wants at least 10.
+const MOST_TAGS: usize = 100;
+
+/// `PUT /v2/<name>/manifests/<reference>` (distribution-spec, "Pushing Manifests"). By digest it may set tags as well
+/// (`?tag=1.2&tag=1`, distribution-spec 1.2).
 pub(crate) async fn put(
     app: &App,
     name: &str,
@@ -58,6 +63,10 @@ pub(crate) async fn put(
     if !media_type.is_manifest() {
         return Err(Code::ManifestInvalid.because(format!("`{media_type}` is no type of manifest")));
     }
+    let tags = match at {
+        Reference::Digest(_) => tags(&head.uri)?,
+        Reference::Tag(_) => Vec::new(),
+    };
     let body = read(body).await?;
     let manifest = match at {
         Reference::Digest(digest) => Manifest::parse_expecting(body, &media_type, digest),
@@ -69,12 +78,30 @@ pub(crate) async fn put(
     })?;
     check(&manifest)?;
     app.store.put_manifest(name, at, &manifest).await?;
+    for tag in &tags {
+        app.store.put_manifest(name, &Reference::Tag(tag.clone()), &manifest).await?;
+    }
     let digest = manifest.digest();
     let mut response = about(StatusCode::CREATED, digest, format!("/v2/{name}/manifests/{digest}"));
     if let Some(subject) = manifest.subject() {
         response.headers_mut().insert("oci-subject", answer::value(&subject.digest));
     }
+    for tag in &tags {
+        response.headers_mut().append("oci-tag", answer::value(tag));
+    }
     Ok(response)
+}
+
+/// The tags that a push by digest sets, each once.
+fn tags(uri: &Uri) -> Result<Vec<Tag>, ErrorResponse> {
+    let mut tags = Vec::new();
+    for text in queries(uri, "tag") {
+        let tag = text.parse().map_err(|error| Code::TagInvalid.because(format!("{error}")))?;
+        if !tags.contains(&tag) {
+            tags.push(tag);
+        }
+    }
+    if tags.len() > MOST_TAGS { Err(Code::TooManyTags.because(format!("at most {MOST_TAGS}"))) } else { Ok(tags) }
 }
 
 /// `DELETE /v2/<name>/manifests/<reference>` (distribution-spec, "Deleting tags", "Deleting Manifests").

@@ -16,7 +16,7 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, State},
-    http::{Method, Version, header, request::Parts},
+    http::{HeaderValue, Method, Version, header, request::Parts},
     response::Response,
 };
 use tokio_util::task::TaskTracker;
@@ -128,6 +128,16 @@ async fn routed(app: &App, mut route: Route, head: &Parts, body: Body) -> Result
         };
         *name = named(found)?;
     }
+    let namespace = query(&head.uri, "ns").filter(|_| reads).and_then(|registry| HeaderValue::try_from(registry).ok());
+    let mut response = dispatched(app, route, head, body).await?;
+    if let Some(registry) = namespace {
+        response.headers_mut().insert("oci-namespace", registry); // distribution-spec 1.2, "Registry Proxying"
+    }
+    Ok(response)
+}
+
+async fn dispatched(app: &App, route: Route, head: &Parts, body: Body) -> Result<Response, ErrorResponse> {
+    let reads = head.method == Method::GET || head.method == Method::HEAD;
     match (&head.method, route) {
         (_, Route::Base) if reads => Ok(answer::json(&serde_json::json!({}))),
         (_, Route::Catalog) if reads => lists::catalog(app, &head.uri),
@@ -158,7 +168,12 @@ fn named(found: Result<String, NameClash>) -> Result<String, ErrorResponse> {
 
 /// The value of a query parameter.
 fn query(uri: &axum::http::Uri, key: &str) -> Option<String> {
-    uri.query()?.split('&').find_map(|pair| {
+    queries(uri, key).next()
+}
+
+/// The values of a query parameter that may be there several times.
+fn queries<'a>(uri: &'a axum::http::Uri, key: &'a str) -> impl Iterator<Item = String> + 'a {
+    uri.query().unwrap_or_default().split('&').filter_map(move |pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let decoded = percent_encoding::percent_decode_str(value).decode_utf8().ok()?;
         (name == key).then(|| decoded.into_owned())

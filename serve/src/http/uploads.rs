@@ -7,7 +7,10 @@ use axum::{
 };
 use bytes::{Buf, Bytes};
 use futures::StreamExt;
-use sealift_core::{content::Digest, error::ErrorKind};
+use sealift_core::{
+    content::{Algorithm, Digest},
+    error::ErrorKind,
+};
 use sealift_oci_layout::BlobWriter;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -39,6 +42,13 @@ pub(crate) async fn start(app: &App, name: &str, head: &Parts, body: Body) -> Re
             incoming.write(chunk.map_err(broke_off)?).await?;
         }
         return commit(app, name, incoming, &digest).await;
+    }
+    // The digest at the end says which algorithm counts; a client hears at the beginning whether it will be known
+    // (distribution-spec 1.2).
+    if let Some(algorithm) = query(uri, "digest-algorithm")
+        && !Algorithm::ALL.iter().any(|known| known.name() == algorithm)
+    {
+        return Err(Code::DigestInvalid.because(format!("`{algorithm}` is not supported")));
     }
     let id = app.sessions.add(name);
     Ok(progress(StatusCode::ACCEPTED, name, &id, 0))

@@ -162,3 +162,67 @@ async fn what_another_tool_adds_beside_a_writable_registry_is_served_and_kept() 
     sample.check(&app, "all of it").await;
     assert!(Layout::open(dir.path()).await.unwrap().find("quay.io/other/app:v3").is_some());
 }
+
+// distribution-spec 1.2, "Pushing Manifests".
+#[tokio::test]
+async fn a_push_by_digest_may_set_tags() {
+    let dir = tempfile::tempdir().unwrap();
+    let app = app(dir.path(), true).await;
+    let image = image("x");
+    push_blobs(&app, "a", &image).await;
+    let digest = image.root().digest();
+    let push = async |query: &str| {
+        let request = manifest(&format!("{digest}{query}"), OCI, image.root().bytes().clone());
+        let response = handle(State((app.clone(), PEER)), request).await;
+        let tags = response.headers().get_all("oci-tag").iter().map(|tag| tag.to_str().unwrap().to_owned());
+        (response.status(), tags.collect::<Vec<_>>())
+    };
+    let (status, tags) = push("?tag=1.2.3&tag=1.2&tag=1&tag=1%2E2&other=x").await;
+    assert_eq!((status, &tags[..]), (StatusCode::CREATED, &["1.2.3".to_owned(), "1.2".to_owned(), "1".to_owned()][..]));
+    let (_, listed) = answered(&app, request(Method::GET, "a/tags/list", Body::empty())).await;
+    assert!(listed.contains(r#"["1","1.2","1.2.3"]"#), "{listed}");
+    assert_eq!(push("").await, (StatusCode::CREATED, Vec::new()));
+    assert_eq!(push("?tag=fine&tag=-x").await, (StatusCode::BAD_REQUEST, Vec::new()));
+    assert_eq!(get(&app, "a/manifests/fine").await, StatusCode::NOT_FOUND, "nothing of it is done");
+    let many: Vec<String> = (0..101).map(|number| format!("tag=v{number}")).collect();
+    assert_eq!(push(&format!("?{}", many.join("&"))).await.0, StatusCode::URI_TOO_LONG);
+    let by_tag = manifest("v1?tag=v2", OCI, image.root().bytes().clone());
+    assert_eq!(ask(&app, by_tag).await, StatusCode::CREATED);
+    assert_eq!(get(&app, "a/manifests/v2").await, StatusCode::NOT_FOUND, "only a push by digest sets others");
+}
+
+// distribution-spec 1.2, "Pushing a blob in chunks".
+#[tokio::test]
+async fn blobs_may_be_named_by_sha512() {
+    let dir = tempfile::tempdir().unwrap();
+    let app = app(dir.path(), true).await;
+    let begin = |algorithm: &str| {
+        request(Method::POST, &format!("a/blobs/uploads/?digest-algorithm={algorithm}"), Body::empty())
+    };
+    assert_eq!(ask(&app, begin("md5")).await, StatusCode::BAD_REQUEST);
+    let response = handle(State((app.clone(), PEER)), begin("sha512")).await;
+    assert_eq!(response.status(), StatusCode::ACCEPTED);
+    let location = response.headers()[header::LOCATION].to_str().unwrap().trim_start_matches("/v2/").to_owned();
+    let mut hasher = sealift_core::content::Algorithm::Sha512.hasher();
+    hasher.update(b"content");
+    let digest = hasher.finish();
+    let end = request(Method::PUT, &format!("{location}?digest={digest}"), "content");
+    assert_eq!(ask(&app, end).await, StatusCode::CREATED);
+    assert_eq!(answered(&app, request(Method::GET, &format!("a/blobs/{digest}"), Body::empty())).await.1, "content");
+}
+
+// distribution-spec 1.2, "Registry Proxying".
+#[tokio::test]
+async fn the_registry_that_a_client_names_is_confirmed() {
+    let dir = tempfile::tempdir().unwrap();
+    let _sample = Sample::write(dir.path()).await;
+    let app = app(dir.path(), false).await;
+    let asked = request(Method::GET, "a/manifests/v1?ns=docker.io", Body::empty());
+    let response = handle(State((app.clone(), PEER)), asked).await;
+    assert_eq!(
+        (response.status(), &response.headers()["oci-namespace"]),
+        (StatusCode::OK, &"docker.io".parse().unwrap())
+    );
+    let response = handle(State((app, PEER)), request(Method::GET, "a/manifests/v1", Body::empty())).await;
+    assert!(!response.headers().contains_key("oci-namespace"));
+}
