@@ -33,6 +33,7 @@ mod artifacts;
 mod auth;
 mod blobs;
 mod journal;
+mod labels;
 mod manifests;
 mod path;
 mod policy;
@@ -160,6 +161,21 @@ impl Harbor {
     /// such project.
     pub fn project(&self, name: &str) -> Option<(bool, Option<u64>)> {
         self.shared.state().project(name).map(|project| (project.public, project.storage_limit))
+    }
+
+    /// Returns the settings that a project was created with, and the names of the labels that it has.
+    pub fn settings(&self, project: &str) -> Option<(String, Vec<String>)> {
+        let state = self.shared.state();
+        let project = state.project(project)?;
+        let settings = serde_json::Value::Object(project.metadata.clone()).to_string();
+        Some((settings, project.labels.keys().cloned().collect()))
+    }
+
+    /// Returns the number of labels that the artifact with this digest has in a repository.
+    pub fn labels_of(&self, repository: &str, digest: &str) -> usize {
+        let state = self.shared.state();
+        let known = state.repositories.get(repository);
+        known.and_then(|known| known.artifacts.get(digest)).map_or(0, |artifact| artifact.labels.len())
     }
 
     /// Makes the tags of a project that match both patterns immutable: writing one again is refused with 412

@@ -6,13 +6,14 @@
 use std::collections::HashMap;
 
 use http::Method;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sealift_core::{
-    content::Repository,
+    content::{Digest, Repository},
     error::{Error, ErrorKind, Result},
 };
 use sealift_registry_client::{ApiRequest, ApiResponse, Client, Reason};
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::quota::RemainingQuota;
 
@@ -145,6 +146,21 @@ pub(crate) struct ArtifactPage {
     pub(crate) has_next: bool,
 }
 
+#[derive(Deserialize)]
+struct LabelInfo {
+    id: u64,
+    name: String,
+}
+
+/// Settings of a project that is created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NewProject {
+    /// Settings by the names of Harbor's API (`ProjectMetadata`), all as text.
+    pub(crate) metadata: Vec<(&'static str, String)>,
+    /// Its quota, in bytes.
+    pub(crate) storage_limit: Option<u64>,
+}
+
 /// The result of creating a project.
 #[derive(Debug)]
 pub(crate) enum Created {
@@ -266,9 +282,60 @@ impl Api<'_> {
         .await
     }
 
-    pub(crate) async fn create_project(&self, name: &str, public: bool, storage_limit: Option<u64>) -> Result<Created> {
-        let mut body = json!({ "project_name": name, "metadata": { "public": public.to_string() } });
-        if let Some(limit) = storage_limit {
+    /// Returns the number of a label of a project; none if there is none of that name.
+    pub(crate) async fn find_label(&self, project: u64, name: &str) -> Result<Lookup<Option<u64>>> {
+        let quoted = utf8_percent_encode(name, NON_ALPHANUMERIC);
+        let path = format!("labels?scope=p&project_id={project}&name={quoted}&page_size={PAGE}");
+        // The name is looked for within names.
+        Ok(match self.get::<Option<Vec<LabelInfo>>>(&path).await? {
+            Lookup::Is(listed) => {
+                Lookup::Is(listed.into_iter().flatten().find(|label| label.name == name).map(|label| label.id))
+            }
+            Lookup::Missing => Lookup::Missing,
+            Lookup::Closed => Lookup::Closed,
+        })
+    }
+
+    /// Makes a label of a project. One that is there already is as good.
+    ///
+    /// # Errors
+    /// If the login may not.
+    pub(crate) async fn create_label(&self, project: u64, name: &str) -> Result<()> {
+        let body = json!({ "name": name, "scope": "p", "project_id": project });
+        let answer = self.send(Method::POST, "labels", Some(body.to_string())).await?;
+        match answer.status {
+            201 | 409 => Ok(()),
+            _ => Err(self.no_label(&format!("cannot make the label `{name}`"), &answer)),
+        }
+    }
+
+    /// Puts a label on an artifact of the repository. One that has it already is as good.
+    ///
+    /// # Errors
+    /// If the login may not.
+    pub(crate) async fn add_label(&self, digest: &Digest, label: u64) -> Result<()> {
+        let (project, repository) = self.split();
+        let path = format!("projects/{project}/repositories/{repository}/artifacts/{digest}/labels");
+        let answer = self.send(Method::POST, &path, Some(json!({ "id": label }).to_string())).await?;
+        match answer.status {
+            200 | 201 | 409 => Ok(()),
+            _ => Err(self.no_label(&format!("cannot label `{}@{digest}`", self.at), &answer)),
+        }
+    }
+
+    fn no_label(&self, what: &str, answer: &ApiResponse) -> Error {
+        let (host, said) = (self.at.registry(), answer.message());
+        Error::new(ErrorKind::Denied, format!("{what} at `{host}`: {said}")).with_hint(
+            "the login needs the rights to list and create labels of the project and to put them on artifacts; or leave \
+             `label` out",
+        )
+    }
+
+    pub(crate) async fn create_project(&self, name: &str, new: &NewProject) -> Result<Created> {
+        let metadata: Map<String, Value> =
+            new.metadata.iter().map(|(key, value)| ((*key).to_owned(), value.clone().into())).collect();
+        let mut body = json!({ "project_name": name, "metadata": metadata });
+        if let Some(limit) = new.storage_limit {
             body["storage_limit"] = limit.into();
         }
         let answer = self.send(Method::POST, "projects", Some(body.to_string())).await?;

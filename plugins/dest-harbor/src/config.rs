@@ -10,7 +10,7 @@ use sealift_core::{
 use sealift_registry_client::{Registries, RegistryPush, TargetNaming};
 use serde::Deserialize;
 
-use crate::{projects::NewProjects, push::HarborPush};
+use crate::{api::NewProject, push::HarborPush};
 
 /// Pushes images to Harbor.
 ///
@@ -43,7 +43,77 @@ pub struct Config {
     /// with the right to create projects; for others Harbor's own default holds. Needs `create_projects`. Default:
     /// none, Harbor's own default.
     pub quota_mib: Option<NonZero<u32>>,
+
+    /// Further settings of created projects. Projects that exist stay as they are. Needs `create_projects`. Default:
+    /// Harbor's own.
+    pub project: ProjectSettings,
+
+    /// A label of the project for each image that is written, such as `came-with-2026-11`. It is made where it is missing.
+    /// Images that are there already get none. Costs one small request for each image. Default: none.
+    #[schemars(example = &"came-with-2026-11")]
+    pub label: Option<String>,
 }
+
+/// Settings of a created project, as Harbor's API names them.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProjectSettings {
+    /// Scan each image for vulnerabilities when it is pushed.
+    pub auto_scan: Option<bool>,
+    /// Make an SBOM of each image when it is pushed (Harbor 2.11 and later).
+    pub auto_sbom_generation: Option<bool>,
+    /// Refuse pulls of images with vulnerabilities of `severity` and above.
+    pub prevent_vul: Option<bool>,
+    /// The severity from which `prevent_vul` refuses pulls.
+    pub severity: Option<Severity>,
+    /// Refuse pulls of images without a signature of cosign.
+    pub enable_content_trust_cosign: Option<bool>,
+    /// Refuse pulls of images without a signature of notation.
+    pub enable_content_trust: Option<bool>,
+    /// Allow the vulnerabilities that the whole Harbor allows.
+    pub reuse_sys_cve_allowlist: Option<bool>,
+}
+
+/// A severity of vulnerabilities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Any vulnerability.
+    None,
+    /// Low and above.
+    Low,
+    /// Medium and above.
+    Medium,
+    /// High and above.
+    High,
+    /// Critical ones only.
+    Critical,
+}
+
+impl ProjectSettings {
+    fn metadata(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let severity = self.severity.map(|severity| match severity {
+            Severity::None => "none",
+            Severity::Low => "low",
+            Severity::Medium => "medium",
+            Severity::High => "high",
+            Severity::Critical => "critical",
+        });
+        let switches = [
+            ("auto_scan", self.auto_scan),
+            ("auto_sbom_generation", self.auto_sbom_generation),
+            ("prevent_vul", self.prevent_vul),
+            ("enable_content_trust_cosign", self.enable_content_trust_cosign),
+            ("enable_content_trust", self.enable_content_trust),
+            ("reuse_sys_cve_allowlist", self.reuse_sys_cve_allowlist),
+        ];
+        let switches = switches.into_iter().filter_map(|(key, on)| Some((key, on?.to_string())));
+        switches.chain(severity.map(|severity| ("severity", severity.to_owned())))
+    }
+}
+
+/// `label.name` in Harbor's schema.
+const LONGEST_LABEL: usize = 128;
 
 sealift_core::inventory::submit! { Plugin::push::<Config>("harbor") }
 
@@ -56,7 +126,7 @@ impl StageConfig<dyn Push> for Config {
         let (Some(naming), Some(registries)) = (naming, registries) else { return Err(problems) };
         let client = registries.client();
         let push = RegistryPush::new(client.clone(), naming).at_harbor();
-        problems.or_ok(Box::new(HarborPush::new(push, client, self.new_projects())))
+        problems.or_ok(Box::new(HarborPush::new(push, client, self.new_project(), self.label)))
     }
 }
 
@@ -83,15 +153,26 @@ impl Config {
             ("flatten", self.flatten > 0 && self.prefix.is_none(), "prefix"),
             ("public", self.public && !self.create_projects, "create_projects"),
             ("quota_mib", self.quota_mib.is_some() && !self.create_projects, "create_projects"),
+            ("project", self.project != ProjectSettings::default() && !self.create_projects, "create_projects"),
+            (
+                "project.severity",
+                self.project.severity.is_some() && self.project.prevent_vul != Some(true),
+                "project.prevent_vul",
+            ),
         ];
-        idle.into_iter().filter(|(_, idle, _)| *idle).fold(ConfigError::default(), |all, (key, _, needs)| {
+        let mut problems = ConfigError::default();
+        if self.label.as_ref().is_some_and(|label| label.is_empty() || label.chars().count() > LONGEST_LABEL) {
+            let what = format!("a label has 1 to {LONGEST_LABEL} characters");
+            problems = problems.and(ConfigError::new(what).at("label"));
+        }
+        idle.into_iter().filter(|(_, idle, _)| *idle).fold(problems, |all, (key, _, needs)| {
             all.and(ConfigError::new(format!("`{key}` has no effect without `{needs}`")).at(key))
         })
     }
 
-    fn new_projects(&self) -> Option<NewProjects> {
-        self.create_projects.then(|| NewProjects {
-            public: self.public,
+    fn new_project(&self) -> Option<NewProject> {
+        self.create_projects.then(|| NewProject {
+            metadata: std::iter::once(("public", self.public.to_string())).chain(self.project.metadata()).collect(),
             storage_limit: self.quota_mib.map(|mib| u64::from(mib.get()) << 20),
         })
     }

@@ -24,27 +24,20 @@ use sealift_registry_client::{Grant, Reason};
 use tokio::sync::OnceCell;
 
 use crate::{
-    api::{Api, Created, Lookup, PAGE, ProjectInfo, QuotaInfo, Right, project_of},
+    api::{Api, Created, Lookup, NewProject, PAGE, ProjectInfo, QuotaInfo, Right, project_of},
     overview::{self, ProjectTags},
     quota::RemainingQuota,
     refusals::{self, refusal},
 };
-
-/// Settings of new projects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NewProjects {
-    /// Pulls need no login.
-    pub(crate) public: bool,
-    /// Their quota, in bytes.
-    pub(crate) storage_limit: Option<u64>,
-}
 
 /// An answer that holds for the rest of the run, or an error that may pass.
 type Once<T> = OnceCell<Result<T>>;
 
 /// The projects of all Harbors that a push writes to.
 pub(crate) struct Projects {
-    create: Option<NewProjects>,
+    create: Option<NewProject>,
+    /// The label of what is written.
+    label: Option<String>,
     sites: Mutex<HashMap<String, Arc<HarborInstance>>>,
     projects: Mutex<HashMap<(String, String), Arc<HarborProject>>>,
 }
@@ -82,6 +75,7 @@ pub(crate) struct HarborProject {
     /// What its quota leaves, for a plan.
     left: Once<Option<u64>>,
     without_rules: Once<bool>,
+    label: Once<u64>,
     refused: Mutex<Option<Error>>,
 }
 
@@ -99,8 +93,8 @@ pub(crate) enum ProjectState {
 }
 
 impl Projects {
-    pub(crate) fn new(create: Option<NewProjects>) -> Self {
-        Self { create, sites: Mutex::default(), projects: Mutex::default() }
+    pub(crate) fn new(create: Option<NewProject>, label: Option<String>) -> Self {
+        Self { create, label, sites: Mutex::default(), projects: Mutex::default() }
     }
 
     /// The project of a repository.
@@ -144,7 +138,7 @@ impl Projects {
     /// If it is not there and shall not be created.
     pub(crate) async fn expect(&self, api: Api<'_>) -> Result<ProjectState> {
         let seen = self.see(api).await?;
-        match (seen, self.create) {
+        match (seen, &self.create) {
             (ProjectState::Missing, None) => Err(refusals::missing(api.at)),
             _ => Ok(seen),
         }
@@ -268,7 +262,7 @@ impl Projects {
         }
         let mut room = quota.and_then(|quota| quota.room());
         let is_there = matches!(seen, ProjectState::There { .. }) || grant == Grant::Push;
-        if let (false, Some(new)) = (is_there, self.create) {
+        if let (false, Some(new)) = (is_there, &self.create) {
             create(api, new, seen).await?;
             // Whether the limit that was asked for holds is Harbor's to say: only an administrator's counts.
             if new.storage_limit.is_some() {
@@ -313,6 +307,40 @@ impl Projects {
         if let Some(room) = self.of(at).room.get() {
             room.give_back(item);
         }
+    }
+
+    /// Returns the number of the label of what is written to the project of a repository, which is made if it is not there;
+    /// none if nothing is to be labelled.
+    ///
+    /// # Errors
+    /// If the login may not.
+    pub(crate) async fn label(&self, api: Api<'_>) -> Result<Option<u64>> {
+        let Some(name) = &self.label else { return Ok(None) };
+        let (project, host) = (project_of(api.at), api.at.registry());
+        let unknown = || {
+            let what = format!("cannot look for the label `{name}` of the project `{project}` of `{host}`");
+            Error::new(ErrorKind::Denied, what)
+                .with_hint("the login may not list the project or its labels: use another one, or leave `label` out")
+        };
+        let look = || async {
+            let id = match self.see(api).await? {
+                ProjectState::There { id: Some(id), .. } => id,
+                // It was created by this run.
+                _ => match api.projects(&[project.to_owned()]).await? {
+                    Lookup::Is(found) => found.first().ok_or_else(unknown)?.project_id,
+                    Lookup::Missing | Lookup::Closed => return Err(unknown()),
+                },
+            };
+            if let Lookup::Is(Some(label)) = api.find_label(id, name).await? {
+                return Ok(label);
+            }
+            api.create_label(id, name).await?;
+            match api.find_label(id, name).await? {
+                Lookup::Is(Some(label)) => Ok(label),
+                _ => Err(unknown()),
+            }
+        };
+        once(&self.of(api.at).label, look).await.map(Some)
     }
 
     /// Returns true if a tag may not be overwritten. Requested only for a tag that exists with another digest.
@@ -380,11 +408,11 @@ async fn once_ref<T, F: Future<Output = Result<T>>>(cell: &Once<T>, ask: impl Fn
     answer.await?.as_ref().map_err(Clone::clone)
 }
 
-async fn create(api: Api<'_>, new: NewProjects, seen: ProjectState) -> Result<()> {
+async fn create(api: Api<'_>, new: &NewProject, seen: ProjectState) -> Result<()> {
     let (host, project) = (api.at.registry(), project_of(api.at));
-    match api.create_project(project, new.public, new.storage_limit).await? {
+    match api.create_project(project, new).await? {
         Created::New => {
-            tracing::info!(%host, %project, public = new.public, "created a project");
+            tracing::info!(%host, %project, settings = ?new.metadata, "created a project");
             Ok(())
         }
         Created::There => Ok(()),

@@ -17,10 +17,10 @@ use sealift_core::{
 use sealift_registry_client::{Client, Reason, RegistryPush};
 
 use crate::{
-    api::{Api, project_of},
+    api::{Api, NewProject, project_of},
     nearby::NearbyBlobs,
     overview::{self, Overview},
-    projects::{NewProjects, ProjectState, Projects},
+    projects::{ProjectState, Projects},
 };
 
 /// Writes images to Harbors.
@@ -32,8 +32,13 @@ pub(crate) struct HarborPush {
 }
 
 impl HarborPush {
-    pub(crate) fn new(push: RegistryPush, client: Arc<Client>, create: Option<NewProjects>) -> Self {
-        Self { push, client, projects: Arc::new(Projects::new(create)), nearby: NearbyBlobs::default() }
+    pub(crate) fn new(
+        push: RegistryPush,
+        client: Arc<Client>,
+        create: Option<NewProject>,
+        label: Option<String>,
+    ) -> Self {
+        Self { push, client, projects: Arc::new(Projects::new(create, label)), nearby: NearbyBlobs::default() }
     }
 
     fn api<'a>(&'a self, at: &'a Repository) -> Api<'a> {
@@ -137,7 +142,12 @@ impl Push for HarborPush {
     }
 
     async fn put_manifest(&self, request: &PutManifest<'_>) -> Result<()> {
-        self.write(request.repository, self.push.put_manifest(request)).await
+        self.write(request.repository, self.push.put_manifest(request)).await?;
+        let api = self.api(request.repository);
+        match self.projects.label(api).await?.filter(|_| request.root_of.is_some()) {
+            Some(label) => api.add_label(request.manifest.digest(), label).await,
+            None => Ok(()),
+        }
     }
 
     fn capabilities(&self) -> PushCapabilities<'_> {
@@ -197,6 +207,7 @@ impl Admission for HarborPush {
     async fn prepare(&self, at: &ImageRef, replaces: Option<&Digest>, blobs: &[Descriptor]) -> Result<()> {
         let api = self.api(&at.repository);
         self.projects.ready(api).await?;
+        self.projects.label(api).await?; // before anything is sent
         self.check_room(at, blobs).await?;
         let Some((tag, old)) = at.reference.tag().zip(replaces) else { return Ok(()) };
         if self.projects.is_immutable(api, tag).await? {

@@ -17,11 +17,13 @@ pub enum Right {
     ReadQuota,
     /// List the rules for immutable tags: resource `immutable-tag`, action `list`.
     ListRules,
+    /// List, make and use labels: resources `label` and `artifact-label`, action `create`.
+    Label,
 }
 
 impl Right {
     /// Everything, as a project administrator may do.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Pull,
         Self::Push,
         Self::ReadProject,
@@ -29,6 +31,7 @@ impl Right {
         Self::ReadArtifact,
         Self::ReadQuota,
         Self::ListRules,
+        Self::Label,
     ];
 
     /// The rights of the role Developer, which does not include the rules for immutable tags (`rbac_role.go`).
@@ -49,6 +52,7 @@ impl Right {
             Self::ReadArtifact => ("artifact", "read"),
             Self::ReadQuota => ("quota", "read"),
             Self::ListRules => ("immutable-tag", "list"),
+            Self::Label => ("artifact-label", "create"),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::{
     account::{Account, Kind, Right},
     answer::{Refusal, json_answer},
     artifacts::{self, With},
-    auth,
+    auth, labels,
     path::query,
     projects,
     state::{Project, Shared, State},
@@ -45,6 +45,11 @@ pub(super) async fn answer(shared: &Shared, path: &str, request: Request) -> Res
             (&Method::GET, ["projects", name]) => show_project(&state, asker.as_ref(), name),
             (&Method::GET, ["projects", name, "summary"]) => summary(&state, asker.as_ref(), name),
             (&Method::GET, ["projects", name, "immutabletagrules"]) => rules(&state, asker.as_ref(), name),
+            (&Method::GET, ["labels"]) => labels::list(&state, asker.as_ref(), &parts.uri),
+            (&Method::POST, ["labels"]) => labels::create(&mut state, asker.as_ref(), &body),
+            (&Method::POST, ["projects", project, "repositories", repository, "artifacts", digest, "labels"]) => {
+                labels::add(&mut state, asker.as_ref(), (project, repository, digest), &body)
+            }
             (&Method::GET, ["quotas"]) => quotas(&state, asker.as_ref()),
             (&Method::GET, ["projects", project, "artifacts"]) => {
                 list_project_artifacts(&state, asker.as_ref(), project, &parts.uri)
@@ -314,7 +319,7 @@ fn with(uri: &Uri) -> With {
     }
 }
 
-fn decode(text: &str) -> String {
+pub(super) fn decode(text: &str) -> String {
     let pair = format!("x={}", text.replace('+', "%2B"));
     url::form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
 }

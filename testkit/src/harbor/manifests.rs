@@ -150,6 +150,7 @@ fn ensure_artifact(state: &mut State, repository: &str, tag: Option<&str>, manif
         size: manifest.bytes().len() as u64,
         children: manifest.children().map(|child| child.digest.to_string()).collect(),
         accessory,
+        labels: Vec::new(),
     });
     if let Some(tag) = tag {
         known.tags.insert(tag.to_owned(), digest);

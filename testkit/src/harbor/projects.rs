@@ -85,6 +85,9 @@ pub(super) fn create(state: &mut State, asker: Option<Account>, body: &[u8]) -> 
     // A limit is the administrators' to give; for others the default of the system holds, which here is none.
     let limit = wanted["storage_limit"].as_i64().filter(|limit| admin && *limit > 0).map(i64::unsigned_abs);
     let id = state.add_project(name, public, limit);
+    if let Value::Object(metadata) = &wanted["metadata"] {
+        state.project_mut(name).metadata = metadata.clone();
+    }
     if let Some(account) = state.accounts.get_mut(&asker.name) {
         account.own(name);
     }

@@ -76,6 +76,10 @@ pub(super) struct Project {
     pub(super) policy: Option<Policy>,
     /// Patterns of repositories and tags.
     pub(super) immutable: Vec<(String, String)>,
+    /// Its settings (`ProjectMetadata`) as they were given when it was created.
+    pub(super) metadata: serde_json::Map<String, serde_json::Value>,
+    /// Its labels, by name.
+    pub(super) labels: BTreeMap<String, u64>,
     /// Blobs and manifests that belong to it, with their sizes.
     pub(super) holds: HashMap<String, u64>,
 }
@@ -122,6 +126,8 @@ pub(super) struct Artifact {
     pub(super) children: Vec<String>,
     /// The digest of its subject, and Harbor's type of accessory. Such an artifact is not listed.
     pub(super) accessory: Option<(String, &'static str)>,
+    /// The numbers of its labels.
+    pub(super) labels: Vec<u64>,
 }
 
 impl Project {

@@ -149,3 +149,53 @@ async fn projects_that_are_missing_among_others_are_created() {
     assert_eq!(api(&journal, "POST", "projects"), 2, "{journal}");
     assert_eq!(api(&journal, "GET", "quotas"), 1, "refused once, and not asked again: {journal}");
 }
+
+#[tokio::test]
+async fn a_created_project_gets_the_settings_that_are_named() {
+    let Some(harbor) = Harbor::start().await else { return };
+    let lines = "create_projects = true\nproject = { auto_scan = true, prevent_vul = true, severity = \"high\", \
+                 auto_sbom_generation = false }";
+    assert_eq!(into(&harbor, "new").push(lines).run().await.copied, 5);
+    let (settings, _) = harbor.settings("new").unwrap();
+    assert_eq!(
+        settings,
+        r#"{"auto_sbom_generation":"false","auto_scan":"true","prevent_vul":"true","public":"false","severity":"high"}"#
+    );
+}
+
+#[tokio::test]
+async fn what_is_written_gets_a_label() {
+    let Some(harbor) = Harbor::start().await else { return };
+    let lines = "create_projects = true\nlabel = \"came with 2026-11\"";
+    let report = into(&harbor, "new").push(lines).run().await;
+    assert_eq!((report.copied, report.failed), (5, 0), "{:?}", report.failures);
+    assert_eq!(harbor.settings("new").unwrap().1, ["came with 2026-11"]);
+    let labelled = |harbor: &Harbor| {
+        let digest = |number| harbor.digest_of(&format!("new/app{number}:v1")).unwrap();
+        (0..5).map(|number| harbor.labels_of(&format!("new/app{number}"), &digest(number))).collect::<Vec<_>>()
+    };
+    assert_eq!(labelled(&harbor), [1; 5]);
+    assert_eq!(api(&harbor.requests(), "POST", "labels"), 6, "the label, and one for each image");
+    harbor.reset();
+    let report = into(&harbor, "new").push("label = \"came with 2026-12\"").run().await;
+    assert_eq!((report.skipped, report.failed), (5, 0));
+    assert_eq!(labelled(&harbor), [1; 5], "what is there gets none");
+    // Labels are the same for images that are written once more.
+    let report = into(&harbor, "new").push("label = \"came with 2026-11\"").force().run().await;
+    assert_eq!((report.copied, report.failed), (5, 0), "{:?}", report.failures);
+    assert_eq!(labelled(&harbor), [1; 5]);
+}
+
+#[tokio::test]
+async fn who_may_not_label_is_told_before_anything_is_sent() {
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_project("team");
+    harbor.add_account(Account::robot("robot$team+ci", "s").may("team", &Right::DEVELOPER));
+    let report = into(&harbor, "team").login("robot$team+ci", "s").push("label = \"x\"").run().await;
+    assert_eq!((report.copied, report.failed), (0, 5));
+    insta::assert_snapshot!(first(&report, &harbor), @"
+    cannot make the label `x` at `harbor.corp`: forbidden
+    hint: the login needs the rights to list and create labels of the project and to put them on artifacts; or leave `label` out
+    ");
+    assert!(harbor.requests().iter().all(|request| request.method != "PUT"), "{}", harbor.requests());
+}
