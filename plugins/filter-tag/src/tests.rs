@@ -38,6 +38,6 @@ impl Fetch for Telling {
 impl PushTimes for Telling {
     async fn pushed(&self, image: &ImageRef) -> Result<Option<SystemTime>> {
         let days = image.reference.to_string().split_once("-days").and_then(|(days, _)| days.parse::<u64>().ok());
-        Ok(days.map(|days| SystemTime::now() - Duration::from_secs(days * 24 * 3600)))
+        Ok(days.map(|days| SystemTime::now() - Duration::from_secs(days * 24 * 3600 + 60)))
     }
 }
