@@ -64,6 +64,21 @@ fn assert_names(failure: &Failure, named: &str, how: How) {
     assert!(failure.cause.contains(why), "{}", failure.cause);
 }
 
+/// A filter that wants to know when tags were pushed.
+struct Dated;
+
+#[async_trait]
+impl Filter for Dated {
+    async fn check(&self, image: &Resolved, from: &dyn Fetch) -> Result<Verdict> {
+        from.capabilities().push_times.expect("the fetch has it").pushed(&image.image).await?;
+        Ok(Verdict::Keep)
+    }
+
+    fn drops_entries(&self) -> bool {
+        false
+    }
+}
+
 /// A run in which every method of a fetch and of a push is asked for something, and the trap for one of them is set.
 ///
 /// One image of another repository, and in `app` an index with a signature of each kind, a new tag beside it and one that is there
@@ -108,17 +123,19 @@ async fn with_everything(trap: &Trap) -> (Report, Memory) {
         run.transfers = 1.try_into().ok();
         run.retries = Some(0);
     });
+    bench = bench.filter("dated", Dated);
     bench.pipeline.fetch = Named::new("fragile", Arc::new(Trapped::new(&from, trap)) as Arc<dyn Fetch>);
     bench.pipeline.pushes = vec![Named::new("fragile", Arc::new(Trapped::new(&to, trap)) as Arc<dyn Push>)];
     (bench.run().await, to)
 }
 
 /// The methods that can break, and whether they can hang, too.
-const FETCH: [(&str, &[How]); 6] = [
+const FETCH: [(&str, &[How]); 7] = [
     ("resolve", &WAYS),
     ("resolve a digest", &WAYS),
     ("manifest", &WAYS),
     ("blob", &WAYS),
+    ("pushed", &WAYS),
     ("referrers", &WAYS),
     ("referrer_tags", &WAYS),
 ];
