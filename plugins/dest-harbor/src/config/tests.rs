@@ -57,9 +57,10 @@ fn keys_that_have_no_effect_are_named_all_at_once() {
 
 #[test]
 fn projects_are_private_unless_somebody_says_otherwise() {
-    assert_eq!(Config::default().new_projects(), None);
+    assert_eq!(Config::default().new_project(), None);
     let create = Config { create_projects: true, quota_mib: NonZero::new(3), ..Config::default() };
-    assert_eq!(create.new_projects(), Some(NewProjects { public: false, storage_limit: Some(3 << 20) }));
+    let metadata = vec![("public", "false".to_owned())];
+    assert_eq!(create.new_project(), Some(NewProject { metadata, storage_limit: Some(3 << 20) }));
 }
 
 #[test]

@@ -84,7 +84,11 @@ async fn a_registry_that_is_named_as_harbor_is_treated_as_one_from_the_first_req
 fn what_cannot_be_used_is_refused_when_the_client_is_built() {
     for (host, config, words) in [
         ("https://quay.io", HostConfig::default(), "quay.io"),
-        ("quay.io", HostConfig::default().kind("harbour"), "docker-hub, ghcr, ecr, quay, gar, acr, harbor, distribution"),
+        (
+            "quay.io",
+            HostConfig::default().kind("harbour"),
+            "docker-hub, ghcr, ecr, quay, gar, acr, harbor, distribution",
+        ),
         ("quay.io", HostConfig::default().ca("nonsense"), "the CA"),
     ] {
         let error = Client::builder().host(host, config).build().unwrap_err();
