@@ -76,7 +76,8 @@ async fn the_time_of_the_push_may_count_instead() {
         filter.check(&resolved, &Telling(memory.clone())).await.unwrap()
     };
     assert_eq!(verdict(filter(Undated::Drop), "8-days").await, Verdict::Keep);
-    assert_eq!(verdict(filter(Undated::Drop), "2-days").await, dropped("it is 2d old, less than 7d"));
+    let young = verdict(filter(Undated::Drop), "2-days").await;
+    assert!(matches!(&young, Verdict::Drop { reason } if reason.starts_with("it is 2d ")), "{young:?}");
     assert_eq!(verdict(filter(Undated::Drop), "latest").await, dropped("it is not known when it was pushed"));
     assert_eq!(verdict(filter(Undated::Keep), "latest").await, Verdict::Keep);
     let resolved = memory.resolve(&memory.name("app:latest"), ResolveMode::Descriptor).await.unwrap();
