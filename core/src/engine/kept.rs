@@ -14,7 +14,7 @@ use super::source::IsolatedFetch;
 use crate::{
     blob::Blob,
     cache::Cache,
-    content::{Descriptor, Digest, ImageRef, Manifest, MediaType, Repository},
+    content::{Descriptor, Digest, ImageRef, Manifest, Repository},
     error::Result,
     job::Resolved,
     lock::lock,
@@ -63,9 +63,7 @@ impl<'a> Kept<'a> {
 
     /// Returns an index that an earlier run read.
     async fn noted(&self, item: &Descriptor) -> Option<Manifest> {
-        // A list of tags with their digests does not say what they are.
-        let may_be_index = item.media_type.is_index() || item.media_type == MediaType::default();
-        if may_be_index { self.notes.manifest(&item.digest).await } else { None }
+        if item.media_type.is_index() { self.notes.manifest(&item.digest).await } else { None }
     }
 
     /// Returns a blob that a filter read.

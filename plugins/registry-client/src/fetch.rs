@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 use sealift_core::{
     async_trait,
     blob::Blob,
-    content::{Descriptor, Digest, ImageRef, Manifest, MediaType, Repository, Tag},
+    content::{Descriptor, Digest, ImageRef, Manifest, Repository, Tag},
     error::Result,
     job::Resolved,
     stage::{Fetch, FetchCapabilities, PushTimes, ReadHints, Referrers, ResolveMode, TagList},
@@ -80,8 +80,8 @@ impl RegistryFetch {
             let manifest = read(&registry, &image).await?;
             return Ok((manifest.descriptor(), Some(manifest)));
         }
-        if let Some(known) = inventory::known(&registry, &image).await {
-            return Ok((Descriptor::new(MediaType::default(), known.digest, Descriptor::UNSIZED), None));
+        if let Some(known) = inventory::at_source(&registry, &image).await {
+            return Ok((known, None));
         }
         manifests::resolve(&registry, &image).await
     }

@@ -80,7 +80,7 @@ impl Push for RegistryPush {
         if !registry.has_projects()
             && let Some(known) = inventory::known(&registry, at).await
         {
-            return Ok(Some(Descriptor::new(MediaType::default(), known.digest, Descriptor::UNSIZED)));
+            return Ok(Some(known));
         }
         let scopes = Scopes::push(&at.repository);
         match manifests::head(&registry, at, Operation::CheckManifest(at), scopes.clone()).await? {

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use sealift_core::{
-    content::{ImageRef, Repository, Tag},
+    content::{Descriptor, ImageRef, Repository, Tag},
     error::{Error, ErrorKind, Result},
 };
 use tokio::time::timeout;
@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::product;
 use crate::{
     operation::Operation,
-    profile::{BulkInventory, InventoryAccess, InventoryPage, TagRecord},
+    profile::{BulkInventory, InventoryAccess, InventoryPage},
     registry::Registry,
     scope::Scopes,
     transport::{Request, RequestTarget},
@@ -27,8 +27,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const MAX_PAGE_BYTES: u64 = 64 << 20;
 const MAX_PAGES: usize = 10_000;
 
-/// Returns what the list of the product says of a tag; none if the tag is to be asked for.
-pub(crate) async fn known(registry: &Registry, image: &ImageRef) -> Option<TagRecord> {
+/// Returns what the list of the product says of a tag at a source; none if the tag is to be asked for.
+pub(crate) async fn at_source(registry: &Registry, image: &ImageRef) -> Option<Descriptor> {
+    // Without a type each manifest would be read to find out whether it is an index.
+    registry.profile.get().inventory().filter(|product| product.tells_media_types())?;
+    known(registry, image).await
+}
+
+/// Does the same at a destination, where the digest is enough.
+pub(crate) async fn known(registry: &Registry, image: &ImageRef) -> Option<Descriptor> {
     let tag = image.reference.tag()?;
     let product = registry.profile.get().inventory()?;
     let known = registry.known_tags.of(&image.repository)?;
@@ -45,7 +52,7 @@ pub(crate) async fn known(registry: &Registry, image: &ImageRef) -> Option<TagRe
         Ok::<_, Error>(known.get(tag))
     };
     match timeout(PATIENCE, find).await {
-        Ok(Ok(found)) => found,
+        Ok(Ok(found)) => found.map(|found| found.descriptor()),
         failed => {
             let error = failed.ok().and_then(Result::err).map(|error| error.to_string());
             tracing::debug!(host = %registry.name(), error, "its list of tags is not used");

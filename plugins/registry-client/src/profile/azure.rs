@@ -1,6 +1,6 @@
 //! Azure Container Registry.
 
-use sealift_core::content::{Repository, Tag};
+use sealift_core::content::{MediaType, Repository, Tag};
 use serde::Deserialize;
 
 use super::{
@@ -47,6 +47,10 @@ impl BulkInventory for Azure {
         InventoryAccess::Action("metadata_read")
     }
 
+    fn tells_media_types(&self) -> bool {
+        false
+    }
+
     fn path(&self, repository: &Repository, _: usize, last: Option<&Tag>) -> String {
         let after = last.map(|tag| format!("&last={tag}")).unwrap_or_default();
         format!("/acr/v1/{}/_tags?n={PER_PAGE}{after}", repository.path())
@@ -55,7 +59,7 @@ impl BulkInventory for Azure {
     fn read(&self, body: &[u8]) -> Option<InventoryPage> {
         let listed = serde_json::from_slice::<TagsPage>(body).ok()?.tags.unwrap_or_default();
         let has_more = listed.len() >= PER_PAGE;
-        let tag = |tag: ListedTag| record(&tag.name, &tag.digest, time(&tag.last_update_time));
+        let tag = |tag: ListedTag| record(&tag.name, &tag.digest, MediaType::default(), time(&tag.last_update_time));
         Some(InventoryPage { tags: listed.into_iter().filter_map(tag).collect(), has_more })
     }
 }

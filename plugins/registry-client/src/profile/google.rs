@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use sealift_core::content::{Repository, Tag};
+use sealift_core::content::{MediaType, Repository, Tag};
 use serde::Deserialize;
 
 use super::{
@@ -38,6 +38,7 @@ struct TagList {
 struct ListedManifest {
     #[serde(default)]
     tag: Vec<String>,
+    media_type: String,
     /// Milliseconds since 1970, as text.
     #[serde(default)]
     time_uploaded_ms: String,
@@ -57,7 +58,8 @@ impl BulkInventory for Google {
         let list: TagList = serde_json::from_slice(body).ok()?;
         let tags = list.manifest.iter().flat_map(|(digest, manifest)| {
             let pushed = manifest.time_uploaded_ms.parse().ok().map(Duration::from_millis).and_then(after_epoch);
-            manifest.tag.iter().filter_map(move |tag| record(tag, digest, pushed))
+            let media_type = MediaType::from_header(&manifest.media_type);
+            manifest.tag.iter().filter_map(move |tag| record(tag, digest, media_type.clone(), pushed))
         });
         Some(InventoryPage { tags: tags.collect(), has_more: false })
     }

@@ -4,7 +4,7 @@
 //! apart. From Harbor's source: `v2auth/auth.go`, `readonly.go`, `quota.go`, `repoproxy/proxy.go`, `pushmf.go`.
 
 use sealift_core::{
-    content::{Repository, Tag},
+    content::{MediaType, Repository, Tag},
     error::{Error, ErrorKind, Retry},
 };
 use serde::Deserialize;
@@ -56,6 +56,7 @@ impl RegistryProfile for Harbor {
 #[derive(Deserialize)]
 struct ListedArtifact {
     digest: String,
+    manifest_media_type: String,
     #[serde(default)]
     tags: Option<Vec<ListedTag>>,
 }
@@ -86,7 +87,8 @@ impl BulkInventory for Harbor {
         let listed: Vec<ListedArtifact> = serde_json::from_slice(body).ok()?;
         let tags = listed.iter().flat_map(|artifact| {
             let tags = artifact.tags.iter().flatten();
-            tags.filter_map(|tag| record(&tag.name, &artifact.digest, time(&tag.push_time)))
+            let media_type = MediaType::from_header(&artifact.manifest_media_type);
+            tags.filter_map(move |tag| record(&tag.name, &artifact.digest, media_type.clone(), time(&tag.push_time)))
         });
         Some(InventoryPage { tags: tags.collect(), has_more: !listed.is_empty() })
     }

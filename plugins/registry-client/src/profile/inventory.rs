@@ -5,15 +5,24 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sealift_core::content::{Digest, Repository, Tag};
+use sealift_core::content::{Descriptor, Digest, MediaType, Repository, Tag};
 
 /// A tag, as a product lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TagRecord {
     /// The digest that the tag points to.
     pub(crate) digest: Digest,
+    /// Its media type; empty if the list does not tell it. Index and manifest are always told apart otherwise.
+    pub(crate) media_type: MediaType,
     /// The time at which the tag was last pushed.
     pub(crate) pushed: Option<SystemTime>,
+}
+
+impl TagRecord {
+    /// Returns the descriptor of the content, without a size.
+    pub(crate) fn descriptor(&self) -> Descriptor {
+        Descriptor::new(self.media_type.clone(), self.digest.clone(), Descriptor::UNSIZED)
+    }
 }
 
 /// A page of tags.
@@ -42,6 +51,11 @@ pub(crate) trait BulkInventory: Send + Sync {
     /// Returns the credentials that it wants.
     fn access(&self) -> InventoryAccess;
 
+    /// Returns true if the list tells indexes and manifests apart. What is to be copied depends on it.
+    fn tells_media_types(&self) -> bool {
+        true
+    }
+
     /// Returns path and query of a page below the root of the host. `number` counts from 1; `last` is the last tag of the
     /// page before it.
     fn path(&self, repository: &Repository, number: usize, last: Option<&Tag>) -> String;
@@ -53,9 +67,14 @@ pub(crate) trait BulkInventory: Send + Sync {
 /// The number of tags in a page, where it can be chosen. More are refused by most products.
 pub(crate) const PER_PAGE: usize = 100;
 
-/// Returns a tag with its digest and time. Entries that are none are left out.
-pub(crate) fn record(name: &str, digest: &str, pushed: Option<SystemTime>) -> Option<(Tag, TagRecord)> {
-    Some((name.parse().ok()?, TagRecord { digest: digest.parse().ok()?, pushed }))
+/// Returns a tag with its digest, type and time. Entries that are none are left out.
+pub(crate) fn record(
+    name: &str,
+    digest: &str,
+    media_type: MediaType,
+    pushed: Option<SystemTime>,
+) -> Option<(Tag, TagRecord)> {
+    Some((name.parse().ok()?, TagRecord { digest: digest.parse().ok()?, media_type, pushed }))
 }
 
 /// Returns the time that a text in RFC 3339 stands for.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sealift_core::content::{Repository, Tag};
+use sealift_core::content::{Repository, Tag, well_known};
 use serde::Deserialize;
 
 use super::{
@@ -39,6 +39,7 @@ struct TagsPage {
 struct ListedTag {
     name: String,
     manifest_digest: String,
+    is_manifest_list: bool,
     #[serde(default)]
     start_ts: Option<u64>,
 }
@@ -58,7 +59,9 @@ impl BulkInventory for Quay {
         let page: TagsPage = serde_json::from_slice(body).ok()?;
         let tag = |tag: ListedTag| {
             let pushed = tag.start_ts.map(Duration::from_secs).and_then(after_epoch);
-            record(&tag.name, &tag.manifest_digest, pushed)
+            // Which kind of index or manifest it is makes no difference before it is read.
+            let media_type = if tag.is_manifest_list { well_known::OCI_INDEX } else { well_known::OCI_MANIFEST };
+            record(&tag.name, &tag.manifest_digest, media_type, pushed)
         };
         Some(InventoryPage { tags: page.tags.into_iter().filter_map(tag).collect(), has_more: page.has_additional })
     }

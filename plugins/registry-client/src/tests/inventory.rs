@@ -73,7 +73,8 @@ fn harbor(asked: &Asked) -> Value {
     let artifacts = in_page(asked).map(|at| {
         let time = jiff::Timestamp::from_second(1_700_000_000 + i64::try_from(at).unwrap()).unwrap();
         json!({
-            "digest": digest(at).to_string(), "type": "IMAGE", "push_time": time.to_string(),
+            "digest": digest(at).to_string(), "type": "IMAGE",
+            "manifest_media_type": "application/vnd.oci.image.index.v1+json", "push_time": time.to_string(),
             "tags": [{ "name": format!("v{at:04}"), "push_time": time.to_string(), "immutable": false }],
         })
     });
@@ -116,8 +117,12 @@ async fn a_thousand_tags_take_a_few_questions_and_the_pages() {
         let (fetch, push) = (fetch_of(&client), push_of(&client));
         for at in 0..TAGS {
             let image = image_at(&double.host(), &format!("a/b:v{at:04}"));
-            let found = fetch.resolve(&image, ResolveMode::Descriptor).await.unwrap();
-            assert_eq!(found.descriptor.digest, digest(at), "{kind}");
+            // It does not tell indexes and manifests apart.
+            if kind != "acr" {
+                let found = fetch.resolve(&image, ResolveMode::Descriptor).await.unwrap();
+                assert_eq!(found.descriptor.digest, digest(at), "{kind}");
+                assert!(found.descriptor.media_type.is_index(), "{kind}");
+            }
             if kind != "harbor" {
                 assert_eq!(push.resolve(&image).await.unwrap().unwrap().digest, digest(at), "{kind}");
             }
@@ -162,7 +167,8 @@ async fn a_list_that_is_refused_or_strange_is_not_asked_for_again() {
                 let image = image_at(&double.host(), &format!("a/b:v{at:04}"));
                 assert_eq!(fetch.resolve(&image, ResolveMode::Descriptor).await.unwrap().descriptor.digest, digest(at));
             }
-            assert!(double.count("GET", path) <= 2, "{kind}: {}", double.count("GET", path));
+            let most = if kind == "acr" { 0 } else { 2 };
+            assert!(double.count("GET", path) <= most, "{kind}: {}", double.count("GET", path));
             assert!(double.count("HEAD", "/manifests/") >= 19, "{kind}");
         }
     }
