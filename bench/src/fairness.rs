@@ -111,7 +111,7 @@ pub(crate) async fn run(program: &Path, rounds: usize, only: &str) -> Result<boo
         }
         let is_over = beside.iter().filter(|time| **time >= LONG.as_secs_f64()).count() * 2 > rounds;
         let times = median(beside.iter().zip(&alone).map(|(beside, alone)| beside / alone)).unwrap_or_default();
-        let of = |times: Vec<f64>| median(times.into_iter()).unwrap_or_default();
+        let of = |times: Vec<f64>| median(times).unwrap_or_default();
         let more = if is_over { "more than " } else { "" };
         say(&format!("| {name} | {:.2} | {:.2} | {more}{times:.1} |", of(alone), of(beside)));
         missed |= times > LIMIT;
