@@ -7,7 +7,11 @@ use std::{
 };
 
 /// Messages that no test can provoke with the program as it is, and why.
-const NOT_HERE: [(&str, &str); 44] = [
+const NOT_HERE: [(&str, &str); 45] = [
+    (
+        "does not tell when tags were pushed",
+        "takes a list of tags of a product; has tests in filter-tag and the client",
+    ),
     ("breaks the rules of TLS", "takes a peer that breaks the handshake"),
     ("perhaps because the name is too long", "takes a name of 250 characters; has tests in registry-client"),
     ("cannot write `{name}`", "takes a disk that refuses between two files"),

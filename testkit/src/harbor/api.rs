@@ -13,7 +13,7 @@ use super::{
     answer::{Refusal, json_answer},
     artifacts::{self, With},
     auth, labels,
-    path::query,
+    path::{decode, query},
     projects,
     state::{Project, Shared, State},
 };
@@ -317,9 +317,4 @@ fn with(uri: &Uri) -> With {
         immutable: flag("with_immutable_status"),
         accessories: flag("with_accessory"),
     }
-}
-
-pub(super) fn decode(text: &str) -> String {
-    let pair = format!("x={}", text.replace('+', "%2B"));
-    url::form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
 }

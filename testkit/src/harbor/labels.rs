@@ -9,8 +9,7 @@ use serde_json::{Value, json};
 use super::{
     account::{Account, Right},
     answer::{Refusal, empty},
-    api::decode,
-    path::query,
+    path::{decode, query},
     state::State,
 };
 
@@ -60,7 +59,7 @@ pub(super) fn add(
         return Err(Refusal::forbidden("forbidden"));
     }
     let wanted: Value = serde_json::from_slice(body).map_err(|_| Refusal::unprocessable("the body is no label"))?;
-    let name = format!("{project}/{}", decode(repository));
+    let name = format!("{project}/{}", decode(&decode(repository)));
     let absent = || Refusal::not_found(format!("artifact {name}@{digest} not found"));
     let artifact = state.repositories.get_mut(&name).and_then(|known| known.artifacts.get_mut(digest));
     let artifact = artifact.ok_or_else(absent)?;

@@ -66,6 +66,11 @@ pub(super) fn query(uri: &axum::http::Uri, key: &str) -> Option<String> {
     pairs.into_owned().find(|(name, _)| name == key).map(|(_, value)| value)
 }
 
+pub(super) fn decode(text: &str) -> String {
+    let pair = format!("x={}", text.replace('+', "%2B"));
+    url::form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
