@@ -13,7 +13,7 @@ use scene::{Stage, fixtures};
 use shell::Shell;
 
 /// Blocks that are not run, in all pages together: builds and tests of this project, and what needs other programs.
-const NOT_RUN: usize = 7;
+const NOT_RUN: usize = 8;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_pages_tell_to_type_works() {
