@@ -92,14 +92,14 @@ pub(super) struct Lease {
 }
 
 impl Inflight {
-    /// Asks what to do about a blob that `repository` needs.
-    pub(super) async fn turn(
+    /// Asks what to do about a blob that `repository` needs. [`Inflight::recall`] comes before. Nothing is waited for here, so
+    /// that the destinations of an image ask for it together and share one read.
+    pub(super) fn turn(
         engine: &Arc<super::RunState>,
         store: &StoreId,
         repository: &Repository,
         digest: &Digest,
     ) -> BlobState {
-        Self::recall(engine, store).await;
         let name = engine.once.hasher.hash_one(repository);
         let mut stores = lock(&engine.once.stores);
         let known = stores.entry(store.clone()).or_default();
@@ -135,7 +135,7 @@ impl Inflight {
 
 impl Inflight {
     /// Reads what earlier runs noted of a store, once.
-    async fn recall(engine: &super::RunState, store: &StoreId) {
+    pub(super) async fn recall(engine: &super::RunState, store: &StoreId) {
         let recalled = Arc::clone(&lock(&engine.once.stores).entry(store.clone()).or_default().recalled);
         let read = || async {
             let candidates = MountCandidates::read(&engine.cache, store).await;

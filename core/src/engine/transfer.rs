@@ -98,11 +98,14 @@ fn report(permits: &TransferPermits, source: &StoreId, store: &StoreId, went: &W
 impl BlobTransfer<'_> {
     /// Brings the blob to all sites; each site remembers what became of it.
     pub(super) async fn run(&self, sites: &[&Destination<'_>]) {
+        for site in sites {
+            Inflight::recall(self.engine, &site.store).await;
+        }
         let mut todo: Vec<&Destination<'_>> = sites.to_vec();
         while !todo.is_empty() {
             let (mut go, mut waiting, mut news) = (Vec::new(), Vec::new(), Vec::new());
             for site in todo.drain(..).filter(|site| !site.is_over()) {
-                match Inflight::turn(self.engine, &site.store, &site.repository, &self.item.digest).await {
+                match Inflight::turn(self.engine, &site.store, &site.repository, &self.item.digest) {
                     BlobState::Present { sent: true } => site.count(|moved| moved.shared += self.size()),
                     BlobState::Present { sent: false } => site.count(|moved| moved.present += self.size()),
                     BlobState::Go(claim) => go.push(Move { site, claim }),
