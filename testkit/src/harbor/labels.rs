@@ -2,13 +2,13 @@
 
 use axum::{
     http::{HeaderValue, StatusCode, Uri, header},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use serde_json::{Value, json};
 
 use super::{
     account::{Account, Right},
-    answer::{Refusal, empty},
+    answer::{Refusal, empty, json_answer},
     path::{decode, query},
     state::State,
 };
@@ -29,7 +29,7 @@ pub(super) fn list(state: &State, asker: Option<&Account>, uri: &Uri) -> Result<
     let part = query(uri, "name").unwrap_or_default();
     let labels = state.projects[&name].labels.iter().filter(|(name, _)| name.contains(&part));
     let labels: Vec<Value> = labels.map(|(name, id)| json!({ "id": id, "name": name, "scope": "p" })).collect();
-    Ok(axum::Json(labels).into_response())
+    Ok(json_answer(StatusCode::OK, &labels.into()))
 }
 
 pub(super) fn create(state: &mut State, asker: Option<&Account>, body: &[u8]) -> Result<Response, Refusal> {
