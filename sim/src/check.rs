@@ -10,7 +10,7 @@ use sealift_core::{
 use crate::{
     model::{Expected, Place},
     store::Store,
-    world::{State, World, registry_of},
+    world::{World, WorldState, registry_of},
 };
 
 type Stores = BTreeMap<String, Store>;
@@ -59,7 +59,7 @@ pub(crate) fn foreign(world: &World, expected: &Expected, before: &Stores) {
 }
 
 /// Returns what is missing at the destinations, with the place and the tag that it belongs to.
-fn lacking(state: &State, expected: &Expected) -> Vec<(String, Place, String)> {
+fn lacking(state: &WorldState, expected: &Expected) -> Vec<(String, Place, String)> {
     let mut lacking = Vec::new();
     for ((place, tag), (digest, _)) in &expected.tags {
         if let Some(what) = lacks_tag(state, place, tag, digest) {
@@ -87,7 +87,7 @@ fn lacking(state: &State, expected: &Expected) -> Vec<(String, Place, String)> {
     lacking
 }
 
-fn lacks_tag(state: &State, place: &Place, tag: &str, digest: &Digest) -> Option<String> {
+fn lacks_tag(state: &WorldState, place: &Place, tag: &str, digest: &Digest) -> Option<String> {
     let (host, path) = place;
     let store = &state.stores[host];
     let found = store.repositories.get(path).and_then(|repository| repository.tags.get(tag));
@@ -99,7 +99,7 @@ fn lacks_tag(state: &State, place: &Place, tag: &str, digest: &Digest) -> Option
 }
 
 /// Invariant 3: what is missing is named.
-fn named(state: &mut State, lacking: &[(String, Place, String)], report: &Report) {
+fn named(state: &mut WorldState, lacking: &[(String, Place, String)], report: &Report) {
     let names = report.failures.iter().flat_map(|failure| match &failure.what {
         FailedItem::Image { source, target } => {
             [Some(source.to_string()), target.as_ref().map(ToString::to_string)].into_iter().flatten().collect()
@@ -122,7 +122,7 @@ fn named(state: &mut State, lacking: &[(String, Place, String)], report: &Report
 }
 
 /// Invariant 3: each cause is a fault that there was, at a host of that image.
-fn causes(state: &mut State, report: &Report) {
+fn causes(state: &mut WorldState, report: &Report) {
     for failure in &report.failures {
         let hosts: Vec<String> = match &failure.what {
             FailedItem::Image { source, target } => {
@@ -141,7 +141,7 @@ fn causes(state: &mut State, report: &Report) {
 }
 
 /// Invariant 4: the outcomes add up to what was selected.
-fn sums(state: &mut State, expected: &Expected, report: &Report) {
+fn sums(state: &mut WorldState, expected: &Expected, report: &Report) {
     let only_images = report.failures.iter().all(|failure| matches!(failure.what, FailedItem::Image { .. }));
     if report.interrupted || !only_images {
         return;
@@ -155,7 +155,7 @@ fn sums(state: &mut State, expected: &Expected, report: &Report) {
 }
 
 /// Invariant 5: the requests of the report are those that the hosts received.
-fn requests(state: &mut State, report: &Report) {
+fn requests(state: &mut WorldState, report: &Report) {
     let mut told: BTreeMap<(String, String), u64> = BTreeMap::new();
     for counters in report.counters.get("registries").into_iter().flatten() {
         for (name, count) in &counters.counts {
@@ -175,7 +175,7 @@ fn requests(state: &mut State, report: &Report) {
 }
 
 /// Invariant 6: no secret is in the report.
-fn secrets(state: &mut State, report: &Report) {
+fn secrets(state: &mut WorldState, report: &Report) {
     let text = serde_json::to_string(report).unwrap_or_default();
     if text.contains("secret-") {
         state.breaks(6, format!("the report tells a secret: {text}"));

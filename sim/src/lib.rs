@@ -32,8 +32,8 @@ mod world;
 use sealift_plugins as _; // the built-in plugins
 
 pub use planted::Planted;
-pub use runner::{Failure, run_seed};
-pub use scenario::Outcome;
+pub use runner::{SeedFailure, run_seed};
+pub use scenario::ScenarioOutcome;
 pub use shrink::{command, shrink};
 pub use topology::{GENERATOR, Reduced};
 pub use world::Broken;

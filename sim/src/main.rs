@@ -5,7 +5,7 @@
 use std::{ops::Range, process::ExitCode, time::Instant};
 
 use clap::Parser;
-use sealift_sim::{Failure, Outcome, Planted, Reduced, command, run_seed, shrink};
+use sealift_sim::{Planted, Reduced, ScenarioOutcome, SeedFailure, command, run_seed, shrink};
 
 /// Runs simulated pipelines by their seeds, and looks at what must hold.
 #[derive(Parser)]
@@ -133,15 +133,15 @@ fn plant_all(seeds: &Range<u64>) -> ExitCode {
     if missed == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }
 
-fn tell(seed: u64, outcome: &Outcome) {
-    let Outcome { trace, effects, processes, seconds, .. } = outcome;
+fn tell(seed: u64, outcome: &ScenarioOutcome) {
+    let ScenarioOutcome { trace, effects, processes, seconds, .. } = outcome;
     println!("seed {seed}: {processes} runs, {effects} requests, {seconds} s, trace {trace:016x}");
     for broken in &outcome.broken {
         println!("  invariant {} in process {}: {}", broken.invariant, broken.process, broken.what);
     }
 }
 
-fn no_outcome(seed: u64, failure: &Failure) -> ExitCode {
+fn no_outcome(seed: u64, failure: &SeedFailure) -> ExitCode {
     println!("seed {seed}: {failure:?}");
     ExitCode::from(1)
 }

@@ -9,7 +9,7 @@ use crate::topology::Topology;
 /// A repository of a destination.
 pub(crate) type Place = (String, String);
 
-/// What a complete run leaves behind.
+/// The state that a complete run leaves behind.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Expected {
     /// Tags, with the image that each stands for and the source that it is read from.

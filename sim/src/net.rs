@@ -15,7 +15,7 @@ use crate::{
     planted::Planted,
     registry::{Answer, Asked, Lies, handle},
     topology::{HostPlan, marker_of},
-    weather::{Exposed, Fault},
+    weather::{Exposed, WeatherFault},
     world::{Interruption, World, registry_of},
 };
 
@@ -34,17 +34,17 @@ pub(crate) struct Net {
 }
 
 /// A request under way.
-struct Call {
+struct Exchange {
     world: Arc<World>,
     host: String,
     class: &'static str,
     plan: HostPlan,
-    fault: Option<Fault>,
+    fault: Option<WeatherFault>,
     key: Draw,
     name: String,
 }
 
-impl Drop for Call {
+impl Drop for Exchange {
     fn drop(&mut self) {
         let mut state = self.world.state();
         if let Some(count) = state.under_way.get_mut(&(self.host.clone(), self.class)) {
@@ -64,11 +64,11 @@ impl Transport for Net {
         let one_way = Duration::from_millis(call.plan.latency_ms + call.key.at("jitter").below(3));
         sleep(one_way).await;
         match call.fault {
-            Some(Fault::Refused) => {
+            Some(WeatherFault::Refused) => {
                 return Err(TransportError::from_io(Phase::Connect, io::ErrorKind::ConnectionRefused.into()));
             }
-            Some(Fault::LostBefore) => return Err(reset()),
-            Some(Fault::Silent) => sleep(SILENCE).await,
+            Some(WeatherFault::LostBefore) => return Err(reset()),
+            Some(WeatherFault::Silent) => sleep(SILENCE).await,
             _ => {}
         }
         let body = call.receive(body).await?;
@@ -76,7 +76,7 @@ impl Transport for Net {
             return std::future::pending().await;
         };
         sleep(one_way).await;
-        if call.fault == Some(Fault::LostAfter) {
+        if call.fault == Some(WeatherFault::LostAfter) {
             return Err(reset());
         }
         call.learn(&answer);
@@ -90,7 +90,7 @@ impl Transport for Net {
 
 impl Net {
     /// Takes a request in, and looks at what must hold of it. Returns none if the process is dead.
-    fn arrive(&self, method: &Method, url: &Url, headers: &HeaderMap) -> Option<Call> {
+    fn arrive(&self, method: &Method, url: &Url, headers: &HeaderMap) -> Option<Exchange> {
         let mut state = self.world.state();
         if state.is_dead {
             return None;
@@ -155,11 +155,11 @@ impl Net {
             state.note(&format!("{name} {fault:?} [{number}]"));
             fault
         });
-        Some(Call { world: Arc::clone(&self.world), host, class, plan, fault, key, name })
+        Some(Exchange { world: Arc::clone(&self.world), host, class, plan, fault, key, name })
     }
 
     /// Lets the host handle a request. Returns none if the process is dead then.
-    fn effect(&self, call: &Call, method: &Method, url: &Url, headers: &HeaderMap, body: &Bytes) -> Option<Answer> {
+    fn effect(&self, call: &Exchange, method: &Method, url: &Url, headers: &HeaderMap, body: &Bytes) -> Option<Answer> {
         let mut state = self.world.state();
         if state.is_dead {
             return None;
@@ -188,15 +188,18 @@ impl Net {
         }
         let asked = Asked { method, url, headers, body, now_ms: state.now_ms() };
         let answer = match call.fault {
-            Some(Fault::Status(status, pause)) => {
+            Some(WeatherFault::Status(status, pause)) => {
                 let answer = Answer::refusal(status, if status == 403 { "DENIED" } else { "UNAVAILABLE" });
                 pause.map_or(answer.clone(), |seconds| answer.header("retry-after", seconds))
             }
             fault => {
-                let lies = Lies { mount: fault == Some(Fault::FalseMount), blob: fault == Some(Fault::LostBlob) };
+                let lies = Lies {
+                    mount: fault == Some(WeatherFault::FalseMount),
+                    blob: fault == Some(WeatherFault::LostBlob),
+                };
                 let mut objections = Vec::new();
                 let store = state.stores.get_mut(&call.plan.name).expect("hosts of the scenario have a store");
-                if fault == Some(Fault::EndedToken) {
+                if fault == Some(WeatherFault::EndedToken) {
                     store.tokens.clear();
                 }
                 let answer = handle(store, asked, lies, &mut objections);
@@ -216,7 +219,7 @@ impl Net {
 }
 
 /// Invariant 1: a name stands for complete content, also at a registry that does not look.
-fn check_name(state: &mut crate::world::State, call: &Call, url: &Url) {
+fn check_name(state: &mut crate::world::WorldState, call: &Exchange, url: &Url) {
     let Some((repository, reference)) = url.path().strip_prefix("/v2/").and_then(|path| path.split_once("/manifests/"))
     else {
         return;
@@ -230,7 +233,7 @@ fn check_name(state: &mut crate::world::State, call: &Call, url: &Url) {
     }
 }
 
-impl Call {
+impl Exchange {
     /// Receives the body of a request, as fast as the line is.
     async fn receive(&self, body: HttpBody) -> Result<Bytes, TransportError> {
         let mut chunks = match body {
@@ -238,7 +241,7 @@ impl Call {
             HttpBody::Full(bytes) => return Ok(bytes),
             HttpBody::Stream(chunks) => chunks,
         };
-        let limit = (self.fault == Some(Fault::CutUpload)).then(|| self.key.at("cut").below(20 << 10));
+        let limit = (self.fault == Some(WeatherFault::CutUpload)).then(|| self.key.at("cut").below(20 << 10));
         let mut all = Vec::new();
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk.map_err(|error| TransportError::from_io(Phase::Exchange, error))?;
@@ -252,7 +255,7 @@ impl Call {
     }
 
     async fn take_time(&self, bytes: usize) {
-        let slowness = if self.fault == Some(Fault::Slow) { 100 } else { 1 };
+        let slowness = if self.fault == Some(WeatherFault::Slow) { 100 } else { 1 };
         let ms = bytes as u64 * slowness / self.plan.bytes_per_ms;
         if ms > 0 {
             sleep(Duration::from_millis(ms)).await;
@@ -275,7 +278,7 @@ impl Call {
         let mut response = http::Response::builder().status(status).header("content-length", body.len());
         for (name, value) in headers {
             let is_digest = name == "docker-content-digest";
-            let value = match is_digest && self.fault == Some(Fault::OtherDigest) {
+            let value = match is_digest && self.fault == Some(WeatherFault::OtherDigest) {
                 // Two hosts do not tell the same lie.
                 true => Digest::of(&[value.as_bytes(), &self.key.bits().to_le_bytes()].concat()).to_string(),
                 false => value,
@@ -286,13 +289,13 @@ impl Call {
             body = Bytes::new();
         }
         let mut end = body.len();
-        if self.fault == Some(Fault::Garbled) && !body.is_empty() {
+        if self.fault == Some(WeatherFault::Garbled) && !body.is_empty() {
             let mut bytes = body.to_vec();
             let at = usize::try_from(self.key.at("byte").below(bytes.len() as u64)).expect("it fits");
             bytes[at] ^= 1;
             body = bytes.into();
         }
-        let is_cut = self.fault == Some(Fault::Cut);
+        let is_cut = self.fault == Some(WeatherFault::Cut);
         if is_cut {
             end = usize::try_from(self.key.at("cut").below(end as u64)).expect("it fits");
         }

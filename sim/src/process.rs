@@ -33,11 +33,11 @@ use crate::{
 /// No run takes longer, in simulated time.
 pub(crate) const LONGEST: Duration = Duration::from_secs(48 * 3600);
 
-/// What a run leaves behind has ended after this time: the end of uploads, and the timer of a pause.
+/// The time after which nothing of a run is left: uploads are ended, and the timer of a pause has run out.
 const ENDINGS: Duration = Duration::from_secs(2 * 3600);
 
 /// The end of a process.
-pub(crate) enum End {
+pub(crate) enum ProcessEnd {
     /// The run came to its end.
     Finished(Box<Report>),
     /// It was killed, or the run was dropped.
@@ -76,7 +76,7 @@ pub(crate) struct Setting {
 
 impl Setting {
     /// Runs the pipeline once. Broken invariants about the end of the process are noted in the world.
-    pub(crate) fn run(&self, is_calm: bool, interruption: Interruption) -> End {
+    pub(crate) fn run(&self, is_calm: bool, interruption: Interruption) -> ProcessEnd {
         let process = self.world.state().process + 1;
         fastrand::seed(self.draw.nth(process).bits());
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
@@ -93,14 +93,14 @@ impl Setting {
                 }
             }
             self.world.end(&match &end {
-                End::Finished(report) => format!("exit {}", report.exit_code()),
-                End::Gone => "gone".to_owned(),
+                ProcessEnd::Finished(report) => format!("exit {}", report.exit_code()),
+                ProcessEnd::Gone => "gone".to_owned(),
             });
             end
         })
     }
 
-    async fn run_inside(&self, is_calm: bool, interruption: Interruption) -> End {
+    async fn run_inside(&self, is_calm: bool, interruption: Interruption) -> ProcessEnd {
         let cancel = CancelHandle::new();
         self.world.begin(is_calm, interruption, &cancel);
         let transport: Arc<dyn Transport> = Arc::new(Net { world: Arc::clone(&self.world), planted: self.planted });
@@ -130,11 +130,11 @@ impl Setting {
             }
         };
         match timeout(LONGEST, run).await {
-            Ok(Some(report)) => End::Finished(Box::new(report)),
-            Ok(None) => End::Gone,
+            Ok(Some(report)) => ProcessEnd::Finished(Box::new(report)),
+            Ok(None) => ProcessEnd::Gone,
             Err(_) => {
                 self.world.state().breaks(8, format!("the run did not end within {} h", LONGEST.as_secs() / 3600));
-                End::Gone
+                ProcessEnd::Gone
             }
         }
     }

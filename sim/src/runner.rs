@@ -4,7 +4,7 @@ use std::{sync::mpsc, thread, time::Duration};
 
 use crate::{
     planted::Planted,
-    scenario::{self, Outcome},
+    scenario::{self, ScenarioOutcome},
     topology::Reduced,
 };
 
@@ -13,7 +13,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 /// The reason why a seed has no outcome.
 #[derive(Clone, Debug)]
-pub enum Failure {
+pub enum SeedFailure {
     /// It did not end within two minutes of real time.
     Hung,
     /// It panicked; the message is on stderr.
@@ -24,7 +24,7 @@ pub enum Failure {
 ///
 /// # Errors
 /// If it hangs or panics. A thread that hangs is left behind.
-pub fn run_seed(seed: u64, reduced: &Reduced, planted: Option<Planted>) -> Result<Outcome, Failure> {
+pub fn run_seed(seed: u64, reduced: &Reduced, planted: Option<Planted>) -> Result<ScenarioOutcome, SeedFailure> {
     let (sender, receiver) = mpsc::channel();
     let reduced = reduced.clone();
     let run = move || drop(sender.send(scenario::run(seed, &reduced, planted)));
@@ -36,7 +36,7 @@ pub fn run_seed(seed: u64, reduced: &Reduced, planted: Option<Planted>) -> Resul
             drop(thread.join());
             Ok(outcome)
         }
-        Err(mpsc::RecvTimeoutError::Timeout) => Err(Failure::Hung),
-        Err(mpsc::RecvTimeoutError::Disconnected) => Err(Failure::Panicked),
+        Err(mpsc::RecvTimeoutError::Timeout) => Err(SeedFailure::Hung),
+        Err(mpsc::RecvTimeoutError::Disconnected) => Err(SeedFailure::Panicked),
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     draw::Draw,
     model::Expected,
     planted::Planted,
-    process::{End, Notes, Setting},
+    process::{Notes, ProcessEnd, Setting},
     topology::{Reduced, Scheme, Topology, secret_of},
     weather::Weather,
     world::{Broken, Interruption, World},
@@ -15,12 +15,12 @@ use crate::{
 
 /// The result of a scenario.
 #[derive(Clone, Debug)]
-pub struct Outcome {
+pub struct ScenarioOutcome {
     /// Broken invariants.
     pub broken: Vec<Broken>,
     /// The hash of everything that happened.
     pub trace: u64,
-    /// What happened.
+    /// The lines of the story.
     pub story: Vec<String>,
     /// Requests that hosts handled.
     pub effects: u64,
@@ -37,7 +37,7 @@ pub struct Outcome {
 }
 
 /// Runs a seed. Must be called on a thread of its own, so that what threads remember does not count.
-pub(crate) fn run(seed: u64, reduced: &Reduced, planted: Option<Planted>) -> Outcome {
+pub(crate) fn run(seed: u64, reduced: &Reduced, planted: Option<Planted>) -> ScenarioOutcome {
     let draw = Draw::new(seed);
     let topology = Topology::generate(seed, reduced);
     let weather = Weather::generate(seed, reduced);
@@ -67,7 +67,7 @@ pub(crate) fn run(seed: u64, reduced: &Reduced, planted: Option<Planted>) -> Out
     }
     let world = setting.world;
     let state = world.state();
-    Outcome {
+    ScenarioOutcome {
         broken: state.broken.clone(),
         trace: state.trace,
         story: state.story.clone(),
@@ -84,8 +84,8 @@ pub(crate) fn run(seed: u64, reduced: &Reduced, planted: Option<Planted>) -> Out
 fn once(setting: &Setting, expected: &Expected, is_calm: bool, interruption: Interruption) -> u64 {
     let before = setting.world.state().stores.clone();
     match setting.run(is_calm, interruption) {
-        End::Finished(report) => check::after(&setting.world, expected, &before, &report, is_calm),
-        End::Gone => check::foreign(&setting.world, expected, &before),
+        ProcessEnd::Finished(report) => check::after(&setting.world, expected, &before, &report, is_calm),
+        ProcessEnd::Gone => check::foreign(&setting.world, expected, &before),
     }
     setting.world.state().effects
 }

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use crate::{planted::Planted, runner::run_seed, scenario::Outcome, topology::Reduced};
+use crate::{planted::Planted, runner::run_seed, scenario::ScenarioOutcome, topology::Reduced};
 
 /// Returns the smallest reduction that was found with which the same invariant still breaks, and its outcome.
-pub fn shrink(seed: u64, first: Outcome, planted: Option<Planted>) -> (Reduced, Outcome) {
+pub fn shrink(seed: u64, first: ScenarioOutcome, planted: Option<Planted>) -> (Reduced, ScenarioOutcome) {
     let Some(invariant) = first.broken.first().map(|broken| broken.invariant) else {
         return (Reduced::default(), first);
     };
     let (mut best, mut outcome) = (Reduced::default(), first);
-    let attempt = |best: &mut Reduced, outcome: &mut Outcome, change: &dyn Fn(&mut Reduced)| {
+    let attempt = |best: &mut Reduced, outcome: &mut ScenarioOutcome, change: &dyn Fn(&mut Reduced)| {
         let mut candidate = best.clone();
         change(&mut candidate);
         let Ok(found) = run_seed(seed, &candidate, planted) else { return };

@@ -29,7 +29,7 @@ pub(crate) struct Session {
 
 /// The links of a manifest, as this registry reads them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Links {
+pub(crate) struct StoredLinks {
     /// Media type.
     pub(crate) media_type: String,
     /// Blobs.
@@ -50,7 +50,7 @@ pub(crate) struct Store {
     /// Bytes by digest, of all repositories.
     pub(crate) bytes: BTreeMap<Digest, Bytes>,
     /// What manifests link to.
-    pub(crate) links: BTreeMap<Digest, Links>,
+    pub(crate) links: BTreeMap<Digest, StoredLinks>,
     /// Uploads by name.
     pub(crate) sessions: BTreeMap<String, Session>,
     /// The number of uploads so far.
@@ -83,7 +83,7 @@ impl Store {
                 None => _ = repo.blobs.insert(digest),
                 Some(media_type) => {
                     repo.manifests.insert(digest.clone());
-                    let links = Links {
+                    let links = StoredLinks {
                         media_type: media_type.to_owned(),
                         blobs: content.blobs.clone(),
                         manifests: content.manifests.clone(),
@@ -158,10 +158,10 @@ impl Store {
     fn list_by_tag(&mut self, repository: &str, subject: &Digest) {
         let index = self.referrers_index(repository, subject);
         let digest = Digest::of(&index);
-        let links = Links {
+        let links = StoredLinks {
             media_type: crate::topology::OCI_INDEX.to_owned(),
             manifests: self.referrers(repository, subject),
-            ..Links::default()
+            ..StoredLinks::default()
         };
         self.bytes.insert(digest.clone(), index.into());
         self.links.insert(digest.clone(), links);

@@ -76,7 +76,7 @@ pub(crate) fn marker_of(host: &str) -> String {
 
 /// Something that a registry stores.
 #[derive(Clone, Debug)]
-pub(crate) struct Content {
+pub(crate) struct StoredContent {
     /// Its bytes.
     pub(crate) bytes: Bytes,
     /// Media type, of manifests.
@@ -125,7 +125,7 @@ pub(crate) struct Topology {
     /// The registries by name.
     pub(crate) hosts: BTreeMap<String, HostPlan>,
     /// All content by digest.
-    pub(crate) contents: BTreeMap<Digest, Content>,
+    pub(crate) contents: BTreeMap<Digest, StoredContent>,
     /// The images at the sources.
     pub(crate) images: Vec<ImagePlan>,
     /// The rules.
@@ -284,7 +284,8 @@ impl Topology {
     ) -> Digest {
         let digest = Digest::of(&bytes);
         let (blobs, manifests, subject) = (blobs.to_vec(), manifests.to_vec(), subject.cloned());
-        self.contents.insert(digest.clone(), Content { bytes: bytes.into(), media_type, blobs, manifests, subject });
+        self.contents
+            .insert(digest.clone(), StoredContent { bytes: bytes.into(), media_type, blobs, manifests, subject });
         digest
     }
 

@@ -9,7 +9,7 @@ use crate::{
 
 /// Something that goes wrong with one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub(crate) enum WeatherFault {
     /// The connection is refused.
     Refused,
     /// The connection breaks before the host saw the request.
@@ -106,7 +106,7 @@ impl Weather {
     }
 
     /// Returns what befalls a request, and a number that names it. `key` names the request and its attempt.
-    pub(crate) fn befalls(&self, host: &HostPlan, key: Draw, request: Exposed) -> Option<(Fault, u64)> {
+    pub(crate) fn befalls(&self, host: &HostPlan, key: Draw, request: Exposed) -> Option<(WeatherFault, u64)> {
         let key = key.bits();
         if self.without_faults.contains(&key) {
             return None;
@@ -115,37 +115,37 @@ impl Weather {
         let happens = |kind: &str| self.rates.get(kind).is_some_and(|rate| draw.at(kind).chance(*rate));
         let more = draw.at("more");
         let fault = if happens("refused") {
-            Fault::Refused
+            WeatherFault::Refused
         } else if happens("lost-before") {
-            Fault::LostBefore
+            WeatherFault::LostBefore
         } else if happens("lost-after") {
-            Fault::LostAfter
+            WeatherFault::LostAfter
         } else if happens("silent") {
-            Fault::Silent
+            WeatherFault::Silent
         } else if happens("unavailable") {
             let pause = more.at("pause").chance(0.3).then(|| 1 + more.at("seconds").below(20));
-            Fault::Status([500, 502, 503, 504][usize::try_from(more.below(4)).expect("small")], pause)
+            WeatherFault::Status([500, 502, 503, 504][usize::try_from(more.below(4)).expect("small")], pause)
         } else if happens("throttled") {
             let pause = more.at("pause").chance(0.8).then(|| 1 + more.at("seconds").below(60));
-            Fault::Status(429, pause)
+            WeatherFault::Status(429, pause)
         } else if happens("denied") {
-            Fault::Status(403, None)
+            WeatherFault::Status(403, None)
         } else if request.reads && happens("cut") {
-            Fault::Cut
+            WeatherFault::Cut
         } else if request.reads && request.verified && happens("garbled") {
-            Fault::Garbled
+            WeatherFault::Garbled
         } else if request.reads && happens("slow") {
-            Fault::Slow
+            WeatherFault::Slow
         } else if request.uploads && happens("cut-upload") {
-            Fault::CutUpload
+            WeatherFault::CutUpload
         } else if request.has_token && happens("ended-token") {
-            Fault::EndedToken
+            WeatherFault::EndedToken
         } else if host.checks && request.begins && happens("lies") {
-            Fault::FalseMount
+            WeatherFault::FalseMount
         } else if host.checks && request.commits && happens("lies") {
-            Fault::LostBlob
+            WeatherFault::LostBlob
         } else if request.manifest && happens("lies") {
-            Fault::OtherDigest
+            WeatherFault::OtherDigest
         } else {
             return None;
         };

@@ -27,18 +27,18 @@ pub(crate) enum Interruption {
 
 /// The world of one scenario.
 pub(crate) struct World {
-    /// What there was at the beginning.
+    /// The hosts and images at the beginning.
     pub(crate) topology: Topology,
-    /// What goes wrong.
+    /// The faults.
     pub(crate) weather: Weather,
-    state: Mutex<State>,
+    state: Mutex<WorldState>,
     /// Wakes the driver when the process was killed.
     pub(crate) killed: Notify,
 }
 
 /// The part of the world that changes.
 #[derive(Default)]
-pub(crate) struct State {
+pub(crate) struct WorldState {
     /// The registries by name.
     pub(crate) stores: BTreeMap<String, Store>,
     /// Simulated time when the process began, in milliseconds.
@@ -73,9 +73,9 @@ pub(crate) struct State {
     pub(crate) most_under_way: BTreeMap<(String, &'static str), u64>,
     /// Broken invariants.
     pub(crate) broken: Vec<Broken>,
-    /// What happened, for the story.
+    /// The lines of the story.
     pub(crate) story: Vec<String>,
-    /// The hash of what happened.
+    /// The hash of the story.
     pub(crate) trace: u64,
 }
 
@@ -86,7 +86,7 @@ pub struct Broken {
     pub invariant: u32,
     /// The process.
     pub process: u64,
-    /// What was expected and found.
+    /// The text of the finding: expected and found.
     pub what: String,
 }
 
@@ -94,12 +94,12 @@ impl World {
     /// Returns a world before its first process.
     pub(crate) fn new(topology: Topology, weather: Weather) -> Arc<Self> {
         let stores = topology.hosts.values().map(|plan| (plan.name.clone(), Store::of(&topology, plan))).collect();
-        let state = State { stores, ..State::default() };
+        let state = WorldState { stores, ..WorldState::default() };
         Arc::new(Self { topology, weather, state: Mutex::new(state), killed: Notify::new() })
     }
 
     /// Returns the changing part.
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, WorldState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -128,7 +128,7 @@ impl World {
     }
 }
 
-impl State {
+impl WorldState {
     /// Returns the simulated time in milliseconds.
     pub(crate) fn now_ms(&self) -> u64 {
         let passed = self.began.map_or(Duration::ZERO, |began| began.elapsed());

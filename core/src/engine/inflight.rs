@@ -92,17 +92,29 @@ pub(super) struct Lease {
 }
 
 impl Inflight {
-    /// Asks what to do about a blob that `repository` needs. [`Inflight::recall`] comes before. Nothing is waited for here, so
-    /// that the destinations of an image ask for it together and share one read.
-    pub(super) fn turn(
+    /// Asks what to do about a blob that these repositories need. [`Inflight::recall`] comes before. They ask together, so that
+    /// no other job gets the blob for some of them and reads it, too.
+    pub(super) fn turns<'s>(
         engine: &Arc<super::RunState>,
+        sites: impl IntoIterator<Item = (&'s StoreId, &'s Repository)>,
+        digest: &Digest,
+    ) -> Vec<BlobState> {
+        let mut stores = lock(&engine.once.stores);
+        let turn = |(store, repository): (&StoreId, &Repository)| {
+            let known = stores.entry(store.clone()).or_default();
+            Self::turn(engine, known, store, repository, digest)
+        };
+        sites.into_iter().map(turn).collect()
+    }
+
+    fn turn(
+        engine: &Arc<super::RunState>,
+        known: &mut StoreBlobs,
         store: &StoreId,
         repository: &Repository,
         digest: &Digest,
     ) -> BlobState {
         let name = engine.once.hasher.hash_one(repository);
-        let mut stores = lock(&engine.once.stores);
-        let known = stores.entry(store.clone()).or_default();
         if let Some(error) = known.spent.get(digest) {
             return BlobState::Spent(error.clone());
         }
@@ -121,7 +133,6 @@ impl Inflight {
         let known_in = seen_in.or_else(|| known.candidates.of(digest, repository).cloned());
         let in_doubt = known.doubted.contains(digest);
         known.coming.entry(digest.clone()).or_default().to.push(name);
-        drop(stores);
         let engine = Arc::clone(engine);
         let (store, repository, digest) = (store.clone(), repository.clone(), digest.clone());
         BlobState::Go(Lease { engine, store, repository, digest, known_in, is_unconfirmed, in_doubt })

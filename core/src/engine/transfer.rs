@@ -104,8 +104,11 @@ impl BlobTransfer<'_> {
         let mut todo: Vec<&Destination<'_>> = sites.to_vec();
         while !todo.is_empty() {
             let (mut go, mut waiting, mut news) = (Vec::new(), Vec::new(), Vec::new());
-            for site in todo.drain(..).filter(|site| !site.is_over()) {
-                match Inflight::turn(self.engine, &site.store, &site.repository, &self.item.digest) {
+            todo.retain(|site| !site.is_over());
+            let places = todo.iter().map(|site| (&site.store, &site.repository));
+            let turns = Inflight::turns(self.engine, places, &self.item.digest);
+            for (site, turn) in todo.drain(..).zip(turns) {
+                match turn {
                     BlobState::Present { sent: true } => site.count(|moved| moved.shared += self.size()),
                     BlobState::Present { sent: false } => site.count(|moved| moved.present += self.size()),
                     BlobState::Go(claim) => go.push(Move { site, claim }),

@@ -72,7 +72,7 @@ impl TransferPermits {
 
     /// Runs a part of the transfer that writes.
     pub(crate) async fn destination<F: Future>(&self, writing: F) -> F::Output {
-        let _at_work = Counted::new(&self.0, Part::Destination);
+        let _at_work = CountedPart::new(&self.0, TransferPart::Destination);
         // Another destination may have begun to wait already.
         self.0.acquire_anew().await;
         TransferSide { permits: Arc::clone(&self.0), is_source: false }.scope(writing).await
@@ -111,8 +111,8 @@ impl TransferSide {
         if let Some(output) = wait.as_mut().now_or_never() {
             return output;
         }
-        let part = if self.is_source { Part::WaitingSource } else { Part::WaitingDestination };
-        let waiting = Counted::new(&self.permits, part);
+        let part = if self.is_source { TransferPart::WaitingSource } else { TransferPart::WaitingDestination };
+        let waiting = CountedPart::new(&self.permits, part);
         let output = wait.await;
         drop(waiting);
         self.permits.acquire_anew().await;
@@ -168,20 +168,20 @@ impl SharedPermits {
 }
 
 /// A part of a transfer that is counted until this is dropped.
-struct Counted<'a> {
+struct CountedPart<'a> {
     permits: &'a SharedPermits,
-    part: Part,
+    part: TransferPart,
 }
 
 #[derive(Clone, Copy)]
-enum Part {
+enum TransferPart {
     Destination,
     WaitingDestination,
     WaitingSource,
 }
 
-impl<'a> Counted<'a> {
-    fn new(permits: &'a SharedPermits, part: Part) -> Self {
+impl<'a> CountedPart<'a> {
+    fn new(permits: &'a SharedPermits, part: TransferPart) -> Self {
         let counted = Self { permits, part };
         counted.change(|count| *count += 1, true);
         counted
@@ -191,9 +191,9 @@ impl<'a> Counted<'a> {
     fn change(&self, count: impl Fn(&mut usize), is_waiting: bool) {
         let mut state = lock(&self.permits.state);
         match self.part {
-            Part::Destination => count(&mut state.destinations),
-            Part::WaitingDestination => count(&mut state.waiting),
-            Part::WaitingSource => state.is_source_waiting = is_waiting,
+            TransferPart::Destination => count(&mut state.destinations),
+            TransferPart::WaitingDestination => count(&mut state.waiting),
+            TransferPart::WaitingSource => state.is_source_waiting = is_waiting,
         }
         let unused = if state.is_idle() { state.permit.take() } else { None };
         drop(state);
@@ -201,7 +201,7 @@ impl<'a> Counted<'a> {
     }
 }
 
-impl Drop for Counted<'_> {
+impl Drop for CountedPart<'_> {
     fn drop(&mut self) {
         self.change(|count| *count -= 1, false);
     }

@@ -65,7 +65,7 @@ pub struct ProjectSettings {
     /// Refuse pulls of images with vulnerabilities of `severity` and above.
     pub prevent_vul: Option<bool>,
     /// The severity from which `prevent_vul` refuses pulls.
-    pub severity: Option<Severity>,
+    pub severity: Option<VulnerabilitySeverity>,
     /// Refuse pulls of images without a signature of cosign.
     pub enable_content_trust_cosign: Option<bool>,
     /// Refuse pulls of images without a signature of notation.
@@ -77,7 +77,7 @@ pub struct ProjectSettings {
 /// A severity of vulnerabilities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Severity {
+pub enum VulnerabilitySeverity {
     /// Any vulnerability.
     None,
     /// Low and above.
@@ -93,11 +93,11 @@ pub enum Severity {
 impl ProjectSettings {
     fn metadata(&self) -> impl Iterator<Item = (&'static str, String)> {
         let severity = self.severity.map(|severity| match severity {
-            Severity::None => "none",
-            Severity::Low => "low",
-            Severity::Medium => "medium",
-            Severity::High => "high",
-            Severity::Critical => "critical",
+            VulnerabilitySeverity::None => "none",
+            VulnerabilitySeverity::Low => "low",
+            VulnerabilitySeverity::Medium => "medium",
+            VulnerabilitySeverity::High => "high",
+            VulnerabilitySeverity::Critical => "critical",
         });
         let switches = [
             ("auto_scan", self.auto_scan),

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Answer, Asked, digest};
 use crate::{
-    store::{Links, Store},
+    store::{Store, StoredLinks},
     topology::OCI_INDEX,
 };
 
@@ -81,7 +81,7 @@ fn write(
 }
 
 /// Reads the links of a manifest.
-fn links(bytes: &[u8]) -> Option<Links> {
+fn links(bytes: &[u8]) -> Option<StoredLinks> {
     let document: Value = serde_json::from_slice(bytes).ok()?;
     let of = |value: &Value| digest(value.get("digest")?.as_str()?);
     let all = |name: &str| -> Option<Vec<Digest>> {
@@ -91,7 +91,7 @@ fn links(bytes: &[u8]) -> Option<Links> {
     if let Some(config) = document.get("config") {
         blobs.push(of(config)?);
     }
-    Some(Links {
+    Some(StoredLinks {
         media_type: document.get("mediaType")?.as_str()?.to_owned(),
         blobs,
         manifests: all("manifests")?,

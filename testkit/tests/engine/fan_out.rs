@@ -26,6 +26,23 @@ async fn three_destinations_share_one_read() {
     to.iter().for_each(Memory::assert_whole);
 }
 
+// Two jobs on two threads got the blob for one destination each, and both read it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn jobs_at_the_same_time_do_not_read_a_blob_twice_for_different_destinations() {
+    for round in 0..300 {
+        let from = Memory::new("from.io");
+        let to = ["a.io", "b.io", "c.io", "d.io"].map(Memory::new);
+        let mut wanted = Wanted::new();
+        for app in 0..4 {
+            from.add(&format!("app{app}:v1"), &image("linux/amd64", &["base"]));
+            wanted = wanted.image(&format!("from.io/app{app}:v1"), &[]);
+        }
+        let report = Bench::new(wanted, &from, &to.each_ref()).run().await;
+        assert_eq!((report.copied, report.failed), (16, 0));
+        assert_eq!(from.count(Op::Blob), 2, "round {round}: the config and the layer");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_destination_that_fails_leaves_the_others_alone() {
     let from = Memory::new("from.io");

@@ -3,13 +3,13 @@
 use http::{HeaderValue, Method, StatusCode, header};
 use sealift_core::{
     content::{Descriptor, Digest, ImageRef, Manifest, MediaType, Reference, well_known},
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Result, Retry},
 };
 
 use crate::{
     error::NO_REGISTRY,
     operation::Operation,
-    registry::{ObservedBehavior, Registry},
+    registry::{ObservedBehavior, Registry, WholeResponse},
     scope::Scopes,
     transport::{Request, RequestTarget, Response},
 };
@@ -72,15 +72,14 @@ pub(crate) async fn get(
     scopes: Scopes,
 ) -> Result<Manifest> {
     let request = request(registry, image, operation, scopes.clone(), Method::GET);
-    let whole = registry.read_whole(&request, Manifest::MAX_BYTES).await?;
-    let text = |name: &str| whole.headers.get(name).and_then(|value| value.to_str().ok());
-    if let Some(encoding) = text("content-encoding").filter(|encoding| *encoding != "identity") {
+    let mut whole = registry.read_whole(&request, Manifest::MAX_BYTES).await?;
+    if let Some(encoding) = text(&whole, "content-encoding").filter(|encoding| *encoding != "identity") {
         let what = format!("{operation}: the manifest came compressed with `{encoding}`, although it must not be");
         let error = Error::new(ErrorKind::Unsupported, what)
             .with_hint("a proxy in front of the registry compresses JSON; switch that off for it");
         return Err(registry.hide(error));
     }
-    let said = text(DIGEST).and_then(|text| text.parse::<Digest>().ok());
+    let said = text(&whole, DIGEST).and_then(|text| text.parse::<Digest>().ok());
     let served = Digest::of(&whole.body);
     if let (Reference::Tag(_), Some(said)) = (&image.reference, said)
         && said != served
@@ -91,12 +90,25 @@ pub(crate) async fn get(
         let named = image.repository.with_digest(&said);
         match Box::pin(get(registry, &named, operation, scopes)).await {
             Ok(manifest) => return Ok(manifest),
-            Err(error) if error.is_retryable_now() && error.kind() != ErrorKind::Corrupt => return Err(error),
-            Err(_) => tracing::warn!(%image, %served, %said, "the registry names another digest than it serves"),
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                // Damaged once more, or what the registry has by that name. Damage does not come twice alike.
+                let again = registry.read_whole(&request, Manifest::MAX_BYTES).await?;
+                let digest = Digest::of(&again.body);
+                if digest != served && digest != said {
+                    return Err(error.with_retry(Retry::Soon));
+                }
+                whole = again;
+            }
+            Err(error) if error.is_retryable_now() => return Err(error),
+            Err(_) => {}
+        }
+        let served = Digest::of(&whole.body);
+        if served != said {
+            tracing::warn!(%image, %served, %said, "the registry names another digest than it serves");
         }
     }
     let is_page = whole.body.trim_ascii_start().starts_with(b"<");
-    let served_as = text("content-type").map(MediaType::from_header).unwrap_or_default();
+    let served_as = text(&whole, "content-type").map(MediaType::from_header).unwrap_or_default();
     let parsed = match &image.reference {
         Reference::Digest(digest) => Manifest::parse_expecting(whole.body, &served_as, digest),
         Reference::Tag(_) => Manifest::parse(whole.body, &served_as),
@@ -111,6 +123,11 @@ pub(crate) async fn get(
         registry.hide(Error::from(error).with_context(operation).with_hint(hint))
     })?;
     Ok(manifest)
+}
+
+/// Returns a header as text.
+fn text<'w>(whole: &'w WholeResponse, name: &str) -> Option<&'w str> {
+    whole.headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 fn request<'a>(

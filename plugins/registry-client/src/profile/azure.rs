@@ -27,14 +27,14 @@ impl RegistryProfile for Azure {
 }
 
 #[derive(Deserialize)]
-struct TagsPage {
+struct AzureTags {
     #[serde(default)]
-    tags: Option<Vec<ListedTag>>,
+    tags: Option<Vec<AzureTag>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ListedTag {
+struct AzureTag {
     name: String,
     digest: String,
     #[serde(default)]
@@ -57,9 +57,9 @@ impl BulkInventory for Azure {
     }
 
     fn read(&self, body: &[u8]) -> Option<InventoryPage> {
-        let listed = serde_json::from_slice::<TagsPage>(body).ok()?.tags.unwrap_or_default();
+        let listed = serde_json::from_slice::<AzureTags>(body).ok()?.tags.unwrap_or_default();
         let has_more = listed.len() >= PER_PAGE;
-        let tag = |tag: ListedTag| record(&tag.name, &tag.digest, MediaType::default(), time(&tag.last_update_time));
+        let tag = |tag: AzureTag| record(&tag.name, &tag.digest, MediaType::default(), time(&tag.last_update_time));
         Some(InventoryPage { tags: listed.into_iter().filter_map(tag).collect(), has_more })
     }
 }

@@ -1,4 +1,4 @@
-//! Google's Artifact Registry and Container Registry.
+//! GoogleProfile's Artifact Registry and Container Registry.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -12,9 +12,9 @@ use super::{
 
 /// Artifact Registry (`*.pkg.dev`) and Container Registry (`gcr.io`).
 #[derive(Debug)]
-pub(super) struct Google;
+pub(super) struct GoogleProfile;
 
-impl RegistryProfile for Google {
+impl RegistryProfile for GoogleProfile {
     fn name(&self) -> &'static str {
         "gar"
     }
@@ -29,7 +29,7 @@ impl RegistryProfile for Google {
 }
 
 #[derive(Deserialize)]
-struct TagList {
+struct GoogleTags {
     manifest: HashMap<String, ListedManifest>,
 }
 
@@ -45,7 +45,7 @@ struct ListedManifest {
 }
 
 /// The tag list of the specification has a member `manifest` there: tags and times by digest, all in one answer.
-impl BulkInventory for Google {
+impl BulkInventory for GoogleProfile {
     fn access(&self) -> InventoryAccess {
         InventoryAccess::Pull
     }
@@ -55,7 +55,7 @@ impl BulkInventory for Google {
     }
 
     fn read(&self, body: &[u8]) -> Option<InventoryPage> {
-        let list: TagList = serde_json::from_slice(body).ok()?;
+        let list: GoogleTags = serde_json::from_slice(body).ok()?;
         let tags = list.manifest.iter().flat_map(|(digest, manifest)| {
             let pushed = manifest.time_uploaded_ms.parse().ok().map(Duration::from_millis).and_then(after_epoch);
             let media_type = MediaType::from_header(&manifest.media_type);

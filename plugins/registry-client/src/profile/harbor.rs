@@ -54,15 +54,15 @@ impl RegistryProfile for Harbor {
 }
 
 #[derive(Deserialize)]
-struct ListedArtifact {
+struct ArtifactTags {
     digest: String,
     manifest_media_type: String,
     #[serde(default)]
-    tags: Option<Vec<ListedTag>>,
+    tags: Option<Vec<HarborTag>>,
 }
 
 #[derive(Deserialize)]
-struct ListedTag {
+struct HarborTag {
     name: String,
     #[serde(default)]
     push_time: String,
@@ -84,7 +84,7 @@ impl BulkInventory for Harbor {
     }
 
     fn read(&self, body: &[u8]) -> Option<InventoryPage> {
-        let listed: Vec<ListedArtifact> = serde_json::from_slice(body).ok()?;
+        let listed: Vec<ArtifactTags> = serde_json::from_slice(body).ok()?;
         let tags = listed.iter().flat_map(|artifact| {
             let tags = artifact.tags.iter().flatten();
             let media_type = MediaType::from_header(&artifact.manifest_media_type);

@@ -109,7 +109,7 @@ static PROFILES: [&dyn RegistryProfile; 8] = [
     &ghcr::GitHub,
     &ecr::EcrProfile,
     &quay::Quay,
-    &google::Google,
+    &google::GoogleProfile,
     &azure::Azure,
     &harbor::Harbor,
     &Generic,

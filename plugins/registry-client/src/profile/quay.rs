@@ -29,14 +29,14 @@ impl RegistryProfile for Quay {
 }
 
 #[derive(Deserialize)]
-struct TagsPage {
-    tags: Vec<ListedTag>,
+struct QuayTags {
+    tags: Vec<QuayTag>,
     #[serde(default)]
     has_additional: bool,
 }
 
 #[derive(Deserialize)]
-struct ListedTag {
+struct QuayTag {
     name: String,
     manifest_digest: String,
     is_manifest_list: bool,
@@ -56,8 +56,8 @@ impl BulkInventory for Quay {
     }
 
     fn read(&self, body: &[u8]) -> Option<InventoryPage> {
-        let page: TagsPage = serde_json::from_slice(body).ok()?;
-        let tag = |tag: ListedTag| {
+        let page: QuayTags = serde_json::from_slice(body).ok()?;
+        let tag = |tag: QuayTag| {
             let pushed = tag.start_ts.map(Duration::from_secs).and_then(after_epoch);
             // Which kind of index or manifest it is makes no difference before it is read.
             let media_type = if tag.is_manifest_list { well_known::OCI_INDEX } else { well_known::OCI_MANIFEST };

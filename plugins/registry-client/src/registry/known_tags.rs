@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::profile::{InventoryPage, TagRecord};
 
-/// How long what was read is believed. Others may push and delete meanwhile.
+/// The time for which a page is believed. Others may push and delete meanwhile.
 const LIFETIME: Duration = Duration::from_secs(120);
 
 /// Tags that are asked for one by one before a page is read. A page costs as much as one of these questions, so in the worst

@@ -29,6 +29,7 @@ pub(crate) use body_limit::BodyLimit;
 use known_tags::KnownTags;
 pub(crate) use observed::{ObservedBehavior, PresenceCheck};
 pub(crate) use open_uploads::OpenUploads;
+pub(crate) use whole::WholeResponse;
 
 use crate::{
     auth::{Auth, RepositoryAccess},

@@ -136,6 +136,51 @@ async fn a_manifest_that_was_damaged_on_the_way_is_read_again_by_its_digest() {
     assert_eq!(memory.asked.lock().unwrap().len(), 2);
 }
 
+// Seed 650 of the simulation: damaged by its tag and again by its digest, it was taken for what the registry has.
+#[tokio::test(start_paused = true)]
+async fn a_manifest_that_is_damaged_again_and_again_is_not_taken_for_what_the_registry_has() {
+    let whole = image("linux/amd64", &["layer"]).manifest;
+    // The number of answers that are damaged, and the number of requests that it takes.
+    for (damaged, requests) in [(2, Some(3)), (3, None)] {
+        let (whole, expected) = (whole.clone(), whole.clone());
+        let all = AtomicU64::new(0);
+        let memory = Memory::new(move |_, _| {
+            let number = all.fetch_add(1, Ordering::Relaxed);
+            let answer = answer(StatusCode::OK)
+                .header("content-type", whole.media_type().as_str())
+                .header("docker-content-digest", whole.digest().to_string());
+            let mut bytes = whole.bytes().to_vec();
+            if number < damaged {
+                let at = bytes.len() - 10 - usize::try_from(number).unwrap();
+                bytes[at] ^= 1;
+            }
+            (answer, bytes.into())
+        });
+        let image: ImageRef = "r.invalid/a/b:v1".parse().unwrap();
+        let read = memory.client().manifest(&image).await;
+        match requests {
+            Some(requests) => {
+                assert_eq!(read.unwrap().bytes(), expected.bytes());
+                assert_eq!(memory.asked.lock().unwrap().len(), requests);
+            }
+            None => assert!(read.is_err_and(|error| error.is_retryable_now())),
+        }
+    }
+}
+
+// A registry that converts what it serves, and names the digest of what it has.
+#[tokio::test(start_paused = true)]
+async fn what_comes_twice_alike_is_what_the_registry_has() {
+    let whole = image("linux/amd64", &["layer"]).manifest;
+    let expected = whole.clone();
+    let memory = Memory::new(move |_, _| {
+        let answer = answer(StatusCode::OK).header("content-type", whole.media_type().as_str());
+        (answer.header("docker-content-digest", Digest::of(b"other").to_string()), whole.bytes().clone())
+    });
+    let image: ImageRef = "r.invalid/a/b:v1".parse().unwrap();
+    assert_eq!(memory.client().manifest(&image).await.unwrap().digest(), expected.digest());
+}
+
 // Some registries name another digest than that of what they serve, and do not know it.
 #[tokio::test(start_paused = true)]
 async fn a_digest_that_a_registry_does_not_know_itself_does_not_count() {
