@@ -222,6 +222,13 @@ pub(crate) struct PlanOptions {
     pub(crate) detailed_exit_code: bool,
 }
 
+impl PlanOptions {
+    /// Returns the exit code of a plan that would change something, or of one that would not, or of what was done.
+    pub(crate) fn code(self, changes: bool) -> u8 {
+        if self.plan && self.detailed_exit_code && changes { 3 } else { 0 }
+    }
+}
+
 /// The report of a run.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct ReportOptions {

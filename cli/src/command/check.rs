@@ -30,7 +30,8 @@ pub(super) fn execute(args: &Args, context: &Context) -> u8 {
     for path in &args.files {
         let (diagnostics, stages) = match pipeline_file::load(path, Purpose::Check, Cache::default()) {
             Ok(mut loaded) => {
-                loaded.warnings.extend(named_hosts::without_effect(path));
+                let unused = named_hosts::without_effect(path, &loaded);
+                loaded.warnings.extend(unused);
                 (loaded.warnings, stages(&loaded.pipeline))
             }
             Err(UsageError(diagnostics)) => (diagnostics, String::new()),

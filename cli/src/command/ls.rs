@@ -17,6 +17,10 @@ pub(crate) struct Args {
     /// The directory, or a tar file
     #[arg(value_name = "DIR")]
     path: PathBuf,
+
+    /// Print comma-separated values, for spreadsheets: names, digests, platforms, bytes, destinations
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
 }
 
 pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
@@ -40,7 +44,10 @@ pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageE
         context.out.json(&inventory::InventoryObject::of(&inventory, &gaps));
         return Ok(code);
     }
-    context.out.text(&inventory::text(&inventory, context.global.verbose > 0));
+    match args.csv {
+        true => context.out.document(&inventory::csv(&inventory)),
+        false => context.out.text(&inventory::text(&inventory, context.global.verbose > 0)),
+    }
     let path = args.path.display();
     if !gaps.is_empty() {
         let summary = gaps::summary(&gaps, inventory.images.len());

@@ -164,11 +164,6 @@ pub(super) fn load_translated(
     notes: Cache,
     context: &Context,
 ) -> Result<Loaded, UsageError> {
-    let strangers = named_hosts::strangers(translation);
-    if strangers.iter().any(Diagnostic::is_error) {
-        return Err(UsageError(strangers));
-    }
-    context.show(&strangers);
     let password = translation.password_stdin.then(password_from_stdin).transpose()?;
     let environment = move |name: &str| match &password {
         Some(password) if name == PASSWORD => Some(password.clone()),
@@ -183,6 +178,11 @@ pub(super) fn load_translated(
     };
     let mut loaded = spec::load(translation.text(), Translation::FILE, &options)
         .map_err(|diagnostics| translation.explain(diagnostics))?;
+    let strangers = named_hosts::strangers(translation, &loaded);
+    if strangers.iter().any(Diagnostic::is_error) {
+        return Err(UsageError(strangers));
+    }
+    context.show(&strangers);
     context.show(&translation.explain(std::mem::take(&mut loaded.warnings)));
     Ok(loaded)
 }

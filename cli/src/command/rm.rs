@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use sealift_oci_layout::{Layout, Sweep, Writer, WriterOptions};
 
-use crate::{context::Context, display::sweep, usage_error::UsageError};
+use crate::{context::Context, display::sweep, options::PlanOptions, usage_error::UsageError};
 
 /// Remove images from a directory, with what only they need
 ///
@@ -20,19 +20,18 @@ pub(crate) struct Args {
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<String>,
 
-    /// Print what would be removed; nothing is written
-    #[arg(long)]
-    plan: bool,
+    #[command(flatten)]
+    planning: PlanOptions,
 }
 
 pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
     let layout = Layout::open_dir(&args.dir).await?;
     let mut plan = Sweep::of_images(&layout, &args.images).await?;
-    if !args.plan {
+    if !args.planning.plan {
         let writer = Writer::create(&args.dir, WriterOptions::default()).await?;
         plan = Sweep::of_images(&writer, &args.images).await?; // now nothing else writes
         writer.sweep(&plan).await?;
     }
-    sweep::show(&plan, &args.dir, args.plan, &context.out, &context.global);
-    Ok(0)
+    sweep::show(&plan, &args.dir, args.planning.plan, &context.out, &context.global);
+    Ok(args.planning.code(!plan.is_empty()))
 }

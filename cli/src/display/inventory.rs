@@ -26,15 +26,48 @@ impl<'a> InventoryObject<'a> {
     }
 }
 
-/// Returns the inventory as text; `all` adds the destinations of the images.
+/// Returns the images in the order of their names.
+fn sorted(inventory: &Inventory) -> Vec<&InventoryImage> {
+    let mut images: Vec<_> = inventory.images.iter().collect();
+    images.sort_by(|one, two| one.name.cmp(&two.name));
+    images
+}
+
+/// Returns the inventory as comma-separated values with a header (RFC 4180). Sizes are bytes.
+pub(crate) fn csv(inventory: &Inventory) -> String {
+    let quoted = |text: &str| match text.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text.to_owned(),
+    };
+    let mut text = "name,digest,platforms,size,own,referrers,missing,damaged,left_out,about,targets\r\n".to_owned();
+    for image in sorted(inventory) {
+        let InventoryImage { size, own, referrers, missing, damaged, left_out, .. } = image;
+        let about = image.about.as_ref().map(ToString::to_string).unwrap_or_default();
+        let (name, platforms, targets) = (quoted(&image.name), image.platforms.join(" "), image.targets.join(" "));
+        let _ = write!(
+            text,
+            "{name},{},{},{size},{own},{referrers},{missing},{damaged},{left_out},{about},{}\r\n",
+            image.digest,
+            quoted(&platforms),
+            quoted(&targets)
+        );
+    }
+    text
+}
+
+/// Returns the inventory as text. `all` adds the destinations of the images, their whole digests, and tags that are about
+/// an image.
 pub(crate) fn text(inventory: &Inventory, all: bool) -> String {
     if inventory.images.is_empty() {
         return "no images\n".to_owned();
     }
-    let mut images: Vec<&InventoryImage> = inventory.images.iter().collect();
-    images.sort_by(|one, two| one.name.cmp(&two.name));
+    let (about, mut images): (Vec<_>, Vec<_>) = sorted(inventory).into_iter().partition(|image| image.about.is_some());
+    let (tags, count) = (about.len() as u64, images.len() as u64);
+    if all {
+        images = sorted(inventory);
+    }
     let mut rows = vec![["IMAGE", "PLATFORMS", "SIZE", "OWN", "DIGEST", ""].map(str::to_owned)];
-    rows.extend(images.iter().map(|image| row(image)));
+    rows.extend(images.iter().map(|image| row(image, all)));
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
     let widths: [usize; 6] = std::array::from_fn(width);
     let mut text = String::new();
@@ -51,12 +84,16 @@ pub(crate) fn text(inventory: &Inventory, all: bool) -> String {
             }
         }
     }
-    let (images, blobs) = (number(images.len() as u64, "image"), number(inventory.blobs, "blob"));
+    let (images, blobs) = (number(count, "image"), number(inventory.blobs, "blob"));
     let _ = writeln!(text, "\n{images} of {blobs}, {} in all", bytes(inventory.bytes));
+    if tags > 0 && !all {
+        let (are, them) = if tags == 1 { ("is about one of them", "it") } else { ("are about them", "these") };
+        let _ = writeln!(text, "{} {are} (signature, attestation or SBOM): -v lists {them}", number(tags, "tag"));
+    }
     text
 }
 
-fn row(image: &InventoryImage) -> [String; 6] {
+fn row(image: &InventoryImage, whole: bool) -> [String; 6] {
     let platforms = match image.platforms.len() {
         0 => "-".to_owned(),
         few if few <= PLATFORMS => image.platforms.join(", "),
@@ -75,6 +112,7 @@ fn row(image: &InventoryImage) -> [String; 6] {
     }
     let (name, digest) = match image.name.starts_with('@') {
         true => ("(no name)".to_owned(), image.digest.to_string()), // that is how to ask for it
+        false if whole => (message(&image.name).into_owned(), image.digest.to_string()),
         false => {
             (message(&image.name).into_owned(), format!("{}:{}", image.digest.algorithm().name(), image.digest.short()))
         }

@@ -32,7 +32,17 @@ fn manual_pages_tell_of_every_verb() {
     printed(&["man", "--dir", dir.path().to_str().unwrap()]);
     let page = fs::read_to_string(dir.path().join("sealift-check.1")).unwrap();
     assert!(page.contains("sealift check") && page.contains("without any traffic"), "{page}");
-    assert!(dir.path().join("sealift.1").exists() && dir.path().join("sealift-sync.1").exists());
+    let page = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
+    assert!(page("sealift-sync.1").contains("\\-\\-auth <FILE>"));
+    for (name, sections) in [
+        ("sealift.1", ["SYNOPSIS", "SUBCOMMANDS", "\"EXIT STATUS\"", "ENVIRONMENT", "FILES"]),
+        ("sealift-man.1", ["NAME", "SYNOPSIS", "OPTIONS", "OUTPUT", "EXAMPLES"]),
+    ] {
+        let page = page(name);
+        for section in sections {
+            assert!(page.contains(&format!(".SH {section}\n")), "{section} is not in {name}:\n{page}");
+        }
+    }
 }
 
 #[test]
@@ -40,6 +50,7 @@ fn completions_are_there_for_every_shell() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let script = printed(&["completions", shell]);
         assert!(script.contains("receipt") && script.contains("print-pipeline"), "{shell}");
+        assert!(shell == "powershell" || shell == "elvish" || script.contains("oci-dir"), "{shell} knows no kinds");
     }
     assert!(refused(&["completions", "tcsh"]).contains("bash"));
 }

@@ -28,13 +28,14 @@ pub fn load(text: &str, file: &str, settings: &LoadOptions) -> Result<Loaded, Ve
     let document = Document { text: text.into(), file: file.into(), settings: settings.clone() };
     let (first, warnings) = document.open()?;
     let options = first.run.clone();
+    let registries = first.registries();
     // The stages that were built for the check serve the first run.
     let first = Mutex::new(Some(first));
     let open = move || {
         let checked = lock(&first).take();
         checked.map_or_else(|| document.open().map(|(stages, _)| stages), Ok)
     };
-    Ok(Loaded { pipeline: Pipeline::new(options, open), warnings })
+    Ok(Loaded { pipeline: Pipeline::new(options, open), warnings, registries })
 }
 
 /// The text of a pipeline, and how it is read.

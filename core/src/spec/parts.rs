@@ -1,6 +1,6 @@
 //! The settings for reading a pipeline file, and the results.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use super::{Named, Pipeline};
 use crate::{
@@ -33,6 +33,8 @@ pub struct Loaded {
     pub pipeline: Pipeline,
     /// Things that do not stop the run.
     pub warnings: Vec<Diagnostic>,
+    /// The registries that its stages name; `None` if one of them does not know its own before the run.
+    pub registries: Option<BTreeSet<String>>,
 }
 
 /// The stages of a piece of a pipeline.

@@ -1,6 +1,6 @@
 //! A pipeline that can be run any number of times.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::RunOptions;
 use crate::{
@@ -56,6 +56,18 @@ pub struct OpenPipeline {
     pub cache: Cache,
     /// Limits of the stores that it reads and writes.
     pub limiter: Limiter,
+}
+
+impl OpenPipeline {
+    /// Returns the registries that its stages name, or `None` if one of them does not know its own before the run.
+    pub(super) fn registries(&self) -> Option<BTreeSet<String>> {
+        let mut all = self.list.stage.registries()?;
+        all.extend(self.fetch.stage.registries()?);
+        for push in &self.pushes {
+            all.extend(push.stage.registries()?);
+        }
+        Some(all)
+    }
 }
 
 type Open = dyn Fn() -> Result<OpenPipeline, Vec<Diagnostic>> + Send + Sync;

@@ -103,6 +103,11 @@ impl List for SeveralLists {
         let numbers: Vec<_> = lock(&self.about).get(repository).into_iter().flatten().copied().collect();
         self.ask(&numbers, Some(repository), out).await
     }
+
+    fn registries(&self) -> Option<BTreeSet<String>> {
+        let each: Option<Vec<_>> = self.lists.iter().map(|list| list.stage.registries()).collect();
+        Some(each?.into_iter().flatten().collect())
+    }
 }
 
 #[cfg(test)]

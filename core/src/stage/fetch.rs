@@ -1,6 +1,6 @@
 //! The role `fetch`, and its capabilities.
 
-use std::time::SystemTime;
+use std::{collections::BTreeSet, time::SystemTime};
 
 use async_trait::async_trait;
 
@@ -40,6 +40,12 @@ pub trait Fetch: Send + Sync {
     /// # Errors
     /// If it is not there or cannot be read.
     async fn blob(&self, repository: &Repository, item: &Descriptor) -> Result<Blob>;
+
+    /// Returns the registries that it reads from beside those that the list names, or `None` if they are not known before.
+    /// Must be quick. Default: `None`.
+    fn registries(&self) -> Option<BTreeSet<String>> {
+        None
+    }
 
     /// Returns what else the source can do. Called before each use of a capability, so it must be cheap.
     fn capabilities(&self) -> FetchCapabilities<'_>;

@@ -1,5 +1,7 @@
 //! The role `list`.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 
 use crate::{
@@ -26,5 +28,11 @@ pub trait List: Send + Sync {
     async fn list_repository(&self, repository: &Repository, out: &Outlet) -> Result<()> {
         let _ = out;
         Err(Error::new(ErrorKind::Unsupported, format!("`{repository}` cannot be listed again on its own")))
+    }
+
+    /// Returns the registries of its images and of their targets, or `None` if they are not known before it lists.
+    /// Settings for other registries are then taken for mistakes. Must be quick. Default: `None`.
+    fn registries(&self) -> Option<BTreeSet<String>> {
+        None
     }
 }

@@ -1,5 +1,7 @@
 //! The role `push`, and its requests.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 
 use super::{PushCapabilities, StoreId};
@@ -49,6 +51,12 @@ pub trait Push: Send + Sync {
     /// # Errors
     /// If it is not taken.
     async fn put_manifest(&self, request: &PutManifest<'_>) -> Result<()>;
+
+    /// Returns the registries that it writes to beside those of the targets that the list names, or `None` if they are
+    /// not known before. Must be quick. Default: `None`.
+    fn registries(&self) -> Option<BTreeSet<String>> {
+        None
+    }
 
     /// Returns what else the destination can do. Called before each use of a capability, so it must be cheap.
     fn capabilities(&self) -> PushCapabilities<'_>;

@@ -1,6 +1,6 @@
 //! The stage: the registry push, with Harbor's projects asked before.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use futures::future::try_join_all;
 use sealift_core::{
@@ -148,6 +148,10 @@ impl Push for HarborPush {
             Some(label) => api.add_label(request.manifest.digest(), label).await,
             None => Ok(()),
         }
+    }
+
+    fn registries(&self) -> Option<BTreeSet<String>> {
+        self.push.registries()
     }
 
     fn capabilities(&self) -> PushCapabilities<'_> {

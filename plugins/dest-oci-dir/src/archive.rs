@@ -1,7 +1,7 @@
 //! Images into one tar file instead of a directory.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeSet, HashSet},
     path::PathBuf,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -118,6 +118,10 @@ impl Push for ArchivePush {
         }
         self.names.wrote(request);
         Ok(())
+    }
+
+    fn registries(&self) -> Option<BTreeSet<String>> {
+        Some(BTreeSet::new())
     }
 
     fn capabilities(&self) -> PushCapabilities<'_> {

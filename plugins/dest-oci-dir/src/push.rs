@@ -1,6 +1,10 @@
 //! The stage.
 
-use std::{collections::HashSet, path::PathBuf, sync::PoisonError};
+use std::{
+    collections::{BTreeSet, HashSet},
+    path::PathBuf,
+    sync::PoisonError,
+};
 
 use async_trait::async_trait;
 use sealift_core::{
@@ -172,6 +176,10 @@ impl Push for OciDirPush {
         }
         self.names.wrote(request);
         Ok(())
+    }
+
+    fn registries(&self) -> Option<BTreeSet<String>> {
+        Some(BTreeSet::new())
     }
 
     fn capabilities(&self) -> PushCapabilities<'_> {

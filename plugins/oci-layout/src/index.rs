@@ -132,7 +132,9 @@ impl Index {
     pub(crate) fn read(root: &dyn Storage) -> Result<(Self, Stamp)> {
         let path = root.path().join(FILE);
         let Some((bytes, stamp)) = root.read(FILE, MAX_BYTES)? else {
-            return Err(broken(&path, "is missing").with_hint("restore it from a copy, or use another directory"));
+            return Err(broken(&path, "is missing").with_hint(
+                "if the first stage into it was interrupted, stage again; else restore it from a copy, or use another directory",
+            ));
         };
         Ok((Self::parse(&bytes, &path)?, stamp))
     }

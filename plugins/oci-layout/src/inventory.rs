@@ -44,8 +44,11 @@ pub struct InventoryImage {
     pub size: u64,
     /// Bytes of those that no other image of the layout needs.
     pub own: u64,
-    /// Signatures, SBOMs and other artifacts that refer to it or its parts.
+    /// Signatures, SBOMs and other artifacts that refer to it or its parts, by their subject or by their tag.
     pub referrers: u64,
+    /// The digest that its tag is about (`sha256-….sig`), if an image of the layout has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub about: Option<Digest>,
     /// Manifests and blobs that are not there.
     pub missing: u64,
     /// Manifests and blobs that are not what their names say, as far as that is known without hashing blobs.
@@ -112,6 +115,10 @@ impl InventoryBuilder<'_> {
             }
         }
         let mut platforms = HashMap::new();
+        let mut tags_about = vec![0_u64; self.catalog.images().len()];
+        for owner in self.catalog.images().iter().flat_map(|image| &image.belongs_to) {
+            tags_about[*owner] += 1;
+        }
         for root in self.graph.roots() {
             let RootKind::Image(at) = root.of else { continue };
             let image = &self.catalog.images()[at];
@@ -121,7 +128,8 @@ impl InventoryBuilder<'_> {
                 platforms: platforms.entry(root.node).or_insert_with(|| self.platforms(root.node)).clone(),
                 size: 0,
                 own: 0,
-                referrers: 0,
+                referrers: tags_about[at],
+                about: image.is_about().filter(|_| !image.belongs_to.is_empty()),
                 missing: 0,
                 damaged: 0,
                 left_out: 0,

@@ -1,7 +1,7 @@
 //! `fetch "registry"`.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
 };
@@ -112,6 +112,10 @@ impl Fetch for RegistryFetch {
             Box::pin(async move { blobs::open_in_transfer(&self.client.registry(&at), &at, &item).await })
         };
         self.at_first(repository, true, ask).await
+    }
+
+    fn registries(&self) -> Option<BTreeSet<String>> {
+        Some(BTreeSet::new()) // those of the list
     }
 
     fn capabilities(&self) -> FetchCapabilities<'_> {

@@ -1,6 +1,9 @@
 //! The push that all registry destinations are made of.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
 
 use sealift_core::{
     async_trait,
@@ -127,6 +130,10 @@ impl Push for RegistryPush {
         let (registry, target) = (self.registry(request.repository), request.target());
         registry.known_tags.forget(&target).await;
         put_manifest::put(&registry, &target, request.manifest).await
+    }
+
+    fn registries(&self) -> Option<BTreeSet<String>> {
+        Some(self.naming.registry().map(ToOwned::to_owned).into_iter().collect())
     }
 
     fn capabilities(&self) -> PushCapabilities<'_> {

@@ -1,6 +1,9 @@
 //! `list "catalog"`: page by page, and of each repository the tags.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
 
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use sealift_core::{
@@ -116,5 +119,9 @@ impl List for CatalogList {
     async fn list_repository(&self, repository: &Repository, out: &Outlet) -> Result<()> {
         let tags = self.client.tags(repository).await?;
         self.hand_out(repository, tags, out).await.map(drop)
+    }
+
+    fn registries(&self) -> Option<BTreeSet<String>> {
+        Some(BTreeSet::from([self.at.registry().to_owned()]))
     }
 }

@@ -1,6 +1,9 @@
 //! From names in files to listings.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use sealift_core::{
     async_trait,
@@ -143,6 +146,12 @@ impl List for Images {
         let listing = self.listings.iter().find(|listing| listing.repository == *repository);
         let unknown = || Error::new(ErrorKind::Bug, format!("`{repository}` is in none of the files"));
         out.send(listing.ok_or_else(unknown)?.clone()).await
+    }
+
+    fn registries(&self) -> Option<BTreeSet<String>> {
+        let named = || self.listings.iter().map(|listing| listing.repository.registry().to_owned()).collect();
+        // What cannot be read may be at any registry.
+        self.left_out.is_empty().then(named)
     }
 }
 

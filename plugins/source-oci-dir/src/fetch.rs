@@ -1,6 +1,6 @@
 //! The fetch: manifests and blobs from the disk.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -116,6 +116,10 @@ impl stage::Fetch for OciDirFetch {
             ErrorKind::Corrupt => damaged(path.clone(), error.with_context(format_args!("`{}`", file.display()))),
             _ => error,
         }))
+    }
+
+    fn registries(&self) -> Option<BTreeSet<String>> {
+        Some(BTreeSet::new())
     }
 
     fn capabilities(&self) -> FetchCapabilities<'_> {

@@ -1,6 +1,6 @@
 //! The list: which images a layout has.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -154,5 +154,9 @@ impl stage::List for OciDirList {
             }
         }
         Ok(())
+    }
+
+    fn registries(&self) -> Option<BTreeSet<String>> {
+        self.wanted.registries()
     }
 }

@@ -1,7 +1,7 @@
 //! The images to load and their names, determined before anything moves.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::Path,
 };
 
@@ -28,6 +28,21 @@ pub(crate) enum ImageSelection {
     },
     /// These.
     Picks(Vec<Pick>),
+}
+
+impl ImageSelection {
+    /// Returns the registries of the targets; none if some of them are only known when the layout is read.
+    pub(crate) fn registries(&self) -> Option<BTreeSet<String>> {
+        match self {
+            Self::Some { to: LoadTarget::Under { registry, .. }, .. } => Some(BTreeSet::from([registry.clone()])),
+            Self::Some { to: LoadTarget::Recorded, .. } => None,
+            Self::Picks(picks) if picks.iter().any(|pick| pick.to.is_empty()) => None,
+            Self::Picks(picks) => {
+                let targets = picks.iter().flat_map(|pick| &pick.to);
+                targets.map(|target| Some(Repository::parse_prefix(target).ok()?.0.registry().to_owned())).collect()
+            }
+        }
+    }
 }
 
 /// One image, and where it goes.

@@ -1,7 +1,7 @@
 //! `list "registry"`: rules become listings, in their order.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -141,6 +141,15 @@ impl List for RegistryList {
             self.hand_out(rule, &found.tags, out).await?;
         }
         Ok(())
+    }
+
+    fn registries(&self) -> Option<BTreeSet<String>> {
+        let of = |rule: &Rule| -> Vec<String> {
+            let targets = rule.targets.iter().map(|target| &target.repository);
+            targets.chain([&rule.source]).map(|named| named.registry().to_owned()).collect()
+        };
+        // A rule that cannot be followed names registries that are not known.
+        self.refused.is_empty().then(|| self.rules.iter().flat_map(|(rule, _)| of(rule)).collect())
     }
 }
 

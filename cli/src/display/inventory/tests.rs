@@ -10,6 +10,7 @@ fn image(name: &str, platforms: &[&str], size: u64, own: u64) -> InventoryImage 
         size,
         own,
         referrers: 0,
+        about: None,
         missing: 0,
         damaged: 0,
         left_out: 0,
@@ -41,4 +42,24 @@ fn where_they_go_is_told_on_demand() {
 fn a_directory_without_images_says_so() {
     let empty = Inventory { images: Vec::new(), blobs: 0, bytes: 0, broken: Vec::new(), notes: Vec::new() };
     insta::assert_snapshot!(text(&empty, false));
+}
+
+#[test]
+fn tags_about_an_image_stand_in_its_row() {
+    let mut inventory = inventory();
+    let subject = inventory.images[1].digest.clone();
+    let name = format!("docker.io/library/nginx:sha256-{}.sig", subject.hex());
+    let tag = InventoryImage { about: Some(subject), ..image(&name, &["linux/amd64"], 2862, 2862) };
+    inventory.images.push(tag);
+    let (short, long) = (text(&inventory, false), text(&inventory, true));
+    assert!(!short.contains(".sig") && short.contains("3 images"), "{short}");
+    assert!(short.contains("1 tag is about one of them"), "{short}");
+    assert!(long.contains(&name) && !long.contains("is about"), "{long}");
+}
+
+#[test]
+fn tables_of_other_programs_get_every_image_in_a_line() {
+    let mut inventory = inventory();
+    inventory.images[0].name = "quay.io/a,\"b\":v1".into();
+    insta::assert_snapshot!(csv(&inventory));
 }

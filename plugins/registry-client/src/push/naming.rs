@@ -64,6 +64,14 @@ impl TargetNaming {
         }
     }
 
+    /// Returns the registry of a prefix.
+    pub(super) fn registry(&self) -> Option<&str> {
+        match self {
+            Self::Targets => None,
+            Self::Prefix(prefix) => Some(&prefix.registry),
+        }
+    }
+
     /// Returns true if images of different source paths, or of different versions, get different names, as far as their
     /// rules keep them apart.
     pub(super) fn keeps_apart(&self) -> bool {
