@@ -1,8 +1,8 @@
 //! Tags that refer to a digest by their name: fallback tags of referrers, and cosign's.
 //!
 //! They are looked up in the tag list of the repository. If the list of a run has read that, no request is needed; else
-//! it is read once, which is less than a request for each manifest and kind of tag. It only saves requests: where it
-//! fails or takes long, each name is asked for.
+//! it is read, which is less than a request for each manifest and kind of tag. It is read again in a run that takes long.
+//! It only saves requests: where it fails or takes long, each name is asked for.
 
 use std::{
     collections::HashMap,
@@ -15,7 +15,10 @@ use sealift_core::{
     content::{Digest, ImageRef, Reference, Repository, Tag},
     error::Result,
 };
-use tokio::{sync::OnceCell, time::timeout};
+use tokio::{
+    sync::Mutex as AsyncMutex,
+    time::{Instant, timeout},
+};
 
 use crate::{
     api::{
@@ -33,11 +36,21 @@ type KnownTags = Option<Arc<TagHashes>>;
 /// The time limit of a list that is read for this alone. Without it each manifest costs four requests more.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The time for which a list is believed: it does not have what was signed since.
+const LIFETIME: Duration = Duration::from_secs(600);
+
 /// The tags of repositories that refer to digests by their names.
 #[derive(Debug, Default)]
 pub(crate) struct ReferrerTags {
-    known: Mutex<HashMap<Repository, Arc<OnceCell<KnownTags>>>>,
+    known: Mutex<HashMap<Repository, Arc<AsyncMutex<Option<ListedTags>>>>>,
     hasher: RandomState,
+}
+
+/// The tags of a repository, and the time at which they were read.
+#[derive(Debug)]
+struct ListedTags {
+    tags: KnownTags,
+    read: Instant,
 }
 
 /// Names of tags as sorted hashes. A repository may have a hundred thousand signatures, and eight bytes for each are
@@ -66,32 +79,35 @@ impl TagHashes {
 const COSIGN: [&str; 3] = ["sig", "att", "sbom"];
 
 impl ReferrerTags {
-    /// Takes the tags from a list that was read for another reason. The first list of a run counts.
+    /// Takes the tags from a list that was read for another reason.
     pub(crate) fn note(&self, repository: &Repository, tags: &[Tag]) {
-        let _ = self.of(repository).set(Some(TagHashes::of(tags, &self.hasher)));
+        // If it is locked, it is being read.
+        if let Ok(mut known) = self.of(repository).try_lock() {
+            *known = Some(ListedTags { tags: Some(TagHashes::of(tags, &self.hasher)), read: Instant::now() });
+        }
     }
 
     /// Returns the tags of a repository that refer to digests; none if they cannot be listed.
     pub(crate) async fn list(&self, registry: &Registry, repository: &Repository) -> KnownTags {
-        let cell = self.of(repository);
-        if let Some(known) = cell.get() {
-            return known.clone();
-        }
         // Many images of a repository come at once, and one list serves all of them.
-        let read = || async {
-            match timeout(PATIENCE, tags::list(registry, repository, Scopes::pull(repository))).await {
-                Ok(Ok(found)) => Some(TagHashes::of(&found.tags, &self.hasher)),
-                Ok(Err(error)) => {
-                    tracing::debug!(%repository, %error, "tags cannot be listed, so signatures are asked for by name");
-                    None
-                }
-                Err(_) => {
-                    tracing::debug!(%repository, "listing tags takes long, so signatures are asked for by name");
-                    None
-                }
+        let cell = self.of(repository);
+        let mut known = cell.lock().await;
+        if let Some(known) = known.as_ref().filter(|known| known.read.elapsed() < LIFETIME) {
+            return known.tags.clone();
+        }
+        let read = Instant::now();
+        let tags = match timeout(PATIENCE, tags::list(registry, repository, Scopes::pull(repository))).await {
+            Ok(Ok(found)) => Some(TagHashes::of(&found.tags, &self.hasher)),
+            Ok(Err(error)) => {
+                tracing::debug!(%repository, %error, "tags cannot be listed, so signatures are asked for by name");
+                None
+            }
+            Err(_) => {
+                tracing::debug!(%repository, "listing tags takes long, so signatures are asked for by name");
+                None
             }
         };
-        cell.get_or_init(read).await.clone()
+        known.insert(ListedTags { tags, read }).tags.clone()
     }
 
     /// Returns cosign's tags about a digest.
@@ -119,7 +135,7 @@ impl ReferrerTags {
         Ok(found)
     }
 
-    fn of(&self, repository: &Repository) -> Arc<OnceCell<KnownTags>> {
+    fn of(&self, repository: &Repository) -> Arc<AsyncMutex<Option<ListedTags>>> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         match known.get(repository) {
             Some(cell) => Arc::clone(cell),

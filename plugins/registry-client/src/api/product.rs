@@ -137,6 +137,7 @@ async fn send_once(registry: &Registry, api_request: &ApiRequest<'_>, with_login
 
 async fn send_with_login(registry: &Registry, at: &Endpoint, request: &Request<'_>) -> Result<Response> {
     let login = registry.auth.login(request.operation.repository()).await?;
+    registry.wait_for_pause(false).await?;
     let basic = login.as_ref().and_then(|current| basic_header(&current.login));
     let mut response = registry.transport.exchange(at, request, basic.as_ref()).await?;
     response.secrets = SentSecrets::new(login.filter(|_| basic.is_some()), basic);

@@ -5,6 +5,7 @@
 //! further ones only if the login made a difference: many registries have a private root and public repositories.
 
 use http::{Method, StatusCode};
+use sealift_core::limit::without_permits;
 
 use super::{Auth, AuthProgress, AuthScheme, authorization::Authorization, challenge::Challenges};
 use crate::{
@@ -77,6 +78,8 @@ impl Auth {
             let target = RequestTarget::Path(String::new());
             let request = Request::new(operation, Method::GET, target, scopes, self.transport.timing());
             // Without a response the request that led here keeps its own, and a later one asks again.
+            let patience = self.retry.policy().patience;
+            without_permits(self.limit.wait_for_pause(patience)).await.map_err(drop)?;
             let response = self.transport.exchange(at, &request, None).await.map_err(drop)?;
             if is_transient(response.status()) {
                 let asked = retry_after(response.headers(), sent_at(response.headers()));

@@ -12,6 +12,7 @@ use crate::{
     error::{ErrorBody, Reason},
     operation::{Operation, project_of},
     profile::harbor::{is_missing, may_not_push},
+    retry::is_transient,
     scope::Scopes,
     transport::{Endpoint, Request, RequestTarget, Response},
 };
@@ -57,11 +58,15 @@ impl Registry {
         let operation = request.operation;
         if request.method == Method::HEAD {
             let probe = self.probe(operation, request.scopes.clone());
+            self.wait_for_pause(request.in_transfer).await.map_err(|error| error.with_context(operation))?;
             let mut probed = self
                 .transport
                 .exchange(at, &probe, authorization)
                 .await
                 .map_err(|error| error.with_context(operation))?;
+            if is_transient(probed.status()) {
+                return Err(self.refused(operation, probed).await);
+            }
             let as_before = probed.status() == StatusCode::UNAUTHORIZED && self.is_unchallenged(&probed);
             response.set_error_body(if as_before { probed.peek().await.clone() } else { ErrorBody::default() });
             probed.discard().await;

@@ -14,7 +14,7 @@ use http::{Method, StatusCode};
 use sealift_conformance::images::image;
 use sealift_core::{
     async_trait,
-    content::{Descriptor, Digest, ImageRef, well_known},
+    content::{Descriptor, Digest, ImageRef, Tag, well_known},
     error::Result,
 };
 use tokio::time::{Instant, sleep};
@@ -213,4 +213,81 @@ async fn a_pause_that_the_root_of_a_registry_asks_for_is_kept_and_the_root_is_as
     assert_eq!(client.tags(&at).await.unwrap().tags.len(), 1);
     let times = memory.times(began, "r.invalid");
     assert!(times.len() > 3 && times[2..].iter().all(|at| *at >= 40), "{times:?}");
+}
+
+// A list from the beginning of a long run does not have what was signed since.
+#[tokio::test(start_paused = true)]
+async fn tags_that_refer_to_digests_are_listed_again_in_a_long_run() {
+    let signature = image("linux/amd64", &["signature"]).manifest;
+    let subject = Digest::of(b"image");
+    let name = Tag::referrers_tag(&subject).unwrap();
+    let index = serde_json::json!({
+        "schemaVersion": 2,
+        "mediaType": well_known::OCI_INDEX,
+        "manifests": [{
+            "mediaType": signature.media_type().as_str(),
+            "digest": signature.digest().to_string(),
+            "size": signature.bytes().len(),
+        }],
+    });
+    let (path, tags) = (format!("/manifests/{name}"), format!(r#"{{"tags":["{name}"]}}"#));
+    let memory = Memory::new(move |request, earlier| match request.url.path() {
+        at if at.ends_with("/tags/list") && earlier == 0 => (answer(StatusCode::OK), Bytes::from(r#"{"tags":[]}"#)),
+        at if at.ends_with("/tags/list") => (answer(StatusCode::OK), Bytes::from(tags.clone())),
+        at if at.ends_with(&path) => (
+            answer(StatusCode::OK).header("content-type", well_known::OCI_INDEX.as_str()),
+            Bytes::from(index.to_string()),
+        ),
+        _ => (answer(StatusCode::NOT_FOUND), Bytes::new()),
+    });
+    let (client, began, at) = (memory.client(), Instant::now(), repository("r.invalid", "a/b"));
+    let count = async || client.referrers(&at, &subject).await.unwrap().len();
+    assert_eq!((count().await, count().await), (0, 0));
+    sleep(Duration::from_secs(15 * 60)).await;
+    assert_eq!((count().await, count().await), (1, 1));
+    assert_eq!(memory.times(began, "/tags/list"), [0, 900]);
+}
+
+// A 401 without a challenge or a body is explained by another request, whose response counts like any other.
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_the_question_after_a_refusal_brings_is_kept() {
+    let digest = Digest::of(b"manifest").to_string();
+    let memory = Memory::new(move |request, earlier| {
+        let refusal =
+            |challenge| (answer(StatusCode::UNAUTHORIZED).header("www-authenticate", challenge), Bytes::new());
+        match request.method {
+            _ if !request.headers.contains_key("authorization") => refusal("Basic realm=\"r\""),
+            Method::HEAD if earlier < 2 => refusal(""),
+            Method::HEAD => {
+                let found = answer(StatusCode::OK).header("content-type", well_known::OCI_MANIFEST.as_str());
+                (found.header("docker-content-digest", &digest).header("content-length", "8"), Bytes::new())
+            }
+            _ => (answer(StatusCode::TOO_MANY_REQUESTS).header("retry-after", "30"), Bytes::new()),
+        }
+    });
+    let (client, began) = (memory.client(), Instant::now());
+    let image: ImageRef = "r.invalid/a/b:v1".parse().unwrap();
+    assert_eq!(client.resolve(&image).await.unwrap().digest, Digest::of(b"manifest"));
+    assert_eq!(memory.times(began, "/tags/list"), [0]);
+    assert_eq!(memory.times(began, "/manifests/v1"), [0, 0, 30]);
+}
+
+// The body of a refusal is read for its reason, and what is left of it is discarded. A stream may break at that.
+#[tokio::test(start_paused = true)]
+async fn a_body_is_not_read_beyond_its_end() {
+    struct Strict;
+    #[async_trait]
+    impl Transport for Strict {
+        async fn send(&self, request: HttpRequest) -> Result<http::Response<HttpResponseBody>, TransportError> {
+            let challenge = if request.headers.contains_key("authorization") { "" } else { "Basic realm=\"r\"" };
+            let said = r#"{"errors":[{"code":"UNAUTHORIZED","message":"project a not found: project a not found"}]}"#;
+            let body = stream::unfold(Some(said), |said| async move { said.map(|said| (Ok(Bytes::from(said)), None)) });
+            let answer = answer(StatusCode::UNAUTHORIZED).header("www-authenticate", challenge);
+            Ok(answer.body(Box::pin(body) as HttpResponseBody).unwrap())
+        }
+    }
+    let config = HostConfig::default().login("robot", "password");
+    let client = Client::builder().without_environment().host("r.invalid", config);
+    let client = client.transport(Arc::new(Strict) as Arc<dyn Transport>).build().unwrap();
+    client.check_login(&repository("r.invalid", "a/b")).await.unwrap();
 }

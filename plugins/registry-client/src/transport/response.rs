@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures::StreamExt;
+use futures::{StreamExt, stream::Fuse};
 use http::{HeaderMap, HeaderName, StatusCode};
 use sealift_core::error::{Error, ErrorKind, Result};
 use tokio::time::{Instant, timeout_at};
@@ -24,7 +24,7 @@ pub(crate) struct Response {
     status: StatusCode,
     headers: HeaderMap,
     /// Only so that references to a response can go to other threads; it is never locked.
-    body: Mutex<HttpResponseBody>,
+    body: Mutex<Fuse<HttpResponseBody>>,
     /// The URL that answered, after all redirects.
     pub(crate) url: Url,
     /// The response comes from another origin than the registry.
@@ -51,7 +51,9 @@ impl Response {
         secrets: SentSecrets,
     ) -> Self {
         let (head, body) = response.into_parts();
-        Self { status: head.status, headers: head.headers, body: Mutex::new(body), url, foreign, secrets, known: None }
+        // What is left is discarded without a look whether it was read already.
+        let body = Mutex::new(body.fuse());
+        Self { status: head.status, headers: head.headers, body, url, foreign, secrets, known: None }
     }
 
     pub(crate) fn status(&self) -> StatusCode {
