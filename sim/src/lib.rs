@@ -3,6 +3,7 @@
 //! ```text
 //! seed ─▶ topology   registries, images, rules        ─▶ model   what destinations must have in the end
 //!      ─▶ weather    what befalls which request
+//!      ─▶ changes    what others do meanwhile
 //!      ─▶ scenario ─▶ process ─▶ the product ─▶ net ─▶ registry ─▶ store
 //!                                                  └────────────────┴──▶ check   what must hold
 //! ```
@@ -14,6 +15,7 @@
 //!
 //! Not simulated: sockets, HTTP on the wire, TLS, proxies, names, disks. Tests with real sockets cover these.
 
+mod changes;
 mod check;
 mod draw;
 mod model;

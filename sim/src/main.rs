@@ -5,7 +5,7 @@
 use std::{ops::Range, process::ExitCode, time::Instant};
 
 use clap::Parser;
-use sealift_sim::{Planted, Reduced, ScenarioOutcome, SeedFailure, command, run_seed, shrink};
+use sealift_sim::{GENERATOR, Planted, Reduced, ScenarioOutcome, SeedFailure, command, run_seed, shrink};
 
 /// Runs simulated pipelines by their seeds, and looks at what must hold.
 #[derive(Parser)]
@@ -17,6 +17,9 @@ struct Args {
     /// Runs a range of seeds, such as 0..1000, up to the first that fails
     #[arg(long, value_parser = range, default_value = "0..1000")]
     seeds: Range<u64>,
+    /// The version of the generator, which says what a seed means
+    #[arg(long, default_value_t = GENERATOR)]
+    generator: u32,
     /// The images of the seed that there are
     #[arg(long, value_delimiter = ',')]
     images: Option<Vec<usize>>,
@@ -48,13 +51,11 @@ fn range(text: &str) -> Result<Range<u64>, String> {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let reduced = Reduced {
-        images: args.images.clone().map(|images| images.into_iter().collect()),
-        without: args.without.iter().cloned().collect(),
-        without_faults: args.without_faults.iter().copied().collect(),
-        one_destination: args.one_destination,
-        uninterrupted: args.uninterrupted,
-    };
+    let mut reduced = Reduced::generator(args.generator);
+    reduced.images = args.images.clone().map(|images| images.into_iter().collect());
+    reduced.without.extend(args.without.iter().cloned());
+    reduced.without_faults = args.without_faults.iter().copied().collect();
+    (reduced.one_destination, reduced.uninterrupted) = (args.one_destination, args.uninterrupted);
     let planted = match args.planted.as_deref() {
         None => None,
         Some("all") => return plant_all(&args.seeds),
@@ -104,7 +105,7 @@ fn many(args: &Args, reduced: &Reduced, planted: Option<Planted>) -> ExitCode {
             tell(seed, &outcome);
             continue;
         }
-        let (smaller, outcome) = shrink(seed, outcome, planted);
+        let (smaller, outcome) = shrink(seed, reduced, outcome, planted);
         outcome.story.iter().for_each(|line| println!("{line}"));
         tell(seed, &outcome);
         println!("{}", command(seed, &smaller, args.planted.as_deref()));

@@ -2,57 +2,74 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sealift_core::content::Digest;
-
-use crate::topology::Topology;
+use crate::{
+    topology::{ImageVersion, Topology},
+    world::WorldState,
+};
 
 /// A repository of a destination.
 pub(crate) type Place = (String, String);
 
+/// The images that a tag of a destination may stand for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ExpectedTag {
+    /// Those that the tag of the source stood for during the process.
+    pub(crate) versions: Vec<ImageVersion>,
+    /// The tag of the source was deleted for a while, so there may be nothing.
+    pub(crate) is_optional: bool,
+}
+
 /// The state that a complete run leaves behind.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Expected {
-    /// Tags, with the image that each stands for and the source that it is read from.
-    pub(crate) tags: BTreeMap<(Place, String), (Digest, String)>,
-    /// Manifests that are about others, with their subject and the tag that they belong to.
-    pub(crate) referrers: BTreeSet<(Place, Digest, Digest, String)>,
-    /// Tags of signatures, which a run may write besides.
-    pub(crate) signatures: BTreeMap<(Place, String), (Digest, String)>,
-    /// The number of targets.
-    pub(crate) targets: u64,
+    /// Tags, with what each may stand for.
+    pub(crate) tags: BTreeMap<(Place, String), ExpectedTag>,
+    /// Tags that a run may write.
+    writable: BTreeSet<(Place, String)>,
+    /// The number of targets; none if tags that are listed came or went during the process.
+    pub(crate) targets: Option<u64>,
 }
 
 impl Expected {
-    /// Returns what the rules of a topology ask for.
-    pub(crate) fn of(topology: &Topology) -> Self {
-        let mut expected = Self::default();
+    /// Returns what the rules of a topology ask for in the process that just ended.
+    pub(crate) fn of(topology: &Topology, state: &WorldState) -> Self {
+        let mut expected = Self { targets: Some(0), ..Self::default() };
         for rule in &topology.rules {
-            let mut listed = BTreeSet::new();
+            let mut is_steady = true;
             for image in topology.images_of(rule) {
-                listed.insert(image.tag.clone());
-                listed.extend(image.signature.iter().map(|(tag, _)| tag.clone()).filter(|_| rule.lists));
-                let source = format!("{}/{}:{}", image.host, image.repository, image.tag);
+                let seen = &state.seen[&image.number];
+                is_steady &= seen.len() == 1;
+                let is_optional = seen.contains(&None);
+                let has_referrers = topology.hosts[&rule.from.0].has_referrers;
+                let version = |at: &usize| {
+                    let mut version = image.versions[*at].clone();
+                    if state.versions_before[&image.number] != Some(*at) {
+                        // Tags were listed before it came, so that its signature is for the next run.
+                        version.signature = None;
+                        version.referrers.retain(|_| has_referrers);
+                    }
+                    version
+                };
+                let versions: Vec<_> = seen.iter().flatten().map(version).collect();
                 for place in &rule.to {
-                    let tag = (place.clone(), image.tag.clone());
-                    expected.tags.insert(tag, (image.root.clone(), source.clone()));
-                    for referrer in &image.referrers {
-                        let about = (place.clone(), image.root.clone(), referrer.clone(), image.tag.clone());
-                        expected.referrers.insert(about);
-                    }
-                    if let Some((tag, digest)) = &image.signature {
-                        let signature = (digest.clone(), image.tag.clone());
-                        expected.signatures.insert((place.clone(), tag.clone()), signature);
-                    }
+                    let tag = ExpectedTag { versions: versions.clone(), is_optional };
+                    expected.tags.insert((place.clone(), image.tag.clone()), tag);
+                    expected.writable.insert((place.clone(), image.tag.clone()));
+                    let signatures = image.versions.iter().filter_map(|version| version.signature.as_ref());
+                    expected.writable.extend(signatures.map(|(tag, _)| (place.clone(), tag.clone())));
                 }
             }
-            expected.targets += listed.len() as u64 * rule.to.len() as u64;
+            let (host, repository) = &rule.from;
+            let tags = state.stores[host].repositories.get(repository).map_or(0, |repository| repository.tags.len());
+            let selected = if rule.lists { tags } else { topology.images_of(rule).count() };
+            let targets = (selected * rule.to.len()) as u64;
+            expected.targets = expected.targets.filter(|_| is_steady || !rule.lists).map(|sum| sum + targets);
         }
         expected
     }
 
     /// Returns true if a run may write this tag.
     pub(crate) fn may_write(&self, place: &Place, tag: &str) -> bool {
-        let key = (place.clone(), tag.to_owned());
-        self.tags.contains_key(&key) || self.signatures.contains_key(&key) || tag.starts_with("sha256-")
+        self.writable.contains(&(place.clone(), tag.to_owned())) || tag.starts_with("sha256-")
     }
 }

@@ -1,6 +1,10 @@
 //! The network: the transport of the simulation, which hands requests to the registries in memory.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures::{StreamExt, stream};
@@ -25,10 +29,36 @@ const SILENCE: Duration = Duration::from_secs(24 * 3600);
 /// Bytes of a chunk on the line.
 const CHUNK: usize = 16 << 10;
 
+/// Chunks that a transfer to one destination may hold.
+const CHUNKS_OF_A_TRANSFER: u64 = 4;
+
+/// Bytes that a transfer may hold for each further destination.
+const BUFFER: u64 = 512 << 10;
+
+/// Bytes of a blob in the memory of the product.
+struct HeldBytes {
+    world: Arc<World>,
+    chunk: Bytes,
+}
+
+impl AsRef<[u8]> for HeldBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.chunk
+    }
+}
+
+impl Drop for HeldBytes {
+    fn drop(&mut self) {
+        self.world.held.fetch_sub(self.chunk.len() as u64, Ordering::Relaxed);
+    }
+}
+
 /// The simulated network as one process sees it.
 pub(crate) struct Net {
     /// The world.
     pub(crate) world: Arc<World>,
+    /// The run of the process.
+    pub(crate) run: usize,
     /// A fault of the product, put in by hand.
     pub(crate) planted: Option<Planted>,
 }
@@ -36,6 +66,7 @@ pub(crate) struct Net {
 /// A request under way.
 struct Exchange {
     world: Arc<World>,
+    run: usize,
     host: String,
     class: &'static str,
     plan: HostPlan,
@@ -46,9 +77,8 @@ struct Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        let mut state = self.world.state();
-        if let Some(count) = state.under_way.get_mut(&(self.host.clone(), self.class)) {
-            *count -= 1;
+        if self.class != "small" {
+            self.world.state().transfers -= 1;
         }
     }
 }
@@ -101,7 +131,7 @@ impl Net {
             return None;
         };
         let count = if self.planted == Some(Planted::SendsTwice) && path_is_manifest(url) { 2 } else { 1 };
-        *state.received.entry((host.clone(), method.to_string())).or_default() += count;
+        *state.received.entry((self.run, host.clone(), method.to_string())).or_default() += count;
         for other in self.world.topology.hosts.keys().filter(|other| **other != plan.name) {
             let marker = marker_of(other);
             if url.as_str().contains(&marker) || headers.values().any(|value| is_in(&marker, value.as_bytes())) {
@@ -109,7 +139,7 @@ impl Net {
             }
         }
         let now = state.now_ms();
-        if let Some((until, since)) = state.pauses.get(&host)
+        if let Some((until, since)) = state.pauses.get(&(self.run, host.clone()))
             && *since < now
             && now < *until
         {
@@ -145,17 +175,13 @@ impl Net {
             state.happened.insert(number);
             state.faults.entry(plan.name.clone()).or_default().push(format!("{fault:?}"));
         }
-        let count = state.under_way.entry((host.clone(), class)).or_default();
-        *count += 1;
-        let count = *count;
-        let most = state.most_under_way.entry((host.clone(), class)).or_default();
-        *most = count.max(*most);
+        state.transfers += u64::from(class != "small");
         let name = format!("{method} {host}{path}");
         let fault = fault.map(|(fault, number)| {
             state.note(&format!("{name} {fault:?} [{number}]"));
             fault
         });
-        Some(Exchange { world: Arc::clone(&self.world), host, class, plan, fault, key, name })
+        Some(Exchange { world: Arc::clone(&self.world), run: self.run, host, class, plan, fault, key, name })
     }
 
     /// Lets the host handle a request. Returns none if the process is dead then.
@@ -165,6 +191,8 @@ impl Net {
             return None;
         }
         state.effects += 1;
+        state.handled += 1;
+        self.world.change(&mut state, false);
         let effects = state.effects;
         let interruption = state.interruption.clone();
         if let Some((Interruption::Kill { effect, handled }, _)) = interruption
@@ -212,6 +240,12 @@ impl Net {
         state.note(&format!("{} {}", call.name, answer.status));
         if *method == Method::PUT && answer.status == 201 {
             state.written += 1;
+            if call.class == "writes" {
+                let size = url.query_pairs().find(|(key, _)| key == "digest").and_then(|(_, digest)| {
+                    state.stores[&call.plan.name].bytes.get(&digest.parse::<Digest>().ok()?).map(Bytes::len)
+                });
+                state.uploaded = (state.uploaded.0 + 1, state.uploaded.1 + size.unwrap_or_default() as u64);
+            }
             check_name(&mut state, call, url);
         }
         if state.is_dead { None } else { Some(answer) }
@@ -255,11 +289,29 @@ impl Exchange {
     }
 
     async fn take_time(&self, bytes: usize) {
-        let slowness = if self.fault == Some(WeatherFault::Slow) { 100 } else { 1 };
+        let is_slow = matches!(self.fault, Some(WeatherFault::Slow | WeatherFault::SlowUpload));
+        let slowness = if is_slow { 100 } else { 1 };
         let ms = bytes as u64 * slowness / self.plan.bytes_per_ms;
         if ms > 0 {
             sleep(Duration::from_millis(ms)).await;
         }
+    }
+
+    /// Counts bytes of a blob for as long as the product holds them. Invariant 10: there are never too many of them.
+    fn hand_over(&self, chunk: Bytes) -> Bytes {
+        if self.class != "reads" {
+            return chunk;
+        }
+        let held = self.world.held.fetch_add(chunk.len() as u64, Ordering::Relaxed) + chunk.len() as u64;
+        let takers = self.world.topology.rules.iter().map(|rule| rule.to.len()).max().unwrap_or_default() as u64;
+        let mut state = self.world.state();
+        let most = (state.transfers + 1) * (CHUNKS_OF_A_TRANSFER * CHUNK as u64 + (takers - 1) * BUFFER);
+        if held > most {
+            let transfers = state.transfers;
+            state.breaks(10, format!("{held} bytes of blobs are held for {transfers} transfers, {most} at most"));
+        }
+        drop(state);
+        Bytes::from_owner(HeldBytes { world: Arc::clone(&self.world), chunk })
     }
 
     /// Notes the pause that the product learns of now.
@@ -268,7 +320,7 @@ impl Exchange {
         if let Some(seconds) = pause.filter(|_: &u64| answer.status == 429) {
             let mut state = self.world.state();
             let now = state.now_ms();
-            let entry = state.pauses.entry(self.host.clone()).or_insert((0, now));
+            let entry = state.pauses.entry((self.run, self.host.clone())).or_insert((0, now));
             *entry = (entry.0.max(now + seconds * 1000), now);
         }
     }
@@ -305,7 +357,7 @@ impl Exchange {
             }
             let chunk = rest.split_to(rest.len().min(CHUNK));
             call.take_time(chunk.len()).await;
-            Some((Ok(chunk), (call, rest, is_cut)))
+            Some((Ok(call.hand_over(chunk)), (call, rest, is_cut)))
         });
         response.body(Box::pin(chunks) as HttpResponseBody).expect("headers of the simulation are valid")
     }

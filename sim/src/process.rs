@@ -4,12 +4,13 @@ use std::{
     collections::BTreeMap,
     future::Future,
     pin::{Pin, pin},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::Ordering},
     task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
+use futures::future::join;
 use sealift_core::{
     async_trait,
     cache::{Cache, CacheStore, Namespace},
@@ -21,7 +22,10 @@ use sealift_core::{
     spec::{self, LoadOptions},
 };
 use sealift_registry_client::Transport;
-use tokio::{runtime::Builder, time::timeout};
+use tokio::{
+    runtime::Builder,
+    time::{sleep, timeout},
+};
 
 use crate::{
     draw::Draw,
@@ -36,13 +40,8 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(48 * 3600);
 /// The time after which nothing of a run is left: uploads are ended, and the timer of a pause has run out.
 const ENDINGS: Duration = Duration::from_secs(2 * 3600);
 
-/// The end of a process.
-pub(crate) enum ProcessEnd {
-    /// The run came to its end.
-    Finished(Box<Report>),
-    /// It was killed, or the run was dropped.
-    Gone,
-}
+/// The reports of the runs of a process; none of one that was killed or dropped.
+pub(crate) type Reports = Vec<Option<Report>>;
 
 /// The notes between runs, in memory.
 #[derive(Default)]
@@ -75,68 +74,86 @@ pub(crate) struct Setting {
 }
 
 impl Setting {
-    /// Runs the pipeline once. Broken invariants about the end of the process are noted in the world.
-    pub(crate) fn run(&self, is_calm: bool, interruption: Interruption) -> ProcessEnd {
+    /// Runs the pipeline in a process of its own, or twice at once if `second` says how many milliseconds later the second
+    /// run begins. Broken invariants about the end of the process are noted in the world.
+    pub(crate) fn run(&self, is_calm: bool, interruption: Interruption, second: Option<u64>) -> Reports {
         let process = self.world.state().process + 1;
         fastrand::seed(self.draw.nth(process).bits());
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
         let runtime = runtime.expect("a runtime without a network can be built");
         runtime.block_on(async {
-            let end = self.run_inside(is_calm, interruption).await;
+            let reports = self.run_inside(is_calm, interruption, second).await;
             let is_killed = self.world.state().is_dead;
             if !is_killed {
                 // Uploads that were given up are ended.
                 tokio::time::sleep(ENDINGS).await;
-                let left = tokio::runtime::Handle::current().metrics().num_alive_tasks();
-                if left > 0 {
-                    self.world.state().breaks(9, format!("{left} tasks are left after the run"));
-                }
+                self.nothing_is_left();
             }
-            self.world.end(&match &end {
-                ProcessEnd::Finished(report) => format!("exit {}", report.exit_code()),
-                ProcessEnd::Gone => "gone".to_owned(),
-            });
-            end
+            let end = |report: &Option<Report>| match report {
+                Some(report) => format!("exit {}", report.exit_code()),
+                None => "gone".to_owned(),
+            };
+            self.world.end(&reports.iter().map(end).collect::<Vec<_>>().join(", "));
+            reports
         })
     }
 
-    async fn run_inside(&self, is_calm: bool, interruption: Interruption) -> ProcessEnd {
+    /// Invariant 9: no task, no request and no bytes are left.
+    fn nothing_is_left(&self) {
+        let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        let held = self.world.held.load(Ordering::Relaxed);
+        let mut state = self.world.state();
+        let transfers = state.transfers;
+        if tasks > 0 || transfers > 0 || held > 0 {
+            let what = format!("{tasks} tasks, {transfers} transfers and {held} bytes are left after the run");
+            state.breaks(9, what);
+        }
+    }
+
+    async fn run_inside(&self, is_calm: bool, interruption: Interruption, second: Option<u64>) -> Reports {
         let cancel = CancelHandle::new();
-        self.world.begin(is_calm, interruption, &cancel);
-        let transport: Arc<dyn Transport> = Arc::new(Net { world: Arc::clone(&self.world), planted: self.planted });
+        let runs = 1 + usize::from(second.is_some());
+        self.world.begin(is_calm, runs, interruption, &cancel);
+        let left = if let Interruption::Drop { poll } = interruption { poll } else { u64::MAX };
+        let all = join(self.one_run(0, &cancel, left), async {
+            sleep(Duration::from_millis(second?)).await;
+            Some(self.one_run(1, &CancelHandle::new(), u64::MAX).await)
+        });
+        let all = async {
+            let killed = pin!(self.world.killed.notified());
+            tokio::select! {
+                biased;
+                () = killed => (None, None),
+                reports = all => reports,
+            }
+        };
+        match timeout(LONGEST, all).await {
+            Ok((first, second)) => [Some(first), second].into_iter().flatten().collect(),
+            Err(_) => {
+                self.world.state().breaks(8, format!("the run did not end within {} h", LONGEST.as_secs() / 3600));
+                Vec::new()
+            }
+        }
+    }
+
+    /// Runs the pipeline; the future is dropped when it was polled so often.
+    async fn one_run(&self, run: usize, cancel: &CancelHandle, left: u64) -> Option<Report> {
+        let net = Net { world: Arc::clone(&self.world), run, planted: self.planted };
         let options = LoadOptions {
             base: "/nowhere".into(),
             environment: Arc::new(|_| None),
             purpose: Purpose::Run,
             cache: Cache::new(Arc::clone(&self.notes) as Arc<dyn CacheStore>),
-            extensions: Extensions::default().with(transport),
+            extensions: Extensions::default().with(Arc::new(net) as Arc<dyn Transport>),
         };
-        let loaded = spec::load(&self.pipeline, "sim.toml", &options);
-        let pipeline = match loaded {
+        let pipeline = match spec::load(&self.pipeline, "sim.toml", &options) {
             Ok(loaded) => loaded.pipeline,
             Err(found) => panic!("the pipeline of the simulation is wrong: {found:?}\n{}", self.pipeline),
         };
         let world = Arc::clone(&self.world);
         let watch = ObserverFn(move |event: &Event| watch(&world, event));
-        let settings = RunSettings::default().with_cancel(&cancel).with_observer("simulation", Arc::new(watch));
-        let left = if let Interruption::Drop { poll } = interruption { poll } else { u64::MAX };
-        let run = PollLimit { inner: Box::pin(engine::run(&pipeline, settings)), left };
-        let run = async {
-            let killed = pin!(self.world.killed.notified());
-            tokio::select! {
-                biased;
-                () = killed => None,
-                report = run => report,
-            }
-        };
-        match timeout(LONGEST, run).await {
-            Ok(Some(report)) => ProcessEnd::Finished(Box::new(report)),
-            Ok(None) => ProcessEnd::Gone,
-            Err(_) => {
-                self.world.state().breaks(8, format!("the run did not end within {} h", LONGEST.as_secs() / 3600));
-                ProcessEnd::Gone
-            }
-        }
+        let settings = RunSettings::default().with_cancel(cancel).with_observer("simulation", Arc::new(watch));
+        PollLimit { inner: Box::pin(engine::run(&pipeline, settings)), left }.await
     }
 }
 

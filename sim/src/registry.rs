@@ -4,12 +4,15 @@
 
 mod access;
 mod content;
+mod harbor;
 mod uploads;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use sealift_core::content::Digest;
 use url::Url;
+
+pub(crate) use harbor::{HarborPlan, Projects};
 
 use crate::store::Store;
 
@@ -99,12 +102,18 @@ pub(crate) fn handle(store: &mut Store, asked: Asked<'_>, lies: Lies, objections
     if path == "/v2/" {
         return access::check(store, asked, None).err().unwrap_or_else(|| Answer::new(200));
     }
+    if let Some(path) = path.strip_prefix("/api/v2.0/").filter(|_| store.plan.harbor.is_some()) {
+        return harbor::api(store, asked, path, objections);
+    }
     let Some((repository, rest)) = split(&path) else {
         objections.push(format!("`{path}` is no path of the API"));
         return Answer::refusal(404, "NAME_UNKNOWN");
     };
     let writes = !matches!(*asked.method, Method::GET | Method::HEAD) || rest.starts_with("blobs/uploads");
     if let Err(refusal) = access::check(store, asked, Some((repository, writes))) {
+        return refusal;
+    }
+    if let Some(refusal) = harbor::refusal(store, asked, repository, rest) {
         return refusal;
     }
     match rest.split('/').collect::<Vec<_>>()[..] {

@@ -7,7 +7,7 @@ use crate::{
     draw::Draw,
     model::Expected,
     planted::Planted,
-    process::{Notes, ProcessEnd, Setting},
+    process::{Notes, Setting},
     topology::{Reduced, Scheme, Topology, secret_of},
     weather::Weather,
     world::{Broken, Interruption, World},
@@ -41,24 +41,22 @@ pub(crate) fn run(seed: u64, reduced: &Reduced, planted: Option<Planted>) -> Sce
     let draw = Draw::new(seed);
     let topology = Topology::generate(seed, reduced);
     let weather = Weather::generate(seed, reduced);
-    let kinds = weather.kinds().collect();
+    let kinds = weather.kinds().chain(topology.kinds.iter().copied()).collect();
+    let second = Second::of(draw.at("second"), &topology);
     let pipeline = pipeline(draw.at("pipeline"), &topology);
     let images = topology.images.iter().map(|image| image.number).collect();
-    let expected = Expected::of(&topology);
     let world = World::new(topology, weather);
     world.state().note(&format!("seed {seed}\n{pipeline}"));
     let setting = Setting { world, pipeline, notes: Arc::new(Notes::default()), planted, draw: draw.at("product") };
     let mut effects = 0;
     if !setting.world.topology.images.is_empty() {
         let interruptions = if reduced.uninterrupted { Vec::new() } else { interruptions(draw.at("interruptions")) };
-        for interruption in interruptions.into_iter().chain([Interruption::None]) {
-            effects += once(&setting, &expected, false, interruption);
+        for (at, interruption) in interruptions.into_iter().chain([Interruption::None]).enumerate() {
+            effects += once(&setting, false, interruption, second.in_weather.filter(|_| at == 0));
         }
         // The weather is over: one run brings everything, and another one nothing.
-        effects += once(&setting, &expected, true, Interruption::None);
-        let written_before = setting.world.state().process;
-        effects += once(&setting, &expected, true, Interruption::None);
-        debug_assert!(setting.world.state().process > written_before, "it was another process");
+        effects += once(&setting, true, Interruption::None, second.in_calm);
+        effects += once(&setting, true, Interruption::None, None);
         let mut state = setting.world.state();
         if state.written > 0 {
             let what = format!("a run after a complete one sent {} blobs and manifests", state.written);
@@ -80,14 +78,37 @@ pub(crate) fn run(seed: u64, reduced: &Reduced, planted: Option<Planted>) -> Sce
     }
 }
 
-/// Runs one process and checks what must hold after it. Returns the number of requests that were handled.
-fn once(setting: &Setting, expected: &Expected, is_calm: bool, interruption: Interruption) -> u64 {
-    let before = setting.world.state().stores.clone();
-    match setting.run(is_calm, interruption) {
-        ProcessEnd::Finished(report) => check::after(&setting.world, expected, &before, &report, is_calm),
-        ProcessEnd::Gone => check::foreign(&setting.world, expected, &before),
+/// How many milliseconds after a run another one begins in the same process, if there is one.
+struct Second {
+    in_weather: Option<u64>,
+    in_calm: Option<u64>,
+}
+
+impl Second {
+    fn of(draw: Draw, topology: &Topology) -> Self {
+        let at = |name| {
+            let draw = draw.at(name);
+            let is_there = topology.kinds.contains("two-runs") && draw.at("is_there").chance(0.7);
+            is_there.then(|| draw.at("later").below(2000))
+        };
+        Self { in_weather: at("weather"), in_calm: at("calm") }
     }
-    setting.world.state().effects
+}
+
+/// Runs one process and checks what must hold after it. Returns the number of requests that were handled.
+fn once(setting: &Setting, is_calm: bool, interruption: Interruption, second: Option<u64>) -> u64 {
+    let world = &setting.world;
+    let before = world.state().stores.clone();
+    let reports = setting.run(is_calm, interruption, second);
+    let mut state = world.state();
+    let expected = Expected::of(&world.topology, &state);
+    check::foreign(&mut state, &expected, &before);
+    for (run, report) in reports.iter().enumerate() {
+        if let Some(report) = report {
+            check::after(&mut state, &expected, run, report);
+        }
+    }
+    state.effects
 }
 
 /// The interruptions of the processes before the last one with weather.
@@ -131,6 +152,9 @@ fn pipeline(draw: Draw, topology: &Topology) -> String {
         let _ = writeln!(text, "  {{ from = \"{host}/{repository}{tags}\", to = [{}] }},", to.join(", "));
     }
     text += "]\n";
+    if topology.kinds.contains("harbor") {
+        text += "[[push]]\nuse = \"harbor\"\ncreate_projects = true\n";
+    }
     for host in topology.hosts.values().filter(|host| host.scheme != Scheme::Open) {
         let is_needed = host.name.starts_with("dst") || host.scheme != Scheme::Token { anonymous_reads: true };
         if is_needed || draw.at(&host.name).chance(0.5) {

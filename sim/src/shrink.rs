@@ -5,11 +5,14 @@ use std::collections::BTreeSet;
 use crate::{planted::Planted, runner::run_seed, scenario::ScenarioOutcome, topology::Reduced};
 
 /// Returns the smallest reduction that was found with which the same invariant still breaks, and its outcome.
-pub fn shrink(seed: u64, first: ScenarioOutcome, planted: Option<Planted>) -> (Reduced, ScenarioOutcome) {
-    let Some(invariant) = first.broken.first().map(|broken| broken.invariant) else {
-        return (Reduced::default(), first);
-    };
-    let (mut best, mut outcome) = (Reduced::default(), first);
+pub fn shrink(
+    seed: u64,
+    reduced: &Reduced,
+    first: ScenarioOutcome,
+    planted: Option<Planted>,
+) -> (Reduced, ScenarioOutcome) {
+    let (mut best, mut outcome) = (reduced.clone(), first);
+    let Some(invariant) = outcome.broken.first().map(|broken| broken.invariant) else { return (best, outcome) };
     let attempt = |best: &mut Reduced, outcome: &mut ScenarioOutcome, change: &dyn Fn(&mut Reduced)| {
         let mut candidate = best.clone();
         change(&mut candidate);

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use sealift_core::content::Digest;
 
-use crate::topology::{HostPlan, Topology};
+use crate::{
+    registry::Projects,
+    topology::{HostPlan, ImagePlan, Topology},
+};
 
 /// A repository.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +19,14 @@ pub(crate) struct Repo {
     pub(crate) manifests: BTreeSet<Digest>,
     /// Tags.
     pub(crate) tags: BTreeMap<String, Digest>,
+}
+
+impl Repo {
+    /// Drops the blobs that no manifest needs.
+    fn drop_blobs(&mut self, links: &BTreeMap<Digest, StoredLinks>) {
+        let needed: BTreeSet<&Digest> = self.manifests.iter().flat_map(|digest| &links[digest].blobs).collect();
+        self.blobs.retain(|blob| needed.contains(blob));
+    }
 }
 
 /// An upload that was begun.
@@ -57,6 +68,8 @@ pub(crate) struct Store {
     pub(crate) begun: u64,
     /// Tokens with the time of their end in milliseconds and the scopes.
     pub(crate) tokens: BTreeMap<String, (u64, BTreeSet<String>)>,
+    /// The projects of a Harbor.
+    pub(crate) projects: Projects,
 }
 
 impl Store {
@@ -70,6 +83,7 @@ impl Store {
             sessions: BTreeMap::new(),
             begun: 0,
             tokens: BTreeMap::new(),
+            projects: Projects::default(),
         }
     }
 
@@ -126,18 +140,7 @@ impl Store {
     pub(crate) fn of(topology: &Topology, plan: &HostPlan) -> Self {
         let mut store = Self::new(plan);
         for image in topology.images.iter().filter(|image| image.host == plan.name) {
-            store.fill(topology, &image.repository, &image.root);
-            store.tag(&image.repository, &image.tag, &image.root);
-            for referrer in &image.referrers {
-                store.fill(topology, &image.repository, referrer);
-            }
-            if let Some((tag, digest)) = &image.signature {
-                store.fill(topology, &image.repository, digest);
-                store.tag(&image.repository, tag, digest);
-            }
-            if !plan.has_referrers && !image.referrers.is_empty() {
-                store.list_by_tag(&image.repository, &image.root);
-            }
+            store.put(topology, image, 0);
         }
         for (host, repository, tag, digest) in &topology.before {
             if *host == plan.name {
@@ -145,7 +148,62 @@ impl Store {
                 store.tag(repository, tag, digest);
             }
         }
+        Projects::set_up(&mut store);
         store
+    }
+
+    /// Puts a version of an image under its tag, with everything that belongs to it.
+    pub(crate) fn put(&mut self, topology: &Topology, image: &ImagePlan, version: usize) {
+        let version = &image.versions[version];
+        self.fill(topology, &image.repository, &version.root);
+        self.tag(&image.repository, &image.tag, &version.root);
+        for referrer in &version.referrers {
+            self.fill(topology, &image.repository, referrer);
+        }
+        if let Some((tag, digest)) = &version.signature {
+            self.fill(topology, &image.repository, digest);
+            self.tag(&image.repository, tag, digest);
+        }
+        if !self.plan.has_referrers && !version.referrers.is_empty() {
+            self.list_by_tag(&image.repository, &version.root);
+        }
+    }
+
+    /// Deletes a tag, and the manifest that it stands for with its content if no other needs it.
+    pub(crate) fn delete(&mut self, repository: &str, tag: &str, content: bool) {
+        let Some(repo) = self.repositories.get_mut(repository) else { return };
+        let Some(root) = repo.tags.remove(tag).filter(|root| content && !repo.tags.values().any(|tag| tag == root))
+        else {
+            return;
+        };
+        let children = self.links[&root].manifests.clone();
+        repo.manifests.remove(&root);
+        for child in children {
+            let is_needed = repo.manifests.iter().any(|other| self.links[other].manifests.contains(&child));
+            if !is_needed && !repo.tags.values().any(|tag| *tag == child) {
+                repo.manifests.remove(&child);
+            }
+        }
+        repo.drop_blobs(&self.links);
+    }
+
+    /// Deletes the blobs that no manifest needs; before, the manifests that no tag leads to and that are about none.
+    pub(crate) fn collect(&mut self, untagged: bool) {
+        let links = &self.links;
+        for repo in self.repositories.values_mut() {
+            if untagged {
+                let about_others = repo.manifests.iter().filter(|digest| links[*digest].subject.is_some());
+                let mut open: Vec<Digest> = repo.tags.values().chain(about_others).cloned().collect();
+                let mut live = BTreeSet::new();
+                while let Some(next) = open.pop() {
+                    if live.insert(next.clone()) {
+                        open.extend(links.get(&next).into_iter().flat_map(|links| links.manifests.clone()));
+                    }
+                }
+                repo.manifests.retain(|digest| live.contains(digest));
+            }
+            repo.drop_blobs(links);
+        }
     }
 
     /// Sets a tag.

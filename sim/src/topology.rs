@@ -6,17 +6,30 @@ use bytes::Bytes;
 use sealift_core::content::Digest;
 use serde_json::{Value, json};
 
-use crate::draw::Draw;
+use crate::{changes::PlannedChange, draw::Draw, registry::HarborPlan};
 
-/// The changes between versions of the generator make a seed mean something else.
-pub const GENERATOR: u32 = 1;
+/// The version of the generator. A change of what seeds mean makes a new one, and [`Reduced::generator`] keeps the old ones.
+pub const GENERATOR: u32 = 2;
+
+/// The kinds of events that generator 1 does not have, with the share of the seeds that have them. Of weather, it is the
+/// rate that counts.
+const SINCE_GENERATOR_2: [(&str, f64); 8] = [
+    ("moved-tags", 0.25),
+    ("deleted-tags", 0.25),
+    ("garbage-collection", 0.25),
+    ("ended-uploads", 0.25),
+    ("two-runs", 0.25),
+    ("large-blobs", 0.25),
+    ("harbor", 0.15),
+    ("slow-upload", 0.0),
+];
 
 /// The parts of a scenario that are left out, to find out what a failure needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reduced {
     /// The images that are there; all, if none is named.
     pub images: Option<BTreeSet<usize>>,
-    /// Kinds of weather that do not happen.
+    /// Kinds of weather and events that do not happen.
     pub without: BTreeSet<String>,
     /// Single faults that do not happen.
     pub without_faults: BTreeSet<u64>,
@@ -24,6 +37,20 @@ pub struct Reduced {
     pub one_destination: bool,
     /// The first process is not interrupted.
     pub uninterrupted: bool,
+}
+
+impl Reduced {
+    /// Returns what a version of the generator does not have.
+    pub fn generator(version: u32) -> Self {
+        let new = SINCE_GENERATOR_2.map(|(kind, _)| kind.to_owned());
+        Self { without: if version < 2 { new.into() } else { BTreeSet::new() }, ..Self::default() }
+    }
+
+    /// Returns the kinds of events that happen in a seed.
+    fn kinds(&self, draw: Draw) -> BTreeSet<&'static str> {
+        let happens = |(kind, share): &(&str, f64)| !self.without.contains(*kind) && draw.at(kind).chance(*share);
+        SINCE_GENERATOR_2.into_iter().filter(happens).map(|(kind, _)| kind).collect()
+    }
 }
 
 /// The way in which a registry asks for a login.
@@ -62,6 +89,8 @@ pub(crate) struct HostPlan {
     pub(crate) latency_ms: u64,
     /// Bytes in a millisecond.
     pub(crate) bytes_per_ms: u64,
+    /// It is a Harbor.
+    pub(crate) harbor: Option<HarborPlan>,
 }
 
 /// The password of a host, which no other host may see.
@@ -100,11 +129,18 @@ pub(crate) struct ImagePlan {
     pub(crate) repository: String,
     /// Tag.
     pub(crate) tag: String,
+    /// The images that the tag stands for, one after the other.
+    pub(crate) versions: Vec<ImageVersion>,
+}
+
+/// An image with everything that belongs to it.
+#[derive(Clone, Debug)]
+pub(crate) struct ImageVersion {
     /// The manifest.
     pub(crate) root: Digest,
     /// Manifests about it.
     pub(crate) referrers: Vec<Digest>,
-    /// Tags of signatures.
+    /// The tag of its signature.
     pub(crate) signature: Option<(String, Digest)>,
 }
 
@@ -132,6 +168,10 @@ pub(crate) struct Topology {
     pub(crate) rules: Vec<RulePlan>,
     /// Tags that destinations have before: host, repository, tag, digest.
     pub(crate) before: Vec<(String, String, String, Digest)>,
+    /// The kinds of events that happen.
+    pub(crate) kinds: BTreeSet<&'static str>,
+    /// The changes by others while the pipeline is run, in their order.
+    pub(crate) changes: Vec<PlannedChange>,
 }
 
 pub(crate) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -149,11 +189,17 @@ impl Topology {
             images: Vec::new(),
             rules: Vec::new(),
             before: Vec::new(),
+            kinds: reduced.kinds(draw),
+            changes: Vec::new(),
         };
         let sources = names("src", 1 + draw.at("sources").below(3));
         let destinations = names("dst", 1 + draw.at("destinations").below(3));
         for name in sources.iter().chain(&destinations) {
-            topology.hosts.insert(name.clone(), host(draw.at(name), name));
+            let mut plan = host(draw.at(name), name);
+            if topology.kinds.contains("harbor") && name.starts_with("dst") {
+                plan = plan.into_harbor(draw.at(name).at("harbor"));
+            }
+            topology.hosts.insert(name.clone(), plan);
         }
         let large = draw.at("large").chance(0.05);
         let repositories = 1 + draw.at("repositories").below(if large { 8 } else { 4 });
@@ -175,7 +221,7 @@ impl Topology {
             for tag in 0..tags {
                 let kept = reduced.images.as_ref().is_none_or(|images| images.contains(&number));
                 if kept {
-                    let image = topology.image(draw.at("tag").nth(tag), number, source, &path, &format!("v{tag}"));
+                    let image = topology.new_image(draw.at("tag").nth(tag), number, source, &path, &format!("v{tag}"));
                     topology.images.push(image);
                 }
                 number += 1;
@@ -185,10 +231,22 @@ impl Topology {
             }
         }
         topology.fill_destinations(draw.at("before"));
+        topology.changes = PlannedChange::generate(draw.at("changes"), &mut topology);
         topology
     }
 
-    fn image(&mut self, draw: Draw, number: usize, host: &str, repository: &str, tag: &str) -> ImagePlan {
+    fn new_image(&mut self, draw: Draw, number: usize, host: &str, repository: &str, tag: &str) -> ImagePlan {
+        ImagePlan {
+            number,
+            host: host.to_owned(),
+            repository: repository.to_owned(),
+            tag: tag.to_owned(),
+            versions: vec![self.version(draw)],
+        }
+    }
+
+    /// Generates an image with everything that belongs to it.
+    pub(crate) fn version(&mut self, draw: Draw) -> ImageVersion {
         let root = match draw.at("index").chance(0.25) {
             true => {
                 let children = 0..1 + draw.at("children").below(3);
@@ -204,15 +262,7 @@ impl Topology {
             let tag = format!("{}.sig", root.to_string().replace(':', "-"));
             (tag, self.manifest(draw.at("signature"), None))
         });
-        ImagePlan {
-            number,
-            host: host.to_owned(),
-            repository: repository.to_owned(),
-            tag: tag.to_owned(),
-            root,
-            referrers,
-            signature,
-        }
+        ImageVersion { root, referrers, signature }
     }
 
     fn manifest(&mut self, draw: Draw, subject: Option<&Digest>) -> Digest {
@@ -265,6 +315,7 @@ impl Topology {
             false => draw,
         };
         let length = match draw.at("size").below(20) {
+            _ if self.kinds.contains("large-blobs") && draw.at("large").chance(0.1) => draw.at("length").below(3 << 20),
             0 => 0,
             1..=9 => draw.at("length").below(2 << 10),
             10..=17 => draw.at("length").below(40 << 10),
@@ -294,6 +345,9 @@ impl Topology {
         for rule in self.rules.clone() {
             let images: Vec<_> = self.images_of(&rule).cloned().collect();
             for (host, repository) in &rule.to {
+                if self.hosts[host].harbor.as_ref().is_some_and(|harbor| !harbor.has_project) {
+                    continue;
+                }
                 let draw = draw.at(host).at(repository);
                 if draw.at("foreign").chance(0.3) {
                     let digest = self.manifest(draw.at("foreign"), None);
@@ -302,7 +356,8 @@ impl Topology {
                 for image in &images {
                     let draw = draw.nth(image.number as u64);
                     if draw.at("there").chance(0.15) {
-                        self.before.push((host.clone(), repository.clone(), image.tag.clone(), image.root.clone()));
+                        let root = image.versions[0].root.clone();
+                        self.before.push((host.clone(), repository.clone(), image.tag.clone(), root));
                     } else if draw.at("other").chance(0.1) {
                         let other = self.manifest(draw.at("other"), None);
                         self.before.push((host.clone(), repository.clone(), image.tag.clone(), other));
@@ -310,6 +365,11 @@ impl Topology {
                 }
             }
         }
+    }
+
+    /// Returns the image with a number.
+    pub(crate) fn image(&self, number: usize) -> &ImagePlan {
+        self.images.iter().find(|image| image.number == number).expect("changes are about images that there are")
     }
 
     /// Returns the images that a rule is about.
@@ -357,5 +417,24 @@ fn host(draw: Draw, name: &str) -> HostPlan {
         token_life_s: 60 + draw.at("life").below(240),
         latency_ms: *pick(draw.at("latency"), &[0, 1, 5, 40, 200]),
         bytes_per_ms: *pick(draw.at("bandwidth"), &[100, 1_000, 10_000, 100_000]),
+        harbor: None,
+    }
+}
+
+impl HostPlan {
+    /// Makes it a Harbor.
+    fn into_harbor(self, draw: Draw) -> Self {
+        let has_project = draw.at("has_project").chance(0.7);
+        let room = draw.at("quota").chance(0.4).then(|| draw.at("room").below(200 << 10));
+        let harbor = HarborPlan { has_project, room, may_read: draw.at("may_read").chance(0.6) };
+        Self {
+            scheme: Scheme::Token { anonymous_reads: false },
+            has_referrers: true,
+            checks: true,
+            mounts: true,
+            absolute_locations: true,
+            harbor: Some(harbor),
+            ..self
+        }
     }
 }

@@ -26,6 +26,8 @@ pub(crate) enum WeatherFault {
     Garbled,
     /// The body of the answer comes a hundred times slower.
     Slow,
+    /// The body of the request is taken a hundred times slower.
+    SlowUpload,
     /// The connection breaks while the body of the request is sent.
     CutUpload,
     /// A mount is confirmed and did not happen.
@@ -39,7 +41,7 @@ pub(crate) enum WeatherFault {
 }
 
 /// The kinds of weather, with their usual rates.
-const KINDS: [(&str, f64); 13] = [
+const KINDS: [(&str, f64); 14] = [
     ("refused", 0.01),
     ("lost-before", 0.02),
     ("lost-after", 0.02),
@@ -53,6 +55,7 @@ const KINDS: [(&str, f64); 13] = [
     ("cut-upload", 0.03),
     ("lies", 0.02),
     ("ended-token", 0.02),
+    ("slow-upload", 0.02),
 ];
 
 /// The weather of a seed.
@@ -146,6 +149,8 @@ impl Weather {
             WeatherFault::LostBlob
         } else if request.manifest && happens("lies") {
             WeatherFault::OtherDigest
+        } else if request.uploads && happens("slow-upload") {
+            WeatherFault::SlowUpload
         } else {
             return None;
         };

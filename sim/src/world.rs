@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -32,6 +32,8 @@ pub(crate) struct World {
     /// The faults.
     pub(crate) weather: Weather,
     state: Mutex<WorldState>,
+    /// Bytes of blobs that were handed to the product and are still in its memory.
+    pub(crate) held: AtomicU64,
     /// Wakes the driver when the process was killed.
     pub(crate) killed: Notify,
 }
@@ -47,30 +49,42 @@ pub(crate) struct WorldState {
     pub(crate) began: Option<Instant>,
     /// The number of the process.
     pub(crate) process: u64,
+    /// The runs of this process.
+    pub(crate) runs: usize,
     /// Nothing goes wrong any more.
     pub(crate) is_calm: bool,
     /// The process was killed: no request has an effect any more.
     pub(crate) is_dead: bool,
     /// Requests that hosts handled in this process.
     pub(crate) effects: u64,
+    /// Requests that hosts handled so far.
+    pub(crate) handled: u64,
+    /// The number of changes that happened.
+    pub(crate) changes: usize,
+    /// The version that the tag of each image stands for; none while it is deleted.
+    pub(crate) versions: BTreeMap<usize, Option<usize>>,
+    /// The same when the process began.
+    pub(crate) versions_before: BTreeMap<usize, Option<usize>>,
+    /// All of them that there were in this process.
+    pub(crate) seen: BTreeMap<usize, BTreeSet<Option<usize>>>,
     /// The interruption of the process.
     pub(crate) interruption: Option<(Interruption, CancelHandle)>,
     /// Requests by name, to number their attempts.
     pub(crate) attempts: BTreeMap<u64, u64>,
-    /// Requests of this process, by host and method.
-    pub(crate) received: BTreeMap<(String, String), u64>,
+    /// Requests of each run of this process, by host and method.
+    pub(crate) received: BTreeMap<(usize, String, String), u64>,
     /// Blobs and manifests that hosts took in this process.
     pub(crate) written: u64,
+    /// Blobs that were uploaded to hosts in this process, and their bytes.
+    pub(crate) uploaded: (u64, u64),
     /// Faults of this process by host.
     pub(crate) faults: BTreeMap<String, Vec<String>>,
     /// All faults so far, by their number.
     pub(crate) happened: BTreeSet<u64>,
-    /// Until when a host wants no request, and since when it is known.
-    pub(crate) pauses: BTreeMap<String, (u64, u64)>,
-    /// Requests under way, by host and class.
-    pub(crate) under_way: BTreeMap<(String, &'static str), u64>,
-    /// The most of them.
-    pub(crate) most_under_way: BTreeMap<(String, &'static str), u64>,
+    /// Until when a host wants no request of a run, and since when that is known.
+    pub(crate) pauses: BTreeMap<(usize, String), (u64, u64)>,
+    /// Bodies of blobs that are read or written at the moment.
+    pub(crate) transfers: u64,
     /// Broken invariants.
     pub(crate) broken: Vec<Broken>,
     /// The lines of the story.
@@ -94,8 +108,10 @@ impl World {
     /// Returns a world before its first process.
     pub(crate) fn new(topology: Topology, weather: Weather) -> Arc<Self> {
         let stores = topology.hosts.values().map(|plan| (plan.name.clone(), Store::of(&topology, plan))).collect();
-        let state = WorldState { stores, ..WorldState::default() };
-        Arc::new(Self { topology, weather, state: Mutex::new(state), killed: Notify::new() })
+        let versions = topology.images.iter().map(|image| (image.number, Some(0))).collect();
+        let state = WorldState { stores, versions, ..WorldState::default() };
+        let state = Mutex::new(state);
+        Arc::new(Self { topology, weather, state, held: AtomicU64::new(0), killed: Notify::new() })
     }
 
     /// Returns the changing part.
@@ -104,14 +120,32 @@ impl World {
     }
 
     /// Begins a process, inside its runtime.
-    pub(crate) fn begin(&self, is_calm: bool, interruption: Interruption, cancel: &CancelHandle) {
+    pub(crate) fn begin(&self, is_calm: bool, runs: usize, interruption: Interruption, cancel: &CancelHandle) {
         let mut state = self.state();
         state.process += 1;
-        (state.is_calm, state.is_dead, state.effects) = (is_calm, false, 0);
+        (state.is_calm, state.runs, state.is_dead, state.effects) = (is_calm, runs, false, 0);
         state.began = Some(Instant::now());
         state.interruption = Some((interruption, cancel.clone()));
-        (state.received, state.faults, state.written) = Default::default();
-        (state.under_way, state.most_under_way, state.pauses) = Default::default();
+        (state.received, state.faults, state.written, state.uploaded) = Default::default();
+        (state.pauses, state.transfers) = Default::default();
+        if is_calm {
+            self.change(&mut state, true);
+            self.restore(&mut state);
+            state.stores.values_mut().for_each(|store| store.projects.lift_quotas());
+            state.faults.clear();
+        }
+        for plan in self.topology.hosts.values() {
+            if !is_calm && plan.harbor.as_ref().is_some_and(|harbor| harbor.room.is_some()) {
+                state.faults.entry(plan.name.clone()).or_default().push("quota".to_owned());
+            }
+        }
+        for image in &self.topology.images {
+            if state.versions[&image.number].is_none() {
+                state.faults.entry(image.host.clone()).or_default().push("deleted before".to_owned());
+            }
+        }
+        state.versions_before = state.versions.clone();
+        state.seen = state.versions.iter().map(|(image, version)| (*image, BTreeSet::from([*version]))).collect();
         let line = format!("process {}: {interruption:?}, {}", state.process, if is_calm { "calm" } else { "weather" });
         state.note(&line);
     }

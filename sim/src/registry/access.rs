@@ -53,6 +53,13 @@ pub(super) fn check(store: &Store, asked: Asked<'_>, wanted: Option<(&str, bool)
     }
 }
 
+/// Returns true if a request carries the password of the registry, or a token that is valid.
+pub(super) fn is_logged_in(store: &Store, asked: Asked<'_>) -> bool {
+    let said = asked.header("authorization");
+    let token = said.and_then(|said| said.strip_prefix("Bearer ")).and_then(|token| store.tokens.get(token));
+    said == Some(&basic(&store.plan.name)) || token.is_some_and(|(end_ms, _)| asked.now_ms < *end_ms)
+}
+
 /// Answers a request to the token service.
 pub(super) fn token(store: &mut Store, asked: Asked<'_>) -> Answer {
     let host = store.plan.name.clone();
