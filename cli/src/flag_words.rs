@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 /// Hints of stages, and what they are for a verb with flags. `{}` is a word that stands in both.
-const PHRASES: [(&str, &str); 19] = [
+const PHRASES: [(&str, &str); 20] = [
     ("`--allow-empty`, or `allow_empty = true` in [run]", "`--allow-empty`"),
     (
         "log in with `docker login {}`, name an auth file, or put `username` and `password` into [registries.\"{}\"]",
@@ -50,6 +50,7 @@ const PHRASES: [(&str, &str); 19] = [
         "load them one after the other, with `include` and different prefixes in `to`",
         "load them one after the other, with `--include` and different prefixes in `--to`",
     ),
+    ("[registries.\"{}\"]", "the flags for `{}`"), // where a login is from; the last one, because others have it in them
 ];
 
 /// Verbs that have flags, and no pipeline.

@@ -137,14 +137,25 @@ impl ConnectionOptions {
 
 /// Returns the host and the name of `--user`. Without a host it is for the only registry on the command line.
 fn login<'a>(user: &str, images: impl IntoIterator<Item = &'a str>) -> Result<(String, String), UsageError> {
-    let is_host = |host: &str| host == "localhost" || host.contains(['.', ':']);
-    let named = user.split_once('=');
-    if let Some((host, _)) = named.filter(|(host, _)| !is_host(host)) {
-        return Err(Diagnostic::error(format!("`{host}` in front of the `=` of `--user` is no registry"))
-            .hint("write the registry with its dot or port: `--user registry.example.com=NAME`")
-            .into());
-    }
-    let named = named.and_then(|(host, name)| Some((host_of(&format!("{host}/x"))?, name)));
+    let is_host = |host: &str| host.eq_ignore_ascii_case("localhost") || host.contains(['.', ':']);
+    let named = match user.split_once('=') {
+        Some((host, name)) => match Repository::new(host, "x").ok().filter(|_| is_host(host)) {
+            Some(at) => Some((at.registry().to_owned(), name)),
+            None if host.starts_with("http://") || host.starts_with("https://") => {
+                return Err(Diagnostic::error("what stands in front of the `=` of `--user` is a URL, and no registry")
+                    .hint("write its host alone: `--user registry.example.com=NAME`")
+                    .into());
+            }
+            // It may be a part of a password, which is not repeated.
+            None if host.contains([':', '@']) => None,
+            None => {
+                return Err(Diagnostic::error(format!("`{host}` in front of the `=` of `--user` is no registry"))
+                    .hint("write its host alone, with its dot or port: `--user registry.example.com=NAME`")
+                    .into());
+            }
+        },
+        None => None,
+    };
     let name = named.as_ref().map_or(user, |(_, name)| *name);
     if name.contains(':') {
         // Neither the name nor the password is repeated.
@@ -166,9 +177,13 @@ fn login<'a>(user: &str, images: impl IntoIterator<Item = &'a str>) -> Result<(S
     match <[String; 1]>::try_from(hosts) {
         Ok([host]) => Ok((host, name.to_owned())),
         Err(hosts) => {
-            let example = hosts.first().map_or("registry.example.com", String::as_str);
+            let each = hosts.iter().map(|host| format!("`--user {host}={name}`")).collect::<Vec<_>>().join(" or ");
+            let hint = match hosts.is_empty() {
+                true => format!("name the one that the password is for: `--user registry.example.com={name}`"),
+                false => format!("name the one that the password is for: {each}"),
+            };
             let message = format!("`--user {name}` needs a registry in front of the name");
-            Err(Diagnostic::error(message).hint(format!("name it: `--user {example}={name}`")).into())
+            Err(Diagnostic::error(message).hint(hint).into())
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::usage_error::UsageError;
 /// If it names none. A file of that name is told as one, with `files` as the hint.
 pub(super) fn parse(text: &str, files: &str) -> Result<String, UsageError> {
     refuse_host(text)?;
+    refuse_transport(text)?;
     let parsed = FullReference::parse_or_latest(text);
     let path = Path::new(text);
     if path.is_file() && (parsed.is_err() || path.extension().is_some()) {
@@ -20,6 +21,28 @@ pub(super) fn parse(text: &str, files: &str) -> Result<String, UsageError> {
     match parsed {
         Ok(image) => Ok(image.to_string()),
         Err(error) => Err(Diagnostic::error(error.to_string()).note(format!("from `{text}`")).into()),
+    }
+}
+
+/// Prefixes by which skopeo and podman name images that are at no registry, and how to name them here.
+const TRANSPORTS: [(&str, &str); 4] = [
+    ("oci:", "write `oci-dir:DIR[:IMAGE]` for a directory"),
+    ("dir:", "let `skopeo copy dir:DIR oci:OTHER` write a layout, and name that: `oci-dir:OTHER`"),
+    ("docker-daemon:", "let `docker save -o FILE IMAGE` write a file, and name that: `docker-archive:FILE`"),
+    (
+        "containers-storage:",
+        "let `podman save --format oci-archive -o FILE IMAGE` write a file, and name that: `oci-archive:FILE`",
+    ),
+];
+
+/// Refuses what reads as an image of Docker Hub and is meant for something else.
+fn refuse_transport(text: &str) -> Result<(), UsageError> {
+    match TRANSPORTS.into_iter().find(|(prefix, _)| text.starts_with(prefix)) {
+        None => Ok(()),
+        Some((prefix, hint)) => Err(Diagnostic::error(format!("`{prefix}` names no registry here"))
+            .note(format!("from `{text}`"))
+            .hint(hint)
+            .into()),
     }
 }
 

@@ -83,6 +83,11 @@ impl Extras {
         pipeline: &str,
         base: &Path,
     ) -> Result<Self, UsageError> {
+        if options.file() == Some(Path::new("-")) {
+            return Err(Diagnostic::error("`--report` writes a file, and `-` is none")
+                .hint("`--json` prints the report on stdout, as the last object; a file of that name is `./-`")
+                .into());
+        }
         let file = options.file().map(|path| ReportFile::beside(path, context.program, pipeline, base));
         let report = file.transpose()?;
         Ok(Self { report: report.map(Arc::new), ..Self::default() })

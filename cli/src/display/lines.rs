@@ -123,7 +123,9 @@ fn removed(location: Option<&str>, removed: &Removed, colour: bool) -> String {
     let lines = removed.images.iter().map(|name| {
         let word = paint(format_args!("{verb:<11}"), tint, colour);
         match removed.held_back {
-            true => format!("{word}{name}: it was not asked for, and stays because not everything arrived"),
+            true => format!(
+                "{word}{name}: it was not asked for, and stays because not everything could be listed and brought"
+            ),
             false => format!("{word}{name}{from}"),
         }
     });

@@ -4,7 +4,7 @@
 //! under `library/`. The first element names a registry if it is `localhost`, has a dot, a colon or an upper-case
 //! letter; otherwise the image is at Docker Hub.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -95,12 +95,14 @@ pub enum ReferenceError {
 }
 
 impl Repository {
-    /// A repository from its two parts. `path` is taken as it is, without `library/`.
+    /// A repository from its two parts. `path` is taken as it is, without `library/`. A host is kept in lower case, because
+    /// names of hosts mean the same in any case (RFC 4343).
     ///
     /// # Errors
     /// If one of them is not valid.
     pub fn new(registry: &str, path: &str) -> Result<Self, ReferenceError> {
-        let registry = if is_docker_hub(registry) { DOCKER_HUB } else { registry };
+        let lower = lower_case(registry);
+        let registry = if is_docker_hub(registry) { DOCKER_HUB } else { &lower };
         // Who splits a URL at its first slash has half of the scheme in either part.
         if registry.ends_with(':') && path.starts_with('/') {
             refuse_url(&format!("{registry}/{path}"))?;
@@ -252,8 +254,18 @@ impl FullReference {
     }
 }
 
+/// Returns a host in lower case. One without dot and port stays as it is: in lower case it would be read as the first element
+/// of a path at Docker Hub.
+fn lower_case(host: &str) -> Cow<'_, str> {
+    let is_certain = host.contains(['.', ':']) || host.eq_ignore_ascii_case("localhost");
+    match is_certain && host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => Cow::Owned(host.to_ascii_lowercase()),
+        false => Cow::Borrowed(host),
+    }
+}
+
 fn is_docker_hub(host: &str) -> bool {
-    matches!(host, DOCKER_HUB | "index.docker.io" | "registry-1.docker.io")
+    [DOCKER_HUB, "index.docker.io", "registry-1.docker.io"].iter().any(|name| name.eq_ignore_ascii_case(host))
 }
 
 /// The host in front of the first `/`, if that is one.

@@ -26,6 +26,7 @@ use crate::{
 mod parts;
 mod paths;
 
+use parts::Parts;
 use paths::ImagePaths;
 
 /// Lists the images that Kubernetes manifests name, also those that `helm template` or `kustomize build` print.
@@ -33,7 +34,7 @@ use paths::ImagePaths;
 /// Found are: `image` of every container, init container and ephemeral container, wherever a pod is described; image
 /// volumes; and in other resources everything under a key `image` that can be read as a reference: a text, or a map with
 /// `repository` and perhaps `registry`, `tag` and `digest`; and environment variables `RELATED_IMAGE_…`, which operators
-/// read. What cannot be read there is left out with a warning. What stands under `status` does not count. An image that is
+/// read. A text or part there that cannot be read is left out with a warning. What stands under `status` does not count. An image that is
 /// named several times is copied once.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -236,11 +237,13 @@ impl Finder {
         let named = value.get("reference").map_or(value, |node| node);
         if let Some(text) = named.text() {
             self.guess(documents, text, named, UNDER_IMAGE);
-        } else if let Some((name, repository)) = parts::join(value) {
-            self.guess(documents, &name, repository, UNDER_IMAGE);
+        } else if let Some(parts) = parts::join(value) {
+            self.parts(documents, parts, UNDER_IMAGE);
             self.walk(documents, value);
         } else if value.is_template() {
             self.leave_out("what stands under `image`", "is not rendered", documents, value);
+        } else if matches!(value.resolved(), YamlValue::Scalar { .. }) && !value.is_null() {
+            self.leave_out(&format!("{} under `image`", value.what()), "is no reference", documents, value);
         } else {
             self.walk(documents, value);
         }
@@ -254,10 +257,21 @@ impl Finder {
         } else if let YamlValue::List(items) = node.resolved() {
             let names = items.iter().filter_map(|item| Some((item, item.text()?)));
             names.for_each(|(item, text)| self.guess(documents, text, item, &place));
-        } else if let Some((name, repository)) = parts::join(node) {
-            self.guess(documents, &name, repository, &place);
+        } else if let Some(parts) = parts::join(node) {
+            self.parts(documents, parts, &place);
         } else if let Some((value, text)) = node.get("value").and_then(|value| Some((value, value.text()?))) {
             self.guess(documents, text, value, &place);
+        }
+    }
+
+    /// Takes an image in parts.
+    fn parts(&mut self, documents: &Documents<'_>, parts: Parts<'_>, found: &str) {
+        match parts {
+            Parts::Name(name, repository) => self.guess(documents, &name, repository, found),
+            Parts::Unreadable(key, node) => {
+                let what = format!("an image {found}, whose `{key}` is {},", node.what());
+                self.leave_out(&what, "cannot be read", documents, node);
+            }
         }
     }
 

@@ -98,3 +98,21 @@ fn hosts_are_names_that_can_stand_in_a_url() {
         assert!(format!("{host}/app:1").parse::<ImageRef>().is_ok(), "{host}");
     }
 }
+
+// Logins and settings for a host were not found under another spelling of it, and nothing said so.
+#[test]
+fn a_host_is_one_host_in_any_case() {
+    for (text, expected) in [
+        ("LOCALHOST:5000/a:1", "localhost:5000/a:1"),
+        ("Quay.IO/a/b:1", "quay.io/a/b:1"),
+        ("Docker.io/nginx:1", "docker.io/library/nginx:1"),
+        ("[FE80::1]:5000/a:1", "[fe80::1]:5000/a:1"),
+        ("LocalHost/a:1", "localhost/a:1"),
+        // In lower case it would be a path at Docker Hub.
+        ("Corp/a:1", "Corp/a:1"),
+    ] {
+        let image: ImageRef = text.parse().unwrap();
+        assert_eq!(image.to_string(), expected);
+        assert_eq!(image.to_string().parse::<ImageRef>().unwrap(), image);
+    }
+}

@@ -107,7 +107,7 @@ pub(crate) async fn get(
             tracing::warn!(%image, %served, %said, "the registry names another digest than it serves");
         }
     }
-    let is_page = whole.body.trim_ascii_start().starts_with(b"<");
+    let (is_page, is_empty) = (whole.body.trim_ascii_start().starts_with(b"<"), whole.body.is_empty());
     let served_as = text(&whole, "content-type").map(MediaType::from_header).unwrap_or_default();
     let parsed = match &image.reference {
         Reference::Digest(digest) => Manifest::parse_expecting(whole.body, &served_as, digest),
@@ -117,6 +117,9 @@ pub(crate) async fn get(
         let hint = match &served_as {
             // A login page, or the page of a proxy, served as if nothing were wrong.
             other if is_page || other.as_str().starts_with("text/html") => NO_REGISTRY,
+            _ if is_empty => {
+                "the answer has no content: the log of the registry, or of a proxy on the way, may say why"
+            }
             other if !other.is_manifest() => "this is no kind of image: leave it out",
             _ => "it is broken at the source, or something on the way changes it: push it there again",
         };

@@ -54,8 +54,9 @@ fn normal(key: &str) -> String {
         None => key.trim_end_matches('/'),
     };
     let (host, path) = key.split_once('/').map_or((key, None), |(host, path)| (host, Some(path)));
-    let host = if matches!(host, "index.docker.io" | "registry-1.docker.io") { "docker.io" } else { host };
-    path.map_or_else(|| host.to_owned(), |path| format!("{host}/{path}"))
+    let host = host.to_ascii_lowercase();
+    let host = if matches!(&*host, "index.docker.io" | "registry-1.docker.io") { "docker.io".to_owned() } else { host };
+    path.map_or_else(|| host.clone(), |path| format!("{host}/{path}"))
 }
 
 impl DockerFile {

@@ -117,7 +117,7 @@ pub(crate) fn explain(refusal: &Refusal<'_>) -> Meaning {
         403 => forbidden(refusal),
         404 => not_found(refusal),
         405 => Meaning::new(Unsupported, "`{registry}` does not allow this here")
-            .hint("a repository that mirrors another registry is read-only; push to a hosted one"),
+            .hint("it is read-only, or mirrors another registry: its operator may know one that is written to"),
         // A policy of Harbor that bars pulls.
         412 if body.has("PROJECTPOLICYVIOLATION") => Meaning::new(Denied, "a policy of the project forbids it")
             .hint("look at the project's rules for vulnerabilities and signatures"),

@@ -87,6 +87,10 @@ pub(crate) fn transport(error: &TransportError, side: Peer<'_>) -> Error {
             Error::new(ErrorKind::Unavailable, format!("cannot reach the proxy on the way to `{host}`: {why}"))
                 .with_hint("look at `HTTPS_PROXY`; hosts that `NO_PROXY` names are reached without it")
         }
+        // With TLS 1.3 a server refuses a client only after the handshake; HTTP/2 keeps the words of that alone.
+        (Phase::Exchange, Some(io::ErrorKind::InvalidData)) if text.starts_with(ALERT) => {
+            return refused_by_alert(&text[ALERT.len()..], host);
+        }
         (Phase::Exchange, Some(io::ErrorKind::InvalidData)) => {
             Error::new(ErrorKind::Unavailable, format!("`{host}` sends no valid HTTP response: {text}"))
                 .with_retry(Retry::Later)
@@ -97,6 +101,17 @@ pub(crate) fn transport(error: &TransportError, side: Peer<'_>) -> Error {
         }
     };
     told.with_source(BrokenExchange)
+}
+
+/// The words of rustls in front of the name of an alert.
+const ALERT: &str = "received fatal alert: ";
+
+/// Returns the error for an alert of TLS (RFC 8446, section 6.2). `CertificateRequired` and the like are about the certificate
+/// of this side.
+fn refused_by_alert(alert: &str, host: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("`{host}` ended the TLS handshake: {}", words(alert)))
+        .with_retry(Retry::Never)
+        .with_hint("it may want a client certificate: `client_cert` and `client_key` in [registries]")
 }
 
 fn untrusted(tls: &rustls::Error, side: Peer<'_>) -> Error {
@@ -111,10 +126,7 @@ fn untrusted(tls: &rustls::Error, side: Peer<'_>) -> Error {
     match tls {
         rustls::Error::InvalidMessage(_) => fail(format!("`{host}` does not speak TLS"))
             .with_hint(format!("if it speaks plain http only, set `insecure = true` in [registries.\"{host}\"]")),
-        rustls::Error::AlertReceived(alert) => {
-            fail(format!("`{host}` ended the TLS handshake: {}", words(&format!("{alert:?}"))))
-                .with_hint("it may want a client certificate: `client_cert` and `client_key` in [registries]")
-        }
+        rustls::Error::AlertReceived(alert) => refused_by_alert(&format!("{alert:?}"), host),
         rustls::Error::PeerIncompatible(_) => {
             fail(format!("`{host}` and this program have no version or cipher of TLS in common"))
                 .with_hint("its operator must allow TLS 1.2 with ECDHE and AES-GCM, or TLS 1.3")

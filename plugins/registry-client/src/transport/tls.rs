@@ -104,9 +104,17 @@ pub(crate) fn read_identity(certificate: &[u8], key: &[u8]) -> Result<Arc<Identi
         .map_err(|_| "comes with a key that cannot be read; it must be PEM and not encrypted".to_owned())?;
     let identity = Identity { chain, key };
     let trial = Trust { roots: Vec::new(), identity: Some(Arc::new(identity)) };
-    config(&trial, ServerVerification::Nothing, true, false)
-        .map_err(|_| "does not fit together with its key".to_owned())?;
+    config(&trial, ServerVerification::Nothing, true, false).map_err(|why| unusable(&why).to_owned())?;
     Ok(trial.identity.expect("it was put there"))
+}
+
+fn unusable(why: &rustls::Error) -> &'static str {
+    match why {
+        rustls::Error::InvalidCertificate(_) => {
+            "is made in a way that is not supported, such as X.509 version 1: issue it as version 3"
+        }
+        _ => "does not fit together with its key",
+    }
 }
 
 /// The directories with certificates of hosts, besides the user's own. Podman, skopeo and CRI-O read both.
@@ -162,3 +170,6 @@ async fn from_directory(directory: &Path) -> Result<Trust, String> {
     }
     Ok(trust)
 }
+
+#[cfg(test)]
+mod tests;

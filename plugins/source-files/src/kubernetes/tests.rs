@@ -116,6 +116,24 @@ fn parts_that_make_no_reference_are_left_out_and_that_is_said() {
     );
 }
 
+// `tag: [2.0]` was read as no tag, so `latest` was copied.
+#[test]
+fn a_part_that_is_no_text_is_never_taken_for_missing() {
+    let text = "a: {image: {repository: h.io/a, tag: [2.0]}}\nb: {image: {repository: h.io/b, digest: {x: y}}}\n\
+                c: {image: 5}\nd: {image: {type: object}}\n";
+    let finder = find(text);
+    assert!(finder.mentions.is_empty() && finder.errors.is_empty());
+    assert_eq!(
+        finder.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        [
+            "a.yaml:1:38: an image under `image`, whose `tag` is a list, cannot be read and is left out",
+            "a.yaml:2:41: an image under `image`, whose `digest` is a map, cannot be read and is left out",
+            "a.yaml:3:12: `5` under `image` is no reference and is left out",
+        ]
+    );
+    assert_eq!(finder.left_out.len(), 3);
+}
+
 #[test]
 fn json_is_read_too() {
     let text = "{\n  \"kind\": \"Pod\",\n  \"spec\": {\"containers\": [\n    {\"image\": \"nginx:1\"}\n  ]}\n}\n";

@@ -28,3 +28,16 @@ fn errors_of_this_side_stay_what_they_are() {
     let error = transport(&error, Peer("r.io"));
     assert_eq!((error.kind(), error.message()), (ErrorKind::Storage, "TLS cannot be set up"));
 }
+
+// It was told as "no valid HTTP response", and tried again and again.
+#[test]
+fn a_server_that_misses_a_client_certificate_is_understood_with_tls_1_3_too() {
+    for alert in ["CertificateRequired", "BadCertificate", "UnknownCA"] {
+        let cause = io::Error::new(io::ErrorKind::InvalidData, format!("received fatal alert: {alert}"));
+        let error = TransportError { phase: Phase::Exchange, kind: Some(cause.kind()), cause: cause.into() };
+        let error = transport(&error, Peer("r.io"));
+        assert_eq!(error.retry(), Retry::Never);
+        assert!(error.message().contains("ended the TLS handshake: "), "{error}");
+        assert!(error.hint().unwrap().contains("`client_cert` and `client_key`"), "{error}");
+    }
+}
