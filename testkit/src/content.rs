@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use reqwest::{Client, StatusCode, header};
 use sealift_conformance::images::Image;
-use sealift_core::content::{Descriptor, Digest, Manifest, MediaType, well_known};
+use sealift_core::content::{Descriptor, Digest, Manifest, MediaType, Tag, well_known};
 
 /// A registry, asked by plain requests.
 #[derive(Clone)]
@@ -41,6 +41,17 @@ impl Content {
     #[must_use]
     pub fn token(self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self }
+    }
+
+    /// The same with a certificate authority to trust, PEM.
+    ///
+    /// # Panics
+    /// If that is no certificate.
+    #[must_use]
+    pub fn trusting(self, authority: &str) -> Self {
+        let authority = reqwest::Certificate::from_pem(authority.as_bytes()).expect("a certificate in PEM");
+        let client = Client::builder().no_proxy().tls_certs_only([authority]).build().expect("a client");
+        Self { client, ..self }
     }
 
     fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
@@ -122,6 +133,22 @@ impl Content {
             MediaType::from_header(answer.headers()[header::CONTENT_TYPE].to_str().expect("a readable type"));
         let bytes = answer.bytes().await.expect("the body comes");
         Some(Manifest::parse(bytes, &served_as).expect("the registry serves manifests"))
+    }
+
+    /// Returns the manifests that refer to another one, by the referrers API or by the fallback tag.
+    ///
+    /// # Panics
+    /// If the registry does not answer.
+    pub async fn referrers(&self, repository: &str, subject: &Digest) -> BTreeSet<Digest> {
+        let path = format!("/v2/{repository}/referrers/{subject}");
+        let answer = self.request(reqwest::Method::GET, &path).send().await.expect("the registry answers");
+        let list = if answer.status() == StatusCode::OK {
+            let list = answer.bytes().await.expect("the body comes");
+            Some(Manifest::parse(list, &well_known::OCI_INDEX).expect("a list of referrers is an index"))
+        } else {
+            self.manifest(repository, &Tag::referrers_tag(subject).expect("a tag can be that long")).await
+        };
+        list.iter().flat_map(|list| list.entries()).map(|entry| entry.digest.clone()).collect()
     }
 
     /// Reads everything that a tag leads to and verifies it; gives back the digests of all of it.

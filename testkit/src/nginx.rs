@@ -9,7 +9,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::program;
+use crate::{program, tls::Identity};
 
 /// A running nginx. It ends with the value.
 pub struct Nginx {
@@ -28,6 +28,18 @@ impl Nginx {
     /// # Panics
     /// If it does not start, or is not installed while `CI` is set.
     pub fn before(upstream: SocketAddr, directives: &str) -> Option<Self> {
+        Self::start(upstream, None, directives)
+    }
+
+    /// The same, and it speaks https with HTTP/2 to its clients.
+    ///
+    /// # Panics
+    /// If it does not start, or is not installed while `CI` is set.
+    pub fn with_tls_before(upstream: SocketAddr, identity: &Identity, directives: &str) -> Option<Self> {
+        Self::start(upstream, Some(identity), directives)
+    }
+
+    fn start(upstream: SocketAddr, identity: Option<&Identity>, directives: &str) -> Option<Self> {
         let program = program::find("nginx")?;
         let dir = tempfile::tempdir().expect("there is room for temporary files");
         let addr = {
@@ -38,16 +50,32 @@ impl Nginx {
         let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|kind| format!("{kind}_temp_path {root}/{kind};\n"))
             .concat();
+        let file = |name: &str, text: &str| {
+            std::fs::write(dir.path().join(name), text).expect("there is room for temporary files");
+        };
+        let (how, scheme) = match identity {
+            Some(identity) => {
+                file("cert.pem", &identity.certificate);
+                file("key.pem", &identity.key);
+                (format!(" ssl http2;\nssl_certificate {root}/cert.pem;\nssl_certificate_key {root}/key.pem"), "https")
+            }
+            None => (String::new(), "http"),
+        };
         let conf = format!(
             "daemon off;\nmaster_process off;\npid {root}/pid;\nerror_log {root}/error.log;\nevents {{}}\nhttp {{\n{temporary}\
              log_format short '$request_method $status $content_length $request_uri';\naccess_log {root}/access.log short;\n\
-             server {{\nlisten {addr};\n{directives}\nlocation / {{\nproxy_pass http://{upstream};\n\
-             proxy_set_header Host $http_host;\n}}\n}}\n}}\n"
+             server {{\nlisten {addr}{how};\n{directives}\nlocation / {{\nproxy_pass http://{upstream};\n\
+             proxy_set_header Host $http_host;\nproxy_set_header X-Forwarded-Proto {scheme};\n}}\n}}\n}}\n"
         );
-        let file = dir.path().join("nginx.conf");
-        std::fs::write(&file, conf).expect("the configuration can be written");
+        file("nginx.conf", &conf);
         let mut command = Command::new(program);
-        command.arg("-p").arg(dir.path()).arg("-c").arg(&file).arg("-e").arg(dir.path().join("error.log"));
+        command
+            .arg("-p")
+            .arg(dir.path())
+            .arg("-c")
+            .arg(dir.path().join("nginx.conf"))
+            .arg("-e")
+            .arg(dir.path().join("error.log"));
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let nginx = Self { child: child.expect("nginx can be started"), addr, dir };
         let deadline = Instant::now() + PATIENCE;

@@ -1,4 +1,4 @@
-//! A real registry: `docker-registry` (distribution 2.8.2 in Debian) as a process of its own.
+//! A real registry as a process of its own: `docker-registry` (distribution 2.8.2 in Debian), or distribution 3.
 //!
 //! ```no_run
 //! # use sealift_testkit::registry::Registry;
@@ -33,12 +33,14 @@ pub use setup::{Setup, TokenAuth, login};
 
 use process::Process;
 
-/// A running `docker-registry`.
+/// A running registry.
 pub struct Registry {
+    program: PathBuf,
     process: Mutex<Process>,
     addr: SocketAddr,
     tls: bool,
     lean: bool,
+    path_prefix: String,
     dir: TempDir,
     forgotten: Mutex<u64>,
 }
@@ -69,7 +71,7 @@ impl Registry {
 
     /// The base of its URLs, without a slash at the end.
     pub fn url(&self) -> String {
-        format!("{}://{}", if self.tls { "https" } else { "http" }, self.addr)
+        format!("{}://{}{}", if self.tls { "https" } else { "http" }, self.addr, self.path_prefix)
     }
 
     /// The directory where it keeps its content.
@@ -110,7 +112,7 @@ impl Registry {
     pub fn restart(&self) {
         let mut process = self.process.lock().unwrap();
         process.kill();
-        *process = Process::start(self.dir.path(), self.addr, self.lean);
+        *process = Process::start(&self.program, self.dir.path(), self.addr, self.lean);
     }
 
     /// Returns the registry's log, for the message of an assertion.

@@ -60,6 +60,20 @@ async fn umoci_lists_every_image_of_a_layout() {
 }
 
 #[tokio::test]
+async fn umoci_unpacks_an_image_of_a_layout() {
+    let Some(umoci) = find("umoci") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let platforms = vec!["linux/amd64".parse().unwrap()];
+    let samples: Vec<_> = Recipe { repositories: 1, tags: 1, platforms, ..Recipe::default() }.images().collect();
+    written(dir.path(), &samples).await;
+    let name = format!("{}:{}:{}", dir.path().display(), samples[0].repository, samples[0].tags[0]);
+    let out = dir.path().join("unpacked");
+    let output = Command::new(umoci).args(["unpack", "--rootless", "--image", &name]).arg(&out).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(std::fs::read_dir(out.join("rootfs")).unwrap().count() > 0);
+}
+
+#[tokio::test]
 async fn an_image_that_skopeo_wrote_is_read_and_its_writers_do_not_hurt_each_other() {
     let dir = tempfile::tempdir().unwrap();
     let recipe =

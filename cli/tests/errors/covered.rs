@@ -7,7 +7,9 @@ use std::{
 };
 
 /// Messages that no test can provoke with the program as it is, and why.
-const NOT_HERE: [(&str, &str); 45] = [
+const NOT_HERE: [(&str, &str); 47] = [
+    ("takes no index that lists a blob", "takes an index with a blob; has a test in the client"),
+    ("{}; {sparse}", "takes an index and a filter; has a test with real registries"),
     (
         "does not tell when tags were pushed",
         "takes a list of tags of a product; has tests in filter-tag and the client",

@@ -132,8 +132,11 @@ impl Copy<'_> {
     }
 
     async fn manifests(&self, tree: &Tree, site: &Destination<'_>) -> Result<()> {
-        self.children(tree, site, site.there()).await?;
-        self.root(&tree.manifest, site).await
+        let written = async {
+            self.children(tree, site, site.there()).await?;
+            self.root(&tree.manifest, site).await
+        };
+        written.await.map_err(|error| explained(tree, error))
     }
 
     /// Writes a root under all its names.
@@ -170,6 +173,16 @@ impl Copy<'_> {
             Ok(())
         })
     }
+}
+
+/// Returns the error of a destination that misses what filters left out of a sparse index with that as its cause.
+fn explained(tree: &Tree, error: Error) -> Error {
+    if error.kind() != ErrorKind::NotFound || !error.is_retryable() || !tree.is_sparse() {
+        return error;
+    }
+    let sparse = "filters left images out of the index, and `index` in [run] is `sparse`";
+    Error::new(ErrorKind::Unsupported, format!("{}; {sparse}", error.message()))
+        .with_hint("write a smaller index, with `index = \"rewrite\"`; it has another digest")
 }
 
 /// The blobs of a tree that a site needs; none stands for all.

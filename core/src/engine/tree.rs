@@ -238,6 +238,12 @@ impl Tree {
         Self { manifest, changed_from, children, dropped, blobs: OnceLock::new() }
     }
 
+    /// Returns true if an index of the tree lists manifests that filters left out of the tree.
+    pub(super) fn is_sparse(&self) -> bool {
+        let has = |entry: &Descriptor| self.children.iter().any(|child| *child.manifest.digest() == entry.digest);
+        !self.manifest.children().all(has) || self.children.iter().any(Self::is_sparse)
+    }
+
     /// This manifest and all below it, children before parents, each digest once.
     pub(super) fn children_first(&self) -> Vec<&Manifest> {
         fn walk<'a>(tree: &'a Tree, seen: &mut HashSet<&'a Digest>, out: &mut Vec<&'a Manifest>) {

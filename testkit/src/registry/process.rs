@@ -26,15 +26,15 @@ pub(super) struct Process {
 impl Process {
     /// Starts the registry whose configuration is in `dir`, and waits until it says that it listens, or, if it is a
     /// lean one that says nothing, until it does.
-    pub(super) fn start(dir: &Path, listen: SocketAddr, lean: bool) -> Self {
-        let mut command = command(dir, listen, lean);
+    pub(super) fn start(program: &Path, dir: &Path, listen: SocketAddr, lean: bool) -> Self {
+        let mut command = command(program, dir, listen, lean);
         let log = Arc::new(Mutex::new(String::new()));
         let (news, started) = mpsc::channel();
         let shared = Arc::clone(&log);
         // The child is started by the thread that reads its log: the kernel ends it together with the *thread* that
         // started it, and this one lives for as long as the child does.
         let watcher = std::thread::spawn(move || {
-            let mut child = command.spawn().expect("docker-registry can be started");
+            let mut child = command.spawn().expect("the registry can be started");
             let stderr = child.stderr.take().expect("it was piped");
             let _ = news.send(Started::Child(child));
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
@@ -62,7 +62,7 @@ impl Process {
                 Err(_) => {
                     let said = this.log();
                     this.kill();
-                    panic!("docker-registry did not start to listen:\n{said}");
+                    panic!("the registry did not start to listen:\n{said}");
                 }
             }
         }
@@ -98,8 +98,7 @@ enum Started {
     Listening(SocketAddr),
 }
 
-fn command(dir: &Path, listen: SocketAddr, lean: bool) -> Command {
-    let registry = crate::program::find(setup::PROGRAM).expect("it was found before");
+fn command(registry: &Path, dir: &Path, listen: SocketAddr, lean: bool) -> Command {
     let guard = Path::new("/usr/bin/setpriv");
     let mut command = if guard.exists() {
         // Ends the registry when the test process is killed and no destructor runs.
@@ -115,6 +114,7 @@ fn command(dir: &Path, listen: SocketAddr, lean: bool) -> Command {
         .arg(setup::config_in(dir))
         .env("REGISTRY_HTTP_ADDR", listen.to_string())
         .env("GOGC", if lean { "400" } else { "100" })
+        .env("OTEL_TRACES_EXPORTER", "none") // distribution 3 sends traces to this machine otherwise
         .stdin(Stdio::null())
         .stdout(requests)
         .stderr(Stdio::piped());

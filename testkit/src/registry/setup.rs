@@ -13,13 +13,17 @@ use tempfile::TempDir;
 use super::{Process, Registry};
 use crate::program;
 
-/// The name of the program in Debian; upstream calls it `registry`.
-pub(super) const PROGRAM: &str = "docker-registry";
+/// Distribution 2.8, by the name that Debian gives it.
+const DISTRIBUTION_2: &str = "docker-registry";
+
+/// Distribution 3, by the name that it has at home. `.ci/tools` builds it.
+const DISTRIBUTION_3: &str = "registry";
 
 /// The configuration of a registry: built step by step, then started.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Setup {
+    program: &'static str,
     htpasswd: Option<String>,
     token: Option<TokenAuth>,
     tls: Option<(String, String)>,
@@ -27,6 +31,7 @@ pub struct Setup {
     in_ram: bool,
     lean: bool,
     storage: Option<PathBuf>,
+    path_prefix: String,
     more: Vec<(String, Value)>,
 }
 
@@ -46,6 +51,7 @@ pub struct TokenAuth {
 impl Default for Setup {
     fn default() -> Self {
         Self {
+            program: DISTRIBUTION_2,
             htpasswd: None,
             token: None,
             tls: None,
@@ -53,12 +59,23 @@ impl Default for Setup {
             in_ram: false,
             lean: false,
             storage: None,
+            path_prefix: String::new(),
             more: Vec::new(),
         }
     }
 }
 
 impl Setup {
+    /// Starts distribution 3 instead of 2.8.
+    pub fn distribution_3(self) -> Self {
+        Self { program: DISTRIBUTION_3, ..self }
+    }
+
+    /// Puts its whole API below a path such as `/team/images`.
+    pub fn path_prefix(self, path: &str) -> Self {
+        Self { path_prefix: path.to_owned(), ..self }
+    }
+
     /// Lets in only who is in this password file; its lines are `user:bcrypt`, as [`login`] makes them.
     pub fn htpasswd(self, lines: impl Into<String>) -> Self {
         Self { htpasswd: Some(lines.into()), ..self }
@@ -103,21 +120,22 @@ impl Setup {
         self
     }
 
-    /// Starts it; none if `docker-registry` is not installed.
+    /// Starts it; none if its program is not installed.
     ///
     /// # Panics
     /// If it does not start, or is not installed while `CI` is set.
     pub fn start(self) -> Option<Registry> {
-        program::find(PROGRAM)?;
+        let program = program::find(self.program)?;
         let ram = Path::new("/dev/shm");
         let dir = if self.in_ram && ram.is_dir() { tempfile::tempdir_in(ram) } else { tempfile::tempdir() };
         let dir = dir.expect("there is room for temporary files");
         self.write(&dir);
         let listen = if self.lean { free_address() } else { SocketAddr::from((Ipv4Addr::LOCALHOST, 0)) };
-        let process = Process::start(dir.path(), listen, self.lean);
+        let process = Process::start(&program, dir.path(), listen, self.lean);
         let addr = process.addr;
         let (process, tls, lean) = (Mutex::new(process), self.tls.is_some(), self.lean);
-        Some(Registry { process, addr, tls, lean, dir, forgotten: Mutex::new(0) })
+        let path_prefix = self.path_prefix;
+        Some(Registry { program, process, addr, tls, lean, path_prefix, dir, forgotten: Mutex::new(0) })
     }
 
     fn write(&self, dir: &TempDir) {
@@ -127,6 +145,9 @@ impl Setup {
             path
         };
         let mut http = json!({ "addr": "127.0.0.1:0", "secret": "for tests" });
+        if !self.path_prefix.is_empty() {
+            http["prefix"] = format!("{}/", self.path_prefix).into();
+        }
         if let Some((cert, key)) = &self.tls {
             http["tls"] = json!({ "certificate": file("cert.pem", cert), "key": file("key.pem", key) });
         }

@@ -2,11 +2,12 @@
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use sealift_core::{
-    content::{ImageRef, Manifest},
+    content::{Descriptor, ImageRef, Manifest},
     error::{Error, ErrorKind, Result},
 };
 
 use super::{
+    blob_existence,
     confirmation::{WriteConfirmation, verify_manifest},
     harbor,
     manifests::{self, ManifestHead},
@@ -49,7 +50,31 @@ pub(crate) async fn put(registry: &Registry, at: &ImageRef, manifest: &Manifest)
     if guarded && refused.kind() == ErrorKind::Conflict && stands(registry, at, manifest).await {
         return Ok(());
     }
-    Err(refused)
+    match refused_entry(registry, at, manifest, &refused).await {
+        Some(entry) => {
+            let (host, media_type) = (at.repository.registry(), &entry.media_type);
+            let what = format!("`{host}` takes no index that lists a blob (`{media_type}`, {})", entry.digest);
+            Err(Error::new(ErrorKind::Unsupported, format!("{operation}: {what}")).with_hint(BLOBS_IN_INDEXES))
+        }
+        None => Err(refused),
+    }
+}
+
+const BLOBS_IN_INDEXES: &str = "distribution 3 looks for manifests only; its operator can switch that off with \
+                                `validation.manifests.indexes.platforms: none`";
+
+/// Returns the entry of an index that is a blob, that the refusal names as missing, and that is there.
+async fn refused_entry<'m>(
+    registry: &Registry,
+    at: &ImageRef,
+    manifest: &'m Manifest,
+    refused: &Error,
+) -> Option<&'m Descriptor> {
+    if refused.kind() != ErrorKind::NotFound || !manifest.media_type().is_index() {
+        return None;
+    }
+    let entry = manifest.blobs().find(|entry| refused.message().contains(&entry.digest.to_string()))?;
+    matches!(blob_existence::exists(registry, &at.repository, entry).await, Ok(true)).then_some(entry)
 }
 
 async fn stands(registry: &Registry, at: &ImageRef, manifest: &Manifest) -> bool {

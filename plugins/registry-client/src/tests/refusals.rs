@@ -6,8 +6,16 @@ use http::StatusCode;
 use sealift_core::{
     content::{Digest, ImageRef, Reference, Repository},
     error::{Error, ErrorKind, Retry},
+    stage::Push as _,
 };
 
+use sealift_conformance::images::{image, index, with_blob_entry};
+use sealift_core::content::MediaType;
+
+use super::{
+    double::{Double, reply},
+    setting::*,
+};
 use crate::{
     credentials::SentSecrets,
     error::{self, ErrorBody, Reason, Refusal, explain},
@@ -197,4 +205,27 @@ fn an_expired_signed_url_is_worth_another_try_at_the_registry() {
     let mut expired = answer(Operation::ReadBlob(&scene.repository, &scene.digest), 403, "<Error>AccessDenied</Error>");
     expired.foreign = true;
     assert_eq!(refusal(&expired).retry(), Retry::Soon);
+}
+
+// distribution 3 says so of a blob that it has.
+#[tokio::test]
+async fn an_index_with_a_blob_is_refused_with_that_cause_if_the_blob_is_there() {
+    let kind = MediaType::from_static("application/vnd.example.data+json");
+    let mixed = with_blob_entry(&index(&[("linux/amd64", &image("linux/amd64", &["x"]))]), kind, "{}");
+    let entry = mixed.blobs[0].0.digest.to_string();
+    for (is_there, kind, words) in [
+        (true, ErrorKind::Unsupported, "takes no index that lists a blob (`application/vnd.example.data+json`"),
+        (false, ErrorKind::NotFound, "something that the manifest points to is not there"),
+    ] {
+        let body = code("MANIFEST_BLOB_UNKNOWN", &format!("blob unknown to registry: {entry}"));
+        let double = Double::start(move |asked| match asked.method.as_str() {
+            "PUT" => reply(400).header("content-type", "application/json").body(body.clone()),
+            "HEAD" if asked.path.contains("/blobs/") && is_there => reply(200).header("content-length", "2"),
+            _ => reply(404),
+        })
+        .await;
+        let error = push_of(&client()).tag(&image_at(&double.host(), "a/b:v1"), &mixed.manifest).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.message().contains(words), "{error}");
+    }
 }
