@@ -14,18 +14,8 @@ use crate::{
     folder, quick_dir,
     registries::Site,
     shapes::{self, BASE, Shape, about, app},
-    table::{Check, Role},
+    table::{Check, Outcome, Role},
 };
-
-/// What came of a check.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    Works,
-    /// It failed; with what the program said.
-    Fails(String),
-    /// There is nothing to read, because the registry did not take it.
-    Absent,
-}
 
 /// The registry under test, and a second one that takes everything.
 pub(crate) struct Scene {

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 
 use crate::{
     registries::Setup,
-    scene::Outcome,
     shapes::{self, BLOB_ENTRY, FOREIGN, LARGE},
 };
 
@@ -32,6 +31,16 @@ impl Check {
             .chain(checks(Role::Source, &["copy", "rerun", "referrers", "stage"]))
             .collect()
     }
+}
+
+/// What came of a check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Works,
+    /// It failed; with what the program said.
+    Fails(String),
+    /// There is nothing to read, because the registry did not take it.
+    Absent,
 }
 
 /// Cells where a registry does not do what is asked.
