@@ -1,5 +1,7 @@
 //! The registries of the matrix, each in its setting.
 
+use std::time::Duration;
+
 use sealift_e2e::program::Folder;
 use sealift_serve::{ServeOptions, Server, access::Requests};
 use sealift_testkit::{
@@ -78,6 +80,8 @@ pub(crate) struct Site {
     /// Its content by plain requests.
     pub(crate) content: Content,
     backend: Backend,
+    /// True if the registry itself speaks TLS.
+    is_tls: bool,
     authority: Option<String>,
     _nginx: Option<Nginx>,
     _tokens: Option<TokenService>,
@@ -100,7 +104,7 @@ impl Site {
                 let registry = two.tls(&identity.certificate, &identity.key).start()?;
                 let site = Self::open(registry);
                 let content = site.content.clone().trusting(&identity.authority);
-                Some(Self { content, authority: Some(identity.authority), ..site })
+                Some(Self { content, is_tls: true, authority: Some(identity.authority), ..site })
             }
             Setup::Distribution2Nginx => {
                 let identity = Identity::generate();
@@ -126,7 +130,8 @@ impl Site {
     }
 
     fn new(host: String, content: Content, backend: Backend) -> Self {
-        Self { host, settings: String::new(), content, backend, authority: None, _nginx: None, _tokens: None }
+        let settings = String::new();
+        Self { host, settings, content, backend, is_tls: false, authority: None, _nginx: None, _tokens: None }
     }
 
     fn open(registry: Registry) -> Self {
@@ -161,6 +166,7 @@ impl Site {
 
     /// Returns the requests that it answered since [`Site::reset`].
     pub(crate) fn requests(&self) -> Requests {
+        self.settle();
         match &self.backend {
             Backend::Real(registry) => registry.requests(),
             Backend::Served(server, _) => server.requests(),
@@ -169,9 +175,17 @@ impl Site {
 
     /// Forgets the requests so far.
     pub(crate) fn reset(&self) {
+        self.settle();
         match &self.backend {
             Backend::Real(registry) => registry.reset(),
             Backend::Served(server, _) => server.reset(),
+        }
+    }
+
+    /// A registry writes a line of its log after the answer, and [`Registry::requests`] waits for it without TLS only.
+    fn settle(&self) {
+        if self.is_tls {
+            std::thread::sleep(Duration::from_millis(300));
         }
     }
 }
