@@ -26,8 +26,8 @@ pub(crate) struct Args {
 pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageError> {
     let layout = Layout::open(&args.path).await?;
     let inventory = Inventory::of(&layout).await?;
-    let mut code = u8::from(!inventory.broken.is_empty());
     let gaps = layout.gaps().await?;
+    let mut code = u8::from(!inventory.broken.is_empty() || !gaps.lost.is_empty());
     // What was asked for and did not arrive is told below.
     if inventory.images.is_empty() && code == 0 && gaps.is_empty() {
         let error = layout.without_images().await?;
@@ -38,7 +38,9 @@ pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageE
         }
     }
     let hint = format!("`sealift verify {}` tells more", args.path.display());
-    let broken = inventory.broken.iter().map(|entry| Diagnostic::error(entry.clone()).hint(hint.clone()));
+    let lost = gaps.lost.iter().map(|name| format!("`{name}` was staged here, and has no entry any more"));
+    let broken = inventory.broken.iter().cloned().chain(lost);
+    let broken = broken.map(|entry| Diagnostic::error(entry).hint(hint.clone()));
     context.show(&broken.collect::<Vec<_>>());
     if context.global.json {
         context.out.json(&inventory::InventoryObject::of(&inventory, &gaps));

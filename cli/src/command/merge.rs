@@ -28,7 +28,8 @@ use crate::{
 
 /// Bring the images of several directories into one
 ///
-/// Names, targets, signatures and SBOMs stay as they are. The directories that are read are not changed. What one of
+/// Names, targets, signatures and SBOMs stay as they are; an image that another program gave no repository, only a tag, is
+/// `localhost/DIR:TAG` after its directory, because two directories may have the same tag. The directories that are read are not changed. What one of
 /// them lacks or has damaged is taken from another one, so that a delta is completed by what it is a delta to. If two
 /// of them have different images under one name, nothing is written.
 #[derive(Debug, clap::Args)]
@@ -132,7 +133,12 @@ async fn note(
         if first.1 != digest {
             let (one, other, name) = (first.0.display(), layout.path().display(), &image.name);
             let message = format!("`{name}` is `{}` in `{one}` and `{digest}` in `{other}`", first.1);
-            let hint = format!("keep one of them: `sealift rm {one} {name}` or `sealift rm {other} {name}`");
+            let hint = match [&first.0, layout.path()].map(|path| path.is_file()) {
+                [true, true] => "merge one of the files only".to_owned(),
+                [true, false] => format!("keep that of `{one}`: `sealift rm {other} {name}`"),
+                [false, true] => format!("keep that of `{other}`: `sealift rm {one} {name}`"),
+                [false, false] => format!("keep one of them: `sealift rm {one} {name}` or `sealift rm {other} {name}`"),
+            };
             clashes.push(Diagnostic::error(message).hint(hint));
         }
     }

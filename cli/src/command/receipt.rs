@@ -12,13 +12,13 @@ use sealift_core::{
     spec::Named,
     stage::Push,
 };
-use sealift_oci_layout::{Layout, Receipt, ReceiptBuilder, ReceiptRecorder};
+use sealift_oci_layout::{Gaps, ImageCatalog, Layout, Receipt, ReceiptBuilder, ReceiptRecorder};
 use toml::{Table, Value};
 
 use super::perform::load_translated;
 use crate::{
     context::Context,
-    display::{bytes, failures, number},
+    display::{bytes, failures, gaps, number},
     interrupt,
     options::EmptinessOptions,
     registry_options::RegistryOptions,
@@ -88,9 +88,18 @@ pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageE
     let mut builder = ReceiptBuilder::new(args.of.iter().map(String::as_str));
     let mut code = 0;
     for path in args.of.iter().filter(|text| is_directory(text)) {
-        let (receipt, gaps) = Receipt::of_layout_with_gaps(&Layout::open(path).await?).await?;
+        let layout = Layout::open(path).await?;
+        let (receipt, missing) = Receipt::of_layout_with_gaps(&layout).await?;
+        for warning in ImageCatalog::read(&layout).await?.warnings() {
+            context.console.say(&format!("warning: {warning}"));
+        }
+        let asked = Gaps { lost: Vec::new(), ..layout.gaps().await? }; // which are told below
+        if !asked.is_empty() {
+            let summary = gaps::summary(&asked, receipt.images().len());
+            context.console.say(&format!("warning: `{path}` is incomplete: {summary}"));
+        }
         builder.add_all(&receipt);
-        for gap in &gaps {
+        for gap in &missing {
             code = 1;
             context.show(&[Diagnostic::error(gap.clone())]);
         }

@@ -8,16 +8,28 @@ use sealift_oci_layout::Gaps;
 use super::words::{grouped, number};
 
 /// The advice.
-pub(crate) const HINT: &str = "stage again into this directory, which brings what is missing; `sealift rm DIR IMAGE` takes off what is not wanted";
+const HINT: &str = "stage again into this directory, which brings what is missing; `sealift rm DIR IMAGE` takes off what is not wanted";
+
+/// The advice where it is not known all that was asked for.
+const AGAIN: &str = "run the same stage again, which goes on where that one stopped";
 
 /// The advice while another process writes.
-pub(crate) const WAIT: &str = "wait until it is done, and verify again";
+const WAIT: &str = "wait until it is done, and verify again";
 
 /// Number of names that are shown, unless all are asked for.
 const NAMES: usize = 20;
 
 /// Number of names in a summary.
 const FEW: usize = 3;
+
+/// Returns the advice.
+pub(crate) fn hint(gaps: &Gaps) -> &'static str {
+    match (&gaps.writer, gaps.unfinished) {
+        (Some(_), _) => WAIT,
+        (None, true) => AGAIN,
+        (None, false) => HINT,
+    }
+}
 
 /// Returns the gaps in lines.
 pub(crate) fn text(gaps: &Gaps, all: bool) -> String {
@@ -55,14 +67,17 @@ pub(super) fn names(text: &mut String, what: &str, names: &[String], all: bool) 
 
 /// Returns the gaps in one line; `images` are there.
 pub(crate) fn summary(gaps: &Gaps, images: usize) -> String {
-    let mut parts = vec![of(images, images + gaps.missing.len())];
-    if !gaps.missing.is_empty() {
-        let few = gaps.missing.iter().take(FEW).map(|name| message(name).to_string()).collect::<Vec<_>>();
-        let more = match gaps.missing.len().saturating_sub(FEW) {
+    let mut parts = vec![of(images, images + gaps.missing.len() + gaps.lost.len())];
+    for (what, names) in [("missing", &gaps.missing), ("staged, and lost from `index.json`", &gaps.lost)] {
+        if names.is_empty() {
+            continue;
+        }
+        let few = names.iter().take(FEW).map(|name| message(name).to_string()).collect::<Vec<_>>();
+        let more = match names.len().saturating_sub(FEW) {
             0 => String::new(),
             more => format!(" and {} more", grouped(more as u64)),
         };
-        parts.push(format!("missing: {}{more}", few.join(", ")));
+        parts.push(format!("{what}: {}{more}", few.join(", ")));
     }
     if !gaps.outdated.is_empty() {
         parts.push(format!("{} of an earlier run", number(gaps.outdated.len() as u64, "image")));

@@ -126,9 +126,12 @@ impl Plan {
         if self.unchanged > 0 {
             let _ = write!(text, "; {} to skip", number(self.unchanged, "target"));
         }
-        let removed = self.removed.images.len() as u64;
-        if removed > 0 && !self.removed.held_back {
-            let _ = write!(text, "; {} to remove ({})", number(removed, "image"), bytes(self.removed.bytes));
+        if !self.removed.held_back && (self.removed.blobs > 0 || !self.removed.images.is_empty()) {
+            let what = match self.removed.images.len() as u64 {
+                0 => number(self.removed.blobs, "blob"),
+                images => number(images, "image"),
+            };
+            let _ = write!(text, "; {what} to remove ({})", bytes(self.removed.bytes));
         }
         if failed > 0 {
             let _ = write!(text, "; {failed} failed");

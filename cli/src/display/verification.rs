@@ -186,10 +186,9 @@ fn verdict(found: &Verification) -> String {
         let summary = gaps::summary(&found.gaps, found.images);
         return format!(
             "{path}: INCOMPLETE ({summary}; {read} read, all are what their names say)\nhint: {}\n",
-            match (&found.gaps.writer, found.path.is_file()) {
-                (Some(_), _) => gaps::WAIT,
-                (None, true) => FILE_HINT,
-                (None, false) => gaps::HINT,
+            match found.path.is_file() {
+                true => FILE_HINT,
+                false => gaps::hint(&found.gaps),
             }
         );
     }
@@ -218,7 +217,7 @@ fn hint(found: &Verification) -> &'static str {
         return FILE_HINT;
     }
     if found.gaps.writer.is_some() {
-        return gaps::WAIT;
+        return gaps::hint(&found.gaps);
     }
     let has = |kind: DamageKind| found.damages.iter().any(|damage| damage.kind == kind);
     let is_lost = found.files > 0 && has(DamageKind::Empty);

@@ -1,5 +1,7 @@
 //! Arguments such as `oci-dir:DIR[:REF]`: the name of an image in a directory or file, as skopeo writes `oci:DIR[:REF]`.
 
+use std::path::Path;
+
 use sealift_core::diagnostic::Diagnostic;
 
 use crate::usage_error::UsageError;
@@ -47,13 +49,19 @@ impl<'a> OciDirArgument<'a> {
     /// `docker-archive:image.tar`.
     ///
     /// # Errors
-    /// If it names an image as well.
+    /// If it names an image as well, or what is neither a directory nor a tar file.
     pub(crate) fn place(text: &'a str) -> Result<(&'static str, &'a str), UsageError> {
         match Self::parse(text)? {
             None if text == "-" => Err(Diagnostic::error("images are not written to stdout")
                 .hint("name a directory, or a file that ends in `.tar`")
                 .into()),
-            None => Ok(("oci-dir", text)),
+            None => match misread(text) {
+                Some(hint) if !Path::new(text).is_dir() => {
+                    let message = format!("`{text}` would be a directory of this name");
+                    Err(Diagnostic::error(message).hint(hint).into())
+                }
+                _ => Ok(("oci-dir", text)),
+            },
             Some(Self { kind, path, image: None }) => Ok((kind, path)),
             Some(Self { kind, path, image: Some(image) }) => Err(Diagnostic::error(format!(
                 "`{text}` names the image `{image}`, and staged images keep their names"
@@ -86,6 +94,23 @@ impl<'a> OciDirArgument<'a> {
     }
 }
 
+/// Returns the advice for a new place that other programs would not take for a directory.
+fn misread(text: &str) -> Option<String> {
+    const OTHERS: [&str; 6] = ["oci", "dir", "docker", "docker-daemon", "containers-storage", "ostree"];
+    const PACKED: [&str; 6] = ["zip", "tgz", "gz", "bz2", "xz", "zst"];
+    match text.split_once(':') {
+        Some(("oci" | "dir", path)) if !path.is_empty() => Some(format!("write `{path}`, or `oci-dir:{path}`")),
+        Some((kind, _)) if OTHERS.contains(&kind) => Some("name a directory, or a file that ends in `.tar`".to_owned()),
+        _ => {
+            let path = Path::new(text);
+            let is_packed = path.extension().is_some_and(|end| PACKED.iter().any(|packed| end == *packed));
+            let plain = path.with_extension("");
+            let plain = plain.to_string_lossy();
+            is_packed.then(|| format!("write `{}.tar`; layers are compressed already", plain.trim_end_matches(".tar")))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,6 +132,10 @@ mod tests {
         }
         assert!(OciDirArgument::place("docker-archive:x:v1").is_err());
         assert!(OciDirArgument::place("-").is_err());
+        let hint = |text: &str| OciDirArgument::place(text).unwrap_err().0[0].hint.clone().unwrap();
+        assert_eq!(hint("oci:n3"), "write `n3`, or `oci-dir:n3`");
+        assert_eq!(hint("n.tar.gz"), "write `n.tar`; layers are compressed already");
+        assert!(OciDirArgument::place("docker-daemon:x").is_err());
         assert_eq!(parse("nginx:1.27"), None);
         assert!(OciDirArgument::parse("oci-dir:").is_err());
         assert!(OciDirArgument::parse("oci-dir:b:").is_err());

@@ -427,7 +427,8 @@ impl Run {
         let engine = Arc::clone(&self.engine);
         for (at, push) in engine.pushes.iter().enumerate() {
             let failed = self.failures.iter().map(|(_, failure)| &failure.what).collect();
-            let end = RunEnd { stopped: self.is_stopping(), failed, left_out: self.left_out.is_some() };
+            let (stopped, planned) = (self.is_stopping(), engine.plans.written_at(at));
+            let end = RunEnd { stopped, failed, left_out: self.left_out.is_some(), planned };
             push.hint("heard how the run ended", |push| {
                 push.capabilities().conclusion.map(|conclusion| conclusion.conclude(&end))
             });

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    content::{Descriptor, Digest, Repository},
+    content::{Descriptor, Digest, ImageRef, Repository},
     event::PlannedImage,
     lock::lock,
     stage::StoreId,
@@ -41,12 +41,24 @@ struct PlanState {
     counted: HashMap<StoreId, HashSet<Digest>>,
     sums: BTreeMap<(usize, StoreId), u64>,
     by_repository: BTreeMap<(usize, Repository), u64>,
+    /// The names that would be written at each push, with their roots.
+    written: HashMap<usize, Vec<(ImageRef, Digest)>>,
 }
 
 impl Plans {
     /// Takes the draft of a job.
     pub(super) fn add(&self, job: u64, draft: Draft) {
         lock(&self.0).waiting.entry(job).or_default().0.push(draft);
+    }
+
+    /// Notes a name that a run would write at a push.
+    pub(super) fn writes(&self, push: usize, at: &ImageRef, root: &Digest) {
+        lock(&self.0).written.entry(push).or_default().push((at.clone(), root.clone()));
+    }
+
+    /// Returns the names that a run would write at a push.
+    pub(super) fn written_at(&self, push: usize) -> Vec<(ImageRef, Digest)> {
+        lock(&self.0).written.remove(&push).unwrap_or_default()
     }
 
     /// Notes that a job is through. Returns the plans that are counted now, with their jobs.

@@ -12,6 +12,8 @@ pub struct RunEnd<'a> {
     pub failed: Vec<&'a FailedItem>,
     /// True if the list left out something that may name an image, because it cannot be read.
     pub left_out: bool,
+    /// In a plan: the names that would be written at this destination, with the digests of their roots.
+    pub planned: Vec<(ImageRef, Digest)>,
 }
 
 /// Content that a destination had and that the end of a run removes, because the run did not ask for it.

@@ -17,7 +17,7 @@ use sealift_core::{
         ReferrerPresence, Removed, RunEnd, StoreId, Upload, UploadStart,
     },
 };
-use sealift_oci_layout::{Layout, NamedEntry, StagingEnd, StagingRequest, Sweep, Writer, WriterOptions, free_space};
+use sealift_oci_layout::{ComingContent, Layout, NamedEntry, StagingEnd, StagingRequest, Sweep, Writer, WriterOptions, free_space};
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::{names::EntryNames, omitted::BaselineFilter};
@@ -33,6 +33,8 @@ pub(crate) struct OciDirPush {
     writer: OnceCell<Writer>,
     /// Opened by the first question before that.
     reader: Mutex<Option<Layout>>,
+    /// What a plan found out about the content that a run would write.
+    coming: std::sync::Mutex<ComingContent>,
     /// What did not arrive, once that is known.
     not_arrived: std::sync::Mutex<StagingEnd>,
     /// The error of `close`.
@@ -50,6 +52,7 @@ impl OciDirPush {
             exact,
             writer: OnceCell::new(),
             reader: Mutex::default(),
+            coming: Default::default(),
             not_arrived: Default::default(),
             end: Mutex::default(),
             removed: Default::default(),
@@ -64,6 +67,10 @@ impl OciDirPush {
                 Ok(writer)
             })
             .await
+    }
+
+    fn coming(&self) -> std::sync::MutexGuard<'_, ComingContent> {
+        self.coming.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the layout for reading; none if there is none yet.
@@ -83,7 +90,7 @@ impl OciDirPush {
 
     /// Records what came of the run, and removes what it did not ask for if that is wanted and everything else arrived.
     async fn end(&self, writer: &Writer, request: StagingRequest, not_arrived: StagingEnd) -> Result<()> {
-        let surplus = self.surplus(writer, &request, &not_arrived).await;
+        let surplus = self.surplus(writer, &request, &not_arrived, ComingContent::default()).await;
         writer.end_staging(request, not_arrived).await?;
         if !self.exact {
             return Ok(());
@@ -102,11 +109,16 @@ impl OciDirPush {
         layout: &Layout,
         request: &StagingRequest,
         not_arrived: &StagingEnd,
+        coming: ComingContent,
     ) -> Result<(Sweep, Removed)> {
         // A wrong password or tag must not cost what is there: in place of everything else there would be nothing.
         let is_all_there = not_arrived.is_complete();
         let sweep = match self.exact {
-            true => Sweep::of_all_but(layout, &request.images).await,
+            true => {
+                // Another program may have written here since the pipeline was read.
+                layout.check_staged(&request.images)?;
+                Sweep::of_all_but(layout, &request.images, coming).await
+            }
             false => Ok(Sweep::default()),
         };
         let sweep = if is_all_there { sweep? } else { sweep.unwrap_or_default() };
@@ -148,6 +160,9 @@ impl Push for OciDirPush {
     }
 
     async fn blob_exists(&self, _: &Repository, item: &Descriptor) -> Result<bool> {
+        if self.exact && self.writer.get().is_none() {
+            self.coming().content.insert(item.digest.clone(), item.clone());
+        }
         match self.layout().await? {
             // Others write and clean up in this directory, so a manifest is no promise of its blobs.
             Some(layout) if item.media_type.is_manifest() => {
@@ -271,6 +286,7 @@ impl DiskLocation for OciDirPush {
 #[async_trait]
 impl Conclusion for OciDirPush {
     fn conclude(&self, end: &RunEnd<'_>) {
+        self.coming().roots = end.planned.iter().map(|(at, root)| (at.to_string(), root.clone())).collect();
         *self.not_arrived.lock().unwrap_or_else(PoisonError::into_inner) = self.names.not_arrived(end);
     }
 
@@ -286,7 +302,8 @@ impl Conclusion for OciDirPush {
         }
         let Some(layout) = self.layout().await? else { return Ok(Removed::default()) };
         let not_arrived = self.not_arrived.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Ok(self.surplus(&layout, &self.names.request(), &not_arrived).await?.1)
+        let coming = self.coming().clone();
+        Ok(self.surplus(&layout, &self.names.request(), &not_arrived, coming).await?.1)
     }
 }
 

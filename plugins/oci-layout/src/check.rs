@@ -2,14 +2,14 @@
 //!
 //! Staging begins with requests to registries. A stick that is mounted read-only must be reported before those.
 
-use std::{io, path::Path};
+use std::{collections::BTreeSet, io, path::Path, sync::Arc};
 
 use rustix::{
     fs::{Access, AtFlags, CWD},
     io::Errno,
 };
 use sealift_core::{
-    content::Algorithm,
+    content::{Algorithm, Digest},
     error::{Error, ErrorKind, Result},
 };
 
@@ -17,7 +17,9 @@ use crate::{
     dir::{Dir, no_directory},
     fault::{broken, fault},
     index::{self, Index},
+    layout::Layout,
     marker::{MARKER, OURS, check_kind},
+    name::{EntryName, SOURCE, entry_name},
     staged::StagingRecord,
     storage::LayoutDir,
 };
@@ -39,22 +41,61 @@ pub fn check_writable(path: &Path) -> Result<()> {
     }
 }
 
-/// Says whether a layout may be emptied of what a run does not ask for: only one that this program staged. Blocks.
+/// Says whether a layout may be emptied of what a run does not ask for: only of what this program staged. Blocks.
 ///
 /// # Errors
-/// [`ErrorKind::Conflict`] if there are images and no record of them; those of [`check_writable`].
+/// [`ErrorKind::Conflict`] if there are other images; those of [`check_writable`].
 pub fn check_staged(path: &Path) -> Result<()> {
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-    let Some(dir) = Dir::root(path)?.filter(|root| root.has(index::FILE)).map(LayoutDir::new) else { return Ok(()) };
-    let images = Index::read(&dir)?.0.entries().count();
-    if images == 0 || StagingRecord::find(&dir)?.is_some() {
-        return Ok(());
+    match Dir::root(path)?.filter(|root| root.has(index::FILE)).map(LayoutDir::new) {
+        Some(dir) => Layout::read(Arc::new(dir))?.check_staged(&BTreeSet::new()),
+        None => Ok(()),
     }
-    let what = if images == 1 { "an image that was".to_owned() } else { format!("{images} images that were") };
-    let message =
-        format!("`{}` has {what} not staged, and `exact` would remove what the list does not name", path.display());
-    Err(Error::new(ErrorKind::Conflict, message)
-        .with_hint("choose another directory, or remove its images first: `sealift rm`"))
+}
+
+impl Layout {
+    /// Does what [`check_staged`] does for the images that do not have these names. Blocks.
+    ///
+    /// # Errors
+    /// As [`check_staged`].
+    pub fn check_staged(&self, but: &BTreeSet<String>) -> Result<()> {
+        let strangers: Vec<String> = self.not_staged()?.into_iter().filter(|name| !but.contains(name)).collect();
+        let [first, more @ ..] = &strangers[..] else { return Ok(()) };
+        let what = match more.len() {
+            0 => format!("an image that was not staged, `{first}`"),
+            more => format!("{} images that were not staged, `{first}` and {more} more", more + 1),
+        };
+        let path = self.path().display();
+        let message = format!("`{path}` has {what}, and `exact` would remove what the list does not name");
+        let name = if strangers.len() == 1 { first } else { "IMAGE" };
+        Err(Error::new(ErrorKind::Conflict, message)
+            .with_hint(format!("choose another directory, or remove it first: `sealift rm {path} {name}`")))
+    }
+
+    /// Returns the names of the entries that no run wrote, by the record of what was staged. What is about something
+    /// that is here is left out: it goes with that.
+    fn not_staged(&self) -> Result<Vec<String>> {
+        let record = StagingRecord::find(&*self.0.storage)?;
+        let is_here = |digest: &Digest| self.0.open_blob(digest).map(|blob| blob.is_some());
+        let mut found = Vec::new();
+        for entry in self.entries() {
+            let name = entry_name(&entry);
+            // One that a run wrote and did not record, because it was cut off, has its source beside it.
+            let is_ours = |record: &StagingRecord| {
+                entry.annotations.contains_key(SOURCE) || name.is_some_and(|name| record.has(name))
+            };
+            if record.as_ref().is_some_and(is_ours) {
+                continue;
+            }
+            let tag = EntryName::of(&entry).and_then(|name| name.version.tag()?.referenced_digest());
+            let subject = || Some(self.manifest_blocking(&entry).ok()?.subject()?.digest.clone());
+            match tag.or_else(subject) {
+                Some(subject) if record.is_some() && is_here(&subject)? => {}
+                _ => found.push(name.map_or_else(|| format!("@{}", entry.digest), str::to_owned)),
+            }
+        }
+        Ok(found)
+    }
 }
 
 /// Checks an existing directory: it must be a layout, or contain nothing of one.

@@ -281,12 +281,12 @@ impl Dir {
     /// Says beforehand if so many bytes do not fit, or not into a file that gets this length.
     pub(crate) fn check_room(&self, need: u64, length: u64) -> Result<()> {
         if self.largest_file().is_some_and(|most| most < length) {
-            return Err(fault_writing(&self.file_path("blob"), Errno::FBIG, Some(length)));
+            return Err(fault_writing(&self.path, Errno::FBIG, Some(length)));
         }
         // Some file systems in user space do not count at all, so nothing is said of those.
         let free = rustix::fs::fstatvfs(&self.fd).ok().filter(|stat| stat.f_blocks > 0);
         match free.map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize)) {
-            Some(free) if free < need => Err(fault_writing(&self.file_path("blob"), Errno::NOSPC, Some(need))),
+            Some(free) if free < need => Err(fault_writing(&self.path, Errno::NOSPC, Some(need))),
             _ => Ok(()),
         }
     }

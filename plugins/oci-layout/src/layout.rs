@@ -302,6 +302,14 @@ impl Layout {
         let this = self.clone();
         let blobs = blocking(move || Ok(this.0.storage.blobs()?.len()));
         let path = self.path().join(index::FILE);
+        let entries = self.entries().len();
+        if entries > 0 {
+            let what = if entries == 1 { "its entry is none" } else { "its entries are none" };
+            let message = format!("`{}` lists no image: {what}, and may refer to some that are not here", path.display());
+            return Ok(Error::new(ErrorKind::NotFound, message)
+                .with_hint("`sealift ls` tells what there is; stage or push the images again, or remove what is there")
+                .with_retry(Retry::Never));
+        }
         Ok(match blobs.await? {
             0 => Error::new(ErrorKind::NotFound, format!("`{}` lists no image", path.display())).with_hint(
                 "nothing was staged into it, or what was is somewhere else: see whether this is the directory",

@@ -66,6 +66,9 @@ impl Receipt {
             let error = layout.without_images().await?;
             gaps.extend((error.kind() == ErrorKind::Corrupt).then(|| error.message().to_owned()));
         }
+        for name in layout.gaps().await?.lost {
+            gaps.push(format!("`{name}` was staged into `{}` and has no entry any more", layout.path().display()));
+        }
         let mut builder = ReceiptBuilder::new([layout.path().display().to_string()]);
         let subjects: HashSet<&Digest> = catalog.referrer_entries().map(|(subject, _)| subject).collect();
         let mut image_of: HashMap<&Digest, &CatalogImage> = HashMap::new();

@@ -75,6 +75,6 @@ pub use layout::Layout;
 pub use name::{CONTAINERD_NAME, EntryName, NamedEntry, REF_NAME, RefStyle, SOURCE, TARGETS, entry_name, is_ref_name};
 pub use receipt::{Receipt, ReceiptBlob, ReceiptBuilder, ReceiptImage, ReceiptRecorder};
 pub use staged::{Gaps, StagingEnd, StagingRequest};
-pub use sweep::Sweep;
+pub use sweep::{ComingContent, Sweep};
 pub use verify::{Damage, DamageKind, ExtraFiles, OmittedBlobs, Progress, Verification, verify};
 pub use writer::{EntryChange, Writer, WriterOptions};

@@ -9,6 +9,7 @@
 //! missing quay.io/coreos/etcd:v3.5.0        an image that was asked for and has no entry
 //! outdated sha256:… docker.io/library/a:1   an image that could not be brought again: this is of an earlier run
 //! unlisted quay.io/coreos/etcd              a repository of which it is not known what should be here
+//! removing sha256:… docker.io/library/a:2   an image that is about to be removed: it may have an entry or not
 //! unfinished                                a run began to write and did not come to its end
 //! damaged                                   a part of an earlier record could not be read
 //! ```
@@ -44,6 +45,8 @@ pub(crate) struct StagingRecord {
     outdated: BTreeMap<String, Digest>,
     /// Repositories of which it is not known which images should be here.
     unlisted: BTreeSet<String>,
+    /// The images that are about to be removed, so that those which a kill left without an entry are not missed.
+    removing: BTreeMap<String, Digest>,
     /// True while a run writes, and after it if it did not come to its end.
     unfinished: bool,
     /// True if a part of the record could not be read, so that more may be missing than is known.
@@ -92,6 +95,9 @@ pub struct Gaps {
     pub outdated: Vec<String>,
     /// Repositories of which it is not known which images were asked for.
     pub unlisted: Vec<String>,
+    /// Images that were staged and have no entry any more, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<String>,
     /// True if a run that wrote into the layout was cut off, or goes on.
     pub unfinished: bool,
     /// True if the record of what was asked for is damaged, so that more may be missing than is known.
@@ -137,9 +143,10 @@ impl StagingRecord {
         match line.split_once(' ') {
             Some(("missing", name)) => drop(self.missing.insert(name.to_owned())),
             Some(("unlisted", name)) => drop(self.unlisted.insert(name.to_owned())),
-            Some(("outdated", rest)) => {
+            Some((kind @ ("outdated" | "removing"), rest)) => {
                 let (digest, name) = rest.split_once(' ')?;
-                self.outdated.insert(name.to_owned(), digest.parse().ok()?);
+                let names = if kind == "outdated" { &mut self.outdated } else { &mut self.removing };
+                names.insert(name.to_owned(), digest.parse().ok()?);
             }
             Some((digest, name)) => drop(self.arrived.insert(name.to_owned(), digest.parse().ok()?)),
             None if line == "unfinished" => self.unfinished = true,
@@ -155,11 +162,18 @@ impl StagingRecord {
             || self.missing.contains(name)
             || self.outdated.contains_key(name)
             || self.unlisted.contains(name)
+            || self.removing.contains_key(name)
     }
 
-    /// Returns the images that were staged and have no entry any more.
+    /// Returns the digests of the images that a run removed from an index and was then cut off.
+    pub(crate) fn left(&self, index: &Index) -> impl Iterator<Item = Digest> {
+        self.removing.iter().filter(|(name, _)| index.find(name).is_none()).map(|(_, digest)| digest.clone())
+    }
+
+    /// Returns the images that were staged and have no entry any more, not even a damaged one.
     pub(crate) fn lost(&self, index: &Index) -> Vec<(String, Digest)> {
-        let is_lost = |(name, _): &(&String, &Digest)| index.find(name).is_none();
+        let broken = broken(index);
+        let is_lost = |(name, _): &(&String, &Digest)| index.find(name).is_none() && !broken.contains(name.as_str());
         self.arrived.iter().filter(is_lost).map(|(name, digest)| (name.clone(), digest.clone())).collect()
     }
 
@@ -174,10 +188,17 @@ impl StagingRecord {
     pub(crate) fn gaps(&self, index: &Index) -> Gaps {
         let is_old =
             |(name, digest): &(&String, &Digest)| index.find(name).is_some_and(|entry| entry.digest == **digest);
+        let lost: Vec<String> = self.lost(index).into_iter().map(|(name, _)| name).collect();
+        let broken = broken(index);
+        // One that got lost, or is damaged, and could not be staged again is told of once.
+        let is_missing = |name: &&String| {
+            index.find(name).is_none() && !broken.contains(name.as_str()) && lost.binary_search(name).is_err()
+        };
         Gaps {
-            missing: self.missing.iter().filter(|name| index.find(name).is_none()).cloned().collect(),
+            missing: self.missing.iter().filter(is_missing).cloned().collect(),
             outdated: self.outdated.iter().filter(is_old).map(|(name, _)| name.clone()).collect(),
             unlisted: self.unlisted.iter().cloned().collect(),
+            lost,
             unfinished: self.unfinished,
             damaged: self.damaged,
             writer: None,
@@ -187,6 +208,7 @@ impl StagingRecord {
     /// Notes before the first image is written what is asked for. What an interrupted run would leave behind is then
     /// known to be incomplete.
     pub(crate) fn begin(&mut self, index: &Index, request: &StagingRequest) {
+        self.settle(index);
         let absent = request.images.iter().filter(|name| index.find(name).is_none());
         self.missing.extend(absent.cloned());
         self.unlisted.extend(request.unlisted.iter().cloned());
@@ -195,6 +217,7 @@ impl StagingRecord {
 
     /// Notes what came of a run. What an earlier one asked for and this one did not is still missing.
     pub(crate) fn end(&mut self, index: &Index, own: &OwnChanges, request: &StagingRequest, end: &StagingEnd) {
+        self.settle(index);
         for entry in index.entries() {
             // Entries of others are theirs to remove.
             if let Some(name) = entry_name(entry)
@@ -223,14 +246,30 @@ impl StagingRecord {
             self.outdated.retain(|name, _| request.images.contains(name));
             self.unlisted.clear();
         }
+        // What got lost and is not asked for is not wanted any more.
+        if request.exact && end.is_complete() {
+            self.arrived.retain(|name, _| index.find(name).is_some());
+        }
         self.unlisted.extend(end.unlisted.iter().cloned());
         self.missing.retain(|name| index.find(name).is_none());
+    }
+
+    /// Notes before `index.json` is written that images will leave it.
+    pub(crate) fn leave<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        self.removing.extend(names.filter_map(|name| self.arrived.remove_entry(name)));
+    }
+
+    /// Ends removals that were cut off: what still has an entry stays, and nothing else is missed.
+    pub(crate) fn settle(&mut self, index: &Index) {
+        let removing = std::mem::take(&mut self.removing);
+        self.arrived.extend(removing.into_iter().filter(|(name, _)| index.find(name).is_some()));
     }
 
     /// Forgets images, or whole repositories, that are no longer wanted.
     pub(crate) fn forget<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
         for name in names {
             self.arrived.remove(name);
+            self.removing.remove(name);
             self.missing.remove(name);
             self.outdated.remove(name);
             self.unlisted.remove(name);
@@ -254,13 +293,19 @@ impl StagingRecord {
         let missing = self.missing.iter().map(|name| format!("missing {name}"));
         let outdated = self.outdated.iter().map(|entry| format!("outdated {}", with_digest(entry)));
         let unlisted = self.unlisted.iter().map(|name| format!("unlisted {name}"));
+        let removing = self.removing.iter().map(|entry| format!("removing {}", with_digest(entry)));
         let unfinished = self.unfinished.then(|| "unfinished".to_owned());
         let damaged = self.damaged.then(|| "damaged".to_owned());
-        let lines = arrived.chain(missing).chain(outdated).chain(unlisted).chain(unfinished).chain(damaged);
+        let lines = arrived.chain(missing).chain(outdated).chain(unlisted).chain(removing).chain(unfinished).chain(damaged);
         // A name of another program may have a line break in it.
         let lines: Vec<String> = lines.filter(|line| !line.contains('\n')).map(|line| line + "\n").collect();
         format!("lines {}\n{}", lines.len(), lines.concat())
     }
+}
+
+/// Returns the names of the entries of an index that are damaged.
+fn broken(index: &Index) -> BTreeSet<&str> {
+    index.broken().filter_map(|entry| entry.name.as_deref()).collect()
 }
 
 #[cfg(test)]

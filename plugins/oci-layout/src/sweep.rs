@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sealift_core::{
-    content::{Algorithm, Descriptor, Digest, FullReference},
+    content::{Algorithm, Descriptor, Digest, FullReference, MediaType},
     diagnostic::did_you_mean,
     error::{Error, ErrorKind, Result},
 };
@@ -41,10 +41,41 @@ pub struct Sweep {
     pub leftovers: u64,
     /// Their bytes.
     pub leftover_bytes: u64,
+    /// Entries that only refer to others and were named.
+    #[serde(skip)]
+    named: Vec<Descriptor>,
+    /// Manifests of which an earlier run that was cut off removed the entries.
+    #[serde(skip)]
+    left: Vec<Descriptor>,
+    #[serde(skip)]
+    coming: ComingContent,
     #[serde(skip)]
     changes: Vec<EntryChange>,
     #[serde(skip)]
     candidates: Vec<Digest>,
+}
+
+/// The content that a run would write into a layout.
+#[derive(Clone, Debug, Default)]
+pub struct ComingContent {
+    /// The names that would be written, with the digests of their roots.
+    pub roots: HashMap<String, Digest>,
+    /// Manifests and blobs that would be needed, as far as they are known.
+    pub content: HashMap<Digest, Descriptor>,
+}
+
+impl ComingContent {
+    /// Returns true if another manifest would take the place of this entry.
+    fn replaces(&self, entry: &Descriptor) -> bool {
+        let root = entry_name(entry).and_then(|name| self.roots.get(name));
+        root.is_some_and(|root| *root != entry.digest)
+    }
+
+    /// Returns everything that would be needed, with what is below it here. Blocks.
+    fn needed(&self, layout: &Layout) -> HashSet<Digest> {
+        let content: Vec<Descriptor> = self.content.values().cloned().collect();
+        reachable_as_far_as_known(layout, &content)
+    }
 }
 
 impl Sweep {
@@ -82,7 +113,8 @@ impl Sweep {
         .await
     }
 
-    /// The images of these names, what only refers to them, and the blobs that nothing else needs.
+    /// The images of these names, or what refers to others, what only refers to them, and the blobs that nothing else
+    /// needs.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] if there is no such image; if other images cannot be read.
@@ -93,6 +125,8 @@ impl Sweep {
             blocking(move || StagingRecord::read(&*layout.0.storage)).await?
         };
         let (mut gone, mut sweep) = (HashSet::new(), Self::default());
+        let entries = layout.entries();
+        let about: HashSet<&Digest> = catalog.referrer_entries().map(|(_, entry)| &entry.digest).collect();
         for name in names {
             let found: Vec<usize> = catalog
                 .images()
@@ -102,28 +136,40 @@ impl Sweep {
                 .map(|(at, _)| at)
                 .collect();
             let is_broken = catalog.broken().iter().any(|entry| entry.name.as_deref() == Some(name));
-            match (found.is_empty(), is_broken || record.has(name)) {
-                (false, _) => gone.extend(found),
+            let refers = entries.iter().filter(|entry| about.contains(&entry.digest) && is_entry(entry, name));
+            let refers: Vec<Descriptor> = refers.cloned().collect();
+            match (found.is_empty() && refers.is_empty(), is_broken || record.has(name)) {
+                (false, _) => {
+                    gone.extend(found);
+                    sweep.named.extend(refers);
+                }
                 (true, true) => sweep.forgotten.push(name.clone()),
                 (true, false) => return Err(unknown(layout, &catalog, name)),
             }
         }
+        let left = record.left(&layout.0.state().index);
+        sweep.left = left.map(|digest| Descriptor::new(MediaType::default(), digest, Descriptor::UNSIZED)).collect();
         let broken: Vec<String> = sweep.forgotten.clone();
         sweep.changes.extend(broken.into_iter().map(EntryChange::RemoveName));
         sweep.take_images(layout, &catalog, |at, _| gone.contains(&at), false).await
     }
 
-    /// Everything but the images of these names and what refers to them.
+    /// Everything but the images of these names and what refers to them; in a plan `coming` is what a run would write.
     ///
     /// # Errors
     /// If what stays cannot be read.
-    pub async fn of_all_but(layout: &Layout, names: &BTreeSet<String>) -> Result<Self> {
+    pub async fn of_all_but(layout: &Layout, names: &BTreeSet<String>, coming: ComingContent) -> Result<Self> {
         let catalog = ImageCatalog::read(layout).await?;
         let is_kept = |image: &CatalogImage| {
-            entry_name(&image.entry).is_some_and(|name| names.contains(name))
-                || image.belongs_to.iter().any(|at| names.contains(&catalog.images()[*at].name))
+            let stays = |at: &usize| {
+                let owner = &catalog.images()[*at];
+                let is_content = |subject: Digest| coming.content.contains_key(&subject);
+                names.contains(&owner.name) && (!coming.replaces(&owner.entry) || image.is_about().is_some_and(is_content))
+            };
+            entry_name(&image.entry).is_some_and(|name| names.contains(name)) || image.belongs_to.iter().any(stays)
         };
-        Self::default().take_images(layout, &catalog, |_, image| !is_kept(image), true).await
+        let sweep = Self { coming: coming.clone(), ..Self::default() };
+        sweep.take_images(layout, &catalog, |_, image| !is_kept(image), true).await
     }
 
     /// Takes images, and the entries that refer to them alone; with `all` also those that refer to nothing that stays.
@@ -151,6 +197,8 @@ impl Sweep {
             self.images.push(image.name.clone());
             removed.insert((entry_name(&image.entry), &image.entry.digest));
         }
+        let (named, left) = (std::mem::take(&mut self.named), std::mem::take(&mut self.left));
+        removed.extend(named.iter().map(|entry| (entry_name(entry), &entry.digest)));
         let entries = layout.entries();
         // A child of an index that some tools list beside it, without a name, stays as long as the index does.
         let hidden = entries.iter().filter(|entry| entry_name(entry).is_none() && !shown.contains(&key(entry)));
@@ -160,7 +208,7 @@ impl Sweep {
         let is_removed = |entry: &Descriptor| removed.contains(&(entry_name(entry), &entry.digest));
         let (mut kept, refer): (Vec<Descriptor>, Vec<Descriptor>) = entries
             .iter()
-            .filter(|entry| !is_removed(entry))
+            .filter(|entry| !is_removed(entry) && !self.coming.replaces(entry))
             .cloned()
             .partition(|entry| !referrers.contains_key(&entry.digest));
         let went: Vec<Descriptor> = entries.iter().filter(|entry| is_removed(entry)).cloned().collect();
@@ -168,12 +216,13 @@ impl Sweep {
         this.changes.extend(went.iter().map(remove));
         blocking(move || {
             let below_went = reachable_as_far_as_known(&layout, &went);
+            let coming = this.coming.needed(&layout);
             let mut waiting = refer;
             loop {
                 let needed = needed(&layout, &kept)?;
                 let (stay, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|entry| {
                     let subject = &referrers[&entry.digest];
-                    needed.contains(subject) || !(all || below_went.contains(subject))
+                    needed.contains(subject) || coming.contains(subject) || !(all || below_went.contains(subject))
                 });
                 let more = !stay.is_empty();
                 kept.extend(stay);
@@ -182,9 +231,9 @@ impl Sweep {
                     break;
                 }
             }
-            this.referrers = waiting.len() as u64;
+            this.referrers = (waiting.len() + named.len()) as u64;
             this.changes.extend(waiting.iter().map(remove));
-            let only = if all { None } else { Some(went.into_iter().chain(waiting).collect::<Vec<_>>()) };
+            let only = if all { None } else { Some(went.into_iter().chain(waiting).chain(left).collect::<Vec<_>>()) };
             this.take_unneeded(&layout, &kept, only.as_deref())?;
             Ok(this)
         })
@@ -197,7 +246,8 @@ impl Sweep {
             let message = format!("it is not known which blobs are needed: {entry}");
             return Err(Error::new(ErrorKind::Corrupt, message).with_hint(MEND));
         }
-        let needed = needed(layout, kept)?;
+        let mut needed = needed(layout, kept)?;
+        needed.extend(self.coming.needed(layout));
         let only = only.map(|entries| reachable_as_far_as_known(layout, entries));
         for (digest, length) in layout.0.storage.blobs()? {
             if !needed.contains(&digest) && only.as_ref().is_none_or(|only| only.contains(&digest)) {
@@ -298,6 +348,10 @@ fn is_called(image: &CatalogImage, name: &str) -> bool {
             };
             called == image.source && (name.beside.is_none() || digest == Some(&image.entry.digest))
         })
+}
+
+fn is_entry(entry: &Descriptor, name: &str) -> bool {
+    entry_name(entry) == Some(name) || name.strip_prefix('@').is_some_and(|digest| digest == entry.digest.to_string())
 }
 
 fn unknown(layout: &Layout, catalog: &ImageCatalog, name: &str) -> Error {

@@ -202,16 +202,11 @@ pub async fn verify(path: impl Into<PathBuf>, progress: Arc<Progress>) -> Result
 async fn record(layout: &Layout) -> Result<(Vec<(String, Digest)>, Gaps)> {
     let layout = layout.clone();
     blocking(move || {
-        let broken: Vec<String> = layout.broken_entries().into_iter().filter_map(|entry| entry.name).collect();
         let record = StagingRecord::read(&*layout.0.storage)?;
-        let (mut gaps, mut lost) = {
-            let index = &layout.0.state().index;
-            (record.gaps_of(index, &*layout.0.storage), record.lost(index))
-        };
-        lost.retain(|(name, _)| !broken.contains(name));
-        // One that got lost and could not be staged again is told of once.
-        gaps.missing.retain(|name| !broken.contains(name) && lost.iter().all(|(lost, _)| lost != name));
-        Ok((lost, gaps))
+        let index = &layout.0.state().index;
+        // What got lost is a damage, and told as one.
+        let gaps = Gaps { lost: Vec::new(), ..record.gaps_of(index, &*layout.0.storage) };
+        Ok((record.lost(index), gaps))
     })
     .await
 }

@@ -334,7 +334,11 @@ impl Writer {
     /// Takes names out of `.sealift/staged` that are no longer wanted.
     pub(crate) async fn forget_staged(&self, names: Vec<String>) -> Result<()> {
         let this = self.clone();
-        blocking(move || this.change_record(|record, _| record.forget(names.iter().map(String::as_str)))).await
+        let change = move |record: &mut StagingRecord, state: &IndexState| {
+            record.forget(names.iter().map(String::as_str));
+            record.settle(&state.index);
+        };
+        blocking(move || this.change_record(change)).await
     }
 
     fn change_record(&self, change: impl FnOnce(&mut StagingRecord, &IndexState)) -> Result<()> {
@@ -426,13 +430,17 @@ impl Writer {
         file.put_in_place(self.shared.sync).map(Some)
     }
 
-    /// Removes names from `.sealift/staged` that were removed on purpose.
-    fn forget_removed(&self, done: &[IndexChange]) -> Result<()> {
-        let mut removed = done.iter().filter(|change| change.removes()).filter_map(IndexChange::name).peekable();
-        match removed.peek() {
-            Some(_) => StagingRecord::change(self.layout.0.dir(), self.shared.sync, |record| record.forget(removed)),
-            None => Ok(()),
+    /// Notes in `.sealift/staged` what changes remove, before and after the index is written: between the two files a
+    /// writer may be killed, and what it removed on purpose is not missed then.
+    fn note_removals(&self, changes: &[IndexChange], are_done: bool) -> Result<()> {
+        let mut removed = changes.iter().filter(|change| change.removes()).filter_map(IndexChange::name).peekable();
+        if removed.peek().is_none() {
+            return Ok(());
         }
+        StagingRecord::change(self.layout.0.dir(), self.shared.sync, |record| match are_done {
+            true => record.forget(removed),
+            false => record.leave(removed),
+        })
     }
 
     /// Replaces the file; says how long it is.
@@ -446,17 +454,18 @@ impl Writer {
                 if inner.root().stamp(index::FILE) != state.stamp {
                     inner.reread(&mut state)?; // a program without our lock wrote it
                 }
-                (self.render(&state.index)?, state.stamp, state.pending.len(), state.generation)
+                (self.render(&state.index)?, state.stamp, state.pending.clone(), state.generation)
             };
+            self.note_removals(&changes, false)?;
             #[cfg(test)]
             self.shared.writes.fetch_add(1, Ordering::Relaxed);
             let Some(stamp) = self.replace_index(&text, stamp)? else { continue };
             let mut state = inner.state();
-            let done: Vec<IndexChange> = state.pending.drain(..changes).collect();
+            state.pending.drain(..changes.len());
             state.stamp = Some(stamp);
             state.committed = generation;
             drop(state);
-            self.forget_removed(&done)?;
+            self.note_removals(&changes, true)?;
             return Ok(text.len());
         }
         Err(self.restless())

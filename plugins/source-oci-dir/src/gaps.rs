@@ -9,10 +9,9 @@ use sealift_oci_layout::{EntryName, Gaps};
 
 use crate::{layouts::Bundle, plan::ImageSelection};
 
-/// Makes a failure of each image that is wanted and did not arrive, so that an incomplete layout is not loaded as if it
-/// were a complete one.
+/// Makes a failure of each image that is wanted and did not arrive, or got lost, so that an incomplete layout is not
+/// loaded as if it were a complete one.
 pub(crate) async fn tell(bundle: &Bundle, gaps: &Gaps, wanted: &ImageSelection, out: &Outlet) -> Result<()> {
-    let ImageSelection::Some { include, .. } = wanted else { return Ok(()) };
     let path = bundle.layout.path().display();
     let hint = match bundle.layout.path().is_file() {
         true => "write another file, and bring that; what is there is loaded",
@@ -20,24 +19,34 @@ pub(crate) async fn tell(bundle: &Bundle, gaps: &Gaps, wanted: &ImageSelection, 
     };
     let incomplete =
         |message: String| Error::new(ErrorKind::NotFound, message).with_retry(Retry::Never).with_hint(hint);
-    if bundle.layout.is_unrecorded().await? {
+    let there = bundle.catalog.images().len();
+    let all = there + gaps.missing.len() + gaps.lost.len();
+    for name in gaps.missing.iter().filter(|name| wanted.names(name)) {
+        let message = format!("missing: `{path}` has {there} of {all} images that were asked for when it was staged");
+        out.unusable(reference(name), incomplete(message)).await?;
+    }
+    for name in gaps.lost.iter().filter(|name| wanted.names(name)) {
+        let message = format!("`{name}` was staged into `{path}`, and `index.json` has no entry of it any more");
+        let error = Error::new(ErrorKind::Corrupt, message).with_retry(Retry::Never);
+        let hint = "bring `index.json` again, or stage again; `sealift rm` gives the image up";
+        out.unusable(reference(name), error.with_hint(hint)).await?;
+    }
+    for name in gaps.outdated.iter().filter(|name| wanted.names(name)) {
+        let message = format!("`{name}` in `{path}` is of an earlier run: a later one could not bring it");
+        out.unusable(reference(name), incomplete(message)).await?;
+    }
+    if matches!(wanted, ImageSelection::Some { .. }) && bundle.layout.is_unrecorded().await? {
         let what = "an image that did not arrive when it was staged is not missed";
         out.warn(format!("there is no record in `{path}` of what was asked for: {what}")).await?;
     }
-    let there = bundle.catalog.images().len();
-    let all = there + gaps.missing.len();
-    for name in &gaps.missing {
-        if include.is_empty() || include.iter().any(|pattern| pattern.matches_name(name)) {
-            let message =
-                format!("missing: `{path}` has {there} of {all} images that were asked for when it was staged");
-            out.unusable(reference(name), incomplete(message)).await?;
-        }
+    if !wanted.is_everything() {
+        return Ok(());
     }
-    if include.is_empty() && gaps.damaged {
+    if gaps.damaged {
         let message = format!("`{path}` may be incomplete: its record of what was asked for is damaged");
         out.unusable(None, incomplete(message)).await?;
     }
-    if include.is_empty() && gaps.unfinished {
+    if gaps.unfinished {
         let why = match &gaps.writer {
             Some(writer) => incomplete(format!("`{path}` is incomplete: {writer} is staging into it"))
                 .with_hint("wait until it is done, and load again; what is there is loaded"),
@@ -47,12 +56,9 @@ pub(crate) async fn tell(bundle: &Bundle, gaps: &Gaps, wanted: &ImageSelection, 
         };
         out.unusable(None, why).await?;
     }
-    for repository in gaps.unlisted.iter().filter(|_| include.is_empty() && !gaps.unfinished) {
-        let message = format!("`{path}` may be incomplete: the images of `{repository}` were asked for and not found");
+    for name in gaps.unlisted.iter().filter(|_| !gaps.unfinished) {
+        let message = format!("`{path}` may be incomplete: the images of `{name}` were asked for and not found");
         out.unusable(None, incomplete(message)).await?;
-    }
-    for name in &gaps.outdated {
-        out.warn(format!("`{name}` in `{path}` is of an earlier run: a later one could not bring it")).await?;
     }
     Ok(())
 }

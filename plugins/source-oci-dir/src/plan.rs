@@ -31,6 +31,24 @@ pub(crate) enum ImageSelection {
 }
 
 impl ImageSelection {
+    /// Returns true if an image of this name is wanted, or would be if it were there.
+    pub(crate) fn names(&self, name: &str) -> bool {
+        match self {
+            Self::Some { include, .. } => {
+                include.is_empty() || include.iter().any(|pattern| pattern.matches_name(name))
+            }
+            // The only image may not be the only one.
+            Self::Picks(picks) => {
+                picks.iter().any(|pick| pick.from.as_deref().is_none_or(|from| select::is_name(name, from)))
+            }
+        }
+    }
+
+    /// Returns true if all images are wanted.
+    pub(crate) fn is_everything(&self) -> bool {
+        matches!(self, Self::Some { include, .. } if include.is_empty())
+    }
+
     /// Returns the registries of the targets; none if some of them are only known when the layout is read.
     pub(crate) fn registries(&self) -> Option<BTreeSet<String>> {
         match self {
@@ -113,15 +131,10 @@ fn unusable(
     warnings: &mut Vec<String>,
 ) -> Vec<(Option<ImageRef>, Error)> {
     let is_wanted = |broken: &BrokenEntry| match (wanted, &broken.name) {
+        (_, Some(name)) => wanted.names(name),
         // Nothing tells which image it was.
         (ImageSelection::Some { .. }, None) => true,
-        (ImageSelection::Some { include, .. }, Some(name)) => {
-            include.is_empty() || include.iter().any(|pattern| pattern.matches_name(name))
-        }
-        (ImageSelection::Picks(picks), name) => picks.iter().any(|pick| match &pick.from {
-            None => true, // the only image may not be the only one
-            Some(from) => name.as_deref() == Some(from),
-        }),
+        (ImageSelection::Picks(picks), None) => picks.iter().any(|pick| pick.from.is_none()),
     };
     let mut unusable = Vec::new();
     for broken in catalog.broken() {

@@ -367,3 +367,105 @@ async fn unfinished_files_are_counted_and_pruned() {
     assert!(parts.iter().all(|part| !folder.path("bundle").join(part).exists()));
     assert!(folder.path("bundle/blobs/sha256/.other.part").exists());
 }
+
+/// Changes a file of JSON.
+fn change_json(path: &Path, change: impl FnOnce(&mut serde_json::Value)) {
+    let mut document = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    change(&mut document);
+    std::fs::write(path, document.to_string()).unwrap();
+}
+
+// `verify` found both, and all other verbs ended with 0; the result of `merge` was whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_got_lost_or_could_not_be_brought_again_is_no_success_of_any_verb() {
+    let Some((from, to)) = sites() else { return };
+    shop(&from).await;
+    let (folder, host) = (folder(), from.host());
+    let [v1, v2, tool] = ["app:v1", "app:v2", "tool:a__b"].map(|name| format!("{host}/shop/{name}"));
+    folder.run(&["stage", &v1, &v2, "--to", "old"]).expect(0);
+    folder.run(&["stage", &tool, "--to", "other"]).expect(0);
+    carry(&folder.path("old"), folder.path("lost"));
+    let record = folder.read("old/.sealift/staged");
+    let line = record.lines().find(|line| line.ends_with(&v2)).unwrap();
+    let count = record.lines().count();
+    folder.write("old/.sealift/staged", &format!("lines {count}\n{}outdated {line}\n", &record[record.find('\n').unwrap() + 1..]));
+    change_json(&folder.path("lost/index.json"), |index| {
+        index["manifests"].as_array_mut().unwrap().retain(|entry| !entry.to_string().contains(":v2"));
+    });
+    for (dir, what, code) in [("old", "is of an earlier run", 0), ("lost", "has no entry", 1)] {
+        folder.run(&["verify", dir]).expect(1);
+        let target = format!("{}/{dir}", to.host());
+        for arguments in [
+            &["load", dir, "--to", &target][..],
+            &["load", dir, "--to", &target, "--include", "*:v2"],
+            &["merge", dir, "other", "--to", &format!("{dir}-joined")],
+            &["merge", "other", dir, dir, "--to", &format!("{dir}-twice")],
+        ] {
+            let ran = folder.run(arguments).expect(1);
+            assert!(ran.stderr.contains(what) && ran.stderr.contains(&v2), "{arguments:?}: {}", ran.all());
+        }
+        for joined in ["joined", "twice"] {
+            let ran = folder.run(&["verify", &format!("{dir}-{joined}")]).expect(1);
+            assert!(ran.stdout.contains(&v2), "{}", ran.all());
+        }
+        let copied = format!("{}/copied/{dir}:x", to.host());
+        folder.run(&["copy", &format!("oci-dir:{dir}:{v2}"), &copied]).expect(if code == 0 { 1 } else { 2 });
+        folder.run(&["copy", &format!("oci-dir:{dir}:{v1}"), &copied]).expect(0);
+        let ran = folder.run(&["ls", dir]).expect(code);
+        assert!(ran.stderr.contains("is incomplete: "), "{}", ran.all());
+        let ran = folder.run(&["receipt", dir]).expect(code);
+        assert!(ran.stderr.contains(dir), "{}", ran.all());
+    }
+    // The only image may not be the only one.
+    let only = folder.run(&["copy", "oci-dir:lost", &format!("{}/copied/only:x", to.host())]).expect(1);
+    assert!(only.stderr.contains(&v2), "{}", only.all());
+    folder.run(&["stage", "--exact", &v1, "--to", "lost"]).expect(0);
+    folder.run(&["verify", "lost"]).expect(0);
+}
+
+// Once there was a record, images of other programs were removed without a word.
+#[tokio::test(flavor = "multi_thread")]
+async fn images_of_another_program_beside_ours_are_not_removed() {
+    let Some((from, _)) = sites() else { return };
+    shop(&from).await;
+    let (folder, host) = (folder(), from.host());
+    let [v1, v2] = ["v1", "v2"].map(|tag| format!("{host}/shop/app:{tag}"));
+    folder.run(&["stage", &v1, &v2, "--to", "bundle"]).expect(0);
+    let index = folder.path("bundle/index.json");
+    change_json(&index, |index| {
+        let mut theirs = index["manifests"][1].clone();
+        theirs["annotations"] = serde_json::json!({ "org.opencontainers.image.ref.name": "mytag" });
+        index["manifests"].as_array_mut().unwrap().push(theirs);
+    });
+    let before = std::fs::read(&index).unwrap();
+    for plan in [None, Some("--plan")] {
+        let mut words = vec!["stage", "--exact", &v1, "--to", "bundle"];
+        words.extend(plan);
+        let ran = folder.run(&words).expect(2);
+        assert!(ran.stderr.contains("an image that was not staged, `mytag`"), "{}", ran.all());
+        assert!(ran.stderr.contains("`sealift rm bundle mytag`"), "{}", ran.all());
+        assert_eq!(std::fs::read(&index).unwrap(), before);
+    }
+    folder.run(&["rm", "bundle", "mytag"]).expect(0);
+    folder.run(&["stage", "--exact", &v1, "--to", "bundle"]).expect(0);
+    assert_eq!(judged(&folder.path("bundle")).await.into_keys().collect::<Vec<_>>(), [v1]);
+}
+
+// The plan promised a copy, and the run failed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_of_a_merge_sees_what_no_directory_has() {
+    let Some((from, _)) = sites() else { return };
+    shop(&from).await;
+    let (folder, host) = (folder(), from.host());
+    let [v1, v2, tool] = ["app:v1", "app:v2", "tool:a__b"].map(|name| format!("{host}/shop/{name}"));
+    folder.run(&["stage", &v1, "--to", "base"]).expect(0);
+    folder.run(&["stage", &v1, &v2, "--base", "base", "--to", "delta"]).expect(0);
+    folder.run(&["stage", &tool, "--to", "other"]).expect(0);
+    for plan in [Some("--plan"), None] {
+        let mut words = vec!["merge", "delta", "other", "--to", "joined"];
+        words.extend(plan);
+        let ran = folder.run(&words).expect(1);
+        assert!(ran.stderr.contains("no directory that is merged has it"), "{}", ran.all());
+    }
+    folder.run(&["merge", "delta", "base", "other", "--to", "whole", "--plan"]).expect(0);
+}

@@ -16,7 +16,7 @@ use sealift_oci_layout::{Layout, REF_NAME};
 use sealift_serve::access::RequestKind;
 use sealift_testkit::{program::skopeo_ok, registry::Registry};
 
-use crate::{folder, judged, shop};
+use crate::{carry, folder, judged, shop};
 
 /// Blobs of the three images of the shop: configs and layers, each once.
 const BLOBS: usize = 10;
@@ -60,6 +60,40 @@ async fn sweep(kinds: &[Call], step: usize, least: usize) {
         survived(&dir).await;
         goes_on(&folder, &from, &dir, &stage).await;
         std::fs::remove_dir_all(&dir).unwrap();
+    }
+}
+
+// Between `index.json` and `.sealift/staged` a kill left a layout that `verify` called damaged, and the same command did
+// not mend it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removal_that_is_killed_at_any_rename_is_done_by_the_same_command() {
+    let Some(from) = Registry::start() else { return };
+    shop(&from).await;
+    let (folder, host) = (folder(), from.host());
+    let [v1, v2] = ["v1", "v2"].map(|tag| format!("{host}/shop/app:{tag}"));
+    folder.run(&["stage", &v1, &v2, "--to", "whole"]).expect(0);
+    for verb in [&["rm", "bundle", &v2][..], &["stage", "--exact", &v1, "--to", "bundle"]] {
+        for at in 1.. {
+            let dir = carry(&folder.path("whole"), folder.path("bundle"));
+            let traced = {
+                let (mut command, dir) = (folder.command(verb), dir.clone());
+                let run = move || crash::run(&mut command, &[Call::Rename], &dir, at, Strike::Kill);
+                tokio::task::spawn_blocking(run).await.unwrap()
+            };
+            let is_over = traced.expect("a program can be traced here").end != End::Killed;
+            if verb[0] == "rm" {
+                folder.run(&["verify", "bundle"]).expect(0);
+            }
+            let again = folder.run(verb);
+            assert!(again.code == Some(0) || (verb[0] == "rm" && again.code == Some(2)), "{at}: {}", again.all());
+            folder.run(&["verify", "bundle"]).expect(0);
+            assert_eq!(judged(&dir).await.into_keys().collect::<Vec<_>>(), [v1.as_str()], "{verb:?} {at}");
+            std::fs::remove_dir_all(&dir).unwrap();
+            if is_over {
+                assert!(at > 3, "it made {at} renames");
+                break;
+            }
+        }
     }
 }
 

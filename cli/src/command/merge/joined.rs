@@ -12,7 +12,7 @@ use sealift_core::{
     error::{Error, ErrorKind, Result, Retry},
     job::{Listing, Resolved},
     outlet::{Found, Outlet},
-    stage::{Fetch, FetchCapabilities, List, MountHints, Referrers, ResolveMode},
+    stage::{BlobCheck, Fetch, FetchCapabilities, List, MountHints, Referrers, ResolveMode},
 };
 use tokio::sync::mpsc;
 
@@ -26,7 +26,14 @@ struct JoinedFindings {
     /// The place of each repository in `listings`.
     places: HashMap<Repository, usize>,
     names: HashSet<ImageRef>,
+    /// The names that the directory at hand lists.
+    listed: HashSet<ImageRef>,
+    /// What the directory at hand cannot give.
     unusable: Vec<(Option<ImageRef>, Error)>,
+    /// What one directory cannot give, and another one can.
+    absent: Vec<(Option<ImageRef>, Error)>,
+    /// What is there and should be another image: the same one elsewhere does not mend that.
+    outdated: Vec<(Option<ImageRef>, Error)>,
 }
 
 #[async_trait]
@@ -43,13 +50,13 @@ impl List for JoinedList {
             };
             let (listed, taken) = tokio::join!(listing, findings.take_all(&mut inbox, out));
             taken?;
+            findings.end_directory();
             ended = ended.and(listed);
         }
-        let JoinedFindings { listings, names, unusable, .. } = findings;
-        for (image, error) in unusable {
-            if image.as_ref().is_none_or(|image| !names.contains(image)) {
-                out.unusable(image, error).await?;
-            }
+        let JoinedFindings { listings, names, mut absent, outdated, .. } = findings;
+        absent.retain(|(image, _)| image.as_ref().is_none_or(|image| !names.contains(image)));
+        for (image, error) in absent.into_iter().chain(outdated) {
+            out.unusable(image, error).await?;
         }
         out.send_all(&listings).await?;
         ended
@@ -79,6 +86,15 @@ impl JoinedFindings {
         Ok(())
     }
 
+    fn end_directory(&mut self) {
+        let listed = std::mem::take(&mut self.listed);
+        let unusable = std::mem::take(&mut self.unusable);
+        let is_listed = |(image, _): &(Option<ImageRef>, Error)| image.as_ref().is_some_and(|it| listed.contains(it));
+        let (outdated, absent): (Vec<_>, Vec<_>) = unusable.into_iter().partition(is_listed);
+        self.outdated.extend(outdated);
+        self.absent.extend(absent);
+    }
+
     fn add(&mut self, listing: Listing) {
         let Listing { repository, candidates, rule, .. } = listing;
         let at = *self.places.entry(repository.clone()).or_insert(self.listings.len());
@@ -88,6 +104,7 @@ impl JoinedFindings {
         }
         let known = &mut self.listings[at].candidates;
         for candidate in candidates {
+            self.listed.insert(candidate.called(&repository));
             if self.names.insert(candidate.called(&repository)) {
                 known.push(candidate);
             } else if let Some(first) = known.iter_mut().find(|first| first.reference == candidate.reference) {
@@ -160,11 +177,34 @@ impl Fetch for JoinedFetch {
     }
 
     async fn blob(&self, repository: &Repository, item: &Descriptor) -> Result<Blob> {
-        self.first(|at, dir| self.blob_in(at, dir, repository, item)).await
+        self.first(|at, dir| self.blob_in(at, dir, repository, item)).await.map_err(nowhere)
     }
 
     fn capabilities(&self) -> FetchCapabilities<'_> {
-        FetchCapabilities::default().referrers(self).mount_hints(self)
+        FetchCapabilities::default().referrers(self).blob_check(self).mount_hints(self)
+    }
+}
+
+#[async_trait]
+impl BlobCheck for JoinedFetch {
+    async fn check_blob(&self, repository: &Repository, item: &Descriptor) -> Result<()> {
+        let checked = self.first(|_, dir| async move {
+            match dir.capabilities().blob_check {
+                Some(check) => check.check_blob(repository, item).await,
+                None => Ok(()),
+            }
+        });
+        checked.await.map_err(nowhere)
+    }
+}
+
+/// Says what to do about content that no directory has.
+fn nowhere(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::NotFound => error.with_hint(
+            "no directory that is merged has it: name the one that has, such as that which the delta is to, or stage again",
+        ),
+        _ => error,
     }
 }
 

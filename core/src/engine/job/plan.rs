@@ -51,6 +51,9 @@ impl JobRun<'_> {
             match needed {
                 Ok(needed) => {
                     blobs.extend(self.to_store(&goal, [&needed[..], about].concat()).await?);
+                    if let Some(outline) = &outline {
+                        self.engine.plans.writes(goal.place.push, &goal.place.at, &outline.root.digest);
+                    }
                     targets.push(self.planned(goal, count));
                 }
                 Err(error) => ended.end(goal.place, Outcome::Failed(error)),

@@ -162,7 +162,10 @@ impl HeaderReader<'_> {
             _ => return Ok(()),
         };
         Err(broken(self.path, "is compressed, and blobs are read at their places")
-            .with_hint(format!("run `{program} {}` first; layers inside are compressed already", self.path.display())))
+            .with_hint(format!(
+                "run `{program} -c {} > unpacked.tar` and give that file; layers inside are compressed already",
+                self.path.display()
+            )))
     }
 
     /// The header at a place; none at the end of the archive.

@@ -56,6 +56,7 @@ impl ImageCatalog {
         let mut catalog = reader.catalog;
         catalog.tell_names_of_two();
         catalog.relate_tags(layout).await;
+        catalog.tell_unattached(layout).await;
         Ok(catalog)
     }
 }
@@ -70,6 +71,30 @@ impl ImageCatalog {
                 self.warnings.push(format!("`{name}` is the name of two images: `{first}` and `{second}`"));
             }
         }
+    }
+}
+
+impl ImageCatalog {
+    /// Warns of entries that refer to what no image here has: they go nowhere.
+    async fn tell_unattached(&mut self, layout: &Layout) {
+        let mut roots: Vec<Descriptor> = self.images.iter().map(|image| image.entry.clone()).collect();
+        let known: HashSet<&Digest> = roots.iter().map(|root| &root.digest).collect();
+        if self.referrer_entries().all(|(subject, _)| known.contains(subject)) {
+            return; // no index has to be read
+        }
+        roots.extend(self.fallbacks.iter().map(|(_, index)| index.clone()));
+        let here = below(layout, roots, |digest| self.referrers(digest)).await.all;
+        let path = layout.path().display();
+        let told = self.referrer_entries().filter(|(subject, _)| !here.contains(subject)).map(|(subject, entry)| {
+            let digest = &entry.digest;
+            let removal = match layout.path().is_file() {
+                true => String::new(),
+                false => format!("; `sealift rm {path} @{digest}` removes it"),
+            };
+            format!("`{digest}` refers to `{subject}`, which no image in `{path}` has, so nothing takes it along{removal}")
+        });
+        let told: Vec<String> = told.collect();
+        self.warnings.extend(told);
     }
 }
 

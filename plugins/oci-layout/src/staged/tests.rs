@@ -130,3 +130,24 @@ async fn a_writer_that_is_at_work_is_named_and_is_not_hindered_by_those_who_look
         assert!(looked.unfinished && written.is_ok(), "{:?}", written.err());
     }
 }
+
+// `stage --exact` left a layout damaged that had lost what was not asked for.
+#[tokio::test]
+async fn what_got_lost_is_forgotten_by_an_exact_run_that_is_complete() {
+    for (exact, failed, is_lost) in [(false, false, true), (true, true, true), (true, false, false)] {
+        let mut made = Made::new().await;
+        let image = made.image("a").await;
+        made.named(&image, "q.io/app:v1");
+        made.layout().await;
+        made.writer.refresh().await.unwrap();
+        StagingRecord::change(made.writer.layout().0.dir(), false, |record| {
+            record.arrived.extend(["v1", "v2"].map(|tag| (format!("q.io/app:{tag}"), image.digest.clone())));
+        })
+        .unwrap();
+        assert_eq!(gaps(&mut made).await.lost, ["q.io/app:v2"]);
+        let asked = StagingRequest { exact, ..request(&["q.io/app:v1"], &[]) };
+        let failed = if failed { names(&["q.io/app:v1"]) } else { BTreeSet::new() };
+        made.writer.end_staging(asked, StagingEnd { failed, ..Default::default() }).await.unwrap();
+        assert_eq!(!gaps(&mut made).await.lost.is_empty(), is_lost, "{exact}");
+    }
+}

@@ -94,7 +94,7 @@ async fn everything_but_some_names_goes() {
     made.layout().await;
     made.writer.refresh().await.unwrap();
     let kept = BTreeSet::from(["q.io/app:two".to_owned()]);
-    let sweep = Sweep::of_all_but(&made.writer, &kept).await.unwrap();
+    let sweep = Sweep::of_all_but(&made.writer, &kept, ComingContent::default()).await.unwrap();
     made.writer.sweep(&sweep).await.unwrap();
     let left: Vec<String> = made.writer.entries().iter().filter_map(entry_name).map(str::to_owned).collect();
     assert_eq!(left, ["q.io/app:two"]);
@@ -102,7 +102,84 @@ async fn everything_but_some_names_goes() {
     assert!(is_whole(&made).await && Sweep::of_orphans(&made.writer).await.unwrap().is_empty());
     // Signatures of what stays, stay.
     let (made, [_, _, signature]) = two().await;
-    let sweep = Sweep::of_all_but(&made.writer, &BTreeSet::from(["q.io/app:one".to_owned()])).await.unwrap();
+    let sweep = Sweep::of_all_but(&made.writer, &BTreeSet::from(["q.io/app:one".to_owned()]), ComingContent::default()).await.unwrap();
     made.writer.sweep(&sweep).await.unwrap();
     assert!(made.file(&signature).exists() && is_whole(&made).await);
+}
+
+/// The record of a layout, with these images in it.
+fn recorded(made: &Made, change: impl FnOnce(&mut StagingRecord)) -> String {
+    StagingRecord::change(made.writer.layout().0.dir(), false, change).unwrap();
+    std::fs::read_to_string(made.path().join(".sealift/staged")).unwrap()
+}
+
+// A kill between the two files left images in the record that the index did not have any more: the layout was damaged,
+// and the same command did not mend it.
+#[tokio::test]
+async fn a_removal_that_was_cut_off_is_no_damage_and_is_done_by_the_same_command() {
+    for is_listed in [true, false] {
+        let (made, [own, _, signature]) = two().await;
+        let about = format!("q.io/app@{}", signature.digest);
+        let gone = ["q.io/app:one", about.as_str()];
+        recorded(&made, |record| {
+            for entry in made.writer.entries() {
+                record.arrived.insert(entry_name(&entry).unwrap().to_owned(), entry.digest);
+            }
+        });
+        let text = recorded(&made, |record| record.leave(gone.into_iter()));
+        assert_eq!(text.matches("removing sha256:").count(), 2, "{text}");
+        if !is_listed {
+            let file = made.path().join("index.json");
+            let mut index: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+            index["manifests"].as_array_mut().unwrap().retain(|entry| entry.to_string().contains("app:two"));
+            std::fs::write(&file, index.to_string()).unwrap();
+        }
+        made.writer.refresh().await.unwrap();
+        assert!(is_whole(&made).await && Sweep::of_orphans(&made.writer).await.is_ok(), "{is_listed}");
+        let sweep = Sweep::of_images(&made.writer, &["q.io/app:one".to_owned()]).await.unwrap();
+        assert_eq!(sweep.forgotten.is_empty(), is_listed);
+        made.writer.sweep(&sweep).await.unwrap();
+        assert!(!made.file(&own).exists() && !made.file(&signature).exists(), "{is_listed}");
+        assert!(is_whole(&made).await);
+        let text = std::fs::read_to_string(made.path().join(".sealift/staged")).unwrap();
+        assert!(!text.contains("removing") && !text.contains("app:one"), "{text}");
+    }
+}
+
+// The order of the two files is what the test above depends on.
+#[tokio::test]
+async fn a_record_that_cannot_be_written_keeps_what_is_listed() {
+    let (made, [own, ..]) = two().await;
+    let sweep = Sweep::of_images(&made.writer, &["q.io/app:one".to_owned()]).await.unwrap();
+    std::fs::create_dir_all(made.path().join(".sealift/staged")).unwrap();
+    assert!(made.writer.sweep(&sweep).await.is_err());
+    assert_eq!(Layout::open(made.path()).await.unwrap().entries().len(), 3);
+    assert!(made.file(&own).exists());
+}
+
+#[tokio::test]
+async fn what_refers_to_no_image_here_is_told_and_can_be_removed() {
+    let (mut made, [_, _, signature]) = two().await;
+    assert_eq!(made.catalog().await.warnings(), [""; 0]);
+    let one = made.writer.find("q.io/app:one").unwrap();
+    made.entries.retain(|entry| !entry.to_string().contains("app:one"));
+    let layout = made.layout().await;
+    made.writer.refresh().await.unwrap();
+    let told = made.catalog().await.warnings().to_vec();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with(&format!("`{}` refers to `{}`", signature.digest, one.digest)), "{told:?}");
+    assert!(told[0].contains(&format!("`sealift rm {} @{}` ", layout.path().display(), signature.digest)), "{told:?}");
+    let mut sweep = Sweep::default();
+    for name in [format!("@{}", signature.digest), format!("q.io/app@{}", signature.digest)] {
+        sweep = Sweep::of_images(&made.writer, &[name]).await.unwrap();
+        assert_eq!((sweep.images.len(), sweep.referrers, sweep.blobs), (0, 1, 2));
+    }
+    // Where nothing else is, that is no image.
+    made.entries.retain(|entry| !entry.to_string().contains("app:two"));
+    let error = made.layout().await.without_images().await.unwrap();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.message().contains("its entry is none"), "{error}");
+    made.writer.refresh().await.unwrap();
+    made.writer.sweep(&sweep).await.unwrap();
+    assert!(!made.file(&signature).exists() && made.writer.entries().is_empty());
 }

@@ -80,6 +80,7 @@ impl Writer {
                 (index, own, state.stamp, state.generation)
             };
             let text = self.render(&index)?;
+            self.note_removals(&changes, false)?;
             let Some(stamp) = self.replace_index(&text, stamp)? else { continue };
             let mut state = inner.state();
             // Changes by `Writer::set` that came meanwhile are made again on the new index.
@@ -96,7 +97,7 @@ impl Writer {
             state.pending = pending;
             state.committed = generation;
             drop(state);
-            self.forget_removed(&changes)?;
+            self.note_removals(&changes, true)?;
             return Ok(text.len());
         }
         Err(self.restless())
