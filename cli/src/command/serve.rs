@@ -6,10 +6,16 @@ use std::{
 };
 
 use sealift_core::diagnostic::Diagnostic;
+use sealift_oci_layout::{ImageCatalog, Layout};
 use sealift_serve::{ServeOptions, Server, Tls};
 use serde::Serialize;
 
-use crate::{context::Context, display::number, interrupt::Signals, usage_error::UsageError};
+use crate::{
+    context::Context,
+    display::{gaps, number},
+    interrupt::Signals,
+    usage_error::UsageError,
+};
 
 /// Serve a directory as a registry that containerd, podman, skopeo and Harbor pull from
 ///
@@ -60,7 +66,8 @@ pub(super) async fn execute(args: &Args, context: &Context) -> Result<u8, UsageE
     let mut signals = Signals::new().map_err(|error| Diagnostic::error(format!("cannot watch signals: {error}")))?;
     let crowded = args.crowded();
     let server = Server::start(args.options()).await?;
-    context.show(&crowded.into_iter().chain(args.warnings(&server)).collect::<Vec<_>>());
+    let incomplete = incomplete(&args.dir).await;
+    context.show(&crowded.into_iter().chain(incomplete).chain(args.warnings(&server)).collect::<Vec<_>>());
     greet(args, &server, context);
 
     signals.next().await;
@@ -125,6 +132,15 @@ impl Args {
             }
         }
     }
+}
+
+/// Warns of a directory that lacks what was staged into it or asked for.
+async fn incomplete(dir: &Path) -> Option<Diagnostic> {
+    let layout = Layout::open(dir).await.ok()?;
+    let gaps = layout.gaps().await.ok().filter(|gaps| !gaps.is_empty())?;
+    let images = ImageCatalog::read(&layout).await.ok()?.images().len();
+    let message = format!("`{}` is incomplete: {}", dir.display(), gaps::summary(&gaps, images));
+    Some(Diagnostic::warning(message).hint(format!("`sealift verify {}` tells more", dir.display())))
 }
 
 fn greet(args: &Args, server: &Server, context: &Context) {
@@ -208,6 +224,19 @@ mod tests {
         assert!(crowded(&["--writable"]) && !crowded(&[]));
         std::fs::write(dir.path().join("oci-layout"), "").unwrap();
         assert!(!crowded(&["--writable"]), "it is one already");
+    }
+
+    #[tokio::test]
+    async fn a_directory_that_lacks_images_is_told_of() {
+        use sealift_oci_layout::{StagingEnd, StagingRequest, Writer, WriterOptions};
+        let dir = tempfile::tempdir().unwrap();
+        let writer = Writer::create(dir.path(), WriterOptions::default()).await.unwrap();
+        assert!(incomplete(dir.path()).await.is_none());
+        let names: std::collections::BTreeSet<String> = ["q.io/a:1".to_owned()].into();
+        let asked = StagingRequest { images: names.clone(), ..StagingRequest::default() };
+        writer.end_staging(asked, StagingEnd { failed: names, ..StagingEnd::default() }).await.unwrap();
+        let told = incomplete(dir.path()).await.unwrap().message;
+        assert!(told.ends_with("is incomplete: 0 of 1 image, missing: q.io/a:1"), "{told}");
     }
 
     #[test]

@@ -147,8 +147,11 @@ impl Sweep {
                 (true, false) => return Err(unknown(layout, &catalog, name)),
             }
         }
-        let left = record.left(&layout.0.state().index);
-        sweep.left = left.map(|digest| Descriptor::new(MediaType::default(), digest, Descriptor::UNSIZED)).collect();
+        sweep.left = {
+            let state = layout.0.state();
+            let left = record.left(&state.index);
+            left.map(|digest| Descriptor::new(MediaType::default(), digest, Descriptor::UNSIZED)).collect()
+        };
         let broken: Vec<String> = sweep.forgotten.clone();
         sweep.changes.extend(broken.into_iter().map(EntryChange::RemoveName));
         sweep.take_images(layout, &catalog, |at, _| gone.contains(&at), false).await

@@ -58,7 +58,14 @@ pub(crate) async fn tell(bundle: &Bundle, gaps: &Gaps, wanted: &ImageSelection, 
     }
     for name in gaps.unlisted.iter().filter(|_| !gaps.unfinished) {
         let message = format!("`{path}` may be incomplete: the images of `{name}` were asked for and not found");
-        out.unusable(None, incomplete(message)).await?;
+        match name.parse() {
+            // Not as something that is missing, which the run itself might bring.
+            Ok(repository) => {
+                let error = Error::new(ErrorKind::Corrupt, message).with_retry(Retry::Never).with_hint(hint);
+                out.failed(&repository, error).await?;
+            }
+            Err(_) => out.unusable(None, incomplete(message)).await?,
+        }
     }
     Ok(())
 }

@@ -111,7 +111,7 @@ async fn exact_removes_nothing_unless_everything_that_was_asked_for_arrived() {
         assert_eq!((judged(&bundle).await.len(), blobs(&bundle)), (2, before), "{asked:?}");
     }
     let ran = folder.run(&["stage", "--exact", "--to", "bundle", &v1, &none]).expect(1);
-    let kept = format!("kept       {v2}: it was not asked for, and stays because not everything arrived");
+    let kept = format!("kept       {v2}: it was not asked for, and stays because not everything could be listed and brought");
     assert!(ran.stderr.contains(&kept), "{}", ran.all());
     folder.run(&["stage", "--exact", "127.0.0.1:1/shop/app:v1", "--to", "bundle", "-r", "0"]).expect(1);
     assert_eq!(blobs(&bundle), before);
@@ -385,10 +385,14 @@ async fn what_got_lost_or_could_not_be_brought_again_is_no_success_of_any_verb()
     folder.run(&["stage", &v1, &v2, "--to", "old"]).expect(0);
     folder.run(&["stage", &tool, "--to", "other"]).expect(0);
     carry(&folder.path("old"), folder.path("lost"));
+    carry(&folder.path("old"), folder.path("unlisted"));
     let record = folder.read("old/.sealift/staged");
-    let line = record.lines().find(|line| line.ends_with(&v2)).unwrap();
-    let count = record.lines().count();
-    folder.write("old/.sealift/staged", &format!("lines {count}\n{}outdated {line}\n", &record[record.find('\n').unwrap() + 1..]));
+    let note = |dir: &str, line: &str| {
+        let (count, rest) = (record.lines().count(), &record[record.find('\n').unwrap() + 1..]);
+        folder.write(&format!("{dir}/.sealift/staged"), &format!("lines {count}\n{rest}{line}\n"));
+    };
+    note("old", &format!("outdated {}", record.lines().find(|line| line.ends_with(&v2)).unwrap()));
+    note("unlisted", "unlisted q.io/never/read");
     change_json(&folder.path("lost/index.json"), |index| {
         index["manifests"].as_array_mut().unwrap().retain(|entry| !entry.to_string().contains(":v2"));
     });
@@ -409,13 +413,17 @@ async fn what_got_lost_or_could_not_be_brought_again_is_no_success_of_any_verb()
             assert!(ran.stdout.contains(&v2), "{}", ran.all());
         }
         let copied = format!("{}/copied/{dir}:x", to.host());
-        folder.run(&["copy", &format!("oci-dir:{dir}:{v2}"), &copied]).expect(if code == 0 { 1 } else { 2 });
+        folder.run(&["copy", &format!("oci-dir:{dir}:{v2}"), &copied]).expect(1);
         folder.run(&["copy", &format!("oci-dir:{dir}:{v1}"), &copied]).expect(0);
         let ran = folder.run(&["ls", dir]).expect(code);
         assert!(ran.stderr.contains("is incomplete: "), "{}", ran.all());
         let ran = folder.run(&["receipt", dir]).expect(code);
         assert!(ran.stderr.contains(dir), "{}", ran.all());
     }
+    let ran = folder.run(&["merge", "unlisted", "other", "--to", "unlisted-joined"]).expect(1);
+    assert!(ran.stderr.contains("`q.io/never/read` were asked for"), "{}", ran.all());
+    let ran = folder.run(&["verify", "unlisted-joined"]).expect(1);
+    assert!(ran.stdout.contains("  q.io/never/read\n"), "{}", ran.all());
     // The only image may not be the only one.
     let only = folder.run(&["copy", "oci-dir:lost", &format!("{}/copied/only:x", to.host())]).expect(1);
     assert!(only.stderr.contains(&v2), "{}", only.all());

@@ -133,6 +133,7 @@ fn a_directory_that_is_not_complete_is_told_with_names_and_numbers() {
         missing,
         outdated: vec!["quay.io/b:latest".into()],
         unlisted: vec!["quay.io/c".into()],
+        lost: Vec::new(),
         unfinished: true,
         damaged: true,
         writer: None,
