@@ -1,6 +1,10 @@
 //! The end of a run at a destination.
 
-use crate::{content::{Digest, ImageRef}, error::Error, report::FailedItem};
+use crate::{
+    content::{Digest, ImageRef},
+    error::Error,
+    report::FailedItem,
+};
 
 /// The end of a run, as far as a destination should know it.
 #[derive(Clone, Debug, Default)]

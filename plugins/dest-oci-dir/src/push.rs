@@ -17,7 +17,9 @@ use sealift_core::{
         ReferrerPresence, Removed, RunEnd, StoreId, Upload, UploadStart,
     },
 };
-use sealift_oci_layout::{ComingContent, Layout, NamedEntry, StagingEnd, StagingRequest, Sweep, Writer, WriterOptions, free_space};
+use sealift_oci_layout::{
+    ComingContent, Layout, NamedEntry, StagingEnd, StagingRequest, Sweep, Writer, WriterOptions, free_space,
+};
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::{names::EntryNames, omitted::BaselineFilter};

@@ -305,7 +305,8 @@ impl Layout {
         let entries = self.entries().len();
         if entries > 0 {
             let what = if entries == 1 { "its entry is none" } else { "its entries are none" };
-            let message = format!("`{}` lists no image: {what}, and may refer to some that are not here", path.display());
+            let message =
+                format!("`{}` lists no image: {what}, and may refer to some that are not here", path.display());
             return Ok(Error::new(ErrorKind::NotFound, message)
                 .with_hint("`sealift ls` tells what there is; stage or push the images again, or remove what is there")
                 .with_retry(Retry::Never));

@@ -296,7 +296,8 @@ impl StagingRecord {
         let removing = self.removing.iter().map(|entry| format!("removing {}", with_digest(entry)));
         let unfinished = self.unfinished.then(|| "unfinished".to_owned());
         let damaged = self.damaged.then(|| "damaged".to_owned());
-        let lines = arrived.chain(missing).chain(outdated).chain(unlisted).chain(removing).chain(unfinished).chain(damaged);
+        let lines =
+            arrived.chain(missing).chain(outdated).chain(unlisted).chain(removing).chain(unfinished).chain(damaged);
         // A name of another program may have a line break in it.
         let lines: Vec<String> = lines.filter(|line| !line.contains('\n')).map(|line| line + "\n").collect();
         format!("lines {}\n{}", lines.len(), lines.concat())

@@ -167,7 +167,8 @@ impl Sweep {
             let stays = |at: &usize| {
                 let owner = &catalog.images()[*at];
                 let is_content = |subject: Digest| coming.content.contains_key(&subject);
-                names.contains(&owner.name) && (!coming.replaces(&owner.entry) || image.is_about().is_some_and(is_content))
+                names.contains(&owner.name)
+                    && (!coming.replaces(&owner.entry) || image.is_about().is_some_and(is_content))
             };
             entry_name(&image.entry).is_some_and(|name| names.contains(name)) || image.belongs_to.iter().any(stays)
         };

@@ -103,7 +103,8 @@ fn is_reference_to(image: &CatalogImage, name: &FullReference) -> bool {
 
 /// Returns true if `text` may mean an image of this name.
 pub(crate) fn is_name(name: &str, text: &str) -> bool {
-    let is_tag = || EntryName::parse(name).is_some_and(|name| name.version.tag().is_some_and(|tag| tag.as_str() == text));
+    let is_tag =
+        || EntryName::parse(name).is_some_and(|name| name.version.tag().is_some_and(|tag| tag.as_str() == text));
     name == text || FullReference::parse_or_latest(text).is_ok_and(|full| full.image.to_string() == name) || is_tag()
 }
 

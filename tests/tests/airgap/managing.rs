@@ -111,7 +111,8 @@ async fn exact_removes_nothing_unless_everything_that_was_asked_for_arrived() {
         assert_eq!((judged(&bundle).await.len(), blobs(&bundle)), (2, before), "{asked:?}");
     }
     let ran = folder.run(&["stage", "--exact", "--to", "bundle", &v1, &none]).expect(1);
-    let kept = format!("kept       {v2}: it was not asked for, and stays because not everything could be listed and brought");
+    let kept =
+        format!("kept       {v2}: it was not asked for, and stays because not everything could be listed and brought");
     assert!(ran.stderr.contains(&kept), "{}", ran.all());
     folder.run(&["stage", "--exact", "127.0.0.1:1/shop/app:v1", "--to", "bundle", "-r", "0"]).expect(1);
     assert_eq!(blobs(&bundle), before);

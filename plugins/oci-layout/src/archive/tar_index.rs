@@ -161,11 +161,10 @@ impl HeaderReader<'_> {
             [0xfd, b'7', b'z', b'X', b'Z', ..] => "unxz",
             _ => return Ok(()),
         };
-        Err(broken(self.path, "is compressed, and blobs are read at their places")
-            .with_hint(format!(
-                "run `{program} -c {} > unpacked.tar` and give that file; layers inside are compressed already",
-                self.path.display()
-            )))
+        Err(broken(self.path, "is compressed, and blobs are read at their places").with_hint(format!(
+            "run `{program} -c {} > unpacked.tar` and give that file; layers inside are compressed already",
+            self.path.display()
+        )))
     }
 
     /// The header at a place; none at the end of the archive.

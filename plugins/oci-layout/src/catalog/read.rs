@@ -91,7 +91,9 @@ impl ImageCatalog {
                 true => String::new(),
                 false => format!("; `sealift rm {path} @{digest}` removes it"),
             };
-            format!("`{digest}` refers to `{subject}`, which no image in `{path}` has, so nothing takes it along{removal}")
+            format!(
+                "`{digest}` refers to `{subject}`, which no image in `{path}` has, so nothing takes it along{removal}"
+            )
         });
         let told: Vec<String> = told.collect();
         self.warnings.extend(told);

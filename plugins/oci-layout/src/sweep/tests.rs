@@ -102,7 +102,9 @@ async fn everything_but_some_names_goes() {
     assert!(is_whole(&made).await && Sweep::of_orphans(&made.writer).await.unwrap().is_empty());
     // Signatures of what stays, stay.
     let (made, [_, _, signature]) = two().await;
-    let sweep = Sweep::of_all_but(&made.writer, &BTreeSet::from(["q.io/app:one".to_owned()]), ComingContent::default()).await.unwrap();
+    let sweep = Sweep::of_all_but(&made.writer, &BTreeSet::from(["q.io/app:one".to_owned()]), ComingContent::default())
+        .await
+        .unwrap();
     made.writer.sweep(&sweep).await.unwrap();
     assert!(made.file(&signature).exists() && is_whole(&made).await);
 }
