@@ -170,7 +170,12 @@ impl Net {
             manifest: path_is_manifest(url),
             has_token: headers.get("authorization").is_some_and(|value| value.as_bytes().starts_with(b"Bearer")),
         };
-        let fault = self.world.weather.befalls(&plan, key, exposed).filter(|_| !state.is_calm);
+        let weather = &self.world.weather;
+        let fault = match weather.is_away(&plan, state.process, state.now_ms() - state.epoch_ms) {
+            true => Some((WeatherFault::Refused, key.bits())),
+            false => weather.befalls(&plan, key, exposed),
+        };
+        let fault = fault.filter(|_| !state.is_calm);
         if let Some((fault, number)) = fault {
             state.happened.insert(number);
             state.faults.entry(plan.name.clone()).or_default().push(format!("{fault:?}"));

@@ -9,19 +9,20 @@ use serde_json::{Value, json};
 use crate::{changes::PlannedChange, draw::Draw, registry::HarborPlan};
 
 /// The version of the generator. A change of what seeds mean makes a new one, and [`Reduced::generator`] keeps the old ones.
-pub const GENERATOR: u32 = 2;
+pub const GENERATOR: u32 = 3;
 
-/// The kinds of events that generator 1 does not have, with the share of the seeds that have them. Of weather, it is the
-/// rate that counts.
-const SINCE_GENERATOR_2: [(&str, f64); 8] = [
-    ("moved-tags", 0.25),
-    ("deleted-tags", 0.25),
-    ("garbage-collection", 0.25),
-    ("ended-uploads", 0.25),
-    ("two-runs", 0.25),
-    ("large-blobs", 0.25),
-    ("harbor", 0.15),
-    ("slow-upload", 0.0),
+/// The kinds of events that generator 1 does not have: the version that has them first, and the share of the seeds with them.
+/// Of weather, it is the rate that counts.
+const LATER_KINDS: [(&str, u32, f64); 9] = [
+    ("moved-tags", 2, 0.25),
+    ("deleted-tags", 2, 0.25),
+    ("garbage-collection", 2, 0.25),
+    ("ended-uploads", 2, 0.25),
+    ("two-runs", 2, 0.25),
+    ("large-blobs", 2, 0.25),
+    ("harbor", 2, 0.15),
+    ("slow-upload", 2, 0.0),
+    ("outage", 3, 0.0),
 ];
 
 /// The parts of a scenario that are left out, to find out what a failure needs.
@@ -42,14 +43,15 @@ pub struct Reduced {
 impl Reduced {
     /// Returns what a version of the generator does not have.
     pub fn generator(version: u32) -> Self {
-        let new = SINCE_GENERATOR_2.map(|(kind, _)| kind.to_owned());
-        Self { without: if version < 2 { new.into() } else { BTreeSet::new() }, ..Self::default() }
+        let later = LATER_KINDS.iter().filter(|(_, first, _)| *first > version);
+        Self { without: later.map(|(kind, ..)| (*kind).to_owned()).collect(), ..Self::default() }
     }
 
     /// Returns the kinds of events that happen in a seed.
     fn kinds(&self, draw: Draw) -> BTreeSet<&'static str> {
-        let happens = |(kind, share): &(&str, f64)| !self.without.contains(*kind) && draw.at(kind).chance(*share);
-        SINCE_GENERATOR_2.into_iter().filter(happens).map(|(kind, _)| kind).collect()
+        let happens =
+            |(kind, _, share): &(&str, u32, f64)| !self.without.contains(*kind) && draw.at(kind).chance(*share);
+        LATER_KINDS.into_iter().filter(happens).map(|(kind, ..)| kind).collect()
     }
 }
 

@@ -41,7 +41,7 @@ pub(crate) enum WeatherFault {
 }
 
 /// The kinds of weather, with their usual rates.
-const KINDS: [(&str, f64); 14] = [
+const KINDS: [(&str, f64); 15] = [
     ("refused", 0.01),
     ("lost-before", 0.02),
     ("lost-after", 0.02),
@@ -56,6 +56,7 @@ const KINDS: [(&str, f64); 14] = [
     ("lies", 0.02),
     ("ended-token", 0.02),
     ("slow-upload", 0.02),
+    ("outage", 0.05),
 ];
 
 /// The weather of a seed.
@@ -106,6 +107,15 @@ impl Weather {
     /// Returns the names of the kinds that happen.
     pub(crate) fn kinds(&self) -> impl Iterator<Item = &'static str> {
         self.rates.keys().copied()
+    }
+
+    /// Returns true if a host is away so many milliseconds after a process began: for a while, or until its end.
+    pub(crate) fn is_away(&self, host: &HostPlan, process: u64, ms: u64) -> bool {
+        let draw = self.draw.at("outage").at(&host.name).nth(process);
+        let Some(rate) = self.rates.get("outage") else { return false };
+        let begin = draw.at("begin").below(4000);
+        let lasts = [5_000, 60_000, 900_000, u64::MAX][usize::try_from(draw.at("lasts").below(4)).expect("small")];
+        draw.chance(*rate) && ms >= begin && ms - begin < lasts
     }
 
     /// Returns what befalls a request, and a number that names it. `key` names the request and its attempt.
