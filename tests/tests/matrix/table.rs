@@ -95,7 +95,7 @@ const REFUSALS: &[Refusal] = &[
 
 fn refusal(setup: Setup, check: Check) -> Option<(usize, &'static Refusal)> {
     let found = |refusal: &&Refusal| refusal.what == check.what && refusal.setups.contains(&setup);
-    REFUSALS.iter().enumerate().map(|(at, refusal)| (at + 1, refusal)).find(|(_, refusal)| found(&refusal))
+    REFUSALS.iter().enumerate().map(|(at, refusal)| (at + 1, refusal)).find(|(_, refusal)| found(refusal))
 }
 
 /// Tells how an outcome differs from the table; none if it does not.
