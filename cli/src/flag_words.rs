@@ -50,7 +50,7 @@ const PHRASES: [(&str, &str); 20] = [
         "load them one after the other, with `include` and different prefixes in `to`",
         "load them one after the other, with `--include` and different prefixes in `--to`",
     ),
-    ("[registries.\"{}\"]", "the flags for `{}`"), // where a login is from; the last one, because others have it in them
+    ("the table [registries.\"{}\"]", "the flags for `{}`"),
 ];
 
 /// Verbs that have flags, and no pipeline.

@@ -1,6 +1,6 @@
 //! `sealift convert`: image-syncer's files as a pipeline.
 //!
-//! Rules are written with their comments, in their order, with what stands twice; `$NAME` stays in destinations, where
+//! Rules are written with their comments, in their order, with what stands twice; `${NAME}` stays in destinations, where
 //! it means the same. Logins move only if no password stands in them in clear: a pipeline is a file that people commit.
 
 mod text;
@@ -21,7 +21,7 @@ use crate::{context::Context, usage_error::UsageError};
 /// Turn image-syncer's files into a pipeline, which is printed; the files stay as they are
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Comments and `$NAME` are kept. Passwords that stand in the file in clear are not copied: the pipeline then names the \
+Comments and `${NAME}` are kept. Passwords that stand in the file in clear are not copied: the pipeline then names the \
 file. Write them as `${NAME}` first, and the logins become part of the pipeline.")]
 pub(crate) struct Args {
     /// The rules (.yaml, .yml or .json): which images go where

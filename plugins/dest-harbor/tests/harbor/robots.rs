@@ -118,7 +118,7 @@ async fn a_wrong_password_is_called_that() {
     let report = bench(&harbor).login("admin", "wrong").run().await;
     assert_eq!((report.copied, report.failed), (0, 3));
     insta::assert_snapshot!(first(&report, &harbor), @r#"
-    cannot log in at `harbor.corp`: `harbor.corp` does not accept the login from [registries."harbor.corp"] (401)
+    cannot log in at `harbor.corp`: `harbor.corp` does not accept the login from the table [registries."harbor.corp"] (401)
     hint: check user name and password there, and whether a robot expired
     "#);
 }

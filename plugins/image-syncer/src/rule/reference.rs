@@ -15,7 +15,12 @@ pub(super) fn split(text: &str, part: RulePart) -> Result<(Repository, Reference
 }
 
 pub(super) fn bad(part: RulePart, text: &str, error: &ReferenceError) -> RuleError {
-    RuleError::new(Kind::BadReference, part, format!("the {} `{text}` is no image name: {error}", side(part)))
+    let message = format!("the {} `{text}` is no image name: {error}", side(part));
+    let bad = RuleError::new(Kind::BadReference, part, message);
+    match text.contains('$') && part != RulePart::Source {
+        true => bad.hint("write variables with braces: `${NAME}`"),
+        false => bad,
+    }
 }
 
 fn side(part: RulePart) -> &'static str {

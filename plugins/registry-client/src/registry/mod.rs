@@ -88,7 +88,7 @@ impl Registry {
     /// Returns the registry `name`. Connects with the first request.
     pub(crate) fn new(name: &str, settings: RegistrySettings, common: Arc<Common>) -> Self {
         let entry = settings.login.map(|(username, password)| {
-            let origin = format!("[registries.\"{name}\"]");
+            let origin = format!("the table [registries.\"{name}\"]");
             Arc::new(EntryLogin(entry_login(&username, password, origin))) as Arc<dyn LoginProvider>
         });
         let logins = Logins::new(entry.into_iter().chain(common.logins.iter().cloned()).collect());

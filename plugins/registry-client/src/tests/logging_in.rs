@@ -86,7 +86,7 @@ async fn a_wrong_password_is_tried_once() {
     for one in all {
         let error = one.unwrap_err();
         assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Denied, false));
-        assert!(error.message().contains("does not accept the login from [registries."), "{error}");
+        assert!(error.message().contains("does not accept the login from the table [registries."), "{error}");
         assert!(!format!("{error} {error:?} {:?}", error.hint()).contains("CANARY"));
     }
     assert_eq!(service.asked().len(), 1);
