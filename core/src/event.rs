@@ -149,6 +149,14 @@ pub enum Event {
         /// The content.
         removed: Removed,
     },
+    /// The end of the run changed nothing at a destination but notes: names and targets of images that were there, or
+    /// the record of what was asked for; in a plan, would change them.
+    NotesChanged {
+        /// The kind of the destination.
+        push: Arc<str>,
+        /// The directory or file that the destination writes to, if it is one.
+        location: Option<Arc<str>>,
+    },
     /// The user asked to stop.
     Stopping,
     /// The run is over.
@@ -220,6 +228,9 @@ pub struct PlannedTarget {
     /// The digest that the target has now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current: Option<Digest>,
+    /// True if it has the image and would be written again.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
     /// The reason if nothing would be done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skip: Option<crate::job::Skip>,
@@ -231,7 +242,7 @@ pub struct PlannedTarget {
 impl PlannedTarget {
     /// Returns the plan for a target that would be written by a destination of the kind `push`, and is not there yet.
     pub fn new(target: ImageRef, push: impl Into<Arc<str>>) -> Self {
-        Self { target, push: push.into(), location: None, current: None, skip: None, referrers: 0 }
+        Self { target, push: push.into(), location: None, current: None, again: false, skip: None, referrers: 0 }
     }
 }
 

@@ -65,6 +65,7 @@ impl Observer for PlannedChanges {
         let changes = match event {
             Event::Planned { image, .. } => image.targets.iter().any(|target| target.skip.is_none()),
             Event::Removed { removed, .. } => !removed.held_back,
+            Event::NotesChanged { .. } => true,
             _ => false,
         };
         self.0.fetch_or(changes, Ordering::Relaxed);

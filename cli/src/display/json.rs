@@ -102,6 +102,11 @@ enum Fact<'a> {
         #[serde(flatten)]
         removed: &'a Removed,
     },
+    NotesChanged {
+        push: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        location: Option<&'a str>,
+    },
     Stopping,
     Report {
         exit_code: u8,
@@ -182,6 +187,7 @@ pub(super) fn line<'a>(event: &'a Event, passed: Option<&Arc<AtomicU64>>) -> Opt
         Event::JobFinished { job } => Fact::JobFinished { job: *job },
         Event::PassStarted { round, failed } => Fact::RoundStarted { round: *round, failed: *failed },
         Event::Removed { push, location, removed } => Fact::Removed { push, location: location.as_deref(), removed },
+        Event::NotesChanged { push, location } => Fact::NotesChanged { push, location: location.as_deref() },
         Event::Stopping => Fact::Stopping,
         // The report is the last line. The display misses nothing.
         _ => return None,

@@ -23,6 +23,9 @@ pub(super) enum Weight {
     Failure,
 }
 
+/// The notes of a directory.
+pub(super) const NOTES: &str = "names or targets of images that are there, or the record of what was asked for";
+
 /// Returns the line for an event, if it has one.
 pub(super) fn line(event: &Event, colour: bool) -> Option<(Weight, String)> {
     let word = |text: &str, tint| paint(format_args!("{text:<11}"), tint, colour);
@@ -90,6 +93,10 @@ pub(super) fn line(event: &Event, colour: bool) -> Option<(Weight, String)> {
         Event::Removed { location, removed: content, .. } => {
             let weight = if content.held_back { Weight::Odd } else { Weight::Fact };
             Some((weight, removed(location.as_deref(), content, colour)))
+        }
+        Event::NotesChanged { push, location } => {
+            let at = location.as_deref().unwrap_or(push);
+            Some((Weight::Fact, format!("{}{at}: {NOTES}", word("noted", Paint::Good))))
         }
         Event::PassStarted { round, failed } => {
             let text = format!("round {round}: {} tried again", number(*failed as u64, "failure"));

@@ -13,7 +13,7 @@ use sealift_core::{
 };
 
 use super::{
-    lines::{place, way},
+    lines::{NOTES, place, way},
     words::{bytes, number},
 };
 
@@ -40,6 +40,8 @@ pub(super) struct Plan {
     /// Images that would be removed at the end.
     removed: Removed,
     removed_from: String,
+    /// Directories of which only notes would change.
+    noted: Vec<String>,
 }
 
 impl Plan {
@@ -66,6 +68,9 @@ impl Plan {
             Event::Removed { location, removed, .. } => {
                 self.removed = removed.clone();
                 self.removed_from = location.as_ref().map(|location| format!(" from {location}")).unwrap_or_default();
+            }
+            Event::NotesChanged { push, location } => {
+                self.noted.push(location.as_deref().unwrap_or(push).to_owned());
             }
             Event::Listed { repository, kept, dropped } if self.listings => {
                 text = dropped::listing(repository, *kept, dropped);
@@ -104,6 +109,9 @@ impl Plan {
         for name in self.removed.images.iter().filter(|_| !self.removed.held_back) {
             let _ = writeln!(text, "remove {name}{}", self.removed_from);
         }
+        for location in &self.noted {
+            let _ = writeln!(text, "change notes in {location}: {NOTES}");
+        }
         text
     }
 
@@ -132,6 +140,9 @@ impl Plan {
                 images => number(images, "image"),
             };
             let _ = write!(text, "; {what} to remove ({})", bytes(self.removed.bytes));
+        }
+        if !self.noted.is_empty() {
+            text.push_str("; only notes to change");
         }
         if failed > 0 {
             let _ = write!(text, "; {failed} failed");
@@ -190,6 +201,7 @@ fn verdict(image: &PlannedImage, target: &PlannedTarget) -> String {
     };
     match (&target.skip, &target.current) {
         (Some(skip), _) => format!("skip: {}", why(skip)),
+        (None, Some(_)) if target.again => format!("is written again{with}"),
         (None, Some(current)) if current == image.becomes.as_ref().unwrap_or(&image.digest) => {
             format!("it is there already{with}")
         }

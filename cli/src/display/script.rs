@@ -129,6 +129,7 @@ pub(super) fn everything() -> Vec<Event> {
         ended(8, "8", Outcome::Failed(Error::cancelled()), false),
         Event::Removed { push: "oci-dir".into(), location: Some("bundle".into()), removed },
         Event::Removed { push: "oci-dir".into(), location: Some("bundle".into()), removed: held_back },
+        Event::NotesChanged { push: "oci-dir".into(), location: Some("bundle".into()) },
         Event::TargetFinished {
             job: 9,
             source: image("q.io/a/b:9"),

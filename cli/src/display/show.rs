@@ -12,6 +12,7 @@ use sealift_core::{
     async_trait,
     error::Result,
     event::Event,
+    job::Outcome,
     observer::{Delivery, Observer},
     report::Report,
 };
@@ -250,7 +251,9 @@ impl ShowState {
         let Some((weight, line)) = lines::line(event, self.console.colour()) else { return };
         // A plan's own blocks say where it leads; only what is odd is worth a line beside them.
         let least = if self.mode == ShowMode::Plan { self.least.max(Weight::Odd) } else { self.least };
-        if weight < least {
+        let is_told = self.mode == ShowMode::Plan
+            && matches!(event, Event::TargetFinished { outcome: Outcome::Skipped(_), .. } | Event::NotesChanged { .. });
+        if weight < least || is_told {
             return;
         }
         let say = match self.state().causes.take(event) {

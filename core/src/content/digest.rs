@@ -52,9 +52,7 @@ impl Digest {
 
     /// Returns true if `bytes` have this digest.
     pub fn matches(&self, bytes: &[u8]) -> bool {
-        let mut hasher = self.algorithm().hasher();
-        hasher.update(bytes);
-        hasher.finish() == *self
+        self.algorithm().digest_of(bytes) == *self
     }
 
     /// Returns the algorithm of the digest.
@@ -94,6 +92,13 @@ impl Digest {
 }
 
 impl Algorithm {
+    /// Returns the digest of some bytes.
+    pub fn digest_of(self, bytes: &[u8]) -> Digest {
+        let mut hasher = self.hasher();
+        hasher.update(bytes);
+        hasher.finish()
+    }
+
     /// A hasher for content that arrives in pieces.
     pub fn hasher(self) -> Hasher {
         Hasher(match self {

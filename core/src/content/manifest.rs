@@ -166,11 +166,7 @@ impl Manifest {
         let found = match expected.algorithm() {
             Algorithm::Sha256 if !served_as.is_schema1() => Digest::of(&bytes),
             Algorithm::Sha256 => digest_of(&bytes, served_as),
-            other => {
-                let mut hasher = other.hasher();
-                hasher.update(&bytes);
-                hasher.finish()
-            }
+            other => other.digest_of(&bytes),
         };
         if found != *expected {
             return Err(ManifestError::WrongDigest { expected: expected.clone(), found });

@@ -33,9 +33,19 @@ pub(super) struct Work {
     pub(super) slow: bool,
     /// The image that it is about by its name. It starts after that one: Harbor makes an accessory of it only then.
     pub(super) about: Option<Digest>,
+    /// The source by the name that the list gave it. A plan reads an image that the run itself would bring from where
+    /// another job reads it.
+    pub(super) called: Option<ImageRef>,
     /// The rule that has given the places to another image. Then nothing is written: it is only looked at whether both
     /// are the same.
     pub(super) contested: Option<Arc<str>>,
+}
+
+impl Work {
+    /// Returns the image as the list names it.
+    pub(super) fn source(&self) -> &ImageRef {
+        self.called.as_ref().unwrap_or(&self.job.source)
+    }
 }
 
 /// The outcome of a job for one target; `place` is None if the job failed before it had a target.

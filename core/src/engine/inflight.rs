@@ -130,7 +130,7 @@ impl Inflight {
         }
         let seen_in = there.map(|there| known.firsts[there.first as usize].clone());
         let is_unconfirmed = seen_in.is_none();
-        let known_in = seen_in.or_else(|| known.candidates.of(digest, repository).cloned());
+        let known_in = seen_in.or_else(|| known.candidates.of(digest, Some(repository)).cloned());
         let in_doubt = known.doubted.contains(digest);
         known.coming.entry(digest.clone()).or_default().to.push(name);
         let engine = Arc::clone(engine);
@@ -161,6 +161,21 @@ impl Inflight {
         let mut stores = lock(&engine.once.stores);
         let known = stores.entry(store.clone()).or_default();
         known.candidates.names(repository) || known.firsts.contains(repository)
+    }
+
+    /// Returns repositories of a store that are said to have a blob, by this run or an earlier one.
+    pub(super) async fn may_be_in(engine: &super::RunState, store: &StoreId, digest: &Digest) -> Vec<Repository> {
+        Self::recall(engine, store).await;
+        let mut stores = lock(&engine.once.stores);
+        let known = stores.entry(store.clone()).or_default();
+        let seen = known.there.get(digest).map(|there| &known.firsts[there.first as usize]);
+        seen.into_iter().chain(known.candidates.of(digest, None)).cloned().collect()
+    }
+
+    /// Notes that a repository has a blob that was looked for.
+    pub(super) fn note(&self, store: &StoreId, repository: &Repository, digest: &Digest) {
+        let name = self.hasher.hash_one(repository);
+        lock(&self.stores).entry(store.clone()).or_default().note(digest, repository, name, false);
     }
 
     /// Forgets that a repository has these blobs, because the registry misses one of them.

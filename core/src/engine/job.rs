@@ -165,6 +165,9 @@ impl<'a> JobRun<'a> {
     fn settle_contest(&self, goals: Goals, other: &str, ended: &mut Ended) {
         for goal in goals.whole.into_iter().chain(goals.open) {
             match goal.named {
+                true if self.engine.plans.foreseen(goal.place.push, &goal.place.at).is_some() => {
+                    ended.end(goal.place, Outcome::Skipped(Skip::Duplicate));
+                }
                 true => skip_present(goal, ended),
                 false => {
                     let error = placement::taken(&goal.place.at, other, &self.work.job.rule);

@@ -41,10 +41,10 @@ impl MountCandidates {
         found
     }
 
-    /// Another repository than `at` that is said to have a blob.
-    pub(super) fn of(&self, digest: &Digest, at: &Repository) -> Option<&Repository> {
+    /// Returns a repository that is said to have a blob, other than `but`.
+    pub(super) fn of(&self, digest: &Digest, but: Option<&Repository>) -> Option<&Repository> {
         let place = self.blobs.get(digest).filter(|place| !self.wrong.contains(place))?;
-        self.repositories.get(*place as usize).filter(|repository| *repository != at)
+        self.repositories.get(*place as usize).filter(|repository| Some(*repository) != but)
     }
 
     /// Returns true if a repository is said to have some blob.
@@ -135,9 +135,9 @@ mod tests {
         let known = next_run(&MountCandidates::default(), [(&a, &digest(1)), (&a, &digest(2))]).await;
         let known = next_run(&known, [(&b, &digest(2)), (&b, &digest(3))]).await;
         let other = repository("c");
-        let found: Vec<_> = (1..5).map(|number| known.of(&digest(number), &other)).collect();
+        let found: Vec<_> = (1..5).map(|number| known.of(&digest(number), Some(&other))).collect();
         assert_eq!(found, [Some(&a), Some(&b), Some(&b), None]);
-        assert_eq!(known.of(&digest(1), &a), None, "it would be no news there");
+        assert_eq!(known.of(&digest(1), Some(&a)), None, "it would be no news there");
     }
 
     #[tokio::test]
@@ -145,8 +145,8 @@ mod tests {
         let (a, b) = (repository("a"), repository("b"));
         let mut known = next_run(&MountCandidates::default(), [(&a, &digest(1)), (&b, &digest(2))]).await;
         known.mistrust(&a);
-        assert_eq!((known.of(&digest(1), &b), known.of(&digest(2), &a)), (None, Some(&b)));
-        assert_eq!(next_run(&known, []).await.of(&digest(1), &b), None);
+        assert_eq!((known.of(&digest(1), Some(&b)), known.of(&digest(2), Some(&a))), (None, Some(&b)));
+        assert_eq!(next_run(&known, []).await.of(&digest(1), Some(&b)), None);
     }
 
     #[tokio::test]
@@ -157,6 +157,6 @@ mod tests {
         let known = next_run(&known, digests[..MOST].iter().map(|digest| (&old, digest))).await;
         let known = next_run(&known, digests[MOST..].iter().map(|digest| (&new, digest))).await;
         assert_eq!(known.blobs.len(), MOST);
-        assert!(digests[MOST..].iter().all(|digest| known.of(digest, &old) == Some(&new)));
+        assert!(digests[MOST..].iter().all(|digest| known.of(digest, Some(&old)) == Some(&new)));
     }
 }

@@ -31,7 +31,7 @@ use crate::{
     content::Repository,
     error::{Error, ErrorKind, Result, Retry},
     event::Event,
-    job::{Listing, Outcome},
+    job::{Job, Listing, Outcome},
     panic::panic_message,
     report::{FailedItem, Failure, FilterStats, Report},
     stage::RunEnd,
@@ -125,6 +125,8 @@ struct Run {
     failures: Vec<(u64, Failure)>,
     /// Images and listings that were not found and may appear, because other jobs of this run write them.
     awaited: Awaited,
+    /// Destinations to which something was written.
+    written: HashSet<usize>,
     /// Images for names that belong to other images, which are fine only if both are the same.
     contested: Vec<Work>,
     /// Listings that wait until all are known.
@@ -159,6 +161,7 @@ impl Run {
             unlisted: Vec::new(),
             failures: Vec::new(),
             awaited: Awaited::default(),
+            written: HashSet::new(),
             contested: Vec::new(),
             held_back: Vec::new(),
             later_wins: false,
@@ -183,6 +186,7 @@ impl Run {
     async fn all_rounds(&mut self) {
         self.list(None).await;
         self.drain().await;
+        self.follow_chains().await;
         self.settle_awaited();
         while self.round < self.rounds() && !self.is_stopping() {
             let (failed, listings) = (mem::take(&mut self.failed), mem::take(&mut self.unlisted));
@@ -209,6 +213,42 @@ impl Run {
         self.compare_contested().await;
     }
 
+    /// Plans images that the run itself would bring, as in a chain of rules, by what is there where they come from.
+    async fn follow_chains(&mut self) {
+        while self.engine.mode == RunMode::Plan {
+            let (mut coming, mut absent) = (Vec::new(), Vec::new());
+            for (work, ends) in mem::take(&mut self.awaited.images) {
+                match self.engine.origin(&work.job.source).filter(|_| work.called.is_none()) {
+                    Some(origin) => coming.push((work, ends, origin)),
+                    None => absent.push((work, ends)),
+                }
+            }
+            self.awaited.images = absent;
+            if coming.is_empty() {
+                return;
+            }
+            for (work, ends, origin) in coming {
+                let places = ends.into_iter().filter_map(|end| end.place).collect();
+                let called = Some(work.job.source.clone());
+                let job = Job { source: origin, ..work.job };
+                self.start_later(Work { job, places, called, ..work }).await;
+            }
+            self.drain().await;
+        }
+    }
+
+    /// Starts a job once there is room for it. In a plan it gets a new number, because it is told after all others.
+    async fn start_later(&mut self, mut work: Work) {
+        if self.engine.mode == RunMode::Plan {
+            work.job.id = self.next_job;
+            self.next_job += 1;
+        }
+        match self.has_room(&work.job.source.repository).await {
+            true => self.start(work),
+            false => self.give_up(&work),
+        }
+    }
+
     /// Decides, now that everything ran once, which of what was not there is worth another round: what another job of
     /// this run wrote, as in a chain of rules from A to B and from B to C.
     fn settle_awaited(&mut self) {
@@ -224,8 +264,19 @@ impl Run {
         for (comes, work, ends) in images {
             self.take_in_as(&work, ends, |_| comes);
         }
+        let plan = self.engine.mode == RunMode::Plan;
         for (comes, repository, error) in listings {
-            self.listing_failed_as(Some(repository), error, comes);
+            match plan && comes {
+                true => self.not_listed_yet(&repository),
+                false => self.listing_failed_as(Some(repository), error, comes),
+            }
+        }
+        if plan && self.may_bring() {
+            for repository in empty {
+                self.yields.forget(&repository);
+                self.not_listed_yet(&repository);
+            }
+            return;
         }
         if self.round < self.rounds() && !self.is_stopping() {
             for repository in empty {
@@ -235,13 +286,17 @@ impl Run {
         }
     }
 
+    /// Tells that a plan cannot list a repository that the run itself would fill.
+    fn not_listed_yet(&self, repository: &Repository) {
+        self.engine.events.warn(format!(
+            "the run itself brings what it then lists in `{repository}`: what becomes of that is not planned"
+        ));
+    }
+
     /// Compares images with those that have their names already: the same image is no mistake.
     async fn compare_contested(&mut self) {
         for work in mem::take(&mut self.contested) {
-            match self.has_room(&work.job.source.repository).await {
-                true => self.start(work),
-                false => self.give_up(&work),
-            }
+            self.start_later(work).await;
         }
         self.drain().await;
     }
@@ -299,10 +354,7 @@ impl Run {
                 () = self.engine.cancel.stopping() => {}
                 () = tokio::time::sleep_until(not_before) => {}
             }
-            match self.has_room(&work.job.source.repository).await {
-                true => self.start(work),
-                false => self.give_up(&work),
-            }
+            self.start_later(work).await;
         }
     }
 
@@ -376,6 +428,9 @@ impl Run {
                 }
                 _ => false,
             };
+            if let (Some(place), Outcome::Copied(_)) = (&place, &outcome) {
+                self.written.insert(place.push);
+            }
             self.tell_end(work, place.as_ref(), &outcome, repeat);
             match place {
                 Some(place) if repeat => again.push(place),
@@ -398,7 +453,13 @@ impl Run {
 
     /// Returns true if what was not there may come in this run.
     fn may_hope(&self, error: &Error) -> bool {
-        error.kind() == ErrorKind::NotFound && !error.is_retryable() && self.has_rounds_left()
+        error.kind() == ErrorKind::NotFound && !error.is_retryable() && (self.has_rounds_left() || self.may_bring())
+    }
+
+    /// Returns true for a plan of a run that would look again for what it brings itself.
+    fn may_bring(&self) -> bool {
+        let plan = self.engine.mode == RunMode::Plan && self.engine.options().retries != Some(0);
+        plan && !self.is_stopping() && !self.is_over
     }
 
     /// Waits until the time of a destination for its end is over, which only a run that is stopped at once limits.
@@ -433,7 +494,7 @@ impl Run {
                 push.capabilities().conclusion.map(|conclusion| conclusion.conclude(&end))
             });
             if plan {
-                self.tell_removed(at).await;
+                self.tell_end_of(at).await;
                 continue;
             }
             let result = tokio::select! {
@@ -444,7 +505,7 @@ impl Run {
             let lost = push.hint("said what was lost", |push| Some(push.capabilities().conclusion?.lost()));
             lost.into_iter().for_each(|lost| self.take_back(at, lost));
             match result {
-                Ok(()) => self.tell_removed(at).await,
+                Ok(()) => self.tell_end_of(at).await,
                 Err(error) => {
                     self.note_failure(u64::MAX, FailedItem::Finish { push: push.kind().to_string() }, &error);
                 }

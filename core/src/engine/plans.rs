@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
+    hash::{BuildHasher, RandomState},
     mem,
     sync::Mutex,
 };
@@ -28,6 +29,14 @@ pub(super) struct PlannedBlob {
     pub(super) item: Descriptor,
 }
 
+/// The image that a run would write to a name.
+#[derive(Clone)]
+pub(super) struct Foreseen {
+    pub(super) digest: Digest,
+    /// The image that it is read from.
+    pub(super) source: ImageRef,
+}
+
 /// The plans of a run.
 #[derive(Default)]
 pub(super) struct Plans(Mutex<PlanState>);
@@ -39,6 +48,11 @@ struct PlanState {
     /// Jobs from there on, with their drafts; true once they are through.
     waiting: BTreeMap<u64, (Vec<Draft>, bool)>,
     counted: HashMap<StoreId, HashSet<Digest>>,
+    /// What would be written, by the hashes of destinations and names.
+    foreseen: HashMap<u64, Foreseen>,
+    /// Pushes at which something would be written, referrers included.
+    touched: HashSet<usize>,
+    hasher: RandomState,
     sums: BTreeMap<(usize, StoreId), u64>,
     by_repository: BTreeMap<(usize, Repository), u64>,
     /// The names that would be written at each push, with their roots.
@@ -59,6 +73,25 @@ impl Plans {
     /// Returns the names that a run would write at a push.
     pub(super) fn written_at(&self, push: usize) -> Vec<(ImageRef, Digest)> {
         lock(&self.0).written.remove(&push).unwrap_or_default()
+    }
+
+    /// Notes what would be written to a name.
+    pub(super) fn foresee(&self, push: usize, at: &ImageRef, image: Foreseen) {
+        let mut state = lock(&self.0);
+        let name = state.hasher.hash_one((push, at));
+        state.foreseen.insert(name, image);
+        state.touched.insert(push);
+    }
+
+    /// Returns what would be written to a name; none if nothing would, and in a run.
+    pub(super) fn foreseen(&self, push: usize, at: &ImageRef) -> Option<Foreseen> {
+        let state = lock(&self.0);
+        state.foreseen.get(&state.hasher.hash_one((push, at))).cloned()
+    }
+
+    /// Returns true if something would be written to a destination.
+    pub(super) fn writes_to(&self, push: usize) -> bool {
+        lock(&self.0).touched.contains(&push)
     }
 
     /// Notes that a job is through. Returns the plans that are counted now, with their jobs.

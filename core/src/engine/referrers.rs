@@ -114,10 +114,11 @@ pub(super) async fn lacking(copy: &Copy<'_>, subjects: Vec<Digest>, sites: &[Des
             }
             for tag in tags {
                 let Some(tagged) = read_tagged(copy, &tag).await? else { continue };
+                let leaves_others = !copy.engine.options().overwrites();
                 for (site, lacking) in sites.iter().zip(&mut lacking) {
-                    match current(site, &tag).await {
+                    match current(site, &tag).await.filter(|_| site.had_the_image || leaves_others) {
                         Some(current) if current == *tagged.manifest.digest() => {}
-                        Some(_) if !copy.engine.options().overwrites() => {}
+                        Some(_) if leaves_others => {}
                         _ => lacking.add(&tagged),
                     }
                     copy.batch.carry(site.push, at(site, &tag));

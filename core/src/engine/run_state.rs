@@ -190,6 +190,12 @@ impl RunState {
         demand
     }
 
+    /// Returns the image that a run would copy to this name at a registry, where the plan knows of one.
+    pub(super) fn origin(&self, at: &ImageRef) -> Option<ImageRef> {
+        let registries = (0..self.pushes.len()).filter(|push| self.locations[*push].is_none());
+        registries.filter_map(|push| self.plans.foreseen(push, at)).next().map(|image| image.source)
+    }
+
     /// Notes a tag that stands for another image and was left alone.
     pub(super) fn note_left_alone(&self, at: &ImageRef) {
         lock(&self.left_alone).get_or_insert_with(|| (0, at.clone())).0 += 1;

@@ -70,10 +70,15 @@ impl TagSuggestions {
 }
 
 fn hint(tag: &Tag, tags: &[Tag]) -> Option<String> {
-    if tags.is_empty() || tags.contains(tag) {
+    if tags.contains(tag) {
         return None;
     }
-    if let Some(meant) = did_you_mean(tag, tags.iter().map(|tag| &**tag)) {
+    // A signature is no image that may have been meant.
+    let tags: Vec<&Tag> = tags.iter().filter(|tag| tag.referenced_digest().is_none()).collect();
+    if tags.is_empty() {
+        return None;
+    }
+    if let Some(meant) = did_you_mean(tag, tags.iter().map(|tag| tag.as_str())) {
         return Some(format!("did you mean the tag `{meant}`?"));
     }
     let some: Vec<_> = tags.iter().rev().take(NAMED).map(|tag| format!("`{tag}`")).collect();
@@ -89,6 +94,8 @@ fn hint(tag: &Tag, tags: &[Tag]) -> Option<String> {
 mod tests {
     use super::*;
 
+    const SIGNATURE: &str = "sha256-e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855.sig";
+
     fn hint_for(tag: &str, tags: &[&str]) -> Option<String> {
         let tags: Vec<Tag> = tags.iter().map(|tag| tag.parse().unwrap()).collect();
         hint(&tag.parse().unwrap(), &tags)
@@ -102,6 +109,8 @@ mod tests {
             ("stable", &["1", "2"], Some("the repository has the tags `2`, `1`")),
             ("stable", &["1", "2", "3", "4"], Some("the repository has 4 tags, such as `4`, `3`, `2`")),
             ("v1", &["v1"], None),
+            ("stable", &["1", SIGNATURE], Some("the repository has the tag `1`")),
+            ("stable", &[SIGNATURE], None),
             ("v1", &[], None),
         ] {
             assert_eq!(hint_for(tag, tags).as_deref(), expected, "{tag} of {tags:?}");

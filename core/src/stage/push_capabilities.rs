@@ -156,4 +156,14 @@ pub trait Conclusion: Send + Sync {
     /// # Errors
     /// If that cannot be found out.
     async fn removed(&self) -> Result<Removed>;
+
+    /// Returns true if [`Push::close`](super::Push::close) changed notes beside what is there, such as targets or the
+    /// record of what was asked for; in a plan, if it would. Asked once, at the end, of a destination that got nothing
+    /// else.
+    ///
+    /// # Errors
+    /// If that cannot be found out.
+    async fn changes_notes(&self) -> Result<bool> {
+        Ok(false)
+    }
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeSet, HashSet},
     path::PathBuf,
-    sync::PoisonError,
+    sync::{OnceLock, PoisonError},
 };
 
 use async_trait::async_trait;
@@ -43,6 +43,8 @@ pub(crate) struct OciDirPush {
     end: Mutex<Option<Error>>,
     /// What `close` removed.
     removed: std::sync::Mutex<Option<Removed>>,
+    /// True if `close` changed notes only; none before it.
+    notes_changed: OnceLock<bool>,
 }
 
 impl OciDirPush {
@@ -58,7 +60,21 @@ impl OciDirPush {
             not_arrived: Default::default(),
             end: Mutex::default(),
             removed: Default::default(),
+            notes_changed: OnceLock::new(),
         }
+    }
+
+    /// Returns what the run asked for, and what of it did not arrive.
+    fn staging(&self) -> (StagingRequest, StagingEnd) {
+        let not_arrived = self.not_arrived.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        (StagingRequest { exact: self.exact, ..self.names.request() }, not_arrived)
+    }
+
+    /// Returns true if the end of a run that wrote nothing leaves all notes as they are.
+    async fn is_settled(&self, layout: &Layout) -> Result<bool> {
+        let (request, not_arrived) = self.staging();
+        Ok(self.names.outdated(layout).is_empty()
+            && (not_arrived.unfinished || layout.is_settled_by(request, not_arrived).await?))
     }
 
     async fn writer(&self) -> Result<&Writer> {
@@ -219,15 +235,15 @@ impl Push for OciDirPush {
                 _ => return Ok(()),
             },
         };
-        let outdated = self.names.outdated(&layout);
-        let request = StagingRequest { exact: self.exact, ..self.names.request() };
-        let not_arrived = self.not_arrived.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if outdated.is_empty() && self.writer.get().is_none() && !self.exact {
-            let settled = layout.is_settled_by(request.clone(), not_arrived.clone()).await?;
-            if settled || not_arrived.unfinished {
+        if self.writer.get().is_none() {
+            let settled = self.is_settled(&layout).await?;
+            let _ = self.notes_changed.set(!settled);
+            if settled && !self.exact {
                 return Ok(());
             }
         }
+        let outdated = self.names.outdated(&layout);
+        let (request, not_arrived) = self.staging();
         let writer = match self.writer().await {
             Ok(writer) => writer,
             // Each image that failed has said why nothing can be written.
@@ -303,9 +319,17 @@ impl Conclusion for OciDirPush {
             return Ok(known.unwrap_or_default());
         }
         let Some(layout) = self.layout().await? else { return Ok(Removed::default()) };
-        let not_arrived = self.not_arrived.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (request, not_arrived) = self.staging();
         let coming = self.coming().clone();
-        Ok(self.surplus(&layout, &self.names.request(), &not_arrived, coming).await?.1)
+        Ok(self.surplus(&layout, &request, &not_arrived, coming).await?.1)
+    }
+
+    async fn changes_notes(&self) -> Result<bool> {
+        match (self.notes_changed.get(), self.layout().await?) {
+            (Some(changed), _) => Ok(*changed),
+            (None, Some(layout)) if self.writer.get().is_none() => Ok(!self.is_settled(&layout).await?),
+            (None, _) => Ok(false),
+        }
     }
 }
 

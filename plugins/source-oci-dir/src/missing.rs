@@ -64,11 +64,13 @@ impl MissingContent {
         let had = base.images_with(digest).next().map(|image| format!(" with `{}`", image.name)).unwrap_or_default();
         let message = format!(
             "`{digest}`{size} was left out of `{path}` because the receipt of `{}` lists it{had}, and \
-             the destination does not have it{needed}",
+             the destination does not have it where it was looked for{needed}",
             base.label()
         );
-        Error::new(ErrorKind::NotFound, message)
-            .with_hint("make a new receipt of this destination, and stage with it, or without `base`")
+        Error::new(ErrorKind::NotFound, message).with_hint(
+            "load it to the place of what it was staged with; or make a new receipt of this destination, and \
+                 stage with it, or without `base`",
+        )
     }
 }
 

@@ -257,6 +257,21 @@ async fn a_push_that_breaks_at_the_end_is_a_failure_of_the_run_and_no_end_of_it(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_push_that_breaks_over_its_notes_is_a_failure_of_the_run() {
+    for &how in &WAYS {
+        let (from, to, wanted) = two_images();
+        Bench::new(wanted.clone(), &from, &[&to]).run().await;
+        let trap = Trap::at("changes_notes", how);
+        let mut bench = Bench::new(wanted, &from, &[&to]);
+        bench.pipeline.pushes = vec![Named::new("fragile", Arc::new(Trapped::new(&to, &trap)) as Arc<dyn Push>)];
+        for report in [bench.run().await, bench.plan().await] {
+            assert_eq!((report.skipped, report.failed), (2, 1), "{:?}", report.failures);
+            assert_names(broken(&report)[0], "the push `fragile`", how);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_plan_ends_whatever_breaks() {
     for (method, ways) in PLAN {
         for &how in ways {
@@ -290,6 +305,7 @@ async fn nothing_that_a_stage_is_asked_is_left_out() {
     assert_eq!(trap.asked(), asked, "what is asked in that run, and what breaks");
 
     asked.extend(PLAN.map(|(method, _)| method));
+    asked.insert("changes_notes");
     asked.retain(|method| !method.contains(' '));
     let files = [
         include_str!("../../../core/src/stage/fetch.rs"),

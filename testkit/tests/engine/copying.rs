@@ -13,7 +13,7 @@ use sealift_conformance::{
 use sealift_core::{
     content::{Digest, well_known},
     error::{Error, ErrorKind, Retry},
-    event::Event,
+    event::{Event, PlannedTarget},
     job::{Outcome, Skip},
 };
 use serde_json::json;
@@ -340,6 +340,38 @@ async fn a_plan_writes_nothing_and_counts_shared_blobs_once() {
         })
         .sum();
     assert_eq!(planned, 5, "two configs, two layers and the shared one");
+}
+
+/// Under `force` a plan called what is there new, and left out its signatures.
+#[tokio::test]
+async fn a_plan_under_force_says_what_is_written_again() {
+    let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));
+    let app = image("linux/amd64", &["layer"]);
+    from.add("app:v1", &app);
+    from.add(&format!("app:sha256-{}.sig", app.manifest.digest().hex()), &image("linux/amd64", &["signed"]));
+    from.add("app:v2", &image("linux/amd64", &["other"]));
+    let wanted = Wanted::new().image("from.io/app:v1", &[]).image("from.io/app:v2", &[]);
+    let bench = |force| {
+        Bench::new(wanted.clone(), &from, &[&to]).options(|run| (run.force, run.referrers) = (force, Some(true)))
+    };
+    bench(false).run().await;
+    to.add("app:v2", &image("linux/amd64", &["moved"]));
+    let planned = |bench: &Bench| -> Vec<(bool, bool, u64)> {
+        let images = bench.told().into_iter().filter_map(|event| match event {
+            Event::Planned { image, .. } => Some(image),
+            _ => None,
+        });
+        let target = |target: PlannedTarget| (target.again, target.current.is_some(), target.referrers);
+        images.flat_map(|image| image.targets.into_iter().map(target)).collect()
+    };
+    let forced = bench(true);
+    forced.plan().await;
+    assert_eq!(planned(&forced), [(true, true, 1), (false, true, 0)], "again with its signature, and replaced");
+    let plain = bench(false);
+    plain.plan().await;
+    assert_eq!(planned(&plain), [(false, true, 0)], "replaced");
+    let report = bench(true).run().await;
+    assert_eq!((report.copied, report.moved.referrers), (2, 1));
 }
 
 /// A plan for two registries promised half of what a run sent.

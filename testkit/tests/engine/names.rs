@@ -10,6 +10,7 @@ use sealift_conformance::{
 use sealift_core::{
     content::{Descriptor, ImageRef, Repository},
     error::Result,
+    event::Event,
     job::Job,
     report::Report,
     spec::{Named, Overlaps},
@@ -102,8 +103,11 @@ async fn two_names_of_one_image_may_have_one_destination() {
         assert_eq!(report.failed, 1, "{:?}", causes(&report));
         assert!(causes(&report)[0].contains("was already given to another image"), "{:?}", causes(&report));
         assert_eq!(to.digest_of("app:x").as_ref(), Some(app.manifest.digest()), "the first rule has the name");
-        let report = Bench::new(another, &from, &[&to]).plan().await;
-        assert_eq!((report.failed, !report.warnings.is_empty()), (0, true), "{:?}", causes(&report));
+        for to in [&to, &Memory::new("to.io")] {
+            let report = Bench::new(another.clone(), &from, &[to]).options(|run| run.force = force).plan().await;
+            assert_eq!(report.failed, 1, "a plan ends as the run: {:?}", causes(&report));
+            assert!(causes(&report)[0].contains("was already given to another image"), "{:?}", causes(&report));
+        }
     }
 }
 
@@ -194,4 +198,36 @@ async fn what_the_run_itself_brings_is_tried_again() {
     );
     let asked = everywhere.calls().iter().filter(|call| call.repository == "missing/app").count();
     assert_eq!(asked, 2, "it is asked for once, and what there is instead once");
+}
+
+/// Seen before: a plan failed over an image that the run brings itself.
+#[tokio::test(start_paused = true)]
+async fn a_plan_knows_what_the_run_itself_brings() {
+    let everywhere = Memory::new("reg.io");
+    let app = image("linux/amd64", &["app"]);
+    everywhere.add("a/app:v1", &app);
+    let chain = |first: &str| {
+        Wanted::new()
+            .image("reg.io/c/app:v1", &["reg.io/d/app:v1"])
+            .image("reg.io/b/app:v1", &["reg.io/c/app:v1"])
+            .image(first, &["reg.io/b/app:v1"])
+    };
+    let bench = Bench::new(chain("reg.io/a/app:v1"), &everywhere, &[&everywhere]);
+    let report = bench.plan().await;
+    assert_eq!((report.failed, report.warnings.len()), (0, 0), "{:?}", causes(&report));
+    let planned: Vec<(String, String)> = bench.told().iter().filter_map(planned).collect();
+    let expected = ["a b", "b c", "c d"].map(|pair| pair.split_once(' ').unwrap());
+    let expected = expected.map(|(from, to)| (format!("reg.io/{from}/app:v1"), format!("reg.io/{to}/app:v1")));
+    assert_eq!(planned, expected, "each by the name that its rule has");
+    // What the run would not bring either fails in both.
+    for (first, retries) in [("reg.io/missing/app:v1", None), ("reg.io/a/app:v1", Some(0))] {
+        let bench = Bench::new(chain(first), &everywhere, &[&everywhere]).options(|run| run.retries = retries);
+        let report = bench.plan().await;
+        assert_eq!(report.failed, if retries.is_some() { 2 } else { 3 }, "{:?}", causes(&report));
+    }
+}
+
+fn planned(event: &Event) -> Option<(String, String)> {
+    let Event::Planned { image, .. } = event else { return None };
+    Some((image.source.to_string(), image.targets[0].target.to_string()))
 }

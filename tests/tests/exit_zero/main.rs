@@ -5,6 +5,7 @@
 
 mod copying;
 mod looking;
+mod plans;
 
 use std::path::PathBuf;
 

@@ -8,7 +8,7 @@ use futures::{
     stream,
 };
 
-use super::{Goal, Goals, JobRun, skip_present};
+use super::{Goal, Goals, JobRun, bare, skip_present};
 use crate::{
     content::{Descriptor, Digest, ImageRef, Manifest},
     engine::{
@@ -39,11 +39,14 @@ impl JobRun<'_> {
             match self.work.contested {
                 None if self.writes_anyway() => Ok(Presence::Absent),
                 None => presence(&self.engine.surveys, place.push, push, &place.at, &self.work.batch).await,
-                // Another job of this run wrote it, so nothing that was known before counts.
-                Some(_) => push.resolve(&place.at).await.map(|current| match current {
-                    Some(descriptor) => Presence::Is(descriptor),
-                    None => Presence::Absent,
-                }),
+                // Another job of this run wrote it, or would, so nothing that was known before counts.
+                Some(_) => match self.engine.plans.foreseen(place.push, &place.at) {
+                    Some(image) => Ok(Presence::Is(bare(&image.digest))),
+                    None => push.resolve(&place.at).await.map(|current| match current {
+                        Some(descriptor) => Presence::Is(descriptor),
+                        None => Presence::Absent,
+                    }),
+                },
             }
         }));
         let asked = asked.await;
@@ -155,7 +158,7 @@ impl JobRun<'_> {
     }
 
     /// Returns true if names are written that stand for the image already.
-    fn writes_anyway(&self) -> bool {
+    pub(super) fn writes_anyway(&self) -> bool {
         let options = self.engine.options();
         options.force && options.overwrites()
     }

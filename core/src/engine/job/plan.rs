@@ -4,11 +4,12 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::{Goal, Goals, JobRun, Todo, skip_present};
 use crate::{
-    content::{Descriptor, Repository},
+    content::{Descriptor, Digest, Repository},
     engine::{
-        destination::{Destination, Ended},
+        destination::{Destination, Ended, Target},
+        inflight::Inflight,
         outline::Outline,
-        plans::{Draft, PlannedBlob},
+        plans::{Draft, Foreseen, PlannedBlob},
         presence::Presence,
         referrers::{self, Lacking},
         tree::Tree,
@@ -32,13 +33,15 @@ impl JobRun<'_> {
             None => PlannedReferrers::new(),
         };
         let of = |goal: &Goal| referrers.get(&goal.site()).map_or((0, &[][..]), |it| (it.manifests, &it.blobs[..]));
+        let Some(outline) = &outline else { return Ok(()) };
+        let written = outline.root.digest.clone();
         let (mut targets, mut blobs) = (Vec::new(), Vec::new());
         for goal in whole {
             match of(&goal) {
                 (0, _) => skip_present(goal, ended),
                 (count, needed) => {
                     blobs.extend(self.to_store(&goal, needed.to_vec()).await?);
-                    targets.push(self.planned(goal, count));
+                    targets.push(PlannedTarget { again: false, ..self.planned(goal, count, &written).await });
                 }
             }
         }
@@ -51,19 +54,18 @@ impl JobRun<'_> {
             match needed {
                 Ok(needed) => {
                     blobs.extend(self.to_store(&goal, [&needed[..], about].concat()).await?);
-                    if let Some(outline) = &outline {
-                        self.engine.plans.writes(goal.place.push, &goal.place.at, &outline.root.digest);
-                    }
-                    targets.push(self.planned(goal, count));
+                    self.engine.plans.writes(goal.place.push, &goal.place.at, &written);
+                    targets.push(self.planned(goal, count, &written).await);
                 }
                 Err(error) => ended.end(goal.place, Outcome::Failed(error)),
             }
         }
-        let Some(outline) = outline.filter(|_| !targets.is_empty()) else { return Ok(()) };
-        let written = outline.root.digest;
+        if targets.is_empty() {
+            return Ok(());
+        }
         let source_digest = todo.as_ref().and_then(Todo::changed_from);
         let image = PlannedImage {
-            source: self.work.job.source.clone(),
+            source: self.work.source().clone(),
             digest: source_digest.clone().unwrap_or_else(|| written.clone()),
             becomes: source_digest.map(|_| written),
             platforms: tree.map(Tree::platforms).unwrap_or_default(),
@@ -111,15 +113,23 @@ impl JobRun<'_> {
         Ok(sent)
     }
 
-    fn planned(&self, goal: Goal, referrers: u64) -> PlannedTarget {
+    async fn planned(&self, goal: Goal, referrers: u64, written: &Digest) -> PlannedTarget {
+        let Target { push, at } = goal.place;
+        let current = match goal.presence {
+            Presence::Is(current) => Some(current),
+            // It was not asked for, because it is written whatever is there.
+            _ if self.writes_anyway() => self.push(push).resolve(&at).await.unwrap_or_default(),
+            _ => None,
+        };
+        let current = current.map(|current| current.digest);
+        let image = Foreseen { digest: written.clone(), source: self.work.job.source.clone() };
+        self.engine.plans.foresee(push, &at, image);
         PlannedTarget {
-            push: Arc::clone(self.push(goal.place.push).kind()),
-            location: self.engine.location(goal.place.push),
-            target: goal.place.at,
-            current: match goal.presence {
-                Presence::Is(current) => Some(current.digest),
-                _ => None,
-            },
+            push: Arc::clone(self.push(push).kind()),
+            location: self.engine.location(push),
+            target: at,
+            again: current.as_ref() == Some(written),
+            current,
             skip: None,
             referrers,
         }
@@ -154,13 +164,18 @@ impl JobRun<'_> {
 
     /// Looks for a blob that the source lacks at the destination, for which it may have been left out.
     async fn find_elsewhere(&self, goal: &Goal, blob: &Descriptor, error: Error) -> Result<()> {
-        let push = self.push(goal.place.push);
-        let hints = self.engine.source.mount_hints(blob).await;
-        let at = &goal.place.at.repository;
+        let (push, at) = (self.push(goal.place.push), &goal.place.at.repository);
+        let store = push.store(at)?;
+        let mut places = vec![at.clone()];
+        places.extend(self.engine.source.mount_hints(blob).await);
+        places.push(self.work.job.source.repository.clone());
+        places.extend(Inflight::may_be_in(self.engine, &store, &blob.digest).await);
         // What another registry has cannot be taken from there.
-        let hints = hints.iter().filter(|hint| hint.registry() == at.registry());
-        for place in std::iter::once(at).chain(hints) {
-            if push.blob_exists(place, blob).await? {
+        places.retain(|place| push.store(place).is_ok_and(|other| other == store));
+        for place in &places {
+            let found = push.blob_exists(place, blob).await;
+            if if place == at { found? } else { found.unwrap_or_default() } {
+                self.engine.once.note(&store, place, &blob.digest);
                 return Ok(());
             }
         }

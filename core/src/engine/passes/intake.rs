@@ -20,7 +20,7 @@ use crate::{
     error::{Error, ErrorKind},
     event::Event,
     isolate::hung,
-    job::{Candidate, Job, Listing, Outcome, Skip},
+    job::{Candidate, Job, Listing, Outcome},
     outlet::{Found, Outlet},
     report::FailedItem,
     spec::Overlaps,
@@ -253,37 +253,17 @@ impl Run {
             self.awaited.targets.insert(&at.repository);
         }
         let waits = !contested.is_empty() && self.engine.mode == RunMode::Copy;
+        let work = Work { job, batch: Arc::clone(batch), places, slow: false, about, called: None, contested: None };
         for (place, other) in contested {
-            self.contest(&job, batch, place, other, &mut ended);
+            let (places, about, contested) = (vec![place], None, Some(other));
+            self.contested.push(Work { places, about, contested, ..work.clone() });
         }
-        let work = Work { job, batch: Arc::clone(batch), places, slow: false, about, contested: None };
         match work.places.is_empty() {
             true if waits => self.take_in(&work, ended.ends),
             true => self.end(&work, ended),
             false => {
                 self.take_in(&work, ended.ends);
                 self.start(work);
-            }
-        }
-    }
-
-    /// Takes in an image for a name that another rule has given to another image.
-    fn contest(&mut self, job: &Job, batch: &Arc<JobGroup>, place: Target, other: Arc<str>, ended: &mut Ended) {
-        match self.engine.mode {
-            RunMode::Copy => self.contested.push(Work {
-                job: job.clone(),
-                batch: Arc::clone(batch),
-                places: vec![place],
-                slow: false,
-                about: None,
-                contested: Some(other),
-            }),
-            RunMode::Plan => {
-                let (at, rule) = (&place.at, &job.rule);
-                self.engine.events.warn(format!(
-                    "`{at}` is given to two images, by {other} and by {rule}: a run fails unless they are the same"
-                ));
-                ended.end(place, Outcome::Skipped(Skip::Duplicate));
             }
         }
     }

@@ -24,7 +24,7 @@ impl Run {
         let push = place.map_or_else(|| "".into(), |place| Arc::clone(self.engine.pushes[place.push].kind()));
         self.engine.events.tell(&Event::TargetFinished {
             job: work.job.id,
-            source: work.job.source.clone(),
+            source: work.source().clone(),
             target: place.map(|place| place.at.clone()),
             push,
             location: place.and_then(|place| self.engine.location(place.push)),
@@ -37,7 +37,7 @@ impl Run {
         match outcome {
             Outcome::Failed(error) if error.is_cancelled() => self.report.unfinished += 1,
             Outcome::Failed(error) => {
-                let what = FailedItem::Image { source: work.job.source.clone(), target };
+                let what = FailedItem::Image { source: work.source().clone(), target };
                 self.note_failure(work.job.id, what, error);
             }
             Outcome::Skipped(skip) => {
@@ -162,14 +162,36 @@ impl Run {
         self.failures.push((job, Failure::new(what, error)));
     }
 
-    /// Tells what the end of the run removes at a destination.
-    pub(super) async fn tell_removed(&mut self, push: usize) {
+    /// Tells what the end of the run changes at a destination.
+    pub(super) async fn tell_end_of(&mut self, push: usize) {
+        let writes = self.written.contains(&push) || self.engine.plans.writes_to(push);
+        if self.tell_removed(push).await || writes || self.is_stopping() {
+            return;
+        }
+        let at = &self.engine.pushes[push];
+        let changed: Result<bool> =
+            at.call_if("said whether notes change", |push| Some(push.capabilities().conclusion?.changes_notes())).await;
+        match changed {
+            Ok(false) => {}
+            Ok(true) => {
+                let (push, location) = (Arc::clone(at.kind()), self.engine.location(push));
+                self.engine.events.tell(&Event::NotesChanged { push, location });
+            }
+            Err(error) => {
+                let push = at.kind().to_string();
+                self.note_failure(u64::MAX, FailedItem::Finish { push }, &error);
+            }
+        }
+    }
+
+    /// Tells what the end of the run removes at a destination. Returns false if it removes nothing.
+    async fn tell_removed(&mut self, push: usize) -> bool {
         let at = &self.engine.pushes[push];
         let kind = Arc::clone(at.kind());
         let removed: Result<Removed> =
             at.call_if("said what it removes", |push| Some(push.capabilities().conclusion?.removed())).await;
         match removed {
-            Ok(Removed { images, blobs: 0, .. }) if images.is_empty() => {}
+            Ok(Removed { images, blobs: 0, .. }) if images.is_empty() => return false,
             Ok(removed) => {
                 let location = self.engine.location(push);
                 match (removed.held_back, &self.left_out) {
@@ -184,6 +206,7 @@ impl Run {
             }
             Err(error) => self.note_failure(u64::MAX, FailedItem::Finish { push: kind.to_string() }, &error),
         }
+        true
     }
 
     /// Counts what a round had no time for any more.

@@ -15,7 +15,7 @@ use super::{
     manifests::{self, ManifestHead},
 };
 use crate::{
-    error::{CHANGED, NO_REGISTRY},
+    error::{CHANGED, NO_REGISTRY, SHA256_ONLY},
     operation::Operation,
     registry::Registry,
     scope::Scopes,
@@ -88,11 +88,13 @@ pub(crate) async fn verify_manifest(
 ) -> Result<()> {
     let operation = Operation::PushManifest(at);
     if let Some(said) = confirmation.digest() {
-        // distribution 2.8 names a sha256 digest for what was written by sha512: any digest of these bytes is right.
-        let same = said.matches(manifest.bytes());
+        let same = said == manifest.digest();
         // Signed schema 1 has a digest of its payload, which some registries compute in their own way.
         if confirmation.is_plain() && (same || manifest.media_type().is_schema1()) {
             return Ok(());
+        }
+        if !same && at.reference.tag().is_some() && said.matches(manifest.bytes()) {
+            return Err(keeps_another(operation, said, manifest));
         }
         if !same && said.algorithm() == manifest.digest().algorithm() && !manifest.media_type().is_schema1() {
             let what = format!("{operation}: the registry stored `{said}` instead of `{}`", manifest.digest());
@@ -101,13 +103,20 @@ pub(crate) async fn verify_manifest(
     }
     match standing(registry, at).await? {
         Some(found) if found == *manifest.digest() || manifest.media_type().is_schema1() => Ok(()),
-        Some(found) if found.matches(manifest.bytes()) => Ok(()),
+        Some(found) if found.matches(manifest.bytes()) => Err(keeps_another(operation, &found, manifest)),
         Some(found) => {
             let what = format!("{operation}: `{found}` stands there instead of `{}`", manifest.digest());
             Err(Error::new(ErrorKind::Corrupt, what).with_retry(Retry::Soon).with_hint(CHANGED))
         }
         None => Err(confirmation.in_vain(operation)),
     }
+}
+
+/// The error of a registry that names its manifests by an algorithm of its own.
+fn keeps_another(operation: Operation<'_>, found: &Digest, manifest: &Manifest) -> Error {
+    let digest = manifest.digest();
+    let what = format!("{operation}: the registry keeps it as `{found}`, and `{digest}` would not be found there");
+    Error::new(ErrorKind::Unsupported, what).with_retry(Retry::Never).with_hint(SHA256_ONLY)
 }
 
 /// Returns the digest that a name stands for, by HEAD, or by GET where HEAD does not tell.

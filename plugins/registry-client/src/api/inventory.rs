@@ -65,7 +65,7 @@ pub(crate) async fn known(registry: &Registry, image: &ImageRef) -> Option<Descr
 /// Returns the time at which a tag was last pushed; none if the registry does not know the tag.
 ///
 /// # Errors
-/// [`ErrorKind::Unsupported`] if the registry has no such list, or does not show it.
+/// [`ErrorKind::Unsupported`] if the registry has no such list, or does not show it, or shows an empty one.
 pub(crate) async fn pushed(registry: &Registry, image: &ImageRef) -> Result<Option<SystemTime>> {
     let Some(tag) = image.reference.tag() else { return Ok(None) };
     let unknown = || {
@@ -79,10 +79,11 @@ pub(crate) async fn pushed(registry: &Registry, image: &ImageRef) -> Result<Opti
         if let Some(found) = known.get(tag) {
             return found.pushed.map(Some).ok_or_else(unknown);
         }
-        let Some((number, last)) = known.next_page() else { return Ok(None) };
+        let Some((number, last)) = known.next_page() else { break };
         known.add(page(registry, product, &image.repository, number, last.as_ref()).await?);
     }
-    Ok(None)
+    // A list without any tag of a repository that has some is no answer.
+    if known.is_empty() { Err(unknown()) } else { Ok(None) }
 }
 
 const HINT: &str = "use the creation date of the image instead, or name the product by `kind` in [registries] if it is \

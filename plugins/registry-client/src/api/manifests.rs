@@ -2,7 +2,7 @@
 
 use http::{HeaderValue, Method, StatusCode, header};
 use sealift_core::{
-    content::{Descriptor, Digest, ImageRef, Manifest, MediaType, Reference, well_known},
+    content::{Algorithm, Descriptor, Digest, ImageRef, Manifest, MediaType, Reference, well_known},
     error::{Error, ErrorKind, Result, Retry},
 };
 
@@ -80,11 +80,11 @@ pub(crate) async fn get(
         return Err(registry.hide(error));
     }
     let said = text(&whole, DIGEST).and_then(|text| text.parse::<Digest>().ok());
-    let served = Digest::of(&whole.body);
-    if let (Reference::Tag(_), Some(said)) = (&image.reference, said)
-        && said != served
-        && said.algorithm() == served.algorithm()
-    {
+    let said = said.filter(|_| image.reference.tag().is_some());
+    // What has a digest of another algorithm has that one here, too.
+    let algorithm = said.as_ref().map_or(Algorithm::Sha256, Digest::algorithm);
+    let served = algorithm.digest_of(&whole.body);
+    if let Some(said) = said.filter(|said| *said != served) {
         // Damaged on the way, if the registry has what it names. Many get the header wrong for what they convert: then our
         // own digest counts.
         let named = image.repository.with_digest(&said);
@@ -93,7 +93,7 @@ pub(crate) async fn get(
             Err(error) if error.kind() == ErrorKind::Corrupt => {
                 // Damaged once more, or what the registry has by that name. Damage does not come twice alike.
                 let again = registry.read_whole(&request, Manifest::MAX_BYTES).await?;
-                let digest = Digest::of(&again.body);
+                let digest = algorithm.digest_of(&again.body);
                 if digest != served && digest != said {
                     return Err(error.with_retry(Retry::Soon));
                 }
@@ -102,7 +102,7 @@ pub(crate) async fn get(
             Err(error) if error.is_retryable_now() => return Err(error),
             Err(_) => {}
         }
-        let served = Digest::of(&whole.body);
+        let served = algorithm.digest_of(&whole.body);
         if served != said {
             tracing::warn!(%image, %served, %said, "the registry names another digest than it serves");
         }
@@ -111,7 +111,11 @@ pub(crate) async fn get(
     let served_as = text(&whole, "content-type").map(MediaType::from_header).unwrap_or_default();
     let parsed = match &image.reference {
         Reference::Digest(digest) => Manifest::parse_expecting(whole.body, &served_as, digest),
-        Reference::Tag(_) => Manifest::parse(whole.body, &served_as),
+        Reference::Tag(_) if algorithm == Algorithm::Sha256 => Manifest::parse(whole.body, &served_as),
+        Reference::Tag(_) => {
+            let digest = algorithm.digest_of(&whole.body);
+            Manifest::parse_expecting(whole.body, &served_as, &digest)
+        }
     };
     let manifest = parsed.map_err(|error| {
         let hint = match &served_as {

@@ -2,7 +2,7 @@
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use sealift_core::{
-    content::{Descriptor, ImageRef, Manifest},
+    content::{Algorithm, Descriptor, ImageRef, Manifest, Reference, Tag},
     error::{Error, ErrorKind, Result},
 };
 
@@ -23,10 +23,25 @@ use crate::{
 
 /// Writes a manifest, by its digest or under a tag.
 pub(crate) async fn put(registry: &Registry, at: &ImageRef, manifest: &Manifest) -> Result<()> {
+    if let Reference::Tag(tag) = &at.reference
+        && manifest.digest().algorithm() != Algorithm::Sha256
+    {
+        // Under a tag alone it would get a digest of the registry's choice (distribution-spec 1.2, "Pushing Manifests").
+        let by_digest = at.repository.with_digest(manifest.digest());
+        if send_to(registry, &by_digest, Some(tag), manifest).await? {
+            return Ok(());
+        }
+    }
+    send_to(registry, at, None, manifest).await.map(drop)
+}
+
+/// Writes a manifest, and a tag with it where the registry can do that. Returns true if it set the tag.
+async fn send_to(registry: &Registry, at: &ImageRef, tag: Option<&Tag>, manifest: &Manifest) -> Result<bool> {
     let operation = Operation::PushManifest(at);
     let content_type = HeaderValue::from_str(manifest.media_type().as_str())
         .map_err(|_| Error::new(ErrorKind::Unsupported, format!("{operation}: its media type is no header value")))?;
-    let target = RequestTarget::Path(format!("{}/manifests/{}", at.repository.path(), at.reference));
+    let tagging = tag.map(|tag| format!("?tag={tag}")).unwrap_or_default();
+    let target = RequestTarget::Path(format!("{}/manifests/{}{tagging}", at.repository.path(), at.reference));
     let mut request = Request::new(operation, Method::PUT, target, Scopes::push(&at.repository), registry.timing())
         .body(content_type, manifest.bytes().clone())
         .limit(registry.timing().slow_response);
@@ -40,15 +55,17 @@ pub(crate) async fn put(registry: &Registry, at: &ImageRef, manifest: &Manifest)
         if manifest.subject().is_some() && response.header(HeaderName::from_static("oci-subject")).is_none() {
             ObservedBehavior::set(&registry.observed.no_subjects);
         }
+        let tags = response.headers().get_all("oci-tag");
+        let is_tagged = tag.is_some_and(|tag| tags.iter().any(|set| set.as_bytes() == tag.as_bytes()));
         response.discard().await;
-        return verify_manifest(registry, at, manifest, &confirmation).await;
+        return verify_manifest(registry, at, manifest, &confirmation).await.map(|()| is_tagged);
     }
     // An immutable tag may stand for this very manifest, written by us when the answer got lost, or before.
     let guarded =
         matches!(response.status(), StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED | StatusCode::BAD_REQUEST);
     let refused = registry.refused_bytes(operation, manifest.bytes().len() as u64, response).await;
     if guarded && refused.kind() == ErrorKind::Conflict && stands(registry, at, manifest).await {
-        return Ok(());
+        return Ok(false);
     }
     match refused_entry(registry, at, manifest, &refused).await {
         Some(entry) => {

@@ -9,7 +9,7 @@ mod transport_error;
 
 pub(crate) use body::ErrorBody;
 pub use reason::Reason;
-pub(crate) use remedy::{CHANGED, NO_REGISTRY};
+pub(crate) use remedy::{CHANGED, NO_REGISTRY, SHA256_ONLY};
 pub(crate) use status::{LONG_NAME, Meaning, Refusal, explain, refusal};
 pub(crate) use transport::{Peer, transport};
 pub(crate) use transport_error::{BrokenExchange, find, innermost};

@@ -8,6 +8,10 @@ pub(crate) const NO_REGISTRY: &str = "what answers there may be no registry: loo
 /// For content that differs from what was sent.
 pub(crate) const CHANGED: &str = "the registry, or a proxy in front of it, changes what it is given";
 
+/// About a digest by another algorithm than sha256.
+pub(crate) const SHA256_ONLY: &str = "many registries keep sha256 digests only: push it by sha256 at its source, or copy it to a registry that keeps \
+     others";
+
 /// About uploads that a registry began and does not know any more.
 pub(super) const LOST_UPLOAD: &str =
     "where several servers answer under one name, they must share their storage, and `http.secret` of distribution";

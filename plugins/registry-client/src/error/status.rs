@@ -13,7 +13,7 @@ use sealift_core::{
 
 use super::{
     ErrorBody, Reason,
-    remedy::{CHANGED, LOST_UPLOAD, NO_REGISTRY, log_in, needed_right},
+    remedy::{CHANGED, LOST_UPLOAD, NO_REGISTRY, SHA256_ONLY, log_in, needed_right},
 };
 use crate::{
     operation::Operation,
@@ -201,7 +201,7 @@ fn bad_request(refusal: &Refusal<'_>) -> Meaning {
             Operation::PushBlob(_, digest) if digest.algorithm() == Algorithm::Sha256 => other_bytes(),
             // distribution 2.8 reads back what it is writing, which fails while another client writes the same manifest.
             Operation::PushManifest(image) if !has_other_digest(image) => other_bytes(),
-            _ => Meaning::new(Unsupported, "`{registry}` does not take this digest"),
+            _ => Meaning::new(Unsupported, "`{registry}` does not take this digest").hint(SHA256_ONLY),
         };
     }
     if body.has("BLOB_UPLOAD_INVALID") || body.has("BLOB_UPLOAD_UNKNOWN") {

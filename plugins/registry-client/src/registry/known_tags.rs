@@ -67,6 +67,11 @@ pub(crate) struct RepositoryInventory {
 }
 
 impl RepositoryInventory {
+    /// Returns true if no tag is known.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tags.is_empty()
+    }
+
     /// Returns what is known of a tag.
     pub(crate) fn get(&mut self, tag: &Tag) -> Option<TagRecord> {
         if self.began.is_some_and(|began| began.elapsed() > LIFETIME) {

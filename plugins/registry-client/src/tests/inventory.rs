@@ -200,3 +200,13 @@ async fn a_registry_that_does_not_tell_says_so() {
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.message().ends_with("does not tell when tags were pushed"), "{error}");
 }
+
+/// Three arbitrary tags were the newest, without a word.
+#[tokio::test]
+async fn a_list_without_tags_does_not_tell_when_a_tag_was_pushed() {
+    let double = Double::start(|_| reply(200).json(r#"{"tags":[],"has_additional":false}"#)).await;
+    let fetch = fetch_of(&of_kind(&double.host(), "quay"));
+    let times = fetch.capabilities().push_times.unwrap();
+    let error = times.pushed(&image_at(&double.host(), "a/b:v1")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+}

@@ -6,9 +6,9 @@ use std::sync::{
 };
 
 use sealift_core::{
-    content::Manifest,
+    content::{Algorithm, Manifest, well_known},
     error::ErrorKind,
-    stage::{Push, UploadStart},
+    stage::{Fetch, Push, ResolveMode, UploadStart},
 };
 
 use super::{double::*, setting::*};
@@ -88,6 +88,71 @@ async fn another_digest_is_a_failure_without_a_further_request() {
     let double = answering(put, true).await;
     let error = tagged(&double, &empty_index()).await.unwrap_err();
     assert_eq!((error.kind(), double.asked().len()), (ErrorKind::Corrupt, 1), "{error}");
+}
+
+/// The same index by another name.
+fn by_sha512() -> Manifest {
+    let bytes = empty_index().bytes().clone();
+    let digest = Algorithm::Sha512.digest_of(&bytes);
+    Manifest::parse_expecting(bytes, &well_known::OCI_INDEX, &digest).unwrap()
+}
+
+/// Copied each night, and the digest of the source was never at the destination.
+#[tokio::test]
+async fn a_registry_that_keeps_a_digest_of_its_own_does_not_have_what_was_pushed() {
+    for (sets_tags, names, right) in [
+        (true, by_sha512(), true),
+        (true, empty_index(), true),
+        (false, by_sha512(), true),
+        (false, empty_index(), false),
+    ] {
+        let named = names.digest().clone();
+        let double = Double::start(move |asked| match asked.method.as_str() {
+            "PUT" if sets_tags => reply(201).header("docker-content-digest", &named).header("oci-tag", "v1"),
+            "PUT" => reply(201).header("docker-content-digest", &named),
+            "HEAD" if asked.path.contains("sha512") => reply(200).header("content-type", INDEX),
+            _ => reply(404),
+        })
+        .await;
+        let pushed = tagged(&double, &by_sha512()).await;
+        let (puts, heads) = (double.count("PUT", ""), double.count("HEAD", ""));
+        assert_eq!((puts, heads), (2 - usize::from(sets_tags), usize::from(names.digest() != by_sha512().digest())));
+        assert!(double.asked()[0].path.ends_with("?tag=v1"), "{:?}", double.asked()[0].path);
+        match pushed {
+            Ok(()) => assert!(right, "its tag stands for {}", names.digest()),
+            Err(error) => {
+                assert!(!right && error.message().contains("would not be found there"), "{error}");
+                assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Unsupported, false));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_registry_that_does_not_take_a_digest_gets_no_tag_for_it() {
+    let refused = r#"{"errors":[{"code":"DIGEST_INVALID"}]}"#;
+    let double = Double::start(move |asked| match asked.method.as_str() {
+        "PUT" => reply(400).json(refused),
+        _ => reply(404),
+    })
+    .await;
+    let error = tagged(&double, &by_sha512()).await.unwrap_err();
+    assert_eq!((error.kind(), double.asked().len()), (ErrorKind::Unsupported, 1), "{error}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("sha256")), "{:?}", error.hint());
+}
+
+#[tokio::test]
+async fn a_tag_has_the_digest_that_its_registry_keeps() {
+    let double = Double::start(|_| {
+        let headers = reply(200).header("content-type", INDEX);
+        headers.header("docker-content-digest", by_sha512().digest()).body(empty_index().bytes().clone())
+    })
+    .await;
+    let fetch = fetch_of(&client());
+    for mode in [ResolveMode::Manifest, ResolveMode::Descriptor] {
+        let resolved = fetch.resolve(&image_at(&double.host(), "a/b:v1"), mode).await.unwrap();
+        assert_eq!(resolved.descriptor.digest, *by_sha512().digest(), "{mode:?}");
+    }
 }
 
 /// The odd answers to the PUT of a blob; the name of the digest is optional there.

@@ -78,7 +78,7 @@ async fn what_the_other_side_does_not_have_after_all_is_told_exactly() {
         failure.cause,
         format!(
             "`{shared}` (6 bytes) was left out of `{}` because the receipt of `h.io/lib/old` lists it with \
-             `h.io/lib/old:v0`, and the destination does not have it; it is needed by `q.io/new:v1`, `q.io/other:v1`",
+             `h.io/lib/old:v0`, and the destination does not have it where it was looked for; it is needed by `q.io/new:v1`, `q.io/other:v1`",
             path.display()
         )
     );

@@ -331,6 +331,11 @@ impl Conclusion for Trapped {
         self.trap.step("removed", &self.all).await;
         Ok(Removed::default())
     }
+
+    async fn changes_notes(&self) -> Result<bool> {
+        self.trap.step("changes_notes", &self.all).await;
+        Ok(false)
+    }
 }
 
 struct TrappedUpload {
