@@ -53,4 +53,14 @@ fn the_sum_counts_what_would_be_written() {
          dropped from indexes: windows/amd64\n"
     );
     assert_eq!(Plan::default().sum(&Report::default()), "nothing to copy; nothing was written\n");
+    let mut plan = Plan::default();
+    let removes = |event: &&Event| matches!(event, Event::Removed { removed, .. } if !removed.held_back);
+    plan.take(script::everything().iter().find(removes).unwrap());
+    plan.removed.images.clear();
+    plan.noted.push("bundle".to_owned());
+    assert_eq!(
+        plan.sum(&Report::default()),
+        "nothing to copy; 3 blobs to remove (5.0 MiB); only notes to change; nothing was written\n"
+    );
+    assert!(plan.rest().starts_with("change notes in bundle: "));
 }

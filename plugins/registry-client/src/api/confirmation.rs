@@ -88,15 +88,15 @@ pub(crate) async fn verify_manifest(
 ) -> Result<()> {
     let operation = Operation::PushManifest(at);
     if let Some(said) = confirmation.digest() {
-        let same = said == manifest.digest();
         // Signed schema 1 has a digest of its payload, which some registries compute in their own way.
-        if confirmation.is_plain() && (same || manifest.media_type().is_schema1()) {
+        let same = said == manifest.digest() || manifest.media_type().is_schema1();
+        if confirmation.is_plain() && same {
             return Ok(());
         }
         if !same && at.reference.tag().is_some() && said.matches(manifest.bytes()) {
             return Err(keeps_another(operation, said, manifest));
         }
-        if !same && said.algorithm() == manifest.digest().algorithm() && !manifest.media_type().is_schema1() {
+        if !same && said.algorithm() == manifest.digest().algorithm() {
             let what = format!("{operation}: the registry stored `{said}` instead of `{}`", manifest.digest());
             return Err(Error::new(ErrorKind::Corrupt, what).with_retry(Retry::Soon).with_hint(CHANGED));
         }

@@ -81,20 +81,19 @@ pub(crate) async fn get(
     }
     let said = text(&whole, DIGEST).and_then(|text| text.parse::<Digest>().ok());
     let said = said.filter(|_| image.reference.tag().is_some());
-    // What has a digest of another algorithm has that one here, too.
     let algorithm = said.as_ref().map_or(Algorithm::Sha256, Digest::algorithm);
     let served = algorithm.digest_of(&whole.body);
-    if let Some(said) = said.filter(|said| *said != served) {
+    if let Some(said) = said.as_ref().filter(|said| **said != served) {
         // Damaged on the way, if the registry has what it names. Many get the header wrong for what they convert: then our
         // own digest counts.
-        let named = image.repository.with_digest(&said);
+        let named = image.repository.with_digest(said);
         match Box::pin(get(registry, &named, operation, scopes)).await {
             Ok(manifest) => return Ok(manifest),
             Err(error) if error.kind() == ErrorKind::Corrupt => {
                 // Damaged once more, or what the registry has by that name. Damage does not come twice alike.
                 let again = registry.read_whole(&request, Manifest::MAX_BYTES).await?;
                 let digest = algorithm.digest_of(&again.body);
-                if digest != served && digest != said {
+                if digest != served && digest != *said {
                     return Err(error.with_retry(Retry::Soon));
                 }
                 whole = again;
@@ -103,19 +102,16 @@ pub(crate) async fn get(
             Err(_) => {}
         }
         let served = algorithm.digest_of(&whole.body);
-        if served != said {
+        if served != *said {
             tracing::warn!(%image, %served, %said, "the registry names another digest than it serves");
         }
     }
     let (is_page, is_empty) = (whole.body.trim_ascii_start().starts_with(b"<"), whole.body.is_empty());
     let served_as = text(&whole, "content-type").map(MediaType::from_header).unwrap_or_default();
-    let parsed = match &image.reference {
-        Reference::Digest(digest) => Manifest::parse_expecting(whole.body, &served_as, digest),
-        Reference::Tag(_) if algorithm == Algorithm::Sha256 => Manifest::parse(whole.body, &served_as),
-        Reference::Tag(_) => {
-            let digest = algorithm.digest_of(&whole.body);
-            Manifest::parse_expecting(whole.body, &served_as, &digest)
-        }
+    let is_kept_so = |said: &Digest| said.algorithm() != Algorithm::Sha256 && said.matches(&whole.body);
+    let parsed = match image.reference.digest().cloned().or(said.filter(is_kept_so)) {
+        Some(digest) => Manifest::parse_expecting(whole.body, &served_as, &digest),
+        None => Manifest::parse(whole.body, &served_as),
     };
     let manifest = parsed.map_err(|error| {
         let hint = match &served_as {
