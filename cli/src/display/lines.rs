@@ -65,9 +65,12 @@ pub(super) fn line(event: &Event, colour: bool) -> Option<(Weight, String)> {
                 Outcome::Skipped(Skip::Kept { digest }) => {
                     (Weight::Odd, "kept", Paint::Odd, format!(": it is {digest} and stays so"))
                 }
-                Outcome::Skipped(Skip::Duplicate) => {
-                    (Weight::More, "skipped", Paint::Dim, ": an earlier rule does the same".to_owned())
-                }
+                Outcome::Skipped(Skip::Duplicate) => (
+                    Weight::More,
+                    "skipped",
+                    Paint::Dim,
+                    ": it is done with an earlier rule or with its image".to_owned(),
+                ),
                 Outcome::Skipped(Skip::Overridden { by }) => {
                     (Weight::More, "skipped", Paint::Dim, format!(": {by} sends another image there"))
                 }

@@ -216,7 +216,7 @@ fn why(skip: &Skip) -> String {
         Skip::Kept { digest } => format!("it is {digest} and stays so"),
         Skip::Overridden { by } => format!("{by} sends another image there"),
         Skip::Filtered { filter, reason, .. } => format!("filter `{filter}`: {reason}"),
-        Skip::Duplicate => "an earlier rule does the same".to_owned(),
+        Skip::Duplicate => "it is done with an earlier rule or with its image".to_owned(),
         _ => "nothing is to be done".to_owned(),
     }
 }

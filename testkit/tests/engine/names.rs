@@ -219,6 +219,9 @@ async fn a_plan_knows_what_the_run_itself_brings() {
     let expected = ["a b", "b c", "c d"].map(|pair| pair.split_once(' ').unwrap());
     let expected = expected.map(|(from, to)| (format!("reg.io/{from}/app:v1"), format!("reg.io/{to}/app:v1")));
     assert_eq!(planned, expected, "each by the name that its rule has");
+    let pinned = format!("reg.io/b/app:v1@{}", app.manifest.digest());
+    let pinned = Wanted::new().image(&pinned, &["reg.io/c/app:v1"]).image("reg.io/a/app:v1", &["reg.io/b/app:v1"]);
+    assert_eq!(Bench::new(pinned, &everywhere, &[&everywhere]).plan().await.failed, 0, "by its digest");
     // What the run would not bring either fails in both.
     for (first, retries) in [("reg.io/missing/app:v1", None), ("reg.io/a/app:v1", Some(0))] {
         let bench = Bench::new(chain(first), &everywhere, &[&everywhere]).options(|run| run.retries = retries);

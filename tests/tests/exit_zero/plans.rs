@@ -112,11 +112,12 @@ async fn what_is_missing_alike_is_told_once() {
     let (from, to, folder) = (Site::start().await, Site::start().await, folder());
     let f = from.host();
     from.content().put("shop/app", "v1", &app("v1")).await;
-    let [v1, x, y] = ["app:v1", "x:/^v/", "y:/^v/"].map(|name| format!("{f}/shop/{name}"));
-    folder.run(&["stage", &v1, &x, &y, "--to", "bundle", "--retries", "0"]).expect(1);
+    let rules = ["app:v1", "x:/^v/", "y:/^v/"].map(|name| format!("{f}/shop/{name}: h.example.com/shop/any\n"));
+    folder.write("images.yaml", &rules.concat());
+    folder.run(&["stage", "--images", "images.yaml", "--to", "bundle", "--retries", "0"]).expect(1);
     let ran = folder.run(&["load", "bundle", "--to", &to.host()]).expect(1);
     assert!(ran.stderr.contains("failed: 2 listings\n  `bundle` may be incomplete"), "{}", ran.all());
-    folder.run(&["merge", "bundle", "--to", "joined"]).expect(1);
+    folder.run(&["merge", "bundle", "bundle", "--to", "joined"]).expect(1);
     let ran = folder.run(&["verify", "joined"]).expect(1);
     assert!(ran.all().contains("/shop/x") && ran.all().contains("/shop/y"), "{}", ran.all());
 }

@@ -123,10 +123,14 @@ impl JobRun<'_> {
         };
         let current = current.map(|current| current.digest);
         let image = Foreseen { digest: written.clone(), source: self.work.job.source.clone() };
+        let location = self.engine.location(push);
+        if location.is_none() {
+            self.engine.plans.foresee(push, &at.repository.with_digest(written), image.clone());
+        }
         self.engine.plans.foresee(push, &at, image);
         PlannedTarget {
             push: Arc::clone(self.push(push).kind()),
-            location: self.engine.location(push),
+            location,
             target: at,
             again: current.as_ref() == Some(written),
             current,
