@@ -153,27 +153,13 @@ mod tests {
     use super::*;
 
     fn expand(value: &str) -> Result<String, Vec<VariableError>> {
-        variables().expand(value)
-    }
-
-    fn variables() -> Variables {
         let environment: Environment = Arc::new(|name| match name {
             "A" => Some("${B}".to_owned()),
             "B" => Some("$A".to_owned()),
             "EMPTY" => Some(String::new()),
             _ => None,
         });
-        Variables::new(environment, Purpose::Run)
-    }
-
-    #[test]
-    fn a_destination_may_have_variables_without_braces() {
-        let destination = |value: &str| variables().expand_destination(value);
-        assert_eq!(destination("h.io/$A/c"), Ok("h.io/${B}/c".to_owned()));
-        assert_eq!(destination("$EMPTY/${A}/$EMPTY:v1"), Ok("/${B}/:v1".to_owned()));
-        assert_eq!(destination("h.io/$X/c"), Err(vec![VariableError::Unset("X".to_owned())]));
-        assert_eq!(destination("h.io/$1/c"), Err(vec![VariableError::Name("$1".to_owned())]));
-        assert_eq!(destination("h.io/c${A"), Ok("h.io/c${A".to_owned()));
+        Variables::new(environment, Purpose::Run).expand(value)
     }
 
     #[test]

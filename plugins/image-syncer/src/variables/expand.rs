@@ -1,6 +1,6 @@
 //! Replaces variables in destinations and logins as image-syncer does.
 
-use super::{VariableError, Variables, is_name, only_variable};
+use super::{VariableError, Variables, only_variable};
 use crate::dialect::Dialect;
 
 impl Variables {
@@ -10,30 +10,8 @@ impl Variables {
     /// In the strict dialect: all variables that are not set or not named right. In image-syncer's they are empty.
     pub(crate) fn expand_destination(&self, value: &str) -> Result<String, Vec<VariableError>> {
         match self.dialect {
-            Dialect::Strict => self.expand_every(value),
+            Dialect::Strict => self.expand(value),
             Dialect::ImageSyncer => Ok(shell(value, |name| (self.environment)(name).unwrap_or_default())),
-        }
-    }
-
-    /// Replaces `$NAME` and `${NAME}` anywhere: no repository and no tag has a `$`.
-    fn expand_every(&self, value: &str) -> Result<String, Vec<VariableError>> {
-        let expanded = self.expand(value)?;
-        let is_bare =
-            |piece: &Piece<'_>| matches!(piece, Piece::Variable { written, .. } if !written.starts_with("${"));
-        if !pieces(value).iter().any(is_bare) {
-            return Ok(expanded);
-        }
-        let wrong = |piece| match piece {
-            Piece::Variable { name, written } if !is_name(name) => Some(VariableError::Name(written.to_owned())),
-            Piece::Variable { name, .. } if (self.environment)(name).is_none() => {
-                Some(VariableError::Unset(name.to_owned()))
-            }
-            _ => None,
-        };
-        let wrong: Vec<_> = pieces(value).into_iter().filter_map(wrong).collect();
-        match wrong.is_empty() {
-            true => Ok(shell(value, |name| (self.environment)(name).unwrap_or_default())),
-            false => Err(wrong),
         }
     }
 
