@@ -6,7 +6,6 @@ use http::StatusCode;
 use sealift_core::{
     content::{Digest, ImageRef, Reference, Repository},
     error::{Error, ErrorKind, Retry},
-    stage::Push as _,
 };
 
 use sealift_conformance::images::{image, index, with_blob_entry};
