@@ -75,7 +75,7 @@ pub(super) fn refusal(store: &Store, asked: Asked<'_>, repository: &str, rest: &
     };
     let limit = (*quota)?;
     let in_session = |session: &str| store.sessions.get(session).map_or(0, |session| session.bytes.len());
-    let (content, length) = match (asked.method, rest.split('/').collect::<Vec<_>>()[..].as_ref()) {
+    let (content, length) = match (asked.method, &rest.split('/').collect::<Vec<_>>()[..]) {
         (&Method::PUT, ["manifests", _]) => (Some(Digest::of(asked.body)), asked.body.len()),
         (&Method::PUT, ["blobs", "uploads", session]) => {
             (asked.query("digest").and_then(|text| digest(&text)), in_session(session) + asked.body.len())

@@ -12,7 +12,6 @@ use crate::{
     error::{ErrorBody, Reason},
     operation::{Operation, project_of},
     profile::harbor::{is_missing, may_not_push},
-    retry::is_transient,
     scope::Scopes,
     transport::{Endpoint, Request, RequestTarget, Response},
 };
@@ -64,7 +63,8 @@ impl Registry {
                 .exchange(at, &probe, authorization)
                 .await
                 .map_err(|error| error.with_context(operation))?;
-            if is_transient(probed.status()) {
+            let asks_for_pause = probed.headers().contains_key(header::RETRY_AFTER);
+            if matches!((probed.status().as_u16(), asks_for_pause), (429, _) | (503, true)) {
                 return Err(self.refused(operation, probed).await);
             }
             let as_before = probed.status() == StatusCode::UNAUTHORIZED && self.is_unchallenged(&probed);
