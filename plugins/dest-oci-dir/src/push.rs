@@ -325,7 +325,8 @@ impl Conclusion for OciDirPush {
     }
 
     async fn changes_notes(&self) -> Result<bool> {
-        match (self.notes_changed.get(), self.layout().await?) {
+        // If nothing can be read, every image heard of that.
+        match (self.notes_changed.get(), self.layout().await.unwrap_or_default()) {
             (Some(changed), _) => Ok(*changed),
             (None, Some(layout)) if self.writer.get().is_none() => Ok(!self.is_settled(&layout).await?),
             (None, _) => Ok(false),
