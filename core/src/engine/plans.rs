@@ -55,8 +55,8 @@ struct PlanState {
     hasher: RandomState,
     sums: BTreeMap<(usize, StoreId), u64>,
     by_repository: BTreeMap<(usize, Repository), u64>,
-    /// The names that would be written at each push, with their roots.
-    written: HashMap<usize, Vec<(ImageRef, Digest)>>,
+    /// The names that would be written at each push, with the manifests of their images.
+    written: HashMap<usize, Vec<(ImageRef, Vec<Descriptor>)>>,
 }
 
 impl Plans {
@@ -65,13 +65,13 @@ impl Plans {
         lock(&self.0).waiting.entry(job).or_default().0.push(draft);
     }
 
-    /// Notes a name that a run would write at a push.
-    pub(super) fn writes(&self, push: usize, at: &ImageRef, root: &Digest) {
-        lock(&self.0).written.entry(push).or_default().push((at.clone(), root.clone()));
+    /// Notes a name that a run would write at a push, with the manifests of its image, the root last.
+    pub(super) fn writes(&self, push: usize, at: &ImageRef, manifests: Vec<Descriptor>) {
+        lock(&self.0).written.entry(push).or_default().push((at.clone(), manifests));
     }
 
     /// Returns the names that a run would write at a push.
-    pub(super) fn written_at(&self, push: usize) -> Vec<(ImageRef, Digest)> {
+    pub(super) fn written_at(&self, push: usize) -> Vec<(ImageRef, Vec<Descriptor>)> {
         lock(&self.0).written.remove(&push).unwrap_or_default()
     }
 

@@ -1,7 +1,7 @@
 //! The end of a run at a destination.
 
 use crate::{
-    content::{Digest, ImageRef},
+    content::{Descriptor, ImageRef},
     error::Error,
     report::FailedItem,
 };
@@ -16,8 +16,8 @@ pub struct RunEnd<'a> {
     pub failed: Vec<&'a FailedItem>,
     /// True if the list left out something that may name an image, because it cannot be read.
     pub left_out: bool,
-    /// In a plan: the names that would be written at this destination, with the digests of their roots.
-    pub planned: Vec<(ImageRef, Digest)>,
+    /// In a plan: the names that would be written at this destination, with the manifests of their images, the root last.
+    pub planned: Vec<(ImageRef, Vec<Descriptor>)>,
 }
 
 /// Content that a destination had and that the end of a run removes, because the run did not ask for it.

@@ -304,7 +304,11 @@ impl DiskLocation for OciDirPush {
 #[async_trait]
 impl Conclusion for OciDirPush {
     fn conclude(&self, end: &RunEnd<'_>) {
-        self.coming().roots = end.planned.iter().map(|(at, root)| (at.to_string(), root.clone())).collect();
+        for (at, manifests) in &end.planned {
+            let mut coming = self.coming();
+            coming.content.extend(manifests.iter().map(|item| (item.digest.clone(), item.clone())));
+            coming.roots.extend(manifests.last().map(|root| (at.to_string(), root.digest.clone())));
+        }
         *self.not_arrived.lock().unwrap_or_else(PoisonError::into_inner) = self.names.not_arrived(end);
     }
 

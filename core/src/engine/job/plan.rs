@@ -54,7 +54,8 @@ impl JobRun<'_> {
             match needed {
                 Ok(needed) => {
                     blobs.extend(self.to_store(&goal, [&needed[..], about].concat()).await?);
-                    self.engine.plans.writes(goal.place.push, &goal.place.at, &written);
+                    let manifests = outline.below.iter().chain([&outline.root]).cloned().collect();
+                    self.engine.plans.writes(goal.place.push, &goal.place.at, manifests);
                     targets.push(self.planned(goal, count, &written).await);
                 }
                 Err(error) => ended.end(goal.place, Outcome::Failed(error)),

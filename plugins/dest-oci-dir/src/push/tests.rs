@@ -537,3 +537,46 @@ async fn a_tar_file_that_is_stopped_before_its_first_image_fails_at_its_end() {
     let error = push.close().await.unwrap_err();
     assert!(error.message().contains("was not written, because the run was stopped"), "{error}");
 }
+
+/// Returns what an exact run would remove, or removed, as its end tells it.
+async fn removed(from: &Memory, wanted: &Wanted, dir: &Path, is_plan: bool) -> Option<Removed> {
+    let told = Arc::new(std::sync::Mutex::new(None));
+    let observer = ObserverFn({
+        let told = Arc::clone(&told);
+        move |event: &sealift_core::event::Event| {
+            if let sealift_core::event::Event::Removed { removed, .. } = event {
+                *told.lock().unwrap() = Some(removed.clone());
+            }
+        }
+    });
+    let mut pipeline = pipeline(from, wanted, dir);
+    let push = stage(Config { exact: true, ..at(dir) }).ok().unwrap();
+    pipeline.pushes = vec![Kind::new("oci-dir", Arc::from(push))];
+    let settings = RunSettings::default().with_observer("test", Arc::new(observer));
+    let report = match is_plan {
+        true => engine::plan(&pipeline.into(), settings).await,
+        false => engine::run(&pipeline.into(), settings).await,
+    };
+    assert_eq!(report.failed, 0, "{report:?}");
+    let removed = told.lock().unwrap().clone();
+    removed
+}
+
+// The plan counted blobs as removed that images to come need, and kept those of an image that would be replaced.
+#[tokio::test]
+async fn a_plan_of_an_exact_run_counts_what_the_run_removes() {
+    let one = |name: &str| Wanted::new().image(name, &[]);
+    for asked in [one("q.io/api:new"), one("q.io/web:v1"), one("q.io/web:v1").image("q.io/api:a__b", &[])] {
+        let dir = tempfile::tempdir().unwrap();
+        let from = source();
+        run(&from, &wanted(), dir.path()).await;
+        // One that shares a layer with what goes, and an index that loses a child and keeps the other one.
+        from.add("api:new", &image("linux/amd64", &["base", "new"]));
+        from.add("web:v1", &index(&[("linux/arm64", &image("linux/arm64", &["b"]))]));
+        let planned = removed(&from, &asked, dir.path(), true).await;
+        let done = removed(&from, &asked, dir.path(), false).await;
+        assert!(done.as_ref().is_some_and(|done| done.blobs > 0), "{done:?}");
+        assert_eq!(planned, done);
+        assert_eq!(removed(&from, &asked, dir.path(), true).await, None);
+    }
+}
