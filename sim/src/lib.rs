@@ -20,6 +20,7 @@ mod check;
 mod draw;
 mod model;
 mod net;
+mod planned_change;
 mod planted;
 mod process;
 mod registry;

@@ -558,8 +558,7 @@ async fn removed(from: &Memory, wanted: &Wanted, dir: &Path, is_plan: bool) -> O
         false => engine::run(&pipeline.into(), settings).await,
     };
     assert_eq!(report.failed, 0, "{report:?}");
-    let removed = told.lock().unwrap().clone();
-    removed
+    told.lock().unwrap().clone()
 }
 
 // The plan counted blobs as removed that images to come need, and kept those of an image that would be replaced.

@@ -201,7 +201,10 @@ fn bad_request(refusal: &Refusal<'_>) -> Meaning {
             Operation::PushBlob(_, digest) if digest.algorithm() == Algorithm::Sha256 => other_bytes(),
             // distribution 2.8 reads back what it is writing, which fails while another client writes the same manifest.
             Operation::PushManifest(image) if !has_other_digest(image) => other_bytes(),
-            _ => Meaning::new(Unsupported, "`{registry}` does not take this digest").hint(SHA256_ONLY),
+            operation if operation.writes() => {
+                Meaning::new(Unsupported, "`{registry}` does not take this digest").hint(SHA256_ONLY)
+            }
+            _ => Meaning::new(Unsupported, "`{registry}` does not take this digest"),
         };
     }
     if body.has("BLOB_UPLOAD_INVALID") || body.has("BLOB_UPLOAD_UNKNOWN") {
