@@ -23,6 +23,7 @@ mod net;
 mod planned_change;
 mod planted;
 mod process;
+mod projects;
 mod registry;
 mod runner;
 mod scenario;

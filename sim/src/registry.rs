@@ -12,8 +12,6 @@ use http::{HeaderMap, Method};
 use sealift_core::content::Digest;
 use url::Url;
 
-pub(crate) use harbor::{HarborPlan, Projects};
-
 use crate::store::Store;
 
 /// A request as it arrived, body included.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sealift_core::content::Digest;
 
 use crate::{
-    registry::Projects,
+    projects::Projects,
     topology::{HostPlan, ImagePlan, Topology},
 };
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sealift_core::content::Digest;
 use serde_json::{Value, json};
 
-use crate::{draw::Draw, planned_change::PlannedChange, registry::HarborPlan};
+use crate::{draw::Draw, planned_change::PlannedChange, projects::HarborPlan};
 
 /// The version of the generator. A change of what seeds mean makes a new one, and [`Reduced::generator`] keeps the old ones.
 pub const GENERATOR: u32 = 3;

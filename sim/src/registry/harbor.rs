@@ -2,7 +2,7 @@
 //!
 //! The answers are those of Harbor 2.15.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use http::Method;
@@ -10,22 +10,7 @@ use sealift_core::content::Digest;
 use serde_json::{Value, json};
 
 use super::{Answer, Asked, access, digest};
-use crate::store::Store;
-
-/// The properties of a Harbor.
-#[derive(Clone, Debug)]
-pub(crate) struct HarborPlan {
-    /// The project of the pipeline is there at the beginning.
-    pub(crate) has_project: bool,
-    /// The bytes that its quota leaves at the beginning.
-    pub(crate) room: Option<u64>,
-    /// The login may read projects, not only push to them.
-    pub(crate) may_read: bool,
-}
-
-/// The projects of a Harbor, with the quota of each.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Projects(BTreeMap<String, Option<u64>>);
+use crate::{projects::Projects, store::Store};
 
 /// The project of all destinations.
 const PROJECT: &str = "mirror";
