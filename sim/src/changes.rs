@@ -2,7 +2,7 @@
 
 use crate::{
     draw::Draw,
-    planned_change::{Change, PlannedChange},
+    planned_change::{PlannedChange, RegistryChange},
     topology::Topology,
     world::{World, WorldState},
 };
@@ -23,15 +23,15 @@ impl PlannedChange {
                     let draw = draw.at("move").nth(version);
                     let moved = topology.version(draw);
                     topology.images[at].versions.push(moved);
-                    add(draw, Change::Move { image, version: topology.images[at].versions.len() - 1 });
+                    add(draw, RegistryChange::Move { image, version: topology.images[at].versions.len() - 1 });
                 }
             }
             if topology.kinds.contains("deleted-tags") && draw.at("deleted").chance(0.3) {
                 let draw = draw.at("deleted");
-                add(draw, Change::Delete { image, content: draw.at("content").chance(0.5) });
+                add(draw, RegistryChange::Delete { image, content: draw.at("content").chance(0.5) });
                 if draw.at("restored").chance(0.5) {
                     let version = topology.images[at].versions.len() - 1;
-                    add(draw.at("restored"), Change::Move { image, version });
+                    add(draw.at("restored"), RegistryChange::Move { image, version });
                 }
             }
         }
@@ -42,12 +42,12 @@ impl PlannedChange {
                 for number in 0..1 + draw.at("collections").below(4) {
                     let draw = draw.at("collection").nth(number);
                     let untagged = draw.at("untagged").chance(0.5);
-                    add(draw, Change::Collect { host: plan.name.clone(), untagged });
+                    add(draw, RegistryChange::Collect { host: plan.name.clone(), untagged });
                 }
             }
             if topology.kinds.contains("ended-uploads") {
                 for number in 0..1 + draw.at("ended").below(4) {
-                    add(draw.at("ended").nth(number), Change::EndUploads { host: plan.name.clone() });
+                    add(draw.at("ended").nth(number), RegistryChange::EndUploads { host: plan.name.clone() });
                 }
             }
         }
@@ -74,32 +74,32 @@ impl World {
             for image in self.topology.images_of(rule) {
                 let has_tags = |state: &WorldState| !state.stores[host].repositories[repository].tags.is_empty();
                 if state.versions[&image.number].is_none() && !(rule.lists && has_tags(state)) {
-                    self.apply(state, &Change::Move { image: image.number, version: image.versions.len() - 1 });
+                    self.apply(state, &RegistryChange::Move { image: image.number, version: image.versions.len() - 1 });
                 }
             }
         }
     }
 
-    fn apply(&self, state: &mut WorldState, change: &Change) {
+    fn apply(&self, state: &mut WorldState, change: &RegistryChange) {
         let host = match change {
-            Change::Move { image, .. } | Change::Delete { image, .. } => {
+            RegistryChange::Move { image, .. } | RegistryChange::Delete { image, .. } => {
                 let image = self.topology.image(*image);
-                let version = if let Change::Move { version, .. } = change { Some(*version) } else { None };
+                let version = if let RegistryChange::Move { version, .. } = change { Some(*version) } else { None };
                 state.versions.insert(image.number, version);
                 state.seen.entry(image.number).or_default().insert(version);
                 let store = state.stores.get_mut(&image.host).expect("hosts of the scenario have a store");
                 match change {
-                    Change::Delete { content, .. } => store.delete(&image.repository, &image.tag, *content),
+                    RegistryChange::Delete { content, .. } => store.delete(&image.repository, &image.tag, *content),
                     _ => store.put(&self.topology, image, version.unwrap_or_default()),
                 }
                 image.host.clone()
             }
-            Change::Collect { host, untagged } => {
+            RegistryChange::Collect { host, untagged } => {
                 let store = state.stores.get_mut(host).expect("hosts of the scenario have a store");
                 store.collect(*untagged);
                 host.clone()
             }
-            Change::EndUploads { host } => {
+            RegistryChange::EndUploads { host } => {
                 state.stores.get_mut(host).expect("hosts of the scenario have a store").sessions.clear();
                 host.clone()
             }

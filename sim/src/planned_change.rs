@@ -2,7 +2,7 @@
 
 /// A change by others.
 #[derive(Clone, Debug)]
-pub(crate) enum Change {
+pub(crate) enum RegistryChange {
     /// A tag of a source stands for this version of its image from now on.
     Move { image: usize, version: usize },
     /// A tag of a source is deleted, with the content that no other manifest needs if this is true.
@@ -17,5 +17,5 @@ pub(crate) enum Change {
 #[derive(Clone, Debug)]
 pub(crate) struct PlannedChange {
     pub(crate) at: u64,
-    pub(crate) change: Change,
+    pub(crate) change: RegistryChange,
 }

@@ -15,4 +15,4 @@ pub(crate) struct HarborPlan {
 
 /// The projects of a Harbor, with the quota of each.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Projects(pub(crate) BTreeMap<String, Option<u64>>);
+pub(crate) struct HarborProjects(pub(crate) BTreeMap<String, Option<u64>>);

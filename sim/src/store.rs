@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sealift_core::content::Digest;
 
 use crate::{
-    projects::Projects,
+    projects::HarborProjects,
     topology::{HostPlan, ImagePlan, Topology},
 };
 
@@ -69,7 +69,7 @@ pub(crate) struct Store {
     /// Tokens with the time of their end in milliseconds and the scopes.
     pub(crate) tokens: BTreeMap<String, (u64, BTreeSet<String>)>,
     /// The projects of a Harbor.
-    pub(crate) projects: Projects,
+    pub(crate) projects: HarborProjects,
 }
 
 impl Store {
@@ -83,7 +83,7 @@ impl Store {
             sessions: BTreeMap::new(),
             begun: 0,
             tokens: BTreeMap::new(),
-            projects: Projects::default(),
+            projects: HarborProjects::default(),
         }
     }
 
@@ -148,7 +148,7 @@ impl Store {
                 store.tag(repository, tag, digest);
             }
         }
-        Projects::set_up(&mut store);
+        HarborProjects::set_up(&mut store);
         store
     }
 

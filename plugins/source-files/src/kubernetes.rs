@@ -26,7 +26,7 @@ use crate::{
 mod parts;
 mod paths;
 
-use parts::Parts;
+use parts::ImageParts;
 use paths::ImagePaths;
 
 /// Lists the images that Kubernetes manifests name, also those that `helm template` or `kustomize build` print.
@@ -265,10 +265,10 @@ impl Finder {
     }
 
     /// Takes an image in parts.
-    fn parts(&mut self, documents: &Documents<'_>, parts: Parts<'_>, found: &str) {
+    fn parts(&mut self, documents: &Documents<'_>, parts: ImageParts<'_>, found: &str) {
         match parts {
-            Parts::Name(name, repository) => self.guess(documents, &name, repository, found),
-            Parts::Unreadable(key, node) => {
+            ImageParts::Name(name, repository) => self.guess(documents, &name, repository, found),
+            ImageParts::Unreadable(key, node) => {
                 let what = format!("an image {found}, whose `{key}` is {},", node.what());
                 self.leave_out(&what, "cannot be read", documents, node);
             }

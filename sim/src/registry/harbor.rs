@@ -10,12 +10,12 @@ use sealift_core::content::Digest;
 use serde_json::{Value, json};
 
 use super::{Answer, Asked, access, digest};
-use crate::{projects::Projects, store::Store};
+use crate::{projects::HarborProjects, store::Store};
 
 /// The project of all destinations.
 const PROJECT: &str = "mirror";
 
-impl Projects {
+impl HarborProjects {
     /// Sets up the project of a Harbor that was filled.
     pub(crate) fn set_up(store: &mut Store) {
         if let Some(plan) = store.plan.harbor.clone().filter(|plan| plan.has_project) {

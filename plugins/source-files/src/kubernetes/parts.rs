@@ -4,7 +4,7 @@
 use crate::yaml::{YamlNode, YamlValue};
 
 /// An image in parts.
-pub(super) enum Parts<'n> {
+pub(super) enum ImageParts<'n> {
     /// The name that the parts make, and where its repository stands.
     Name(String, &'n YamlNode),
     /// A part that is a list or a map, and its key.
@@ -12,13 +12,13 @@ pub(super) enum Parts<'n> {
 }
 
 /// Joins the parts. None if this map describes no image.
-pub(super) fn join(image: &YamlNode) -> Option<Parts<'_>> {
+pub(super) fn join(image: &YamlNode) -> Option<ImageParts<'_>> {
     let repository = image.get("repository").filter(|node| matches!(node.resolved(), YamlValue::Scalar { .. }))?;
     let mut texts = [None; 3];
     for (text, key) in texts.iter_mut().zip(["registry", "tag", "digest"]) {
         *text = match part(image, key) {
             Ok(found) => found,
-            Err(node) => return Some(Parts::Unreadable(key, node)),
+            Err(node) => return Some(ImageParts::Unreadable(key, node)),
         };
     }
     let [registry, tag, digest] = texts;
@@ -32,7 +32,7 @@ pub(super) fn join(image: &YamlNode) -> Option<Parts<'_>> {
     if let Some(digest) = digest {
         name = format!("{name}@{digest}");
     }
-    Some(Parts::Name(name, repository))
+    Some(ImageParts::Name(name, repository))
 }
 
 /// Returns the text of a part, also of a number, as in `tag: 1.27`. An empty text counts as missing.
