@@ -52,7 +52,7 @@ mod push_capabilities;
 mod store;
 mod tags;
 
-pub use conclusion::{Lost, Removed, RunEnd};
+pub use conclusion::{Lost, PlannedName, Removed, RunEnd};
 pub use fetch::{
     BlobCheck, Fetch, FetchCapabilities, MountHints, PushTimes, ReadHints, Referrers, ResolveMode, TagList,
 };

@@ -23,7 +23,10 @@ use ring::{
 };
 use serde_json::{Value, json};
 
-use crate::tls::{Identity, TlsListener};
+use crate::{
+    registry::TokenAuth,
+    tls::{Identity, TlsListener},
+};
 
 /// The service name that tokens are for.
 pub const SERVICE: &str = "testkit registry";
@@ -122,6 +125,16 @@ impl TokenService {
     /// Returns the URL of the token endpoint behind a proxy at `host`.
     pub fn realm_at(&self, host: &str) -> String {
         format!("{}://{host}/token", self.scheme)
+    }
+
+    /// Returns the settings of a registry that trusts this service.
+    pub fn auth(&self) -> TokenAuth {
+        TokenAuth {
+            realm: self.realm(),
+            service: SERVICE.to_owned(),
+            issuer: ISSUER.to_owned(),
+            root_certs: self.certificate.clone(),
+        }
     }
 
     /// Returns the socket address of the service.
@@ -240,18 +253,12 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::{Registry, TokenAuth};
+    use crate::registry::Registry;
 
     #[tokio::test]
     async fn a_real_registry_takes_its_tokens() {
         let service = TokenService::start(&[("bot", "s3cret")]).await;
-        let auth = TokenAuth {
-            realm: service.realm(),
-            service: SERVICE.to_owned(),
-            issuer: ISSUER.to_owned(),
-            root_certs: service.certificate_pem().to_owned(),
-        };
-        let Some(registry) = Registry::with().token(auth).start() else { return };
+        let Some(registry) = Registry::with().token(service.auth()).start() else { return };
         let addr = service.addr;
         let url = registry.url();
         let status = tokio::task::spawn_blocking(move || {

@@ -29,9 +29,9 @@ use crate::{
 /// Bring the images of several directories into one
 ///
 /// Names, targets, signatures and SBOMs stay as they are; an image that another program gave no repository, only a tag, is
-/// `localhost/DIR:TAG` after its directory, because two directories may have the same tag. The directories that are read are not changed. What one of
-/// them lacks or has damaged is taken from another one, so that a delta is completed by what it is a delta to. If two
-/// of them have different images under one name, nothing is written.
+/// `localhost/DIR:TAG` after its directory, because two directories may have the same tag. The directories that are read
+/// are not changed. What one of them lacks or has damaged is taken from another one, so that a delta is completed by what
+/// it is a delta to. If two of them have different images under one name, nothing is written.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The directories or tar files, at least two

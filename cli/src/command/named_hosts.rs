@@ -68,7 +68,8 @@ pub(super) fn strangers(translation: &Translation, loaded: &Loaded) -> Vec<Diagn
 pub(super) fn without_effect(file: &Path, loaded: &Loaded) -> Vec<Diagnostic> {
     let Some(named) = loaded.registries.as_ref().map(NamedHosts) else { return Vec::new() };
     let table = std::fs::read_to_string(file).ok().and_then(|text| text.parse::<Table>().ok());
-    let Some(table) = table else { return Vec::new() };
+    // Mirrors of `registries.conf` may be at any host.
+    let Some(table) = table.filter(|table| !table.contains_key("containers")) else { return Vec::new() };
     let warning = |message: String| Diagnostic::warning(message).note(format!("in `{}`", file.display()));
     let hint = |host: &str, rest: &str| match named.closest(host) {
         Some(meant) => format!("did you mean `{meant}`?"),

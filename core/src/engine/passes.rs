@@ -1,23 +1,18 @@
 //! A run: everything once, then further rounds over what failed.
 
+mod awaited;
 mod choice;
 mod intake;
 mod record;
 mod room;
 
-use std::{
-    collections::HashSet,
-    hash::{BuildHasher, RandomState},
-    mem,
-    panic::AssertUnwindSafe,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, mem, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::FutureExt;
 use tokio::{task::JoinSet, time::Instant};
 use tokio_util::task::AbortOnDropHandle;
 
+use awaited::Awaited;
 use choice::Chosen;
 use room::{OpenListing, RunningJobs};
 
@@ -31,7 +26,7 @@ use crate::{
     content::Repository,
     error::{Error, ErrorKind, Result, Retry},
     event::Event,
-    job::{Job, Listing, Outcome},
+    job::{Listing, Outcome},
     panic::panic_message,
     report::{FailedItem, Failure, FilterStats, Report},
     stage::RunEnd,
@@ -80,31 +75,6 @@ enum Unlisted {
     Found(Repository),
     /// A filter could not choose among these.
     Chosen(Listing),
-}
-
-/// Images and listings that were not found when they were read.
-#[derive(Default)]
-struct Awaited {
-    images: Vec<(Work, Vec<TargetEnd>)>,
-    listings: Vec<(Repository, Error)>,
-    targets: WrittenRepositories,
-}
-
-/// Repositories that this run writes for images of other names, as hashes: a wrong one costs one request more.
-#[derive(Default)]
-struct WrittenRepositories {
-    hasher: RandomState,
-    names: HashSet<u64>,
-}
-
-impl WrittenRepositories {
-    fn insert(&mut self, repository: &Repository) {
-        self.names.insert(self.hasher.hash_one(repository));
-    }
-
-    fn contains(&self, repository: &Repository) -> bool {
-        self.names.contains(&self.hasher.hash_one(repository))
-    }
 }
 
 /// A job and how it ended; none if it was not started any more.
@@ -213,30 +183,6 @@ impl Run {
         self.compare_contested().await;
     }
 
-    /// Plans images that the run itself would bring, as in a chain of rules, by what is there where they come from.
-    async fn follow_chains(&mut self) {
-        while self.engine.mode == RunMode::Plan {
-            let (mut coming, mut absent) = (Vec::new(), Vec::new());
-            for (work, ends) in mem::take(&mut self.awaited.images) {
-                match self.engine.origin(&work.job.source).filter(|_| work.called.is_none()) {
-                    Some(origin) => coming.push((work, ends, origin)),
-                    None => absent.push((work, ends)),
-                }
-            }
-            self.awaited.images = absent;
-            if coming.is_empty() {
-                return;
-            }
-            for (work, ends, origin) in coming {
-                let places = ends.into_iter().filter_map(|end| end.place).collect();
-                let called = Some(work.job.source.clone());
-                let job = Job { source: origin, ..work.job };
-                self.start_later(Work { job, places, called, ..work }).await;
-            }
-            self.drain().await;
-        }
-    }
-
     /// Starts a job once there is room for it. In a plan it gets a new number, because it is told after all others.
     async fn start_later(&mut self, mut work: Work) {
         if self.engine.mode == RunMode::Plan {
@@ -247,50 +193,6 @@ impl Run {
             true => self.start(work),
             false => self.give_up(&work),
         }
-    }
-
-    /// Decides, now that everything ran once, which of what was not there is worth another round: what another job of
-    /// this run wrote, as in a chain of rules from A to B and from B to C.
-    fn settle_awaited(&mut self) {
-        let may_repeat = !self.is_stopping();
-        let Awaited { images, listings, targets } = &mut self.awaited;
-        let (images, listings) = (mem::take(images), mem::take(listings));
-        let comes = |repository: &Repository| may_repeat && targets.contains(repository);
-        let images: Vec<_> =
-            images.into_iter().map(|(work, ends)| (comes(&work.job.source.repository), work, ends)).collect();
-        let listings: Vec<_> =
-            listings.into_iter().map(|(repository, error)| (comes(&repository), repository, error)).collect();
-        let empty: Vec<_> = self.yields.empty_repositories().filter(|at| comes(at)).cloned().collect();
-        for (comes, work, ends) in images {
-            self.take_in_as(&work, ends, |_| comes);
-        }
-        let plan = self.engine.mode == RunMode::Plan;
-        for (comes, repository, error) in listings {
-            match plan && comes {
-                true => self.not_listed_yet(&repository),
-                false => self.listing_failed_as(Some(repository), error, comes),
-            }
-        }
-        if plan && self.may_bring() {
-            for repository in empty {
-                self.yields.forget(&repository);
-                self.not_listed_yet(&repository);
-            }
-            return;
-        }
-        if self.round < self.rounds() && !self.is_stopping() {
-            for repository in empty {
-                self.yields.forget(&repository);
-                self.unlisted.push(Unlisted::Found(repository));
-            }
-        }
-    }
-
-    /// Tells that a plan cannot list a repository that the run itself would fill.
-    fn not_listed_yet(&self, repository: &Repository) {
-        self.engine.events.warn(format!(
-            "the run itself brings what it then lists in `{repository}`: what becomes of that is not planned"
-        ));
     }
 
     /// Compares images with those that have their names already: the same image is no mistake.
@@ -451,17 +353,6 @@ impl Run {
         self.round < self.rounds() && !self.is_stopping() && !self.is_over
     }
 
-    /// Returns true if what was not there may come in this run.
-    fn may_hope(&self, error: &Error) -> bool {
-        error.kind() == ErrorKind::NotFound && !error.is_retryable() && (self.has_rounds_left() || self.may_bring())
-    }
-
-    /// Returns true for a plan of a run that would look again for what it brings itself.
-    fn may_bring(&self) -> bool {
-        let plan = self.engine.mode == RunMode::Plan && self.engine.options().retries != Some(0);
-        plan && !self.is_stopping() && !self.is_over
-    }
-
     /// Waits until the time of a destination for its end is over, which only a run that is stopped at once limits.
     async fn closing_is_over(&self) {
         self.engine.cancel.stopped().await;
@@ -488,7 +379,7 @@ impl Run {
         let engine = Arc::clone(&self.engine);
         for (at, push) in engine.pushes.iter().enumerate() {
             let failed = self.failures.iter().map(|(_, failure)| &failure.what).collect();
-            let (stopped, planned) = (self.is_stopping(), engine.plans.written_at(at));
+            let (stopped, planned) = (self.is_stopping(), engine.plans.names(at));
             let end = RunEnd { stopped, failed, left_out: self.left_out.is_some(), planned };
             push.hint("heard how the run ended", |push| {
                 push.capabilities().conclusion.map(|conclusion| conclusion.conclude(&end))

@@ -11,7 +11,7 @@ use crate::{
     content::{Descriptor, Digest, ImageRef, Repository},
     event::PlannedImage,
     lock::lock,
-    stage::StoreId,
+    stage::{PlannedName, StoreId},
 };
 
 /// The plan of one image, before its blobs are counted.
@@ -48,15 +48,13 @@ struct PlanState {
     /// Jobs from there on, with their drafts; true once they are through.
     waiting: BTreeMap<u64, (Vec<Draft>, bool)>,
     counted: HashMap<StoreId, HashSet<Digest>>,
-    /// What would be written, by the hashes of destinations and names.
-    foreseen: HashMap<u64, Foreseen>,
-    /// Pushes at which something would be written, referrers included.
-    touched: HashSet<usize>,
+    /// What would be written at each push, by the hashes of names.
+    foreseen: HashMap<usize, HashMap<u64, Foreseen>>,
     hasher: RandomState,
     sums: BTreeMap<(usize, StoreId), u64>,
     by_repository: BTreeMap<(usize, Repository), u64>,
-    /// The names that would be written at each push, with the manifests of their images.
-    written: HashMap<usize, Vec<(ImageRef, Vec<Descriptor>)>>,
+    /// The names that would be written at each push that wants to know them.
+    names: HashMap<usize, Vec<PlannedName>>,
 }
 
 impl Plans {
@@ -65,33 +63,32 @@ impl Plans {
         lock(&self.0).waiting.entry(job).or_default().0.push(draft);
     }
 
-    /// Notes a name that a run would write at a push, with the manifests of its image, the root last.
-    pub(super) fn writes(&self, push: usize, at: &ImageRef, manifests: Vec<Descriptor>) {
-        lock(&self.0).written.entry(push).or_default().push((at.clone(), manifests));
+    /// Notes a name that a run would write at a push, with its content.
+    pub(super) fn name(&self, push: usize, name: PlannedName) {
+        lock(&self.0).names.entry(push).or_default().push(name);
     }
 
     /// Returns the names that a run would write at a push.
-    pub(super) fn written_at(&self, push: usize) -> Vec<(ImageRef, Vec<Descriptor>)> {
-        lock(&self.0).written.remove(&push).unwrap_or_default()
+    pub(super) fn names(&self, push: usize) -> Vec<PlannedName> {
+        lock(&self.0).names.remove(&push).unwrap_or_default()
     }
 
     /// Notes what would be written to a name.
     pub(super) fn foresee(&self, push: usize, at: &ImageRef, image: Foreseen) {
         let mut state = lock(&self.0);
-        let name = state.hasher.hash_one((push, at));
-        state.foreseen.insert(name, image);
-        state.touched.insert(push);
+        let name = state.hasher.hash_one(at);
+        state.foreseen.entry(push).or_default().insert(name, image);
     }
 
     /// Returns what would be written to a name; none if nothing would, and in a run.
     pub(super) fn foreseen(&self, push: usize, at: &ImageRef) -> Option<Foreseen> {
         let state = lock(&self.0);
-        state.foreseen.get(&state.hasher.hash_one((push, at))).cloned()
+        state.foreseen.get(&push)?.get(&state.hasher.hash_one(at)).cloned()
     }
 
-    /// Returns true if something would be written to a destination.
+    /// Returns true if something would be written to a destination, referrers included.
     pub(super) fn writes_to(&self, push: usize) -> bool {
-        lock(&self.0).touched.contains(&push)
+        lock(&self.0).foreseen.contains_key(&push)
     }
 
     /// Notes that a job is through. Returns the plans that are counted now, with their jobs.

@@ -1,7 +1,7 @@
 //! The end of a run at a destination.
 
 use crate::{
-    content::{Descriptor, ImageRef},
+    content::{Descriptor, Digest, ImageRef},
     error::Error,
     report::FailedItem,
 };
@@ -16,8 +16,27 @@ pub struct RunEnd<'a> {
     pub failed: Vec<&'a FailedItem>,
     /// True if the list left out something that may name an image, because it cannot be read.
     pub left_out: bool,
-    /// In a plan: the names that would be written at this destination, with the manifests of their images, the root last.
-    pub planned: Vec<(ImageRef, Vec<Descriptor>)>,
+    /// The names that would be written at this destination, in a plan.
+    pub planned: Vec<PlannedName>,
+}
+
+/// A name that a run would write.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PlannedName {
+    /// The name.
+    pub at: ImageRef,
+    /// The digest of the root that it would stand for.
+    pub root: Digest,
+    /// The manifests and blobs of the image and of what would be written about it, as far as they were read.
+    pub content: Vec<Descriptor>,
+}
+
+impl PlannedName {
+    /// Returns a name with its content.
+    pub fn new(at: ImageRef, root: Digest, content: Vec<Descriptor>) -> Self {
+        Self { at, root, content }
+    }
 }
 
 /// Content that a destination had and that the end of a run removes, because the run did not ask for it.

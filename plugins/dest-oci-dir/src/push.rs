@@ -35,7 +35,7 @@ pub(crate) struct OciDirPush {
     writer: OnceCell<Writer>,
     /// Opened by the first question before that.
     reader: Mutex<Option<Layout>>,
-    /// What a plan found out about the content that a run would write.
+    /// The content that a run would write, once a plan knows it.
     coming: std::sync::Mutex<ComingContent>,
     /// What did not arrive, once that is known.
     not_arrived: std::sync::Mutex<StagingEnd>,
@@ -178,9 +178,6 @@ impl Push for OciDirPush {
     }
 
     async fn blob_exists(&self, _: &Repository, item: &Descriptor) -> Result<bool> {
-        if self.exact && self.writer.get().is_none() {
-            self.coming().content.insert(item.digest.clone(), item.clone());
-        }
         match self.layout().await? {
             // Others write and clean up in this directory, so a manifest is no promise of its blobs.
             Some(layout) if item.media_type.is_manifest() => {
@@ -304,10 +301,10 @@ impl DiskLocation for OciDirPush {
 #[async_trait]
 impl Conclusion for OciDirPush {
     fn conclude(&self, end: &RunEnd<'_>) {
-        for (at, manifests) in &end.planned {
+        for name in &end.planned {
             let mut coming = self.coming();
-            coming.content.extend(manifests.iter().map(|item| (item.digest.clone(), item.clone())));
-            coming.roots.extend(manifests.last().map(|root| (at.to_string(), root.digest.clone())));
+            coming.content.extend(name.content.iter().map(|item| (item.digest.clone(), item.clone())));
+            coming.roots.insert(name.at.to_string(), name.root.clone());
         }
         *self.not_arrived.lock().unwrap_or_else(PoisonError::into_inner) = self.names.not_arrived(end);
     }

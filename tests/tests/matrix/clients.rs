@@ -87,6 +87,12 @@ impl<'a> Client<'a> {
         command.args(arguments).current_dir(self.folder.dir()).env_clear().env("HOME", self.folder.dir());
         Ran::from(command.output().unwrap()).expect(0).stdout
     }
+
+    /// Runs regctl, which wants to know of hosts that speak plain http.
+    fn run_without_tls(&self, hosts: [&str; 2], arguments: &[&str]) -> String {
+        let hosts = hosts.map(|host| format!("reg={host},tls=disabled"));
+        self.run(&[arguments, &["--host", &hosts[0], "--host", &hosts[1]]].concat())
+    }
 }
 
 fn lines(text: &str) -> Vec<&str> {
@@ -195,8 +201,7 @@ async fn regctl_copies_lists_and_deletes() {
     let Some(regctl) = Client::find("regctl", &folder) else { return };
     let (from, to) = (Served::filled().await, Served::start().await);
     let (f, t) = (from.host(), to.host());
-    let hosts = [format!("reg={f},tls=disabled"), format!("reg={t},tls=disabled")];
-    let run = |arguments: &[&str]| regctl.run(&[arguments, &["--host", &hosts[0], "--host", &hosts[1]]].concat());
+    let run = |arguments: &[&str]| regctl.run_without_tls([&f, &t], arguments);
     let target = format!("{t}/team/app:v1");
     run(&["image", "copy", "--referrers", &format!("{f}/shop/app:v1"), &target]);
     to.has("team/app", "v1").await;
@@ -216,8 +221,7 @@ async fn regctl_reads_and_writes_directories_with_referrers() {
     let Some(regctl) = Client::find("regctl", &folder) else { return };
     let (from, to) = (Served::filled().await, Served::start().await);
     let (f, t) = (from.host(), to.host());
-    let hosts = [format!("reg={f},tls=disabled"), format!("reg={t},tls=disabled")];
-    let run = |arguments: &[&str]| regctl.run(&[arguments, &["--host", &hosts[0], "--host", &hosts[1]]].concat());
+    let run = |arguments: &[&str]| regctl.run_without_tls([&f, &t], arguments);
     folder.run(&["stage", &format!("{f}/shop/app:v1"), "--no-referrers", "--to", "ours"]).expect(0);
     let ours = format!("ocidir://ours@{}", only_entry(&folder.path("ours")));
     run(&["image", "copy", &ours, &format!("{t}/team/app:v1")]);

@@ -4,13 +4,7 @@ use std::time::Duration;
 
 use sealift_e2e::program::Folder;
 use sealift_serve::{ServeOptions, Server, access::Requests};
-use sealift_testkit::{
-    content::Content,
-    nginx::Nginx,
-    registry::{Registry, TokenAuth},
-    tls::Identity,
-    token_service::{ISSUER, SERVICE, TokenService},
-};
+use sealift_testkit::{content::Content, nginx::Nginx, registry::Registry, tls::Identity, token_service::TokenService};
 use tempfile::TempDir;
 
 use crate::{quick_dir, shapes};
@@ -140,13 +134,7 @@ impl Site {
 
     async fn with_tokens(setup: sealift_testkit::registry::Setup) -> Option<Self> {
         let tokens = TokenService::start(&[("robot$team+ci", "t0ken pass")]).await;
-        let auth = TokenAuth {
-            realm: tokens.realm(),
-            service: SERVICE.to_owned(),
-            issuer: ISSUER.to_owned(),
-            root_certs: tokens.certificate_pem().to_owned(),
-        };
-        let site = Self::open(setup.token(auth).start()?);
+        let site = Self::open(setup.token(tokens.auth()).start()?);
         let repositories = shapes::repositories();
         let repositories: Vec<&str> = repositories.iter().map(String::as_str).collect();
         let content = site.content.clone().token(&tokens.issue("robot$team+ci", &repositories, &["pull"]));

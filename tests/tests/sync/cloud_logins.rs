@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sealift_conformance::images::image;
-use sealift_testkit::{canary::Canaries, cloud::Cloud};
+use sealift_testkit::{canary::Canaries, cloud::Cloud, registry::TokenAuth};
 use serde_json::json;
 
 use super::*;
@@ -23,9 +23,7 @@ impl Site {
         let from = Registry::start()?;
         let tokens = Arc::new(TokenService::start(&[]).await);
         tokens.service(ACR);
-        let (realm, issuer) = (tokens.realm(), ISSUER.to_owned());
-        let root_certs = tokens.certificate_pem().to_owned();
-        let to = Registry::with().token(TokenAuth { realm, service: ACR.to_owned(), issuer, root_certs }).start()?;
+        let to = Registry::with().token(TokenAuth { service: ACR.to_owned(), ..tokens.auth() }).start()?;
         Content::at(&from.url()).put("app", "v1", &image("linux/amd64", &["a layer"])).await;
         Some(Self { from, to, tokens })
     }

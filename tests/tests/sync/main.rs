@@ -14,8 +14,8 @@ mod wrong_input;
 
 use sealift_e2e::program::Folder;
 use sealift_testkit::content::Content;
-use sealift_testkit::registry::{self, Registry, TokenAuth};
-use sealift_testkit::token_service::{ISSUER, SERVICE, TokenService};
+use sealift_testkit::registry::{self, Registry};
+use sealift_testkit::token_service::TokenService;
 
 fn folder() -> Folder {
     Folder::new(env!("CARGO_BIN_EXE_sealift-under-test"))
@@ -33,13 +33,7 @@ impl Sites {
     async fn start() -> Option<Self> {
         let from = Registry::with().htpasswd(registry::login("reader", "p$$w0rd$")?).start()?;
         let tokens = TokenService::start(&[("robot$team+ci", "t0ken pass")]).await;
-        let auth = TokenAuth {
-            realm: tokens.realm(),
-            service: SERVICE.to_owned(),
-            issuer: ISSUER.to_owned(),
-            root_certs: tokens.certificate_pem().to_owned(),
-        };
-        let to = Registry::with().token(auth).start()?;
+        let to = Registry::with().token(tokens.auth()).start()?;
         Some(Self { from, to, tokens })
     }
 

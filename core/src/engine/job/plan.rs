@@ -17,7 +17,7 @@ use crate::{
     error::{Error, Result},
     event::{PlannedImage, PlannedTarget},
     job::Outcome,
-    stage::{BlobCheck, MountHints},
+    stage::{BlobCheck, MountHints, PlannedName, Push},
 };
 
 /// What refers to an image and is not at a repository of a push.
@@ -54,8 +54,7 @@ impl JobRun<'_> {
             match needed {
                 Ok(needed) => {
                     blobs.extend(self.to_store(&goal, [&needed[..], about].concat()).await?);
-                    let manifests = outline.below.iter().chain([&outline.root]).cloned().collect();
-                    self.engine.plans.writes(goal.place.push, &goal.place.at, manifests);
+                    self.name(&goal, outline, tree, about);
                     targets.push(self.planned(goal, count, &written).await);
                 }
                 Err(error) => ended.end(goal.place, Outcome::Failed(error)),
@@ -112,6 +111,18 @@ impl JobRun<'_> {
             }
         }
         Ok(sent)
+    }
+
+    /// Notes a name that would be written, for a destination that is told how the run ends.
+    fn name(&self, goal: &Goal, outline: &Outline, tree: Option<&Tree>, about: &[Descriptor]) {
+        let Target { push, at } = &goal.place;
+        let concludes = |push: &dyn Push| Some(push.capabilities().conclusion.is_some());
+        if self.push(*push).hint("said whether it wants to know the end", concludes) {
+            let blobs = tree.map(|tree| &tree.blobs().0[..]).unwrap_or_default();
+            let content = outline.below.iter().chain([&outline.root]).chain(blobs).chain(about).cloned().collect();
+            let name = PlannedName::new(at.clone(), outline.root.digest.clone(), content);
+            self.engine.plans.name(*push, name);
+        }
     }
 
     async fn planned(&self, goal: Goal, referrers: u64, written: &Digest) -> PlannedTarget {
@@ -178,8 +189,12 @@ impl JobRun<'_> {
         // What another registry has cannot be taken from there.
         places.retain(|place| push.store(place).is_ok_and(|other| other == store));
         for place in &places {
-            let found = push.blob_exists(place, blob).await;
-            if if place == at { found? } else { found.unwrap_or_default() } {
+            let found = match push.blob_exists(place, blob).await {
+                // Other places are only looked at because they may have it.
+                Err(_) if place != at => false,
+                found => found?,
+            };
+            if found {
                 self.engine.once.note(&store, place, &blob.digest);
                 return Ok(());
             }

@@ -7,6 +7,7 @@ use sealift_core::{login::Login, secret::Secret};
 use serde_json::{Map, Value};
 
 use super::entry_login;
+use crate::config::canonical;
 
 /// A credential file.
 #[derive(Default)]
@@ -54,8 +55,7 @@ fn normal(key: &str) -> String {
         None => key.trim_end_matches('/'),
     };
     let (host, path) = key.split_once('/').map_or((key, None), |(host, path)| (host, Some(path)));
-    let host = host.to_ascii_lowercase();
-    let host = if matches!(&*host, "index.docker.io" | "registry-1.docker.io") { "docker.io".to_owned() } else { host };
+    let host = canonical(host).unwrap_or_else(|_| host.to_owned());
     path.map_or_else(|| host.clone(), |path| format!("{host}/{path}"))
 }
 

@@ -9,8 +9,7 @@ pub(crate) const NO_REGISTRY: &str = "what answers there may be no registry: loo
 pub(crate) const CHANGED: &str = "the registry, or a proxy in front of it, changes what it is given";
 
 /// About a digest by another algorithm than sha256.
-pub(crate) const SHA256_ONLY: &str = "many registries keep sha256 digests only: push it by sha256 at its source, or copy it to a registry that keeps \
-     others";
+pub(crate) const SHA256_ONLY: &str = "many registries keep sha256 digests only: push it by sha256 at its source, or copy it to a registry that keeps others";
 
 /// About uploads that a registry began and does not know any more.
 pub(super) const LOST_UPLOAD: &str =

@@ -1,4 +1,4 @@
-//! GoogleProfile's Artifact Registry and Container Registry.
+//! Google's Artifact Registry and Container Registry.
 
 use std::{collections::HashMap, time::Duration};
 

@@ -2,10 +2,7 @@
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sealift_core::stage::UploadStart;
-use sealift_testkit::{
-    registry::Registry,
-    token_service::{ISSUER, SERVICE, TokenService},
-};
+use sealift_testkit::{registry::Registry, token_service::TokenService};
 
 use super::{double::*, logging_in::behind_tokens, setting::*};
 use crate::auth::RepositoryAccess;
@@ -103,13 +100,7 @@ async fn where_only_the_first_scope_counts_each_repository_gets_its_own_token() 
 #[tokio::test]
 async fn repositories_with_other_logins_are_in_other_tokens() {
     let service = TokenService::start(&[("one", "1"), ("two", "2")]).await;
-    let token = sealift_testkit::registry::TokenAuth {
-        realm: service.realm(),
-        service: SERVICE.to_owned(),
-        issuer: ISSUER.to_owned(),
-        root_certs: service.certificate_pem().to_owned(),
-    };
-    let Some(registry) = Registry::with().token(token).start() else { return };
+    let Some(registry) = Registry::with().token(service.auth()).start() else { return };
     let host = registry.host();
     let entry = |name: &str, login: &str| format!(r#""{host}/{name}":{{"auth":"{}"}}"#, BASE64_STANDARD.encode(login));
     let file = tempfile::NamedTempFile::new().unwrap();

@@ -14,21 +14,15 @@ use sealift_core::{
     stage::{Fetch, Push, ResolveMode, UploadStart},
 };
 use sealift_testkit::{
-    registry::{Registry, TokenAuth, login as htpasswd_line},
-    token_service::{ISSUER, SERVICE, TokenService},
+    registry::{Registry, login as htpasswd_line},
+    token_service::TokenService,
 };
 
 use super::{double::*, setting::*};
 
 pub(super) async fn behind_tokens(users: &[(&str, &str)]) -> Option<(Registry, TokenService)> {
     let service = TokenService::start(users).await;
-    let token = TokenAuth {
-        realm: service.realm(),
-        service: SERVICE.to_owned(),
-        issuer: ISSUER.to_owned(),
-        root_certs: service.certificate_pem().to_owned(),
-    };
-    Some((Registry::with().token(token).start()?, service))
+    Some((Registry::with().token(service.auth()).start()?, service))
 }
 
 #[tokio::test]
