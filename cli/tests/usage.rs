@@ -1,5 +1,10 @@
 //! What is typed wrong is refused with exit code 2, before any traffic, in words that help; and the help itself.
 
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener},
+};
+
 use assert_cmd::Command;
 
 fn sealift(words: &[&str]) -> Command {
@@ -255,6 +260,19 @@ fn who_reads_objects_reads_what_is_typed_wrong_as_one() {
 const WITH_LOGIN: [&str; 3] =
     ["bob:CANARYpw@h.example/a:v1", "https://bob:CAN/ARYpw@h.example:5000/a", "bob:CAN@ARYpw@localhost/a/b:v1"];
 
+/// Starts what answers every request with 404, and returns its address. It ends with the process.
+fn without_images() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        }
+    });
+    address
+}
+
 /// Runs the program in a directory without a network, and returns everything that it said and wrote.
 fn all_said(dir: &std::path::Path, words: &[&str]) -> String {
     let mut command = sealift(words);
@@ -273,12 +291,13 @@ fn a_login_in_an_address_is_refused_and_not_repeated() {
     let dir = tempfile::tempdir().unwrap();
     let write = |name: &str, text: String| std::fs::write(dir.path().join(name), text).unwrap();
     let push = "[[push]]\nuse = \"registry\"\n";
+    let registry = without_images();
     for address in WITH_LOGIN {
         let host = address.rsplit_once("/a").unwrap().0;
         write("rules.yaml", format!("{address:?}: d.example/a\n"));
         write("to.yaml", format!("d.example/a: [{address:?}]\n"));
         write("auth.yaml", format!("{host:?}: {{username: u, password: p}}\n"));
-        write("fine.yaml", "127.0.0.1:1/a: 127.0.0.1:1/b\n".to_owned());
+        write("fine.yaml", format!("{registry}/a: {registry}/b\n"));
         write("list.txt", format!("{address}\n"));
         write("k.yaml", format!("kind: Pod\nspec: {{containers: [{{image: {address:?}}}]}}\n"));
         write("compose.yaml", format!("services: {{a: {{image: {address:?}}}}}\n"));
@@ -302,7 +321,7 @@ fn a_login_in_an_address_is_refused_and_not_repeated() {
             &["receipt", host],
             &["sync", "--images", "rules.yaml"],
             &["sync", "--images", "to.yaml"],
-            &["sync", "--images", "fine.yaml", "--auth", "auth.yaml", "--retries", "0"],
+            &["sync", "--images", "fine.yaml", "--auth", "auth.yaml"],
             &["convert", "--images", "to.yaml"],
             &["check", "from.toml"],
             &["check", "to.toml"],
