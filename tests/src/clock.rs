@@ -1,5 +1,5 @@
 //! A clock that jumps: a library that a program is started with, and that tells it a time of day which is an hour early
-//! or, now and then, an hour late. The clock that only goes forward is left alone.
+//! or, every third time, an hour late. The clock that only goes forward is left alone.
 
 use std::{
     path::{Path, PathBuf},
@@ -16,7 +16,7 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
     static unsigned int asked;
     if (!real) real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
     int result = real(clock, now);
-    if (!result && clock == CLOCK_REALTIME) now->tv_sec += __atomic_add_fetch(&asked, 1, __ATOMIC_RELAXED) % 8 ? -3600 : 3600;
+    if (!result && clock == CLOCK_REALTIME) now->tv_sec += __atomic_add_fetch(&asked, 1, __ATOMIC_RELAXED) % 3 ? -3600 : 3600;
     return result;
 }
 "#;

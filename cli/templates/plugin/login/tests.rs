@@ -27,11 +27,14 @@ async fn the_token_is_what_the_file_has_now() {
 
 #[tokio::test]
 async fn a_file_that_is_not_there_is_an_error_that_names_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("token");
     let login = TokenFile {
-        path: "/nonexistent/token".into(),
+        path: path.clone(),
         username: "token".to_owned(),
     };
     let repository = "registry.acme.example/app".parse().unwrap();
     let error = login.get(&repository).await.unwrap_err();
-    assert!(error.to_string().contains("/nonexistent/token"), "{error}");
+    let name = path.display().to_string();
+    assert!(error.to_string().contains(&name), "{error}");
 }

@@ -69,9 +69,11 @@ async fn an_image_that_was_there_has_no_line() {
 
 #[tokio::test]
 async fn a_file_that_cannot_be_written_is_an_error_that_names_it() {
-    let log = Log {
-        path: "/nonexistent/images.log".into(),
-    };
+    // A directory is no file that can be written.
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_owned();
+    let log = Log { path: path.clone() };
     let error = log.event(&finished()).await.unwrap_err();
-    assert!(error.to_string().contains("/nonexistent/"), "{error}");
+    let name = path.display().to_string();
+    assert!(error.to_string().contains(&name), "{error}");
 }
