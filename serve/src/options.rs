@@ -17,8 +17,8 @@ pub struct ServeOptions {
     pub listen: SocketAddr,
     /// Accepts pushes and deletes; the directory is made if it is missing. Default: false.
     pub writable: bool,
-    /// Accepts indexes whose images are missing (distribution-spec, "Pushing Manifests"). Nothing that is deleted gives
-    /// space back then as long as some are. Default: false.
+    /// Accepts manifests whose blobs or images are missing, which distribution-spec calls sparse. As long as images of an
+    /// index are missing, nothing that is deleted gives its space back. Default: false.
     pub sparse: bool,
     /// Answers a push only when it is on the disk. Default: true.
     pub sync: bool,
@@ -59,7 +59,7 @@ impl ServeOptions {
         Self { writable: true, ..self }
     }
 
-    /// Takes indexes whose images are missing.
+    /// Takes manifests whose blobs or images are missing.
     pub fn sparse(self) -> Self {
         Self { sparse: true, ..self }
     }

@@ -34,7 +34,7 @@ pub(crate) struct Args {
     #[arg(long)]
     writable: bool,
 
-    /// Take indexes whose images are missing, as sparse mirrors push them
+    /// Take manifests whose blobs or images are missing; `verify` calls them damaged
     #[arg(long, requires = "writable")]
     sparse: bool,
 

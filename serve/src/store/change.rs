@@ -116,9 +116,8 @@ impl RepositoryStore {
     async fn compare_sizes(&self, manifest: &Manifest) -> Result<(), ChangeError> {
         for item in manifest.blobs().chain(manifest.children()) {
             let digest = item.digest.clone();
-            let may_be_missing = item.is_foreign() || (self.sparse && manifest.children().any(|child| child == item));
             match (self.layout.open_blob(&digest).await?, item.known_size()) {
-                (None, _) if !may_be_missing => {
+                (None, _) if !item.is_foreign() && !self.sparse => {
                     return Err(ChangeError::Objection(Objection::Missing(vec![digest])));
                 }
                 (Some((_, found)), Some(said)) if said != found => {

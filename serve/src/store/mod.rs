@@ -50,7 +50,7 @@ pub(crate) struct RepositoryStore {
     /// Held for reading from the moment at which content is on the disk until it is listed or loose; for writing while
     /// content is removed.
     coming: RwLock<()>,
-    /// Takes indexes whose images are missing.
+    /// Takes manifests whose content is missing.
     sparse: bool,
     /// Held while `names` is compared with the index: how often others had changed the index when it was read.
     seen: tokio::sync::Mutex<u64>,
