@@ -235,7 +235,9 @@ impl RepositoryStore {
             content.retain(|digest| !repository.holds(digest));
         }
         if let Some(loose) = self.loose().get_mut(path) {
-            content.iter().for_each(|digest| drop(loose.remove(digest)));
+            for digest in &content {
+                loose.remove(digest);
+            }
         }
         self.release(content);
     }

@@ -1,7 +1,6 @@
 use std::path::Path;
 
 use sealift_core::content::{Manifest, Reference};
-use sealift_oci_layout::WriterOptions;
 use tempfile::TempDir;
 use tokio_util::task::TaskTracker;
 
