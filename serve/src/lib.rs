@@ -1,7 +1,8 @@
 //! A registry over an OCI image layout in a directory.
 //!
 //! It speaks the distribution protocol (distribution-spec 1.1; of 1.2 tags beside a digest, `digest-algorithm` and
-//! `OCI-Namespace`): pull, push, mount, tags with paging, referrers, delete, ranges. The directory is a plain image layout before, while and after; see [`store`](self#what-is-where).
+//! `OCI-Namespace`): pull, push, mount, tags with paging, referrers, delete, ranges. The directory is a plain image layout
+//! before, while and after; see [`store`](self#what-is-where).
 //!
 //! ```no_run
 //! # use sealift_serve::{ServeOptions, Server};
@@ -29,7 +30,8 @@
 //! another until it is mounted there, and a manifest is refused whose parts are missing in its repository. Membership
 //! is what can be reached from the entries of a repository; a manifest without a tag and without an index above it has
 //! an entry by digest, so it is not lost. Only blobs that no manifest points to are remembered in memory alone: after
-//! a restart they have to be sent again. Nothing is removed from `blobs/`, not by deleting either.
+//! a restart they have to be sent again. The files of what is deleted are removed a few seconds later, or when the
+//! server ends, unless something in the directory needs them; what other programs left there stays.
 //!
 //! # What holds
 //!

@@ -17,6 +17,9 @@ pub struct ServeOptions {
     pub listen: SocketAddr,
     /// Accepts pushes and deletes; the directory is made if it is missing. Default: false.
     pub writable: bool,
+    /// Accepts manifests whose blobs or images are missing, which distribution-spec calls sparse. As long as images of an
+    /// index are missing, nothing that is deleted gives its space back. Default: false.
+    pub sparse: bool,
     /// Answers a push only when it is on the disk. Default: true.
     pub sync: bool,
     /// Collects requests for [`Server::requests`](crate::Server::requests), which takes memory. Default: false.
@@ -37,12 +40,28 @@ impl ServeOptions {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let dir = dir.into();
         let limits = Limits::default();
-        Self { dir, listen, writable: false, sync: true, record: false, name: None, tls: None, users: None, limits }
+        Self {
+            dir,
+            listen,
+            writable: false,
+            sparse: false,
+            sync: true,
+            record: false,
+            name: None,
+            tls: None,
+            users: None,
+            limits,
+        }
     }
 
     /// Takes pushes and deletes.
     pub fn writable(self) -> Self {
         Self { writable: true, ..self }
+    }
+
+    /// Takes manifests whose blobs or images are missing.
+    pub fn sparse(self) -> Self {
+        Self { sparse: true, ..self }
     }
 
     /// Listens here.

@@ -34,6 +34,10 @@ pub(crate) struct Args {
     #[arg(long)]
     writable: bool,
 
+    /// Take manifests whose blobs or images are missing; `verify` calls them damaged
+    #[arg(long, requires = "writable")]
+    sparse: bool,
+
     /// The repository of entries that are only a tag [default: the name of the directory]
     #[arg(long, value_name = "REPOSITORY")]
     name: Option<String>,
@@ -85,6 +89,7 @@ impl Args {
     fn options(&self) -> ServeOptions {
         let mut options = ServeOptions::new(&self.dir).listen(self.listen);
         options.writable = self.writable;
+        options.sparse = self.sparse;
         options.name.clone_from(&self.name);
         options.users.clone_from(&self.htpasswd);
         if let (Some(certificate), Some(key)) = (&self.tls_cert, &self.tls_key) {

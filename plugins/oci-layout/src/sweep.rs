@@ -91,14 +91,7 @@ impl Sweep {
     pub async fn of_orphans(layout: &Layout) -> Result<Self> {
         let layout = layout.clone();
         blocking(move || {
-            if let Some((name, _)) = StagingRecord::read(&*layout.0.storage)?.lost(&layout.0.state().index).first() {
-                let message = format!(
-                    "it is not known which blobs are needed: `{name}` was staged here and has no entry any more"
-                );
-                return Err(Error::new(ErrorKind::Corrupt, message).with_hint(LOST));
-            }
-            let mut sweep = Self::default();
-            sweep.take_unneeded(&layout, &layout.entries(), None)?;
+            let mut sweep = Self::unneeded(&layout, None)?;
             if let Some(dir) = layout.0.storage.directory() {
                 each_written(dir, |dir| {
                     for (_, length) in dir.parts()? {
@@ -111,6 +104,27 @@ impl Sweep {
             Ok(sweep)
         })
         .await
+    }
+
+    /// Those of these manifests and blobs that no image needs.
+    ///
+    /// # Errors
+    /// If something listed cannot be read, so that it is not known what it needs.
+    pub async fn of_unneeded(layout: &Layout, content: HashSet<Digest>) -> Result<Self> {
+        let layout = layout.clone();
+        blocking(move || Self::unneeded(&layout, Some(&content))).await
+    }
+
+    /// The blobs that no image needs; only those in `only`, if that is given. Blocks.
+    fn unneeded(layout: &Layout, only: Option<&HashSet<Digest>>) -> Result<Self> {
+        if let Some((name, _)) = StagingRecord::read(&*layout.0.storage)?.lost(&layout.0.state().index).first() {
+            let message =
+                format!("it is not known which blobs are needed: `{name}` was staged here and has no entry any more");
+            return Err(Error::new(ErrorKind::Corrupt, message).with_hint(LOST));
+        }
+        let mut sweep = Self::default();
+        sweep.take_unneeded(layout, &layout.entries(), only)?;
+        Ok(sweep)
     }
 
     /// The images of these names, or what refers to others, what only refers to them, and the blobs that nothing else
@@ -237,24 +251,24 @@ impl Sweep {
             }
             this.referrers = (waiting.len() + named.len()) as u64;
             this.changes.extend(waiting.iter().map(remove));
-            let only = if all { None } else { Some(went.into_iter().chain(waiting).chain(left).collect::<Vec<_>>()) };
-            this.take_unneeded(&layout, &kept, only.as_deref())?;
+            let went: Vec<Descriptor> = went.into_iter().chain(waiting).chain(left).collect();
+            let only = (!all).then(|| reachable_as_far_as_known(&layout, &went));
+            this.take_unneeded(&layout, &kept, only.as_ref())?;
             Ok(this)
         })
         .await
     }
 
-    /// Takes the blobs that `kept` entries do not need; only those below `only`, if that is given. Blocks.
-    fn take_unneeded(&mut self, layout: &Layout, kept: &[Descriptor], only: Option<&[Descriptor]>) -> Result<()> {
+    /// Takes the blobs that `kept` entries do not need; only those in `only`, if that is given. Blocks.
+    fn take_unneeded(&mut self, layout: &Layout, kept: &[Descriptor], only: Option<&HashSet<Digest>>) -> Result<()> {
         if let Some(entry) = layout.broken_entries().first() {
             let message = format!("it is not known which blobs are needed: {entry}");
             return Err(Error::new(ErrorKind::Corrupt, message).with_hint(MEND));
         }
         let mut needed = needed(layout, kept)?;
         needed.extend(self.coming.needed(layout));
-        let only = only.map(|entries| reachable_as_far_as_known(layout, entries));
         for (digest, length) in layout.0.storage.blobs()? {
-            if !needed.contains(&digest) && only.as_ref().is_none_or(|only| only.contains(&digest)) {
+            if !needed.contains(&digest) && only.is_none_or(|only| only.contains(&digest)) {
                 self.blobs += 1;
                 self.bytes += length.unwrap_or_default();
                 self.candidates.push(digest);

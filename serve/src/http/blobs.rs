@@ -63,8 +63,8 @@ pub(crate) async fn get(app: &App, name: &str, digest: &Digest, head: &Parts) ->
     Ok(response)
 }
 
-/// `DELETE /v2/<name>/blobs/<digest>` (distribution-spec, "Deleting Blobs"). The repository forgets it; the file stays.
-/// A blob that a manifest has is not deleted: the manifest would bring it back at the next start.
+/// `DELETE /v2/<name>/blobs/<digest>` (distribution-spec, "Deleting Blobs"). The repository forgets it, and the file
+/// goes if nothing else needs it. A blob that a manifest has is not deleted: the manifest would bring it back at the next start.
 pub(crate) async fn delete(app: &App, name: &str, digest: &Digest) -> Result<Response, ErrorResponse> {
     if !app.store.forget_blob(name, digest).await? {
         return Err(Code::BlobUnknown.into());

@@ -188,11 +188,10 @@ fn broke_off(error: axum::Error) -> ErrorResponse {
 }
 
 async fn commit(app: &App, name: &str, incoming: BlobWriter, digest: &Digest) -> Result<Response, ErrorResponse> {
-    incoming.commit(digest).await.map_err(|error| match error.kind() {
+    app.store.take_blob(name, incoming, digest).await.map_err(|error| match error.kind() {
         ErrorKind::Corrupt => Code::DigestInvalid.because(error.message()),
         _ => error.into(),
     })?;
-    app.store.add_blob(name, digest);
     Ok(created(name, digest))
 }
 

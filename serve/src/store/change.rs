@@ -11,7 +11,7 @@ use std::{
 };
 
 use sealift_core::{
-    content::{Manifest, Reference, Tag},
+    content::{Digest, Manifest, Reference, Tag},
     error::{Error, ErrorKind, Result},
 };
 use sealift_oci_layout::{EntryChange, Writer};
@@ -49,6 +49,19 @@ enum Wish {
     Delete(Reference),
 }
 
+/// A change of a repository, before it is written.
+struct ContentChange {
+    entries: Vec<EntryChange>,
+    /// A deleted manifest and its blobs.
+    released: Vec<Digest>,
+}
+
+impl From<Vec<EntryChange>> for ContentChange {
+    fn from(entries: Vec<EntryChange>) -> Self {
+        Self { entries, released: Vec::new() }
+    }
+}
+
 /// An order and what came of it: whether there was something to change.
 type Outcome = (Order, Result<bool, ChangeError>);
 
@@ -69,6 +82,7 @@ impl RepositoryStore {
             None => Arc::new(Content::new(path)),
         };
         self.objection_to(path, &content, manifest)?;
+        let _coming = self.coming.read().await;
         self.compare_sizes(manifest).await?;
         let item = manifest.descriptor();
         writer.put_bytes(&item, manifest.bytes().clone()).await.map_err(|error| match error.kind() {
@@ -93,7 +107,7 @@ impl RepositoryStore {
     fn objection_to(&self, path: &str, content: &Content, manifest: &Manifest) -> Result<(), ChangeError> {
         let loose = self.loose();
         let none = Default::default();
-        let objection = content.objection_to(manifest, loose.get(path).unwrap_or(&none));
+        let objection = content.objection_to(manifest, loose.get(path).unwrap_or(&none), self.sparse);
         objection.map_or(Ok(()), |objection| Err(ChangeError::Objection(objection)))
     }
 
@@ -103,7 +117,7 @@ impl RepositoryStore {
         for item in manifest.blobs().chain(manifest.children()) {
             let digest = item.digest.clone();
             match (self.layout.open_blob(&digest).await?, item.known_size()) {
-                (None, _) if !item.is_foreign() => {
+                (None, _) if !item.is_foreign() && !self.sparse => {
                     return Err(ChangeError::Objection(Objection::Missing(vec![digest])));
                 }
                 (Some((_, found)), Some(said)) if said != found => {
@@ -156,11 +170,18 @@ impl RepositoryStore {
         if let Err(error) = self.follow().await {
             return failure(orders, &error);
         }
-        let mut tried = BTreeMap::new();
+        let (mut tried, mut released) = (BTreeMap::new(), Vec::new());
         let (mut outcomes, mut changes) = (Vec::<Outcome>::new(), Vec::new());
         for order in orders {
             let outcome = self.attempt(&order, &mut tried).await;
-            let outcome = outcome.map(|more| more.map(|more| changes.extend(more)).is_some());
+            let outcome = outcome.map(|change| {
+                change
+                    .map(|change| {
+                        changes.extend(change.entries);
+                        released.push((order.path.clone(), change.released));
+                    })
+                    .is_some()
+            });
             outcomes.push((order, outcome));
         }
         if !changes.is_empty()
@@ -169,6 +190,9 @@ impl RepositoryStore {
             return failure(outcomes.into_iter().map(|(order, _)| order).collect(), &error);
         }
         self.publish(tried);
+        for (path, content) in released {
+            self.let_go(&path, content);
+        }
         if let Err(error) = self.follow().await {
             tracing::warn!(%error, "cannot compare with the directory after a change");
         }
@@ -181,7 +205,7 @@ impl RepositoryStore {
         self: &Arc<Self>,
         order: &Order,
         tried: &mut BTreeMap<String, Content>,
-    ) -> Result<Option<Vec<EntryChange>>, ChangeError> {
+    ) -> Result<Option<ContentChange>, ChangeError> {
         if !tried.contains_key(&order.path) {
             let repository =
                 self.repository(&order.path).unwrap_or_else(|| Arc::new(ServedRepository::new(&order.path)));
@@ -192,14 +216,30 @@ impl RepositoryStore {
         match &order.wish {
             Wish::Put { manifest, tag } => {
                 self.objection_to(&order.path, content, manifest)?;
-                Ok(Some(content.put(manifest, tag.as_ref())))
+                Ok(Some(content.put(manifest, tag.as_ref()).into()))
             }
-            Wish::Delete(Reference::Tag(tag)) => Ok(content.remove_tag(tag)),
+            Wish::Delete(Reference::Tag(tag)) => Ok(content.remove_tag(tag).map(ContentChange::from)),
             Wish::Delete(Reference::Digest(digest)) => match content.objection_to_removing(digest) {
                 Some(objection) => Err(ChangeError::Objection(objection)),
-                None => Ok(content.remove(digest)),
+                None => {
+                    let released = content.held_by(digest);
+                    Ok(content.remove(digest).map(|entries| ContentChange { entries, released }))
+                }
             },
         }
+    }
+
+    /// Forgets what a deleted manifest had, as a restart would; what another manifest has stays.
+    fn let_go(self: &Arc<Self>, path: &str, mut content: Vec<Digest>) {
+        if let Some(repository) = self.repository(path) {
+            content.retain(|digest| !repository.holds(digest));
+        }
+        if let Some(loose) = self.loose().get_mut(path) {
+            for digest in &content {
+                loose.remove(digest);
+            }
+        }
+        self.release(content);
     }
 
     /// Serves what was tried.

@@ -98,6 +98,12 @@ impl Content {
         self.blobs.contains_key(digest)
     }
 
+    /// A manifest and its blobs.
+    pub(super) fn held_by(&self, digest: &Digest) -> Vec<Digest> {
+        let blobs = self.manifests.get(digest).into_iter().flat_map(|held| held.blobs.iter().cloned());
+        blobs.chain([digest.clone()]).collect()
+    }
+
     /// Returns true if something is listed: then it is a repository after a restart, too.
     pub(super) fn has_manifests(&self) -> bool {
         !self.listed.is_empty()

@@ -10,6 +10,7 @@ mod load;
 mod names;
 mod path;
 mod repository;
+mod space;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -21,7 +22,7 @@ use sealift_core::{
     content::{Descriptor, Digest, Manifest, Reference},
     error::{Error, ErrorKind, Result},
 };
-use sealift_oci_layout::{EntryName, Layout, Writer, WriterOptions};
+use sealift_oci_layout::{BlobWriter, EntryName, Layout, Writer, WriterOptions};
 use tokio::sync::{RwLock, Semaphore};
 use tokio_util::task::TaskTracker;
 
@@ -32,6 +33,7 @@ pub(crate) use content::Objection;
 pub use names::NameClash;
 use names::RepositoryNames;
 pub(crate) use repository::ServedRepository;
+use space::ReleasedContent;
 
 /// Repositories over one layout.
 pub(crate) struct RepositoryStore {
@@ -43,6 +45,13 @@ pub(crate) struct RepositoryStore {
     names: Mutex<RepositoryNames>,
     /// Blobs that were brought to a path and that no manifest there had then. In memory alone.
     loose: Mutex<HashMap<String, HashSet<Digest>>>,
+    /// Deleted, and may still be on the disk.
+    released: Mutex<ReleasedContent>,
+    /// Held for reading from the moment at which content is on the disk until it is listed or loose; for writing while
+    /// content is removed.
+    coming: RwLock<()>,
+    /// Takes manifests whose content is missing.
+    sparse: bool,
     /// Held while `names` is compared with the index: how often others had changed the index when it was read.
     seen: tokio::sync::Mutex<u64>,
     /// Changes that wait to be made.
@@ -87,6 +96,9 @@ impl RepositoryStore {
             unnamed,
             names,
             loose: Mutex::default(),
+            released: Mutex::default(),
+            coming: RwLock::default(),
+            sparse: options.sparse,
             seen: tokio::sync::Mutex::new(seen),
             orders: Mutex::default(),
             changing: RwLock::default(),
@@ -202,8 +214,19 @@ impl RepositoryStore {
         self.loose().get(path).is_some_and(|blobs| blobs.contains(digest))
     }
 
+    /// Puts a blob on the disk and notes that a repository has it.
+    ///
+    /// # Errors
+    /// Those of [`BlobWriter::commit`].
+    pub(crate) async fn take_blob(&self, path: &str, blob: BlobWriter, digest: &Digest) -> Result<()> {
+        let _coming = self.coming.read().await;
+        blob.commit(digest).await?;
+        self.add_blob(path, digest);
+        Ok(())
+    }
+
     /// Notes that a repository has a blob.
-    pub(crate) fn add_blob(&self, path: &str, digest: &Digest) {
+    fn add_blob(&self, path: &str, digest: &Digest) {
         self.loose().entry(path.to_owned()).or_default().insert(digest.clone());
     }
 
@@ -221,7 +244,7 @@ impl RepositoryStore {
         }
     }
 
-    /// Forgets a blob that no manifest has; says whether it was known. The file stays.
+    /// Forgets a blob that no manifest has; says whether it was known.
     pub(crate) async fn forget_blob(self: &Arc<Self>, path: &str, digest: &Digest) -> Result<bool, ChangeError> {
         if let Some(repository) = self.repository(path)
             && repository.known(self).await.whole()?.has_blob(digest)
@@ -229,11 +252,16 @@ impl RepositoryStore {
             let detail = "a manifest of the repository has it: delete that one first";
             return Err(ChangeError::Objection(Objection::InUse(detail)));
         }
-        Ok(self.loose().get_mut(path).is_some_and(|blobs| blobs.remove(digest)))
+        let was_known = self.loose().get_mut(path).is_some_and(|blobs| blobs.remove(digest));
+        if was_known {
+            self.release([digest.clone()]);
+        }
+        Ok(was_known)
     }
 
     /// Takes a blob from one repository to another; says whether it was there.
     pub(crate) async fn mount(self: &Arc<Self>, path: &str, digest: &Digest, from: &str) -> Result<bool> {
+        let _coming = self.coming.read().await;
         // The file is checked, too: another program may have cleaned up the directory.
         let there = self.has_blob(from, digest).await? && self.layout.open_blob(digest).await?.is_some();
         if there {
@@ -242,8 +270,9 @@ impl RepositoryStore {
         Ok(there)
     }
 
-    /// Makes lasting what was written.
+    /// Makes lasting what was written, and gives back the space of what was deleted.
     pub(crate) async fn close(&self) -> Result<()> {
+        self.give_back().await;
         match &self.writer {
             Some(writer) => writer.commit().await,
             None => Ok(()),

@@ -171,6 +171,12 @@ impl ServedRepository {
         content.has_manifests().then(|| content.tags.keys().cloned().collect())
     }
 
+    /// Returns true if a manifest that was read is, or has, this content.
+    pub(super) fn holds(&self, digest: &Digest) -> bool {
+        let content = self.content();
+        content.has_blob(digest) || content.descriptor(digest).is_some()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         !self.content().has_manifests()
     }

@@ -17,11 +17,21 @@ const ALLOWED: [&str; 2] = [
 
 #[test]
 fn serve_conforms_to_the_distribution_specification() {
+    conforms(&[], "false");
+}
+
+#[test]
+fn serve_that_takes_sparse_manifests_conforms_as_well() {
+    conforms(&["--sparse"], "true");
+}
+
+/// Runs the suite against `serve --writable` with these flags.
+fn conforms(flags: &[&str], sparse: &str) {
     let Some(suite) = find("conformance") else { return };
     let (folder, dir) = (folder(), quick_dir());
     let served = dir.path().join("served");
     let arguments = ["serve", "--writable", "--listen", "127.0.0.1:0", served.to_str().unwrap()];
-    let mut server = folder.start(&arguments);
+    let mut server = folder.start(&[&arguments, flags].concat());
     let said = until_said(&mut server, "http://127.0.0.1:");
     let port = until_said(&mut server, "\n");
     let host = format!("127.0.0.1:{}", port.chars().take_while(char::is_ascii_digit).collect::<String>());
@@ -32,6 +42,7 @@ fn serve_conforms_to_the_distribution_specification() {
         ("OCI_VERSION", "dev"),
         ("OCI_REGISTRY", &host),
         ("OCI_TLS", "disabled"),
+        ("OCI_DATA_SPARSE", sparse),
         ("OCI_RESULTS_DIR", "results"),
     ]);
     let output = run.output();

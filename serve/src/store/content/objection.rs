@@ -22,8 +22,9 @@ pub(crate) enum Objection {
 }
 
 impl Content {
-    /// The reason not to take a manifest. `loose` are blobs of the repository that no manifest has.
-    pub(crate) fn objection_to(&self, manifest: &Manifest, loose: &HashSet<Digest>) -> Option<Objection> {
+    /// The reason not to take a manifest. `loose` are blobs of the repository that no manifest has; with `sparse` what
+    /// it points to may be missing.
+    pub(crate) fn objection_to(&self, manifest: &Manifest, loose: &HashSet<Digest>, sparse: bool) -> Option<Objection> {
         let known = |digest: &Digest| self.has_blob(digest) || loose.contains(digest);
         // Foreign layers are not meant to be here.
         let wanted = manifest.blobs().filter(|blob| !blob.is_foreign());
@@ -31,7 +32,7 @@ impl Content {
         let missing = wanted.map(|blob| &blob.digest).filter(|digest| !known(digest));
         let missing = missing.chain(manifest.children().filter(|child| !held(child)).map(|child| &child.digest));
         let missing: Vec<_> = missing.cloned().collect();
-        if !missing.is_empty() {
+        if !missing.is_empty() && !sparse {
             return Some(Objection::Missing(missing));
         }
         let same = self.manifests.get(manifest.digest()).map(|held| &held.descriptor.media_type);

@@ -44,7 +44,7 @@ fn blobs_of(images: &[&Image]) -> HashSet<Digest> {
 }
 
 fn missing(content: &Content, manifest: &Manifest, loose: &HashSet<Digest>) -> usize {
-    match content.objection_to(manifest, loose) {
+    match content.objection_to(manifest, loose, false) {
         Some(Objection::Missing(missing)) => missing.len(),
         None => 0,
         other => panic!("{other:?}"),
@@ -224,12 +224,12 @@ fn an_index_that_says_something_else_of_its_child_is_refused() {
     let mut content = Content::new("a");
     content.put(one.root(), None);
     let mut entry = serde_json::to_value(one.root().descriptor()).unwrap();
-    assert_eq!(content.objection_to(&index_of(entry.clone()), &HashSet::new()), None);
+    assert_eq!(content.objection_to(&index_of(entry.clone()), &HashSet::new(), false), None);
     entry["size"] = (one.root().bytes().len() + 3).into();
-    let objection = content.objection_to(&index_of(entry.clone()), &HashSet::new());
+    let objection = content.objection_to(&index_of(entry.clone()), &HashSet::new(), false);
     assert!(matches!(objection, Some(Objection::WrongSize { .. })), "{objection:?}");
     entry["mediaType"] = well_known::DOCKER_MANIFEST.as_str().into();
-    let objection = content.objection_to(&index_of(entry), &HashSet::new());
+    let objection = content.objection_to(&index_of(entry), &HashSet::new(), false);
     assert!(matches!(objection, Some(Objection::WrongType(_))), "{objection:?}");
 }
 
@@ -239,7 +239,7 @@ fn the_same_bytes_are_not_two_kinds_of_manifest() {
     let mut content = Content::new("a");
     content.put(&Manifest::parse(text, &well_known::OCI_INDEX).unwrap(), Some(&tag("v1")));
     let other = Manifest::parse(text, &well_known::DOCKER_LIST).unwrap();
-    assert!(matches!(content.objection_to(&other, &HashSet::new()), Some(Objection::WrongType(_))));
+    assert!(matches!(content.objection_to(&other, &HashSet::new(), false), Some(Objection::WrongType(_))));
 }
 
 #[test]
@@ -263,6 +263,6 @@ fn foreign_layers_do_not_have_to_be_there() {
         Digest::of(b"l"),
     );
     let manifest = Manifest::parse(text, &well_known::OCI_MANIFEST).unwrap();
-    let objection = Content::new("a").objection_to(&manifest, &HashSet::new());
+    let objection = Content::new("a").objection_to(&manifest, &HashSet::new(), false);
     assert_eq!(objection, Some(Objection::Missing(vec![Digest::of(b"c")])));
 }
