@@ -10,6 +10,10 @@
 //! nearby     what other repositories of a project have, which costs nothing
 //! room       what a quota leaves, and what this run takes of it
 //! refusals   the sentences for what Harbor will not take
+//! members    who is added to a created project
+//! scans      the scan that is started for what was written
+//! retention  what a policy may delete of what was written
+//! rule       one rule of such a policy
 //! overview   tags and digests in pages of a hundred, instead of one question a tag
 //! api        the calls of Harbor's API that this takes, and nothing more
 //! ```
@@ -25,11 +29,15 @@
 
 mod api;
 mod config;
+mod members;
 mod nearby;
 mod overview;
 mod projects;
 mod push;
 mod quota;
 mod refusals;
+mod retention;
+mod rule;
+mod scans;
 
 pub use config::Config;
