@@ -24,8 +24,9 @@
 //!
 //! The tests run against `sealift_testkit::harbor`, which answers in the words of a Harbor 2.15.2, in front of a real
 //! `docker-registry`: projects, robots, tokens, quotas, immutable tags, policies, read-only mode, proxy caches, artifact
-//! pages, garbage collection, a database that is away. By hand it was tried with a Harbor 2.15.2 built from its source;
-//! what differs between versions of Harbor beyond that is not covered.
+//! pages, garbage collection, a database that is away. Retention, scans and members it has from Harbor's source
+//! alone. By hand the rest was tried with a Harbor 2.15.2 built from its source; what differs between versions of Harbor
+//! beyond that is not covered.
 
 mod api;
 mod config;

@@ -42,13 +42,13 @@ type Once<T> = OnceCell<Result<T>>;
 /// What a push does with projects and images besides writing.
 #[derive(Default)]
 pub(crate) struct ProjectOptions {
-    /// Create what is missing, so.
+    /// The settings of created projects; none if none are created.
     pub(crate) create: Option<NewProject>,
     /// The members of created projects.
     pub(crate) members: Vec<NewMember>,
     /// The label of what is written.
     pub(crate) label: Option<String>,
-    /// Start a scan of what is written.
+    /// True if a scan of what is written is started.
     pub(crate) scan: bool,
 }
 

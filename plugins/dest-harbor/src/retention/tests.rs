@@ -67,11 +67,11 @@ fn a_tag_that_no_rule_selects_is_deleted() {
     let releases = |template| rule_for(template, 10, &[("repoMatches", "**")], &[("matches", "v*")]);
     assert_eq!(endangered(&[releases("always")], &["app:v1", "app:latest"]), 1);
     let not_latest = rule_for("always", 0, &[("repoMatches", "**")], &[("excludes", "latest")]);
-    assert_eq!(endangered(&[not_latest.clone()], &["app:v1", "app:latest"]), 1);
+    assert_eq!(endangered(std::slice::from_ref(&not_latest), &["app:v1", "app:latest"]), 1);
     assert_eq!(endangered(&[releases("latestPushedK"), not_latest], &["app:v1", "app:latest"]), 1);
     // Untagged images are selected unless the rule says otherwise.
     let mut untagged = rule("always", 0);
-    assert_eq!(endangered(&[untagged.clone()], &["app"]), 0);
+    assert_eq!(endangered(std::slice::from_ref(&untagged), &["app"]), 0);
     untagged["tag_selectors"][0]["extras"] = "{\"untagged\":false}".into();
     assert_eq!(endangered(&[untagged], &["app"]), 1);
 }
