@@ -60,7 +60,7 @@ pub use filter::{Filter, Verdict};
 pub use list::List;
 pub use push::{BeginUpload, Push, PutManifest, Upload, UploadStart};
 pub use push_capabilities::{
-    Admission, ChildRetention, Conclusion, DigestVerification, DiskLocation, DistinctTargets, ManifestReader,
+    Admission, ChildRetention, Conclusion, DigestVerification, DiskLocation, DistinctTargets, ManifestReader, Notices,
     PushCapabilities, Quotas, ReferrerPresence, ReferrersTag, TagInventory, WriteHints,
 };
 pub use store::StoreId;

@@ -18,8 +18,8 @@
 //! ```
 //!
 //! Its words and shapes are those that a Harbor 2.15.2 gave to the same requests. It serves to play faults and
-//! refusals; that Harbor takes what it takes is for a real one to say. Not played: retention, replication, scanning,
-//! labels.
+//! refusals; that Harbor takes what it takes is for a real one to say. Policies for retention, the start of scans and members
+//! are played from its source alone; retention never runs, and nothing is scanned. Not played: replication.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -35,15 +35,20 @@ mod blobs;
 mod journal;
 mod labels;
 mod manifests;
+mod members;
 mod path;
 mod policy;
 mod projects;
 mod proxy;
 mod registry_api;
+mod retention;
+mod scanner;
+mod scans;
 mod state;
 mod tokens;
 
 pub use account::{Account, Right};
+pub use scanner::Scanner;
 pub use state::Gc;
 
 use crate::registry::{Registry, Setup};
@@ -176,6 +181,37 @@ impl Harbor {
         let state = self.shared.state();
         let known = state.repositories.get(repository);
         known.and_then(|known| known.artifacts.get(digest)).map_or(0, |artifact| artifact.labels.len())
+    }
+
+    /// Gives a project a policy for retention with these rules, as the API has them (`RetentionRule`). With an empty `cron` it
+    /// runs when it is started by hand.
+    pub fn retain(&self, project: &str, cron: &str, rules: &serde_json::Value) {
+        let mut state = self.shared.state();
+        let id = state.next();
+        let project = state.project_mut(project);
+        project.retention = Some((id, retention::policy(id, project.id, cron, rules)));
+    }
+
+    /// Gives a project another scanner than [none](Scanner::Absent).
+    pub fn set_scanner(&self, project: &str, scanner: Scanner) {
+        self.shared.state().project_mut(project).scanner = scanner;
+    }
+
+    /// Returns the number of scans that were started of the artifact with this digest in a repository.
+    pub fn scans_of(&self, repository: &str, digest: &str) -> usize {
+        let state = self.shared.state();
+        let known = state.repositories.get(repository);
+        known.and_then(|known| known.artifacts.get(digest)).map_or(0, |artifact| artifact.scans)
+    }
+
+    /// Adds a group that can become a member of projects, by its name or its DN.
+    pub fn add_group(&self, name: &str) {
+        self.shared.state().groups.insert(name.to_owned());
+    }
+
+    /// Returns the members that were added to a project, with the number of the role of each; groups as `group NAME`.
+    pub fn members(&self, project: &str) -> Vec<(String, u64)> {
+        self.shared.state().project(project).map(|project| project.members.clone()).unwrap_or_default()
     }
 
     /// Makes the tags of a project that match both patterns immutable: writing one again is refused with 412

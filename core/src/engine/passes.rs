@@ -395,6 +395,8 @@ impl Run {
             };
             let lost = push.hint("said what was lost", |push| Some(push.capabilities().conclusion?.lost()));
             lost.into_iter().for_each(|lost| self.take_back(at, lost));
+            let notices = push.hint("said what should be known", |push| Some(push.capabilities().notices?.notices()));
+            notices.into_iter().for_each(|notice| self.engine.events.warn(notice));
             match result {
                 Ok(()) => self.tell_end_of(at).await,
                 Err(error) => {

@@ -25,6 +25,7 @@ capabilities! {
         disk_location: DiskLocation,
         quotas: Quotas,
         conclusion: Conclusion,
+        notices: Notices,
     }
 }
 
@@ -166,4 +167,11 @@ pub trait Conclusion: Send + Sync {
     async fn changes_notes(&self) -> Result<bool> {
         Ok(false)
     }
+}
+
+/// Tells what users should know of a destination although nothing failed.
+pub trait Notices: Send + Sync {
+    /// Returns sentences that become warnings of the run. Asked once, after [`Push::close`](super::Push::close), whatever
+    /// came of it; never in a plan.
+    fn notices(&self) -> Vec<String>;
 }

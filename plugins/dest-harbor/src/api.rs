@@ -49,11 +49,28 @@ pub(crate) struct ProjectInfo {
     /// The registry that it caches.
     #[serde(default)]
     registry_id: Option<u64>,
+    #[serde(default)]
+    metadata: Option<ProjectMetadata>,
+}
+
+/// Settings of a project.
+#[derive(Clone, Debug, Deserialize)]
+struct ProjectMetadata {
+    /// A number, as a text.
+    #[serde(default)]
+    retention_id: Option<Value>,
 }
 
 impl ProjectInfo {
     pub(crate) fn is_proxy_cache(&self) -> bool {
         self.registry_id.is_some_and(|id| id > 0)
+    }
+
+    /// Returns the number of its policy for retention, if it has one.
+    pub(crate) fn retention_id(&self) -> Option<String> {
+        let id = self.metadata.as_ref()?.retention_id.as_ref()?;
+        let id = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
+        id.parse::<u64>().is_ok().then_some(id)
     }
 }
 
@@ -185,11 +202,12 @@ impl Api<'_> {
     }
 
     /// Projects by their names, of which there are at most [`PAGE`]. Looked for in the list, which any login may read as far
-    /// as it has to do with the projects, robots included; a project itself may be read by few.
+    /// as it has to do with the projects, robots included; a project itself may be read by few. The settings that come with
+    /// `with_detail` cost Harbor one look into its database.
     pub(crate) async fn projects(&self, names: &[String]) -> Result<Lookup<Vec<ProjectInfo>>> {
         let quoted: Vec<_> = names.iter().map(|name| format!("%27{name}%27")).collect();
         let names = quoted.join("%20");
-        let path = format!("projects?q=name%3D%7B{names}%7D&with_detail=false&page_size={PAGE}");
+        let path = format!("projects?q=name%3D%7B{names}%7D&with_detail=true&page_size={PAGE}");
         Ok(match self.get::<Option<Vec<ProjectInfo>>>(&path).await? {
             Lookup::Is(listed) => Lookup::Is(listed.unwrap_or_default()),
             Lookup::Missing | Lookup::Closed => Lookup::Closed,
@@ -349,12 +367,12 @@ impl Api<'_> {
     }
 
     /// ProjectInfo and repository, as they stand in paths. Harbor unescapes twice, so a slash is escaped twice.
-    fn split(&self) -> (&str, String) {
+    pub(crate) fn split(&self) -> (&str, String) {
         let (project, repository) = self.at.path().split_once('/').unwrap_or((self.at.path(), ""));
         (project, repository.replace('/', "%252F"))
     }
 
-    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Lookup<T>> {
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Lookup<T>> {
         self.ask(path, |answer| self.read(answer)).await
     }
 
@@ -383,7 +401,7 @@ impl Api<'_> {
         }
     }
 
-    async fn send(&self, method: Method, path: &str, body: Option<String>) -> Result<ApiResponse> {
+    pub(crate) async fn send(&self, method: Method, path: &str, body: Option<String>) -> Result<ApiResponse> {
         let path = format!("/api/v2.0/{path}");
         // A project may be called `2024`, which would else be taken for the id of another one.
         let headers = vec![("x-is-resource-name", "true")];

@@ -10,7 +10,12 @@ use sealift_core::{
 use sealift_registry_client::{Registries, RegistryPush, TargetNaming};
 use serde::Deserialize;
 
-use crate::{api::NewProject, push::HarborPush};
+use crate::{
+    api::NewProject,
+    members::{MemberKind, NewMember, RoleMembers},
+    projects::ProjectOptions,
+    push::HarborPush,
+};
 
 /// Pushes images to Harbor.
 ///
@@ -52,9 +57,14 @@ pub struct Config {
     /// Images that are there already get none. Costs one small request for each image. Default: none.
     #[schemars(example = &"came-with-2026-11")]
     pub label: Option<String>,
+
+    /// Start a scan for vulnerabilities of each image that is written, as "Scan" on Harbor's pages does. Images that are
+    /// there already get none. What cannot be scanned is a warning. Costs one small request for each image; a project with
+    /// `auto_scan` needs none of them. Default: false.
+    pub scan: bool,
 }
 
-/// Settings of a created project, as Harbor's API names them.
+/// Settings of a created project. All but the members are called as in Harbor's API.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ProjectSettings {
@@ -72,6 +82,13 @@ pub struct ProjectSettings {
     pub enable_content_trust: Option<bool>,
     /// Allow the vulnerabilities that the whole Harbor allows.
     pub reuse_sys_cve_allowlist: Option<bool>,
+    /// Users that become members, by their roles. The login needs the right to add some; one who cannot be added is a
+    /// warning.
+    pub members: RoleMembers,
+    /// Groups that become members, by the names that Harbor or its provider of logins has for them.
+    pub groups: RoleMembers,
+    /// Groups of LDAP that become members, by their distinguished names.
+    pub ldap_groups: RoleMembers,
 }
 
 /// A severity of vulnerabilities.
@@ -110,6 +127,12 @@ impl ProjectSettings {
         let switches = switches.into_iter().filter_map(|(key, on)| Some((key, on?.to_string())));
         switches.chain(severity.map(|severity| ("severity", severity.to_owned())))
     }
+
+    fn all_members(&self) -> Vec<NewMember> {
+        let users = self.members.members(MemberKind::User);
+        let groups = self.groups.members(MemberKind::Group);
+        users.chain(groups).chain(self.ldap_groups.members(MemberKind::LdapGroup)).collect()
+    }
 }
 
 /// `label.name` in Harbor's schema.
@@ -126,7 +149,7 @@ impl StageConfig<dyn Push> for Config {
         let (Some(naming), Some(registries)) = (naming, registries) else { return Err(problems) };
         let client = registries.client();
         let push = RegistryPush::new(client.clone(), naming).at_harbor();
-        problems.or_ok(Box::new(HarborPush::new(push, client, self.new_project(), self.label)))
+        problems.or_ok(Box::new(HarborPush::new(push, client, self.options())))
     }
 }
 
@@ -168,6 +191,11 @@ impl Config {
         idle.into_iter().filter(|(_, idle, _)| *idle).fold(problems, |all, (key, _, needs)| {
             all.and(ConfigError::new(format!("`{key}` has no effect without `{needs}`")).at(key))
         })
+    }
+
+    fn options(self) -> ProjectOptions {
+        let (create, members) = (self.new_project(), self.project.all_members());
+        ProjectOptions { create, members, label: self.label, scan: self.scan }
     }
 
     fn new_project(&self) -> Option<NewProject> {

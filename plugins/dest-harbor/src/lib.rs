@@ -10,6 +10,10 @@
 //! nearby     what other repositories of a project have, which costs nothing
 //! room       what a quota leaves, and what this run takes of it
 //! refusals   the sentences for what Harbor will not take
+//! members    who is added to a created project
+//! scans      the scan that is started for what was written
+//! retention  what a policy may delete of what was written
+//! rule       one rule of such a policy
 //! overview   tags and digests in pages of a hundred, instead of one question a tag
 //! api        the calls of Harbor's API that this takes, and nothing more
 //! ```
@@ -20,16 +24,21 @@
 //!
 //! The tests run against `sealift_testkit::harbor`, which answers in the words of a Harbor 2.15.2, in front of a real
 //! `docker-registry`: projects, robots, tokens, quotas, immutable tags, policies, read-only mode, proxy caches, artifact
-//! pages, garbage collection, a database that is away. By hand it was tried with a Harbor 2.15.2 built from its source;
-//! what differs between versions of Harbor beyond that is not covered.
+//! pages, garbage collection, a database that is away. Retention, scans and members it has from Harbor's source
+//! alone. By hand the rest was tried with a Harbor 2.15.2 built from its source; what differs between versions of Harbor
+//! beyond that is not covered.
 
 mod api;
 mod config;
+mod members;
 mod nearby;
 mod overview;
 mod projects;
 mod push;
 mod quota;
 mod refusals;
+mod retention;
+mod rule;
+mod scans;
 
 pub use config::Config;

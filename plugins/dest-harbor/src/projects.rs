@@ -24,20 +24,39 @@ use sealift_registry_client::{Grant, Reason};
 use tokio::sync::OnceCell;
 
 use crate::{
-    api::{Api, Created, Lookup, NewProject, PAGE, ProjectInfo, QuotaInfo, Right, project_of},
+    api::{Api, Lookup, NewProject, PAGE, ProjectInfo, QuotaInfo, Right, project_of},
+    members::NewMember,
     overview::{self, ProjectTags},
     quota::RemainingQuota,
     refusals::{self, refusal},
+    retention::WrittenImages,
+    scans::Scans,
 };
+
+mod creation;
+mod extras;
 
 /// An answer that holds for the rest of the run, or an error that may pass.
 type Once<T> = OnceCell<Result<T>>;
 
+/// What a push does with projects and images besides writing.
+#[derive(Default)]
+pub(crate) struct ProjectOptions {
+    /// The settings of created projects; none if none are created.
+    pub(crate) create: Option<NewProject>,
+    /// The members of created projects.
+    pub(crate) members: Vec<NewMember>,
+    /// The label of what is written.
+    pub(crate) label: Option<String>,
+    /// True if a scan of what is written is started.
+    pub(crate) scan: bool,
+}
+
 /// The projects of all Harbors that a push writes to.
 pub(crate) struct Projects {
-    create: Option<NewProject>,
-    /// The label of what is written.
-    label: Option<String>,
+    options: ProjectOptions,
+    /// What should be known at the end of the run.
+    notices: Mutex<Vec<String>>,
     sites: Mutex<HashMap<String, Arc<HarborInstance>>>,
     projects: Mutex<HashMap<(String, String), Arc<HarborProject>>>,
 }
@@ -76,6 +95,11 @@ pub(crate) struct HarborProject {
     left: Once<Option<u64>>,
     without_rules: Once<bool>,
     label: Once<u64>,
+    scans: Scans,
+    /// The images that were written, where there is a policy for retention.
+    written: Mutex<WrittenImages>,
+    /// The number of images that a list announced, by the path of their repository without the project.
+    expected: Mutex<HashMap<String, usize>>,
     refused: Mutex<Option<Error>>,
 }
 
@@ -93,8 +117,8 @@ pub(crate) enum ProjectState {
 }
 
 impl Projects {
-    pub(crate) fn new(create: Option<NewProject>, label: Option<String>) -> Self {
-        Self { create, label, sites: Mutex::default(), projects: Mutex::default() }
+    pub(crate) fn new(options: ProjectOptions) -> Self {
+        Self { options, notices: Mutex::default(), sites: Mutex::default(), projects: Mutex::default() }
     }
 
     /// The project of a repository.
@@ -108,11 +132,16 @@ impl Projects {
         Arc::clone(self.sites.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default())
     }
 
-    /// Notes that images of a listing will go to a repository.
-    pub(crate) fn announce(&self, at: &Repository) {
+    /// Notes that images of a listing will go to a repository; their number is 0 if it is not known yet.
+    pub(crate) fn announce(&self, at: &Repository, images: usize) {
         let name = project_of(at);
         self.site(at).announced.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
-        self.of(at).announced.fetch_add(1, Ordering::Relaxed);
+        let project = self.of(at);
+        project.announced.fetch_add(1, Ordering::Relaxed);
+        if images > 0 {
+            let mut expected = project.expected.lock().unwrap_or_else(PoisonError::into_inner);
+            *expected.entry(name_in_project(at).to_owned()).or_default() += images;
+        }
     }
 
     /// Returns the tags of a repository, if those of the whole project can be listed and that is worth it.
@@ -138,7 +167,7 @@ impl Projects {
     /// If it is not there and shall not be created.
     pub(crate) async fn expect(&self, api: Api<'_>) -> Result<ProjectState> {
         let seen = self.see(api).await?;
-        match (seen, &self.create) {
+        match (seen, &self.options.create) {
             (ProjectState::Missing, None) => Err(refusals::missing(api.at)),
             _ => Ok(seen),
         }
@@ -262,8 +291,8 @@ impl Projects {
         }
         let mut room = quota.and_then(|quota| quota.room());
         let is_there = matches!(seen, ProjectState::There { .. }) || grant == Grant::Push;
-        if let (false, Some(new)) = (is_there, &self.create) {
-            create(api, new, seen).await?;
+        if let (false, Some(new)) = (is_there, &self.options.create) {
+            self.create(api, new, seen).await?;
             // Whether the limit that was asked for holds is Harbor's to say: only an administrator's counts.
             if new.storage_limit.is_some() {
                 room = api.quota(project_of(api.at)).await?.and_then(|quota| quota.room());
@@ -309,40 +338,6 @@ impl Projects {
         }
     }
 
-    /// Returns the number of the label of what is written to the project of a repository, which is made if it is not there;
-    /// none if nothing is to be labelled.
-    ///
-    /// # Errors
-    /// If the login may not.
-    pub(crate) async fn label(&self, api: Api<'_>) -> Result<Option<u64>> {
-        let Some(name) = &self.label else { return Ok(None) };
-        let (project, host) = (project_of(api.at), api.at.registry());
-        let unknown = || {
-            let what = format!("cannot look for the label `{name}` of the project `{project}` of `{host}`");
-            Error::new(ErrorKind::Denied, what)
-                .with_hint("the login may not list the project or its labels: use another one, or leave `label` out")
-        };
-        let look = || async {
-            let id = match self.see(api).await? {
-                ProjectState::There { id: Some(id), .. } => id,
-                // It was created by this run.
-                _ => match api.projects(&[project.to_owned()]).await? {
-                    Lookup::Is(found) => found.first().ok_or_else(unknown)?.project_id,
-                    Lookup::Missing | Lookup::Closed => return Err(unknown()),
-                },
-            };
-            if let Lookup::Is(Some(label)) = api.find_label(id, name).await? {
-                return Ok(label);
-            }
-            api.create_label(id, name).await?;
-            match api.find_label(id, name).await? {
-                Lookup::Is(Some(label)) => Ok(label),
-                _ => Err(unknown()),
-            }
-        };
-        once(&self.of(api.at).label, look).await.map(Some)
-    }
-
     /// Returns true if a tag may not be overwritten. Requested only for a tag that exists with another digest.
     pub(crate) async fn is_immutable(&self, api: Api<'_>, tag: &str) -> Result<bool> {
         let project = self.of(api.at);
@@ -362,7 +357,7 @@ impl Projects {
     pub(crate) fn heed(&self, at: &Repository, error: Error) -> Error {
         self.of(at).heed(at, &error);
         match Reason::of(&error) {
-            Some(Reason::NoProject) if self.create.is_some() => error.with_hint(refusals::MAY_NOT_CREATE),
+            Some(Reason::NoProject) if self.options.create.is_some() => error.with_hint(refusals::MAY_NOT_CREATE),
             Some(Reason::NoProject) => error.with_hint(refusals::CREATE),
             _ => error,
         }
@@ -386,6 +381,11 @@ impl HarborProject {
     }
 }
 
+/// Returns the path of a repository without its project.
+fn name_in_project(at: &Repository) -> &str {
+    at.path().split_once('/').map_or("", |(_, name)| name)
+}
+
 /// No rights at all say nothing: some versions tell none of robots.
 fn may_push(rights: Lookup<Vec<Right>>) -> bool {
     let Lookup::Is(rights) = rights else { return true };
@@ -406,19 +406,4 @@ async fn once_ref<T, F: Future<Output = Result<T>>>(cell: &Once<T>, ask: impl Fn
         }
     });
     answer.await?.as_ref().map_err(Clone::clone)
-}
-
-async fn create(api: Api<'_>, new: &NewProject, seen: ProjectState) -> Result<()> {
-    let (host, project) = (api.at.registry(), project_of(api.at));
-    match api.create_project(project, new).await? {
-        Created::New => {
-            tracing::info!(%host, %project, settings = ?new.metadata, "created a project");
-            Ok(())
-        }
-        Created::There => Ok(()),
-        // It may be there all the same, where the API is hidden: the push will tell.
-        Created::Denied(_) if seen == ProjectState::Hidden => Ok(()),
-        Created::Denied(said) => Err(refusals::may_not_create(api.at, &said)),
-        Created::BadName(said) => Err(refusals::bad_name(api.at, &said)),
-    }
 }

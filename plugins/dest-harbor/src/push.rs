@@ -10,17 +10,17 @@ use sealift_core::{
     error::{Error, ErrorKind, Result},
     job::Job,
     stage::{
-        Admission, BeginUpload, Push, PushCapabilities, PutManifest, Quotas, ReferrersTag, RepositoryTags, StoreId,
-        TagInventory, TagRequest, Upload, UploadStart, WriteHints,
+        Admission, BeginUpload, Notices, Push, PushCapabilities, PutManifest, Quotas, ReferrersTag, RepositoryTags,
+        StoreId, TagInventory, TagRequest, Upload, UploadStart, WriteHints,
     },
 };
 use sealift_registry_client::{Client, Reason, RegistryPush};
 
 use crate::{
-    api::{Api, NewProject, project_of},
+    api::{Api, project_of},
     nearby::NearbyBlobs,
     overview::{self, Overview},
-    projects::{ProjectState, Projects},
+    projects::{ProjectOptions, ProjectState, Projects},
 };
 
 /// Writes images to Harbors.
@@ -32,13 +32,8 @@ pub(crate) struct HarborPush {
 }
 
 impl HarborPush {
-    pub(crate) fn new(
-        push: RegistryPush,
-        client: Arc<Client>,
-        create: Option<NewProject>,
-        label: Option<String>,
-    ) -> Self {
-        Self { push, client, projects: Arc::new(Projects::new(create, label)), nearby: NearbyBlobs::default() }
+    pub(crate) fn new(push: RegistryPush, client: Arc<Client>, options: ProjectOptions) -> Self {
+        Self { push, client, projects: Arc::new(Projects::new(options)), nearby: NearbyBlobs::default() }
     }
 
     fn api<'a>(&'a self, at: &'a Repository) -> Api<'a> {
@@ -143,11 +138,16 @@ impl Push for HarborPush {
 
     async fn put_manifest(&self, request: &PutManifest<'_>) -> Result<()> {
         self.write(request.repository, self.push.put_manifest(request)).await?;
-        let api = self.api(request.repository);
-        match self.projects.label(api).await?.filter(|_| request.root_of.is_some()) {
-            Some(label) => api.add_label(request.manifest.digest(), label).await,
-            None => Ok(()),
+        if request.root_of.is_none() {
+            return Ok(());
         }
+        let (api, digest) = (self.api(request.repository), request.manifest.digest());
+        self.projects.note_written(request.repository, digest, request.tag).await;
+        if let Some(label) = self.projects.label(api).await? {
+            api.add_label(digest, label).await?;
+        }
+        self.projects.scan(api, digest).await;
+        Ok(())
     }
 
     fn registries(&self) -> Option<BTreeSet<String>> {
@@ -155,11 +155,20 @@ impl Push for HarborPush {
     }
 
     fn capabilities(&self) -> PushCapabilities<'_> {
-        self.push.capabilities().tag_inventory(self).admission(self).referrers_tag(self).write_hints(self).quotas(self)
+        let capabilities = self.push.capabilities().tag_inventory(self).admission(self).referrers_tag(self);
+        capabilities.write_hints(self).quotas(self).notices(self)
     }
 
     async fn close(&self) -> Result<()> {
-        self.push.close().await
+        self.push.close().await?;
+        self.projects.conclude(&self.client).await;
+        Ok(())
+    }
+}
+
+impl Notices for HarborPush {
+    fn notices(&self) -> Vec<String> {
+        self.projects.take_notices()
     }
 }
 
@@ -173,7 +182,7 @@ impl Quotas for HarborPush {
 
 impl WriteHints for HarborPush {
     fn announce(&self, source: &Repository, targets: &[Repository], images: &[ImageRef]) {
-        self.push.repositories(source, targets).iter().for_each(|at| self.projects.announce(at));
+        self.push.repositories(source, targets).iter().for_each(|at| self.projects.announce(at, images.len()));
         self.push.announce(source, targets, images);
     }
 }

@@ -19,11 +19,17 @@ pub enum Right {
     ListRules,
     /// List, make and use labels: resources `label` and `artifact-label`, action `create`.
     Label,
+    /// Read the policy for retention: resource `tag-retention`, action `read`.
+    ReadRetention,
+    /// Start scans: resource `scan`, action `create`.
+    Scan,
+    /// Add members to the project: resource `member`, action `create`.
+    AddMembers,
 }
 
 impl Right {
     /// Everything, as a project administrator may do.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Pull,
         Self::Push,
         Self::ReadProject,
@@ -32,6 +38,9 @@ impl Right {
         Self::ReadQuota,
         Self::ListRules,
         Self::Label,
+        Self::ReadRetention,
+        Self::Scan,
+        Self::AddMembers,
     ];
 
     /// The rights of the role Developer, which does not include the rules for immutable tags (`rbac_role.go`).
@@ -53,6 +62,9 @@ impl Right {
             Self::ReadQuota => ("quota", "read"),
             Self::ListRules => ("immutable-tag", "list"),
             Self::Label => ("artifact-label", "create"),
+            Self::ReadRetention => ("tag-retention", "read"),
+            Self::Scan => ("scan", "create"),
+            Self::AddMembers => ("member", "create"),
         }
     }
 }

@@ -12,9 +12,9 @@ use super::{
     account::{Account, Kind, Right},
     answer::{Refusal, json_answer},
     artifacts::{self, With},
-    auth, labels,
+    auth, labels, members,
     path::{decode, query},
-    projects,
+    projects, retention, scans,
     state::{Project, Shared, State},
 };
 
@@ -50,6 +50,11 @@ pub(super) async fn answer(shared: &Shared, path: &str, request: Request) -> Res
             (&Method::POST, ["projects", project, "repositories", repository, "artifacts", digest, "labels"]) => {
                 labels::add(&mut state, asker.as_ref(), (project, repository, digest), &body)
             }
+            (&Method::POST, ["projects", project, "repositories", repository, "artifacts", digest, "scan"]) => {
+                scans::start(&mut state, asker.as_ref(), (project, repository, digest))
+            }
+            (&Method::POST, ["projects", name, "members"]) => members::add(&mut state, asker.as_ref(), name, &body),
+            (&Method::GET, ["retentions", id]) => retention::show(&state, asker.as_ref(), id),
             (&Method::GET, ["quotas"]) => quotas(&state, asker.as_ref()),
             (&Method::GET, ["projects", project, "artifacts"]) => {
                 list_project_artifacts(&state, asker.as_ref(), project, &parts.uri)
@@ -147,7 +152,7 @@ fn show_project(state: &State, asker: Option<&Account>, name: &str) -> Result<Re
     let mut shown = json!({
         "project_id": project.id,
         "name": name,
-        "metadata": { "public": project.public.to_string() },
+        "metadata": project.shown_metadata(),
         "repo_count": state.repositories.keys().filter(|repository| repository.starts_with(&format!("{name}/"))).count(),
     });
     if project.proxy_cache {

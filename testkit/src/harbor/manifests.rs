@@ -151,6 +151,7 @@ fn ensure_artifact(state: &mut State, repository: &str, tag: Option<&str>, manif
         children: manifest.children().map(|child| child.digest.to_string()).collect(),
         accessory,
         labels: Vec::new(),
+        scans: 0,
     });
     if let Some(tag) = tag {
         known.tags.insert(tag.to_owned(), digest);

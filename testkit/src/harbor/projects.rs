@@ -32,6 +32,7 @@ pub(super) fn list(state: &State, asker: Option<&Account>, uri: &Uri) -> Respons
         .and_then(|rest| rest.strip_suffix('}'))
         .map(|names| names.split(' ').map(|name| name.trim_matches('\'').to_owned()).collect::<Vec<_>>());
     let part = query(uri, "name").unwrap_or_default();
+    let with_detail = query(uri, "with_detail").is_none_or(|value| value == "true");
     let shown: Vec<Value> = state
         .projects
         .iter()
@@ -39,6 +40,9 @@ pub(super) fn list(state: &State, asker: Option<&Account>, uri: &Uri) -> Respons
         .filter(|(name, project)| asker.is_some_and(|asker| asker.knows(name) || project.public))
         .map(|(name, project)| {
             let mut shown = json!({ "project_id": project.id, "name": name });
+            if with_detail {
+                shown["metadata"] = project.shown_metadata();
+            }
             if project.proxy_cache {
                 shown["registry_id"] = 1.into();
             }

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Policy, account::Account, answer::Refusal, journal::Journal, proxy::Backend};
+use super::{Policy, account::Account, answer::Refusal, journal::Journal, proxy::Backend, scanner::Scanner};
 
 pub(super) struct Shared {
     pub(super) addr: SocketAddr,
@@ -40,6 +40,8 @@ impl Shared {
 #[derive(Default)]
 pub(super) struct State {
     pub(super) accounts: HashMap<String, Account>,
+    /// The names of groups that the provider of logins knows.
+    pub(super) groups: HashSet<String>,
     pub(super) tokens: HashMap<String, Token>,
     pub(super) token_lifetime: Duration,
     pub(super) projects: BTreeMap<String, Project>,
@@ -80,6 +82,11 @@ pub(super) struct Project {
     pub(super) metadata: serde_json::Map<String, serde_json::Value>,
     /// Its labels, by name.
     pub(super) labels: BTreeMap<String, u64>,
+    /// Its policy for retention, by number, as the API shows it.
+    pub(super) retention: Option<(u64, serde_json::Value)>,
+    pub(super) scanner: Scanner,
+    /// Its members, and the number of the role of each.
+    pub(super) members: Vec<(String, u64)>,
     /// Blobs and manifests that belong to it, with their sizes.
     pub(super) holds: HashMap<String, u64>,
 }
@@ -128,6 +135,8 @@ pub(super) struct Artifact {
     pub(super) accessory: Option<(String, &'static str)>,
     /// The numbers of its labels.
     pub(super) labels: Vec<u64>,
+    /// The number of scans that were started.
+    pub(super) scans: usize,
 }
 
 impl Project {
@@ -152,6 +161,15 @@ impl Project {
             ))),
             _ => Ok(()),
         }
+    }
+
+    /// Returns the settings that the API shows, all as text.
+    pub(super) fn shown_metadata(&self) -> serde_json::Value {
+        let mut shown = serde_json::json!({ "public": self.public.to_string() });
+        if let Some((id, _)) = &self.retention {
+            shown["retention_id"] = id.to_string().into();
+        }
+        shown
     }
 
     pub(super) fn is_immutable(&self, repository: &str, tag: &str) -> bool {

@@ -156,9 +156,10 @@ const PUSH: [(&str, &[How]); 14] = [
     ("write", &WAYS),
 ];
 /// What only helps: an image arrives without it.
-const HELP: [(&str, &[How]); 12] = [
+const HELP: [(&str, &[How]); 13] = [
     ("announce", &[How::Panics]),
     ("conclude", &[How::Panics]),
+    ("notices", &[How::Panics]),
     ("tags", &WAYS),
     ("mount_hints", &WAYS),
     ("verifies_digest", &[How::Panics]),
@@ -223,6 +224,8 @@ async fn what_only_helps_may_break_and_the_image_arrives_without_it() {
     each(&HELP, async |method, how, report, _| {
         assert_eq!((report.copied, report.failed), (6, 1), "{method}, {how:?}: {:?}", report.failures);
         assert_eq!(broken(&report).len(), 0, "{method}, {how:?}: {:?}", report.failures);
+        let noticed = report.warnings.iter().any(|warning| warning == "something to know");
+        assert_eq!(noticed, method != "notices", "{method}, {how:?}: {:?}", report.warnings);
     })
     .await;
 }

@@ -123,3 +123,39 @@ async fn a_delta_takes_blobs_from_other_repositories_of_harbor() {
         assert!(harbor.digest_of("team/jan/shop/new:v1").is_some());
     }
 }
+
+/// What Harbor has and the directory has not: a receipt of the one is the list that the other is compared with.
+#[tokio::test(flavor = "multi_thread")]
+async fn images_that_only_harbor_has_are_listed_and_stay() {
+    let Some(from) = Registry::start() else { return };
+    let Some(harbor) = Harbor::start().await else { return };
+    harbor.add_project("mirror");
+    harbor.add_account(Account::robot("robot$mirror+ci", ADMIN.1).may("mirror", &[Right::Pull, Right::Push]));
+    let source = Content::at(&from.url());
+    source.put("shop/app", "v1", &app("v1")).await;
+    source.put("shop/app", "v2", &app("v2")).await;
+    let (folder, f, h) = (folder(), from.host(), harbor.host());
+    let login = |name: &str| {
+        folder.write("auth.yaml", &format!("\"{h}\":\n  username: {name}\n  password: {}\n", ADMIN.1));
+    };
+    let bundle = |version: &str| {
+        folder.write("images.yaml", &format!("{f}/shop/app:{version}: {h}/mirror/deep/app\n"));
+        folder.run(&["stage", "--images", "images.yaml", "--to", version]).expect(0);
+        folder.run(&["load", version, "--harbor", "--auth", "auth.yaml"]).expect(0);
+    };
+    login(ADMIN.0);
+    ["v1", "v2"].iter().for_each(|version| bundle(version));
+    // All repositories of a project, for those who may list them, or the ones that are named.
+    for (name, of) in [(ADMIN.0, format!("{h}/mirror/*")), ("robot$mirror+ci", format!("{h}/mirror/deep/app"))] {
+        login(name);
+        let receipt = folder.run(&["receipt", &of, "--auth", "auth.yaml"]).expect(0);
+        folder.write("harbor.json", &receipt.stdout);
+        let compared = folder.run(&["verify", "v2", "--expect", "harbor.json"]).expect(1);
+        let only = format!("not there:\n  {h}/mirror/deep/app:v1\nharbor.json: INCOMPLETE (1 of 2 images)");
+        assert!(compared.stdout.contains(&only), "{}", compared.all());
+        let as_json = folder.run(&["verify", "v2", "--expect", "harbor.json", "--json"]).expect(1);
+        assert!(as_json.stdout.contains(&format!("\"missing\":[\"{h}/mirror/deep/app:v1\"]")), "{}", as_json.all());
+    }
+    assert!(harbor.digest_of("mirror/deep/app:v1").is_some(), "nothing is deleted");
+    assert!(harbor.requests().iter().all(|request| request.method != "DELETE"), "{}", harbor.requests());
+}

@@ -56,6 +56,19 @@ fn keys_that_have_no_effect_are_named_all_at_once() {
 }
 
 #[test]
+fn members_are_those_of_created_projects() {
+    let project = |members| ProjectSettings { members, ..ProjectSettings::default() };
+    let of = |names: &[&str]| RoleMembers {
+        admin: names.iter().map(ToString::to_string).collect(),
+        ..RoleMembers::default()
+    };
+    let config =
+        |create_projects, names: &[&str]| Config { create_projects, project: project(of(names)), ..below("h.io/x", 0) };
+    assert_eq!(keys(config(false, &["ann"])), ["project"]);
+    assert!(keys(config(true, &["ann"])).is_empty());
+}
+
+#[test]
 fn projects_are_private_unless_somebody_says_otherwise() {
     assert_eq!(Config::default().new_project(), None);
     let create = Config { create_projects: true, quota_mib: NonZero::new(3), ..Config::default() };

@@ -16,6 +16,7 @@
 
 mod again;
 mod away;
+mod beside;
 mod names;
 mod order;
 mod projects;

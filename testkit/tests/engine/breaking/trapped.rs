@@ -15,8 +15,8 @@ use sealift_core::{
     job::{Job, Resolved},
     stage::{
         Admission, BeginUpload, BlobCheck, ChildRetention, Conclusion, DigestVerification, DiskLocation,
-        DistinctTargets, Fetch, FetchCapabilities, Lost, ManifestReader, MountHints, Push, PushCapabilities, PushTimes,
-        PutManifest, Quotas, ReadHints, ReferrerPresence, Referrers, ReferrersTag, Removed, RepositoryTags,
+        DistinctTargets, Fetch, FetchCapabilities, Lost, ManifestReader, MountHints, Notices, Push, PushCapabilities,
+        PushTimes, PutManifest, Quotas, ReadHints, ReferrerPresence, Referrers, ReferrersTag, Removed, RepositoryTags,
         ResolveMode, RunEnd, StoreId, TagInventory, TagList, TagRequest, Upload, UploadStart, WriteHints,
     },
 };
@@ -214,7 +214,13 @@ impl Push for Trapped {
         let capabilities =
             self.write().distinct_targets(self).tag_inventory(self).admission(self).manifest_reader(self);
         let capabilities = capabilities.referrers_tag(self).referrer_presence(self).child_retention(self);
-        capabilities.digest_verification(self).write_hints(self).disk_location(self).quotas(self).conclusion(self)
+        capabilities
+            .digest_verification(self)
+            .write_hints(self)
+            .disk_location(self)
+            .quotas(self)
+            .conclusion(self)
+            .notices(self)
     }
 
     async fn close(&self) -> Result<()> {
@@ -335,6 +341,13 @@ impl Conclusion for Trapped {
     async fn changes_notes(&self) -> Result<bool> {
         self.trap.step("changes_notes", &self.all).await;
         Ok(false)
+    }
+}
+
+impl Notices for Trapped {
+    fn notices(&self) -> Vec<String> {
+        self.trap.step_at_once("notices", &self.all);
+        vec!["something to know".to_owned()]
     }
 }
 
