@@ -8,6 +8,7 @@ mod double;
 mod expiring_logins;
 mod h2;
 mod harbor;
+mod hub_inventory;
 mod inventory;
 mod logging_in;
 mod memory;
