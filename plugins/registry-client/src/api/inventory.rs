@@ -15,8 +15,6 @@ use crate::registry::Registry;
 
 /// The time after which a page is not waited for, because a question for a tag is answered sooner.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The same for another host than the registry's, which may be out of reach where the registry is not.
-const PATIENCE_ELSEWHERE: Duration = Duration::from_secs(3);
 
 const MAX_PAGES: usize = 10_000;
 
@@ -35,9 +33,9 @@ pub(crate) async fn known(registry: &Registry, image: &ImageRef) -> Option<Descr
 async fn find(registry: &Registry, list: &TagPages<'_>, image: &ImageRef) -> Option<Descriptor> {
     let tag = image.reference.tag()?;
     let known = registry.known_tags.of(&image.repository)?;
-    let (trial, patience) = match list.is_elsewhere() {
-        true => (Some(registry.known_tags.try_host()?), PATIENCE_ELSEWHERE),
-        false => (None, PATIENCE),
+    let (trial, patience) = match list.patience_elsewhere() {
+        Some(patience) => (Some(registry.known_tags.try_host()?), patience),
+        None => (None, PATIENCE),
     };
     let find = async {
         let mut known = known.lock().await;
@@ -47,8 +45,8 @@ async fn find(registry: &Registry, list: &TagPages<'_>, image: &ImageRef) -> Opt
         if !known.is_worth_a_page() {
             return Ok(None);
         }
-        let Some((number, last)) = known.next_page() else { return Ok(None) };
-        match list.read(number, last.as_ref(), Want::Help).await {
+        let Some(start) = known.next_page() else { return Ok(None) };
+        match list.read(&start, Want::Help).await {
             Ok(page) => known.add(page),
             Err(error) if error.kind() == ErrorKind::Unsupported && known.has_begun() => {
                 tracing::debug!(host = %registry.name(), %error, "its list of tags ends early");
@@ -82,15 +80,23 @@ pub(crate) async fn pushed(registry: &Registry, image: &ImageRef) -> Result<Opti
         let what = format!("`{}` does not tell when tags were pushed", registry.name());
         Error::new(ErrorKind::Unsupported, what).with_hint(HINT)
     };
-    let list = TagPages::of(registry, &image.repository).ok_or_else(unknown)?;
+    let list = match TagPages::of(registry, &image.repository) {
+        // The list may belong to a login that was not needed so far.
+        None if registry.auth.may_list(&image.repository).await => {
+            registry.auth.login(&image.repository).await?;
+            TagPages::of(registry, &image.repository)
+        }
+        found => found,
+    };
+    let list = list.ok_or_else(unknown)?;
     let known = registry.known_tags.of(&image.repository).ok_or_else(unknown)?;
     let mut known = known.lock().await;
     for _ in 0..MAX_PAGES {
         if let Some(found) = known.get(tag) {
             return found.pushed.map(Some).ok_or_else(unknown);
         }
-        let Some((number, last)) = known.next_page() else { break };
-        match list.read(number, last.as_ref(), Want::Need).await {
+        let Some(start) = known.next_page() else { break };
+        match list.read(&start, Want::Need).await {
             Ok(page) => known.add(page),
             Err(error) if error.kind() == ErrorKind::Unsupported && known.has_begun() => {
                 known.cut();

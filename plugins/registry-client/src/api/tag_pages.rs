@@ -1,18 +1,21 @@
 //! One page of a list of tags with digests, from where a product has it.
 
+use std::{sync::Arc, time::Duration};
+
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use sealift_core::{
-    content::{Repository, Tag},
+    content::Repository,
     error::{Error, ErrorKind, Result},
     limit::{Pool, without_permits},
+    login::LoginProvider,
 };
 
 use super::product::{self, ApiRequest};
 use crate::{
     operation::Operation,
     profile::{BulkInventory, InventoryAccess, InventoryPage},
-    registry::Registry,
+    registry::{PageStart, Registry},
     scope::Scopes,
     transport::{Request, RequestTarget},
 };
@@ -31,65 +34,116 @@ pub(super) enum Want {
     Need,
 }
 
+/// The time after which a page of another host than the registry's is not waited for. It may be out of reach where the
+/// registry is not.
+const PATIENCE_WITH_HOST: Duration = Duration::from_secs(3);
+/// The same for the API of a cloud, which may take two requests for a page, and one for the keys of a role.
+const PATIENCE_WITH_CLOUD: Duration = Duration::from_secs(8);
+
 /// The list of the tags of a repository.
 pub(super) struct TagPages<'r> {
     registry: &'r Registry,
     repository: &'r Repository,
-    product: &'static dyn BulkInventory,
+    place: Place,
+}
+
+/// The place of a list.
+enum Place {
+    /// The registry, or another host of its product.
+    Product(&'static dyn BulkInventory),
+    /// The API of the cloud that the login comes from.
+    Cloud(Arc<dyn LoginProvider>),
 }
 
 impl<'r> TagPages<'r> {
-    /// Returns the list of a repository; none if its registry has none.
+    /// Returns the list of a repository; none if neither its registry nor the login that it was asked with has one.
     pub(super) fn of(registry: &'r Registry, repository: &'r Repository) -> Option<Self> {
-        let product = registry.profile.get().inventory()?;
-        let is_there = product.host().is_none() || registry.list_host.is_some();
-        is_there.then_some(Self { registry, repository, product })
+        let place = match registry.profile.get().inventory() {
+            Some(product) => {
+                let is_there = product.host().is_none() || registry.list_host.is_some();
+                is_there.then_some(Place::Product(product))?
+            }
+            None => {
+                let provider = registry.auth.provider(repository)?;
+                provider.inventory()?;
+                Place::Cloud(provider)
+            }
+        };
+        Some(Self { registry, repository, place })
     }
 
     /// Returns true if it tells indexes and manifests apart.
     pub(super) fn tells_media_types(&self) -> bool {
-        self.product.tells_media_types()
+        match &self.place {
+            Place::Product(product) => product.tells_media_types(),
+            Place::Cloud(provider) => provider.inventory().is_some_and(|list| list.tells_media_types()),
+        }
     }
 
-    /// Returns true if another host than the registry's has it.
-    pub(super) fn is_elsewhere(&self) -> bool {
-        self.product.host().is_some()
+    /// Returns the time that a page may take that saves questions, if another host than the registry's has it.
+    pub(super) fn patience_elsewhere(&self) -> Option<Duration> {
+        match &self.place {
+            Place::Product(product) => product.host().map(|_| PATIENCE_WITH_HOST),
+            Place::Cloud(_) => Some(PATIENCE_WITH_CLOUD),
+        }
     }
 
-    /// Reads a page. `number` counts from 1; `last` is the last tag of the page before it.
+    /// Reads a page.
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] if it is refused, or has another form than the documented one.
-    pub(super) async fn read(&self, number: usize, last: Option<&Tag>, want: Want) -> Result<InventoryPage> {
-        let path = self.product.path(self.repository, number, last);
-        let body = match self.product.access() {
+    pub(super) async fn read(&self, start: &PageStart, want: Want) -> Result<InventoryPage> {
+        match &self.place {
+            Place::Product(product) => self.read_product(*product, start, want).await,
+            Place::Cloud(provider) => self.read_cloud(&**provider, start).await,
+        }
+    }
+
+    async fn read_cloud(&self, provider: &dyn LoginProvider, start: &PageStart) -> Result<InventoryPage> {
+        let page = match provider.inventory() {
+            Some(list) => without_permits(list.page(self.repository, start.mark.as_deref())).await?,
+            None => None,
+        };
+        let page = page.ok_or_else(|| {
+            let (name, repository) = (self.registry.name(), self.repository);
+            let what = format!("the cloud of `{name}` has no list of the tags of `{repository}`");
+            Error::new(ErrorKind::Unsupported, what).with_hint(HINT)
+        })?;
+        Ok(page.into())
+    }
+
+    async fn read_product(
+        &self,
+        product: &'static dyn BulkInventory,
+        start: &PageStart,
+        want: Want,
+    ) -> Result<InventoryPage> {
+        let host = self.registry.list_host.as_deref().filter(|_| product.host().is_some());
+        let path = product.path(self.repository, start.number, start.last.as_ref());
+        let body = match product.access() {
             InventoryAccess::Pull => self.execute(&path, Scopes::pull(self.repository)).await?,
             InventoryAccess::Action(action) => {
                 let scope = format!("repository:{}:{action}", self.repository.path());
                 self.execute(&path, Scopes::of(&scope)).await?
             }
-            InventoryAccess::Login => self.ask(path, true, want).await?,
-            InventoryAccess::Anonymous => self.ask(path, false, want).await?,
+            InventoryAccess::Login => self.ask(None, path, true, want).await?,
+            InventoryAccess::Anonymous => self.ask(host, path, false, want).await?,
         };
-        self.product.read(&body).ok_or_else(|| {
-            let (name, repository) = (self.host().name(), self.repository);
+        product.read(&body).ok_or_else(|| {
+            let (name, repository) = (host.unwrap_or(self.registry).name(), self.repository);
             let what = format!("`{name}` lists the tags of `{repository}` in another form than documented");
             Error::new(ErrorKind::Unsupported, what).with_hint(HINT)
         })
     }
 
-    fn host(&self) -> &'r Registry {
-        self.registry.list_host.as_deref().filter(|_| self.is_elsewhere()).unwrap_or(self.registry)
-    }
-
-    /// Asks an API that has nothing to do with tokens of the registry.
-    async fn ask(&self, path: String, with_login: bool, want: Want) -> Result<Bytes> {
-        let (host, repository) = (self.host(), self.repository);
+    /// Asks an API that has nothing to do with tokens of the registry, at another host or at its own.
+    async fn ask(&self, host: Option<&Registry>, path: String, with_login: bool, want: Want) -> Result<Bytes> {
+        let repository = self.repository;
         let request = ApiRequest { repository, method: Method::GET, path, headers: Vec::new(), body: None };
-        let response = match (with_login, self.is_elsewhere()) {
-            (true, _) => product::send(host, &request).await?,
-            (false, false) => product::send_anonymously(host, &request).await?,
-            (false, true) => {
+        let response = match host {
+            None if with_login => product::send(self.registry, &request).await?,
+            None => product::send_anonymously(self.registry, &request).await?,
+            Some(host) => {
                 let _permit = without_permits(host.permit(Pool::Small)).await?;
                 match want {
                     Want::Help => product::send_anonymously_once(host, &request).await?,
@@ -100,7 +154,7 @@ impl<'r> TagPages<'r> {
         if response.status == StatusCode::OK.as_u16() {
             return Ok(response.body);
         }
-        let (name, status) = (host.name(), response.status);
+        let (name, status) = (host.unwrap_or(self.registry).name(), response.status);
         let what = format!("`{name}` does not show its list of the tags of `{repository}`: {status}");
         Err(Error::new(ErrorKind::Unsupported, what).with_hint(HINT))
     }

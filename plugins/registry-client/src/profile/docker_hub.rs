@@ -76,10 +76,8 @@ impl BulkInventory for DockerHub {
             let pushed = tag.tag_last_pushed.as_deref().and_then(time);
             record(&tag.name, &tag.digest.unwrap_or_default(), media_type(tag.media_type.as_deref()), pushed)
         };
-        Some(InventoryPage {
-            tags: page.results.into_iter().filter_map(tag).collect(),
-            has_more: page.next.is_some_and(|next| !next.is_empty()),
-        })
+        let has_more = page.next.is_some_and(|next| !next.is_empty());
+        Some(InventoryPage::new(page.results.into_iter().filter_map(tag).collect(), has_more))
     }
 }
 

@@ -5,7 +5,10 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sealift_core::content::{Descriptor, Digest, MediaType, Repository, Tag};
+use sealift_core::{
+    content::{Descriptor, Digest, MediaType, Repository, Tag},
+    login::TagPage,
+};
 
 /// A tag, as a product lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +34,25 @@ pub(crate) struct InventoryPage {
     pub(crate) tags: Vec<(Tag, TagRecord)>,
     /// True if there is another page.
     pub(crate) has_more: bool,
+    /// The mark by which the next page is asked for, where the list has one.
+    pub(crate) mark: Option<String>,
+}
+
+impl InventoryPage {
+    /// Returns a page of a list whose pages have numbers, or begin after a tag.
+    pub(crate) fn new(tags: Vec<(Tag, TagRecord)>, has_more: bool) -> Self {
+        Self { tags, has_more, mark: None }
+    }
+}
+
+impl From<TagPage> for InventoryPage {
+    fn from(page: TagPage) -> Self {
+        let tags = page.tags.into_iter().map(|listed| {
+            let (media_type, pushed) = (listed.media_type, listed.pushed);
+            (listed.tag, TagRecord { digest: Some(listed.digest), media_type, pushed })
+        });
+        Self { tags: tags.collect(), has_more: page.next.is_some(), mark: page.next }
+    }
 }
 
 /// The credentials that a list of tags wants.

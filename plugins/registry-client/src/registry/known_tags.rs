@@ -75,6 +75,17 @@ impl KnownTags {
     }
 }
 
+/// The beginning of a page.
+#[derive(Debug, Default)]
+pub(crate) struct PageStart {
+    /// Its number, from 1 on.
+    pub(crate) number: usize,
+    /// The last tag of the page before it.
+    pub(crate) last: Option<Tag>,
+    /// The mark that the page before it gave.
+    pub(crate) mark: Option<String>,
+}
+
 /// The tags of one repository, as far as they were read.
 #[derive(Default)]
 pub(crate) struct RepositoryInventory {
@@ -83,6 +94,7 @@ pub(crate) struct RepositoryInventory {
     began: Option<Instant>,
     pages: usize,
     last: Option<Tag>,
+    mark: Option<String>,
     is_complete: bool,
     /// A page was refused, and those before it were not.
     is_cut: bool,
@@ -125,9 +137,10 @@ impl RepositoryInventory {
         !self.is_complete && self.questions > QUESTIONS_A_PAGE
     }
 
-    /// Returns the number of the next page, and the last tag of the one before it; none if all were read.
-    pub(crate) fn next_page(&self) -> Option<(usize, Option<Tag>)> {
-        (!self.is_complete).then(|| (self.pages + 1, self.last.clone()))
+    /// Returns where the next page begins; none if all were read.
+    pub(crate) fn next_page(&self) -> Option<PageStart> {
+        let (last, mark) = (self.last.clone(), self.mark.clone());
+        (!self.is_complete).then(|| PageStart { number: self.pages + 1, last, mark })
     }
 
     /// Adds a page.
@@ -138,7 +151,12 @@ impl RepositoryInventory {
         self.tags.extend(page.tags);
         self.pages += 1;
         self.questions = 0;
-        // A page without anything new says that the list goes in a circle.
-        self.is_complete = !page.has_more || self.tags.len() == before;
+        // A page without anything new says that the list goes in a circle. One with a new mark may be empty.
+        let circles = match page.mark.is_some() {
+            true => page.mark == self.mark,
+            false => self.tags.len() == before,
+        };
+        self.is_complete = !page.has_more || circles;
+        self.mark = page.mark;
     }
 }

@@ -28,6 +28,7 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use body_limit::BodyLimit;
 use known_tags::KnownTags;
+pub(crate) use known_tags::PageStart;
 pub(crate) use observed::{ObservedBehavior, PresenceCheck};
 pub(crate) use open_uploads::OpenUploads;
 pub(crate) use whole::WholeResponse;

@@ -3,6 +3,7 @@
 mod batches;
 mod catalog;
 mod client;
+mod cloud_inventory;
 mod confirming;
 mod double;
 mod expiring_logins;
