@@ -172,16 +172,16 @@ impl LoginProvider for HostLogin {
     }
 
     fn inventory(&self) -> Option<&dyn LoginInventory> {
-        let has_one = |provider: &dyn LoginProvider| Some(provider.inventory().is_some());
-        self.provider.hint("said whether it lists tags", |provider| has_one(provider)).then_some(self)
+        let has_one = self.provider.hint("said whether it lists tags", |provider| Some(provider.inventory().is_some()));
+        has_one.then_some(self)
     }
 }
 
 #[async_trait]
 impl LoginInventory for HostLogin {
     fn tells_media_types(&self) -> bool {
-        let tells = |provider: &dyn LoginProvider| Some(provider.inventory()?.tells_media_types());
-        self.provider.hint("said what its list of tags tells", |provider| tells(provider))
+        self.provider
+            .hint("said what its list of tags tells", |provider| Some(provider.inventory()?.tells_media_types()))
     }
 
     async fn page(&self, repository: &Repository, next: Option<&str>) -> Result<Option<TagPage>> {
