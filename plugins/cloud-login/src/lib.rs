@@ -12,5 +12,5 @@ pub use api::{
     unreadable, with_body,
 };
 pub use keys::{KeyNames, Keys, variable};
-pub use signing::{Acs3, SigV4, Tc3, encode, hex_hmac};
+pub use signing::{Acs3, SdkHmac, SigV4, Tc3, encode, hex_hmac};
 pub use temporary::{Issuer, TemporaryLogin};
