@@ -2,6 +2,8 @@
 //!
 //! A provider is asked only after a registry demanded a login. Its answer is kept until it expires or is rejected.
 
+mod inventory;
+
 use std::{
     fmt,
     sync::LazyLock,
@@ -9,6 +11,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+pub use inventory::{ListedTag, LoginInventory, TagPage};
 use tokio::time::Instant;
 
 use crate::{content::Repository, error::Result, secret::Secret};
@@ -122,6 +125,11 @@ pub trait LoginProvider: Send + Sync {
     /// sent. Default: true.
     async fn may_have(&self, _repository: &Repository) -> bool {
         true
+    }
+
+    /// Returns the list of tags of its cloud, if it can ask for one. Default: none.
+    fn inventory(&self) -> Option<&dyn LoginInventory> {
+        None
     }
 }
 

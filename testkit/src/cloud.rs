@@ -34,7 +34,10 @@ impl Asked {
 /// any other as JSON.
 pub type Reply = (u16, String, Value);
 
-type Answer = Box<dyn Fn(&Asked) -> Reply + Send + Sync>;
+/// The same with headers.
+pub type ReplyWithHeaders = (u16, Vec<(&'static str, String)>, Value);
+
+type Answer = Box<dyn Fn(&Asked) -> ReplyWithHeaders + Send + Sync>;
 
 struct Shared {
     answer: Answer,
@@ -54,6 +57,19 @@ impl Cloud {
     /// # Panics
     /// If loopback cannot be listened on.
     pub async fn start(answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
+        Self::with_headers(move |asked| {
+            let (status, challenge, body) = answer(asked);
+            let challenge = Some(("www-authenticate", challenge)).filter(|(_, text)| !text.is_empty());
+            (status, challenge.into_iter().collect(), body)
+        })
+        .await
+    }
+
+    /// Starts a double that answers with headers.
+    ///
+    /// # Panics
+    /// As [`Cloud::start`].
+    pub async fn with_headers(answer: impl Fn(&Asked) -> ReplyWithHeaders + Send + Sync + 'static) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback can be listened on");
         let host = listener.local_addr().expect("a bound socket has an address").to_string();
         let shared = Arc::new(Shared { answer: Box::new(answer), asked: Mutex::default() });
@@ -95,11 +111,11 @@ async fn reply(State(shared): State<Arc<Shared>>, request: Request) -> Response 
         headers: head.headers,
     };
     shared.asked.lock().unwrap_or_else(PoisonError::into_inner).push(asked.clone());
-    let (status, challenge, body) = (shared.answer)(&asked);
+    let (status, headers, body) = (shared.answer)(&asked);
     let body = body.as_str().map_or_else(|| body.to_string(), ToOwned::to_owned);
     let mut response = (StatusCode::from_u16(status).expect("a valid status"), body).into_response();
-    if !challenge.is_empty() {
-        response.headers_mut().insert("www-authenticate", challenge.parse().expect("a valid header"));
+    for (name, value) in headers {
+        response.headers_mut().insert(name, value.parse().expect("a valid header"));
     }
     response
 }

@@ -13,7 +13,7 @@ use crate::{
     content::Repository,
     error::Result,
     isolate::Isolated,
-    login::{Login, LoginProvider},
+    login::{Login, LoginInventory, LoginProvider, TagPage},
 };
 
 /// The key that every `[[login]]` has.
@@ -169,6 +169,27 @@ impl LoginProvider for HostLogin {
             true => answer.await.unwrap_or(true),
             false => false,
         }
+    }
+
+    fn inventory(&self) -> Option<&dyn LoginInventory> {
+        let has_one = self.provider.hint("said whether it lists tags", |provider| Some(provider.inventory().is_some()));
+        has_one.then_some(self)
+    }
+}
+
+#[async_trait]
+impl LoginInventory for HostLogin {
+    fn tells_media_types(&self) -> bool {
+        self.provider
+            .hint("said what its list of tags tells", |provider| Some(provider.inventory()?.tells_media_types()))
+    }
+
+    async fn page(&self, repository: &Repository, next: Option<&str>) -> Result<Option<TagPage>> {
+        if !self.is_for(repository) {
+            return Ok(None);
+        }
+        let page = self.provider.call_if("listed tags", |provider| Some(provider.inventory()?.page(repository, next)));
+        page.await.map_err(|error| error.with_context(format_args!("cannot list tags by `{}`", self.kind)))
     }
 }
 

@@ -22,6 +22,11 @@ pub struct Api {
     pub right: &'static str,
 }
 
+/// A login that an API is asked for, in messages.
+pub const LOGIN: &str = "login";
+/// A list of tags that an API is asked for, in messages.
+pub const LIST: &str = "list of tags";
+
 /// Checks the key `region`, which becomes a part of the name of a host that a signed request goes to.
 ///
 /// # Errors
@@ -69,30 +74,42 @@ impl Api {
         &self.web
     }
 
-    /// Sends a request and returns the JSON of the answer.
+    /// Sends a request for a login and returns the JSON of the answer.
     ///
     /// # Errors
     /// If it is refused, or the answer is no JSON. Of a refusal only the code is quoted: its text may repeat what was
     /// signed.
     pub async fn ask(&self, request: &Request<String>) -> Result<Value> {
+        self.ask_for(LOGIN, self.right, request).await
+    }
+
+    /// Does the same for a [list of tags](LIST), which needs other rights.
+    ///
+    /// # Errors
+    /// As [`Api::ask`].
+    pub async fn ask_list(&self, rights: &str, request: &Request<String>) -> Result<Value> {
+        self.ask_for(LIST, rights, request).await
+    }
+
+    async fn ask_for(&self, what: &str, right: &str, request: &Request<String>) -> Result<Value> {
         let host = request.uri().authority().map_or("", |host| host.as_str());
         let answer = self.web.send(request).await?;
         let json = serde_json::from_slice::<Value>(answer.body());
         match json {
             Ok(json) if answer.status().is_success() && code(&json).is_none() => Ok(json),
-            Ok(json) => Err(self.refused(host, answer.status(), code(&json).as_deref())),
-            Err(_) if answer.status().is_success() => Err(unreadable(host)),
-            Err(_) => Err(self.refused(host, answer.status(), None)),
+            Ok(json) => Err(self.refused(host, what, right, answer.status(), code(&json).as_deref())),
+            Err(_) if answer.status().is_success() => Err(unreadable(host, what)),
+            Err(_) => Err(self.refused(host, what, right, answer.status(), None)),
         }
     }
 
-    fn refused(&self, host: &str, status: StatusCode, code: Option<&str>) -> Error {
-        let (kind, why, hint) = self.explain(status, code.unwrap_or_default());
+    fn refused(&self, host: &str, what: &str, right: &str, status: StatusCode, code: Option<&str>) -> Error {
+        let (kind, why, hint) = self.explain(right, status, code.unwrap_or_default());
         let quoted = code.map_or_else(|| status.as_u16().to_string(), |code| format!("{}, `{code}`", status.as_u16()));
-        Error::new(kind, format!("`{host}` gives no login: {why} ({quoted})")).with_hint(hint)
+        Error::new(kind, format!("`{host}` gives no {what}: {why} ({quoted})")).with_hint(hint)
     }
 
-    fn explain(&self, status: StatusCode, code: &str) -> (ErrorKind, &'static str, String) {
+    fn explain(&self, right: &str, status: StatusCode, code: &str) -> (ErrorKind, &'static str, String) {
         let (has, keys) = (|words: &[&str]| words.iter().any(|word| code.contains(word)), &self.credentials);
         if status == StatusCode::TOO_MANY_REQUESTS || has(&["Throttl", "LimitExceeded"]) {
             (ErrorKind::Throttled, "it is asked too often", "run again later".to_owned())
@@ -108,7 +125,7 @@ impl Api {
         } else if has(&["AccessKey", "ClientTokenId", "UnrecognizedClient", "SecretIdNotFound", "invalid_client"]) {
             (ErrorKind::Denied, "it does not know the access key, or the key is disabled", format!("check {keys}"))
         } else if has(&["Denied", "NoPermission", "Forbidden", "Unauthorized"]) || status == StatusCode::FORBIDDEN {
-            let hint = format!("allow {} to the account of {keys}", self.right);
+            let hint = format!("allow {right} to the account of {keys}");
             (ErrorKind::Denied, "the account lacks the right", hint)
         } else {
             (ErrorKind::Denied, "it refuses the request", format!("check {keys}"))
@@ -138,7 +155,17 @@ pub async fn read_token(file: &str, variable: &str) -> Result<Secret> {
 
 /// Returns the code of an error, as the clouds write it.
 fn code(json: &Value) -> Option<String> {
-    let paths = ["/Code", "/code", "/__type", "/Error/Code", "/Response/Error/Code", "/error", "/errors/0/code"];
+    let paths = [
+        "/Code",
+        "/code",
+        "/__type",
+        "/Error/Code",
+        "/Response/Error/Code",
+        "/error",
+        "/errors/0/code",
+        "/errors/0/errorCode",
+        "/error_code",
+    ];
     let code = paths
         .iter()
         .find_map(|path| json.pointer(path)?.as_str())
@@ -147,9 +174,9 @@ fn code(json: &Value) -> Option<String> {
     Some(code.chars().filter(|char| char.is_ascii_alphanumeric() || "._-".contains(*char)).take(60).collect())
 }
 
-/// Returns the error of an answer that is not what the API documents.
-pub fn unreadable(host: &str) -> Error {
-    Error::new(ErrorKind::Unsupported, format!("`{host}` gives an answer without a login"))
+/// Returns the error of an answer that is not what the API documents. `what` is [`LOGIN`] or [`LIST`].
+pub fn unreadable(host: &str, what: &str) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("`{host}` gives an answer without a {what}"))
         .with_hint("something else may answer there: look at `endpoint` and at proxies")
 }
 
@@ -159,17 +186,32 @@ pub fn unreadable(host: &str) -> Error {
 /// If it is not there.
 pub fn text<'a>(json: &'a Value, path: &str, host: &str) -> Result<&'a str> {
     let text = json.pointer(path).and_then(Value::as_str).filter(|text| !text.is_empty());
-    text.ok_or_else(|| unreadable(host))
+    text.ok_or_else(|| unreadable(host, LOGIN))
 }
 
 /// Returns a time of an answer in milliseconds, `None` if it is not there.
 pub fn millis(json: &Value, path: &str) -> Option<SystemTime> {
-    Some(UNIX_EPOCH + Duration::from_millis(json.pointer(path)?.as_u64()?))
+    epoch_millis(json.pointer(path)?.as_u64()?)
 }
 
 /// Returns a time of an answer in seconds, `None` if it is not there.
 pub fn seconds(json: &Value, path: &str) -> Option<SystemTime> {
-    UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(json.pointer(path)?.as_f64()?).ok()?)
+    epoch_seconds(json.pointer(path)?.as_f64()?)
+}
+
+/// Returns the time that a text in RFC 3339 stands for.
+pub fn rfc3339(text: &str) -> Option<SystemTime> {
+    text.parse::<jiff::Timestamp>().ok().map(SystemTime::from)
+}
+
+/// Returns the time so many milliseconds after 1970, `None` if there is none.
+pub fn epoch_millis(millis: u64) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(Duration::from_millis(millis))
+}
+
+/// Returns the time so many seconds after 1970, `None` if there is none.
+pub fn epoch_seconds(seconds: f64) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(seconds).ok()?)
 }
 
 #[cfg(test)]

@@ -7,7 +7,10 @@ mod keys;
 mod signing;
 mod temporary;
 
-pub use api::{Api, check_region, millis, read_token, seconds, text, unreadable, with_body};
+pub use api::{
+    Api, LIST, LOGIN, check_region, epoch_millis, epoch_seconds, millis, read_token, rfc3339, seconds, text,
+    unreadable, with_body,
+};
 pub use keys::{KeyNames, Keys, variable};
-pub use signing::{Acs3, SigV4, Tc3, encode, hex_hmac};
+pub use signing::{Acs3, SdkHmac, SigV4, Tc3, encode, hex_hmac};
 pub use temporary::{Issuer, TemporaryLogin};

@@ -1,6 +1,6 @@
-//! Signatures of requests: AWS SigV4, Alibaba ACS3-HMAC-SHA256, Tencent TC3-HMAC-SHA256.
+//! Signatures of requests: AWS SigV4, Alibaba ACS3-HMAC-SHA256, Tencent TC3-HMAC-SHA256, Huawei SDK-HMAC-SHA256.
 //!
-//! All three sign the same canonical text of a request (method, path, query, headers, hash of the body); they differ in
+//! All of them sign the same canonical text of a request (method, path, query, headers, hash of the body); they differ in
 //! the key and in what is put in front of its hash.
 
 use std::{collections::BTreeMap, time::SystemTime};
@@ -60,6 +60,12 @@ pub struct Tc3<'a> {
     pub version: &'a str,
     /// The region, where the operation has one.
     pub region: &'a str,
+}
+
+/// Huawei Cloud's `SDK-HMAC-SHA256`.
+pub struct SdkHmac<'a> {
+    /// The access key.
+    pub keys: &'a Keys,
 }
 
 impl SigV4<'_> {
@@ -145,6 +151,25 @@ impl Tc3<'_> {
     }
 }
 
+impl SdkHmac<'_> {
+    /// Adds date and `Authorization` to a request, whose path and query must be encoded by [`encode`].
+    ///
+    /// # Errors
+    /// If a value cannot stand in a header.
+    pub fn sign(&self, request: &mut Request<String>, now: SystemTime) -> Result<()> {
+        let time = utc(now, "%Y%m%dT%H%M%SZ");
+        set(request, "x-sdk-date", &time)?;
+        // Of the headers the date is enough, as in Huawei's own SDK. Paths end with a slash there.
+        let path = format!("{}/", request.uri().path().trim_end_matches('/'));
+        let (canonical, signed) = canonical_of(request, &path, &BTreeMap::from([("x-sdk-date", time.clone())]));
+        let text = format!("SDK-HMAC-SHA256\n{time}\n{}", sha256(&canonical));
+        let signature = hex_hmac(self.keys.secret.expose().as_bytes(), &text);
+        let id = self.keys.id.expose();
+        let value = format!("SDK-HMAC-SHA256 Access={id}, SignedHeaders={signed}, Signature={signature}");
+        set(request, "authorization", &value)
+    }
+}
+
 /// Returns the canonical text of a request, and the names of its headers. Signed are `Host`, `Content-Type` and what
 /// begins with `x-`.
 fn canonical(request: &Request<String>) -> (String, String) {
@@ -157,11 +182,17 @@ fn canonical(request: &Request<String>) -> (String, String) {
             headers.insert(name.as_str(), value.to_str().unwrap_or_default().trim().to_owned());
         }
     }
+    canonical_of(request, uri.path(), &headers)
+}
+
+/// Returns the same with these headers.
+fn canonical_of(request: &Request<String>, path: &str, headers: &BTreeMap<&str, String>) -> (String, String) {
+    let uri = request.uri();
     let mut query: Vec<&str> = uri.query().unwrap_or_default().split('&').collect();
     query.sort_unstable();
     let signed = headers.keys().copied().collect::<Vec<_>>().join(";");
     let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
-    let (method, path, query) = (request.method(), uri.path(), query.join("&"));
+    let (method, query) = (request.method(), query.join("&"));
     let hash = sha256(request.body());
     (format!("{method}\n{path}\n{query}\n{lines}\n{signed}\n{hash}"), signed)
 }

@@ -10,7 +10,7 @@ use sealift_core::{
     async_trait,
     content::Repository,
     error::{Error, Result},
-    login::{Login, LoginProvider},
+    login::{Login, LoginInventory, LoginProvider},
 };
 use tokio::time::Instant;
 
@@ -30,6 +30,11 @@ pub trait Issuer: Send + Sync {
     /// # Errors
     /// If it is refused, or there is no answer.
     async fn issue(&self, registry: &str) -> Result<Option<Login>>;
+
+    /// Returns its list of tags, if its API has one. Default: none.
+    fn inventory(&self) -> Option<&dyn LoginInventory> {
+        None
+    }
 }
 
 /// A provider of the logins of an issuer. Requests to different registries wait only for their own login.
@@ -75,6 +80,10 @@ impl<I: Issuer> LoginProvider for TemporaryLogin<I> {
 
     async fn may_have(&self, _: &Repository) -> bool {
         self.issuer.has_credentials()
+    }
+
+    fn inventory(&self) -> Option<&dyn LoginInventory> {
+        self.issuer.inventory().filter(|_| self.issuer.has_credentials())
     }
 
     async fn invalidate(&self, login: &Login) {

@@ -50,8 +50,9 @@ pub enum AgeBy {
     /// The date at which it was created, as it says itself.
     #[default]
     Created,
-    /// The time at which its tag was last pushed to the source. Harbor, Quay, Google's registries and Azure Container
-    /// Registry tell it, a hundred tags or more in one request.
+    /// The time at which its tag was last pushed to the source. Docker Hub, Harbor, Quay, Google's registries and
+    /// Azure Container Registry tell it, a hundred tags or more in one request; so do ECR, SWR and Alibaba's registries
+    /// to the logins of their clouds.
     Pushed,
 }
 

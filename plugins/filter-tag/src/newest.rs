@@ -54,8 +54,9 @@ pub enum By {
     /// By the creation date of its image. Every tag of the repository is read in every run, two or three
     /// requests each: put a `tag` filter before it. Tags without a date come last; any tag counts, also `latest`.
     Time,
-    /// By the time at which the tag was last pushed to the source. Harbor, Quay, Google's registries and Azure Container
-    /// Registry tell it, a hundred tags or more in one request.
+    /// By the time at which the tag was last pushed to the source. Docker Hub, Harbor, Quay, Google's registries and
+    /// Azure Container Registry tell it, a hundred tags or more in one request; so do ECR, SWR and Alibaba's registries
+    /// to the logins of their clouds.
     Pushed,
 }
 

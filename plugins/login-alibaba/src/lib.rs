@@ -4,7 +4,13 @@
 //! Edition, the id of the instance stand in the challenge of the registry:
 //! `service="registry.aliyuncs.com:cn-hangzhou:china:cri-xxxx"`.
 
-use std::time::{Duration, SystemTime};
+mod inventory;
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
 
 use http::Request;
 use schemars::JsonSchema;
@@ -14,7 +20,7 @@ use sealift_cloud_login::{
 use sealift_core::{
     async_trait,
     error::{Error, ErrorKind, Result},
-    login::{Login, LoginProvider},
+    login::{Login, LoginInventory, LoginProvider},
     plugin::{BuildContext, ConfigError, Plugin, StageConfig},
     secret::{Secret, SecretValue},
 };
@@ -61,7 +67,7 @@ impl StageConfig<dyn LoginProvider> for Config {
         if keys.is_none() {
             NAMES.missing(cx)?;
         }
-        Ok(Box::new(TemporaryLogin::new(Acr { api, keys, region, instance })))
+        Ok(Box::new(TemporaryLogin::new(Acr { api, keys, region, instance, found: Mutex::default() })))
     }
 }
 
@@ -70,10 +76,16 @@ struct Acr {
     keys: Option<Keys>,
     region: Option<String>,
     instance: Option<String>,
+    /// The regions and instances of registries, as far as they were asked for.
+    found: Mutex<HashMap<String, AcrInstance>>,
 }
 
+/// The versions of the API: that of the Enterprise Edition and that of the Personal Edition.
+const ENTERPRISE: &str = "2018-12-01";
+const PERSONAL: &str = "2016-06-07";
+
 /// The region of a registry and, of the Enterprise Edition, its instance.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct AcrInstance {
     region: Option<String>,
     instance: Option<String>,
@@ -99,7 +111,7 @@ impl Acr {
     async fn location(&self, registry: &str) -> Result<(String, Option<String>)> {
         let (mut region, mut instance) = (self.region.clone(), self.instance.clone());
         if region.is_none() || instance.is_none() {
-            let found = AcrInstance::of(&self.api.web().service_of(registry).await?.unwrap_or_default());
+            let found = self.found_at(registry).await?;
             (region, instance) = (region.or(found.region), instance.or(found.instance));
         }
         let unknown = || {
@@ -108,6 +120,28 @@ impl Acr {
                 .with_hint("write `region` in [[login]], and `instance` for the Enterprise Edition")
         };
         Ok((region.ok_or_else(unknown)?, instance))
+    }
+
+    async fn found_at(&self, registry: &str) -> Result<AcrInstance> {
+        let all = || self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = all().get(registry) {
+            return Ok(found.clone());
+        }
+        let found = AcrInstance::of(&self.api.web().service_of(registry).await?.unwrap_or_default());
+        if found.region.is_some() {
+            all().insert(registry.to_owned(), found.clone());
+        }
+        Ok(found)
+    }
+
+    /// Returns a request for an operation with the signature of the key.
+    fn signed(&self, request: http::request::Builder, action: &str, version: &str) -> Result<Request<String>> {
+        let mut request = with_body(request.header("accept", "application/json"), "")?;
+        if let Some(keys) = &self.keys {
+            let nonce = format!("{:032x}", fastrand::u128(..));
+            Acs3 { keys, action, version, nonce }.sign(&mut request, SystemTime::now())?;
+        }
+        Ok(request)
     }
 }
 
@@ -125,19 +159,16 @@ impl Issuer for Acr {
         let (request, version, [user, password, end]) = match instance {
             Some(instance) => (
                 Request::post(format!("{root}/?InstanceId={}", encode(&instance))),
-                "2018-12-01",
+                ENTERPRISE,
                 ["/TempUsername", "/AuthorizationToken", "/ExpireTime"],
             ),
             None => (
                 Request::get(format!("{root}/tokens")),
-                "2016-06-07",
+                PERSONAL,
                 ["/data/tempUserName", "/data/authorizationToken", "/data/expireDate"],
             ),
         };
-        let mut request = with_body(request.header("accept", "application/json"), "")?;
-        let nonce = format!("{:032x}", fastrand::u128(..));
-        Acs3 { keys, action: "GetAuthorizationToken", version, nonce }.sign(&mut request, SystemTime::now())?;
-        let answer = self.api.ask(&request).await?;
+        let answer = self.api.ask(&self.signed(request, "GetAuthorizationToken", version)?).await?;
         let password = Secret::new(text(&answer, password, root)?);
         let login = Login::basic(
             text(&answer, user, root)?,
@@ -145,6 +176,10 @@ impl Issuer for Acr {
             format!("`alibaba` with the access key of {}", keys.origin),
         );
         Ok(Some(login.with_expiry(millis(&answer, end).unwrap_or_else(|| SystemTime::now() + LIFETIME))))
+    }
+
+    fn inventory(&self) -> Option<&dyn LoginInventory> {
+        Some(self)
     }
 }
 

@@ -4,6 +4,7 @@
 //! environment, or with those of a role (`credentials.rs`).
 
 mod credentials;
+mod inventory;
 
 use std::time::SystemTime;
 
@@ -11,12 +12,12 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::Request;
 use schemars::JsonSchema;
 use sealift_cloud_login::{
-    Api, Issuer, KeyNames, SigV4, TemporaryLogin, check_region, seconds, text, unreadable, with_body,
+    Api, Issuer, KeyNames, LOGIN, SigV4, TemporaryLogin, check_region, seconds, text, unreadable, with_body,
 };
 use sealift_core::{
     async_trait,
     error::{Error, ErrorKind, Result},
-    login::{Login, LoginProvider},
+    login::{Login, LoginInventory, LoginProvider},
     plugin::{BuildContext, ConfigError, Plugin, StageConfig},
     secret::{Secret, SecretValue},
 };
@@ -77,6 +78,7 @@ struct Ecr {
 struct Service {
     /// The name of the service in signatures.
     name: &'static str,
+    /// The name of its API in front of operations.
     target: &'static str,
     region: String,
     root: String,
@@ -87,7 +89,7 @@ impl Service {
     fn of(registry: &str, region: Option<&str>) -> Option<Self> {
         if registry == PUBLIC {
             let root = "https://api.ecr-public.us-east-1.amazonaws.com".to_owned();
-            let target = "SpencerFrontendService.GetAuthorizationToken";
+            let target = "SpencerFrontendService";
             return Some(Self { name: "ecr-public", target, region: "us-east-1".to_owned(), root });
         }
         // Also `1234.dkr.ecr-fips.…` and the dual-stack `1234.dkr-ecr.eu-west-1.on.aws`.
@@ -97,8 +99,29 @@ impl Service {
         let api = if registry.contains("ecr-fips.") { "ecr-fips" } else { "api.ecr" };
         let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
         let root = format!("https://{api}.{region}.{domain}");
-        let target = "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken";
+        let target = "AmazonEC2ContainerRegistry_V20150921";
         Some(Self { name: "ecr", target, region, root })
+    }
+}
+
+impl Ecr {
+    /// Returns a request for an operation with the signature of the credentials.
+    async fn signed(
+        &self,
+        service: &Service,
+        root: &str,
+        operation: &str,
+        body: impl Into<String>,
+    ) -> Result<Request<String>> {
+        let target = format!("{}.{operation}", service.target);
+        let request = Request::post(format!("{root}/")).header("x-amz-target", target);
+        let mut request = with_body(request.header("content-type", "application/x-amz-json-1.1"), body)?;
+        if let Some(credentials) = &self.credentials {
+            let keys = credentials.keys(&self.api, &service.region).await?;
+            let signer = SigV4 { keys: &keys, region: &service.region, service: service.name };
+            signer.sign(&mut request, SystemTime::now())?;
+        }
+        Ok(request)
     }
 }
 
@@ -114,24 +137,23 @@ impl Issuer for Ecr {
             let message = format!("the name of `{registry}` does not tell its region, as registries of ECR do");
             return Err(Error::new(ErrorKind::Unsupported, message).with_hint("write `region` in [[login]]"));
         };
-        let keys = credentials.keys(&self.api, &service.region).await?;
         let root = self.api.root(&service.root);
-        let request = Request::post(format!("{root}/")).header("x-amz-target", service.target);
-        let mut request = with_body(request.header("content-type", "application/x-amz-json-1.1"), "{}")?;
-        let signer = SigV4 { keys: &keys, region: &service.region, service: service.name };
-        signer.sign(&mut request, SystemTime::now())?;
-        let answer = self.api.ask(&request).await?;
+        let answer = self.api.ask(&self.signed(&service, root, "GetAuthorizationToken", "{}").await?).await?;
         // Public ECR gives one, the other a list of one.
         let path = if registry == PUBLIC { "/authorizationData" } else { "/authorizationData/0" };
         let token = text(&answer, &format!("{path}/authorizationToken"), root)?;
         let token = BASE64_STANDARD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
         let (user, password) =
-            token.as_deref().and_then(|token| token.split_once(':')).ok_or_else(|| unreadable(root))?;
+            token.as_deref().and_then(|token| token.split_once(':')).ok_or_else(|| unreadable(root, LOGIN))?;
         let login = Login::basic(user, Secret::new(password), format!("`ecr` with {credentials}"));
         Ok(Some(match seconds(&answer, &format!("{path}/expiresAt")) {
             Some(end) => login.with_expiry(end),
             None => login,
         }))
+    }
+
+    fn inventory(&self) -> Option<&dyn LoginInventory> {
+        Some(self)
     }
 }
 

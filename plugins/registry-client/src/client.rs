@@ -56,7 +56,11 @@ impl Client {
         let mut settings = self.settings.of(name);
         settings.connection.insecure |=
             self.auth_file.is_insecure(name) || self.common.containers.conf.is_insecure(name);
-        let registry = Arc::new(Registry::new(name, settings, Arc::clone(&self.common)));
+        let registry = Registry::new(name, settings, Arc::clone(&self.common));
+        let registry = Arc::new(match registry.list_host_name() {
+            Some(host) => registry.with_list_host(host, self.settings.of(host)),
+            None => registry,
+        });
         registries.insert(Arc::clone(registry.name()), Arc::clone(&registry));
         registry
     }

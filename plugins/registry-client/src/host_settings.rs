@@ -180,7 +180,7 @@ fn read_entry(
     let login = username.map(|name| name.expose().to_owned()).zip(password);
     let part = entry.chunk_mib.map(|mebibytes| u64::from(mebibytes.get()) << 20);
     let ranges = entry.ranges.map_or(1, |ranges| usize::from(ranges.get()));
-    let settings = RegistrySettings { login, connection, profile, part, ranges };
+    let settings = RegistrySettings { login, connection, profile, part, ranges, is_anonymous: false };
     problems.or_ok((host, settings))
 }
 

@@ -30,8 +30,8 @@ const ANSWER: Duration = Duration::from_secs(15);
 /// A request that failed is repeated up to twice, if it began less than this time ago.
 const REPEATED_FOR: Duration = Duration::from_secs(10);
 const ATTEMPTS: u32 = 3;
-/// The longest answer, in bytes.
-const MAX_BYTES: u64 = 1 << 20;
+/// The longest answer, in bytes. A page of a thousand tags of a cloud has about one MiB.
+const MAX_BYTES: u64 = 16 << 20;
 
 /// A client of services that are no registries. It has the TLS, the proxies and the CAs of `certs.d` of the client of
 /// registries; redirects are not followed. Plain http, which metadata services speak, goes through no proxy.

@@ -26,7 +26,7 @@ fn refusals_of_all_clouds_are_told_in_words() {
         (400, json!({"code": "WHAT\u{1b}[31m?"}), "refuses the request (400, `WHAT31m`)", "check"),
     ] {
         let status = StatusCode::from_u16(status).unwrap();
-        let error = api().refused("api.example", status, code(&body).as_deref());
+        let error = api().refused("api.example", LOGIN, api().right, status, code(&body).as_deref());
         let (told, advice) = (error.to_string(), error.hint().unwrap_or_default());
         assert!(told.contains(words) && advice.contains(hint), "{body}: {told}; {advice}");
     }

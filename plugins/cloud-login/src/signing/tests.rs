@@ -52,6 +52,17 @@ fn acs3_gives_the_documented_signature() {
     assert_eq!(authorization(&request), expected);
 }
 
+/// The first case in the tests of the signer of huaweicloud-sdk-go-v3.
+#[test]
+fn sdk_hmac_gives_the_published_signature() {
+    let keys = keys("AccessKey", "SecretKey");
+    let mut request = Request::get("https://example.huaweicloud.com/path?limit=1").body(String::new()).unwrap();
+    SdkHmac { keys: &keys }.sign(&mut request, at(1_136_214_245)).unwrap();
+    let expected = "SDK-HMAC-SHA256 Access=AccessKey, SignedHeaders=x-sdk-date, \
+                    Signature=5a2ce64c865e0e6046321c6f3d5a77ba8413eeaf355c3166c03d58d02ac79624";
+    assert_eq!(authorization(&request), expected);
+}
+
 /// "Signature v3", with the key of its example.
 #[test]
 fn tc3_gives_the_documented_signature() {

@@ -18,6 +18,7 @@ mod range;
 mod ranges;
 mod read_timeout;
 pub(crate) mod referrers;
+mod tag_pages;
 pub(crate) mod tags;
 pub(crate) mod uploads;
 

@@ -88,6 +88,14 @@ pub(crate) async fn send_anonymously(registry: &Registry, request: &ApiRequest<'
     send_as(registry, request, false).await
 }
 
+/// Does the same without a login, and repeats nothing.
+///
+/// # Errors
+/// As [`send`].
+pub(crate) async fn send_anonymously_once(registry: &Registry, request: &ApiRequest<'_>) -> Result<ApiResponse> {
+    send_once(registry, request, false).await
+}
+
 async fn send_as(registry: &Registry, request: &ApiRequest<'_>, with_login: bool) -> Result<ApiResponse> {
     let mut attempts = registry.retry.attempts(registry.retry.policy().requests);
     loop {

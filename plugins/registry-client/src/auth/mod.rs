@@ -31,6 +31,7 @@ use std::{
 use sealift_core::{
     content::Repository,
     error::{Error, Result},
+    login::LoginProvider,
 };
 use tokio::time::{Instant, timeout};
 
@@ -145,6 +146,16 @@ impl Auth {
     /// If there may be one, and its file or helper cannot be used.
     pub(crate) async fn login(&self, repository: &Repository) -> Result<Option<CurrentLogin>> {
         self.logins.find(repository).await
+    }
+
+    /// Returns the provider of the login that was found for a repository; none if none was needed so far.
+    pub(crate) fn provider(&self, repository: &Repository) -> Option<Arc<dyn LoginProvider>> {
+        self.logins.provider(repository)
+    }
+
+    /// Returns true if the cloud of a login that may be there may have a list of tags.
+    pub(crate) async fn may_list(&self, repository: &Repository) -> bool {
+        self.logins.may_list(repository).await
     }
 
     /// Returns an error that quotes a server, without the secrets that it was sent.

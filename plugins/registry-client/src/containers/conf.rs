@@ -78,6 +78,15 @@ impl RegistriesConf {
         })
     }
 
+    /// Returns true if an entry leads elsewhere than to the host itself, for any of its repositories, or blocks one.
+    pub(crate) fn changes(&self, host: &str) -> bool {
+        self.0.iter().any(|entry| {
+            let about = matched(&format!("{host}/x"), entry.prefix.split('/').next().unwrap_or_default()).is_some();
+            let leads = !entry.location.is_empty() && entry.location != entry.prefix;
+            about && (leads || entry.blocked || !entry.mirrors.is_empty())
+        })
+    }
+
     /// Returns the file that blocks a repository, if one does.
     pub(crate) fn blocked_by(&self, repository: &Repository) -> Option<&str> {
         if self.0.is_empty() {

@@ -97,6 +97,25 @@ impl Logins {
         false
     }
 
+    /// Returns the provider of the login that was found for a repository; none if none was found so far.
+    pub(crate) fn provider(&self, repository: &Repository) -> Option<Arc<dyn LoginProvider>> {
+        let cell = lock(&self.found).get(repository).cloned()?;
+        match &*cell.try_lock().ok()? {
+            LookupResult::Login(tracked) => Some(tracked.provider()),
+            _ => None,
+        }
+    }
+
+    /// Returns true if a provider may have a login for a repository, and its cloud a list of tags.
+    pub(crate) async fn may_list(&self, repository: &Repository) -> bool {
+        for provider in self.providers.iter().filter(|provider| provider.inventory().is_some()) {
+            if provider.may_have(repository).await {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Returns a text without the secrets of the logins that were found so far.
     pub(crate) fn hide(&self, text: String) -> String {
         let current: Vec<_> = lock(&self.tracked).values().map(|tracked| tracked.current().login).collect();

@@ -94,6 +94,11 @@ impl TrackedLogin {
         Self { provider, state: Mutex::new(state), turn: Arc::default(), renewal: tokio::sync::Mutex::default() }
     }
 
+    /// Returns where it comes from.
+    pub(super) fn provider(&self) -> Arc<dyn LoginProvider> {
+        Arc::clone(&self.provider)
+    }
+
     pub(crate) fn current(self: &Arc<Self>) -> CurrentLogin {
         CurrentLogin { tracked: Arc::clone(self), login: Arc::clone(&self.state().login) }
     }

@@ -60,6 +60,6 @@ impl BulkInventory for Azure {
         let listed = serde_json::from_slice::<AzureTags>(body).ok()?.tags.unwrap_or_default();
         let has_more = listed.len() >= PER_PAGE;
         let tag = |tag: AzureTag| record(&tag.name, &tag.digest, MediaType::default(), time(&tag.last_update_time));
-        Some(InventoryPage { tags: listed.into_iter().filter_map(tag).collect(), has_more })
+        Some(InventoryPage::new(listed.into_iter().filter_map(tag).collect(), has_more))
     }
 }

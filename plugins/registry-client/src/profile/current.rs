@@ -36,6 +36,12 @@ impl CurrentProfile {
         self.by_host.facts().api_host
     }
 
+    /// Returns the host that lists the tags of the registry, if that is another one. Like [`CurrentProfile::api_host`] it
+    /// depends on the name; a product that is named does without it.
+    pub(crate) fn list_host(&self) -> Option<&'static str> {
+        self.by_host.inventory()?.host()
+    }
+
     /// Sets the product to Harbor, because the pipeline uses its API.
     pub(crate) fn set_harbor(&self) {
         let _ = self.named.set(&Harbor); // the first name counts

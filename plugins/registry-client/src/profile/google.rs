@@ -61,6 +61,6 @@ impl BulkInventory for GoogleProfile {
             let media_type = MediaType::from_header(&manifest.media_type);
             manifest.tag.iter().filter_map(move |tag| record(tag, digest, media_type.clone(), pushed))
         });
-        Some(InventoryPage { tags: tags.collect(), has_more: false })
+        Some(InventoryPage::new(tags.collect(), false))
     }
 }

@@ -90,7 +90,7 @@ impl BulkInventory for Harbor {
             let media_type = MediaType::from_header(&artifact.manifest_media_type);
             tags.filter_map(move |tag| record(&tag.name, &artifact.digest, media_type.clone(), time(&tag.push_time)))
         });
-        Some(InventoryPage { tags: tags.collect(), has_more: !listed.is_empty() })
+        Some(InventoryPage::new(tags.collect(), !listed.is_empty()))
     }
 }
 

@@ -5,13 +5,16 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sealift_core::content::{Descriptor, Digest, MediaType, Repository, Tag};
+use sealift_core::{
+    content::{Descriptor, Digest, MediaType, Repository, Tag},
+    login::TagPage,
+};
 
 /// A tag, as a product lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TagRecord {
-    /// The digest that the tag points to.
-    pub(crate) digest: Digest,
+    /// The digest that the tag points to; none if the list does not tell it.
+    pub(crate) digest: Option<Digest>,
     /// Its media type; empty if the list does not tell it. Index and manifest are always told apart otherwise.
     pub(crate) media_type: MediaType,
     /// The time at which the tag was last pushed.
@@ -20,8 +23,8 @@ pub(crate) struct TagRecord {
 
 impl TagRecord {
     /// Returns the descriptor of the content, without a size.
-    pub(crate) fn descriptor(&self) -> Descriptor {
-        Descriptor::new(self.media_type.clone(), self.digest.clone(), Descriptor::UNSIZED)
+    pub(crate) fn descriptor(&self) -> Option<Descriptor> {
+        Some(Descriptor::new(self.media_type.clone(), self.digest.clone()?, Descriptor::UNSIZED))
     }
 }
 
@@ -31,6 +34,25 @@ pub(crate) struct InventoryPage {
     pub(crate) tags: Vec<(Tag, TagRecord)>,
     /// True if there is another page.
     pub(crate) has_more: bool,
+    /// The mark by which the next page is asked for, where the list has one.
+    pub(crate) mark: Option<String>,
+}
+
+impl InventoryPage {
+    /// Returns a page of a list whose pages have numbers, or begin after a tag.
+    pub(crate) fn new(tags: Vec<(Tag, TagRecord)>, has_more: bool) -> Self {
+        Self { tags, has_more, mark: None }
+    }
+}
+
+impl From<TagPage> for InventoryPage {
+    fn from(page: TagPage) -> Self {
+        let tags = page.tags.into_iter().map(|listed| {
+            let (media_type, pushed) = (listed.media_type, listed.pushed);
+            (listed.tag, TagRecord { digest: Some(listed.digest), media_type, pushed })
+        });
+        Self { tags: tags.collect(), has_more: page.next.is_some(), mark: page.next }
+    }
 }
 
 /// The credentials that a list of tags wants.
@@ -51,6 +73,12 @@ pub(crate) trait BulkInventory: Send + Sync {
     /// Returns the credentials that it wants.
     fn access(&self) -> InventoryAccess;
 
+    /// Returns the host that has it, where that is another one than the registry's. It is asked without credentials, and
+    /// only if the registry is reached by its own name.
+    fn host(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Returns true if the list tells indexes and manifests apart. What is to be copied depends on it.
     fn tells_media_types(&self) -> bool {
         true
@@ -67,14 +95,15 @@ pub(crate) trait BulkInventory: Send + Sync {
 /// The number of tags in a page, where it can be chosen. More are refused by most products.
 pub(crate) const PER_PAGE: usize = 100;
 
-/// Returns a tag with its digest, type and time. Entries that are none are left out.
+/// Returns a tag with its digest, type and time. Entries that are none are left out; one without a digest tells its time.
 pub(crate) fn record(
     name: &str,
     digest: &str,
     media_type: MediaType,
     pushed: Option<SystemTime>,
 ) -> Option<(Tag, TagRecord)> {
-    Some((name.parse().ok()?, TagRecord { digest: digest.parse().ok()?, media_type, pushed }))
+    let digest = if digest.is_empty() { None } else { Some(digest.parse().ok()?) };
+    Some((name.parse().ok()?, TagRecord { digest, media_type, pushed }))
 }
 
 /// Returns the time that a text in RFC 3339 stands for.

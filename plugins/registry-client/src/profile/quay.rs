@@ -63,6 +63,6 @@ impl BulkInventory for Quay {
             let media_type = if tag.is_manifest_list { well_known::OCI_INDEX } else { well_known::OCI_MANIFEST };
             record(&tag.name, &tag.manifest_digest, media_type, pushed)
         };
-        Some(InventoryPage { tags: page.tags.into_iter().filter_map(tag).collect(), has_more: page.has_additional })
+        Some(InventoryPage::new(page.tags.into_iter().filter_map(tag).collect(), page.has_additional))
     }
 }

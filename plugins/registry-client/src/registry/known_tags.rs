@@ -26,7 +26,13 @@ const QUESTIONS_A_PAGE: u32 = 3;
 pub(crate) struct KnownTags {
     repositories: Mutex<HashMap<Repository, Arc<tokio::sync::Mutex<RepositoryInventory>>>>,
     is_closed: AtomicBool,
+    /// Another host than the registry's has answered with a page.
+    is_proven: AtomicBool,
+    trial: tokio::sync::Mutex<()>,
 }
+
+/// The first question to another host than the registry's. When it is dropped, the next one may try.
+pub(crate) struct Trial<'k>(Option<tokio::sync::MutexGuard<'k, ()>>);
 
 impl KnownTags {
     /// Returns what is known of a repository; none if the registry does not show its list.
@@ -38,6 +44,22 @@ impl KnownTags {
     /// Notes that the registry does not show its list, or takes too long for it.
     pub(crate) fn close(&self) {
         self.is_closed.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns the right to ask another host than the registry's; none while the first question to it is not answered. It
+    /// may be out of reach here, and then one question waits for it and no more.
+    pub(crate) fn try_host(&self) -> Option<Trial<'_>> {
+        if self.is_proven.load(Ordering::Acquire) {
+            return Some(Trial(None));
+        }
+        Some(Trial(Some(self.trial.try_lock().ok()?)))
+    }
+
+    /// Notes that the host of a trial has answered.
+    pub(crate) fn prove(&self, trial: &Trial<'_>) {
+        if trial.0.is_some() {
+            self.is_proven.store(true, Ordering::Release);
+        }
     }
 
     /// Forgets a tag that this run writes.
@@ -53,6 +75,17 @@ impl KnownTags {
     }
 }
 
+/// The beginning of a page.
+#[derive(Debug, Default)]
+pub(crate) struct PageStart {
+    /// Its number, from 1 on.
+    pub(crate) number: usize,
+    /// The last tag of the page before it.
+    pub(crate) last: Option<Tag>,
+    /// The mark that the page before it gave.
+    pub(crate) mark: Option<String>,
+}
+
 /// The tags of one repository, as far as they were read.
 #[derive(Default)]
 pub(crate) struct RepositoryInventory {
@@ -61,7 +94,10 @@ pub(crate) struct RepositoryInventory {
     began: Option<Instant>,
     pages: usize,
     last: Option<Tag>,
+    mark: Option<String>,
     is_complete: bool,
+    /// A page was refused, and those before it were not.
+    is_cut: bool,
     /// Tags that were asked for since the last page, and are not known.
     questions: u32,
 }
@@ -70,6 +106,21 @@ impl RepositoryInventory {
     /// Returns true if no tag is known.
     pub(crate) fn is_empty(&self) -> bool {
         self.tags.is_empty()
+    }
+
+    /// Returns true if a page was read.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.pages > 0
+    }
+
+    /// Notes that further pages are refused.
+    pub(crate) fn cut(&mut self) {
+        (self.is_complete, self.is_cut) = (true, true);
+    }
+
+    /// Returns true if there may be tags that no page named.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     /// Returns what is known of a tag.
@@ -86,9 +137,10 @@ impl RepositoryInventory {
         !self.is_complete && self.questions > QUESTIONS_A_PAGE
     }
 
-    /// Returns the number of the next page, and the last tag of the one before it; none if all were read.
-    pub(crate) fn next_page(&self) -> Option<(usize, Option<Tag>)> {
-        (!self.is_complete).then(|| (self.pages + 1, self.last.clone()))
+    /// Returns where the next page begins; none if all were read.
+    pub(crate) fn next_page(&self) -> Option<PageStart> {
+        let (last, mark) = (self.last.clone(), self.mark.clone());
+        (!self.is_complete).then(|| PageStart { number: self.pages + 1, last, mark })
     }
 
     /// Adds a page.
@@ -99,7 +151,12 @@ impl RepositoryInventory {
         self.tags.extend(page.tags);
         self.pages += 1;
         self.questions = 0;
-        // A page without anything new says that the list goes in a circle.
-        self.is_complete = !page.has_more || self.tags.len() == before;
+        // A page without anything new says that the list goes in a circle. One with a new mark may be empty.
+        let circles = match page.mark.is_some() {
+            true => page.mark == self.mark,
+            false => self.tags.len() == before,
+        };
+        self.is_complete = !page.has_more || circles;
+        self.mark = page.mark;
     }
 }

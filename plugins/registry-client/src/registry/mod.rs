@@ -11,6 +11,7 @@ mod body_limit;
 mod execute;
 mod foreign_uploads;
 mod known_tags;
+mod list_host;
 mod observed;
 mod open_uploads;
 mod projects;
@@ -27,6 +28,7 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use body_limit::BodyLimit;
 use known_tags::KnownTags;
+pub(crate) use known_tags::PageStart;
 pub(crate) use observed::{ObservedBehavior, PresenceCheck};
 pub(crate) use open_uploads::OpenUploads;
 pub(crate) use whole::WholeResponse;
@@ -66,6 +68,8 @@ pub(crate) struct RegistrySettings {
     pub(crate) part: Option<u64>,
     /// Ranges of one blob that are read at once; 0 and 1 stand for one stream.
     pub(crate) ranges: usize,
+    /// No provider is asked for a login.
+    pub(crate) is_anonymous: bool,
 }
 
 /// One registry.
@@ -81,6 +85,8 @@ pub(crate) struct Registry {
     pub(crate) ranges: usize,
     pub(crate) open_uploads: OpenUploads,
     pub(crate) known_tags: KnownTags,
+    /// The host that lists its tags, where that is another one.
+    pub(crate) list_host: Option<Box<Registry>>,
     common: Arc<Common>,
 }
 
@@ -91,7 +97,8 @@ impl Registry {
             let origin = format!("the table [registries.\"{name}\"]");
             Arc::new(EntryLogin(entry_login(&username, password, origin))) as Arc<dyn LoginProvider>
         });
-        let logins = Logins::new(entry.into_iter().chain(common.logins.iter().cloned()).collect());
+        let providers = common.logins.iter().filter(|_| !settings.is_anonymous).cloned();
+        let logins = Logins::new(entry.into_iter().chain(providers).collect());
         let profile = Arc::new(CurrentProfile::new(name, settings.profile));
         let facts = profile.facts();
         let network = Arc::clone(&common.network);
@@ -112,6 +119,7 @@ impl Registry {
             ranges: settings.ranges,
             open_uploads: OpenUploads::new(common.notes.clone()),
             known_tags: KnownTags::default(),
+            list_host: None,
             body_limit: BodyLimit::new(name, settings.part, common.notes.clone()),
             observed: ObservedBehavior::new(name, common.notes.clone()),
             profile,

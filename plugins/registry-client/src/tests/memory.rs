@@ -22,17 +22,17 @@ use tokio::time::{Instant, sleep};
 use super::setting::repository;
 use crate::{Client, HostConfig, HttpRequest, HttpResponseBody, Transport, TransportError};
 
-type Answer = http::response::Builder;
+pub(super) type Answer = http::response::Builder;
 type Answers = dyn Fn(&HttpRequest, usize) -> (Answer, Bytes) + Send + Sync;
 
 /// A network that answers by a function, which is also given the number of earlier requests for the same URL.
-struct Memory {
+pub(super) struct Memory {
     answers: Box<Answers>,
     asked: Mutex<Vec<(Instant, Method, String)>>,
 }
 
 impl Memory {
-    fn new(answers: impl Fn(&HttpRequest, usize) -> (Answer, Bytes) + Send + Sync + 'static) -> Arc<Self> {
+    pub(super) fn new(answers: impl Fn(&HttpRequest, usize) -> (Answer, Bytes) + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self { answers: Box::new(answers), asked: Mutex::default() })
     }
 
@@ -40,6 +40,12 @@ impl Memory {
         let config = HostConfig::default().login("robot", "password");
         let client = Client::builder().without_environment().host("r.invalid", config);
         client.transport(Arc::clone(self) as Arc<dyn Transport>).build().unwrap()
+    }
+
+    /// Returns how many requests with this method had such a URL.
+    pub(super) fn count(&self, method: &Method, part: &str) -> usize {
+        let asked = self.asked.lock().unwrap();
+        asked.iter().filter(|(_, known, url)| known == method && url.contains(part)).count()
     }
 
     /// The seconds after `began` at which a part of a URL was asked for.
@@ -66,7 +72,7 @@ impl Transport for Memory {
     }
 }
 
-fn answer(status: StatusCode) -> Answer {
+pub(super) fn answer(status: StatusCode) -> Answer {
     http::Response::builder().status(status)
 }
 

@@ -3,11 +3,13 @@
 mod batches;
 mod catalog;
 mod client;
+mod cloud_inventory;
 mod confirming;
 mod double;
 mod expiring_logins;
 mod h2;
 mod harbor;
+mod hub_inventory;
 mod inventory;
 mod logging_in;
 mod memory;

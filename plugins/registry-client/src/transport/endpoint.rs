@@ -102,6 +102,11 @@ impl HostConnections {
         &self.api_host
     }
 
+    /// Returns true if it is reached by its own name, with its certificate verified.
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.settings.insecure && self.settings.path_prefix.is_empty()
+    }
+
     pub(crate) fn timing(&self) -> &Timing {
         &self.network.timing
     }
