@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::{
     api::{Api, Lookup},
-    rule::Rule,
+    rule::RetentionRule,
 };
 
 /// The images that a run wrote to a project, with the tags that it wrote: by repository, without the project.
@@ -22,7 +22,7 @@ pub(crate) type WrittenImages = BTreeMap<String, BTreeMap<Digest, BTreeSet<Strin
 #[derive(Debug, Deserialize)]
 pub(crate) struct RetentionPolicy {
     #[serde(default)]
-    rules: Vec<Rule>,
+    rules: Vec<RetentionRule>,
     #[serde(default)]
     trigger: Trigger,
 }
@@ -59,7 +59,7 @@ impl RetentionPolicy {
     ) -> Option<EndangeredImages> {
         let (mut count, mut example, mut keeps) = (0, None, Vec::new());
         for (repository, images) in written {
-            let rules: Vec<&Rule> = self.rules.iter().filter(|rule| rule.concerns(repository)).collect();
+            let rules: Vec<&RetentionRule> = self.rules.iter().filter(|rule| rule.concerns(repository)).collect();
             let announced = announced.get(repository).copied().unwrap_or_default();
             let is_kept = |tags| rules.iter().any(|rule| rule.selects(tags) && rule.keeps_all(images, announced));
             let mut lost = images.iter().filter(|(_, tags)| !rules.is_empty() && !is_kept(*tags));

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// A rule, as the API has it (`RetentionRule`).
 #[derive(Debug, Deserialize)]
-pub(crate) struct Rule {
+pub(crate) struct RetentionRule {
     #[serde(default)]
     disabled: bool,
     #[serde(default)]
@@ -35,11 +35,11 @@ struct Selector {
 }
 
 #[derive(Deserialize)]
-struct Extras {
+struct RuleExtras {
     untagged: bool,
 }
 
-impl Rule {
+impl RetentionRule {
     /// Returns true if a policy applies the rule to a repository, given without its project.
     pub(crate) fn concerns(&self, repository: &str) -> bool {
         let mut selectors = self.repositories();
@@ -131,7 +131,7 @@ impl Selector {
     /// Returns whether an image is selected: one of its tags is enough.
     fn selects_image(&self, tags: &BTreeSet<String>) -> Option<bool> {
         if tags.is_empty() {
-            let extras: Option<Extras> = serde_json::from_str(&self.extras).ok();
+            let extras: Option<RuleExtras> = serde_json::from_str(&self.extras).ok();
             let untagged = extras.map_or(!self.excludes(), |extras| extras.untagged);
             return Some(untagged != self.excludes());
         }

@@ -64,12 +64,12 @@ impl AcrTag {
 }
 
 /// The mark of a page: its number and, of the Enterprise Edition, the id of the repository.
-struct Mark {
+struct PageMark {
     number: usize,
     id: String,
 }
 
-impl Mark {
+impl PageMark {
     fn read(text: &str) -> Option<Self> {
         let (number, id) = text.split_once(' ')?;
         Some(Self { number: number.parse().ok()?, id: id.to_owned() })
@@ -87,7 +87,7 @@ impl LoginInventory for Acr {
         let (region, instance) = self.location(repository.registry()).await?;
         let default = format!("https://cr.{region}.aliyuncs.com");
         let root = self.api.root(&default);
-        let mut mark = next.and_then(Mark::read).unwrap_or(Mark { number: 1, id: String::new() });
+        let mut mark = next.and_then(PageMark::read).unwrap_or(PageMark { number: 1, id: String::new() });
         let (request, version, action, at) = match instance {
             Some(instance) => {
                 let instance = encode(&instance);

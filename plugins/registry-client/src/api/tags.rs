@@ -32,7 +32,7 @@ pub struct TagList {
 }
 
 #[derive(Deserialize)]
-struct TagPage {
+struct TagListPage {
     #[serde(default)]
     tags: Option<Vec<Option<String>>>,
 }
@@ -71,7 +71,7 @@ pub(crate) async fn list(registry: &Registry, repository: &Repository, scopes: S
         if !sized {
             ObservedBehavior::set(&registry.observed.pages_of_its_own);
         }
-        let page: TagPage = serde_json::from_slice(&whole.body).map_err(|error| {
+        let page: TagListPage = serde_json::from_slice(&whole.body).map_err(|error| {
             let place = format!("line {}, column {}", error.line(), error.column());
             fail(format!("the answer is no list of tags ({place})")).with_hint(NO_REGISTRY)
         })?;

@@ -32,7 +32,7 @@ pub(crate) struct KnownTags {
 }
 
 /// The first question to another host than the registry's. When it is dropped, the next one may try.
-pub(crate) struct Trial<'k>(Option<tokio::sync::MutexGuard<'k, ()>>);
+pub(crate) struct HostTrial<'k>(Option<tokio::sync::MutexGuard<'k, ()>>);
 
 impl KnownTags {
     /// Returns what is known of a repository; none if the registry does not show its list.
@@ -48,15 +48,15 @@ impl KnownTags {
 
     /// Returns the right to ask another host than the registry's; none while the first question to it is not answered. It
     /// may be out of reach here, and then one question waits for it and no more.
-    pub(crate) fn try_host(&self) -> Option<Trial<'_>> {
+    pub(crate) fn try_host(&self) -> Option<HostTrial<'_>> {
         if self.is_proven.load(Ordering::Acquire) {
-            return Some(Trial(None));
+            return Some(HostTrial(None));
         }
-        Some(Trial(Some(self.trial.try_lock().ok()?)))
+        Some(HostTrial(Some(self.trial.try_lock().ok()?)))
     }
 
     /// Notes that the host of a trial has answered.
-    pub(crate) fn prove(&self, trial: &Trial<'_>) {
+    pub(crate) fn prove(&self, trial: &HostTrial<'_>) {
         if trial.0.is_some() {
             self.is_proven.store(true, Ordering::Release);
         }
