@@ -43,6 +43,12 @@ impl AuthFile {
         found.map(|(_, login)| login)
     }
 
+    /// Adds the logins of a later part of the file. Of two with the same key the later one counts.
+    pub(crate) fn extend(&mut self, later: Self) {
+        self.logins.retain(|(_, login)| !later.logins().any(|other| other.key == login.key));
+        self.logins.extend(later.logins);
+    }
+
     /// Returns all logins, in the order of the file.
     pub fn logins(&self) -> impl Iterator<Item = &AuthEntry> {
         self.logins.iter().map(|(_, login)| login)

@@ -89,12 +89,15 @@ fn read_config(document: &Document<'_>, variables: &Variables, findings: &mut Fi
         let known = ["auth", "images"].into_iter().find(|name| document.is_field(key, name));
         let name = known.or(document.written(key)).unwrap_or_default();
         if !seen.insert(name) {
-            minor.push(Diagnostic::error(format!("`{name}` is there twice")).at(document.place(key)));
-            continue;
+            let both = if variables.forgives() { ", and both count" } else { "" };
+            minor.push(Diagnostic::error(format!("`{name}` is there twice{both}")).at(document.place(key)));
+            if both.is_empty() {
+                continue;
+            }
         }
         match name {
-            "auth" => config.auth = read_auth(document, value, &variables.literally(), findings),
-            "images" => config.rules = read_rules(document, value, variables, findings),
+            "auth" => config.auth.extend(read_auth(document, value, &variables.literally(), findings)),
+            "images" => config.rules.extend(read_rules(document, value, variables, findings)),
             // Nothing but a place for anchors, as in Compose files.
             extension if extension.starts_with("x-") => {}
             other => unknown_keys.push((key, other)),
@@ -207,6 +210,29 @@ mod tests {
         assert_eq!(found.len(), 3, "{found:?}");
         let (config, found) = lenient("auth: {}\n", "config.yaml");
         assert_eq!((config.rules.len(), found.len()), (0, 1), "{found:?}");
+    }
+
+    // Seen: the rules of the second part were not copied, with exit code 0.
+    #[test]
+    fn in_the_dialect_of_image_syncer_both_of_two_parts_count() {
+        let yaml = "auth: {h.io: {username: a}, q.io: {username: b}}\nimages: {'a:v1': h.io/a}\n\
+                    auth: {h.io: {username: c}}\nimages: {'b:v1': h.io/b}\n";
+        let json = r#"{"images": {"a:v1": "h.io/a"}, "auth": {"h.io": {"username": "a"}, "q.io": {"username": "b"}},
+                       "Images": {"b:v1": "h.io/b"}, "auth": {"h.io": {"username": "c"}}}"#;
+        for (text, file) in [(yaml, "config.yaml"), (json, "config.json")] {
+            let (config, found) = lenient(text, file);
+            assert_eq!(config.rules.iter().map(Rule::to).collect::<Vec<_>>(), [["h.io/a"], ["h.io/b"]]);
+            let login = |host: &str| {
+                let login = config.auth.login_for(&format!("{host}/a").parse().unwrap()).unwrap();
+                login.username.as_ref().unwrap().expose().to_owned()
+            };
+            assert_eq!([login("h.io"), login("q.io")], ["c", "b"]);
+            assert_eq!(
+                found.iter().filter(|said| said.ends_with("is there twice, and both count")).count(),
+                2,
+                "{found:?}"
+            );
+        }
     }
 
     // Seen before: with `image:` nothing was copied, and two warnings had to be read together to see why.
