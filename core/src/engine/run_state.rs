@@ -219,7 +219,11 @@ impl RunState {
     /// Warns, once for two rules, that the later one of them gets a name that both want.
     pub(super) fn tell_overlap(&self, at: &ImageRef, earlier: &Arc<str>, later: &Arc<str>) {
         if lock(&self.overlaps).insert((Arc::clone(earlier), Arc::clone(later))) {
-            self.events.warn(format!("`{at}` is written by two rules, {earlier} and {later}: the later one counts"));
+            let by = match earlier == later {
+                true => format!("twice by {later}: the last image counts"),
+                false => format!("by two rules, {earlier} and {later}: the later one counts"),
+            };
+            self.events.warn(format!("`{at}` is written {by}"));
         }
     }
 }

@@ -34,7 +34,9 @@ pub fn is_config_file(text: &str, file: &str) -> bool {
     let Ok(document) = SourceText::new(text, file).and_then(parse) else { return false };
     let Value::Map(entries) = &document.root.value else { return false };
     entries.iter().any(|(key, value)| {
-        (document.is_field(key, "auth") || document.is_field(key, "images"))
+        // In YAML `Images` is a mistake, and no image either.
+        let named = document.written(key).unwrap_or_default();
+        ["auth", "images"].iter().any(|name| named.eq_ignore_ascii_case(name))
             && matches!(value.value, Value::Map(_) | Value::Null)
     })
 }
@@ -210,6 +212,11 @@ mod tests {
         assert_eq!(found.len(), 3, "{found:?}");
         let (config, found) = lenient("auth: {}\n", "config.yaml");
         assert_eq!((config.rules.len(), found.len()), (0, 1), "{found:?}");
+        // In YAML the case of a key counts.
+        let upper = "Auth:\n  h.io: {insecure: true}\nImages:\n  a:v1: h.io/a\n";
+        assert!(is_config_file(upper, "config.yaml"));
+        let (config, found) = lenient(upper, "config.yaml");
+        assert!(!config.has_images && found.iter().any(|said| said.contains("`images` is missing")), "{found:?}");
     }
 
     // Seen: the rules of the second part were not copied, with exit code 0.

@@ -35,6 +35,12 @@ pub fn rules_file(
     }
     let mut findings = FileFindings::default();
     findings.extend(document.ignored());
+    // image-syncer takes the end of an empty file for a failure, and `{}` for no rules.
+    if variables.forgives() && document.text.is_empty() {
+        let error = Diagnostic::error("the file is empty: there is nothing to copy");
+        findings.refuse(error.at(document.place(&document.root)).hint("write `{}` if there are no rules on purpose"));
+        return findings.or_parts(Vec::new(), true);
+    }
     let rules = read_rules(&document, &document.root, variables, &mut findings);
     findings.or_parts(rules, variables.forgives())
 }

@@ -48,6 +48,11 @@ impl<'t> SourceText<'t> {
         Ok(Self { file: file.into(), content, format, lines, shown: None })
     }
 
+    /// Returns true if there is nothing but comments and space.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.content.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#'))
+    }
+
     /// From now on only `spans` of the text are shown, because the rest may hold passwords.
     pub(crate) fn show_only(&mut self, mut spans: Vec<Range<usize>>) {
         spans.sort_by_key(|span| span.start);

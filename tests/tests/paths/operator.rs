@@ -36,7 +36,7 @@ async fn from_image_syncers_files_to_a_pipeline_of_ones_own() {
     folder.write("images.yaml", &format!("{f}/shop/app:/^v1: {t}/mirror/app\n"));
     let sync = ["sync", "--auth", "auth.yaml", "--images", "images.yaml"];
     let ran = folder.run(&[&sync[..], &["--strict"]].concat()).expect(2);
-    assert_said(&ran, &["auth.yaml:3:3", "did you mean `password`?", "images.yaml:1:1", "does not end with `/`"]);
+    assert_said(&ran, &["auth.yaml:3:3", "did you mean `password`?", "images.yaml:1:1", "lacks the `/` at its end"]);
     assert_eq!(from.requests().total() + to.requests().total(), 0);
 
     // What would be done.

@@ -110,6 +110,10 @@ fn read_entries(
         let is_whole = login.username.is_some() && login.password.is_some();
         let parsed = LoginKey::parse(name, variables.dialect());
         let is_used = is_whole && parsed.is_some();
+        let outcome = match login.insecure && parsed.is_some() {
+            true => "so only `insecure` of this entry counts",
+            false => "so this login is left out",
+        };
         match parsed {
             Some(parsed) => logins.push((parsed, login)),
             None => reader.findings.push(
@@ -119,7 +123,7 @@ fn read_entries(
             ),
         }
         if variables.forgives() && !is_used {
-            reader.findings.add_outcome(errors, "so this login is left out");
+            reader.findings.add_outcome(errors, outcome);
         }
     }
     AuthFile { logins }

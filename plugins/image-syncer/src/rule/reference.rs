@@ -60,7 +60,7 @@ pub(super) fn parse_expression(text: &str, part: RulePart, rest: &str) -> Result
         let several = rest.contains("/,");
         let message = match several {
             true => format!("the {side} `{text}` has tags and an expression, which cannot be combined"),
-            false => format!("the expression `/{rest}` does not end with `/`"),
+            false => format!("the expression `/{rest}` lacks the `/` at its end"),
         };
         return Err(error(if several { Kind::BadReference } else { Kind::RegexUnclosed }, message));
     };
