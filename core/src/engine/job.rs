@@ -11,6 +11,7 @@ use futures::future::join_all;
 use super::{
     destination::{Ended, Target, Work},
     kept::Kept,
+    manifest_room::ManifestRoom,
     outline::{Outline, PresentParts},
     placement,
     presence::Presence,
@@ -103,7 +104,8 @@ pub(super) async fn run(engine: &Arc<RunState>, work: &Work) -> Result<Ended> {
     engine.events.tell(&Event::JobStarted { job: work.job.id, source: work.job.source.clone() });
     // Only a filter that may cut an index makes one worth looking at again.
     let rewrites = engine.filters.iter().any(|filter| filter.drops_entries);
-    let kept = Kept::new(&engine.source, &engine.cache);
+    let room = ManifestRoom::new(&engine.limiter, work.job.source.repository.registry());
+    let kept = Kept::new(&engine.source, &engine.cache, room);
     let route = engine.route(&work.job, places.iter())?;
     let flow = engine.limiter.flow(engine.demand(&route[0], route[1..].iter()));
     JobRun { engine, work, rewrites, kept, route, flow }.run(places, ended).await

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::OnceCell;
 
-use super::source::IsolatedFetch;
+use super::{manifest_room::ManifestRoom, source::IsolatedFetch};
 use crate::{
     blob::Blob,
     cache::Cache,
@@ -29,19 +29,20 @@ pub(super) struct Kept<'a> {
     source: &'a IsolatedFetch,
     /// The notes that keep indexes: a rerun looks for the manifests that they list.
     notes: &'a Cache,
+    room: ManifestRoom,
     /// In a cell, because two indexes of one image may ask for the same child at the same time.
     manifests: Mutex<HashMap<Digest, Arc<OnceCell<Manifest>>>>,
     blobs: Mutex<HashMap<Digest, Bytes>>,
 }
 
 impl<'a> Kept<'a> {
-    pub(super) fn new(source: &'a IsolatedFetch, notes: &'a Cache) -> Self {
-        Self { source, notes, manifests: Mutex::default(), blobs: Mutex::default() }
+    pub(super) fn new(source: &'a IsolatedFetch, notes: &'a Cache, room: ManifestRoom) -> Self {
+        Self { source, notes, room, manifests: Mutex::default(), blobs: Mutex::default() }
     }
 
-    /// One over the same source that keeps nothing yet.
-    pub(super) fn anew(&self) -> Self {
-        Self::new(self.source, self.notes)
+    /// Returns one for something that refers to the image.
+    pub(super) fn of_referrer(&self) -> Self {
+        Self::new(self.source, self.notes, self.room.of_referrer())
     }
 
     /// Keeps a manifest that was read on another way.
@@ -66,6 +67,16 @@ impl<'a> Kept<'a> {
         if item.media_type.is_index() { self.notes.manifest(&item.digest).await } else { None }
     }
 
+    /// Reads a manifest from the notes or the source.
+    async fn read(&self, repository: &Repository, item: &Descriptor) -> Result<Manifest> {
+        if let Some(manifest) = self.noted(item).await {
+            return Ok(manifest);
+        }
+        let manifest = self.source.manifest(repository, item).await?;
+        self.note(&manifest).await;
+        Ok(manifest)
+    }
+
     /// Returns a blob that a filter read.
     pub(super) fn kept_blob(&self, item: &Descriptor) -> Option<Blob> {
         let kept = lock(&self.blobs).get(&item.digest).cloned();
@@ -75,18 +86,25 @@ impl<'a> Kept<'a> {
 
 #[async_trait]
 impl Fetch for Kept<'_> {
+    /// A manifest for which there is no room yet is let go of, and read again later.
     async fn resolve(&self, image: &ImageRef, want: ResolveMode) -> Result<Resolved> {
-        self.source.resolve(image, want).await
+        let mut resolved = self.source.resolve(image, want).await?;
+        resolved.manifest = resolved.manifest.filter(|manifest| self.room.fits(length(manifest)));
+        Ok(resolved)
     }
 
     async fn manifest(&self, repository: &Repository, item: &Descriptor) -> Result<Manifest> {
         let read = || async {
-            if let Some(manifest) = self.noted(item).await {
+            let announced = item.known_size().unwrap_or_default();
+            self.room.take(announced).await;
+            let manifest = self.read(repository, item).await?;
+            let more = length(&manifest).saturating_sub(announced);
+            if self.room.fits(more) {
                 return Ok(manifest);
             }
-            let manifest = self.source.manifest(repository, item).await?;
-            self.note(&manifest).await;
-            Ok(manifest)
+            drop(manifest);
+            self.room.take(more).await;
+            self.read(repository, item).await
         };
         self.cell(&item.digest).get_or_try_init(read).await.cloned()
     }
@@ -107,4 +125,8 @@ impl Fetch for Kept<'_> {
     fn capabilities(&self) -> FetchCapabilities<'_> {
         self.source.capabilities()
     }
+}
+
+fn length(manifest: &Manifest) -> u64 {
+    manifest.bytes().len() as u64
 }

@@ -17,6 +17,7 @@ mod identity;
 mod inflight;
 mod job;
 mod kept;
+mod manifest_room;
 mod mount_candidates;
 mod name_ownership;
 mod observers;

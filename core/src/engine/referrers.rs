@@ -24,6 +24,9 @@ use crate::{
 /// hostile source could have any number of them.
 pub(super) const MOST: usize = 1000;
 
+/// Bytes of referrers that are held until a destination is asked to make all of them findable.
+const RELATE: usize = 1 << 20;
+
 /// Lists of one image that are read at the same time.
 const LISTS: usize = 8;
 
@@ -104,7 +107,7 @@ pub(super) async fn lacking(copy: &Copy<'_>, subjects: Vec<Digest>, sites: &[Des
             open.extend(new.iter().map(|entry| entry.digest.clone()));
             let there = join_all(sites.iter().map(|site| related(site, &subject, &new))).await;
             for entry in new.iter().filter(|entry| there.iter().any(|there| !there.contains(&entry.digest))) {
-                let manifest = copy.kept.anew().manifest(&copy.job.source.repository, entry).await?;
+                let manifest = copy.kept.of_referrer().manifest(&copy.job.source.repository, entry).await?;
                 let Some(referrer) = read(copy, manifest).await? else { continue };
                 for (at, site) in sites.iter().enumerate().filter(|(at, _)| !there[*at].contains(&entry.digest)) {
                     if !has_unrelated(site, &subject, &referrer.manifest).await {
@@ -143,13 +146,14 @@ async fn bring(copy: &Copy<'_>, subject: &Digest, entries: &[Descriptor], sites:
     }
     let there = join_all(sites.iter().map(|site| related(site, subject, entries))).await;
     let mut written: Vec<Vec<Manifest>> = sites.iter().map(|_| Vec::new()).collect();
+    let mut unrelated = 0;
     for entry in entries {
         let lacking: Vec<usize> = (0..sites.len()).filter(|at| !there[*at].contains(&entry.digest)).collect();
         if lacking.is_empty() {
             continue;
         }
         // Nothing of it is kept: there may be many, and each is read once.
-        let manifest = copy.kept.anew().manifest(&copy.job.source.repository, entry).await?;
+        let manifest = copy.kept.of_referrer().manifest(&copy.job.source.repository, entry).await?;
         let Some(referrer) = read(copy, manifest).await? else { continue };
         let mut wanting = Vec::new();
         for at in lacking {
@@ -160,11 +164,14 @@ async fn bring(copy: &Copy<'_>, subject: &Digest, entries: &[Descriptor], sites:
         }
         let wanting_sites: Vec<&Destination<'_>> = wanting.iter().map(|at| &sites[*at]).collect();
         write(copy, &referrer, &wanting_sites).await;
+        unrelated += referrer.manifest.bytes().len();
         wanting.into_iter().for_each(|at| written[at].push(referrer.manifest.clone()));
+        if unrelated > RELATE {
+            relate_all(copy, subject, &mut written, sites).await;
+            unrelated = 0;
+        }
     }
-    for (site, written) in sites.iter().zip(&written) {
-        relate(copy, subject, written, site).await;
-    }
+    relate_all(copy, subject, &mut written, sites).await;
     Ok(())
 }
 
@@ -203,6 +210,13 @@ async fn has_unrelated(site: &Destination<'_>, subject: &Digest, referrer: &Mani
     let names_it = referrer.subject().is_some_and(|named| named.digest == *subject);
     let ask = !names_it && !site.is_over() && site.had_the_image;
     ask && site.stage.blob_exists(&site.repository, &referrer.descriptor()).await.unwrap_or(false)
+}
+
+/// Makes the referrers findable that were written to each site, and lets go of them.
+async fn relate_all(copy: &Copy<'_>, subject: &Digest, written: &mut [Vec<Manifest>], sites: &[Destination<'_>]) {
+    for (site, written) in sites.iter().zip(written) {
+        relate(copy, subject, &mem::take(written), site).await;
+    }
 }
 
 /// Makes referrers findable where the destination does not do so by itself.
@@ -292,7 +306,7 @@ fn at(site: &Destination<'_>, tag: &Tag) -> ImageRef {
 
 /// Reads all of it: filters choose images, not what is said about them.
 async fn read(copy: &Copy<'_>, manifest: Manifest) -> Result<Option<Tree>> {
-    TreeReader::new(&copy.job.source.repository, &copy.kept.anew(), &[], IndexMode::Rewrite).read(manifest).await
+    TreeReader::new(&copy.job.source.repository, &copy.kept.of_referrer(), &[], IndexMode::Rewrite).read(manifest).await
 }
 
 async fn write(copy: &Copy<'_>, referrer: &Tree, sites: &[&Destination<'_>]) {

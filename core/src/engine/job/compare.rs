@@ -63,7 +63,7 @@ impl JobRun<'_> {
     /// Asks both sides at the same time, and takes out what is the same on both. Nothing comes back if nothing is
     /// left.
     pub(super) async fn compare(&self, goals: &mut Goals, ended: &mut Ended) -> Result<Option<Resolved>> {
-        let fetch = &self.engine.source;
+        let fetch = &self.kept;
         let source = &self.work.job.source;
         if goals.open.iter().all(|goal| goal.presence == Presence::Absent) {
             return fetch.resolve(source, ResolveMode::Manifest).await.map(Some);

@@ -24,6 +24,7 @@ use sealift_core::{
     cache::Cache, content::Repository, error::Error, limit::Limiter, login::LoginProvider, secret::Secret,
 };
 
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 pub(crate) use body_limit::BodyLimit;
@@ -87,6 +88,8 @@ pub(crate) struct Registry {
     pub(crate) known_tags: KnownTags,
     /// The host that lists its tags, where that is another one.
     pub(crate) list_host: Option<Box<Registry>>,
+    /// Places for long bodies that are read whole.
+    long_bodies: Semaphore,
     common: Arc<Common>,
 }
 
@@ -117,6 +120,7 @@ impl Registry {
             limit,
             retry,
             ranges: settings.ranges,
+            long_bodies: Semaphore::new(whole::LONG_BODIES),
             open_uploads: OpenUploads::new(common.notes.clone()),
             known_tags: KnownTags::default(),
             list_host: None,

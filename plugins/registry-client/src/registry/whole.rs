@@ -8,6 +8,12 @@ use url::Url;
 use super::Registry;
 use crate::transport::Request;
 
+/// Bodies of more bytes, or of a length that is not told, are long.
+const SMALL: u64 = 256 << 10;
+
+/// Long bodies of one registry that are read at once, because each is in memory as a whole.
+pub(super) const LONG_BODIES: usize = 4;
+
 /// A success with its body.
 #[derive(Debug)]
 pub(crate) struct WholeResponse {
@@ -29,6 +35,10 @@ impl Registry {
                 return Err(self.refused(request.operation, response).await);
             }
             let (url, headers) = (response.url.clone(), response.headers().clone());
+            let _place = match response.length() {
+                Some(length) if length <= SMALL => None,
+                _ => self.long_bodies.acquire().await.ok(),
+            };
             let failed = match response.bytes(cap, self.timing().idle_read).await {
                 Ok(body) => return Ok(WholeResponse { url, headers, body }),
                 Err(error) => self.hide(error.with_context(request.operation)),

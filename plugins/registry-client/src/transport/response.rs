@@ -101,7 +101,7 @@ impl Response {
         if self.length().is_some_and(|length| length > cap) {
             return too_long(&self.url);
         }
-        let mut all = Vec::new();
+        let mut all = Vec::with_capacity(self.length().unwrap_or_default() as usize);
         let began = Instant::now();
         loop {
             // A body that trickles gets no more time than one of a kibibyte a second.
@@ -110,7 +110,10 @@ impl Response {
             match chunk.map_err(|_| Peer(self.host()).silent(idle))?? {
                 Some(chunk) if (all.len() + chunk.len()) as u64 > cap => return too_long(&self.url),
                 Some(chunk) => all.extend_from_slice(&chunk),
-                None => return Ok(all.into()),
+                None => {
+                    all.shrink_to_fit();
+                    return Ok(all.into());
+                }
             }
         }
     }
