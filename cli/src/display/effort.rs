@@ -44,7 +44,7 @@ fn requests(hosts: &[&CounterSet], all: bool) -> String {
     let mut names: Vec<_> =
         hosts.iter().take(named).map(|tally| format!("{} {}", tally.subject, grouped(count(tally)))).collect();
     if let Some(more @ 1..) = hosts.len().checked_sub(named) {
-        names.push(format!("and {more} more hosts"));
+        names.push(format!("and {}", number(more as u64, "more host")));
     }
     format!("{}: {}", number(hosts.iter().map(|tally| count(tally)).sum(), "request"), names.join(", "))
 }

@@ -83,19 +83,18 @@ impl Events {
         }
     }
 
-    /// Tells the end of the run, and ends the observers. Warnings about lossy ones are in the report that the others
-    /// get.
+    /// Tells the end of the run, and ends the observers. Warnings about lossy ones are told to the others, and are in the
+    /// report that these get.
     pub(super) async fn finish(&self, mut report: Report) -> Report {
         let queues = std::mem::take(&mut lock(&self.turn).queues);
         let (lossy, lossless): (Vec<_>, Vec<_>) = queues.into_iter().partition(Queue::is_lossy);
-        for queues in [lossy, lossless] {
-            let finished = Arc::new(Event::RunFinished { report: Arc::new(report.clone()) });
-            queues.iter().for_each(|queue| queue.send(&finished));
-            let deadline = observers::deadline();
-            for warnings in join_all(queues.into_iter().map(|queue| queue.close(deadline))).await {
-                report.warnings.extend(warnings);
-            }
+        for warning in close(lossy, &report).await {
+            let told = Arc::new(Event::Warning { message: warning.clone() });
+            lossless.iter().for_each(|queue| queue.send(&told));
+            report.warnings.push(warning);
         }
+        let warnings = close(lossless, &report).await;
+        report.warnings.extend(warnings);
         report
     }
 
@@ -108,7 +107,11 @@ impl Events {
     /// All warnings so far, for the report.
     pub(super) fn warnings(&self) -> Vec<String> {
         let Warnings { told, more } = &*lock(&self.warnings);
-        let more = (*more > 0).then(|| format!("and {more} more warnings"));
+        let more = match more {
+            0 => None,
+            1 => Some("and 1 more warning".to_owned()),
+            more => Some(format!("and {more} more warnings")),
+        };
         told.iter().cloned().chain(more).collect()
     }
 
@@ -116,4 +119,12 @@ impl Events {
     pub(super) fn slowest(&self) -> (Slowest, u64) {
         lock(&self.turn).stopwatch.read()
     }
+}
+
+/// Tells the end of the run to observers, ends them, and returns the warnings about them.
+async fn close(queues: Vec<Queue>, report: &Report) -> Vec<String> {
+    let finished = Arc::new(Event::RunFinished { report: Arc::new(report.clone()) });
+    queues.iter().for_each(|queue| queue.send(&finished));
+    let deadline = observers::deadline();
+    join_all(queues.into_iter().map(|queue| queue.close(deadline))).await.concat()
 }

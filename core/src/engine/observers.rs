@@ -226,7 +226,11 @@ impl EventQueueState {
             None => {}
         }
         if let Some(first) = first {
-            let more = if *count > 1 { format!(", and {} more errors", count - 1) } else { String::new() };
+            let more = match count - 1 {
+                0 => String::new(),
+                1 => ", and 1 more error".to_owned(),
+                more => format!(", and {more} more errors"),
+            };
             warnings.push(format!("the observer `{name}` failed: {first}{more}"));
         }
         match self.missed_in_all.load(Ordering::Relaxed) {

@@ -136,8 +136,12 @@ impl Findings {
             Some(_) => diagnostic,
             None => diagnostic.at(source.place(&span, &masks)),
         });
-        let rest =
-            (more > 0).then(|| Diagnostic::error(format!("there are {more} more errors in `{}`", source.file())));
+        let rest = match more {
+            0 => None,
+            1 => Some("there is 1 more error".to_owned()),
+            more => Some(format!("there are {more} more errors")),
+        };
+        let rest = rest.map(|rest| Diagnostic::error(format!("{rest} in `{}`", source.file())));
         told.chain(rest).collect()
     }
 }

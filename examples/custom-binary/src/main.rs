@@ -1,9 +1,10 @@
-//! Sealift under a name of one's own, with plugins, a login, an observer and a subcommand. A crate that is named in
+//! Sealift under a name of one's own, with plugins, a login, an observer, a registry profile and a subcommand. A crate that is named in
 //! `Cargo.toml` only is not linked: the `use` lines are what brings its plugins in.
 
 mod audit;
 mod login;
 mod mirror;
+mod profile;
 
 use example_custom_destination as _;
 use example_custom_filter as _;

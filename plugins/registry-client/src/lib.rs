@@ -69,7 +69,7 @@ mod in_order;
 mod limit;
 mod network_scope;
 mod operation;
-mod profile;
+pub mod profile;
 mod push;
 mod quota;
 mod redact;

@@ -3,7 +3,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use async_trait::async_trait;
 
 use super::*;
-use crate::{error::Result, report::Report};
+use crate::{engine::events::Events, error::Result, report::Report};
 
 /// What an observer does with an event.
 type Reaction = Box<dyn Fn(&Event) -> Reacted + Send + Sync>;
@@ -142,6 +142,23 @@ async fn an_observer_that_panics_or_hangs_gets_no_more_events() {
     let hung = "the observer `acme` took an event, without an answer, for 10 seconds; it gets no more events";
     assert_eq!(queue.close(deadline()).await, [hung]);
     assert_eq!(seen(&observer), ["0"]);
+}
+
+// Seen: a web hook that was away all night was in the report file only, and nobody reads that of a run that succeeds.
+#[tokio::test]
+async fn what_is_wrong_with_a_lossy_observer_is_told_to_the_lossless_ones() {
+    let reacting = |delivery, reaction: Reaction| Arc::new(Reacting { delivery, seen: Mutex::default(), reaction });
+    let hook = reacting(LOSSY, Box::new(|_| Reacted::Badly));
+    let display = reacting(LOSSLESS, Box::new(|_| Reacted::Well));
+    let all = [("hook", &hook), ("display", &display)];
+    let all = all.map(|(name, observer)| Named::new(name, Arc::clone(observer) as Arc<dyn Observer>));
+    let events = Events::new(&all, Vec::new());
+    events.tell(&Event::JobFinished { job: 1 });
+    let report = events.finish(Report::default()).await;
+    let message = "the observer `hook` failed: the disk is full, and 1 more error".to_owned();
+    assert_eq!(report.warnings, [message.clone()]);
+    let warning = word(&Event::Warning { message });
+    assert_eq!(seen(&display), ["1".to_owned(), warning, "finished".to_owned(), "closed".to_owned()]);
 }
 
 #[tokio::test]

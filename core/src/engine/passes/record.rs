@@ -77,6 +77,7 @@ impl Run {
         let others = "another image there, and is left alone (`overwrite` is false)";
         self.engine.events.warn(match count {
             1 => format!("`{first}` stands for {others}"),
+            2 => format!("`{first}`, like 1 more tag, stands for {others}"),
             count => format!("`{first}`, like {} more tags, stands for {others}", count - 1),
         });
     }

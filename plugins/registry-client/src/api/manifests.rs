@@ -37,9 +37,14 @@ pub(crate) async fn head(
     operation: Operation<'_>,
     scopes: Scopes,
 ) -> Result<ManifestHead> {
+    if registry.profile.facts().head_is_useless {
+        return Ok(ManifestHead::Inconclusive);
+    }
     let request = request(registry, image, operation, scopes, Method::HEAD);
     let response = registry.execute(&request).await?;
     Ok(match response.status() {
+        // By the response itself the product may have been recognised.
+        _ if registry.profile.facts().head_is_useless => ManifestHead::Inconclusive,
         StatusCode::OK => {
             described(image, &response).map_or(ManifestHead::Inconclusive, |found| ManifestHead::Found(Box::new(found)))
         }

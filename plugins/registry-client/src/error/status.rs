@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use sealift_core::{
-    content::{Algorithm, ImageRef, Reference},
+    content::{Algorithm, ImageRef, Reference, Repository},
     error::{Error, ErrorKind, Retry},
 };
 
@@ -23,7 +23,7 @@ use crate::{
 
 /// An answer that is no success.
 #[derive(Debug)]
-pub(crate) struct Refusal<'a> {
+pub struct Refusal<'a> {
     pub(crate) operation: Operation<'a>,
     pub(crate) status: StatusCode,
     pub(crate) body: ErrorBody,
@@ -41,6 +41,28 @@ pub(crate) struct Refusal<'a> {
     pub(crate) wait: Option<Duration>,
     /// The quota that the host named last.
     pub(crate) quota: Option<Quota>,
+}
+
+impl Refusal<'_> {
+    /// Returns the status of HTTP.
+    pub fn status(&self) -> u16 {
+        self.status.as_u16()
+    }
+
+    /// Returns the first sentence of the body, or of the first error in it, fit to be shown; empty if there is none.
+    pub fn message(&self) -> &str {
+        &self.body.text
+    }
+
+    /// Returns true if the body has this error code (distribution-spec, "Error Codes").
+    pub fn has_code(&self, code: &str) -> bool {
+        self.body.codes.iter().any(|found| found == code)
+    }
+
+    /// Returns the repository that was asked.
+    pub fn repository(&self) -> &Repository {
+        self.operation.repository()
+    }
 }
 
 /// Names up to this length every registry takes.
@@ -68,7 +90,9 @@ pub(crate) fn refusal(refusal: &Refusal<'_>, meaning: Meaning) -> Error {
     }
 }
 
-pub(crate) struct Meaning {
+/// The meaning of a refusal.
+#[derive(Debug)]
+pub struct Meaning {
     kind: ErrorKind,
     what: String,
     hint: Option<String>,
@@ -79,15 +103,21 @@ pub(crate) struct Meaning {
 }
 
 impl Meaning {
-    pub(crate) fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
+    /// Returns what was refused, as a kind of error and a sentence without its beginning, which names the operation.
+    /// `{registry}` in it becomes the name of the registry.
+    pub fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
         Self { kind, what: what.into(), hint: None, retry: None, why: None, says_all: false }
     }
 
-    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+    /// Adds what the reader can do.
+    #[must_use]
+    pub fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
 
-    pub(crate) fn retry(self, retry: Retry) -> Self {
+    /// Sets whether and when it may be tried again; the default depends on the kind.
+    #[must_use]
+    pub fn retry(self, retry: Retry) -> Self {
         Self { retry: Some(retry), ..self }
     }
 

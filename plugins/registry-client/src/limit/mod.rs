@@ -21,7 +21,7 @@ pub(crate) use retry_after::read as retry_after;
 
 use crate::{
     operation::project_of,
-    profile::{LimitedRequests, PublishedLimit},
+    profile::{LimitedRequests, ManifestWrites, PublishedLimit},
     quota::Quota,
     transport::Request,
 };
@@ -58,7 +58,7 @@ impl HostLimit {
     pub(crate) async fn small(
         &self,
         request: &Request<'_>,
-        manifests: Option<usize>,
+        manifests: Option<ManifestWrites>,
         patience: Duration,
     ) -> Result<Permit, Duration> {
         let mut demand = self.limiter.demand(&self.store, Pool::Small);
@@ -66,7 +66,11 @@ impl HostLimit {
             self.limiter.require(&mut demand, &self.store, Pool::Manifests);
             if let Some(most) = manifests {
                 let at = request.operation.repository();
-                let bound = format!("manifests of {}/{}", at.registry(), project_of(at));
+                let (place, most) = match most {
+                    ManifestWrites::InProject(most) => (project_of(at), most),
+                    ManifestWrites::InRepository(most) => (at.path(), most),
+                };
+                let bound = format!("manifests of {}/{place}", at.registry());
                 self.limiter.require_bound(&mut demand, &bound, most);
             }
         }

@@ -29,20 +29,25 @@ fn put<'a>(at: &'a ImageRef, body: Option<&'static str>) -> Request<'a> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn so_many_manifests_are_written_to_one_project_at_once_and_other_projects_do_not_wait() {
+async fn so_many_manifests_are_written_to_one_project_or_repository_at_once_and_others_do_not_wait() {
     let limit = HostLimit::new(Limiter::default(), "harbor.corp", &[]);
-    let [one, other]: [ImageRef; 2] =
-        ["harbor.corp/team/app:v1", "harbor.corp/other/app:v1"].map(|name| name.parse().unwrap());
-    let small = |request| {
-        let limit = &limit;
-        async move { limit.small(&request, Some(2), MINUTE).await }
-    };
-    let first = small(put(&one, Some("{}"))).await.unwrap();
-    let _second = small(put(&one, Some("{}"))).await.unwrap();
-    let mut third = Box::pin(small(put(&one, Some("{}"))));
-    assert!((&mut third).now_or_never().is_none(), "it waits");
-    assert!(small(put(&other, Some("{}"))).now_or_never().is_some(), "another project has its own");
-    assert!(small(put(&one, None)).now_or_never().is_some(), "it is no manifest");
-    drop(first);
-    assert!(third.now_or_never().is_some());
+    let [one, beside, other]: [ImageRef; 3] =
+        ["harbor.corp/team/app:v1", "harbor.corp/team/db:v1", "harbor.corp/other/app:v1"]
+            .map(|name| name.parse().unwrap());
+    for most in [ManifestWrites::InProject(2), ManifestWrites::InRepository(2)] {
+        let small = |request| {
+            let limit = &limit;
+            async move { limit.small(&request, Some(most), MINUTE).await }
+        };
+        let first = small(put(&one, Some("{}"))).await.unwrap();
+        let _second = small(put(&one, Some("{}"))).await.unwrap();
+        let mut third = Box::pin(small(put(&one, Some("{}"))));
+        assert!((&mut third).now_or_never().is_none(), "it waits");
+        assert!(small(put(&other, Some("{}"))).now_or_never().is_some(), "another project has its own");
+        let has_its_own = small(put(&beside, Some("{}"))).now_or_never().is_some();
+        assert_eq!(has_its_own, most == ManifestWrites::InRepository(2), "a repository of the same project");
+        assert!(small(put(&one, None)).now_or_never().is_some(), "it is no manifest");
+        drop(first);
+        assert!(third.now_or_never().is_some());
+    }
 }

@@ -1,8 +1,11 @@
 //! The profile of one registry, which may become known only by its responses.
 
-use std::sync::{OnceLock, PoisonError, RwLock};
+use std::sync::{
+    OnceLock, PoisonError, RwLock,
+    atomic::{AtomicBool, Ordering},
+};
 
-use super::{PROFILES, ProductFacts, RegistryProfile, by_host, harbor::Harbor};
+use super::{ProductFacts, RegistryProfile, all, by_host, harbor::Harbor};
 
 /// The profile of one registry: named by the pipeline, else detected by its responses, else recognised by its host.
 #[derive(Debug)]
@@ -10,13 +13,15 @@ pub(crate) struct CurrentProfile {
     by_host: &'static dyn RegistryProfile,
     named: OnceLock<&'static dyn RegistryProfile>,
     detected: RwLock<Option<&'static dyn RegistryProfile>>,
+    /// A response named its server.
+    has_server: AtomicBool,
 }
 
 impl CurrentProfile {
     /// Returns the profile of the registry `host`, which may be named.
     pub(crate) fn new(host: &str, named: Option<&'static dyn RegistryProfile>) -> Self {
         let named = named.map_or_else(OnceLock::new, OnceLock::from);
-        Self { by_host: by_host(host), named, detected: RwLock::default() }
+        Self { by_host: by_host(host), named, detected: RwLock::default(), has_server: AtomicBool::new(false) }
     }
 
     pub(crate) fn get(&self) -> &'static dyn RegistryProfile {
@@ -57,8 +62,15 @@ impl CurrentProfile {
         self.detect(|profile| profile.matches_basic_realm(realm));
     }
 
+    /// Detects the product by the header `Server` of the first response that has it.
+    pub(crate) fn detect_by_server(&self, server: &str) {
+        if !self.has_server.swap(true, Ordering::Relaxed) {
+            self.detect(|profile| profile.matches_server(server));
+        }
+    }
+
     fn detect(&self, matches: impl Fn(&dyn RegistryProfile) -> bool) {
-        if let Some(found) = PROFILES.into_iter().find(|profile| matches(*profile)) {
+        if let Some(found) = all().find(|profile| matches(*profile)) {
             *self.detected.write().unwrap_or_else(PoisonError::into_inner) = Some(found);
         }
     }

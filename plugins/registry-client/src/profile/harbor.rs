@@ -10,7 +10,7 @@ use sealift_core::{
 use serde::Deserialize;
 
 use super::{
-    ProductFacts, RegistryProfile,
+    ManifestWrites, ProductFacts, RegistryProfile,
     inventory::{BulkInventory, InventoryAccess, InventoryPage, PER_PAGE, record, time},
 };
 use crate::{
@@ -41,7 +41,11 @@ impl RegistryProfile for Harbor {
     }
 
     fn facts(&self) -> ProductFacts {
-        ProductFacts { projects: true, manifests_of_project: Some(MANIFESTS_OF_PROJECT), ..ProductFacts::default() }
+        ProductFacts {
+            projects: true,
+            manifest_writes: Some(ManifestWrites::InProject(MANIFESTS_OF_PROJECT)),
+            ..ProductFacts::default()
+        }
     }
 
     fn inventory(&self) -> Option<&dyn BulkInventory> {

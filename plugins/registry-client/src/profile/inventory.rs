@@ -11,14 +11,15 @@ use sealift_core::{
 };
 
 /// A tag, as a product lists it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct TagRecord {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TagRecord {
     /// The digest that the tag points to; none if the list does not tell it.
-    pub(crate) digest: Option<Digest>,
+    pub digest: Option<Digest>,
     /// Its media type; empty if the list does not tell it. Index and manifest are always told apart otherwise.
-    pub(crate) media_type: MediaType,
+    pub media_type: MediaType,
     /// The time at which the tag was last pushed.
-    pub(crate) pushed: Option<SystemTime>,
+    pub pushed: Option<SystemTime>,
 }
 
 impl TagRecord {
@@ -30,7 +31,7 @@ impl TagRecord {
 
 /// A page of tags.
 #[derive(Debug, Default)]
-pub(crate) struct InventoryPage {
+pub struct InventoryPage {
     pub(crate) tags: Vec<(Tag, TagRecord)>,
     /// True if there is another page.
     pub(crate) has_more: bool,
@@ -40,7 +41,7 @@ pub(crate) struct InventoryPage {
 
 impl InventoryPage {
     /// Returns a page of a list whose pages have numbers, or begin after a tag.
-    pub(crate) fn new(tags: Vec<(Tag, TagRecord)>, has_more: bool) -> Self {
+    pub fn new(tags: Vec<(Tag, TagRecord)>, has_more: bool) -> Self {
         Self { tags, has_more, mark: None }
     }
 }
@@ -57,7 +58,8 @@ impl From<TagPage> for InventoryPage {
 
 /// The credentials that a list of tags wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum InventoryAccess {
+#[non_exhaustive]
+pub enum InventoryAccess {
     /// A token for reading, as for manifests.
     Pull,
     /// A token with this action on the repository.
@@ -69,7 +71,7 @@ pub(crate) enum InventoryAccess {
 }
 
 /// The list of tags of a product.
-pub(crate) trait BulkInventory: Send + Sync {
+pub trait BulkInventory: Send + Sync {
     /// Returns the credentials that it wants.
     fn access(&self) -> InventoryAccess;
 

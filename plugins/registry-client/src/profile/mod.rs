@@ -1,8 +1,32 @@
-//! Known registry products: one table, one file for each product.
+//! Known registry products: one table, one file for each product, and those that other crates register.
 //!
-//! A profile says by what a product is recognised (the name of its host, the name of its token service), and what is
-//! known of it beforehand. It also explains responses that mean something else there than elsewhere. No other module
-//! compares names of hosts or products. A new product needs a file here and a line in [`PROFILES`].
+//! A profile says by what a product is recognised (the name of its host, the name of its token service, the header
+//! `Server`), and what is known of it beforehand. It also explains responses that mean something else there than
+//! elsewhere. No other module compares names of hosts or products. A new product needs a file here and a line in
+//! `PROFILES`; a crate beside this one registers its own:
+//!
+//! ```
+//! use sealift_registry_client::profile::{ManifestWrites, ProductFacts, RegisteredProfile, RegistryProfile};
+//!
+//! #[derive(Debug)]
+//! struct Acme;
+//!
+//! impl RegistryProfile for Acme {
+//!     fn name(&self) -> &'static str {
+//!         "acme-registry"
+//!     }
+//!
+//!     fn matches_server(&self, server: &str) -> bool {
+//!         server.starts_with("acme-registry/")
+//!     }
+//!
+//!     fn facts(&self) -> ProductFacts {
+//!         ProductFacts::default().head_is_useless().manifest_writes(ManifestWrites::InRepository(2))
+//!     }
+//! }
+//!
+//! sealift_core::inventory::submit! { RegisteredProfile(&Acme) }
+//! ```
 
 mod azure;
 mod current;
@@ -14,15 +38,17 @@ pub(crate) mod harbor;
 mod inventory;
 mod quay;
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::OnceLock, time::Duration};
+
+use sealift_core::inventory::{collect, iter};
 
 pub(crate) use current::CurrentProfile;
-pub(crate) use inventory::{BulkInventory, InventoryAccess, InventoryPage, TagRecord};
+pub use inventory::{BulkInventory, InventoryAccess, InventoryPage, TagRecord};
 
-use crate::error::{Meaning, Refusal};
+pub use crate::error::{Meaning, Refusal};
 
 /// A registry product.
-pub(crate) trait RegistryProfile: Send + Sync + fmt::Debug {
+pub trait RegistryProfile: Send + Sync + fmt::Debug {
     /// Returns the name of the product, as it is written in `kind`.
     fn name(&self) -> &'static str;
 
@@ -38,6 +64,12 @@ pub(crate) trait RegistryProfile: Send + Sync + fmt::Debug {
 
     /// Returns true if the product challenges for Basic credentials with this realm.
     fn matches_basic_realm(&self, _realm: &str) -> bool {
+        false
+    }
+
+    /// Returns true if the product names itself so in the header `Server` of its responses. The first response of a
+    /// registry that has the header counts.
+    fn matches_server(&self, _server: &str) -> bool {
         false
     }
 
@@ -60,7 +92,7 @@ pub(crate) trait RegistryProfile: Send + Sync + fmt::Debug {
 
 /// Facts about a registry product.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct ProductFacts {
+pub struct ProductFacts {
     /// Host and port of the API, where they differ from the name of the registry.
     pub(crate) api_host: Option<&'static str>,
     /// Repositories live in projects that must exist. Responses say so in the way of Harbor: 401 without a challenge
@@ -69,24 +101,58 @@ pub(crate) struct ProductFacts {
     pub(crate) projects: bool,
     /// Published limits, kept from the first request on.
     pub(crate) limits: &'static [PublishedLimit],
-    /// Manifests that are written to one project at the same time, if more of them make it slower.
-    pub(crate) manifests_of_project: Option<usize>,
+    /// Manifests that are written at the same time, if more of them are refused or make it slower.
+    pub(crate) manifest_writes: Option<ManifestWrites>,
+    /// HEAD of a manifest does not tell what GET tells, so that GET is sent at once.
+    pub(crate) head_is_useless: bool,
+}
+
+impl ProductFacts {
+    /// Keeps the published limits from the first request on, if the product is recognised by the name of its host or is
+    /// named by `kind`.
+    #[must_use]
+    pub fn limits(self, limits: &'static [PublishedLimit]) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Bounds the manifests that are written at the same time.
+    #[must_use]
+    pub fn manifest_writes(self, most: ManifestWrites) -> Self {
+        Self { manifest_writes: Some(most), ..self }
+    }
+
+    /// Sends GET instead of HEAD of a manifest, because HEAD does not tell what GET tells.
+    #[must_use]
+    pub fn head_is_useless(self) -> Self {
+        Self { head_is_useless: true, ..self }
+    }
+}
+
+/// The number of manifests that are written at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ManifestWrites {
+    /// To one project: the repositories whose names begin with the same element.
+    InProject(usize),
+    /// To one repository.
+    InRepository(usize),
 }
 
 /// A documented limit of requests in a span of time.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct PublishedLimit {
+pub struct PublishedLimit {
     /// The requests that count.
-    pub(crate) counts: LimitedRequests,
+    pub counts: LimitedRequests,
     /// The number of them that is allowed in `span`.
-    pub(crate) requests: u32,
+    pub requests: u32,
     /// The span of time.
-    pub(crate) span: Duration,
+    pub span: Duration,
 }
 
 /// Requests that count for a [`PublishedLimit`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LimitedRequests {
+#[non_exhaustive]
+pub enum LimitedRequests {
     /// All requests.
     All,
     /// Requests that write a manifest.
@@ -103,7 +169,13 @@ impl RegistryProfile for Generic {
     }
 }
 
-/// All products. The first one that matches counts.
+/// A product that another crate registers with `sealift_core::inventory::submit!`. It is asked before those that are
+/// built in, whose names it may take.
+pub struct RegisteredProfile(pub &'static dyn RegistryProfile);
+
+collect!(RegisteredProfile);
+
+/// The products that are built in. The first one that matches counts.
 static PROFILES: [&dyn RegistryProfile; 8] = [
     &docker_hub::DockerHub,
     &ghcr::GitHub,
@@ -115,9 +187,20 @@ static PROFILES: [&dyn RegistryProfile; 8] = [
     &Generic,
 ];
 
+/// Returns all products: those that are registered, by name, and then those that are built in.
+fn all() -> impl Iterator<Item = &'static dyn RegistryProfile> {
+    static REGISTERED: OnceLock<Vec<&'static dyn RegistryProfile>> = OnceLock::new();
+    let registered = REGISTERED.get_or_init(|| {
+        let mut registered: Vec<_> = iter::<RegisteredProfile>.into_iter().map(|registered| registered.0).collect();
+        registered.sort_by_key(|profile| profile.name());
+        registered
+    });
+    registered.iter().copied().chain(PROFILES)
+}
+
 /// Returns the profile of a registry by its name.
 pub(crate) fn by_host(host: &str) -> &'static dyn RegistryProfile {
-    PROFILES.into_iter().find(|profile| profile.matches_host(host)).unwrap_or(&Generic)
+    all().find(|profile| profile.matches_host(host)).unwrap_or(&Generic)
 }
 
 /// Returns a profile by the name that is written in `kind`.
@@ -125,13 +208,13 @@ pub(crate) fn by_host(host: &str) -> &'static dyn RegistryProfile {
 /// # Errors
 /// A sentence with all names, if there is no such product.
 pub(crate) fn by_name(name: &str) -> Result<&'static dyn RegistryProfile, String> {
-    let found = PROFILES.into_iter().find(|profile| profile.name() == name);
+    let found = all().find(|profile| profile.name() == name);
     found.ok_or_else(|| format!("`{name}` is no kind of registry that is known here: {}", names().join(", ")))
 }
 
 /// Returns the names of all products.
 pub(crate) fn names() -> Vec<&'static str> {
-    PROFILES.into_iter().map(|profile| profile.name()).collect()
+    all().map(|profile| profile.name()).collect()
 }
 
 #[cfg(test)]

@@ -85,7 +85,7 @@ impl Registry {
         // A blob that is read has a permit until its end.
         let mut permit = match request.pool {
             ConnectionPool::Small if !request.in_transfer => {
-                let manifests = self.profile.facts().manifests_of_project;
+                let manifests = self.profile.facts().manifest_writes;
                 let permit = self.limit.small(request, manifests, self.retry.policy().patience);
                 let permit = without_permits(permit).await;
                 Some(permit.map_err(|left| context(self.is_paused(left)))?)
@@ -97,6 +97,9 @@ impl Registry {
         *began = Instant::now();
         let mut response = self.transport.exchange(at, request, authorization.header()).await.map_err(context)?;
         self.note_quota(&response);
+        if let Some(server) = response.header(http::header::SERVER).filter(|_| !response.foreign) {
+            self.profile.detect_by_server(server);
+        }
         response.secrets = authorization.secrets();
         if response.status() == StatusCode::UNAUTHORIZED
             && authorization.header().is_some()
