@@ -67,6 +67,13 @@ impl Memory {
         self
     }
 
+    /// From now on it says that referrers have no place.
+    #[must_use]
+    pub fn without_referrers(self) -> Self {
+        self.state().without_referrers = true;
+        self
+    }
+
     /// From now on it says that an index is there with everything below it.
     #[must_use]
     pub fn keeping_children(self) -> Self {

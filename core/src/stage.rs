@@ -61,7 +61,7 @@ pub use list::List;
 pub use push::{BeginUpload, Push, PutManifest, Upload, UploadStart};
 pub use push_capabilities::{
     Admission, ChildRetention, Conclusion, DigestVerification, DiskLocation, DistinctTargets, ManifestReader, Notices,
-    PushCapabilities, Quotas, ReferrerPresence, ReferrersTag, TagInventory, WriteHints,
+    PushCapabilities, Quotas, ReferrerPresence, ReferrerSupport, ReferrersTag, TagInventory, WriteHints,
 };
 pub use store::StoreId;
 pub use tags::{RepositoryTags, TagRequest};

@@ -15,6 +15,7 @@ use crate::images::Image;
 pub(super) struct State {
     pub(super) overviews: bool,
     pub(super) keeps_children: bool,
+    pub(super) without_referrers: bool,
     /// True: no blob is mounted, each offer of a missing blob opens an upload.
     pub(super) never_mounts: bool,
     /// The number of offers of a blob that named a repository to mount it from.

@@ -11,8 +11,8 @@ use sealift_core::{
     job::Job,
     stage::{
         Admission, BeginUpload, ChildRetention, DigestVerification, DistinctTargets, ManifestReader, Push,
-        PushCapabilities, PutManifest, ReferrerPresence, RepositoryTags, StoreId, TagInventory, TagRequest, Upload,
-        UploadStart, WriteHints,
+        PushCapabilities, PutManifest, ReferrerPresence, ReferrerSupport, RepositoryTags, StoreId, TagInventory,
+        TagRequest, Upload, UploadStart, WriteHints,
     },
 };
 
@@ -79,6 +79,7 @@ impl Push for Memory {
             .tag_inventory(self)
             .admission(self)
             .manifest_reader(self)
+            .referrer_support(self)
             .referrer_presence(self)
             .child_retention(self)
             .digest_verification(self)
@@ -174,6 +175,12 @@ impl ManifestReader for Memory {
 impl ChildRetention for Memory {
     fn keeps_children(&self, _: &Repository) -> bool {
         self.state().keeps_children
+    }
+}
+
+impl ReferrerSupport for Memory {
+    fn takes_referrers(&self) -> bool {
+        !self.state().without_referrers
     }
 }
 

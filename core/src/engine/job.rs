@@ -260,8 +260,8 @@ impl<'a> JobRun<'a> {
         TreeReader::new(source, &self.kept, &self.engine.filters, self.engine.options().index)
     }
 
-    fn wants_referrers(&self) -> bool {
-        self.engine.options().referrers.unwrap_or(true)
+    fn wants_referrers(&self, goal: &Goal) -> bool {
+        self.engine.wants_referrers(goal.place.push)
     }
 
     /// Takes out targets that would refuse the image in the end, before anything of it is sent.

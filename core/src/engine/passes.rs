@@ -154,6 +154,7 @@ impl Run {
     }
 
     async fn all_rounds(&mut self) {
+        self.engine.tell_referrers_without_place();
         self.list(None).await;
         self.drain().await;
         self.follow_chains().await;

@@ -84,6 +84,8 @@ pub(super) struct RunState {
     bytes_sent: AtomicU64,
     /// The directory or file of each destination.
     locations: Vec<Option<Arc<str>>>,
+    /// The destinations where referrers have no place.
+    without_referrers: Vec<bool>,
 }
 
 impl RunState {
@@ -97,6 +99,11 @@ impl RunState {
                 push.hint("named its directory", |push| Some(push.capabilities().disk_location?.location()));
             named.map(Arc::from)
         };
+        let has_no_referrers = |push: &Isolated<dyn Push>| {
+            push.hint("said whether it takes referrers", |push| {
+                Some(!push.capabilities().referrer_support?.takes_referrers())
+            })
+        };
         Arc::new(Self {
             name,
             transfers: run.transfers.map_or(TRANSFERS, NonZeroUsize::get),
@@ -105,6 +112,7 @@ impl RunState {
             filters: filters.into_iter().map(ActiveFilter::new).collect(),
             source: IsolatedFetch::new(fetch, limiter.clone()),
             locations: pushes.iter().map(location).collect(),
+            without_referrers: pushes.iter().map(has_no_referrers).collect(),
             pushes,
             counters,
             cache,
@@ -143,6 +151,23 @@ impl RunState {
     /// Returns the directory or file of a destination.
     pub(super) fn location(&self, push: usize) -> Option<Arc<str>> {
         self.locations[push].clone()
+    }
+
+    /// Returns true if referrers of images are written to a destination.
+    pub(super) fn wants_referrers(&self, push: usize) -> bool {
+        self.options.referrers.unwrap_or(true) && !self.without_referrers[push]
+    }
+
+    /// Warns of destinations where referrers that are wanted have no place.
+    pub(super) fn tell_referrers_without_place(&self) {
+        let without = self.pushes.iter().zip(&self.without_referrers).filter(|(_, has_none)| **has_none);
+        for (push, _) in without.filter(|_| self.options.referrers.unwrap_or(true)) {
+            let kind = push.kind();
+            self.events.warn(format!(
+                "signatures and other referrers have no place at the destination `{kind}` and are left behind; with \
+                 `referrers = false` in [run] nothing is said of it"
+            ));
+        }
     }
 
     /// Counts a blob that a destination took.

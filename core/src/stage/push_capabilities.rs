@@ -17,6 +17,7 @@ capabilities! {
         tag_inventory: TagInventory,
         admission: Admission,
         manifest_reader: ManifestReader,
+        referrer_support: ReferrerSupport,
         referrers_tag: ReferrersTag,
         referrer_presence: ReferrerPresence,
         child_retention: ChildRetention,
@@ -68,6 +69,14 @@ pub trait ManifestReader: Send + Sync {
     /// # Errors
     /// If it cannot be read at the moment.
     async fn read_back(&self, at: &ImageRef) -> Result<Option<Manifest>>;
+}
+
+/// Tells whether referrers have a place at the destination. Without it they are written like images, as manifests without
+/// a name.
+pub trait ReferrerSupport: Send + Sync {
+    /// Returns false if signatures, SBOMs and other referrers have no place, such as in files that hold one image each. They
+    /// are left behind then, which a run says in a warning.
+    fn takes_referrers(&self) -> bool;
 }
 
 /// Makes referrers findable where the destination does not do so by itself.

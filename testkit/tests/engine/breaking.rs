@@ -156,7 +156,7 @@ const PUSH: [(&str, &[How]); 14] = [
     ("write", &WAYS),
 ];
 /// What only helps: an image arrives without it.
-const HELP: [(&str, &[How]); 13] = [
+const HELP: [(&str, &[How]); 14] = [
     ("announce", &[How::Panics]),
     ("conclude", &[How::Panics]),
     ("notices", &[How::Panics]),
@@ -166,6 +166,7 @@ const HELP: [(&str, &[How]); 13] = [
     ("tags by digest", &[How::Hangs]),
     ("tags by name", &[How::Hangs]),
     ("keeps_children", &[How::Panics]),
+    ("takes_referrers", &[How::Panics]),
     ("present_referrers", &WAYS),
     ("read_back", &WAYS),
     ("keeps_apart", &[How::Panics]),

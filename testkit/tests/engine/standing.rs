@@ -91,6 +91,29 @@ async fn an_image_that_is_there_costs_one_question_more_where_referrers_travel()
     assert_eq!((to.count(Op::Current), to.calls().len()), (10, 10 + 1), "and nothing at the destination");
 }
 
+// Seen: a destination that writes files of images reported a signature as written, and reported it again with each run.
+#[tokio::test]
+async fn referrers_are_left_behind_with_a_warning_where_they_have_no_place() {
+    let (from, to, beside) =
+        (Memory::new("from.io"), Memory::new("to.io").without_referrers(), Memory::new("beside.io"));
+    let app = two_platforms("v0");
+    from.add("app:v0", &app);
+    let sbom = about(&app.manifest, "sbom");
+    from.add(&format!("app@{}", sbom.manifest.digest()), &sbom);
+    for (run, copied) in [("first", 1), ("second", 0)] {
+        let bench = Bench::new(tags(1), &from, &[&to]).options(|run| run.referrers = None);
+        let report = bench.run().await;
+        assert_eq!((report.copied, report.moved.referrers, report.exit_code()), (copied, 0, 0), "{run}");
+        assert!(report.warnings[0].starts_with("signatures and other referrers have no place"), "{report:#?}");
+        assert!(!to.has_manifest("app", sbom.manifest.digest()));
+    }
+    let report = Bench::new(tags(1), &from, &[&to]).run().await;
+    assert!(report.warnings.is_empty(), "`referrers = false` says so: {report:#?}");
+    let report = Bench::new(tags(1), &from, &[&to, &beside]).options(|run| run.referrers = Some(true)).run().await;
+    assert_eq!((report.moved.referrers, report.warnings.len()), (1, 1), "the other destination gets it");
+    assert!(beside.has_manifest("app", sbom.manifest.digest()) && !to.has_manifest("app", sbom.manifest.digest()));
+}
+
 #[tokio::test]
 async fn referrers_that_cannot_be_written_fail_an_image_that_is_there() {
     let (from, to) = (Memory::new("from.io"), Memory::new("to.io"));

@@ -130,7 +130,7 @@ impl JobRun<'_> {
         for goal in goals.open.iter_mut().filter(|goal| goal.stands_for(&found.digest)) {
             goal.named = true;
             looks |= may_be_index && self.must_look_below(goal);
-            looks |= may_be_index && self.wants_referrers();
+            looks |= may_be_index && self.wants_referrers(goal);
         }
         let source = &self.work.job.source.repository;
         let outline = match root {
@@ -216,7 +216,7 @@ impl JobRun<'_> {
                 }
             }
             match goal.named && goal.there.is_whole() {
-                true if self.wants_referrers() => goals.whole.push(goal),
+                true if self.wants_referrers(&goal) => goals.whole.push(goal),
                 true => skip_present(goal, ended),
                 false => goals.open.push(goal),
             }

@@ -28,8 +28,11 @@ impl JobRun<'_> {
     pub(super) async fn plan(&self, todo: Option<Todo>, goals: Goals, ended: &mut Ended) -> Result<()> {
         let Goals { open, whole, outline } = goals;
         let tree = todo.as_ref().and_then(|todo| todo.tree.as_ref());
-        let referrers = match outline.as_ref().filter(|_| self.wants_referrers()) {
-            Some(outline) => self.referrers(outline, open.iter().chain(&whole)).await?,
+        let referrers = match &outline {
+            Some(outline) => {
+                let goals = open.iter().chain(&whole).filter(|goal| self.wants_referrers(goal));
+                self.referrers(outline, goals).await?
+            }
             None => PlannedReferrers::new(),
         };
         let of = |goal: &Goal| referrers.get(&goal.site()).map_or((0, &[][..]), |it| (it.manifests, &it.blobs[..]));
@@ -95,6 +98,9 @@ impl JobRun<'_> {
                 sites.push(Destination::new(push, self.push(push), &repository)?);
             }
             sites[at].had_the_image |= goal.named || goal.there.is_whole();
+        }
+        if sites.is_empty() {
+            return Ok(PlannedReferrers::new());
         }
         let lacking = referrers::lacking(&self.as_copy(), outline.digests(), &sites).await?;
         Ok(sites.into_iter().map(|site| (site.push, site.repository.clone())).zip(lacking).collect())

@@ -25,15 +25,17 @@ impl<'a> JobRun<'a> {
         if let Some(todo) = &todo {
             self.write(&copy, todo, &sites).await;
         }
-        if self.wants_referrers() {
-            referrers::copy(&copy, outline.digests(), &sites).await;
+        let (taking, others): (Vec<_>, Vec<_>) =
+            sites.into_iter().partition(|site| self.engine.wants_referrers(site.push));
+        if !taking.is_empty() {
+            referrers::copy(&copy, outline.digests(), &taking).await;
         }
         let digests = CopyStats {
             digest: Some(outline.root.digest.clone()),
             changed_from: todo.as_ref().and_then(Todo::changed_from),
             ..CopyStats::default()
         };
-        for site in sites {
+        for site in taking.into_iter().chain(others) {
             conclude(self.engine, &digests, site, ended);
         }
         Ok(())

@@ -16,8 +16,9 @@ use sealift_core::{
     stage::{
         Admission, BeginUpload, BlobCheck, ChildRetention, Conclusion, DigestVerification, DiskLocation,
         DistinctTargets, Fetch, FetchCapabilities, Lost, ManifestReader, MountHints, Notices, Push, PushCapabilities,
-        PushTimes, PutManifest, Quotas, ReadHints, ReferrerPresence, Referrers, ReferrersTag, Removed, RepositoryTags,
-        ResolveMode, RunEnd, StoreId, TagInventory, TagList, TagRequest, Upload, UploadStart, WriteHints,
+        PushTimes, PutManifest, Quotas, ReadHints, ReferrerPresence, ReferrerSupport, Referrers, ReferrersTag, Removed,
+        RepositoryTags, ResolveMode, RunEnd, StoreId, TagInventory, TagList, TagRequest, Upload, UploadStart,
+        WriteHints,
     },
 };
 
@@ -213,7 +214,8 @@ impl Push for Trapped {
         self.trap.step_at_once("capabilities", &self.all);
         let capabilities =
             self.write().distinct_targets(self).tag_inventory(self).admission(self).manifest_reader(self);
-        let capabilities = capabilities.referrers_tag(self).referrer_presence(self).child_retention(self);
+        let capabilities =
+            capabilities.referrer_support(self).referrers_tag(self).referrer_presence(self).child_retention(self);
         capabilities
             .digest_verification(self)
             .write_hints(self)
@@ -264,6 +266,13 @@ impl ManifestReader for Trapped {
     async fn read_back(&self, at: &ImageRef) -> Result<Option<Manifest>> {
         self.trap.step("read_back", &at.repository).await;
         self.write().manifest_reader.unwrap().read_back(at).await
+    }
+}
+
+impl ReferrerSupport for Trapped {
+    fn takes_referrers(&self) -> bool {
+        self.trap.step_at_once("takes_referrers", &self.all);
+        true
     }
 }
 
