@@ -156,7 +156,7 @@ async fn what_is_wrong_with_a_lossy_observer_is_told_to_the_lossless_ones() {
     events.tell(&Event::JobFinished { job: 1 });
     let report = events.finish(Report::default()).await;
     let message = "the observer `hook` failed: the disk is full, and 1 more error".to_owned();
-    assert_eq!(report.warnings, [message.clone()]);
+    assert_eq!(report.warnings, std::slice::from_ref(&message));
     let warning = word(&Event::Warning { message });
     assert_eq!(seen(&display), ["1".to_owned(), warning, "finished".to_owned(), "closed".to_owned()]);
 }
