@@ -46,15 +46,6 @@ fn a_name_without_a_project_is_refused_before_anything_is_asked() {
 }
 
 #[test]
-fn a_name_may_be_as_long_as_harbor_takes_it() {
-    let named = |length: usize| format!("h.io/team/{}:1", "a".repeat(length - "team/".len()));
-    let (longest, longer) = (named(255), named(256));
-    assert_eq!(place(Config::default(), "nginx:1", &[&longest]), Ok(longest));
-    let error = place(Config::default(), "nginx:1", &[&longer]).unwrap_err();
-    assert!(error.ends_with("a name of 256 characters is too long"), "{error}");
-}
-
-#[test]
 fn a_label_has_a_character_and_not_too_many() {
     let labelled = |label: String| keys(Config { label: Some(label), ..below("h.io/x", 0) });
     assert_eq!(labelled(String::new()), ["label"]);
