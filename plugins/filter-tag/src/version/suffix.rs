@@ -135,14 +135,12 @@ fn number(digits: &str) -> SuffixPiece {
 
 /// Splits a text into runs of digits and of other characters.
 fn pieces(text: &str) -> Vec<SuffixPiece> {
-    let mut pieces = Vec::new();
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let digits = first.is_ascii_digit();
-        let end = rest.find(|c: char| c.is_ascii_digit() != digits).unwrap_or(rest.len());
-        let run = &rest[..end];
-        pieces.push(if digits { number(run) } else { SuffixPiece::Text(run.to_owned()) });
-        rest = &rest[end..];
-    }
-    pieces
+    let runs = text.as_bytes().chunk_by(|one, next| one.is_ascii_digit() == next.is_ascii_digit());
+    // Nothing is lost: a digit is never part of another character.
+    runs.map(String::from_utf8_lossy)
+        .map(|run| match is_number(&run) {
+            true => number(&run),
+            false => SuffixPiece::Text(run.into_owned()),
+        })
+        .collect()
 }
