@@ -427,3 +427,6 @@ impl Api<'_> {
 fn total(answer: &ApiResponse) -> Option<usize> {
     answer.header("x-total-count").and_then(|text| text.parse().ok())
 }
+
+#[cfg(test)]
+mod tests;

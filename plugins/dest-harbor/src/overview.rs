@@ -127,3 +127,20 @@ pub(crate) async fn read_project(api: Api<'_>, pages: usize) -> Result<Option<Pr
     // Something was pushed or deleted while it was read.
     Ok((seen == total).then_some(tags))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_pages_are_worth_it_for_more_tags() {
+        let worth = [0, 1, 8, 11, 12, 400].map(pages_worth);
+        assert_eq!(worth, [2, 2, 2, 2, 3, 100]);
+    }
+
+    #[test]
+    fn a_project_is_read_for_several_repositories_and_not_without_end() {
+        let pages = [0, 1, 2, 7, 8, 80, 81, 1000].map(pages_of_project);
+        assert_eq!(pages, [None, None, Some(1), Some(1), Some(2), Some(20), Some(20), Some(20)]);
+    }
+}

@@ -407,3 +407,6 @@ async fn once_ref<T, F: Future<Output = Result<T>>>(cell: &Once<T>, ask: impl Fn
     });
     answer.await?.as_ref().map_err(Clone::clone)
 }
+
+#[cfg(test)]
+mod tests;

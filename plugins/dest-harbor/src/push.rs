@@ -270,9 +270,6 @@ fn have_one_project(one: &Repository, other: &Repository) -> bool {
     one.registry() == other.registry() && project_of(one) == project_of(other)
 }
 
-/// The longest name of a repository (`repository.name` in Harbor's schema).
-const LONGEST: usize = 255;
-
 /// Harbor needs a project and a name in it, and is stricter about the former (`pkg/project/manager.go`).
 fn check_name(at: &ImageRef) -> Result<()> {
     let path = at.repository.path();
@@ -285,10 +282,6 @@ fn check_name(at: &ImageRef) -> Result<()> {
             why,
             "Harbor needs a project before the name: set `prefix` in [[push]], such as `harbor.corp/mirror`",
         );
-    }
-    if path.len() > LONGEST {
-        let why = format!("a name of {} characters is too long", path.len());
-        return wrong(why, "Harbor takes names of 255 characters, project included");
     }
     let project = project_of(&at.repository);
     // Of a repository's path it is known that parts are lower case; separators may stand there twice.

@@ -119,12 +119,34 @@ mod tests {
         }
     }
 
+    const NO_PERIODS: [&str; 10] = ["", " ", "7", "d", "7 d", "-7d", "1.5d", "7days", "7D", "1y"];
+
     #[test]
     fn what_is_no_length_of_time_is_refused() {
-        for text in
-            ["", " ", "7", "d", "7 d", "-7d", "1.5d", "7days", "7D", "1y", "99999999999999999999d", "999999999w"]
-        {
+        for text in NO_PERIODS.into_iter().chain(["99999999999999999999d", "999999999w"]) {
             assert!(text.parse::<Period>().is_err(), "{text}");
+        }
+        let told = "`7 days` is not a length of time, expected for example `7d`, `12h` or `1w 2d`";
+        assert_eq!("7 days".parse::<Period>().unwrap_err().to_string(), told);
+    }
+
+    #[test]
+    fn a_thousand_years_is_the_longest() {
+        let days = 1000 * 366;
+        assert!(format!("{days}d").parse::<Period>().is_ok());
+        assert!(format!("{days}d 1s").parse::<Period>().is_err());
+    }
+
+    #[test]
+    fn the_schema_takes_what_can_be_read() {
+        let schema = schemars::schema_for!(Period).to_value();
+        assert_eq!((&schema["title"], &schema["type"]), (&"Period".into(), &"string".into()));
+        let pattern = regex::Regex::new(schema["pattern"].as_str().unwrap()).unwrap();
+        for text in ["7d", "12h", "1w 2d", " 90m ", "1d12h", "0s"] {
+            assert!(pattern.is_match(text) && text.parse::<Period>().is_ok(), "{text}");
+        }
+        for text in NO_PERIODS {
+            assert!(!pattern.is_match(text), "{text}");
         }
     }
 

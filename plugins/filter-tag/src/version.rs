@@ -77,7 +77,8 @@ impl TagVersion {
 
 impl Ord for TagVersion {
     fn cmp(&self, other: &Self) -> Ordering {
-        (self.numbers, &self.more, &self.suffix).cmp(&(other.numbers, &other.more, &other.suffix))
+        let numbers = (self.numbers, &self.more).cmp(&(other.numbers, &other.more));
+        numbers.then_with(|| self.suffix.order(&other.suffix))
     }
 }
 

@@ -46,6 +46,30 @@ fn a_name_without_a_project_is_refused_before_anything_is_asked() {
 }
 
 #[test]
+fn a_label_has_a_character_and_not_too_many() {
+    let labelled = |label: String| keys(Config { label: Some(label), ..below("h.io/x", 0) });
+    assert_eq!(labelled(String::new()), ["label"]);
+    assert_eq!(labelled("x".repeat(129)), ["label"]);
+    for label in ["x".to_owned(), "x".repeat(128), "ü".repeat(128)] {
+        assert!(labelled(label).is_empty());
+    }
+}
+
+#[test]
+fn a_severity_says_nothing_unless_pulls_are_refused() {
+    let wrong = |severity, prevent_vul| {
+        let project = ProjectSettings { prevent_vul, severity, ..ProjectSettings::default() };
+        keys(Config { create_projects: true, project, ..below("h.io/x", 0) })
+    };
+    let high = Some(VulnerabilitySeverity::High);
+    assert_eq!(
+        (wrong(high, Some(false)), wrong(high, None)),
+        (vec!["project.severity".to_owned()], vec!["project.severity".to_owned()])
+    );
+    assert!(wrong(high, Some(true)).is_empty() && wrong(None, Some(false)).is_empty());
+}
+
+#[test]
 fn keys_that_have_no_effect_are_named_all_at_once() {
     let quota_mib = NonZero::new(5);
     let config = Config { flatten: 1, public: true, quota_mib, ..Config::default() };

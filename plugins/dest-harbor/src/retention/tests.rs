@@ -122,6 +122,13 @@ fn a_policy_without_a_schedule_runs_by_hand() {
     }
 }
 
+#[test]
+fn an_empty_pattern_is_every_name() {
+    let rule = |tags| rule_for("always", 0, &[("repoMatches", "")], &[(tags, "")]);
+    assert_eq!(endangered(&[rule("matches")], &["app:v1"]), 0);
+    assert_eq!(endangered(&[rule("excludes")], &["app:v1"]), 1);
+}
+
 // Nothing is believed of a pattern that cannot be read: it may select a repository, and keeps no image.
 #[test]
 fn a_pattern_that_cannot_be_read_keeps_nothing() {

@@ -49,6 +49,11 @@ fn with_config(config_type: MediaType, config: &str) -> Image {
 }
 
 #[test]
+fn a_plan_says_which_platforms_are_kept() {
+    assert_eq!(filter(&["linux/amd64", "linux/arm/v7"]).summary().as_deref(), Some("linux/amd64, linux/arm/v7"));
+}
+
+#[test]
 fn entries_of_other_platforms_are_dropped_in_order() {
     let entries = [Some("linux/amd64"), Some("linux/arm/v6"), Some("windows/amd64"), Some("linux/arm/v7")];
     assert_eq!(left(&["linux/arm/v7", "linux/amd64"], &entries), [Some("linux/amd64"), Some("linux/arm/v7")]);

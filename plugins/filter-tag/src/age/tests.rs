@@ -56,8 +56,30 @@ async fn what_becomes_of_images_without_a_date_can_be_chosen() {
 }
 
 #[test]
+fn a_plan_says_which_ages_are_kept_and_that_there_may_be_none() {
+    let filter = |at_least, at_most| build(Age { at_least, at_most, ..Age::default() }).ok().unwrap();
+    let between = filter(period("7d"), period("90d"));
+    assert_eq!(between.summary().as_deref(), Some("at least 7d old and at most 90d old"));
+    assert_eq!(filter(None, period("12h")).summary().as_deref(), Some("at most 12h old"));
+    assert!(between.may_leave_nothing(), "in some nights there is nothing new");
+    assert!(!between.drops_entries(), "an index is kept or dropped as a whole");
+}
+
+#[test]
+fn an_image_that_is_just_as_old_as_a_limit_is_kept() {
+    let now = Timestamp::now();
+    let config = Age { at_least: period("7d"), at_most: period("7d"), ..Age::default() };
+    let verdict = |hours: i64| Ages { config: Age { ..config }, now }.judge(Some(now - hours.hours()));
+    assert_eq!(verdict(7 * 24), Verdict::Keep);
+    assert_eq!(verdict(7 * 24 - 1), dropped("it is 6d 23h old, less than 7d"));
+    assert_eq!(verdict(7 * 24 + 1), dropped("it is 7d 1h old, more than 7d"));
+}
+
+#[test]
 fn limits_that_make_no_sense_are_refused() {
     assert_eq!(build(Age::default()).err().unwrap(), [None]);
+    let exact = Age { at_least: period("7d"), at_most: period("1w"), ..Age::default() };
+    assert!(build(exact).is_ok(), "an image can be just as old");
     let crossed = Age { at_least: period("2w"), at_most: period("7d"), ..Age::default() };
     assert_eq!(build(crossed).err().unwrap(), [Some("at_most".to_owned())]);
 }

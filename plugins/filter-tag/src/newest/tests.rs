@@ -70,6 +70,20 @@ fn a_tag_that_is_wanted_twice_counts_once() {
 }
 
 #[test]
+fn a_plan_says_how_many_are_kept_and_by_what() {
+    let by = |by, each_variant| Newest { by, each_variant, ..newest(3) }.summary();
+    assert_eq!(by(By::Version, false).as_deref(), Some("the newest 3 by version"));
+    assert_eq!(by(By::Version, true).as_deref(), Some("the newest 3 by version of each variant"));
+    assert_eq!(by(By::Time, false).as_deref(), Some("the newest 3 by time"));
+    assert_eq!(by(By::Pushed, false).as_deref(), Some("the newest 3 by time of the push"));
+}
+
+#[test]
+fn an_index_is_kept_or_dropped_as_a_whole() {
+    assert!(!newest(1).drops_entries());
+}
+
+#[test]
 fn prereleases_are_nothing_to_sort_by_time() {
     let cx = BuildContext::new(Arc::new(|_| None), ".", Purpose::Check);
     let config = Newest { by: By::Time, prereleases: true, ..newest(1) };

@@ -101,6 +101,18 @@ fn a_plan_says_what_it_keeps() {
     assert_eq!(build(config).unwrap().summary().as_deref(), Some("v1.*, v2.* in >=1.2 without *-rc*"));
 }
 
+#[test]
+fn nothing_may_be_left_only_where_all_that_is_named_is_unwanted() {
+    let filter = |include: &[&str], exclude: &[&str], semver: Option<&str>| {
+        let semver = semver.map(str::to_owned);
+        build(TagFilter { include: texts(include), exclude: texts(exclude), semver, prereleases: false }).ok().unwrap()
+    };
+    assert!(filter(&[], &["*-rc*"], None).may_leave_nothing());
+    assert!(!filter(&["1.*"], &["*-rc*"], None).may_leave_nothing(), "a typing error may be why nothing matches");
+    assert!(!filter(&[], &["*-rc*"], Some("<2")).may_leave_nothing());
+    assert!(!filter(&["1.*"], &[], None).drops_entries(), "an index is kept or dropped as a whole");
+}
+
 proptest! {
     #[test]
     fn no_config_makes_it_panic(include in ".{0,12}", exclude in "[/^*?{}\\[\\]a-z0-9.\\\\-]{0,12}", semver in "[<>=~^*0-9., |a-z-]{0,12}", tag in "[A-Za-z0-9_][A-Za-z0-9_.-]{0,12}") {

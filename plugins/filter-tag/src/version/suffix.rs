@@ -69,7 +69,7 @@ impl Suffix {
                 prerelease.push(number);
             }
         }
-        suffix.prerelease = prerelease_of(&prerelease.join(".")).unwrap_or_default();
+        suffix.prerelease = self::prerelease(&prerelease.join(".")).unwrap_or_default();
         suffix.variant = pieces(&variant.join("-"));
         suffix
     }
@@ -81,10 +81,9 @@ impl Suffix {
         };
         self.variant.iter().map(piece).collect()
     }
-}
 
-impl Ord for Suffix {
-    fn cmp(&self, other: &Self) -> Ordering {
+    /// Compares it with the suffix of another version of the same numbers.
+    pub(super) fn order(&self, other: &Self) -> Ordering {
         let plain = |suffix: &Self| suffix.variant.is_empty();
         self.prerelease
             .cmp(&other.prerelease)
@@ -95,19 +94,9 @@ impl Ord for Suffix {
     }
 }
 
-impl PartialOrd for Suffix {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-/// A prerelease in the form that is compared; none if it is nothing that semver can compare.
+/// Returns a prerelease in the form that is compared, `rc1.2` as `rc.1.2`: lower case, words and numbers apart, without
+/// leading zeros; none if it is nothing that semver can compare.
 pub(super) fn prerelease(text: &str) -> Option<Prerelease> {
-    prerelease_of(text)
-}
-
-/// `rc1.2` as `rc.1.2`: lower case, words and numbers apart, without leading zeros.
-fn prerelease_of(text: &str) -> Option<Prerelease> {
     let identifiers: Vec<String> = pieces(&text.to_ascii_lowercase())
         .into_iter()
         .flat_map(|piece| match piece {
@@ -146,14 +135,12 @@ fn number(digits: &str) -> SuffixPiece {
 
 /// Splits a text into runs of digits and of other characters.
 fn pieces(text: &str) -> Vec<SuffixPiece> {
-    let mut pieces = Vec::new();
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let digits = first.is_ascii_digit();
-        let end = rest.find(|c: char| c.is_ascii_digit() != digits).unwrap_or(rest.len());
-        let run = &rest[..end];
-        pieces.push(if digits { number(run) } else { SuffixPiece::Text(run.to_owned()) });
-        rest = &rest[end..];
-    }
-    pieces
+    let runs = text.as_bytes().chunk_by(|one, next| one.is_ascii_digit() == next.is_ascii_digit());
+    // Nothing is lost: a digit is never part of another character.
+    runs.map(String::from_utf8_lossy)
+        .map(|run| match is_number(&run) {
+            true => number(&run),
+            false => SuffixPiece::Text(run.into_owned()),
+        })
+        .collect()
 }

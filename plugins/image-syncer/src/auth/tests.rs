@@ -239,6 +239,15 @@ fn a_namespace_of_docker_hub_is_no_official_image() {
 }
 
 #[test]
+fn of_two_other_names_of_docker_hub_the_first_counts() {
+    for [first, second] in [["index.docker.io", "registry-1.docker.io"], ["registry-1.docker.io", "index.docker.io"]] {
+        let auth = read(&format!("{first}: {{}}\n{second}: {{}}\n"), "auth.yaml").unwrap();
+        let used = auth.login_for(&"nginx".parse().unwrap()).map(|login| login.key.as_str());
+        assert_eq!(used, Some(first));
+    }
+}
+
+#[test]
 fn a_file_of_another_kind_is_recognised() {
     let errors = read("auth: {quay.io: {}}\nimages: {a/b: c/d}\n", "config.yaml").unwrap_err();
     assert_eq!(errors.len(), 1);
