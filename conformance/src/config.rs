@@ -89,7 +89,7 @@ fn sounds_secret(name: &str) -> bool {
 
 /// The text with lines put first into the table of the stage, instead of those that set the same keys, and the number of
 /// the first of them.
-fn with_line(role: Role, given: &Given, added: &str) -> Result<(String, usize), Violation> {
+pub(super) fn with_line(role: Role, given: &Given, added: &str) -> Result<(String, usize), Violation> {
     let header = role.header();
     let lines: Vec<&str> = given.text().lines().collect();
     let at = lines.iter().position(|line| line.trim() == header);
