@@ -206,7 +206,7 @@ impl Given {
         };
         let kind = kind.ok_or_else(|| missing(role.header()))?;
         let found = plugins().into_iter().find(|plugin| plugin.role() == role && plugin.kind() == &*kind);
-        found.ok_or_else(|| format!("there is no {role} `{kind}`"))
+        found.ok_or_else(|| format!("there is no {} `{kind}`", role.singular()))
     }
 }
 
