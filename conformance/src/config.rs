@@ -49,7 +49,7 @@ pub(super) fn unknown_keys_are_refused(role: Role, given: &Given) -> Result<(), 
     }
 }
 
-/// Passwords and tokens are `sealift_core::secret::Value`s, and nothing that is said holds one.
+/// Passwords and tokens are `sealift_core::secret::SecretValue`s, and nothing that is said holds one.
 pub(super) fn secrets_never_print(role: Role, given: &Given) -> Result<(), Violation> {
     let all = fields(&given.plugin(role)?.schema());
     let mut plain = Vec::new();
@@ -60,7 +60,7 @@ pub(super) fn secrets_never_print(role: Role, given: &Given) -> Result<(), Viola
     });
     if !plain.is_empty() {
         let all = plain.join(", ");
-        return Err(format!("a plain text can be printed: make {all} a `sealift_core::secret::Value`"));
+        return Err(format!("a plain text can be printed: make {all} a `sealift_core::secret::SecretValue`"));
     }
     for field in all.iter().filter(|field| field.secret) {
         let name = &field.name;
@@ -89,7 +89,7 @@ fn sounds_secret(name: &str) -> bool {
 
 /// The text with lines put first into the table of the stage, instead of those that set the same keys, and the number of
 /// the first of them.
-fn with_line(role: Role, given: &Given, added: &str) -> Result<(String, usize), Violation> {
+pub(super) fn with_line(role: Role, given: &Given, added: &str) -> Result<(String, usize), Violation> {
     let header = role.header();
     let lines: Vec<&str> = given.text().lines().collect();
     let at = lines.iter().position(|line| line.trim() == header);

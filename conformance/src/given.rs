@@ -41,8 +41,10 @@ impl Given {
     /// The TOML of the stage, as it stands in a pipeline, with further tables if it needs them:
     /// `[[filter]]`, `use = "suffix"`, `keep = ["-alpine"]`. It must be right. Paths in it start in an empty directory.
     ///
-    /// A login must have one for `registry.acme.example/team/app`. A list must find three repositories or more. A push must be an empty place to write to, and place images whose
-    /// rules have no targets.
+    /// * A login must have one for `registry.acme.example/team/app`. One that knows its hosts
+    ///   ([`Plugin::for_hosts`]) is asked for these only: its table says `hosts = ["registry.acme.example"]` here.
+    /// * A list must find three repositories or more.
+    /// * A push must be an empty place to write to, and place images whose rules have no targets.
     ///
     /// # Panics
     /// If there can be no directory for it.
@@ -204,7 +206,7 @@ impl Given {
         };
         let kind = kind.ok_or_else(|| missing(role.header()))?;
         let found = plugins().into_iter().find(|plugin| plugin.role() == role && plugin.kind() == &*kind);
-        found.ok_or_else(|| format!("there is no {role} `{kind}`"))
+        found.ok_or_else(|| format!("there is no {} `{kind}`", role.singular()))
     }
 }
 

@@ -109,7 +109,7 @@ macro_rules! rules {
             },
             $crate::Rule {
                 name: "secrets_never_print",
-                advice: "make a password or token a `sealift_core::secret::Value`, and never print what `reveal` gives",
+                advice: "make a password or token a `sealift_core::secret::SecretValue`, and never print what `reveal` gives",
                 check: |given| Box::pin(async move { $crate::config::secrets_never_print($role, &given) }),
             },
             $($crate::Rule {

@@ -106,7 +106,9 @@ impl fmt::Debug for Login {
 /// A source of logins, such as a credential file or the token endpoint of a cloud.
 ///
 /// The registry client shares one answer between all requests to a repository, and tries a login that was never accepted
-/// only once in a run. Calls for different repositories run at the same time.
+/// only once in a run. Calls for different repositories run at the same time, so a provider whose answer is for a whole
+/// registry asks its source once for each repository, unless it keeps the answer (`TemporaryLogin` of
+/// `sealift-cloud-login` does).
 #[async_trait]
 pub trait LoginProvider: Send + Sync {
     /// Returns the login for a repository, or `None` if this provider has none for it.

@@ -39,7 +39,7 @@ pub trait Observer: Send + Sync {
     async fn event(&self, event: &Event) -> Result<()>;
 
     /// Ends the observer after the last event, which is [`Event::RunFinished`]. A lossy observer has 10 seconds from
-    /// there to its end.
+    /// there to its end, for which the program waits.
     ///
     /// # Errors
     /// If something that was taken is lost.

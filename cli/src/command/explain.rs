@@ -96,9 +96,13 @@ fn text(topic: &Topic, width: usize) -> String {
             text += &described("          ", meaning);
         }
     }
-    text += "\nExample:\n\n";
-    for line in topic.example().lines() {
-        let _ = writeln!(text, "{}", format!("  {line}").trim_end());
+    if fields.is_empty() {
+        text += "\nThere are no keys to set.\n";
+    } else {
+        text += "\nExample:\n\n";
+        for line in topic.example().lines() {
+            let _ = writeln!(text, "{}", format!("  {line}").trim_end());
+        }
     }
     let _ = writeln!(text, "\nDefined in the crate {}.", topic.defined_in);
     text

@@ -1,4 +1,4 @@
-//! Sealift with the {{role}} `my-plugin` beside the built-in plugins.
+//! Sealift with the {{plugin}} `my-plugin` beside the built-in plugins.
 //!
 //! The `use` lines bring plugins in: a crate that is named in `Cargo.toml` only is not linked.
 

@@ -27,6 +27,15 @@ fn a_stage_is_told_with_its_fields_and_an_example() {
     insta::assert_snapshot!("explain_filter_newest", printed(&["explain", "filter", "newest"]));
 }
 
+/// Its example was an empty table after a list of another kind.
+#[test]
+fn a_stage_without_keys_is_told_without_an_example() {
+    let told = printed(&["explain", "fetch", "registry"]);
+    assert!(told.contains("[fetch]\nuse = \"registry\"\n"), "{told}");
+    assert!(told.contains("\nThere are no keys to set.\n\nDefined in"), "{told}");
+    assert!(!told.contains("Example") && !told.contains("[list]"), "{told}");
+}
+
 #[test]
 fn tables_that_stages_share_are_told_as_well() {
     insta::assert_snapshot!("explain_run", printed(&["explain", "run"]));

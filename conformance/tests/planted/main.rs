@@ -4,6 +4,7 @@ mod config;
 mod fetch;
 mod filter;
 mod list;
+mod login;
 mod push;
 
 use std::{
@@ -56,7 +57,9 @@ async fn each_breaks_its_rule(rules: &[Rule], ways: &[(&str, &str)], given: impl
 
 #[test]
 fn a_rule_that_is_broken_says_how_to_keep_it() {
-    for rule in [kit::list::RULES, kit::filter::RULES, kit::fetch::RULES, kit::push::RULES].into_iter().flatten() {
+    let (observe, login) = (kit::observe::RULES, kit::login::RULES);
+    let all = [kit::list::RULES, kit::filter::RULES, kit::fetch::RULES, kit::push::RULES, observe, login];
+    for rule in all.into_iter().flatten() {
         assert!(!rule.advice.is_empty() && !rule.advice.ends_with('.'), "{}", rule.name);
     }
     let given = || Given::new("[[filter]]\nuse = \"odd\"\nhow = \"sorts_versions\"\n");

@@ -36,6 +36,14 @@ impl Role {
         }
     }
 
+    /// Returns the name of one plugin of the role.
+    pub const fn singular(self) -> &'static str {
+        match self {
+            Self::Observe => "observer",
+            _ => self.name(),
+        }
+    }
+
     /// Returns the name of several plugins of the role.
     pub const fn plural(self) -> &'static str {
         match self {

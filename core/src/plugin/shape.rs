@@ -130,7 +130,7 @@ impl<'s> Shape<'s> {
         self.at.get("minItems").and_then(Json::as_u64).and_then(|least| least.try_into().ok()).unwrap_or(0)
     }
 
-    /// Returns true if its value must never be shown (`writeOnly`, set by [`crate::secret::Value`]).
+    /// Returns true if its value must never be shown (`writeOnly`, set by [`crate::secret::SecretValue`]).
     pub(crate) fn is_secret(self) -> bool {
         self.keyword("writeOnly").and_then(Json::as_bool) == Some(true)
     }

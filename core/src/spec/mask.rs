@@ -1,6 +1,6 @@
 //! The parts of a pipeline file that must not be shown when a line of it is quoted.
 //!
-//! Secret is what a schema says to be (see [`crate::secret::Value`]) and what the name of its key says to be. A broken
+//! Secret is what a schema says to be (see [`crate::secret::SecretValue`]) and what the name of its key says to be. A broken
 //! file was not read as it was meant, so there the rest of the line is secret too.
 
 use std::ops::Range;

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File},
-    io::{self, Read},
+    io::{self, Read, Seek},
     path::Path,
 };
 
@@ -14,10 +14,13 @@ use sealift_core::{
 use serde_json::json;
 use tempfile::NamedTempFile;
 
-use crate::incoming::{Incoming, cannot};
+use crate::incoming::{Incoming, Part, cannot};
 
 /// Where the digest of the image is, near the beginning of the file: what stands there is known after one small read.
 const INDEX: &str = "index.json";
+
+/// What is in a tar is filled up to blocks of this size.
+const BLOCK: u64 = 512;
 
 /// An `index.json` of one entry is some hundred bytes; this bounds what is read of something else.
 const INDEX_LIMIT: u64 = 1 << 20;
@@ -27,19 +30,21 @@ pub(crate) fn write(path: &Path, at: &ImageRef, root: &Manifest, incoming: &Inco
     let items = items(root, incoming)?;
     let directory = path.parent().unwrap_or(Path::new("."));
     let written = fs::create_dir_all(directory).and_then(|()| {
-        let mut archive = tar::Builder::new(NamedTempFile::new_in(directory)?);
+        let (mut archive, mut parts) = (tar::Builder::new(incoming.temporary()?), Vec::new());
         append(&mut archive, "oci-layout", json!({ "imageLayoutVersion": "1.0.0" }).to_string().as_bytes())?;
         append(&mut archive, INDEX, index(at, root).to_string().as_bytes())?;
         for (digest, size) in items {
             let name = format!("blobs/{}/{}", digest.algorithm().name(), digest.hex());
             archive.append_data(&mut header(size), name, incoming.open(&digest)?)?;
+            let end = archive.get_mut().stream_position()?;
+            parts.push((digest, Part { at: end - size.next_multiple_of(BLOCK), size }));
         }
         let file = archive.into_inner()?;
         // On the disk before it gets its name, so that not even a power cut leaves half a file.
         file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)
+        incoming.finish(file, path, parts)
     });
-    written.map(drop).map_err(|error| cannot("write", path, error))
+    written.map_err(|error| cannot("write", path, error))
 }
 
 /// What the file at `path` holds; none if there is no such file, or it is not one of ours.
@@ -75,20 +80,21 @@ fn items(root: &Manifest, incoming: &Incoming) -> Result<BTreeMap<Digest, u64>> 
         for child in manifest.children() {
             let mut bytes = Vec::new();
             let read = incoming.open(&child.digest).and_then(|mut file| file.read_to_end(&mut bytes));
-            read.map_err(|_| missing(&child.digest))?;
+            read.map_err(|error| missing(&child.digest, error))?;
             open.push(Manifest::parse_expecting(bytes, &child.media_type, &child.digest)?);
         }
         // Foreign layers stay where their `urls` say.
         for blob in manifest.blobs().filter(|blob| !blob.is_foreign()) {
-            let there = incoming.open(&blob.digest).and_then(|file| file.metadata());
-            items.insert(blob.digest.clone(), there.map_err(|_| missing(&blob.digest))?.len());
+            let there = incoming.open(&blob.digest).map_err(|error| missing(&blob.digest, error))?;
+            items.insert(blob.digest.clone(), there.limit());
         }
     }
     Ok(items)
 }
 
-fn missing(digest: &Digest) -> Error {
-    Error::new(ErrorKind::Bug, format!("`{digest}` has not arrived, and the image that needs it is to be written"))
+fn missing(digest: &Digest, error: io::Error) -> Error {
+    let message = format!("cannot read `{digest}`, which the image needs: {error}");
+    Error::new(ErrorKind::Storage, message).with_source(error)
 }
 
 /// One entry, with the names that docker, containerd and podman give to what they load.

@@ -48,6 +48,11 @@ impl Archives {
     }
 }
 
+async fn has(incoming: &Arc<Incoming>, item: &Descriptor) -> bool {
+    let (incoming, digest) = (Arc::clone(incoming), item.digest.clone());
+    blocking(move || incoming.has(&digest)).await
+}
+
 #[async_trait]
 impl Push for Archives {
     fn targets(&self, job: &Job) -> Result<Vec<ImageRef>> {
@@ -65,12 +70,15 @@ impl Push for Archives {
     }
 
     async fn blob_exists(&self, _: &Repository, item: &Descriptor) -> Result<bool> {
-        Ok(self.incoming.get().is_some_and(|incoming| incoming.has(&item.digest)))
+        match self.incoming.get() {
+            Some(incoming) => Ok(has(incoming, item).await),
+            None => Ok(false),
+        }
     }
 
     async fn begin_upload(&self, request: &BeginUpload<'_>) -> Result<UploadStart> {
         let incoming = self.incoming().await?;
-        Ok(match incoming.has(&request.item.digest) {
+        Ok(match has(incoming, request.item).await {
             true => UploadStart::Present,
             false => UploadStart::Upload(incoming.upload(request.item)),
         })

@@ -1,7 +1,11 @@
-use std::{fs::File, io::Read};
+use std::{
+    fs::{self, File},
+    io::Read,
+    path::Path,
+};
 
 use sealift_conformance::images::{Image, image, index};
-use sealift_core::content::{Descriptor, ImageRef};
+use sealift_core::content::{Descriptor, Digest, ImageRef};
 use tempfile::TempDir;
 
 use super::{archive, incoming::Incoming};
@@ -23,7 +27,7 @@ fn at() -> ImageRef {
 }
 
 /// The names in a tar.
-fn names(path: &std::path::Path) -> Vec<String> {
+fn names(path: &Path) -> Vec<String> {
     let mut archive = tar::Archive::new(File::open(path).unwrap());
     archive.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().display().to_string()).collect()
 }
@@ -77,4 +81,79 @@ fn what_is_no_archive_of_ours_is_written_anew() {
         std::fs::write(&path, content).unwrap();
         assert_eq!(archive::read(&path).unwrap(), None, "{content:.20}");
     }
+}
+
+/// The directories in which blobs wait.
+fn waiting(directory: &Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap());
+    let is_one = |entry: &fs::DirEntry| entry.file_name().to_str().unwrap().starts_with(".incoming-");
+    entries.filter(is_one).map(|entry| entry.path()).collect()
+}
+
+/// It kept everything twice until the end of the run.
+#[test]
+fn what_was_written_is_kept_once_and_further_images_read_it_from_there() {
+    let directory = TempDir::new().unwrap();
+    let (one, two) = (image("linux/amd64", &["shared", "one"]), image("linux/amd64", &["shared", "two"]));
+    let incoming = arrived(&directory, &one);
+    archive::write(&directory.path().join("one.tar"), &at(), &one.manifest, &incoming).unwrap();
+    let [waits] = &waiting(directory.path())[..] else { panic!("there is one directory") };
+    assert_eq!(fs::read_dir(waits).unwrap().count(), 1, "the lock alone is left");
+    // The layer that both have does not come again.
+    let shared = one.blobs.iter().find(|(blob, _)| two.blobs.iter().any(|(other, _)| other.digest == blob.digest));
+    assert!(incoming.has(&shared.unwrap().0.digest));
+    incoming.put(two.manifest.digest(), two.manifest.bytes()).unwrap();
+    for (blob, bytes) in two.blobs.iter().filter(|(blob, _)| !incoming.has(&blob.digest)) {
+        incoming.put(&blob.digest, bytes).unwrap();
+    }
+    let path = directory.path().join("two.tar");
+    archive::write(&path, &at(), &two.manifest, &incoming).unwrap();
+    assert_eq!(fs::read_dir(waits).unwrap().count(), 1);
+    let mut tar = tar::Archive::new(File::open(path).unwrap());
+    let mut found = 0;
+    for entry in tar.entries().unwrap().skip(2) {
+        let mut entry = entry.unwrap();
+        let name = entry.path().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).unwrap();
+        assert_eq!(Digest::of(&bytes).hex(), name);
+        found += 1;
+    }
+    assert_eq!(found, 1 + two.blobs.len());
+}
+
+#[test]
+fn what_a_replaced_file_had_is_there_for_further_images() {
+    let directory = TempDir::new().unwrap();
+    let (old, new) = (image("linux/amd64", &["old"]), image("linux/amd64", &["new"]));
+    let incoming = arrived(&directory, &old);
+    let path = directory.path().join("v1.tar");
+    archive::write(&path, &at(), &old.manifest, &incoming).unwrap();
+    incoming.put(new.manifest.digest(), new.manifest.bytes()).unwrap();
+    new.blobs.iter().for_each(|(blob, bytes)| incoming.put(&blob.digest, bytes).unwrap());
+    archive::write(&path, &at(), &new.manifest, &incoming).unwrap();
+    archive::write(&directory.path().join("v0.tar"), &at(), &old.manifest, &incoming).unwrap();
+    let found = ["v1.tar", "v0.tar"].map(|name| archive::read(&directory.path().join(name)).unwrap().unwrap().digest);
+    assert_eq!(found, [new.manifest.digest().clone(), old.manifest.digest().clone()]);
+}
+
+/// After `kill -9` its directory stayed for ever.
+#[test]
+fn what_a_killed_run_left_is_removed_by_the_next_and_what_a_living_one_has_is_not() {
+    let directory = TempDir::new().unwrap();
+    let alive = Incoming::below(directory.path()).unwrap();
+    let digest = Digest::of(b"alive");
+    alive.put(&digest, b"alive").unwrap();
+    // As a killed run leaves it: the lock is free, for its process is gone.
+    let left = directory.path().join(".incoming-killed");
+    fs::create_dir(&left).unwrap();
+    ["sealift-archive.lock", ".tmp1", "sha256-1"].iter().for_each(|name| fs::write(left.join(name), "").unwrap());
+    // Not one of ours.
+    let other = directory.path().join(".incoming-mail");
+    fs::create_dir(&other).unwrap();
+    let next = Incoming::below(directory.path()).unwrap();
+    assert!(!left.exists() && other.exists());
+    assert!(alive.open(&digest).is_ok());
+    drop((alive, next));
+    assert_eq!(waiting(directory.path()), [other]);
 }

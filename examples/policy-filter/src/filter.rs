@@ -24,7 +24,8 @@ pub(crate) struct Asking {
 
 impl Asking {
     pub(crate) fn new(url: Url, token: Option<Secret>, timeout: Duration) -> Self {
-        // Fails when there is one already, which is as good.
+        // This reqwest brings no cryptography (its feature `rustls-no-provider`) and takes that of the process. An error
+        // means that the process has one already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder().timeout(timeout).build().expect("a client without certificates of its own");
         Self { url, token, client }

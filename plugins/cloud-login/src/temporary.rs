@@ -38,6 +38,10 @@ pub trait Issuer: Send + Sync {
 }
 
 /// A provider of the logins of an issuer. Requests to different registries wait only for their own login.
+///
+/// A registry has one login for all of its repositories. A new one is issued when the last one is rejected or ends within
+/// 30 seconds. After a failure that may pass it is asked again a minute later, and any
+/// other failure is final for the run.
 pub struct TemporaryLogin<I> {
     issuer: I,
     issued: Mutex<HashMap<String, Cell>>,

@@ -406,6 +406,7 @@ impl Api<'_> {
         // A project may be called `2024`, which would else be taken for the id of another one.
         let headers = vec![("x-is-resource-name", "true")];
         let request = ApiRequest { repository: self.at, method, path, headers, body: body.map(Into::into) };
+        self.client.treat_as_harbor(self.at);
         // The type of the future would else be too deep for the compiler.
         Box::pin(self.client.product_api(&request)).await
     }

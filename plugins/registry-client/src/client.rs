@@ -124,12 +124,19 @@ impl Client {
         Catalog::new(self.registry(at), at.clone())
     }
 
-    /// Sends a request to the API of a Harbor. Refusals are responses.
+    /// Sends a request to the API that a product has beside its registry, at the same host and with the same login: that
+    /// of Harbor, Quay or any other. Refusals are responses.
     ///
     /// # Errors
     /// If there is no response, or the host is not ready for one.
     pub async fn product_api(&self, request: &ApiRequest<'_>) -> Result<ApiResponse> {
-        product::send(&self.harbor(request.repository), request).await
+        product::send(&self.registry(request.repository), request).await
+    }
+
+    /// Treats the registry of a repository as a Harbor from now on, before its responses tell. A `kind` in the pipeline
+    /// counts first.
+    pub fn treat_as_harbor(&self, at: &Repository) {
+        self.harbor(at);
     }
 
     /// Fetches a token of a Harbor to push to a repository, and returns what it allows.

@@ -33,6 +33,8 @@
 //! * follows no URL of a registry into a private network or down to plain http, and sends no credentials elsewhere
 //! * copes with what known products do in their own way (profiles)
 //!
+//! The types of requests are those of [`http`] and [`url`], which are here under these names.
+//!
 //! Errors are those of [`sealift_core::error`]: a kind, a sentence, a hint, and whether trying again can help.
 //!
 //! # Layers
@@ -100,3 +102,4 @@ pub use request_counts::RequestCounts;
 pub use retry::RetryPolicy;
 pub use transport::{ConnectionPool, HttpBody, HttpRequest, HttpResponseBody, Protocol, Transport};
 pub use web::WebClient;
+pub use {http, url};

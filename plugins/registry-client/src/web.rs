@@ -33,8 +33,9 @@ const ATTEMPTS: u32 = 3;
 /// The longest answer, in bytes. A page of a thousand tags of a cloud has about one MiB.
 const MAX_BYTES: u64 = 16 << 20;
 
-/// A client of services that are no registries. It has the TLS, the proxies and the CAs of `certs.d` of the client of
-/// registries; redirects are not followed. Plain http, which metadata services speak, goes through no proxy.
+/// A client of services that are no registries: the API of a cloud, a web hook. It has the TLS, the proxies and the CAs of
+/// `certs.d` of the client of registries; redirects are not followed. Plain http, which metadata services speak, goes
+/// through no proxy. An answer may take 15 seconds.
 pub struct WebClient {
     proxies: Proxies,
     certs_d: Vec<PathBuf>,
@@ -46,7 +47,8 @@ impl WebClient {
         Self { proxies: Proxies::from_env(&|name| cx.env(name)), certs_d: certs_d(&|name| cx.env(name)) }
     }
 
-    /// Sends a request, and repeats it after failures that may pass. An answer of any other status is returned.
+    /// Sends a request, and repeats it up to twice after failures that may pass, also a `POST`. An answer of any other
+    /// status is returned.
     ///
     /// # Errors
     /// If there is no answer.
@@ -119,7 +121,7 @@ fn beside(error: Error, host: &str) -> Error {
             error.with_hint(format!("put its CA into `/etc/containers/certs.d/{host}/ca.crt`"))
         }
         Some(hint) if hint.contains("[registries") => {
-            error.with_hint("something else may answer there: look at `endpoint` in [[login]] and at proxies")
+            error.with_hint("something else may answer there: look at its address and at proxies")
         }
         _ => error,
     }

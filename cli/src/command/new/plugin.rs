@@ -87,7 +87,7 @@ fn open_to_others(_: &Path) -> io::Result<()> {
 }
 
 fn told(role: Role, name: &PluginName, files: &[(&str, String)]) -> String {
-    let mut text = format!("the {role} `{name}`:\n");
+    let mut text = format!("the {} `{name}`:\n", role.singular());
     for (file, _) in files {
         text += &format!("  {name}/{file}\n");
     }

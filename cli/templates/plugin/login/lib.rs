@@ -1,6 +1,9 @@
 //! A login that reads a token from a file, which something else renews: an agent of a cloud, a mounted
 //! secret.
 //!
+//! A token that the API of a cloud gives for a key: `TemporaryLogin` of `sealift-cloud-login` asks once for
+//! each registry and renews it, where `get` is asked for each repository.
+//!
 //! The struct is what users write, the traits are what it does, the last line makes it known. The texts
 //! that `sealift plugins` and `sealift explain login my-plugin` show are the doc comments of the struct.
 

@@ -17,7 +17,7 @@ use sealift_core::{
 use sealift_testkit::registry::Registry as TestRegistry;
 
 use super::{double::*, setting::*};
-use crate::{Client, HostConfig, HttpRequest, HttpResponseBody, RetryPolicy, Transport, TransportError};
+use crate::{ApiRequest, Client, HostConfig, HttpRequest, HttpResponseBody, RetryPolicy, Transport, TransportError};
 
 fn built(host: &str, config: HostConfig) -> Client {
     let retry = RetryPolicy { requests: 1, ..RetryPolicy::default() };
@@ -164,4 +164,23 @@ async fn another_transport_takes_the_place_of_the_network() {
     let tags = client.tags(&repository("registry.invalid", "a/b")).await.unwrap().tags;
     assert_eq!(tags.iter().map(ToString::to_string).collect::<Vec<_>>(), ["v1"]);
     assert_eq!(client.request_counts().total(), 1);
+}
+
+/// It was for Harbor alone, and every registry that it was sent to counted as one from then on.
+#[tokio::test]
+async fn the_api_of_any_product_can_be_asked_and_makes_no_harbor_of_it() {
+    let double = Double::start(|asked| match asked.is("GET", "/api/v1/repository/team/app") {
+        true => reply(200).json("{\"name\":\"app\"}"),
+        false => reply(404),
+    })
+    .await;
+    let client = built(&double.host(), HostConfig::default().login("robot", "secret"));
+    let at = repository(&double.host(), "team/app");
+    let (method, path) = (crate::http::Method::GET, "/api/v1/repository/team/app".to_owned());
+    let request = ApiRequest { repository: &at, method, path, headers: Vec::new(), body: None };
+    let answer = client.product_api(&request).await.unwrap();
+    assert_eq!((answer.status, &answer.body[..]), (200, &b"{\"name\":\"app\"}"[..]));
+    assert_eq!(client.registry(&at).profile.get().name(), "distribution");
+    client.treat_as_harbor(&at);
+    assert_eq!(client.registry(&at).profile.get().name(), "harbor");
 }

@@ -83,6 +83,8 @@ pub(super) fn files(role: Role, name: &PluginName, crates: &Crates) -> Vec<(&'st
 fn filled(text: &str, role: Role, name: &PluginName, crates: &Crates, tests_need: &str) -> String {
     let mut text = text
         .replace("{{role}}", role.name())
+        .replace("{{plugin}}", role.singular())
+        .replace("{{plugins}}", role.plural())
         .replace("{{dev-dependencies}}", tests_need)
         .replace("{{rust_version}}", env!("CARGO_PKG_RUST_VERSION"))
         .replace("my_plugin", &name.in_code())
@@ -122,6 +124,21 @@ mod tests {
             assert!(table["dependencies"]["sealift-core"]["version"].is_str());
             assert!(!manifest.contains("\n\n\n"), "{manifest}");
         }
+    }
+
+    #[test]
+    fn an_observer_is_called_one_and_its_table_is_observe() {
+        for (file, text) in all(Role::Observe) {
+            for wrong in ["observe `", "every observe", "Sealift observe "] {
+                assert!(!text.contains(wrong), "{file} has `{wrong}`:\n{text}");
+            }
+        }
+        let readme = all(Role::Observe).into_iter().find(|(file, _)| *file == "README.md").unwrap().1;
+        assert!(readme.starts_with("# The observer `acme-store`\n"), "{readme}");
+        assert!(
+            readme.contains("the rules of all observers") && readme.contains("explain observe acme-store"),
+            "{readme}"
+        );
     }
 
     /// The guide and the template show the same filter.
