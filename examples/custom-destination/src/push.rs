@@ -7,7 +7,7 @@ use sealift_core::{
     content::{Descriptor, ImageRef, Reference, Repository},
     error::Result,
     job::Job,
-    stage::{BeginUpload, ChildRetention, Push, PushCapabilities, PutManifest, StoreId, UploadStart},
+    stage::{BeginUpload, ChildRetention, Push, PushCapabilities, PutManifest, ReferrerSupport, StoreId, UploadStart},
 };
 use tokio::sync::OnceCell;
 
@@ -97,11 +97,18 @@ impl Push for Archives {
     }
 
     fn capabilities(&self) -> PushCapabilities<'_> {
-        PushCapabilities::default().child_retention(self)
+        PushCapabilities::default().child_retention(self).referrer_support(self)
     }
 
     async fn close(&self) -> Result<()> {
         Ok(())
+    }
+}
+
+impl ReferrerSupport for Archives {
+    /// A file is one image, and what refers to it is another one.
+    fn takes_referrers(&self) -> bool {
+        false
     }
 }
 

@@ -9,10 +9,10 @@ use futures::{Stream, StreamExt};
 use tokio::time::timeout;
 
 /// How long the others wait for one that is late.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Returns items in the order of their numbers, so that the same state gives the same list. The first one that is
-/// missing is waited for once, for two seconds; then others overtake it.
+/// missing is waited for once, for half a second; then others overtake it.
 pub struct InOrder<S, T> {
     read: S,
     /// The smallest number that was not returned.
@@ -96,17 +96,17 @@ mod tests {
 
     use super::*;
 
-    /// Returns the numbers in the order in which they come, each with the second. `seconds` says when each is read.
-    async fn order(seconds: &[u64], fixed: &[usize]) -> Vec<(usize, u64)> {
+    /// Returns the numbers in the order in which they come, each with the tenth of a second. `tenths` says when each is read.
+    async fn order(tenths: &[u64], fixed: &[usize]) -> Vec<(usize, u64)> {
         let start = Instant::now();
-        let read = stream::iter(seconds.iter().enumerate()).map(|(number, seconds)| async move {
-            sleep(Duration::from_secs(*seconds)).await;
+        let read = stream::iter(tenths.iter().enumerate()).map(|(number, tenths)| async move {
+            sleep(Duration::from_millis(100 * tenths)).await;
             (number, ())
         });
         let mut ordered = InOrder::new(read.buffer_unordered(100), fixed.iter().copied());
         let mut found = Vec::new();
         while let Some((number, ())) = ordered.next().await {
-            found.push((number, start.elapsed().as_secs()));
+            found.push((number, start.elapsed().as_millis() as u64 / 100));
         }
         found
     }
@@ -115,16 +115,16 @@ mod tests {
     async fn items_come_in_their_order_unless_one_is_late() {
         assert_eq!(order(&[1, 0, 2], &[]).await, [(0, 1), (1, 1), (2, 2)]);
         // One that is late is waited for once.
-        assert_eq!(order(&[60, 0, 0, 30], &[]).await, [(1, 2), (2, 2), (3, 30), (0, 60)]);
+        assert_eq!(order(&[60, 0, 0, 30], &[]).await, [(1, 5), (2, 5), (3, 30), (0, 60)]);
         // Those that do not overtake each other wait, and the others do not wait for them.
-        assert_eq!(order(&[60, 0, 0, 1], &[0, 2]).await, [(1, 2), (3, 2), (0, 60), (2, 60)]);
+        assert_eq!(order(&[60, 0, 0, 1], &[0, 2]).await, [(1, 5), (3, 5), (0, 60), (2, 60)]);
         assert_eq!(order(&[], &[]).await, []);
     }
 
     #[tokio::test(start_paused = true)]
     async fn time_that_the_receiver_takes_makes_nothing_late() {
         let read = stream::iter([(0, 'a'), (2, 'c'), (1, 'b')]).then(|item| async move {
-            sleep(Duration::from_millis(500)).await;
+            sleep(Duration::from_millis(100)).await;
             item
         });
         let mut ordered = InOrder::new(Box::pin(read), []);

@@ -21,7 +21,7 @@ const MOST_JOBS_OF_REGISTRY: usize = 900;
 const MOST_JOBS_OF_REPOSITORY: usize = 64;
 
 /// The time in which no job of a registry ends, after which listings of it are put aside.
-const STALL: Duration = Duration::from_secs(1);
+const STALL: Duration = Duration::from_millis(500);
 
 /// Versions of listings that are put aside.
 const MOST_PUT_ASIDE: usize = 20_000;
