@@ -13,13 +13,15 @@ use crate::{
 
 type Stores = BTreeMap<String, Store>;
 
-/// Checks the world after a run of a process that came to its end.
-pub(crate) fn after(state: &mut WorldState, expected: &Expected, run: usize, report: &Report) {
+/// Checks the world after a run of a process that came to its end. `beside` are the reports of runs at the same time: where a
+/// tag moved meanwhile, they may have left it with an image of which they name what is missing.
+pub(crate) fn after(state: &mut WorldState, expected: &Expected, run: usize, report: &Report, beside: &[&Report]) {
     let is_calm = state.is_calm;
     let exit = report.exit_code();
     let lacking = lacking(state, expected);
     if exit == 0 {
-        for (what, ..) in &lacking {
+        let told: Vec<String> = beside.iter().flat_map(|report| names(report)).collect();
+        for (what, ..) in lacking.iter().filter(|(_, place, tag)| !is_named(&told, place, tag)) {
             state.breaks(2, format!("exit 0, and {what}"));
         }
     } else if is_calm {
@@ -101,6 +103,14 @@ fn lacks(state: &WorldState, (host, path): &Place, tag: &str, expected: &Expecte
 
 /// Invariant 3: what is missing is named.
 fn named(state: &mut WorldState, lacking: &[(String, Place, String)], report: &Report) {
+    let names = names(report);
+    for (what, ..) in lacking.iter().filter(|(_, place, tag)| !is_named(&names, place, tag)) {
+        state.breaks(3, format!("{what}, and the report names {names:?}"));
+    }
+}
+
+/// Returns what a report says that failed.
+fn names(report: &Report) -> Vec<String> {
     let names = report.failures.iter().flat_map(|failure| match &failure.what {
         FailedItem::Image { source, target } => {
             [Some(source.to_string()), target.as_ref().map(ToString::to_string)].into_iter().flatten().collect()
@@ -108,18 +118,17 @@ fn named(state: &mut WorldState, lacking: &[(String, Place, String)], report: &R
         FailedItem::Listing { repository } => vec![repository.as_ref().map_or("*".to_owned(), ToString::to_string)],
         _ => vec!["*".to_owned()],
     });
-    let names: Vec<String> = names.collect();
-    for (what, (host, path), tag) in lacking {
-        let target = format!("{host}/{path}:{tag}");
-        let application = path.rsplit('/').next().unwrap_or_default();
-        let is_named = names.iter().any(|name| {
-            // A source is named where there was no target yet: its repository has the same last part.
-            name == "*" || *name == target || name.contains(&format!("/{application}"))
-        });
-        if !is_named {
-            state.breaks(3, format!("{what}, and the report names {names:?}"));
-        }
-    }
+    names.collect()
+}
+
+/// Returns true if a tag of a destination is among what failed.
+fn is_named(names: &[String], (host, path): &Place, tag: &str) -> bool {
+    let target = format!("{host}/{path}:{tag}");
+    let application = path.rsplit('/').next().unwrap_or_default();
+    names.iter().any(|name| {
+        // A source is named where there was no target yet: its repository has the same last part.
+        name == "*" || *name == target || name.contains(&format!("/{application}"))
+    })
 }
 
 /// Invariant 3: each cause is a fault that there was, at a host of that image.

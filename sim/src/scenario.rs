@@ -105,7 +105,9 @@ fn once(setting: &Setting, is_calm: bool, interruption: Interruption, second: Op
     check::foreign(&mut state, &expected, &before);
     for (run, report) in reports.iter().enumerate() {
         if let Some(report) = report {
-            check::after(&mut state, &expected, run, report);
+            let beside = reports.iter().enumerate().filter(|(other, _)| *other != run);
+            let beside: Vec<_> = beside.filter_map(|(_, report)| report.as_ref()).collect();
+            check::after(&mut state, &expected, run, report, &beside);
         }
     }
     state.effects
