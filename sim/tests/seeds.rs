@@ -3,13 +3,14 @@
 use sealift_sim::{GENERATOR, Planted, Reduced, run_seed};
 
 /// Versions of the generator and seeds, with what they found.
-const FOUND: [(u32, u64, &str); 8] = [
+const FOUND: [(u32, u64, &str); 9] = [
     (1, 9, "a run whose future was dropped left two tasks behind"),
     (1, 24, "a store behind a registry asked for a pause and was asked again at once"),
     (1, 27, "a manifest that was damaged on the way was pushed as it came"),
     (1, 108, "a token service that asked for a pause was asked for other tokens"),
     (1, 302, "a pause that the root of a registry asked for was not seen"),
     (1, 650, "a manifest that was damaged on the way twice was taken for that of a registry that names wrong digests"),
+    (3, 1170, "a manifest that was damaged on the way was pushed, because reading it by its digest was refused"),
     (2, 2, "the body of a refusal was read beyond its end"),
     (2, 96, "a question that explains a refusal was asked during a pause"),
 ];

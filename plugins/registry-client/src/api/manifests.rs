@@ -94,16 +94,23 @@ pub(crate) async fn get(
         let named = image.repository.with_digest(said);
         match Box::pin(get(registry, &named, operation, scopes)).await {
             Ok(manifest) => return Ok(manifest),
-            Err(error) if error.kind() == ErrorKind::Corrupt => {
-                // Damaged once more, or what the registry has by that name. Damage does not come twice alike.
+            Err(error) if error.is_retryable_now() && error.kind() != ErrorKind::Corrupt => return Err(error),
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                // Damaged once more, refused, or what the registry has by that name. Damage does not come twice alike.
                 let again = registry.read_whole(&request, Manifest::MAX_BYTES).await?;
                 let digest = algorithm.digest_of(&again.body);
                 if digest != served && digest != *said {
-                    return Err(error.with_retry(Retry::Soon));
+                    return Err(match error.kind() {
+                        ErrorKind::Corrupt => error.with_retry(Retry::Soon),
+                        _ => {
+                            let what =
+                                format!("{operation}: it has digest `{digest}`, and the registry names `{said}`");
+                            registry.hide(Error::new(ErrorKind::Corrupt, what)).with_retry(Retry::Soon)
+                        }
+                    });
                 }
                 whole = again;
             }
-            Err(error) if error.is_retryable_now() => return Err(error),
             Err(_) => {}
         }
         let served = algorithm.digest_of(&whole.body);

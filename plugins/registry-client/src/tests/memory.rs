@@ -174,6 +174,30 @@ async fn a_manifest_that_is_damaged_again_and_again_is_not_taken_for_what_the_re
     }
 }
 
+// Seed 1170 of the simulation: damaged by its tag and refused by its digest, it was taken for what the registry has.
+#[tokio::test(start_paused = true)]
+async fn a_manifest_that_was_damaged_and_is_refused_by_its_digest_is_read_again_by_its_tag() {
+    let whole = image("linux/amd64", &["layer"]).manifest;
+    let expected = whole.clone();
+    let by_tag = AtomicU64::new(0);
+    let memory = Memory::new(move |request, _| {
+        if request.url.path().ends_with(&whole.digest().to_string()) {
+            return (answer(StatusCode::FORBIDDEN), Bytes::new());
+        }
+        let answer = answer(StatusCode::OK)
+            .header("content-type", whole.media_type().as_str())
+            .header("docker-content-digest", whole.digest().to_string());
+        let mut bytes = whole.bytes().to_vec();
+        if by_tag.fetch_add(1, Ordering::Relaxed) == 0 {
+            let at = bytes.len() - 10;
+            bytes[at] ^= 1;
+        }
+        (answer, bytes.into())
+    });
+    let image: ImageRef = "r.invalid/a/b:v1".parse().unwrap();
+    assert_eq!(memory.client().manifest(&image).await.unwrap().bytes(), expected.bytes());
+}
+
 // A registry that converts what it serves, and names the digest of what it has.
 #[tokio::test(start_paused = true)]
 async fn what_comes_twice_alike_is_what_the_registry_has() {
