@@ -52,6 +52,15 @@ pub(crate) fn is_secret_name(key: &str) -> bool {
     ["password", "passwd", "passphrase", "token", "secret"].iter().any(|name| key.ends_with(name))
 }
 
+/// Returns "1 more tag" or "2 more tags"; none for 0.
+pub(crate) fn more(count: u64, thing: &str) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some(format!("1 more {thing}")),
+        count => Some(format!("{count} more {thing}s")),
+    }
+}
+
 /// Returns true if an address in the text has a login in it.
 pub fn has_login(text: &str) -> bool {
     !logins(text).is_empty()

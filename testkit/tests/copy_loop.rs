@@ -14,9 +14,7 @@ use sealift_conformance::{
 };
 use sealift_core::{
     blob::Blob,
-    cache::Cache,
     content::{Descriptor, Digest, ImageRef, Manifest, Repository},
-    counters::Counters,
     engine::{self, RunSettings},
     error::Result,
     job::{Job, Resolved},
@@ -135,19 +133,16 @@ async fn allocations_of(source: Source, destinations: usize) -> usize {
     let wanted = Wanted::new().image("from.io/app:v1", &[]);
     let hosts = ["a.io", "b.io", "c.io"];
     let pipeline = OpenPipeline {
-        name: "loop".to_owned(),
         run: RunOptions { referrers: Some(false), ..RunOptions::default() },
-        list: Named::new("wanted", Arc::new(wanted) as Arc<dyn List>),
-        filters: Vec::new(),
-        fetch: Named::new("source", Arc::new(source) as Arc<dyn Fetch>),
-        pushes: hosts[..destinations]
-            .iter()
-            .map(|host| Named::new("sink", Arc::new(Sink(host)) as Arc<dyn Push>))
-            .collect(),
-        observers: Vec::new(),
-        counters: Counters::default(),
-        cache: Cache::default(),
-        limiter: sealift_core::limit::Limiter::default(),
+        ..OpenPipeline::new(
+            "loop",
+            Named::new("wanted", Arc::new(wanted) as Arc<dyn List>),
+            Named::new("source", Arc::new(source) as Arc<dyn Fetch>),
+            hosts[..destinations]
+                .iter()
+                .map(|host| Named::new("sink", Arc::new(Sink(host)) as Arc<dyn Push>))
+                .collect(),
+        )
     };
     let before = allocations::count();
     let report = engine::run(&pipeline.into(), RunSettings::default()).await;

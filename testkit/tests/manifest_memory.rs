@@ -6,14 +6,12 @@ use async_trait::async_trait;
 use sealift_conformance::images::{Image, image};
 use sealift_core::{
     blob::Blob,
-    cache::Cache,
     content::{Descriptor, Digest, ImageRef, Manifest, MediaType, Reference, Repository, Tag, well_known},
-    counters::Counters,
     engine::{self, RunSettings},
     error::Result,
     job::{Candidate, Job, Listing, Resolved},
     outlet::Outlet,
-    spec::{Named, OpenPipeline, RunOptions},
+    spec::{Named, OpenPipeline},
     stage::{
         BeginUpload, Fetch, FetchCapabilities, List, Push, PushCapabilities, PutManifest, Referrers, ResolveMode,
         StoreId, Upload, UploadStart,
@@ -178,18 +176,12 @@ impl Upload for Slow {
 async fn few_large_manifests_are_in_memory_at_once() {
     for large in [Large::Roots, Large::Children, Large::Referrers] {
         let source = Arc::new(Source::new(large));
-        let pipeline = OpenPipeline {
-            name: "large".to_owned(),
-            run: RunOptions::default(),
-            list: Named::new("source", Arc::clone(&source) as Arc<dyn List>),
-            filters: Vec::new(),
-            fetch: Named::new("source", source as Arc<dyn Fetch>),
-            pushes: vec![Named::new("slow", Arc::new(Slow) as Arc<dyn Push>)],
-            observers: Vec::new(),
-            counters: Counters::default(),
-            cache: Cache::default(),
-            limiter: sealift_core::limit::Limiter::default(),
-        };
+        let pipeline = OpenPipeline::new(
+            "large",
+            Named::new("source", Arc::clone(&source) as Arc<dyn List>),
+            Named::new("source", source as Arc<dyn Fetch>),
+            vec![Named::new("slow", Arc::new(Slow) as Arc<dyn Push>)],
+        );
         let (report, peak) = allocations::peak_of(engine::run(&pipeline.into(), RunSettings::default())).await;
         let images = if large == Large::Referrers { 1 } else { MANY as u64 };
         assert_eq!((report.copied, report.failed), (images, 0), "{large:?}: {report:#?}");

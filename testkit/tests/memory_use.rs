@@ -6,9 +6,7 @@ use async_trait::async_trait;
 use sealift_conformance::images::{Image, image};
 use sealift_core::{
     blob::Blob,
-    cache::Cache,
     content::{Descriptor, Digest, ImageRef, Manifest, Reference, Repository},
-    counters::Counters,
     engine::{self, RunSettings},
     error::Result,
     job::{Candidate, Job, Listing, Resolved},
@@ -120,16 +118,13 @@ impl Upload for Forgetful {
 async fn peak_of(repositories: usize) -> usize {
     let endless = Arc::new(Endless { repositories, image: image("linux/amd64", &["layer"]) });
     let pipeline = OpenPipeline {
-        name: "many".to_owned(),
         run: RunOptions { referrers: Some(false), ..RunOptions::default() },
-        list: Named::new("endless", Arc::clone(&endless) as Arc<dyn List>),
-        filters: Vec::new(),
-        fetch: Named::new("endless", endless as Arc<dyn Fetch>),
-        pushes: vec![Named::new("forgetful", Arc::new(Forgetful) as Arc<dyn Push>)],
-        observers: Vec::new(),
-        counters: Counters::default(),
-        cache: Cache::default(),
-        limiter: sealift_core::limit::Limiter::default(),
+        ..OpenPipeline::new(
+            "many",
+            Named::new("endless", Arc::clone(&endless) as Arc<dyn List>),
+            Named::new("endless", endless as Arc<dyn Fetch>),
+            vec![Named::new("forgetful", Arc::new(Forgetful) as Arc<dyn Push>)],
+        )
     };
     let (report, peak) = allocations::peak_of(engine::run(&pipeline.into(), RunSettings::default())).await;
     assert_eq!(report.copied, repositories as u64 * 100);

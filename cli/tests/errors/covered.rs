@@ -31,7 +31,7 @@ const NOT_HERE: [(&str, &str); 47] = [
     ("cross the network in clear", "a warning of a server that goes on; has a test of its own"),
     ("the logins stay in", "a warning of a conversion that goes on; has a test of its own"),
     ("has {} bytes; a pipeline has", "takes a file of many megabytes"),
-    ("there are {more} more errors", "takes more than a hundred errors; has a test in core"),
+    ("there {verb} {more} in", "takes more than a hundred errors; has a test in core"),
     ("need `[{}]` themselves", "takes sections that need each other; has a test in core"),
     ("{message}", "another message in other words"),
     ("took no bytes for", "takes a destination that takes none for seconds"),

@@ -107,11 +107,7 @@ impl Events {
     /// All warnings so far, for the report.
     pub(super) fn warnings(&self) -> Vec<String> {
         let Warnings { told, more } = &*lock(&self.warnings);
-        let more = match more {
-            0 => None,
-            1 => Some("and 1 more warning".to_owned()),
-            more => Some(format!("and {more} more warnings")),
-        };
+        let more = text::more(*more as u64, "warning").map(|more| format!("and {more}"));
         told.iter().cloned().chain(more).collect()
     }
 

@@ -20,6 +20,7 @@ use crate::{
     lock::lock,
     observer::{Delivery, Observer},
     spec::Named,
+    text,
 };
 
 /// The time limit of one call, and of what a lossy observer still does after a run.
@@ -226,11 +227,7 @@ impl EventQueueState {
             None => {}
         }
         if let Some(first) = first {
-            let more = match count - 1 {
-                0 => String::new(),
-                1 => ", and 1 more error".to_owned(),
-                more => format!(", and {more} more errors"),
-            };
+            let more = text::more(count - 1, "error").map(|more| format!(", and {more}")).unwrap_or_default();
             warnings.push(format!("the observer `{name}` failed: {first}{more}"));
         }
         match self.missed_in_all.load(Ordering::Relaxed) {

@@ -279,10 +279,11 @@ async fn tagged(copy: &Copy<'_>, tag: Tag, sites: &[Destination<'_>]) -> Result<
 /// Reads what a tag of the source stands for; none if it was removed meanwhile.
 async fn read_tagged(copy: &Copy<'_>, tag: &Tag) -> Result<Option<Tree>> {
     let source = copy.job.source.repository.with_tag(tag);
-    let Some(resolved) = found(copy.kept.resolve(&source, ResolveMode::Manifest).await)? else { return Ok(None) };
+    let kept = copy.kept.of_referrer();
+    let Some(resolved) = found(kept.resolve(&source, ResolveMode::Manifest).await)? else { return Ok(None) };
     let manifest = match resolved.manifest {
         Some(manifest) => manifest,
-        None => copy.kept.manifest(&source.repository, &resolved.descriptor).await?,
+        None => kept.manifest(&source.repository, &resolved.descriptor).await?,
     };
     read(copy, manifest).await
 }

@@ -8,6 +8,7 @@ use super::{mask::Masks, source::Source};
 use crate::{
     diagnostic::{Diagnostic, Location},
     plugin::KeyPath,
+    text,
 };
 
 /// So many are told at most.
@@ -136,12 +137,9 @@ impl Findings {
             Some(_) => diagnostic,
             None => diagnostic.at(source.place(&span, &masks)),
         });
-        let rest = match more {
-            0 => None,
-            1 => Some("there is 1 more error".to_owned()),
-            more => Some(format!("there are {more} more errors")),
-        };
-        let rest = rest.map(|rest| Diagnostic::error(format!("{rest} in `{}`", source.file())));
+        let verb = if more == 1 { "is" } else { "are" };
+        let rest = text::more(more as u64, "error")
+            .map(|more| Diagnostic::error(format!("there {verb} {more} in `{}`", source.file())));
         told.chain(rest).collect()
     }
 }

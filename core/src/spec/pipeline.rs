@@ -59,6 +59,28 @@ pub struct OpenPipeline {
 }
 
 impl OpenPipeline {
+    /// Returns a pipeline without filters and observers, with the default options, no cache and no limits but those that
+    /// stores ask for.
+    pub fn new(
+        name: impl Into<String>,
+        list: Named<dyn List>,
+        fetch: Named<dyn Fetch>,
+        pushes: Vec<Named<dyn Push>>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            run: RunOptions::default(),
+            list,
+            filters: Vec::new(),
+            fetch,
+            pushes,
+            observers: Vec::new(),
+            counters: Counters::default(),
+            cache: Cache::default(),
+            limiter: Limiter::default(),
+        }
+    }
+
     /// Returns the registries that its stages name, or `None` if one of them does not know its own before the run.
     pub(super) fn registries(&self) -> Option<BTreeSet<String>> {
         let mut all = self.list.stage.registries()?;

@@ -1,5 +1,5 @@
-//! Sealift under a name of one's own, with plugins, a login, an observer, a registry profile and a subcommand. A crate that is named in
-//! `Cargo.toml` only is not linked: the `use` lines are what brings its plugins in.
+//! Sealift under a name of one's own, with plugins, a login, an observer, a registry profile and a subcommand. A crate that
+//! is named in `Cargo.toml` only is not linked: the `use` lines are what brings its plugins in.
 
 mod audit;
 mod login;

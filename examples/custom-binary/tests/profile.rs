@@ -17,12 +17,16 @@ async fn acme() -> FaultRegistry {
     registry
 }
 
+async fn run(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("example-custom-binary"));
+    command.args(arguments).current_dir(folder).env("HOME", folder);
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
 /// Copies all tags of a repository.
 async fn copy(folder: &Path, from: &FaultRegistry, to: &FaultRegistry) -> Output {
-    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("example-custom-binary"));
-    command.args(["copy", "--all-tags", "--no-referrers"]).current_dir(folder).env("HOME", folder);
-    command.arg(format!("{}/team/app", from.host())).arg(format!("{}/team/app", to.host()));
-    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+    let [from, to] = [from, to].map(|registry| format!("{}/team/app", registry.host()));
+    run(folder, &["copy", "--all-tags", "--no-referrers", &from, &to]).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,4 +54,39 @@ async fn its_profile_explains_a_refusal() {
     let output = copy(folder.path(), &from, &to).await;
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(1) && said.contains("/team/app` is locked by a cleanup"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_profile_may_be_named_in_a_pipeline() {
+    let (folder, from, to) = (TempDir::new().unwrap(), acme().await, acme().await);
+    Content::at(&from.url_behind()).put("team/app", "v1", &image("linux/amd64", &["v1"])).await;
+    let (f, t) = (from.host(), to.host());
+    let pipeline = format!(
+        "[list]\nuse = \"registry\"\nimages = [{{ from = \"{f}/team/app:v1\", to = [\"{t}/team/app\"] }}]\n\
+         [registries.\"{f}\"]\nkind = \"acme-registry\"\n[registries.\"{t}\"]\nkind = \"acme-registry\"\n"
+    );
+    std::fs::write(folder.path().join("mirror.toml"), pipeline).unwrap();
+    for copied in [1, 0] {
+        let output = run(folder.path(), &["run", "mirror.toml"]).await;
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(to.journal().count("PUT", "/manifests/v1"), copied, "{output:?}");
+        to.forget();
+    }
+    assert_eq!((from.journal().count("HEAD", "/manifests/"), to.journal().count("HEAD", "/manifests/")), (0, 0));
+}
+
+// Signatures that are found by their tags are looked for by HEAD where tags cannot be listed.
+#[tokio::test(flavor = "multi_thread")]
+async fn its_signatures_are_found_although_its_tags_cannot_be_listed() {
+    let (folder, from, to) = (TempDir::new().unwrap(), acme().await, acme().await);
+    let (content, app) = (Content::at(&from.url_behind()), image("linux/amd64", &["v1"]));
+    content.put("team/app", "v1", &app).await;
+    let signature = format!("{}.sig", app.manifest.digest().to_string().replace(':', "-"));
+    content.put("team/app", &signature, &image("linux/amd64", &["signature"])).await;
+    let refused = Answer::status(403).header("server", "acme-registry/2");
+    from.will(Fault::on("GET", "/tags/list").every(1).act(Act::Say(refused)));
+    let [image, target] = [&from, &to].map(|registry| format!("{}/team/app:v1", registry.host()));
+    let output = run(folder.path(), &["copy", &image, &target]).await;
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(to.journal().count("PUT", &format!("/manifests/{signature}")), 1, "{output:?}");
 }

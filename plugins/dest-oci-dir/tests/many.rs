@@ -16,9 +16,7 @@ use std::{
 use async_trait::async_trait;
 use sealift_core::{
     blob::Blob,
-    cache::Cache,
     content::{Descriptor, ImageRef, Manifest, Reference, Repository, well_known},
-    counters::Counters,
     engine::{self, RunSettings},
     error::Result,
     event::Event,
@@ -144,16 +142,13 @@ async fn staged(images: usize, dir: &Path) -> (usize, usize, u64) {
     let config = Config { path: dir.to_str().unwrap().to_owned(), ..Config::default() };
     let push = StageConfig::<dyn Push>::build(config, &cx).unwrap_or_else(|error| panic!("{error:?}"));
     let pipeline = OpenPipeline {
-        name: "many".to_owned(),
         run: RunOptions { referrers: Some(false), ..RunOptions::default() },
-        list: Named::new("endless", Arc::clone(&endless) as Arc<dyn List>),
-        filters: Vec::new(),
-        fetch: Named::new("endless", endless as Arc<dyn Fetch>),
-        pushes: vec![Named::new("oci-dir", Arc::from(push))],
-        observers: Vec::new(),
-        counters: Counters::default(),
-        cache: Cache::default(),
-        limiter: sealift_core::limit::Limiter::default(),
+        ..OpenPipeline::new(
+            "many",
+            Named::new("endless", Arc::clone(&endless) as Arc<dyn List>),
+            Named::new("endless", endless as Arc<dyn Fetch>),
+            vec![Named::new("oci-dir", Arc::from(push))],
+        )
     };
     let (index, seen) = (dir.join("index.json"), Arc::new(Mutex::new(HashSet::new())));
     let watch = Arc::clone(&seen);

@@ -7,12 +7,10 @@ use sealift_conformance::{
     memory::{Memory, Wanted},
 };
 use sealift_core::{
-    cache::Cache,
-    counters::Counters,
     engine::{self, RunSettings},
     plugin::{BuildContext, Purpose, StageConfig},
     report::Report,
-    spec::{Named, OpenPipeline, RunOptions},
+    spec::{Named, OpenPipeline},
     stage::{Fetch, Filter, List, Push},
 };
 use sealift_filter_platform::Config;
@@ -22,16 +20,13 @@ async fn copy(source: &Memory, target: &Memory, keep: &[&str]) -> Report {
     let config = Config { keep: Some(keep.iter().map(ToString::to_string).collect()), ..Config::default() };
     let filter = config.build(&BuildContext::new(Arc::new(|_| None), "", Purpose::Run)).unwrap();
     let pipeline = OpenPipeline {
-        name: "test".to_owned(),
-        run: RunOptions::default(),
-        list: Named::new("wanted", Arc::new(Wanted::new().image("quay.io/a/b:v1", &["h.io/a/b:v1"])) as Arc<dyn List>),
         filters: vec![Named::new("platform", Arc::<dyn Filter>::from(filter))],
-        fetch: Named::new("memory", Arc::new(source.clone()) as Arc<dyn Fetch>),
-        pushes: vec![Named::new("memory", Arc::new(target.clone()) as Arc<dyn Push>)],
-        observers: Vec::new(),
-        counters: Counters::default(),
-        cache: Cache::default(),
-        limiter: sealift_core::limit::Limiter::default(),
+        ..OpenPipeline::new(
+            "test",
+            Named::new("wanted", Arc::new(Wanted::new().image("quay.io/a/b:v1", &["h.io/a/b:v1"])) as Arc<dyn List>),
+            Named::new("memory", Arc::new(source.clone()) as Arc<dyn Fetch>),
+            vec![Named::new("memory", Arc::new(target.clone()) as Arc<dyn Push>)],
+        )
     };
     engine::run(&pipeline.into(), RunSettings::default()).await
 }

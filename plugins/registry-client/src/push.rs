@@ -86,7 +86,7 @@ impl Push for RegistryPush {
             return Ok(Some(known));
         }
         let scopes = Scopes::push(&at.repository);
-        match manifests::head(&registry, at, Operation::CheckManifest(at), scopes.clone()).await? {
+        match manifests::look(&registry, at, Operation::CheckManifest(at), scopes).await? {
             ManifestHead::Found(found) => Ok(Some(*found)),
             ManifestHead::Missing => Ok(None),
             ManifestHead::Barred => match &at.reference {
@@ -97,13 +97,6 @@ impl Push for RegistryPush {
                 // Where the login may not ask, the tag counts as missing: writing what stands there changes nothing.
                 Reference::Tag(_) => harbor::artifact(&registry, at).await,
             },
-            ManifestHead::Inconclusive => {
-                match manifests::get(&registry, at, Operation::CheckManifest(at), scopes).await {
-                    Ok(manifest) => Ok(Some(manifest.descriptor())),
-                    Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-                    Err(error) => Err(error),
-                }
-            }
         }
     }
 

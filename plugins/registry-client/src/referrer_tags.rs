@@ -127,8 +127,8 @@ impl ReferrerTags {
         for tag in tags {
             let image = ImageRef { repository: repository.clone(), reference: Reference::Tag(tag.clone()) };
             let operation = Operation::ReadManifest(&image);
-            let head = manifests::head(registry, &image, operation, Scopes::pull(repository)).await?;
-            if matches!(head, ManifestHead::Found(_) | ManifestHead::Barred) {
+            let there = manifests::look(registry, &image, operation, Scopes::pull(repository)).await?;
+            if matches!(there, ManifestHead::Found(_) | ManifestHead::Barred) {
                 found.push(tag);
             }
         }

@@ -21,7 +21,6 @@ use std::sync::{Arc, Mutex};
 use sealift_conformance::memory::{Memory, Wanted};
 use sealift_core::{
     cache::Cache,
-    counters::Counters,
     engine::{self, CancelHandle, RunSettings},
     event::Event,
     observer::ObserverFn,
@@ -40,16 +39,13 @@ struct Bench {
 impl Bench {
     fn new(wanted: Wanted, from: &Memory, to: &[&Memory]) -> Self {
         let pipeline = OpenPipeline {
-            name: "test".to_owned(),
             run: RunOptions { referrers: Some(false), ..RunOptions::default() },
-            list: Named::new("wanted", Arc::new(wanted) as Arc<dyn List>),
-            filters: Vec::new(),
-            fetch: Named::new("memory", Arc::new(from.clone()) as Arc<dyn Fetch>),
-            pushes: to.iter().map(|to| Named::new("memory", Arc::new((*to).clone()) as Arc<dyn Push>)).collect(),
-            observers: Vec::new(),
-            counters: Counters::default(),
-            cache: Cache::default(),
-            limiter: sealift_core::limit::Limiter::default(),
+            ..OpenPipeline::new(
+                "test",
+                Named::new("wanted", Arc::new(wanted) as Arc<dyn List>),
+                Named::new("memory", Arc::new(from.clone()) as Arc<dyn Fetch>),
+                to.iter().map(|to| Named::new("memory", Arc::new((*to).clone()) as Arc<dyn Push>)).collect(),
+            )
         };
         Self { pipeline, cancel: CancelHandle::new(), events: Arc::default() }
     }

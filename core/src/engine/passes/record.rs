@@ -17,6 +17,7 @@ use crate::{
     job::{Outcome, Skip},
     report::{FailedItem, Failure, Report},
     stage::{Lost, Removed},
+    text,
 };
 
 impl Run {
@@ -75,11 +76,8 @@ impl Run {
     pub(super) fn tell_left_alone(&self) {
         let Some((count, first)) = self.engine.left_alone() else { return };
         let others = "another image there, and is left alone (`overwrite` is false)";
-        self.engine.events.warn(match count {
-            1 => format!("`{first}` stands for {others}"),
-            2 => format!("`{first}`, like 1 more tag, stands for {others}"),
-            count => format!("`{first}`, like {} more tags, stands for {others}", count - 1),
-        });
+        let more = text::more(count - 1, "tag").map(|more| format!(", like {more},")).unwrap_or_default();
+        self.engine.events.warn(format!("`{first}`{more} stands for {others}"));
     }
 
     /// Warns of disks that have less room than a run may need.

@@ -5,15 +5,13 @@ use sealift_conformance::{
     memory::{Memory, Op, Wanted},
 };
 use sealift_core::{
-    cache::Cache,
     content::well_known,
-    counters::Counters,
     engine::{self, CancelHandle, RunSettings},
     error::ErrorKind,
     observer::ObserverFn,
     plugin::{BuildContext, Purpose, StageConfig},
     report::{FailedItem, Report},
-    spec::{Named as Kind, OpenPipeline, RunOptions},
+    spec::{Named as Kind, OpenPipeline},
     stage::{Fetch, List},
 };
 use sealift_oci_layout::{CONTAINERD_NAME, REF_NAME, Receipt, RefStyle, SOURCE, TARGETS};
@@ -54,18 +52,12 @@ fn plain(dir: &Path) -> OciDirPush {
 }
 
 fn pipeline(from: &Memory, wanted: &Wanted, dir: &Path) -> OpenPipeline {
-    OpenPipeline {
-        name: "test".to_owned(),
-        run: RunOptions::default(),
-        list: Kind::new("wanted", Arc::new(wanted.clone()) as Arc<dyn List>),
-        filters: Vec::new(),
-        fetch: Kind::new("memory", Arc::new(from.clone()) as Arc<dyn Fetch>),
-        pushes: vec![Kind::new("oci-dir", Arc::new(plain(dir)) as Arc<dyn Push>)],
-        observers: Vec::new(),
-        counters: Counters::default(),
-        cache: Cache::default(),
-        limiter: sealift_core::limit::Limiter::default(),
-    }
+    OpenPipeline::new(
+        "test",
+        Kind::new("wanted", Arc::new(wanted.clone()) as Arc<dyn List>),
+        Kind::new("memory", Arc::new(from.clone()) as Arc<dyn Fetch>),
+        vec![Kind::new("oci-dir", Arc::new(plain(dir)) as Arc<dyn Push>)],
+    )
 }
 
 /// Two repositories that share a layer; one of the images is for two platforms.

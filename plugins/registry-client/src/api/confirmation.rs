@@ -123,9 +123,9 @@ fn keeps_another(operation: Operation<'_>, found: &Digest, manifest: &Manifest) 
 async fn standing(registry: &Registry, at: &ImageRef) -> Result<Option<Digest>> {
     let (operation, scopes) = (Operation::CheckManifest(at), Scopes::push(&at.repository));
     match manifests::head(registry, at, operation, scopes.clone()).await? {
-        ManifestHead::Found(found) => return Ok(Some(found.digest)),
+        Some(ManifestHead::Found(found)) => return Ok(Some(found.digest)),
         // A policy forbids reading it; the API of the product may tell.
-        ManifestHead::Barred => match &at.reference {
+        Some(ManifestHead::Barred) => match &at.reference {
             Reference::Digest(digest) => return Ok(Some(digest.clone())),
             Reference::Tag(_) => {
                 if let Some(found) = harbor::artifact(registry, at).await? {
@@ -133,7 +133,7 @@ async fn standing(registry: &Registry, at: &ImageRef) -> Result<Option<Digest>> 
                 }
             }
         },
-        ManifestHead::Missing | ManifestHead::Inconclusive => {}
+        Some(ManifestHead::Missing) | None => {}
     }
     // Old Nexus says 404 to HEAD of everything.
     match manifests::get(registry, at, operation, scopes).await {

@@ -14,7 +14,7 @@ use crate::{
     transport::{Request, RequestTarget, Response},
 };
 
-/// The result of HEAD of a manifest.
+/// The answer to the question whether a manifest is there.
 pub(crate) enum ManifestHead {
     /// It is there.
     Found(Box<Descriptor>),
@@ -23,49 +23,67 @@ pub(crate) enum ManifestHead {
     /// It is there, and a deployment policy of a Harbor bars who would look at it: an image that is not signed, not
     /// scanned, or known to be harmful. Pushes pass.
     Barred,
-    /// It cannot be told by HEAD.
-    Inconclusive,
 }
 
 /// The header that names what was served (distribution-spec, "Pulling manifests").
 const DIGEST: &str = "docker-content-digest";
 
-/// Asks by HEAD what a name points to. Free of charge at Docker Hub.
+/// Asks by HEAD what a name points to; none if HEAD does not tell. Free of charge at Docker Hub.
 pub(crate) async fn head(
     registry: &Registry,
     image: &ImageRef,
     operation: Operation<'_>,
     scopes: Scopes,
-) -> Result<ManifestHead> {
-    if registry.profile.facts().head_is_useless {
-        return Ok(ManifestHead::Inconclusive);
+) -> Result<Option<ManifestHead>> {
+    if head_is_useless(registry) {
+        return Ok(None);
     }
     let request = request(registry, image, operation, scopes, Method::HEAD);
     let response = registry.execute(&request).await?;
     Ok(match response.status() {
         // By the response itself the product may have been recognised.
-        _ if registry.profile.facts().head_is_useless => ManifestHead::Inconclusive,
-        StatusCode::OK => {
-            described(image, &response).map_or(ManifestHead::Inconclusive, |found| ManifestHead::Found(Box::new(found)))
-        }
-        StatusCode::NOT_FOUND => ManifestHead::Missing,
-        StatusCode::PRECONDITION_FAILED if registry.has_projects() => ManifestHead::Barred,
-        _ => ManifestHead::Inconclusive,
+        _ if head_is_useless(registry) => None,
+        StatusCode::OK => described(image, &response).map(|found| ManifestHead::Found(Box::new(found))),
+        StatusCode::NOT_FOUND => Some(ManifestHead::Missing),
+        StatusCode::PRECONDITION_FAILED if registry.has_projects() => Some(ManifestHead::Barred),
+        _ => None,
     })
+}
+
+/// Returns true if HEAD of a manifest does not tell what GET tells: known of the product, or observed.
+fn head_is_useless(registry: &Registry) -> bool {
+    registry.profile.facts().head_is_useless || ObservedBehavior::is_set(&registry.observed.head_is_useless)
+}
+
+/// Asks what a name points to: by HEAD, and by GET where HEAD does not tell.
+pub(crate) async fn look(
+    registry: &Registry,
+    image: &ImageRef,
+    operation: Operation<'_>,
+    scopes: Scopes,
+) -> Result<ManifestHead> {
+    if let Some(told) = head(registry, image, operation, scopes.clone()).await? {
+        return Ok(told);
+    }
+    match get(registry, image, operation, scopes).await {
+        Ok(manifest) => Ok(ManifestHead::Found(Box::new(manifest.descriptor()))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(ManifestHead::Missing),
+        Err(error) => Err(error),
+    }
 }
 
 /// Returns what a name points to, by HEAD; by GET, together with the manifest, where HEAD does not tell.
 pub(crate) async fn resolve(registry: &Registry, image: &ImageRef) -> Result<(Descriptor, Option<Manifest>)> {
     let (operation, scopes) = (Operation::ReadManifest(image), Scopes::pull(&image.repository));
-    let useless = &registry.observed.head_is_useless;
-    if !ObservedBehavior::is_set(useless)
-        && let ManifestHead::Found(found) = head(registry, image, operation, scopes.clone()).await?
-    {
+    if let Some(ManifestHead::Found(found)) = head(registry, image, operation, scopes.clone()).await? {
         return Ok((*found, None));
     }
     // GET decides, and its refusal has a body that explains it.
     let manifest = get(registry, image, operation, scopes).await?;
-    ObservedBehavior::set(useless);
+    // At Harbor HEAD tells, and only HEAD tells of a manifest that a policy bars: the tag came between the two.
+    if !registry.has_projects() {
+        ObservedBehavior::set(&registry.observed.head_is_useless);
+    }
     Ok((manifest.descriptor(), Some(manifest)))
 }
 
@@ -95,23 +113,18 @@ pub(crate) async fn get(
         match Box::pin(get(registry, &named, operation, scopes)).await {
             Ok(manifest) => return Ok(manifest),
             Err(error) if error.is_retryable_now() && error.kind() != ErrorKind::Corrupt => return Err(error),
-            Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(_) => {
                 // Damaged once more, refused, or what the registry has by that name. Damage does not come twice alike.
                 let again = registry.read_whole(&request, Manifest::MAX_BYTES).await?;
                 let digest = algorithm.digest_of(&again.body);
                 if digest != served && digest != *said {
-                    return Err(match error.kind() {
-                        ErrorKind::Corrupt => error.with_retry(Retry::Soon),
-                        _ => {
-                            let what =
-                                format!("{operation}: it has digest `{digest}`, and the registry names `{said}`");
-                            registry.hide(Error::new(ErrorKind::Corrupt, what)).with_retry(Retry::Soon)
-                        }
-                    });
+                    let what = format!(
+                        "{operation}: it came with the digests `{served}` and `{digest}`, and the registry names `{said}`"
+                    );
+                    return Err(registry.hide(Error::new(ErrorKind::Corrupt, what).with_retry(Retry::Soon)));
                 }
                 whole = again;
             }
-            Err(_) => {}
         }
         let served = algorithm.digest_of(&whole.body);
         if served != *said {

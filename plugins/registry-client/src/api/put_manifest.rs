@@ -95,7 +95,7 @@ async fn refused_entry<'m>(
 }
 
 async fn stands(registry: &Registry, at: &ImageRef, manifest: &Manifest) -> bool {
-    let found = match manifests::head(registry, at, Operation::CheckManifest(at), Scopes::push(&at.repository)).await {
+    let found = match manifests::look(registry, at, Operation::CheckManifest(at), Scopes::push(&at.repository)).await {
         Ok(ManifestHead::Found(found)) => Some(*found),
         Ok(ManifestHead::Barred) => harbor::artifact(registry, at).await.ok().flatten(),
         _ => None,

@@ -178,24 +178,32 @@ async fn a_manifest_that_is_damaged_again_and_again_is_not_taken_for_what_the_re
 #[tokio::test(start_paused = true)]
 async fn a_manifest_that_was_damaged_and_is_refused_by_its_digest_is_read_again_by_its_tag() {
     let whole = image("linux/amd64", &["layer"]).manifest;
-    let expected = whole.clone();
-    let by_tag = AtomicU64::new(0);
-    let memory = Memory::new(move |request, _| {
-        if request.url.path().ends_with(&whole.digest().to_string()) {
-            return (answer(StatusCode::FORBIDDEN), Bytes::new());
+    for by_digest in [StatusCode::FORBIDDEN, StatusCode::NOT_FOUND, StatusCode::BAD_REQUEST] {
+        // The number of answers by tag that are damaged, each in another way.
+        for damaged in [1, 2] {
+            let (whole, expected) = (whole.clone(), whole.clone());
+            let memory = Memory::new(move |request, number| {
+                if request.url.path().ends_with(&whole.digest().to_string()) {
+                    return (answer(by_digest), Bytes::new());
+                }
+                let answer = answer(StatusCode::OK)
+                    .header("content-type", whole.media_type().as_str())
+                    .header("docker-content-digest", whole.digest().to_string());
+                let mut bytes = whole.bytes().to_vec();
+                if number < damaged {
+                    let at = bytes.len() - 10 - number;
+                    bytes[at] ^= 1;
+                }
+                (answer, bytes.into())
+            });
+            let image: ImageRef = "r.invalid/a/b:v1".parse().unwrap();
+            let read = memory.client().manifest(&image).await;
+            match damaged {
+                1 => assert_eq!(read.unwrap().bytes(), expected.bytes(), "{by_digest}"),
+                _ => assert!(read.is_err_and(|error| error.is_retryable_now()), "{by_digest}"),
+            }
         }
-        let answer = answer(StatusCode::OK)
-            .header("content-type", whole.media_type().as_str())
-            .header("docker-content-digest", whole.digest().to_string());
-        let mut bytes = whole.bytes().to_vec();
-        if by_tag.fetch_add(1, Ordering::Relaxed) == 0 {
-            let at = bytes.len() - 10;
-            bytes[at] ^= 1;
-        }
-        (answer, bytes.into())
-    });
-    let image: ImageRef = "r.invalid/a/b:v1".parse().unwrap();
-    assert_eq!(memory.client().manifest(&image).await.unwrap().bytes(), expected.bytes());
+    }
 }
 
 // A registry that converts what it serves, and names the digest of what it has.

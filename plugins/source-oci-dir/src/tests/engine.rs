@@ -5,12 +5,10 @@ use sealift_conformance::{
     memory::Memory,
 };
 use sealift_core::{
-    cache::Cache,
     content::well_known,
-    counters::Counters,
     engine::{self, RunSettings},
     report::Report,
-    spec::{Named, OpenPipeline, RunOptions},
+    spec::{Named, OpenPipeline},
     stage::Push,
 };
 use serde_json::json;
@@ -19,18 +17,12 @@ use super::*;
 
 pub(super) async fn load(config: Value, path: &Path, into: &Memory) -> Report {
     let (list, fetch) = stages(config, path).unwrap();
-    let pipeline = OpenPipeline {
-        name: "load".into(),
-        run: RunOptions::default(),
-        list: Named::new("oci-dir", list.into()),
-        filters: Vec::new(),
-        fetch: Named::new("oci-dir", fetch.into()),
-        pushes: vec![Named::new("memory", Arc::new(into.clone()) as Arc<dyn Push>)],
-        observers: Vec::new(),
-        counters: Counters::default(),
-        cache: Cache::default(),
-        limiter: sealift_core::limit::Limiter::default(),
-    };
+    let pipeline = OpenPipeline::new(
+        "load",
+        Named::new("oci-dir", list.into()),
+        Named::new("oci-dir", fetch.into()),
+        vec![Named::new("memory", Arc::new(into.clone()) as Arc<dyn Push>)],
+    );
     engine::run(&pipeline.into(), RunSettings::default()).await
 }
 
