@@ -116,6 +116,9 @@ impl Manifest {
     /// Registries accept at least 4 MiB and most accept no more (distribution-spec, "Pushing Manifests").
     pub const MAX_BYTES: u64 = 4 << 20;
 
+    /// The JSON of annotations in lists of referrers, in bytes.
+    const MAX_LISTED: usize = 64 << 10;
+
     /// Links that one manifest may have; a bound against documents that are made to exhaust memory.
     pub const MAX_LINKS: usize = 10_000;
 
@@ -213,17 +216,19 @@ impl Manifest {
     }
 
     /// A pointer to this manifest as lists of referrers have them: with its kind and annotations (distribution-spec
-    /// v1.1, "Listing Referrers").
+    /// v1.1, "Listing Referrers"). Annotations of more than 64 KiB are left out: a list has 4 MiB for all referrers.
     pub fn referrer_descriptor(&self) -> Descriptor {
         #[derive(Default, Deserialize)]
-        struct Annotated {
-            #[serde(default)]
-            annotations: Option<BTreeMap<String, String>>,
+        struct Annotated<'a> {
+            #[serde(default, borrow)]
+            annotations: Option<&'a RawValue>,
         }
-        let annotated: Annotated = serde_json::from_slice(&self.bytes).unwrap_or_default();
+        let annotated: Annotated<'_> = serde_json::from_slice(&self.bytes).unwrap_or_default();
+        let text = annotated.annotations.map(RawValue::get).filter(|text| text.len() <= Self::MAX_LISTED);
+        let annotations: Option<BTreeMap<String, String>> = text.and_then(|text| serde_json::from_str(text).ok());
         Descriptor {
             artifact_type: self.artifact_type().map(str::to_owned),
-            annotations: annotated.annotations.unwrap_or_default(),
+            annotations: annotations.unwrap_or_default(),
             ..self.descriptor()
         }
     }

@@ -26,7 +26,7 @@ use crate::{
     isolate::Isolated,
     job::{Job, Outcome, Resolved, Skip},
     limit::Flow,
-    stage::{Fetch, Push, StoreId, Verdict},
+    stage::{Fetch, Push, ResolveMode, StoreId, Verdict},
 };
 
 /// A target that is still open, and what stands there.
@@ -104,9 +104,8 @@ pub(super) async fn run(engine: &Arc<RunState>, work: &Work) -> Result<Ended> {
     engine.events.tell(&Event::JobStarted { job: work.job.id, source: work.job.source.clone() });
     // Only a filter that may cut an index makes one worth looking at again.
     let rewrites = engine.filters.iter().any(|filter| filter.drops_entries);
-    let room = ManifestRoom::new(&engine.limiter, work.job.source.repository.registry());
-    let kept = Kept::new(&engine.source, &engine.cache, room);
     let route = engine.route(&work.job, places.iter())?;
+    let kept = Kept::new(&engine.source, &engine.cache, ManifestRoom::new(&engine.limiter, &route));
     let flow = engine.limiter.flow(engine.demand(&route[0], route[1..].iter()));
     JobRun { engine, work, rewrites, kept, route, flow }.run(places, ended).await
 }
@@ -194,10 +193,9 @@ impl<'a> JobRun<'a> {
     /// Reads the image and asks the filters. Nothing comes back if they do not want it, or if no target is open any
     /// more.
     async fn read(&self, resolved: Resolved, goals: &mut Goals, ended: &mut Ended) -> Result<Option<Todo>> {
-        let source = &self.work.job.source.repository;
-        let root: Manifest = match &resolved.manifest {
+        let root = match &resolved.manifest {
             Some(manifest) => manifest.clone(),
-            None => self.kept.manifest(source, &resolved.descriptor).await?,
+            None => self.root(&resolved.descriptor).await?,
         };
         self.kept.keep(&root).await;
         let resolved = Resolved { descriptor: root.descriptor(), manifest: Some(root.clone()), ..resolved };
@@ -233,6 +231,22 @@ impl<'a> JobRun<'a> {
         }
         let todo = Todo { source: root, root: tree.manifest.clone(), tree: Some(tree) };
         Ok((!goals.open.is_empty()).then_some(todo))
+    }
+
+    /// Reads the manifest that the source's name stands for, by its digest. One that cannot be had by it is read by the name:
+    /// a registry that converts what it serves may tell a digest by HEAD that it does not have.
+    async fn root(&self, found: &Descriptor) -> Result<Manifest> {
+        let source = &self.work.job.source;
+        let error = match self.kept.manifest(&source.repository, found).await {
+            Ok(manifest) => return Ok(manifest),
+            Err(error) => error,
+        };
+        let passes = error.is_retryable_now() && error.kind() != ErrorKind::Corrupt;
+        if passes || error.is_cancelled() || source.reference.tag().is_none() {
+            return Err(error);
+        }
+        let by_name = self.engine.source.resolve(source, ResolveMode::Manifest).await;
+        by_name.ok().and_then(|resolved| resolved.manifest).ok_or(error)
     }
 
     /// Ends targets, because the filter at this position does not want the image.

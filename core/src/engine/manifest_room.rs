@@ -1,7 +1,8 @@
 //! Bounds the memory that manifests take.
 //!
 //! The manifests of an image are in memory until it is written. Forty images whose manifests have 16 MiB would take
-//! 640 MiB, so only a few images with large ones are worked on at once, of each source. All others pass.
+//! 640 MiB, so only a few images with large ones are worked on at once, and fewer of each route, so that a slow store
+//! does not hold up those of others. All other images pass.
 
 use std::sync::{
     Arc,
@@ -14,13 +15,17 @@ use tokio::sync::OnceCell;
 use crate::{
     content::Manifest,
     limit::{Demand, Limiter, Permit},
+    stage::StoreId,
 };
 
 /// An image whose manifests have more bytes needs a place. Those of usual images have a tenth of it.
 const LARGE: u64 = 256 << 10;
 
-/// Places for images of one source.
+/// Places for images of one route.
 const PLACES: usize = 2;
+
+/// Places for images of all routes.
+const ALL_PLACES: usize = 4;
 
 /// The room for the manifests of one image. A place that it takes is held until the image is done: while an image waits
 /// for one it holds no right to a blob that others wait for.
@@ -32,10 +37,12 @@ pub(super) struct ManifestRoom {
 }
 
 impl ManifestRoom {
-    /// Returns the room of an image that is read from this registry.
-    pub(super) fn new(limiter: &Limiter, registry: &str) -> Self {
+    /// Returns the room of an image that is read from the first of these stores and written to the others.
+    pub(super) fn new(limiter: &Limiter, route: &[StoreId]) -> Self {
+        let route: Vec<String> = route.iter().map(StoreId::to_string).collect();
         let mut demand = Demand::default();
-        limiter.require_bound(&mut demand, &format!("large manifests of {registry}"), PLACES);
+        limiter.require_bound(&mut demand, &format!("large manifests {}", route.join(" ")), PLACES);
+        limiter.require_bound(&mut demand, "large manifests", ALL_PLACES);
         Self { limiter: limiter.clone(), demand, bytes: AtomicU64::new(0), place: Arc::default() }
     }
 
@@ -73,7 +80,8 @@ mod tests {
     #[tokio::test]
     async fn few_images_with_large_manifests_are_in_memory_at_once_and_small_ones_pass() {
         let limiter = Limiter::default();
-        let room = || ManifestRoom::new(&limiter, "registry.example");
+        let to = |store: &str| ManifestRoom::new(&limiter, &["from.example", store].map(StoreId::new));
+        let room = || to("to.example");
         let mut large: Vec<ManifestRoom> = (0..PLACES).map(|_| room()).collect();
         for (at, room) in large.iter().enumerate() {
             match at {
@@ -83,7 +91,10 @@ mod tests {
         }
         let (waiting, small) = (room(), room());
         assert!(small.fits(LARGE), "no place is needed");
-        assert!(ManifestRoom::new(&limiter, "other.example").fits(LARGE + 1), "each source has its own");
+        let others: Vec<ManifestRoom> = (PLACES..ALL_PLACES).map(|at| to(&format!("{at}.example"))).collect();
+        assert!(others.iter().all(|other| other.fits(LARGE + 1)), "each route has its own");
+        assert!(!to("one-more.example").fits(LARGE + 1), "and all together no more than so many");
+        drop(others);
         assert!(!waiting.fits(4 << 20));
         assert!(waiting.take(4 << 20).now_or_never().is_none(), "no place is free");
         assert!(large[0].fits(16 << 20), "one place is for all manifests of an image");

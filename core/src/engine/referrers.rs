@@ -115,6 +115,10 @@ pub(super) async fn lacking(copy: &Copy<'_>, subjects: Vec<Digest>, sites: &[Des
                     }
                 }
             }
+            for site in sites {
+                let listed = Tag::referrers_tag(&subject).map(|tag| at(site, &tag));
+                listed.into_iter().for_each(|at| copy.batch.carry(site.push, at));
+            }
             for tag in tags {
                 let Some(tagged) = read_tagged(copy, &tag).await? else { continue };
                 let leaves_others = !copy.engine.options().overwrites();

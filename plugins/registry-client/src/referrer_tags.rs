@@ -13,7 +13,7 @@ use std::{
 
 use sealift_core::{
     content::{Digest, ImageRef, Reference, Repository, Tag},
-    error::Result,
+    error::{ErrorKind, Result},
 };
 use tokio::{
     sync::Mutex as AsyncMutex,
@@ -21,10 +21,7 @@ use tokio::{
 };
 
 use crate::{
-    api::{
-        manifests::{self, ManifestHead},
-        tags,
-    },
+    api::{manifests, tags},
     operation::Operation,
     registry::Registry,
     scope::Scopes,
@@ -127,9 +124,11 @@ impl ReferrerTags {
         for tag in tags {
             let image = ImageRef { repository: repository.clone(), reference: Reference::Tag(tag.clone()) };
             let operation = Operation::ReadManifest(&image);
-            let there = manifests::look(registry, &image, operation, Scopes::pull(repository)).await?;
-            if matches!(there, ManifestHead::Found(_) | ManifestHead::Barred) {
-                found.push(tag);
+            // By GET: a registry whose HEAD says that nothing is there would lose its signatures without a word.
+            match manifests::get(registry, &image, operation, Scopes::pull(repository)).await {
+                Ok(_) => found.push(tag),
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(found)

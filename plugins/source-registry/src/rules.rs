@@ -68,7 +68,7 @@ fn from_file(file: &str, config: &ListConfig, cx: &BuildContext<'_>) -> Result<R
         let (config, found) = config_file(&text, file, &variables).map_err(at_the_key)?;
         // One file that holds both may come without rules, as image-syncer has it; a file of rules may not.
         if !config.has_images && !cx.section::<Credentials>().is_ok_and(|logins| logins.are_from(file)) {
-            let error = Diagnostic::error(format!("`{file}` holds no rules: it has `auth`, and no `images`"));
+            let error = Diagnostic::error(format!("`{file}` holds no rules: there is no `images` in it"));
             return Err(at_the_key(vec![
                 error.hint("a file of logins is given with `--auth`, one of both with `--config`"),
             ]));

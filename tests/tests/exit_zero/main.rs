@@ -1,10 +1,12 @@
 //! Exit code 0, verb by verb: `docs/reliability.md`, "What exit 0 promises".
 //!
 //! Every verb that copies is held to the same situations ([`copying`]); the verbs that only look have their own
-//! ([`looking`]). The registries are embedded ones, so that nothing but the program under test is needed.
+//! ([`looking`]), and so have registries whose answers differ ([`odd_answers`]). The registries are embedded ones, so that
+//! nothing but the program under test is needed.
 
 mod copying;
 mod looking;
+mod odd_answers;
 mod plans;
 
 use std::path::PathBuf;

@@ -1,3 +1,5 @@
+use serde_json::json;
+
 use super::*;
 
 const HEX: &str = "14b267eb38aa85fd12d0e168fffa2d8a6187ac53a14a0212b0d4fce8d729598c";
@@ -262,4 +264,16 @@ fn annotations_and_urls_by_the_hundred_thousand_are_not_kept() {
     let image = format!(r#"{{"config":{{"digest":"{digest}","size":1}},"layers":[{layer}]}}"#);
     let image = Manifest::parse(image, &MediaType::default()).unwrap();
     assert_eq!(image.blobs().last().unwrap().urls.len(), 1);
+}
+
+// Seen: one referrer with 266,000 annotations took 92 MiB on its way into a list, which it filled alone.
+#[test]
+fn annotations_that_would_fill_a_list_are_left_out_of_it() {
+    let listed = |count: usize| {
+        let annotations: BTreeMap<String, String> = (0..count).map(|key| (format!("{key:x}"), String::new())).collect();
+        let document = json!({ "schemaVersion": 2, "config": null, "layers": [], "annotations": annotations });
+        let manifest = Manifest::parse(document.to_string(), &well_known::OCI_MANIFEST).unwrap();
+        manifest.referrer_descriptor().annotations.len()
+    };
+    assert_eq!((listed(100), listed(20_000)), (100, 0));
 }

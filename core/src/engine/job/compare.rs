@@ -135,7 +135,15 @@ impl JobRun<'_> {
         let source = &self.work.job.source.repository;
         let outline = match root {
             Some(root) if looks => Outline::of(root, source, &self.kept).await?,
-            None if looks => Outline::of(&self.kept.manifest(source, found).await?, source, &self.kept).await?,
+            None if looks => {
+                let root = self.root(found).await?;
+                if *root.digest() != found.digest {
+                    // The targets have what a HEAD of the source named, and the source serves another image.
+                    goals.open.iter_mut().for_each(|goal| goal.named = false);
+                    return Ok(());
+                }
+                Outline::of(&root, source, &self.kept).await?
+            }
             _ => Outline::bare(found),
         };
         let others: Vec<Goal> = goals.open.extract_if(.., |goal| !goal.named).collect();
