@@ -271,7 +271,8 @@ fn annotations_and_urls_by_the_hundred_thousand_are_not_kept() {
 fn annotations_that_would_fill_a_list_are_left_out_of_it() {
     let listed = |count: usize| {
         let annotations: BTreeMap<String, String> = (0..count).map(|key| (format!("{key:x}"), String::new())).collect();
-        let document = json!({ "schemaVersion": 2, "config": null, "layers": [], "annotations": annotations });
+        let config = Descriptor::of_bytes(well_known::OCI_CONFIG, b"{}");
+        let document = json!({ "schemaVersion": 2, "config": config, "layers": [], "annotations": annotations });
         let manifest = Manifest::parse(document.to_string(), &well_known::OCI_MANIFEST).unwrap();
         manifest.referrer_descriptor().annotations.len()
     };
